@@ -1,0 +1,47 @@
+import { ModelCacheError } from '../model/errors.ts'
+import { type HubPath, parseHubPath } from '../model/hub-path.ts'
+import type { RepoId } from '../model/repo-id.ts'
+import type { Commit } from '../model/revision.ts'
+import type { Tier } from '../model/tier.ts'
+import type { Layout } from './store/layout.ts'
+
+/** A model that is there to be used: paths in the cache, never copies. */
+export interface CachedModel {
+  repo: RepoId
+  revision: string
+  commit: Commit
+  /** The snapshot folder, absolute. It may hold files of other selections too. */
+  directory: string
+  /** The files of the selection, by their paths in the repo. */
+  files: HubPath[]
+  /** Where it was served from. */
+  tier: Tier
+  /** Bytes of the files of the selection. */
+  bytes: number
+  /** Milliseconds; `downloadMs` is null when nothing was downloaded. */
+  lookupMs: number
+  downloadMs: number | null
+  /** What its download took when it was brought in, milliseconds; null where unknown. */
+  recordedDownloadMs: number | null
+  /** True when this run's warm-up downloaded it. */
+  warmedInThisRun: boolean
+  /** The absolute path of one of its files. Throws `FILE_NOT_FOUND` for a file that is not in the selection. */
+  file(path: string): string
+}
+
+export function makeCachedModel(layout: Layout, parts: Omit<CachedModel, 'directory' | 'file'>): CachedModel {
+  return {
+    ...parts,
+    directory: layout.snapshot(parts.repo, parts.commit),
+    file(path) {
+      const safe = parseHubPath(path, parts.repo)
+      if (parts.files.includes(safe)) return layout.file(parts.repo, parts.commit, safe)
+      throw new ModelCacheError({
+        code: 'FILE_NOT_FOUND',
+        asked: `File ${JSON.stringify(path)} of ${parts.repo}`,
+        reason: `It is not among the ${parts.files.length} files of this selection.`,
+        nextStep: `Ask for it by \`files\`, or for one of ${parts.files.slice(0, 8).join(', ')}.`,
+      })
+    },
+  }
+}

@@ -1,0 +1,116 @@
+import { download } from '../hub/download.ts'
+import { explainHubError, type HubAccess } from '../hub/http.ts'
+import { withRetry } from '../hub/retry.ts'
+import type { EntryFile } from '../model/entry.ts'
+import { ModelCacheError, messageOf } from '../model/errors.ts'
+import type { HubPath } from '../model/hub-path.ts'
+import { type Model, modelLabel } from '../model/model.ts'
+import type { Commit } from '../model/revision.ts'
+import type { TreeFile } from '../model/tree.ts'
+import type { CacheContext } from './context.ts'
+import { linkIntoSnapshot, matchesDigest, stampOf } from './store/blobs.ts'
+import { DigestMismatchError, IncomingFile } from './store/incoming.ts'
+
+export interface FileTarget {
+  model: Model
+  commit: Commit
+  path: HubPath
+  /** What the Hub states of it. */
+  stated: TreeFile
+  /** What we recorded of it. */
+  known: EntryFile | undefined
+  hub: HubAccess
+  signal?: AbortSignal
+  /** `present`: bytes that need no download. `received`: bytes as they come. */
+  onBytes: { present: (bytes: number) => void; received: (bytes: number) => void }
+}
+
+export interface EnsuredFile {
+  record: Omit<EntryFile, 'downloadMs'>
+  downloaded: boolean
+}
+
+/** Makes one file visible in its snapshot, verified; downloads it when the disk has no right one. */
+export async function ensureFile(context: CacheContext, target: FileTarget): Promise<EnsuredFile> {
+  const downloaded = !(await isPresent(context, target))
+  if (downloaded) await downloadBlob(context, target)
+  else target.onBytes.present(target.stated.size)
+  const { repo } = target.model
+  const { digest, size } = target.stated
+  await linkIntoSnapshot(context.layout, { repo, commit: target.commit, path: target.path, digest })
+  const stamp = await stampOf(context.layout.blob(repo, digest))
+  if (stamp?.size !== size) throw brokenFile(target, 'It vanished or changed while it was brought in.')
+  return { record: { ...stamp, digest }, downloaded }
+}
+
+/** True when the blob is the one that we verified, or turns out to be right when its digest is computed again. */
+async function isPresent(context: CacheContext, { model, path, stated, known }: FileTarget): Promise<boolean> {
+  const blob = context.layout.blob(model.repo, stated.digest)
+  const stamp = await stampOf(blob)
+  if (!stamp) return false
+  const isKnown = known?.digest === stated.digest && known.size === stamp.size
+  if (isKnown && known.mtimeMs === stamp.mtimeMs && known.ino === stamp.ino) return true
+  const name = `${path} of ${modelLabel(model)}`
+  if (await matchesDigest(blob, stated.digest, stated.size)) {
+    context.debug(`Validation: ${name} ${known ? 'was restored or copied' : 'has no record'}; its digest is right`)
+    return true
+  }
+  context.warn(`${name} in the cache is not what the Hub stated; it is replaced.`)
+  return false
+}
+
+async function downloadBlob(context: CacheContext, target: FileTarget): Promise<void> {
+  const { model, commit, path, stated, hub, signal, onBytes } = target
+  const name = `${path} of ${modelLabel(model)}`
+  if (context.options.offline)
+    throw brokenFile(target, 'It is missing in the cache, and the cache is offline.', 'OFFLINE')
+  let received = 0
+  const attempt = async () => {
+    // What a failed attempt brought does not count as progress.
+    onBytes.received(-received)
+    received = 0
+    const incoming = await IncomingFile.create(context.layout, stated.digest, stated.size)
+    try {
+      const count = (bytes: number) => {
+        received += bytes
+        onBytes.received(bytes)
+      }
+      await download(hub, { repo: model.repo, commit, path, size: stated.size, signal, onBytes: count }, incoming)
+      await incoming.publish(context.layout.blob(model.repo, stated.digest))
+    } catch (error) {
+      await incoming.discard()
+      throw error
+    }
+  }
+  try {
+    await withRetry(attempt, {
+      signal,
+      onRetry: (error, waitMs) =>
+        context.debug(`Download of ${name} failed (${messageOf(error)}); next try in ${Math.round(waitMs)} ms`),
+    })
+  } catch (error) {
+    if (error instanceof DigestMismatchError) throw brokenFile(target, `${error.message}.`, 'DIGEST_MISMATCH', error)
+    throw explainHubError(error, `File ${name}`, hub.endpoint)
+  }
+}
+
+function brokenFile(
+  target: FileTarget,
+  reason: string,
+  code: ModelCacheError['code'] = 'CACHE_UNUSABLE',
+  cause?: unknown,
+) {
+  const name = modelLabel(target.model)
+  const nextSteps: Partial<Record<ModelCacheError['code'], string>> = {
+    OFFLINE: `Bring it in while online: \`npx vitest-model-cache warm ${name}\`.`,
+    DIGEST_MISMATCH:
+      'Nothing was kept. A proxy between you and the Hub may change files: check HF_ENDPOINT and the proxy.',
+  }
+  return new ModelCacheError({
+    code,
+    asked: `File ${target.path} of ${name}`,
+    reason,
+    nextStep: nextSteps[code] ?? 'Run again; if it stays so, check the disk.',
+    cause,
+  })
+}

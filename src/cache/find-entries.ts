@@ -1,0 +1,20 @@
+import type { Entry } from '../model/entry.ts'
+import { ModelCacheError } from '../model/errors.ts'
+import { type Model, modelLabel } from '../model/model.ts'
+import type { CacheContext } from './context.ts'
+import { readRef } from './store/refs.ts'
+
+/** The entries that a name means: all of a repo, or the one at a revision. Throws `MODEL_NOT_FOUND`. */
+export async function findEntries(context: CacheContext, model: Model): Promise<Entry[]> {
+  const metadata = await context.metadata()
+  const ofRepo = [...(await metadata.all()).values()].filter(({ repo }) => repo === model.repo)
+  const ref = model.revision === 'main' ? undefined : await readRef(context.layout, model.repo, model.revision)
+  const found = model.revision === 'main' ? ofRepo : ofRepo.filter(({ commit }) => commit === ref?.commit)
+  if (found.length > 0) return found
+  throw new ModelCacheError({
+    code: 'MODEL_NOT_FOUND',
+    asked: `Model ${modelLabel(model)}`,
+    reason: `It is not in the cache ${context.layout.directory}.`,
+    nextStep: 'See `npx vitest-model-cache ls` for what is there.',
+  })
+}

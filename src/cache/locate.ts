@@ -1,0 +1,100 @@
+import { readFile } from 'node:fs/promises'
+import type { Entry } from '../model/entry.ts'
+import { type HubPath, parseHubPath } from '../model/hub-path.ts'
+import { describeModel, type Model } from '../model/model.ts'
+import type { Commit } from '../model/revision.ts'
+import { isDefaultSelection, selectionKey } from '../model/selection.ts'
+import type { CacheContext } from './context.ts'
+import { findInManifest } from './manifest.ts'
+import { stampOf } from './store/blobs.ts'
+
+/** A selection of which all files are recorded at a commit. */
+export interface Located {
+  commit: Commit
+  files: HubPath[]
+  bytes: number
+  recordedDownloadMs: number | null
+  warmedInThisRun: boolean
+  /** Files whose size, time or inode differ from the record: to be verified before they are served. */
+  changed: HubPath[]
+}
+
+type Recorded = Map<HubPath, { size: number; mtimeMs: number; ino: string; downloadMs: number | null }>
+
+/** Finds a model by what the warm-up handed over: one `stat` a file, no metadata read. */
+export async function locateInManifest(context: CacheContext, model: Model): Promise<Located | undefined> {
+  const found = findInManifest(context.options.manifest, model)
+  const selection = found?.selections.find(({ key }) => key === selectionKey(model.selection))
+  if (!found || !selection) return undefined
+  const located = await compareWithDisk(context, model, found.commit, selection.files, new Map(found.files))
+  return located && { ...located, warmedInThisRun: found.downloaded }
+}
+
+/** Finds a model by refs, metadata and stored listing, without the network; undefined when any of it is not there. */
+export async function locateOnDisk(context: CacheContext, model: Model): Promise<Located | undefined> {
+  const { resolveOnDisk } = await import('./resolve.ts')
+  const known = await resolveOnDisk(context, model)
+  if (!known?.trusted || !known.entry) return undefined
+  const files = recordedSelection(known.entry, model) ?? (await planOnDisk(context, model, known.entry))
+  const located = files && (await compareWithDisk(context, model, known.commit, files, known.entry.files))
+  const warmed = findInManifest(context.options.manifest, model)
+  return located && { ...located, warmedInThisRun: warmed?.downloaded ?? false }
+}
+
+/** The files that the selection came to before; those of the default change with what is used. */
+function recordedSelection(entry: Entry, model: Model): HubPath[] | undefined {
+  if (isDefaultSelection(model.selection) && entry.selections.some(({ used }) => used)) return undefined
+  return entry.selections.find(({ key }) => key === selectionKey(model.selection))?.files
+}
+
+async function planOnDisk(context: CacheContext, model: Model, entry: Entry): Promise<HubPath[] | undefined> {
+  const [{ planFiles }, { readTree }] = await Promise.all([import('./plan.ts'), import('./store/trees.ts')])
+  const tree = await readTree(context.layout, model.repo, entry.commit)
+  if (!tree) return undefined
+  const asked = `Model ${describeModel(model)}`
+  const config = parseHubPath('config.json', asked)
+  let isPlannable = true
+  const readConfig = async () => {
+    isPlannable = entry.files.has(config) || !tree.has(config)
+    return entry.files.has(config)
+      ? JSON.parse(await readFile(context.layout.file(model.repo, entry.commit, config), 'utf8'))
+      : {}
+  }
+  try {
+    const plan = await planFiles({ selection: model.selection, tree, ownTask: entry.task, entry, readConfig, asked })
+    return isPlannable ? plan.files : undefined
+  } catch (error) {
+    // Planned without the config that decides: the Hub has to be asked for it first.
+    if (!isPlannable) return undefined
+    throw error
+  }
+}
+
+/** Undefined when one of the files is not recorded. */
+async function compareWithDisk(
+  context: CacheContext,
+  model: Model,
+  commit: Commit,
+  files: HubPath[],
+  recorded: Recorded,
+): Promise<Located | undefined> {
+  const records = files.flatMap((path) => recorded.get(path) ?? [])
+  if (records.length < files.length) return undefined
+  const stamps = await Promise.all(files.map((path) => stampOf(context.layout.file(model.repo, commit, path))))
+  const changed = files.filter((_, index) => {
+    const [stamp, record] = [stamps[index], records[index]]
+    return stamp?.size !== record?.size || stamp?.mtimeMs !== record?.mtimeMs || stamp?.ino !== record?.ino
+  })
+  return {
+    commit,
+    files,
+    changed,
+    bytes: records.reduce((sum, { size }) => sum + size, 0),
+    recordedDownloadMs: sumOrNull(records.map(({ downloadMs }) => downloadMs)),
+    warmedInThisRun: false,
+  }
+}
+
+function sumOrNull(values: (number | null)[]): number | null {
+  return values.reduce((sum, value) => (sum === null || value === null ? null : sum + value), 0)
+}

@@ -1,0 +1,28 @@
+import { formatAge, formatSize } from '../config/units.ts'
+import { modelLabel } from '../model/model.ts'
+import { originals } from '../platform/originals.ts'
+import type { CacheContext } from './context.ts'
+import { planRemovals } from './limits.ts'
+import { deleteEntries, type Removed } from './remove.ts'
+import { leasedEntries } from './store/leases.ts'
+
+/** Enforces `maxAge` and `maxSize`. Offline nothing expires: it could not be brought in again. */
+export async function maintain(context: CacheContext): Promise<Removed> {
+  const { maxSize, maxAge, offline } = context.options
+  const metadata = await context.metadata()
+  const entries = [...(await metadata.all()).values()]
+  const now = originals.now()
+  const { expired, evicted } = planRemovals(
+    entries,
+    { maxSize, maxAge: offline ? Number.POSITIVE_INFINITY : maxAge },
+    { now, leased: await leasedEntries(context.layout) },
+  )
+  const removed = await deleteEntries(context, [...expired, ...evicted])
+  for (const entry of expired)
+    context.debug(
+      `🗑️ Removed expired model: ${modelLabel(entry)} (age: ${formatAge(now - Date.parse(entry.lastAccessDate))})`,
+    )
+  for (const entry of evicted)
+    context.debug(`🗑️ Removed model to stay within ${formatSize(maxSize)}: ${modelLabel(entry)}`)
+  return removed
+}

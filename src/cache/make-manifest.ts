@@ -1,0 +1,42 @@
+import { entryKey } from '../model/entry.ts'
+import { type Model, modelKey } from '../model/model.ts'
+import { selectionKey } from '../model/selection.ts'
+import type { CacheContext } from './context.ts'
+import type { Manifest, ManifestModel } from './manifest.ts'
+import type { WarmResult } from './warm.ts'
+
+/** What the workers need to serve what was warmed. A default selection is also listed as what it came to. */
+export async function makeManifest(context: CacheContext, results: WarmResult[]): Promise<Manifest> {
+  const manifest: Manifest = { models: [], failures: [] }
+  const metadata = await context.metadata()
+  const models = new Map<string, ManifestModel>()
+  for (const result of results) {
+    const { repo, revision } = result.model
+    if ('error' in result) {
+      const selection = selectionKey(result.model.selection)
+      manifest.failures.push({ repo, revision, selection, error: result.error.toJSON() })
+      continue
+    }
+    const { commit, files, downloadMs } = result.cached
+    const entry = await metadata.find(entryKey({ repo, commit }))
+    if (!entry) continue
+    const known = models.get(modelKey(result.model))
+    const model = known ?? newModel(result.model, commit, [...entry.files])
+    const key = selectionKey(result.model.selection)
+    model.downloaded ||= downloadMs !== null
+    model.files = [...entry.files]
+    const selections = [{ key, files }, ...entry.selections.map(({ key, files }) => ({ key, files }))]
+    for (const selection of selections)
+      if (!model.selections.some(({ key }) => key === selection.key)) model.selections.push(selection)
+    models.set(modelKey(result.model), model)
+  }
+  return { ...manifest, models: [...models.values()] }
+}
+
+function newModel(
+  { repo, revision }: Model,
+  commit: ManifestModel['commit'],
+  files: ManifestModel['files'],
+): ManifestModel {
+  return { repo, revision, commit, downloaded: false, selections: [], files }
+}

@@ -1,0 +1,38 @@
+import type { EntryFile, EntrySelection } from '../model/entry.ts'
+import type { ErrorParts } from '../model/errors.ts'
+import type { HubPath } from '../model/hub-path.ts'
+import { modelKey } from '../model/model.ts'
+import type { RepoId } from '../model/repo-id.ts'
+import type { Commit } from '../model/revision.ts'
+
+/** What the warm-up hands to the workers, as plain JSON. A worker that has it serves a hit with one `stat` a file. */
+export interface Manifest {
+  models: ManifestModel[]
+  failures: ManifestFailure[]
+}
+
+export interface ManifestModel {
+  repo: RepoId
+  revision: string
+  commit: Commit
+  /** True when this run's warm-up downloaded something of it. */
+  downloaded: boolean
+  selections: Pick<EntrySelection, 'key' | 'files'>[]
+  files: [HubPath, Pick<EntryFile, 'size' | 'mtimeMs' | 'ino' | 'downloadMs'>][]
+}
+
+/** A model that could not be had: the reason is thrown where a test asks for it. */
+export interface ManifestFailure {
+  repo: RepoId
+  revision: string
+  /** See `selectionKey`. */
+  selection: string
+  error: Omit<ErrorParts, 'cause'>
+}
+
+export function findInManifest(
+  manifest: Manifest | undefined,
+  model: { repo: RepoId; revision: string },
+): ManifestModel | undefined {
+  return manifest?.models.find((candidate) => modelKey(candidate) === modelKey(model))
+}

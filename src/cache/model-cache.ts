@@ -1,0 +1,79 @@
+import type { Entry } from '../model/entry.ts'
+import { type Model, type ModelSpec, parseModel } from '../model/model.ts'
+import type { RequestEvent } from '../model/request.ts'
+import type { CachedModel } from './cached-model.ts'
+import { CacheContext, type CacheOptions } from './context.ts'
+import { type GetOptions, getModel } from './get.ts'
+import { hasModel } from './has.ts'
+import type { Removed } from './remove.ts'
+import type { CacheStatistics } from './statistics.ts'
+import type { WarmOptions, WarmResult } from './warm.ts'
+
+/**
+ * The engine: models of a Hugging Face Hub, downloaded once, verified, and served as paths. Making one touches neither
+ * disk nor network. A model is written `[org/]name[@revision]` or `{ repo, revision, files, task, dtype, pin }`; one
+ * that is malformed throws `INVALID_MODEL`.
+ */
+export class ModelCache {
+  readonly context: CacheContext
+
+  constructor(options: CacheOptions) {
+    this.context = new CacheContext(options)
+  }
+
+  /**
+   * Gives a model that is there to be used, bringing in what is missing. Throws `ModelCacheError` with a code such as
+   * `MODEL_NOT_FOUND`, `REVISION_NOT_FOUND`, `FILE_NOT_FOUND`, `GATED`, `OFFLINE` or `HUB_UNREACHABLE`.
+   */
+  async get(model: ModelSpec | Model, options?: GetOptions): Promise<CachedModel> {
+    return getModel(this.context, asModel(model), options)
+  }
+
+  /** Brings models in; each result says whether it is there or why not. */
+  async warm(models: (ModelSpec | Model)[], options?: WarmOptions): Promise<WarmResult[]> {
+    const { warmModels } = await import('./warm.ts')
+    return warmModels(this.context, models.map(asModel), options)
+  }
+
+  /** True when the selection would be served without the network. */
+  async has(model: ModelSpec | Model): Promise<boolean> {
+    return hasModel(this.context, asModel(model))
+  }
+
+  /** All entries, in the order of their names. */
+  async list(): Promise<Entry[]> {
+    const metadata = await this.context.metadata()
+    return [...(await metadata.all()).values()]
+  }
+
+  /**
+   * Removes a repo's entries; with a revision other than `main` only those at it. Throws `IN_USE` when another live run
+   * uses one, `MODEL_NOT_FOUND` when there is none.
+   */
+  async remove(model: ModelSpec | Model): Promise<Removed> {
+    const [{ findEntries }, { removeEntries }] = await Promise.all([import('./find-entries.ts'), import('./remove.ts')])
+    return removeEntries(this.context, await findEntries(this.context, asModel(model)))
+  }
+
+  /** What the cache holds. */
+  async statistics(): Promise<CacheStatistics> {
+    const { cacheStatistics } = await import('./statistics.ts')
+    return cacheStatistics(this.context)
+  }
+
+  /** Folds the requests of a run into the metadata: last access, hits, used selections. */
+  async recordUses(requests: RequestEvent[]): Promise<void> {
+    const { recordUses } = await import('./record-uses.ts')
+    return recordUses(this.context, requests)
+  }
+
+  /** Enforces `maxAge` and `maxSize`. */
+  async maintain(): Promise<Removed> {
+    const { maintain } = await import('./maintain.ts')
+    return maintain(this.context)
+  }
+}
+
+function asModel(model: ModelSpec | Model): Model {
+  return typeof model === 'object' && 'selection' in model ? model : parseModel(model)
+}

@@ -1,0 +1,79 @@
+import picomatch from 'picomatch'
+import type { Entry } from '../model/entry.ts'
+import { ModelCacheError } from '../model/errors.ts'
+import type { HubPath } from '../model/hub-path.ts'
+import { isDefaultSelection, type Selection } from '../model/selection.ts'
+import type { Tree } from '../model/tree.ts'
+import { isTransformersRepo, type TransformersConfig, transformersFiles } from './transformers-files.ts'
+
+/** By which rule the files were chosen, for the log. */
+export type PlanRule = 'files' | 'task' | 'earlier runs' | 'own task' | 'all files'
+
+export interface Plan {
+  files: HubPath[]
+  rule: PlanRule
+}
+
+export interface PlanInput {
+  selection: Selection
+  tree: Tree
+  /** The task of the repo's card, where it is known. */
+  ownTask?: string
+  /** What is cached at this commit. */
+  entry?: Entry
+  /** Reads the repo's `config.json`; only called when a task is planned. */
+  readConfig: () => Promise<TransformersConfig>
+  asked: string
+}
+
+/** Which files of a repo a selection means. Throws `FILE_NOT_FOUND`. */
+export async function planFiles(input: PlanInput): Promise<Plan> {
+  const { selection, tree, ownTask, entry, asked } = input
+  const matched = [
+    ...(selection.files ? matchFiles(tree, selection.files, asked) : []),
+    ...[...tree.keys()].filter(picomatch(selection.optional ?? [], { dot: true })),
+  ]
+  if (selection.task !== undefined) return { rule: 'task', files: unique([...(await taskFiles(input)), ...matched]) }
+  if (selection.files !== undefined) return { rule: 'files', files: unique(matched) }
+  if (isDefaultSelection(selection)) {
+    const used = (entry?.selections ?? []).filter((past) => past.used).flatMap((past) => past.files)
+    if (used.length > 0) return { rule: 'earlier runs', files: unique(used) }
+  }
+  if (ownTask !== undefined && isTransformersRepo(tree)) return { rule: 'own task', files: await taskFiles(input) }
+  return { rule: 'all files', files: [...tree.keys()] }
+}
+
+async function taskFiles({ selection, tree, ownTask, readConfig, asked }: PlanInput): Promise<HubPath[]> {
+  const task = selection.task ?? ownTask ?? ''
+  return transformersFiles(tree, await readConfig(), { ...selection, task }, asked)
+}
+
+/** The paths that match; each glob must match something, or a spelling mistake would pass for an empty model. */
+function matchFiles(tree: Tree, patterns: string[], asked: string): HubPath[] {
+  const paths = [...tree.keys()]
+  const wanted = patterns.filter((pattern) => !pattern.startsWith('!'))
+  const refused = patterns.filter((pattern) => pattern.startsWith('!')).map((pattern) => pattern.slice(1))
+  const isRefused = picomatch(refused, { dot: true })
+  const files = (wanted.length > 0 ? wanted : ['**']).flatMap((pattern) => {
+    // A path that is there is meant as it is written, brackets and all.
+    const isWanted = picomatch(pattern, { dot: true })
+    const found = paths.filter((path) => path === pattern || isWanted(path))
+    if (found.length === 0) throw noSuchFile(paths, pattern, asked)
+    return found
+  })
+  return unique(files).filter((path) => refused.length === 0 || !isRefused(path))
+}
+
+function noSuchFile(paths: HubPath[], pattern: string, asked: string): ModelCacheError {
+  const shown = paths.slice(0, 8).join(', ')
+  return new ModelCacheError({
+    code: 'FILE_NOT_FOUND',
+    asked,
+    reason: `The repo has no file ${JSON.stringify(pattern)} at this commit.`,
+    nextStep: `It has ${shown}${paths.length > 8 ? ` and ${paths.length - 8} more` : ''}: check the spelling.`,
+  })
+}
+
+function unique(paths: HubPath[]): HubPath[] {
+  return [...new Set(paths)]
+}

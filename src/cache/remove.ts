@@ -1,0 +1,89 @@
+import { readdir, readFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { blobNameOf } from '../model/digest.ts'
+import { type Entry, entryKey } from '../model/entry.ts'
+import { ModelCacheError, systemCode } from '../model/errors.ts'
+import type { CacheContext } from './context.ts'
+import { isOurs } from './store/cache-folder.ts'
+import { leasedEntries } from './store/leases.ts'
+
+/** What was removed, and the bytes that became free. */
+export interface Removed {
+  entries: Entry[]
+  freedBytes: number
+}
+
+/** Removes entries. Throws `IN_USE` when another live run uses one of them: then nothing is removed. */
+export async function removeEntries(context: CacheContext, entries: Entry[]): Promise<Removed> {
+  const leased = await leasedEntries(context.layout, context.options.runId)
+  const inUse = entries.find((entry) => leased.has(entryKey(entry)))
+  if (!inUse) return deleteEntries(context, entries)
+  throw new ModelCacheError({
+    code: 'IN_USE',
+    asked: `Model ${inUse.repo}`,
+    reason: 'Another test run that is still going uses it.',
+    nextStep: 'Wait until that run has ended, then remove it.',
+  })
+}
+
+/**
+ * Deletes entries that nobody leases: first the record, so that a kill in the middle leaves files that nobody is
+ * promised, then what no other entry of the repo needs. Only ever deletes by names that the cache itself gives.
+ */
+export async function deleteEntries(context: CacheContext, entries: Entry[]): Promise<Removed> {
+  if (entries.length === 0 || !(await isOurs(context.layout))) return { entries: [], freedBytes: 0 }
+  const metadata = await context.metadata()
+  let kept: Entry[] = []
+  await metadata.update((all) => {
+    for (const entry of entries) all.delete(entryKey(entry))
+    kept = [...all.values()]
+  })
+  let freedBytes = 0
+  for (const entry of entries) {
+    freedBytes += await deleteFiles(
+      context,
+      entry,
+      kept.filter(({ repo }) => repo === entry.repo),
+    )
+  }
+  return { entries, freedBytes }
+}
+
+async function deleteFiles(context: CacheContext, entry: Entry, siblings: Entry[]): Promise<number> {
+  const { layout } = context
+  const { repo, commit } = entry
+  const shared = new Set(siblings.flatMap(({ files }) => [...files.values()].map(({ digest }) => digest)))
+  const own = new Map([...entry.files.values()].map(({ digest, size }) => [digest, size]))
+  let freedBytes = 0
+  await rm(layout.snapshot(repo, commit), { recursive: true, force: true })
+  await rm(join(layout.repo(repo), '.no_exist', commit), { recursive: true, force: true })
+  await rm(layout.tree(repo, commit), { force: true })
+  for (const [digest, size] of own) {
+    if (shared.has(digest)) continue
+    await rm(join(layout.repo(repo), 'blobs', blobNameOf(digest)), { force: true })
+    freedBytes += size
+  }
+  await deleteRefs(join(layout.repo(repo), 'refs'), commit)
+  // With its last snapshot the repo goes: what another tool left in its blobs folder is reachable by nothing.
+  if ((await names(join(layout.repo(repo), 'snapshots'))).length === 0)
+    await rm(layout.repo(repo), { recursive: true, force: true })
+  return freedBytes
+}
+
+/** A ref to a snapshot that is gone would make other tools refuse the repo. */
+async function deleteRefs(folder: string, commit: string): Promise<void> {
+  for (const entry of await readdir(folder, { withFileTypes: true }).catch(emptyWhenMissing)) {
+    const path = join(folder, entry.name)
+    if (entry.isDirectory()) await deleteRefs(path, commit)
+    else if (entry.isFile() && (await readFile(path, 'utf8')).trim() === commit) await rm(path, { force: true })
+  }
+}
+
+async function names(folder: string): Promise<string[]> {
+  return readdir(folder).catch(emptyWhenMissing)
+}
+
+function emptyWhenMissing(error: unknown): [] {
+  if (systemCode(error) === 'ENOENT') return []
+  throw error
+}

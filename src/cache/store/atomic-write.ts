@@ -1,0 +1,21 @@
+import { randomBytes } from 'node:crypto'
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
+
+/** A name beside `path` that no other writer uses. */
+export function uniqueBeside(path: string, suffix: string): string {
+  return `${path}.${process.pid}-${randomBytes(6).toString('hex')}.${suffix}`
+}
+
+/** Writes a file so that a reader sees the old content or the new one, and a kill leaves one of them. */
+export async function writeAtomically(path: string, content: string): Promise<void> {
+  const temporary = uniqueBeside(path, 'tmp')
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+  try {
+    await writeFile(temporary, content, { mode: 0o600 })
+    await rename(temporary, path)
+  } catch (error) {
+    await rm(temporary, { force: true })
+    throw error
+  }
+}

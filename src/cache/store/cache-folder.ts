@@ -1,0 +1,58 @@
+import { mkdir, readFile } from 'node:fs/promises'
+import { ModelCacheError, messageOf, systemCode } from '../../model/errors.ts'
+import { writeAtomically } from './atomic-write.ts'
+import type { Layout } from './layout.ts'
+
+const FORMAT = 1
+
+// https://bford.info/cachedir/: tells backup tools to leave the folder out.
+const CACHEDIR_TAG = `Signature: 8a477f597d28d172789f06886806bc55
+# This file is a cache directory tag created by vitest-model-cache.
+`
+
+/** Creates the cache folder where there is none, and checks that this version can use it. Throws `CACHE_UNUSABLE`, `CACHE_FORMAT`. */
+export async function prepareCacheFolder(layout: Layout): Promise<void> {
+  try {
+    if (await isOurs(layout)) return
+    await mkdir(layout.directory, { recursive: true, mode: 0o700 })
+    await writeAtomically(layout.tag, CACHEDIR_TAG)
+    await writeAtomically(layout.marker, `${JSON.stringify({ format: FORMAT })}\n`)
+  } catch (error) {
+    if (error instanceof ModelCacheError) throw error
+    throw new ModelCacheError({
+      code: 'CACHE_UNUSABLE',
+      asked: `Cache folder ${layout.directory}`,
+      reason: `It can't be used: ${messageOf(error)}.`,
+      nextStep: 'Set `cacheDir` or MODEL_CACHE_DIR to a folder that may be written.',
+      cause: error,
+    })
+  }
+}
+
+/** True when the folder carries our mark. Deleting commands refuse without it. Throws `CACHE_FORMAT` for a newer format. */
+export async function isOurs(layout: Layout): Promise<boolean> {
+  let text: string
+  try {
+    text = await readFile(layout.marker, 'utf8')
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return false
+    throw error
+  }
+  if (formatOf(text) === FORMAT) return true
+  throw new ModelCacheError({
+    code: 'CACHE_FORMAT',
+    asked: `Cache folder ${layout.directory}`,
+    reason: `Its cache.json says ${JSON.stringify(text.trim().slice(0, 80))}; this version reads format ${FORMAT}.`,
+    nextStep: 'Update vitest-model-cache, or set MODEL_CACHE_DIR to another folder. Nothing was changed.',
+  })
+}
+
+function formatOf(text: string): unknown {
+  try {
+    const parsed: unknown = JSON.parse(text)
+    return typeof parsed === 'object' && parsed !== null && 'format' in parsed ? parsed.format : undefined
+  } catch {
+    // Not JSON: not a format that we know, and the caller says so.
+    return undefined
+  }
+}

@@ -1,0 +1,77 @@
+import { chmod, type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { blobNameOf, type Digest, Hasher } from '../../model/digest.ts'
+import { uniqueBeside } from './atomic-write.ts'
+import type { Layout } from './layout.ts'
+
+// Few large writes: one for each 64 kB network chunk would cost more than the network on a fast link.
+const WRITE_AT_BYTES = 1 << 20
+
+/** The bytes came, and are not the file that the Hub stated. */
+export class DigestMismatchError extends Error {
+  override readonly name = 'DigestMismatchError'
+  constructor(
+    readonly expected: Digest,
+    readonly received: Digest,
+  ) {
+    super(`The content has the digest ${received}, the Hub stated ${expected}`)
+  }
+}
+
+/** A file on its way in: hashed while it is written, never visible as a model, published only when it is right. */
+export class IncomingFile {
+  readonly #path: string
+  readonly #file: FileHandle
+  readonly #digest: Digest
+  readonly #hasher: Hasher
+  #pending: Uint8Array[] = []
+  #pendingBytes = 0
+
+  private constructor(path: string, file: FileHandle, digest: Digest, size: number) {
+    this.#path = path
+    this.#file = file
+    this.#digest = digest
+    this.#hasher = new Hasher(digest, size)
+  }
+
+  static async create(layout: Layout, digest: Digest, size: number): Promise<IncomingFile> {
+    await mkdir(layout.incoming, { recursive: true, mode: 0o700 })
+    const path = uniqueBeside(join(layout.incoming, blobNameOf(digest)), 'incomplete')
+    return new IncomingFile(path, await open(path, 'wx', 0o600), digest, size)
+  }
+
+  async write(chunk: Uint8Array): Promise<void> {
+    this.#hasher.update(chunk)
+    this.#pending.push(chunk)
+    this.#pendingBytes += chunk.byteLength
+    if (this.#pendingBytes >= WRITE_AT_BYTES) await this.#flush()
+  }
+
+  /** Moves the file to its place when its digest is right. Throws `DigestMismatchError`. */
+  async publish(blob: string): Promise<void> {
+    await this.#flush()
+    await this.#file.close()
+    const received = this.#hasher.digest()
+    if (received !== this.#digest) throw new DigestMismatchError(this.#digest, received)
+    await chmod(this.#path, 0o444)
+    await mkdir(dirname(blob), { recursive: true, mode: 0o700 })
+    await rename(this.#path, blob)
+  }
+
+  async discard(): Promise<void> {
+    await this.#file.close()
+    await rm(this.#path, { force: true })
+  }
+
+  async #flush(): Promise<void> {
+    const chunks = this.#pending
+    const bytes = this.#pendingBytes
+    this.#pending = []
+    this.#pendingBytes = 0
+    if (bytes === 0) return
+    const { bytesWritten } = await this.#file.writev(chunks)
+    // A disk that fills up answers with a short count before it answers with an error.
+    if (bytesWritten !== bytes)
+      throw new Error(`Only ${bytesWritten} of ${bytes} bytes could be written: is the disk full?`)
+  }
+}

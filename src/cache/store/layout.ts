@@ -1,0 +1,51 @@
+import { join } from 'node:path'
+import { blobNameOf, type Digest } from '../../model/digest.ts'
+import type { HubPath } from '../../model/hub-path.ts'
+import type { RepoId } from '../../model/repo-id.ts'
+import type { Commit } from '../../model/revision.ts'
+
+/** Where each thing lies in a cache folder. Everything below `hub` is a standard Hugging Face cache. */
+export class Layout {
+  readonly marker: string
+  readonly tag: string
+  readonly metadata: string
+  readonly hub: string
+  readonly incoming: string
+  readonly leases: string
+  readonly runs: string
+
+  constructor(readonly directory: string) {
+    this.marker = join(directory, 'cache.json')
+    this.tag = join(directory, 'CACHEDIR.TAG')
+    this.metadata = join(directory, 'cache_metadata.json')
+    this.hub = join(directory, 'hub')
+    this.incoming = join(directory, 'incoming')
+    this.leases = join(directory, 'leases')
+    this.runs = join(directory, 'runs')
+  }
+
+  /** `models--<org>--<name>`, as huggingface_hub's `repo_folder_name`. */
+  repo(repo: RepoId): string {
+    return join(this.hub, `models--${repo.replaceAll('/', '--')}`)
+  }
+
+  blob(repo: RepoId, digest: Digest): string {
+    return join(this.repo(repo), 'blobs', blobNameOf(digest))
+  }
+
+  snapshot(repo: RepoId, commit: Commit): string {
+    return join(this.repo(repo), 'snapshots', commit)
+  }
+
+  file(repo: RepoId, commit: Commit, path: HubPath): string {
+    return join(this.snapshot(repo, commit), path)
+  }
+
+  ref(repo: RepoId, revision: string): string {
+    return join(this.repo(repo), 'refs', revision)
+  }
+
+  tree(repo: RepoId, commit: Commit): string {
+    return join(this.repo(repo), 'trees', `${commit}.json`)
+  }
+}

@@ -1,0 +1,139 @@
+import { randomBytes } from 'node:crypto'
+import { link, mkdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { systemCode } from '../../model/errors.ts'
+import { originals, sleep } from '../../platform/originals.ts'
+import { uniqueBeside } from './atomic-write.ts'
+import { isOwner, type Owner, stateOf, thisProcess } from './owner.ts'
+
+const HEARTBEAT_MS = 2_000
+const STALE_AFTER_MS = 15_000
+const LONGEST_POLL_MS = 100
+
+/**
+ * Runs `work` while no other thread or process of any machine that shares the folder runs under the same lock file.
+ *
+ * A lock whose owner died on this machine is taken over at once; any other when its heartbeat stood still for 15 s by
+ * our own monotonic clock, so that skewed clocks do no harm. Correctness never hangs on it: what is guarded is written
+ * to unique names, verified and renamed, and a lost race costs work, not bytes.
+ */
+export async function withLock<T>(path: string, work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+  const id = await acquire(path, signal)
+  const heartbeat = originals.setInterval(() => void touch(path), HEARTBEAT_MS)
+  heartbeat.unref()
+  try {
+    return await work()
+  } finally {
+    originals.clearInterval(heartbeat)
+    await release(path, id)
+  }
+}
+
+async function acquire(path: string, signal?: AbortSignal): Promise<string> {
+  const id = randomBytes(8).toString('hex')
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+  const watch = new HeartbeatWatch()
+  for (let pollMs = 2; ; pollMs = Math.min(pollMs * 1.6, LONGEST_POLL_MS)) {
+    if (await create(path, id)) return id
+    const held = await read(path)
+    if (held && watch.isStale(held)) await takeAway(path, held.id)
+    else await sleep(pollMs * (0.75 + Math.random() / 2), signal)
+  }
+}
+
+interface Held {
+  id: string
+  owner: Owner | undefined
+  heartbeat: number
+}
+
+/** Sees one lock over time, by our own clock. */
+class HeartbeatWatch {
+  #last = ''
+  #since = 0
+
+  isStale({ id, owner, heartbeat }: Held): boolean {
+    if (owner && stateOf(owner) === 'dead') return true
+    const seen = `${id} ${heartbeat}`
+    if (seen !== this.#last) {
+      this.#last = seen
+      this.#since = originals.monotonic()
+    }
+    return originals.monotonic() - this.#since > STALE_AFTER_MS
+  }
+}
+
+/** Writes the lock under another name first, so that nobody ever reads a half-written one. */
+async function create(path: string, id: string): Promise<boolean> {
+  const own = uniqueBeside(path, 'tmp')
+  await writeFile(own, JSON.stringify({ id, ...thisProcess() }), { mode: 0o600 })
+  try {
+    await link(own, path)
+    return true
+  } catch (error) {
+    if (systemCode(error) === 'EEXIST') return false
+    // No hard links on this file system: an exclusive create does, at the price of a moment with an empty file.
+    return await createExclusively(path, id)
+  } finally {
+    await rm(own, { force: true })
+  }
+}
+
+async function createExclusively(path: string, id: string): Promise<boolean> {
+  try {
+    await writeFile(path, JSON.stringify({ id, ...thisProcess() }), { flag: 'wx', mode: 0o600 })
+    return true
+  } catch (error) {
+    if (systemCode(error) === 'EEXIST') return false
+    throw error
+  }
+}
+
+async function read(path: string): Promise<Held | undefined> {
+  try {
+    const [text, { mtimeMs }] = await Promise.all([readFile(path, 'utf8'), stat(path)])
+    return { ...parse(text), heartbeat: mtimeMs }
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+function parse(text: string): Omit<Held, 'heartbeat'> {
+  try {
+    const value: unknown = JSON.parse(text)
+    if (typeof value === 'object' && value !== null && 'id' in value && typeof value.id === 'string')
+      return { id: value.id, owner: isOwner(value) ? value : undefined }
+  } catch {
+    // Half-written by a file system without hard links, or damaged: its heartbeat decides.
+  }
+  return { id: '', owner: undefined }
+}
+
+/**
+ * Takes a stale lock away. Rename is what makes it safe: of several who saw it stale one gets it, and who finds that
+ * it moved a fresh lock instead puts that back.
+ */
+async function takeAway(path: string, id: string): Promise<void> {
+  const aside = uniqueBeside(path, 'stale')
+  try {
+    await rename(path, aside)
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return
+    throw error
+  }
+  const moved = await read(aside)
+  if (moved && moved.id !== id) await link(aside, path).catch(() => undefined)
+  await rm(aside, { force: true })
+}
+
+async function release(path: string, id: string): Promise<void> {
+  const held = await read(path)
+  if (held?.id === id) await rm(path, { force: true })
+}
+
+async function touch(path: string): Promise<void> {
+  const now = originals.now() / 1000
+  // The lock may be gone by now: then there is nothing to keep alive.
+  await utimes(path, now, now).catch(() => undefined)
+}

@@ -1,0 +1,78 @@
+import { readFile } from 'node:fs/promises'
+import { type Entry, entryKey } from '../../model/entry.ts'
+import { systemCode } from '../../model/errors.ts'
+import { writeAtomically } from './atomic-write.ts'
+import { stampOf } from './blobs.ts'
+import type { Layout } from './layout.ts'
+import { withLock } from './lock.ts'
+import { fromRecord, toRecord } from './record.ts'
+
+/** The entries of a cache, by `entryKey`. */
+export type Entries = Map<string, Entry>
+
+/**
+ * Reads and writes `cache_metadata.json`. What is read is kept until the file changes; a record is checked when it is
+ * first looked at, so that one lookup among a thousand records does not pay for all.
+ */
+export class Metadata {
+  #stamp = ''
+  #records: Map<string, unknown> = new Map()
+
+  constructor(
+    readonly layout: Layout,
+    readonly onProblem: (message: string) => void = () => undefined,
+  ) {}
+
+  /** The entry of a repo at a commit, or undefined. */
+  async find(key: string): Promise<Entry | undefined> {
+    await this.#refresh()
+    const record = this.#records.get(key)
+    return record === undefined ? undefined : fromRecord(record)
+  }
+
+  /** All entries that can be read. */
+  async all(): Promise<Entries> {
+    await this.#refresh()
+    const entries: Entries = new Map()
+    for (const [key, record] of this.#records) {
+      const entry = fromRecord(record)
+      if (entry) entries.set(key, entry)
+    }
+    return entries
+  }
+
+  /** Reads, changes and writes under a lock, so that updates of many processes lose nothing. */
+  async update(change: (entries: Entries) => void): Promise<void> {
+    await withLock(`${this.layout.metadata}.lock`, async () => {
+      const entries = await this.all()
+      change(entries)
+      const sorted = [...entries.values()].sort((a, b) => (entryKey(a) < entryKey(b) ? -1 : 1))
+      await writeAtomically(this.layout.metadata, `${JSON.stringify(sorted.map(toRecord), null, 1)}\n`)
+    })
+  }
+
+  async #refresh(): Promise<void> {
+    const stamp = await stampOf(this.layout.metadata)
+    const text = stamp && `${stamp.ino} ${stamp.mtimeMs} ${stamp.size}`
+    if (text !== undefined && text === this.#stamp) return
+    this.#records = text === undefined ? new Map() : await this.#read()
+    this.#stamp = text ?? ''
+  }
+
+  async #read(): Promise<Map<string, unknown>> {
+    try {
+      const records: unknown = JSON.parse(await readFile(this.layout.metadata, 'utf8'))
+      if (Array.isArray(records)) return new Map(records.flatMap(keyed))
+    } catch (error) {
+      if (systemCode(error) === 'ENOENT') return new Map()
+      if (!(error instanceof SyntaxError)) throw error
+    }
+    this.onProblem(`${this.layout.metadata} is damaged: models are verified anew when they are next asked for.`)
+    return new Map()
+  }
+}
+
+function keyed(record: unknown): [string, unknown][] {
+  if (typeof record !== 'object' || record === null || !('repo' in record) || !('commit' in record)) return []
+  return [[`${record.repo}@${record.commit}`, record]]
+}

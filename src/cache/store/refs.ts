@@ -1,0 +1,33 @@
+import { readFile, stat } from 'node:fs/promises'
+import { systemCode } from '../../model/errors.ts'
+import type { RepoId } from '../../model/repo-id.ts'
+import { type Commit, isCommit } from '../../model/revision.ts'
+import { originals } from '../../platform/originals.ts'
+import { writeAtomically } from './atomic-write.ts'
+import type { Layout } from './layout.ts'
+
+export interface Ref {
+  commit: Commit
+  /** Milliseconds since the Hub was asked; 0 for a revision that is a commit. */
+  ageMs: number
+}
+
+/** The commit that a revision stood for when the Hub was last asked, or undefined. */
+export async function readRef(layout: Layout, repo: RepoId, revision: string): Promise<Ref | undefined> {
+  if (isCommit(revision)) return { commit: revision, ageMs: 0 }
+  const path = layout.ref(repo, revision)
+  try {
+    const [text, { mtimeMs }] = await Promise.all([readFile(path, 'utf8'), stat(path)])
+    const commit = text.trim()
+    return isCommit(commit) ? { commit, ageMs: Math.max(0, originals.now() - mtimeMs) } : undefined
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT' || systemCode(error) === 'ENOTDIR' || systemCode(error) === 'EISDIR')
+      return undefined
+    throw error
+  }
+}
+
+/** Records what the Hub answered now. A commit needs no ref. */
+export async function writeRef(layout: Layout, repo: RepoId, revision: string, commit: Commit): Promise<void> {
+  if (!isCommit(revision)) await writeAtomically(layout.ref(repo, revision), commit)
+}

@@ -1,0 +1,59 @@
+import { readFile } from 'node:fs/promises'
+import { systemCode } from '../../model/errors.ts'
+import type { RepoId } from '../../model/repo-id.ts'
+import type { Commit } from '../../model/revision.ts'
+import { addToTree, type Tree } from '../../model/tree.ts'
+import { writeAtomically } from './atomic-write.ts'
+import type { Layout } from './layout.ts'
+
+// The format of huggingface_hub 1.29, src/huggingface_hub/_tree_cache.py: Python and we read each other's files.
+const FORMAT_VERSION = 1
+
+/** The files of a commit as stored, or undefined when they are not, or not in a form that can be trusted. */
+export async function readTree(layout: Layout, repo: RepoId, commit: Commit): Promise<Tree | undefined> {
+  let text: string
+  try {
+    text = await readFile(layout.tree(repo, commit), 'utf8')
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return undefined
+    throw error
+  }
+  try {
+    return parseTree(JSON.parse(text), repo)
+  } catch {
+    // Damaged: as good as absent, the Hub is asked again.
+    return undefined
+  }
+}
+
+export async function writeTree(layout: Layout, repo: RepoId, commit: Commit, tree: Tree): Promise<void> {
+  const files = [...tree]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([path, { size, digest, gitId, xetHash }]) => {
+      const lfs = digest.startsWith('sha256:') ? { lfs_sha256: digest.slice(7), lfs_size: size } : {}
+      return [path, { size, blob_id: gitId, ...lfs, ...(xetHash && { xet_hash: xetHash }) }]
+    })
+  const content = { format_version: FORMAT_VERSION, files: Object.fromEntries(files) }
+  await writeAtomically(layout.tree(repo, commit), JSON.stringify(content, null, 1))
+}
+
+function parseTree(content: unknown, repo: RepoId): Tree | undefined {
+  if (!isObject(content) || content.format_version !== FORMAT_VERSION || !isObject(content.files)) return undefined
+  const tree: Tree = new Map()
+  for (const [path, file] of Object.entries(content.files)) {
+    if (!isObject(file)) return undefined
+    const { size, blob_id: gitId, lfs_sha256: sha256, xet_hash: xetHash } = file
+    if (typeof size !== 'number' || !isOptionalText(gitId) || !isOptionalText(sha256) || !isOptionalText(xetHash))
+      return undefined
+    if (!addToTree(tree, { path, size, gitId, sha256, xetHash }, repo)) return undefined
+  }
+  return tree
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null
+}
+
+function isOptionalText(value: unknown): value is string | undefined {
+  return value === undefined || typeof value === 'string'
+}

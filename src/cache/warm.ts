@@ -1,0 +1,50 @@
+import pLimit from 'p-limit'
+import { ModelCacheError, messageOf } from '../model/errors.ts'
+import { describeModel, type Model } from '../model/model.ts'
+import type { CachedModel } from './cached-model.ts'
+import type { CacheContext } from './context.ts'
+import { getModel } from './get.ts'
+import type { Progress } from './progress.ts'
+
+export interface WarmOptions {
+  signal?: AbortSignal
+  onProgress?: (progress: Progress) => void
+}
+
+/** What became of one model: it is there, or why not. */
+export type WarmResult = { model: Model; cached: CachedModel } | { model: Model; error: ModelCacheError }
+
+// The files of one model are fetched side by side already; more models at once only pay for many small ones.
+const MODELS_AT_ONCE = 4
+
+/** Brings models in before they are asked for. Never throws for a model: each result says what became of it. */
+export async function warmModels(
+  context: CacheContext,
+  models: Model[],
+  options: WarmOptions = {},
+): Promise<WarmResult[]> {
+  const limit = pLimit(MODELS_AT_ONCE)
+  return Promise.all(
+    models.map((model) =>
+      limit(async (): Promise<WarmResult> => {
+        try {
+          return { model, cached: await getModel(context, model, { ...options, used: false }) }
+        } catch (error) {
+          if (options.signal?.aborted) throw error
+          return { model, error: asModelCacheError(error, model) }
+        }
+      }),
+    ),
+  )
+}
+
+function asModelCacheError(error: unknown, model: Model): ModelCacheError {
+  if (error instanceof ModelCacheError) return error
+  return new ModelCacheError({
+    code: 'CACHE_UNUSABLE',
+    asked: `Model ${describeModel(model)}`,
+    reason: `It could not be brought into the cache: ${messageOf(error)}.`,
+    nextStep: 'Check the cache folder and the disk.',
+    cause: error,
+  })
+}

@@ -1,0 +1,198 @@
+import { homedir } from 'node:os'
+import { isAbsolute, join, resolve } from 'node:path'
+import envPaths from 'env-paths'
+import * as v from 'valibot'
+import { ModelCacheError } from '../model/errors.ts'
+import { type Model, type ModelSpec, parseModel } from '../model/model.ts'
+import { type Environment, readEnvironment } from './environment-variables.ts'
+import { DEFAULT_ENDPOINT, type HubSettings } from './token.ts'
+import { parseDuration, parseSize } from './units.ts'
+
+export type Mode = 'integration' | 'unit'
+
+/** What a user may set. Precedence: environment variable, option, preset, default. */
+export interface ModelCacheOptions {
+  /** Brought in before the tests. Without it, what the last runs used. */
+  models?: ModelSpec[]
+  /** Default: `vitest-model-cache` in the platform's cache folder. Relative to Vitest's root. MODEL_CACHE_DIR. */
+  cacheDir?: string
+  /** Bytes, or a text such as `2GB` (the default; 1 GB is 2^30 bytes). MODEL_CACHE_MAX_SIZE. */
+  maxSize?: string | number
+  /** Milliseconds, or a text such as `7d` (the default): models unused for longer are removed. MODEL_CACHE_MAX_AGE. */
+  maxAge?: string | number
+  /** `dev`: 1 GB, 3 days. `ci`: 5 GB, 30 days; taken in CI when neither limit nor preset is given. */
+  preset?: 'dev' | 'ci'
+  /** `integration` (default): real models. `unit`: each provider's mock, no file and no network. MODEL_CACHE_MODE. */
+  mode?: Mode
+  /** No network: a miss is an error. MODEL_CACHE_OFFLINE, HF_HUB_OFFLINE. */
+  offline?: boolean
+  hub?: {
+    /** Default: HF_ENDPOINT, else https://huggingface.co. */
+    endpoint?: string
+    /** Sent to `endpoint` alone, and used by the main process alone: workers read HF_TOKEN. */
+    token?: string
+    /** How many files are downloaded at a time, 1 to 64. Default 8. */
+    concurrency?: number
+  }
+  /** Modules that call `defineProvider`, relative to Vitest's root or by package name. */
+  providers?: string[]
+  /** `false` prints and writes nothing. */
+  report?:
+    | false
+    | {
+        /** Write the report as JSON to this file, relative to Vitest's root. */
+        outputFile?: string
+        /** The hit rate to reach, 0 to 1. Default 0.8. */
+        target?: number
+      }
+}
+
+export interface Options {
+  models: Model[]
+  cacheDir: string
+  /** Bytes. */
+  maxSize: number
+  /** Milliseconds. */
+  maxAge: number
+  mode: Mode
+  offline: boolean
+  hub: HubSettings
+  providers: string[]
+  report: false | { outputFile?: string; target: number }
+  debug: boolean
+}
+
+const PRESETS = { dev: { maxSize: '1GB', maxAge: '3d' }, ci: { maxSize: '5GB', maxAge: '30d' } } as const
+const DEFAULTS = { maxSize: '2GB', maxAge: '7d' } as const
+const SIZE = 'a size such as "2GB" or "500MB", or a number of bytes'
+const DURATION = 'a duration such as "7d", "12h" or "30m", or a number of milliseconds'
+
+const text = v.pipe(v.string('a text'), v.nonEmpty('a text that is not empty'))
+const size = v.pipe(
+  v.union([v.string(), v.number()], SIZE),
+  v.check((input) => parseSize(input) !== undefined, SIZE),
+)
+const duration = v.pipe(
+  v.union([v.string(), v.number()], DURATION),
+  v.check((input) => parseDuration(input) !== undefined, DURATION),
+)
+const endpoint = v.pipe(
+  v.string('an http or https URL'),
+  v.check((input) => URL.canParse(input) && /^https?:$/.test(new URL(input).protocol), 'an http or https URL'),
+)
+const concurrency = v.pipe(
+  v.number('a whole number from 1 to 64'),
+  v.check((input) => Number.isInteger(input) && input >= 1 && input <= 64, 'a whole number from 1 to 64'),
+)
+const target = v.pipe(
+  v.number('a number from 0 to 1'),
+  v.check((input) => input >= 0 && input <= 1, 'a number from 0 to 1'),
+)
+const Schema = v.strictObject(
+  {
+    models: v.optional(v.array(v.unknown(), 'a list of models')),
+    cacheDir: v.optional(text),
+    maxSize: v.optional(size),
+    maxAge: v.optional(duration),
+    preset: v.optional(v.picklist(['dev', 'ci'], '"dev" or "ci"')),
+    mode: v.optional(v.picklist(['integration', 'unit'], '"integration" or "unit"')),
+    offline: v.optional(v.boolean('true or false')),
+    hub: v.optional(
+      v.strictObject(
+        { endpoint: v.optional(endpoint), token: v.optional(text), concurrency: v.optional(concurrency) },
+        'an object with `endpoint`, `token`, `concurrency`',
+      ),
+    ),
+    providers: v.optional(v.array(text, 'a list of module paths')),
+    report: v.optional(
+      v.union(
+        [v.literal(false), v.strictObject({ outputFile: v.optional(text), target: v.optional(target) })],
+        'false, or an object with `outputFile` (a path) and `target` (a number from 0 to 1)',
+      ),
+    ),
+  },
+  'an object of options',
+)
+
+const SOURCES: Record<string, string> = {
+  cacheDir: 'MODEL_CACHE_DIR',
+  mode: 'MODEL_CACHE_MODE',
+  maxSize: 'MODEL_CACHE_MAX_SIZE',
+  maxAge: 'MODEL_CACHE_MAX_AGE',
+}
+
+/**
+ * Checks the options and the environment and fills in presets and defaults. Relative paths are taken from `root`.
+ * Throws `INVALID_OPTION` naming the option, what was given and what is accepted, and `INVALID_MODEL`.
+ */
+export function resolveOptions(input: unknown, env: Environment, root: string): Options {
+  const given = check(input ?? {}, (option) => `Option \`${option}\` of modelCache()`)
+  const environment = readEnvironment(env)
+  const { cacheDir, mode, maxSize, maxAge } = check(
+    {
+      cacheDir: environment.cacheDir,
+      mode: environment.mode,
+      maxSize: environment.maxSize,
+      maxAge: environment.maxAge,
+    },
+    (option) => `Environment variable ${SOURCES[option] ?? option}`,
+  )
+  const limitsGiven = (given.maxSize ?? given.maxAge ?? maxSize ?? maxAge) !== undefined
+  const preset = given.preset ?? (environment.ci && !limitsGiven ? 'ci' : undefined)
+  const limits = { ...DEFAULTS, ...(preset && PRESETS[preset]) }
+  const report = given.report ?? {}
+  return {
+    models: (given.models ?? []).map(parseModel),
+    cacheDir: cacheFolder(cacheDir, given.cacheDir, root),
+    maxSize: parseSize(maxSize ?? given.maxSize ?? limits.maxSize) ?? 0,
+    maxAge: parseDuration(maxAge ?? given.maxAge ?? limits.maxAge) ?? 0,
+    mode: mode ?? given.mode ?? 'integration',
+    offline: environment.offline ?? given.offline ?? false,
+    hub: {
+      endpoint: (given.hub?.endpoint ?? environment.hfEndpoint ?? DEFAULT_ENDPOINT).replace(/\/+$/, ''),
+      token: given.hub?.token,
+      concurrency: given.hub?.concurrency ?? 8,
+    },
+    providers: given.providers ?? [],
+    report: report && {
+      outputFile: report.outputFile === undefined ? undefined : resolve(root, report.outputFile),
+      target: report.target ?? 0.8,
+    },
+    debug: environment.debug,
+  }
+}
+
+function cacheFolder(variable: string | undefined, option: string | undefined, root: string): string {
+  const chosen = variable ?? option
+  // env-paths with no suffix: the folder is the package's name in the platform's cache folder.
+  if (chosen === undefined) return envPaths('vitest-model-cache', { suffix: '' }).cache
+  if (chosen === '~' || chosen.startsWith('~/')) return join(homedir(), chosen.slice(2))
+  return isAbsolute(chosen) ? chosen : resolve(variable === undefined ? root : process.cwd(), chosen)
+}
+
+function check(input: unknown, name: (option: string) => string): v.InferOutput<typeof Schema> {
+  const result = v.safeParse(Schema, input)
+  if (result.success) return result.output
+  const issue = result.issues[0]
+  const option = v.getDotPath(issue) ?? ''
+  const unknown = issue.type === 'strict_object' && issue.expected === 'never'
+  throw new ModelCacheError({
+    code: 'INVALID_OPTION',
+    asked: option === '' ? 'The options of modelCache()' : name(option),
+    reason: unknown ? 'There is no such option.' : `It was set to ${show(issue.input, option)}.`,
+    nextStep: unknown ? `The options are ${siblings(option)}.` : `Accepted: ${issue.message}.`,
+  })
+}
+
+/** The options beside the one that is unknown. */
+function siblings(option: string): string {
+  if (option.startsWith('hub.')) return '`hub.endpoint`, `hub.token`, `hub.concurrency`'
+  return Object.keys(Schema.entries)
+    .map((key) => `\`${key}\``)
+    .join(', ')
+}
+
+function show(value: unknown, option: string): string {
+  if (option === 'hub' || option === 'hub.token') return 'a value that is not shown here, as it may hold a token'
+  return typeof value === 'function' ? 'a function' : (JSON.stringify(value) ?? String(value))
+}

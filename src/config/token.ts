@@ -1,0 +1,53 @@
+import { readFile } from 'node:fs/promises'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { type Environment, readEnvironment } from './environment-variables.ts'
+
+export const DEFAULT_ENDPOINT = 'https://huggingface.co'
+
+export interface HubSettings {
+  /** The Hub's origin and base path, no slash at the end. */
+  endpoint: string
+  /** The `hub.token` option: for `endpoint` alone. Never leaves the process in which the option was read. */
+  token?: string
+  /** How many files are downloaded at a time. */
+  concurrency: number
+}
+
+/**
+ * The token that may be sent to `hub.endpoint`: the option, else the environment's (HF_TOKEN, HF_TOKEN_PATH, the file
+ * that `hf auth login` writes), and the environment's only when the endpoint is the one that it belongs to, HF_ENDPOINT
+ * or huggingface.co. No token travels over plain http, except to this machine.
+ */
+export async function findToken(hub: HubSettings, env: Environment): Promise<string | undefined> {
+  const url = new URL(hub.endpoint)
+  if (url.protocol !== 'https:' && !isLoopback(url.hostname)) return undefined
+  if (hub.token) return hub.token
+  const owners = [DEFAULT_ENDPOINT, readEnvironment(env).hfEndpoint]
+  const belongs = owners.some(
+    (owner) => owner !== undefined && URL.canParse(owner) && new URL(owner).origin === url.origin,
+  )
+  return belongs ? environmentToken(env) : undefined
+}
+
+async function environmentToken(env: Environment): Promise<string | undefined> {
+  const direct = (env.HF_TOKEN ?? env.HUGGING_FACE_HUB_TOKEN)?.trim()
+  if (direct) return direct
+  try {
+    return (await readFile(tokenFile(env), 'utf8')).trim() || undefined
+  } catch {
+    // No file, or one that can't be read: nobody logged in.
+    return undefined
+  }
+}
+
+/** Where `hf auth login` keeps the token: huggingface_hub's constants.py. */
+function tokenFile(env: Environment): string {
+  if (env.HF_TOKEN_PATH) return env.HF_TOKEN_PATH
+  const cacheHome = env.XDG_CACHE_HOME || join(homedir(), '.cache')
+  return join(env.HF_HOME || join(cacheHome, 'huggingface'), 'token')
+}
+
+function isLoopback(hostname: string): boolean {
+  return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname)
+}

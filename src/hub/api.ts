@@ -1,0 +1,77 @@
+import type { Access } from '../model/entry.ts'
+import { ModelCacheError } from '../model/errors.ts'
+import { parseRepoId, type RepoId } from '../model/repo-id.ts'
+import { type Commit, parseCommit } from '../model/revision.ts'
+import { addToTree, type Tree } from '../model/tree.ts'
+import { explainHubError, type HubAccess, hubFetch } from './http.ts'
+import { withRetry } from './retry.ts'
+
+/** A repo at one commit, as the Hub states it. */
+export interface HubModel {
+  /** The id that the repo has now: another than was asked for when it was renamed. */
+  repo: RepoId
+  commit: Commit
+  access: Access
+  /** The task of the repo's card, such as `feature-extraction`. */
+  task?: string
+}
+
+export interface ApiRequest {
+  repo: RepoId
+  revision: string
+  /** How errors name what was asked for. */
+  asked: string
+  signal?: AbortSignal
+}
+
+/** Resolves a revision to a commit, in one request. Throws `MODEL_NOT_FOUND`, `REVISION_NOT_FOUND`, `GATED`... */
+export async function fetchModel(hub: HubAccess, { repo, revision, asked, signal }: ApiRequest): Promise<HubModel> {
+  return explained(hub, asked, signal, async () => {
+    const { modelInfo } = await import('@huggingface/hub')
+    const info = await modelInfo({
+      name: repo,
+      revision,
+      hubUrl: hub.endpoint,
+      fetch: hubFetch(hub, signal),
+      additionalFields: ['sha'],
+    })
+    return {
+      repo: parseRepoId(info.name),
+      commit: parseCommit(info.sha, asked),
+      access: info.private ? 'private' : info.gated ? 'gated' : 'public',
+      task: info.task,
+    }
+  })
+}
+
+/** All files of a repo at a commit with their sizes and digests, in one request for each thousand of files. */
+export async function fetchTree(
+  hub: HubAccess,
+  { repo, commit, asked, signal }: Omit<ApiRequest, 'revision'> & { commit: Commit },
+): Promise<Tree> {
+  return explained(hub, asked, signal, async () => {
+    const { listFiles } = await import('@huggingface/hub')
+    const tree: Tree = new Map()
+    const fetch = hubFetch(hub, signal)
+    for await (const file of listFiles({ repo, revision: commit, recursive: true, hubUrl: hub.endpoint, fetch })) {
+      if (file.type !== 'file') continue
+      const { path, size, oid: gitId, lfs, xetHash } = file
+      if (!addToTree(tree, { path, size: lfs?.size ?? size, gitId, sha256: lfs?.oid, xetHash }, asked))
+        throw new ModelCacheError({
+          code: 'HUB_ERROR',
+          asked,
+          reason: `The Hub states no usable digest for the file ${JSON.stringify(path)}.`,
+          nextStep: 'Nothing is kept that can not be verified: check that HF_ENDPOINT is a Hugging Face Hub.',
+        })
+    }
+    return tree
+  })
+}
+
+async function explained<T>(hub: HubAccess, asked: string, signal: AbortSignal | undefined, call: () => Promise<T>) {
+  try {
+    return await withRetry(call, { signal })
+  } catch (error) {
+    throw explainHubError(error, asked, hub.endpoint)
+  }
+}

@@ -1,0 +1,106 @@
+import { ModelCacheError, messageOf, systemCode } from '../model/errors.ts'
+import { originals } from '../platform/originals.ts'
+
+/** What a caller hands over to reach a Hub. */
+export interface HubAccess {
+  /** Origin and base path, no slash at the end. */
+  endpoint: string
+  fetch: typeof fetch
+  /** Sent to the endpoint's origin alone: fetch drops the header when a redirect leaves the origin (WHATWG fetch, 4.4). */
+  token?: string
+}
+
+/** An answer that is no success. `errorCode` is the Hub's `X-Error-Code`. */
+export class HubHttpError extends Error {
+  override readonly name = 'HubHttpError'
+  constructor(
+    readonly status: number,
+    readonly url: string,
+    readonly errorCode: string | undefined,
+    readonly retryAfterMs: number | undefined,
+  ) {
+    super(`HTTP ${status} from ${url}`)
+  }
+}
+
+/** The connection broke, or the body was not the file: worth another try. */
+export class BrokenDownloadError extends Error {
+  override readonly name = 'BrokenDownloadError'
+}
+
+/** A fetch that sends the token, and throws `HubHttpError` for every answer that is no success. */
+export function hubFetch(hub: HubAccess, signal?: AbortSignal): typeof fetch {
+  return async (input, init) => {
+    const headers = new Headers(init?.headers)
+    headers.set('User-Agent', 'vitest-model-cache')
+    if (hub.token) headers.set('Authorization', `Bearer ${hub.token}`)
+    const response = await hub.fetch(input, { ...init, headers, signal: signal ?? init?.signal })
+    if (response.ok) return response
+    await response.body?.cancel()
+    const retryAfter = retryAfterMs(response.headers)
+    throw new HubHttpError(response.status, response.url, response.headers.get('X-Error-Code') ?? undefined, retryAfter)
+  }
+}
+
+/**
+ * How long the server asks to wait, in milliseconds: `Retry-After` in seconds or as a date, else the `t` of the Hub's
+ * `ratelimit` header (`"api";r=0;t=55`), else undefined.
+ */
+export function retryAfterMs(headers: Headers): number | undefined {
+  const retryAfter = headers.get('Retry-After')
+  if (retryAfter !== null) {
+    if (/^\d+(\.\d+)?$/.test(retryAfter.trim())) return Number(retryAfter) * 1000
+    const date = Date.parse(retryAfter)
+    if (!Number.isNaN(date)) return Math.max(0, date - originals.now())
+  }
+  const seconds = /;\s*r=0\s*;\s*t=(\d+)/.exec(headers.get('ratelimit') ?? '')?.[1]
+  return seconds === undefined ? undefined : Number(seconds) * 1000
+}
+
+/** The error that a user sees, for whatever went wrong between us and the Hub. */
+export function explainHubError(error: unknown, asked: string, endpoint: string): unknown {
+  if (error instanceof ModelCacheError) return error
+  if (error instanceof HubHttpError) return explainStatus(error, asked, endpoint)
+  if (error instanceof Error && error.name === 'AbortError') return error
+  return new ModelCacheError({
+    code: 'HUB_UNREACHABLE',
+    asked,
+    reason: `The Hub at ${endpoint} could not be reached: ${rootMessage(error)}.`,
+    nextStep: 'Check the network, the proxy variables and HF_ENDPOINT; the next run tries again.',
+    cause: error,
+  })
+}
+
+function explainStatus(error: HubHttpError, asked: string, endpoint: string): ModelCacheError {
+  const parts = (code: ModelCacheError['code'], reason: string, nextStep: string) =>
+    new ModelCacheError({ code, asked, reason, nextStep, cause: error })
+  const withToken =
+    'set HF_TOKEN, log in with `hf auth login`, or set `hub.token` in modelCache() and name the model in `models`'
+  if (error.errorCode === 'RevisionNotFound')
+    return parts('REVISION_NOT_FOUND', `The repo has no such revision at ${endpoint}.`, 'Check the text after "@".')
+  if (error.errorCode === 'EntryNotFound')
+    return parts('FILE_NOT_FOUND', 'The repo has no such file at this commit.', 'Check the spelling of the file.')
+  if (error.errorCode === 'GatedRepo')
+    return parts('GATED', 'The repo is gated.', `Accept its terms on ${endpoint}, then ${withToken}.`)
+  if (error.status === 401 || error.status === 404)
+    return parts(
+      'MODEL_NOT_FOUND',
+      `The Hub at ${endpoint} has no such repo, or it is private (HTTP ${error.status}).`,
+      `Check the spelling; for a private repo ${withToken}.`,
+    )
+  if (error.status === 403)
+    return parts('ACCESS_DENIED', 'The token has no access to this repo (HTTP 403).', `For access, ${withToken}.`)
+  if (error.status === 429)
+    return parts(
+      'HUB_ERROR',
+      `The Hub at ${endpoint} limits the rate of requests (HTTP 429).`,
+      'Wait some minutes, or set HF_TOKEN: with a token the limits are higher.',
+    )
+  return parts('HUB_ERROR', `The Hub answered HTTP ${error.status} for ${error.url}.`, 'Try again later.')
+}
+
+/** undici hides the reason in `cause`: "fetch failed" alone helps nobody. */
+function rootMessage(error: unknown): string {
+  if (error instanceof Error && error.cause !== undefined) return rootMessage(error.cause)
+  return messageOf(error) || systemCode(error) || 'unknown reason'
+}

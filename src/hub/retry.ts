@@ -1,0 +1,40 @@
+import { ModelCacheError } from '../model/errors.ts'
+import { sleep } from '../platform/originals.ts'
+import { HubHttpError } from './http.ts'
+
+const ATTEMPTS = 5
+const FIRST_DELAY_MS = 300
+const LONGEST_DELAY_MS = 60_000
+
+/**
+ * Runs `attempt` again on failures that may pass: 408, 429, 5xx, broken connections and broken bodies, with
+ * exponential backoff and jitter, or after what the server asks for. Throws the last failure.
+ */
+export async function withRetry<T>(
+  attempt: () => Promise<T>,
+  options: { signal?: AbortSignal; onRetry?: (error: unknown, waitMs: number) => void } = {},
+): Promise<T> {
+  for (let failures = 1; ; failures++) {
+    try {
+      return await attempt()
+    } catch (error) {
+      if (failures >= ATTEMPTS || options.signal?.aborted || !mayPass(error)) throw error
+      const waitMs = delayAfter(error, failures)
+      options.onRetry?.(error, waitMs)
+      await sleep(waitMs, options.signal)
+    }
+  }
+}
+
+/** True for failures that another try may not meet again. */
+export function mayPass(error: unknown): boolean {
+  if (error instanceof HubHttpError) return error.status === 408 || error.status === 429 || error.status >= 500
+  return !(error instanceof ModelCacheError) && !(error instanceof Error && error.name === 'AbortError')
+}
+
+function delayAfter(error: unknown, failures: number): number {
+  const asked = error instanceof HubHttpError ? error.retryAfterMs : undefined
+  if (asked !== undefined) return Math.min(asked, LONGEST_DELAY_MS)
+  const ceiling = Math.min(FIRST_DELAY_MS * 2 ** (failures - 1), LONGEST_DELAY_MS)
+  return ceiling / 2 + Math.random() * (ceiling / 2)
+}

@@ -1,0 +1,77 @@
+import { createHash } from 'node:crypto'
+import type { Digest } from './digest.ts'
+import type { HubPath } from './hub-path.ts'
+import type { RepoId } from './repo-id.ts'
+import type { Commit } from './revision.ts'
+
+/** Who may read a repo. `unknown`: found on disk, treated as private until the Hub was asked. */
+export const ACCESS = ['public', 'gated', 'private', 'unknown'] as const
+export type Access = (typeof ACCESS)[number]
+
+/** A file that was verified, and how the file system described it then. */
+export interface EntryFile {
+  /** Bytes. */
+  size: number
+  digest: Digest
+  /** Its share, by size, of the time in which its batch was downloaded. Null when it never was: adopted, restored. */
+  downloadMs: number | null
+  mtimeMs: number
+  ino: string
+}
+
+/** A selection that was asked for, and the files that it came to. */
+export interface EntrySelection {
+  /** See `selectionKey`. */
+  key: string
+  files: HubPath[]
+  /** True once a test asked for it; false when only a warm-up did. */
+  used: boolean
+}
+
+/** One cached model: a repo at one commit, and what is there of it. */
+export interface Entry {
+  repo: RepoId
+  /** The revision by which it was last asked for. */
+  revision: string
+  commit: Commit
+  /** The Hub that it came from. */
+  endpoint: string
+  access: Access
+  /** The task of the repo's card. */
+  task?: string
+  /** ISO 8601. */
+  cachedDate: string
+  /** ISO 8601. */
+  lastAccessDate: string
+  hits: number
+  pinned: boolean
+  selections: EntrySelection[]
+  files: Map<HubPath, EntryFile>
+}
+
+export function entryKey({ repo, commit }: Pick<Entry, 'repo' | 'commit'>): string {
+  return `${repo}@${commit}`
+}
+
+/** Bytes of all its files; what two of them share counts once. */
+export function entrySize(entry: Entry): number {
+  const blobs = new Map([...entry.files.values()].map((file) => [file.digest, file.size]))
+  return [...blobs.values()].reduce((sum, size) => sum + size, 0)
+}
+
+/** sha256 over the lines `path NUL digest LF`, sorted by bytes. */
+export function entryChecksum(entry: Entry): string {
+  const lines = [...entry.files].map(([path, { digest }]) => Buffer.from(`${path}\0${digest}\n`)).sort(Buffer.compare)
+  return createHash('sha256').update(Buffer.concat(lines)).digest('hex')
+}
+
+/** What was recorded of the download of these files, in milliseconds; null when one of them is unknown. */
+export function recordedDownloadMs(entry: Pick<Entry, 'files'>, paths: readonly HubPath[]): number | null {
+  let total = 0
+  for (const path of paths) {
+    const ms = entry.files.get(path)?.downloadMs
+    if (ms === undefined || ms === null) return null
+    total += ms
+  }
+  return total
+}

@@ -1,0 +1,65 @@
+/** What went wrong, for programs. Stable: a code is never renamed. */
+export type ErrorCode =
+  | 'INVALID_MODEL'
+  | 'INVALID_OPTION'
+  | 'MODEL_NOT_FOUND'
+  | 'REVISION_NOT_FOUND'
+  | 'FILE_NOT_FOUND'
+  | 'ACCESS_DENIED'
+  | 'GATED'
+  | 'OFFLINE'
+  | 'HUB_UNREACHABLE'
+  | 'HUB_ERROR'
+  | 'UNSAFE_PATH'
+  | 'DIGEST_MISMATCH'
+  | 'CACHE_UNUSABLE'
+  | 'CACHE_FORMAT'
+  | 'IN_USE'
+  | 'UNIT_MODE'
+  | 'PROVIDER_UNKNOWN'
+  | 'PROVIDER_FAILED'
+  | 'RUNTIME_MISSING'
+  | 'NOT_SET_UP'
+
+export interface ErrorParts {
+  code: ErrorCode
+  /** What was asked for: a model, an option, a file. */
+  asked: string
+  /** Why it failed, as a sentence. */
+  reason: string
+  /** What to do next, as a sentence. */
+  nextStep: string
+  cause?: unknown
+}
+
+/** The one error class of this package: what was asked, why it failed, what to do next. */
+export class ModelCacheError extends Error {
+  override readonly name = 'ModelCacheError'
+  readonly code: ErrorCode
+  readonly asked: string
+  readonly reason: string
+  readonly nextStep: string
+
+  constructor(parts: ErrorParts) {
+    super(`${parts.asked}: ${parts.reason} ${parts.nextStep} [${parts.code}]`, { cause: parts.cause })
+    this.code = parts.code
+    this.asked = parts.asked
+    this.reason = parts.reason
+    this.nextStep = parts.nextStep
+  }
+
+  /** The parts without the cause, for crossing from the main process to a worker. */
+  toJSON(): Omit<ErrorParts, 'cause'> {
+    return { code: this.code, asked: this.asked, reason: this.reason, nextStep: this.nextStep }
+  }
+}
+
+/** The message of anything thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+/** The `code` of a Node.js system error (`ENOENT`...), or undefined. */
+export function systemCode(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
+}

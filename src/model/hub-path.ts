@@ -1,0 +1,35 @@
+import { ModelCacheError } from './errors.ts'
+
+/** A file's path inside a repo, checked: relative, forward slashes, stays inside every folder it is joined to. */
+export type HubPath = string & { readonly HubPath: unique symbol }
+
+// Device names that Windows reserves in every folder, with or without an extension.
+const RESERVED = /^(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?$/i
+
+function isHubPath(text: string): text is HubPath {
+  if (text.length === 0 || Buffer.byteLength(text) > 1024) return false
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what must be refused
+  if (/[\\\x00-\x1f\x7f]/.test(text) || /^[a-z]:/i.test(text)) return false
+  return text
+    .split('/')
+    .every(
+      (part) =>
+        part !== '' &&
+        part !== '.' &&
+        part !== '..' &&
+        Buffer.byteLength(part) <= 255 &&
+        !RESERVED.test(part) &&
+        !/[. ]$/.test(part),
+    )
+}
+
+/** Checks a path that came from the Hub, from metadata or from a user. Throws `UNSAFE_PATH`. */
+export function parseHubPath(text: string, asked: string): HubPath {
+  if (isHubPath(text)) return text
+  throw new ModelCacheError({
+    code: 'UNSAFE_PATH',
+    asked,
+    reason: `The file name ${JSON.stringify(text.slice(0, 200))} could lead out of the cache folder or can't exist on every system.`,
+    nextStep: 'File names in a repo are relative, with forward slashes and no "..": report the repo to its owner.',
+  })
+}

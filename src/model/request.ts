@@ -1,0 +1,43 @@
+import type { ErrorCode } from './errors.ts'
+import type { Tier } from './tier.ts'
+
+/**
+ * One load of one model selection by one process: its file reads, probes and negative answers fold into it.
+ * Plain JSON: it crosses from a worker to the main process. Times are milliseconds, null where there was no such step.
+ */
+export interface RequestEvent {
+  repo: string
+  revision: string
+  commit: string
+  tier: Tier
+  /** The key of the selection, see `selectionKey`. */
+  selection: string
+  /** The files of the selection, by their paths in the repo. */
+  files: string[]
+  /** The size of those files. */
+  bytes: number
+  /** When it was asked for, milliseconds since the epoch. */
+  at: number
+  lookupMs: number
+  restoreMs: number | null
+  downloadMs: number | null
+  /** What the runtime took to make something usable of the files. */
+  loadMs: number | null
+  /** What the download took when the model was brought in, as recorded; null where unknown. */
+  recordedDownloadMs: number | null
+  /** True when this run's warm-up downloaded the model: then the run's first request is the miss. */
+  warmedInThisRun: boolean
+}
+
+/** A request that failed. */
+export interface RequestError {
+  model: string
+  code: ErrorCode | 'UNKNOWN'
+  message: string
+}
+
+/** What a worker reports for one test file. */
+export interface FileReport {
+  requests: RequestEvent[]
+  errors: RequestError[]
+}

@@ -1,0 +1,62 @@
+/** The weight formats of transformers.js (its `DATA_TYPES`). */
+export const DTYPES = [
+  'auto',
+  'fp32',
+  'fp16',
+  'q8',
+  'int8',
+  'uint8',
+  'q4',
+  'q2',
+  'q1',
+  'q4f16',
+  'q2f16',
+  'q1f16',
+  'bnb4',
+] as const
+export type Dtype = (typeof DTYPES)[number]
+
+/** One dtype for all, or one for each ONNX file by its base name (`encoder_model`, `decoder_model_merged`). */
+export type DtypeChoice = Dtype | Record<string, Dtype>
+
+/**
+ * Which files of a repo are meant: those of a transformers.js task, those that match the globs, or both. Empty means:
+ * what earlier runs used at this commit, else what `pipeline()` loads for the repo's own task, else all files.
+ */
+export interface Selection {
+  /** A transformers.js task, such as `feature-extraction`. */
+  task?: string
+  /** Without `task`: the dtype in which the repo's own task is loaded. */
+  dtype?: DtypeChoice
+  /** Globs over the repo's paths, such as `onnx/*.onnx`; `!` excludes. */
+  files?: string[]
+  /** Globs that may match nothing, such as the external data of an ONNX file. */
+  optional?: string[]
+  /** The folder of the ONNX files; transformers.js's default is `onnx`. */
+  subfolder?: string
+  /** The base name of the ONNX file, for repos whose file is not `model`. */
+  modelFileName?: string
+}
+
+/** True when the selection leaves the choice to the rules. */
+export function isDefaultSelection(selection: Selection): boolean {
+  return selectionKey(selection) === '{}'
+}
+
+/** One text for each meaning: equal selections give equal keys. */
+export function selectionKey({ task, dtype, files, optional, subfolder, modelFileName }: Selection): string {
+  return JSON.stringify({
+    task,
+    dtype: typeof dtype === 'object' ? Object.fromEntries(Object.entries(dtype).sort()) : dtype,
+    files: files && [...new Set(files)].sort(),
+    optional: optional && [...new Set(optional)].sort(),
+    subfolder,
+    modelFileName,
+  })
+}
+
+/** The selection for people: `feature-extraction, q8`, `onnx/*.json`, or an empty text for the default. */
+export function describeSelection({ task, dtype, files }: Selection): string {
+  const dtypeText = dtype && JSON.stringify(dtype).replaceAll('"', '')
+  return [task, dtypeText, ...(files ?? [])].filter(Boolean).join(', ')
+}

@@ -1,0 +1,85 @@
+import { type IncomingMessage, type OutgoingHttpHeaders, type ServerResponse, STATUS_CODES } from 'node:http'
+import { bytesContent, type Content } from './content.ts'
+import type { Faults, Span } from './faults.ts'
+import type { LoggedRequest } from './request-log.ts'
+import type { Throttle } from './throttle.ts'
+import { planTransfer, transfer } from './transfer.ts'
+
+/** A request and the answer to it. */
+export class Exchange {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  readonly log: LoggedRequest
+  readonly query: URLSearchParams
+  /** Aborted when the connection is gone, whoever closed it. */
+  readonly signal: AbortSignal
+  private readonly faults: Faults
+  private readonly throttle: Throttle
+
+  constructor(
+    request: IncomingMessage,
+    response: ServerResponse,
+    log: LoggedRequest,
+    hub: { faults: Faults; throttle: Throttle },
+  ) {
+    const gone = new AbortController()
+    response.once('close', () => gone.abort())
+    this.request = request
+    this.response = response
+    this.log = log
+    this.query = new URLSearchParams(log.query)
+    this.signal = gone.signal
+    this.faults = hub.faults
+    this.throttle = hub.throttle
+  }
+
+  /** Sends a part of a file, or what a fault makes of it. */
+  async sendFile(status: number, headers: OutgoingHttpHeaders, content: Content, span: Span): Promise<void> {
+    const head = this.request.method === 'HEAD'
+    const fault = head ? undefined : this.faults.takeBody(this.log, span)
+    const plan = planTransfer(span, fault)
+    this.writeHead(status, {
+      ...headers,
+      ...(plan.contentLength === undefined ? {} : { 'Content-Length': plan.contentLength }),
+    })
+    if (head) {
+      this.response.end()
+      return
+    }
+    const { socket } = this.request
+    await transfer(this, content, plan, this.throttle.pacerFor(socket, plan.bytesPerSecond))
+  }
+
+  async sendJson(value: unknown, headers: OutgoingHttpHeaders = {}): Promise<void> {
+    const content = bytesContent(Buffer.from(JSON.stringify(value)))
+    const span = { start: 0, end: content.size }
+    await this.sendFile(200, { 'Content-Type': 'application/json; charset=utf-8', ...headers }, content, span)
+  }
+
+  /** An answer that is not about its body: an error, a redirect. No body fault applies. */
+  sendText(status: number, text: string, headers: OutgoingHttpHeaders = {}): void {
+    const body = Buffer.from(text)
+    this.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8', 'Content-Length': body.length, ...headers })
+    if (this.request.method === 'HEAD') {
+      this.response.end()
+      return
+    }
+    this.log.bytesSent += body.length
+    this.response.end(body)
+  }
+
+  redirect(status: 302 | 307, location: string, headers: OutgoingHttpHeaders = {}): void {
+    this.sendText(status, `${STATUS_CODES[status]}. Redirecting to ${location}`, { Location: location, ...headers })
+  }
+
+  /** 304 and 416, and the answer to a preflight. */
+  sendEmpty(status: number, headers: OutgoingHttpHeaders): void {
+    this.writeHead(status, status === 416 ? { ...headers, 'Content-Length': 0 } : headers)
+    this.response.end()
+  }
+
+  private writeHead(status: number, headers: OutgoingHttpHeaders): void {
+    this.log.status = status
+    this.response.writeHead(status, headers)
+  }
+}

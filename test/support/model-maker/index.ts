@@ -1,0 +1,10 @@
+export {
+  type EmbeddingDtype,
+  type EmbeddingModel,
+  type EmbeddingModelOptions,
+  makeEmbeddingModel,
+} from './embedding-model.ts'
+export type { MadeModel } from './model-folder.ts'
+export { makeSileroVad, type SileroVad } from './silero-vad.ts'
+export { SAMPLE_RATE, silence, tone, writeWav } from './wav.ts'
+export { makeWhisperModel, type WhisperModel, type WhisperModelOptions } from './whisper-model.ts'

@@ -1,0 +1,120 @@
+import {
+  bytesField,
+  int64Field,
+  int64sField,
+  type Message,
+  messageField,
+  type Payload,
+  stringField,
+} from './protobuf.ts'
+
+// Field numbers and enum values: https://github.com/onnx/onnx/blob/v1.16.0/onnx/onnx.proto3
+
+/** TensorProto.DataType. */
+export const ElementType = { float: 1, uint8: 2, int8: 3, int64: 7, bool: 9, float16: 10 } as const
+export type ElementType = (typeof ElementType)[keyof typeof ElementType]
+
+/** Bytes that are in another file, in the folder of the model. */
+export interface ExternalFile {
+  readonly location: string
+  readonly byteLength: number
+}
+
+export interface Initializer {
+  readonly name: string
+  readonly type: ElementType
+  readonly dims: readonly number[]
+  /** Little-endian elements, row by row. */
+  readonly content: Uint8Array | Payload | ExternalFile
+}
+
+export type Attribute = { readonly int: number } | { readonly ints: readonly number[] }
+
+export interface Operation {
+  readonly op: string
+  readonly inputs: readonly string[]
+  readonly outputs: readonly string[]
+  readonly attributes?: Readonly<Record<string, Attribute>>
+}
+
+/** An input or output of the graph; a dimension with a name may have any length. */
+export interface Value {
+  readonly name: string
+  readonly type: ElementType
+  readonly dims: readonly (number | string)[]
+}
+
+export interface Graph {
+  readonly name: string
+  readonly operations: readonly Operation[]
+  readonly initializers: readonly Initializer[]
+  readonly inputs: readonly Value[]
+  readonly outputs: readonly Value[]
+}
+
+// IR 8 with opset 17 is ONNX 1.12 (2022): every ONNX Runtime in use reads it.
+const IR_VERSION = 8
+const OPSET_VERSION = 17
+
+/** A ModelProto. */
+export function encodeModel(graph: Graph): Message {
+  return [
+    ...int64Field(1, IR_VERSION),
+    ...stringField(2, 'vitest-model-cache test models'),
+    ...messageField(8, [...stringField(1, ''), ...int64Field(2, OPSET_VERSION)]),
+    ...messageField(7, encodeGraph(graph)),
+  ]
+}
+
+function encodeGraph(graph: Graph): Message {
+  return [
+    ...graph.operations.flatMap((operation) => messageField(1, encodeNode(operation))),
+    ...stringField(2, graph.name),
+    ...graph.inputs.flatMap((value) => messageField(11, encodeValue(value))),
+    ...graph.outputs.flatMap((value) => messageField(12, encodeValue(value))),
+    ...graph.initializers.flatMap((initializer) => messageField(5, encodeTensor(initializer))),
+  ]
+}
+
+function encodeNode({ op, inputs, outputs, attributes = {} }: Operation): Message {
+  return [
+    ...inputs.flatMap((name) => stringField(1, name)),
+    ...outputs.flatMap((name) => stringField(2, name)),
+    ...stringField(3, `${op}:${outputs.join(',')}`),
+    ...stringField(4, op),
+    ...Object.entries(attributes).flatMap(([name, attribute]) => messageField(5, encodeAttribute(name, attribute))),
+  ]
+}
+
+function encodeAttribute(name: string, attribute: Attribute): Message {
+  // AttributeProto.AttributeType has 2 for INT and 7 for INTS.
+  const value =
+    'int' in attribute
+      ? [...int64Field(3, attribute.int), ...int64Field(20, 2)]
+      : [...int64sField(8, attribute.ints), ...int64Field(20, 7)]
+  return [...stringField(1, name), ...value]
+}
+
+function encodeTensor({ name, type, dims, content }: Initializer): Message {
+  return [...int64sField(1, dims), ...int64Field(2, type), ...stringField(8, name), ...encodeContent(content)]
+}
+
+function encodeContent(content: Initializer['content']): Message {
+  if (!('location' in content)) return bytesField(9, content)
+  const entries = { location: content.location, offset: '0', length: String(content.byteLength) }
+  const EXTERNAL = 1
+  return [
+    ...Object.entries(entries).flatMap(([key, value]) =>
+      messageField(13, [...stringField(1, key), ...stringField(2, value)]),
+    ),
+    ...int64Field(14, EXTERNAL),
+  ]
+}
+
+function encodeValue({ name, type, dims }: Value): Message {
+  const shape = dims.flatMap((dim) =>
+    messageField(1, typeof dim === 'number' ? int64Field(1, dim) : stringField(2, dim)),
+  )
+  const tensorType = [...int64Field(1, type), ...messageField(2, shape)]
+  return [...stringField(1, name), ...messageField(2, messageField(1, tensorType))]
+}

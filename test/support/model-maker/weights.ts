@@ -1,0 +1,52 @@
+import { ElementType } from './onnx-proto.ts'
+import type { Payload } from './protobuf.ts'
+
+const BLOCK_BYTES = 1024 * 1024
+
+export type WeightType = Extract<ElementType, 1 | 2 | 3 | 10>
+
+/** Which bits of a random word stay, and which are always set, so that each element is a number of ordinary size. */
+const BIT_PATTERNS: Record<WeightType, { bytes: number; keep: number; set: number }> = {
+  // Exponents 120 to 127: magnitudes from 2^-7 to 2. 27 of the 32 bits are random, so gzip gains little.
+  [ElementType.float]: { bytes: 4, keep: 0x83ffffff, set: 0x3c000000 },
+  // Exponents 14 and 15: magnitudes from 0.5 to 2.
+  [ElementType.float16]: { bytes: 2, keep: 0x87ff87ff, set: 0x38003800 },
+  [ElementType.int8]: { bytes: 1, keep: 0xffffffff, set: 0 },
+  [ElementType.uint8]: { bytes: 1, keep: 0xffffffff, set: 0 },
+}
+
+export function bytesPerWeight(type: WeightType): number {
+  return BIT_PATTERNS[type].bytes
+}
+
+/** Random weights that are the same for the same seed, made 1 MiB at a time. `count` is rounded up to 4 bytes' worth. */
+export function randomWeights(type: WeightType, count: number, seed: number): Payload {
+  const { bytes, keep, set } = BIT_PATTERNS[type]
+  const byteLength = Math.ceil((count * bytes) / 4) * 4
+  return { byteLength, blocks: () => randomBlocks(byteLength, seed, keep, set) }
+}
+
+/** As `randomWeights`, for the few that a small tensor needs. */
+export function randomFloats(count: number, seed: number): number[] {
+  const values: number[] = []
+  for (const block of randomWeights(ElementType.float, count, seed).blocks()) {
+    values.push(...new Float32Array(block.buffer, block.byteOffset, block.byteLength / 4))
+  }
+  return values
+}
+
+// xorshift32 (Marsaglia, "Xorshift RNGs", 2003): three shifts a word, and it repeats only after 16 GiB.
+function* randomBlocks(byteLength: number, seed: number, keep: number, set: number): Generator<Uint8Array> {
+  const words = new Uint32Array(Math.min(byteLength, BLOCK_BYTES) / 4)
+  // Seeds 1 and 2 must not start alike; the state must not be 0, where xorshift stays for ever.
+  let state = Math.imul(seed + 1, 0x9e3779b1) || 1
+  for (let written = 0; written < byteLength; written += words.byteLength) {
+    for (let i = 0; i < words.length; i++) {
+      state ^= state << 13
+      state ^= state >>> 17
+      state ^= state << 5
+      words[i] = (state & keep) | set
+    }
+    yield new Uint8Array(words.buffer, 0, Math.min(words.byteLength, byteLength - written))
+  }
+}

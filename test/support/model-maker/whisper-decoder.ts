@@ -1,0 +1,127 @@
+import { ElementType, type Graph, type Operation, type Value } from './onnx-proto.ts'
+import { floats, int64s } from './tensors.ts'
+import { randomFloats } from './weights.ts'
+import { hiddenStates, LOUDNESS_CHANNEL, WHISPER_SHAPE } from './whisper-encoder.ts'
+
+const { width, heads } = WHISPER_SHAPE
+
+/** The token that follows each token (by token id) in each of four cases; `plain` is with <|notimestamps|>. */
+export interface NextTokens {
+  readonly afterSilence: { readonly timed: readonly number[]; readonly plain: readonly number[] }
+  readonly afterSound: { readonly timed: readonly number[]; readonly plain: readonly number[] }
+}
+
+/**
+ * Log-mel features end as (log10(power) + 4) / 4 (log_mel_spectrogram in
+ * https://github.com/openai/whisper/blob/v20240930/whisper/audio.py), so digital silence is -1.5 in every bin. A tone of half the full amplitude is above 1, noise of a thousandth below 0.
+ */
+const LOUD = 0.25
+
+/** Marks the key of <|notimestamps|>; all other weights are under 2. */
+const MARK = 4
+
+/**
+ * One decoder for the first step and the cached ones, so `use_cache_branch` changes nothing. It goes from token to token
+ * by the list of next tokens that the encoder's loudness and the prompt choose. Whether <|notimestamps|> was in the
+ * prompt, later steps know from the key-value cache only, as in a real decoder.
+ */
+export function decoderGraph(next: NextTokens, noTimestamps: number, seed: number): Graph {
+  // In the order of `list` in `nextTokenOperations`.
+  const lists = [next.afterSilence.timed, next.afterSound.timed, next.afterSilence.plain, next.afterSound.plain]
+  const vocabulary = next.afterSound.plain.length
+  const keys = randomFloats(vocabulary * width, seed + 1).with(noTimestamps * width, MARK)
+  const tokenIds = { name: 'input_ids', type: ElementType.int64, dims: ['batch_size', 'decoder_sequence_length'] }
+  return {
+    name: 'decoder',
+    inputs: [
+      tokenIds,
+      hiddenStates('encoder_hidden_states'),
+      ...cacheValues('past_key_values', 'past_decoder_sequence_length'),
+      { name: 'use_cache_branch', type: ElementType.bool, dims: [1] },
+    ],
+    outputs: [
+      { name: 'logits', type: ElementType.float, dims: [...tokenIds.dims, vocabulary] },
+      ...cacheValues('present', 'total_decoder_sequence_length'),
+    ],
+    operations: [...cacheOperations('key'), ...cacheOperations('value'), ...nextTokenOperations()],
+    initializers: [
+      floats('key_weight', [vocabulary, width], keys),
+      floats('value_weight', [vocabulary, width], randomFloats(vocabulary * width, seed + 2)),
+      int64s('split', [4], [0, 0, heads, width / heads]),
+      int64s('flat', [2], [0, -1]),
+      int64s('loudness_channel', [], [LOUDNESS_CHANNEL]),
+      floats('loud', [], [LOUD]),
+      floats('mark', [], [(MARK + 2) / 2]),
+      int64s('two', [], [2]),
+      int64s('vocabulary', [], [vocabulary]),
+      int64s('next', [lists.length * vocabulary], lists.flat()),
+      // A word's logit must be over the log of the count of timestamps, lest all timestamps together win over it:
+      // WhisperTimeStampLogitsProcessor in src/generation/logits_process.js of transformers.js.
+      floats('off_on', [2], [0, 20]),
+    ],
+  }
+}
+
+function cacheOperations(kind: 'key' | 'value'): Operation[] {
+  return [
+    { op: 'Gather', inputs: [`${kind}_weight`, 'input_ids'], outputs: [`${kind}_rows`] },
+    ...splitHeads(`${kind}_rows`, `new_${kind}`),
+    {
+      op: 'Concat',
+      inputs: [`past_key_values.0.decoder.${kind}`, `new_${kind}`],
+      outputs: [`present.0.decoder.${kind}`],
+      attributes: { axis: { int: 2 } },
+    },
+    ...splitHeads('encoder_hidden_states', `present.0.encoder.${kind}`),
+  ]
+}
+
+function nextTokenOperations(): Operation[] {
+  return [
+    {
+      op: 'Gather',
+      inputs: ['encoder_hidden_states', 'loudness_channel'],
+      outputs: ['loudness'],
+      attributes: { axis: { int: 2 } },
+    },
+    ...anyAbove('loudness', 'loud', 'is_loud'),
+    { op: 'Reshape', inputs: ['present.0.decoder.key', 'flat'], outputs: ['seen_keys'] },
+    ...anyAbove('seen_keys', 'mark', 'is_plain'),
+    { op: 'Mul', inputs: ['is_plain', 'two'], outputs: ['plain_lists'] },
+    { op: 'Add', inputs: ['plain_lists', 'is_loud'], outputs: ['list'] },
+    { op: 'Mul', inputs: ['list', 'vocabulary'], outputs: ['list_start'] },
+    { op: 'Add', inputs: ['input_ids', 'list_start'], outputs: ['place'] },
+    { op: 'Gather', inputs: ['next', 'place'], outputs: ['next_ids'] },
+    { op: 'OneHot', inputs: ['next_ids', 'vocabulary', 'off_on'], outputs: ['logits'] },
+  ]
+}
+
+/** From [batch, n] floats to [batch, 1] int64: 1 where any is above the threshold. */
+function anyAbove(input: string, threshold: string, output: string): Operation[] {
+  const to = { int: ElementType.int64 }
+  return [
+    { op: 'ReduceMax', inputs: [input], outputs: [`${output}_max`], attributes: { axes: { ints: [1] } } },
+    { op: 'Greater', inputs: [`${output}_max`, threshold], outputs: [`${output}_bool`] },
+    { op: 'Cast', inputs: [`${output}_bool`], outputs: [output], attributes: { to } },
+  ]
+}
+
+/** From [batch, length, width] to [batch, heads, length, width of a head]. */
+function splitHeads(input: string, output: string): Operation[] {
+  return [
+    { op: 'Reshape', inputs: [input, 'split'], outputs: [`${output}_split`] },
+    { op: 'Transpose', inputs: [`${output}_split`], outputs: [output], attributes: { perm: { ints: [0, 2, 1, 3] } } },
+  ]
+}
+
+/** The cache of one layer, named as `getCacheNames` in src/configs.js of transformers.js asks. */
+function cacheValues(prefix: 'past_key_values' | 'present', decoderLength: string): Value[] {
+  const lengths = { decoder: decoderLength, encoder: 'encoder_sequence_length_out' }
+  return Object.entries(lengths).flatMap(([side, length]) =>
+    ['key', 'value'].map((kind) => ({
+      name: `${prefix}.0.${side}.${kind}`,
+      type: ElementType.float,
+      dims: ['batch_size', heads, length, width / heads],
+    })),
+  )
+}
