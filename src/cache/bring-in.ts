@@ -63,8 +63,7 @@ async function bringInLocked(context: CacheContext, model: Model, options: Bring
   })
   return finish(context, model, options, {
     commit: resolved.commit,
-    files,
-    bytes: files.reduce((sum, path) => sum + (resolved.tree.get(path)?.size ?? 0), 0),
+    files: new Map(files.map((path) => [path, resolved.tree.get(path)?.size ?? 0])),
     tier: downloadMs === null ? 'disk' : 'hub',
     downloadMs,
     recordedDownloadMs: recordedDownloadMs(recorded, files),
@@ -76,7 +75,7 @@ function finish(
   context: CacheContext,
   model: Model,
   { started }: BringInOptions,
-  parts: Omit<CachedModel, 'repo' | 'revision' | 'lookupMs' | 'directory' | 'file'>,
+  parts: Omit<CachedModel, 'repo' | 'revision' | 'lookupMs' | 'directory' | 'file' | 'bytes'>,
 ): CachedModel {
   const lookupMs = originals.monotonic() - started - (parts.downloadMs ?? 0)
   return makeCachedModel(context.layout, { ...parts, repo: model.repo, revision: model.revision, lookupMs })

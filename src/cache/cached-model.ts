@@ -12,11 +12,11 @@ export interface CachedModel {
   commit: Commit
   /** The snapshot folder, absolute. It may hold files of other selections too. */
   directory: string
-  /** The files of the selection, by their paths in the repo. */
-  files: HubPath[]
+  /** The files of the selection, by their paths in the repo, each with its bytes. */
+  files: ReadonlyMap<HubPath, number>
   /** Where it was served from. */
   tier: Tier
-  /** Bytes of the files of the selection. */
+  /** Bytes of all of them. */
   bytes: number
   /** Milliseconds; `downloadMs` is null when nothing was downloaded. */
   lookupMs: number
@@ -29,18 +29,19 @@ export interface CachedModel {
   file(path: string): string
 }
 
-export function makeCachedModel(layout: Layout, parts: Omit<CachedModel, 'directory' | 'file'>): CachedModel {
+export function makeCachedModel(layout: Layout, parts: Omit<CachedModel, 'directory' | 'file' | 'bytes'>): CachedModel {
   return {
     ...parts,
     directory: layout.snapshot(parts.repo, parts.commit),
+    bytes: [...parts.files.values()].reduce((sum, bytes) => sum + bytes, 0),
     file(path) {
       const safe = parseHubPath(path, parts.repo)
-      if (parts.files.includes(safe)) return layout.file(parts.repo, parts.commit, safe)
+      if (parts.files.has(safe)) return layout.file(parts.repo, parts.commit, safe)
       throw new ModelCacheError({
         code: 'FILE_NOT_FOUND',
         asked: `File ${JSON.stringify(path)} of ${parts.repo}`,
-        reason: `It is not among the ${parts.files.length} files of this selection.`,
-        nextStep: `Ask for it by \`files\`, or for one of ${parts.files.slice(0, 8).join(', ')}.`,
+        reason: `It is not among the ${parts.files.size} files of this selection.`,
+        nextStep: `Ask for it by \`files\`, or for one of ${[...parts.files.keys()].slice(0, 8).join(', ')}.`,
       })
     },
   }

@@ -24,9 +24,9 @@ export async function getModel(context: CacheContext, model: Model, options: Get
   const located = (await locateInManifest(context, model)) ?? (await locateOnDisk(context, model))
   if (located && located.changed.length === 0) {
     context.debug(`🎯 Cache HIT: ${describeModel(model)}${await ageOf(context, model, located.commit)}`)
-    const { commit, files, bytes, recordedDownloadMs, warmedInThisRun } = located
+    const { commit, files, recordedDownloadMs, warmedInThisRun } = located
     return makeCachedModel(context.layout, {
-      ...{ repo: model.repo, revision: model.revision, commit, files, bytes, recordedDownloadMs, warmedInThisRun },
+      ...{ repo: model.repo, revision: model.revision, commit, files, recordedDownloadMs, warmedInThisRun },
       ...{ tier: 'disk', lookupMs: originals.monotonic() - started, downloadMs: null },
     })
   }

@@ -11,8 +11,8 @@ import { stampOf } from './store/blobs.ts'
 /** A selection of which all files are recorded at a commit. */
 export interface Located {
   commit: Commit
-  files: HubPath[]
-  bytes: number
+  /** Paths and bytes. */
+  files: Map<HubPath, number>
   recordedDownloadMs: number | null
   warmedInThisRun: boolean
   /** Files whose size, time or inode differ from the record: to be verified before they are served. */
@@ -87,9 +87,8 @@ async function compareWithDisk(
   })
   return {
     commit,
-    files,
+    files: new Map(files.map((path, index) => [path, records[index]?.size ?? 0])),
     changed,
-    bytes: records.reduce((sum, { size }) => sum + size, 0),
     recordedDownloadMs: sumOrNull(records.map(({ downloadMs }) => downloadMs)),
     warmedInThisRun: false,
   }

@@ -25,7 +25,10 @@ export async function makeManifest(context: CacheContext, results: WarmResult[])
     const key = selectionKey(result.model.selection)
     model.downloaded ||= downloadMs !== null
     model.files = [...entry.files]
-    const selections = [{ key, files }, ...entry.selections.map(({ key, files }) => ({ key, files }))]
+    const selections = [
+      { key, files: [...files.keys()] },
+      ...entry.selections.map(({ key, files }) => ({ key, files })),
+    ]
     for (const selection of selections)
       if (!model.selections.some(({ key }) => key === selection.key)) model.selections.push(selection)
     models.set(modelKey(result.model), model)

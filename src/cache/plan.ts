@@ -29,9 +29,10 @@ export interface PlanInput {
 /** Which files of a repo a selection means. Throws `FILE_NOT_FOUND`. */
 export async function planFiles(input: PlanInput): Promise<Plan> {
   const { selection, tree, ownTask, entry, asked } = input
+  const isOptional = picomatch(selection.optional ?? [], { dot: true })
   const matched = [
     ...(selection.files ? matchFiles(tree, selection.files, asked) : []),
-    ...[...tree.keys()].filter(picomatch(selection.optional ?? [], { dot: true })),
+    ...[...tree.keys()].filter((path) => isOptional(path)),
   ]
   if (selection.task !== undefined) return { rule: 'task', files: unique([...(await taskFiles(input)), ...matched]) }
   if (selection.files !== undefined) return { rule: 'files', files: unique(matched) }

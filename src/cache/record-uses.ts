@@ -20,7 +20,7 @@ export async function recordUses(context: CacheContext, requests: RequestEvent[]
       if (tier !== 'hub') entry.hits++
       const known = entry.selections.find(({ key }) => key === selection)
       if (known) known.used = true
-      else entry.selections.push({ key: selection, files: files.map((path) => parseHubPath(path, repo)), used: true })
+      else entry.selections.push({ key: selection, files: files.map(([path]) => parseHubPath(path, repo)), used: true })
     }
   })
 }

@@ -1,6 +1,7 @@
 import { ModelCacheError } from '../model/errors.ts'
 import type { HubPath } from '../model/hub-path.ts'
 import type { DtypeChoice, Selection } from '../model/selection.ts'
+import { canonicalTask } from '../model/task.ts'
 import type { Tree } from '../model/tree.ts'
 
 /** The fields of a `config.json` that decide which files transformers.js loads. */
@@ -25,15 +26,8 @@ const SUFFIXES: Record<string, string> = {
   ),
 }
 
-// transformers.js 4.3.1, src/pipelines/index.js: TASK_ALIASES, and the `type` of each of SUPPORTED_TASKS, which decides
-// whether a tokenizer and a processor are loaded. What is not listed is `multimodal`: both, where the repo has them.
-const ALIASES: Record<string, string> = {
-  'sentiment-analysis': 'text-classification',
-  ner: 'token-classification',
-  asr: 'automatic-speech-recognition',
-  'text-to-speech': 'text-to-audio',
-  embeddings: 'feature-extraction',
-}
+// transformers.js 4.3.1, src/pipelines/index.js: the `type` of each of SUPPORTED_TASKS, which decides whether a
+// tokenizer and a processor are loaded. What is not listed is `multimodal`: both, where the repo has them.
 const TEXT_TASKS = new Set([
   'text-classification',
   'token-classification',
@@ -105,7 +99,7 @@ export function transformersFiles(
   selection: Selection & { task: string },
   asked: string,
 ): HubPath[] {
-  const task = ALIASES[selection.task] ?? selection.task
+  const task = canonicalTask(selection.task)
   const has = new Map([...tree.keys()].map((path) => [String(path), path]))
   const existing = (names: string[]) => names.flatMap((name) => has.get(name) ?? [])
   const files = existing(['config.json'])

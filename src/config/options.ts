@@ -34,7 +34,7 @@ export interface ModelCacheOptions {
     /** How many files are downloaded at a time, 1 to 64. Default 8. */
     concurrency?: number
   }
-  /** Modules that call `defineProvider`, relative to Vitest's root or by package name. */
+  /** Modules that call `defineProvider`, relative to Vitest's root. */
   providers?: string[]
   /** `false` prints and writes nothing. */
   report?:

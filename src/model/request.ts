@@ -12,10 +12,8 @@ export interface RequestEvent {
   tier: Tier
   /** The key of the selection, see `selectionKey`. */
   selection: string
-  /** The files of the selection, by their paths in the repo. */
-  files: string[]
-  /** The size of those files. */
-  bytes: number
+  /** The files of the selection: their paths in the repo and their bytes. */
+  files: [path: string, bytes: number][]
   /** When it was asked for, milliseconds since the epoch. */
   at: number
   lookupMs: number

@@ -1,0 +1,182 @@
+import type { ModelCache } from '../cache/model-cache.ts'
+import type { Mode } from '../config/options.ts'
+import { ModelCacheError } from '../model/errors.ts'
+import { describeModel, type Model, type ModelSpec, modelKey, modelLabel, parseModel } from '../model/model.ts'
+import type { RequestEvent } from '../model/request.ts'
+import { type Selection, selectionKey } from '../model/selection.ts'
+import { originals } from '../platform/originals.ts'
+import type { Provider, ProviderDefinition } from './definition.ts'
+import type { Recorder } from './recorder.ts'
+
+/** What all providers of a worker share. */
+export interface ProviderSettings {
+  cache: ModelCache
+  mode: Mode
+  recorder: Recorder
+  /** The project's root folder. */
+  root: string
+}
+
+interface Loaded {
+  instance: Promise<unknown>
+  /** The request that loaded it; undefined until then. */
+  request?: RequestEvent
+  users: Set<object>
+  dispose: (instance: unknown) => Promise<void> | void
+}
+
+/** Makes providers bound to one cache. Instances are shared by all providers that it makes. */
+export class ProviderFactory {
+  readonly #loaded = new Map<string, Loaded>()
+
+  constructor(readonly settings: ProviderSettings) {}
+
+  /** A provider of its own: what it loads is given up by its own `dispose`. */
+  create<Instance, Options extends object>(
+    definition: ProviderDefinition<Instance, Options>,
+  ): Provider<Instance, Options> {
+    const user = {}
+    const { cache } = this.settings
+    const modelOf = (spec: ModelSpec, options?: Options) => selectedModel(definition, spec, options)
+    return {
+      name: definition.name,
+      load: (spec, options) => this.#load(definition, user, spec, options),
+      download: async (spec, options) => {
+        if (this.settings.mode === 'unit') return
+        await cache.get(modelOf(spec, options), { onProgress: options?.onProgress, used: false })
+      },
+      remove: async (spec) => {
+        await cache.remove(parseModel(spec))
+      },
+      isDownloaded: async (spec, options) => this.settings.mode === 'unit' || cache.has(modelOf(spec, options)),
+      isLoaded: (spec, options) => this.#loaded.has(instanceKey(definition.name, modelOf(spec, options), options)),
+      list: async () => (await cache.list()).map(modelLabel),
+      dispose: () => this.#release((loaded) => loaded.users.delete(user)),
+    }
+  }
+
+  /** Frees everything, whoever uses it. */
+  async disposeAll(): Promise<void> {
+    await this.#release((loaded) => {
+      loaded.users.clear()
+      return true
+    })
+  }
+
+  async #load<Instance, Options extends object>(
+    definition: ProviderDefinition<Instance, Options>,
+    user: object,
+    spec: ModelSpec,
+    options?: Options,
+  ): Promise<Instance> {
+    const started = originals.monotonic()
+    const model = selectedModel(definition, spec, options)
+    const key = instanceKey(definition.name, model, options)
+    const known = this.#loaded.get(key)
+    if (known) {
+      known.users.add(user)
+      const instance = (await known.instance) as Instance
+      if (known.request) this.settings.recorder.servedFromMemory(known.request, originals.monotonic() - started)
+      return instance
+    }
+    const loaded: Loaded = {
+      instance: this.#make(definition, model, options, (request) => {
+        loaded.request = request
+      }),
+      users: new Set([user]),
+      dispose: (instance) => definition.dispose?.(instance as Instance),
+    }
+    this.#loaded.set(key, loaded)
+    try {
+      return (await loaded.instance) as Instance
+    } catch (error) {
+      this.#loaded.delete(key)
+      this.settings.recorder.failed(model, error)
+      throw error
+    }
+  }
+
+  async #make<Instance, Options extends object>(
+    definition: ProviderDefinition<Instance, Options>,
+    model: Model,
+    given: Options | undefined,
+    onRequest: (request: RequestEvent) => void,
+  ): Promise<Instance> {
+    const { cache, mode, recorder, root } = this.settings
+    const options = (given ?? {}) as Options
+    if (mode === 'unit') {
+      if (definition.mock) return definition.mock({ model: model.repo, options })
+      throw noMock(`Provider "${definition.name}"`)
+    }
+    const cached = await cache.get(model)
+    const started = originals.monotonic()
+    try {
+      const instance = await definition.load({ model: cached, options, root })
+      onRequest(recorder.served(model, cached, originals.monotonic() - started))
+      return instance
+    } catch (error) {
+      recorder.served(model, cached, null)
+      throw error
+    }
+  }
+
+  async #release(giveUp: (loaded: Loaded) => boolean): Promise<void> {
+    const freed: Loaded[] = []
+    for (const [key, loaded] of this.#loaded) {
+      if (!giveUp(loaded) || loaded.users.size > 0) continue
+      this.#loaded.delete(key)
+      freed.push(loaded)
+    }
+    await Promise.all(
+      freed.map(async ({ instance, dispose }) => {
+        // An instance that failed to load was reported to who asked for it; there is nothing to free.
+        const value = await instance.catch(() => undefined)
+        if (value !== undefined) await dispose(value)
+      }),
+    )
+  }
+}
+
+/** The error of what has no meaning without files. */
+export function noMock(asked: string): ModelCacheError {
+  return new ModelCacheError({
+    code: 'UNIT_MODE',
+    asked,
+    reason: 'The mode is `unit`, in which there are no files, and this has no mock.',
+    nextStep: 'Run with `mode: "integration"` (MODEL_CACHE_MODE=integration), or give the provider a `mock`.',
+  })
+}
+
+/** The model with the files that the provider needs: what the user's own selection says comes first. */
+function selectedModel<Instance, Options extends object>(
+  definition: ProviderDefinition<Instance, Options>,
+  spec: ModelSpec,
+  options?: Options,
+): Model {
+  const model = parseModel(spec)
+  const wanted: Selection = definition.selection?.((options ?? {}) as Options, model) ?? {}
+  const own = Object.fromEntries(Object.entries(model.selection).filter(([, value]) => value !== undefined))
+  return { ...model, selection: { ...wanted, ...own } }
+}
+
+/** Equal arguments give equal keys. Callbacks do not tell instances apart. */
+function instanceKey(provider: string, model: Model, options?: object): string {
+  return JSON.stringify([
+    provider,
+    modelKey(model),
+    selectionKey(model.selection),
+    describeModel(model),
+    sorted(options),
+  ])
+}
+
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted)
+  if (typeof value !== 'object' || value === null) return typeof value === 'bigint' ? `${value}n` : value
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([, item]) => item !== undefined && typeof item !== 'function')
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, item]) => [key, sorted(item)]),
+  )
+}

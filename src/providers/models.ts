@@ -1,0 +1,99 @@
+import type { AllTasks, PipelineType, PretrainedModelOptions } from '@huggingface/transformers'
+import type { InferenceSession } from 'onnxruntime-node'
+import { ModelCacheError } from '../model/errors.ts'
+import { type ModelSpec, parseModel } from '../model/model.ts'
+import type { AnyDefinition, Provider } from './definition.ts'
+import { noMock, ProviderFactory, type ProviderSettings } from './factory.ts'
+import { filesProvider, type ModelFiles } from './files.ts'
+import { type OnnxRuntimeOptions, onnxruntimeProvider } from './onnxruntime.ts'
+import { type Transcriber, transcriptionProvider } from './transcription.ts'
+import { type AnyPipeline, type TransformersOptions, transformersProvider } from './transformers.ts'
+
+/** The providers by name; a user's own is added by augmenting this interface. */
+export interface Providers {
+  transformers: Provider<AnyPipeline, TransformersOptions>
+  transcription: Provider<Transcriber, PretrainedModelOptions>
+  onnxruntime: Provider<InferenceSession, OnnxRuntimeOptions>
+  files: Provider<ModelFiles>
+}
+
+/** What every test gets as `models`: models of the Hub, out of the cache. */
+export interface Models {
+  /** A pipeline of @huggingface/transformers. The same arguments in one worker give the same loaded instance. */
+  pipeline<Task extends PipelineType>(
+    task: Task,
+    model: ModelSpec,
+    options?: PretrainedModelOptions,
+  ): Promise<AllTasks[Task]>
+  /** Speech to text. */
+  transcriber(model: ModelSpec, options?: PretrainedModelOptions): Promise<Transcriber>
+  /** A session of onnxruntime-node over one ONNX file of the repo. */
+  session(model: ModelSpec, file: string, options?: InferenceSession.SessionOptions): Promise<InferenceSession>
+  /** The absolute path of the snapshot folder, for every other runtime. */
+  path(model: ModelSpec): Promise<string>
+  /** The absolute path of one file. */
+  file(model: ModelSpec, file: string): Promise<string>
+  /** A provider of its own, to `load`, `download`, `remove`, `dispose`... Throws `PROVIDER_UNKNOWN`. */
+  provider<Name extends keyof Providers>(name: Name): Providers[Name]
+  provider(name: string): Provider
+}
+
+/** The providers of this package. */
+export const OWN_PROVIDERS: readonly AnyDefinition[] = [
+  transformersProvider,
+  transcriptionProvider,
+  onnxruntimeProvider,
+  filesProvider,
+]
+
+/** Makes the `models` of one worker. `definitions` are looked up when a provider is asked for: later ones count too. */
+export function makeModels(
+  settings: ProviderSettings,
+  definitions: ReadonlyMap<string, AnyDefinition>,
+): { models: Models; disposeAll: () => Promise<void> } {
+  const factory = new ProviderFactory(settings)
+  const transformers = factory.create(transformersProvider)
+  const transcription = factory.create(transcriptionProvider)
+  const onnxruntime = factory.create(onnxruntimeProvider)
+  const files = factory.create(filesProvider)
+  const models: Models = {
+    pipeline: async (task, model, options) =>
+      // The task decides which pipeline it is; the provider's type can't say so.
+      (await transformers.load(atRevision(model, options), { ...options, task })) as AllTasks[typeof task],
+    transcriber: async (model, options) => transcription.load(atRevision(model, options), options),
+    session: async (model, file, options) => onnxruntime.load(model, { ...options, file }),
+    path: async (model) => {
+      if (settings.mode === 'unit') throw noMock('models.path()')
+      return (await files.load(model)).directory
+    },
+    file: async (model, file) => {
+      if (settings.mode === 'unit') throw noMock('models.file()')
+      return (await files.load(oneFile(model, file))).file(file)
+    },
+    provider: (name: string) => factory.create(findDefinition(definitions, name)) as Provider<never, never>,
+  }
+  return { models, disposeAll: () => factory.disposeAll() }
+}
+
+/** transformers.js takes the revision among the options. */
+function atRevision(model: ModelSpec, options?: { revision?: string }): ModelSpec {
+  if (!options?.revision || options.revision === 'main') return model
+  const { repo, revision, selection, pin } = parseModel(model)
+  return { repo, revision: revision === 'main' ? options.revision : revision, pin, ...selection }
+}
+
+function oneFile(model: ModelSpec, file: string): ModelSpec {
+  const { repo, revision } = parseModel(model)
+  return { repo, revision, files: [file] }
+}
+
+function findDefinition(definitions: ReadonlyMap<string, AnyDefinition>, name: string) {
+  const definition = definitions.get(name)
+  if (definition) return definition
+  throw new ModelCacheError({
+    code: 'PROVIDER_UNKNOWN',
+    asked: `Provider "${name}"`,
+    reason: 'No provider of that name is registered in this worker.',
+    nextStep: `There are ${[...definitions.keys()].join(', ')}; register your own with defineProvider() in a module that the option \`providers\` names.`,
+  })
+}

@@ -1,0 +1,50 @@
+import type { CachedModel } from '../cache/cached-model.ts'
+import { ModelCacheError, messageOf } from '../model/errors.ts'
+import { describeModel, type Model } from '../model/model.ts'
+import type { FileReport, RequestEvent } from '../model/request.ts'
+import { selectionKey } from '../model/selection.ts'
+import { originals } from '../platform/originals.ts'
+
+/** Collects what a worker asked for, until the test file is done. */
+export class Recorder {
+  #report: FileReport = { requests: [], errors: [] }
+
+  /** A request that was served from disk or from further away. */
+  served(model: Model, cached: CachedModel, loadMs: number | null): RequestEvent {
+    const { repo, revision, commit, tier, lookupMs, downloadMs } = cached
+    const { recordedDownloadMs, warmedInThisRun } = cached
+    const event: RequestEvent = {
+      ...{ repo, revision, commit, tier, lookupMs, downloadMs, loadMs, restoreMs: null },
+      ...{
+        recordedDownloadMs,
+        warmedInThisRun,
+        selection: selectionKey(model.selection),
+        files: [...cached.files],
+        at: originals.now(),
+      },
+    }
+    this.#report.requests.push(event)
+    return event
+  }
+
+  /** The same request again, served by an instance that was loaded already. */
+  servedFromMemory(first: RequestEvent, lookupMs: number): void {
+    this.#report.requests.push({
+      ...first,
+      ...{ tier: 'memory', lookupMs, at: originals.now() },
+      ...{ restoreMs: null, downloadMs: null, loadMs: null },
+    })
+  }
+
+  failed(model: Model, error: unknown): void {
+    const code = error instanceof ModelCacheError ? error.code : 'UNKNOWN'
+    this.#report.errors.push({ model: describeModel(model), code, message: messageOf(error) })
+  }
+
+  /** What was collected since the last call. */
+  drain(): FileReport {
+    const report = this.#report
+    this.#report = { requests: [], errors: [] }
+    return report
+  }
+}

@@ -1,0 +1,115 @@
+import type { AutomaticSpeechRecognitionPipeline, PretrainedModelOptions } from '@huggingface/transformers'
+import { type Audio, readAudio, SAMPLE_RATE } from './audio.ts'
+import type { ProviderDefinition } from './definition.ts'
+import { importRuntime } from './import-runtime.ts'
+import { mockTranscript } from './mock.ts'
+import { loadPipeline, pipelineSelection } from './transformers.ts'
+
+const TASK = 'automatic-speech-recognition'
+// The window of Whisper; what is longer is cut into windows that overlap.
+const WINDOW_SECONDS = 30
+const OVERLAP_SECONDS = 5
+
+export interface TranscriptionProgress {
+  /** Seconds of audio that were transcribed. */
+  seconds: number
+  /** Seconds of audio in all. */
+  totalSeconds: number
+  /** The text so far. */
+  text: string
+}
+
+export interface TranscribeOptions {
+  onProgress?: (progress: TranscriptionProgress) => void
+  /** For multilingual models: `en`, `french`... Default: the model decides. */
+  language?: string
+  /** Adds `chunks` with their times in seconds. */
+  timestamps?: boolean
+}
+
+export interface Transcript {
+  /** Without white space at its ends. */
+  text: string
+  chunks?: { text: string; timestamp: [number, number | null] }[]
+}
+
+export interface Transcriber {
+  /** Transcribes a WAV file, its bytes, or samples at 16 kHz. */
+  transcribe(audio: Audio, options?: TranscribeOptions): Promise<Transcript>
+  /** Frees the model. */
+  dispose(): Promise<void>
+}
+
+/** Speech to text by the pipeline of @huggingface/transformers. */
+export const transcriptionProvider: ProviderDefinition<Transcriber, PretrainedModelOptions> = {
+  name: 'transcription',
+  selection: (options) => pipelineSelection({ ...options, task: TASK }),
+  load: async ({ model, options, root }) => {
+    const pipeline = await loadPipeline({ model, options: { ...options, task: TASK }, root })
+    return makeTranscriber(pipeline as AutomaticSpeechRecognitionPipeline, root)
+  },
+  mock: ({ model }) => ({
+    transcribe: async (audio, options) => {
+      // A path is not opened: in `unit` mode there are no files.
+      const samples = typeof audio === 'string' || audio instanceof URL ? undefined : audio.length
+      const transcript = mockTranscript(model, samples ?? String(audio))
+      const seconds = samples === undefined ? 1 : samples / SAMPLE_RATE
+      options?.onProgress?.({ seconds, totalSeconds: seconds, text: transcript })
+      const chunks = [{ text: transcript, timestamp: [0, seconds] satisfies [number, number] }]
+      return { text: transcript, ...(options?.timestamps && { chunks }) }
+    },
+    dispose: async () => undefined,
+  }),
+  dispose: (transcriber) => transcriber.dispose(),
+}
+
+function makeTranscriber(pipeline: AutomaticSpeechRecognitionPipeline, root: string): Transcriber {
+  return {
+    async transcribe(audio, options = {}) {
+      const samples = await readAudio(audio)
+      const totalSeconds = samples.length / SAMPLE_RATE
+      const isLong = totalSeconds > WINDOW_SECONDS
+      const result = await pipeline(samples, {
+        ...(isLong && { chunk_length_s: WINDOW_SECONDS, stride_length_s: OVERLAP_SECONDS }),
+        ...(options.language && { language: options.language }),
+        ...(options.timestamps && { return_timestamps: true }),
+        ...(options.onProgress && { streamer: await makeStreamer(pipeline, root, totalSeconds, options.onProgress) }),
+      })
+      const { text, chunks } = Array.isArray(result) ? { text: '', chunks: undefined } : result
+      options.onProgress?.({ seconds: totalSeconds, totalSeconds, text: text.trim() })
+      return { text: text.trim(), ...(options.timestamps && { chunks: chunks as Transcript['chunks'] }) }
+    },
+    dispose: async () => {
+      await pipeline.dispose()
+    },
+  }
+}
+
+/** Reports each piece of text as it is decoded, and how many windows are done. */
+async function makeStreamer(
+  pipeline: AutomaticSpeechRecognitionPipeline,
+  root: string,
+  totalSeconds: number,
+  onProgress: (progress: TranscriptionProgress) => void,
+) {
+  const runtime = await importRuntime<typeof import('@huggingface/transformers')>('@huggingface/transformers', root)
+  let text = ''
+  let windows = 0
+  const report = () => {
+    const done = windows * (WINDOW_SECONDS - 2 * OVERLAP_SECONDS)
+    onProgress({ seconds: Math.min(done, totalSeconds), totalSeconds, text: text.trim() })
+  }
+  return new (class extends runtime.TextStreamer {
+    override end() {
+      super.end()
+      windows++
+      report()
+    }
+  })(pipeline.tokenizer, {
+    skip_prompt: true,
+    callback_function: (piece: string) => {
+      text += piece
+      report()
+    },
+  })
+}

@@ -1,0 +1,43 @@
+import type { Manifest } from '../cache/manifest.ts'
+import type { Mode } from '../config/options.ts'
+import type { FileReport } from '../model/request.ts'
+import type { Models } from '../providers/models.ts'
+
+/** The key under which both sides put what they tell each other: `provide` to the workers, task meta back. */
+export const CHANNEL = 'vitest-model-cache'
+
+/** What the main process provides to the workers. No token is ever part of it. */
+export interface Provided {
+  runId: string
+  /** The project's root folder. */
+  root: string
+  mode: Mode
+  debug: boolean
+  cache: {
+    cacheDir: string
+    offline: boolean
+    maxSize: number
+    maxAge: number
+    hub: { endpoint: string; concurrency: number }
+  }
+  manifest: Manifest
+}
+
+/** Puts a test file's report where the main process finds it; it travels with blobs too. */
+export function writeFileReport(meta: object, report: FileReport): void {
+  Reflect.set(meta, CHANNEL, report)
+}
+
+export function readFileReport(meta: object): FileReport | undefined {
+  return Reflect.get(meta, CHANNEL)
+}
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    [CHANNEL]: Provided
+  }
+  interface TestContext {
+    /** Models of the Hugging Face Hub, out of the cache. */
+    models: Models
+  }
+}

@@ -1,0 +1,3 @@
+import { withModels } from './with-models.ts'
+
+export default withModels('edge-runtime')

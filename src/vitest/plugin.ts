@@ -1,0 +1,57 @@
+/// <reference types="vitest/config" />
+import { resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { TestProject, Vite, Vitest } from 'vitest/node'
+import { type ModelCacheOptions, type Options, resolveOptions } from '../config/options.ts'
+import { ModelCacheReporter } from './reporter.ts'
+import { openSession, type Session } from './session.ts'
+
+/** The Vite plugin; `api.options` are the options as they were resolved. */
+export type ModelCachePlugin = Vite.Plugin & { api: { options: Options } }
+
+const ENVIRONMENTS = ['node', 'jsdom', 'happy-dom', 'edge-runtime']
+
+/**
+ * The plugin: warms the cache before the tests, gives each test `models`, and reports hits, misses and times.
+ * Throws `INVALID_OPTION` and `INVALID_MODEL`.
+ */
+export function modelCache(options: ModelCacheOptions = {}): ModelCachePlugin {
+  const api = { options: resolveOptions(options, process.env, process.cwd()) }
+  return {
+    name: 'vitest-model-cache',
+    api,
+    configureVitest({ vitest, project }) {
+      api.options = resolveOptions(options, process.env, project.config.root)
+      const session = openSession(vitest, api.options)
+      session.projects.set(project, api.options)
+      wireProject(project, api.options)
+      wireReporter(vitest, session)
+    },
+  }
+}
+
+/** Vitest has resolved its config already: paths have to be absolute. */
+function wireProject(project: TestProject, options: Options): void {
+  const { config } = project
+  config.globalSetup = [ownFile('./global-setup.js'), ...[config.globalSetup ?? []].flat()]
+  // First, so that models are there for the user's own setup files.
+  config.setupFiles = [
+    ownFile('./setup-file.js'),
+    ...options.providers.map((path) => resolve(config.root, path)),
+    ...config.setupFiles,
+  ]
+  // A custom environment of the user's is left alone: there the setup file serves the models.
+  if (ENVIRONMENTS.includes(config.environment))
+    config.environment = ownFile(`./environments/${config.environment}.js`) as typeof config.environment
+}
+
+/** Reporters are made after this hook, from this list. Several projects share one. */
+function wireReporter(vitest: Vitest, session: Session): void {
+  if (session.hasReporter) return
+  session.hasReporter = true
+  vitest.config.reporters.push(new ModelCacheReporter() as never)
+}
+
+function ownFile(path: string): string {
+  return fileURLToPath(new URL(path, import.meta.url))
+}

@@ -1,0 +1,28 @@
+// Runs in every worker before each test file. Listed first among `setupFiles`, so before any code of the user.
+import { afterAll, beforeEach, inject, type TestContext } from 'vitest'
+import { ModelCacheError } from '../model/errors.ts'
+import { CHANNEL, writeFileReport } from './channel.ts'
+import { openWorker } from './worker.ts'
+
+const provided = inject(CHANNEL)
+if (!provided)
+  throw new ModelCacheError({
+    code: 'NOT_SET_UP',
+    asked: 'vitest-model-cache/setup-file',
+    reason: 'The global setup of the package did not run for this project.',
+    nextStep: 'Use the plugin modelCache(), or add `vitest-model-cache/global-setup` to `globalSetup`.',
+  })
+const worker = openWorker(provided)
+
+beforeEach((context: TestContext) => {
+  // A fixture of the user's own that is called `models` wins: it is set when a test asks for it.
+  context.models = worker.models
+})
+
+// The first argument has to be destructured: Vitest reads from it which fixtures a hook wants.
+// biome-ignore lint/correctness/noEmptyPattern: see above
+afterAll(({}, suite) => {
+  // A delta: with --no-isolate the next file in this worker counts from zero again.
+  const report = worker.recorder.drain()
+  if (report.requests.length > 0 || report.errors.length > 0) writeFileReport(suite.file.meta, report)
+})

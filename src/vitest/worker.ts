@@ -1,0 +1,28 @@
+import { ModelCache } from '../cache/model-cache.ts'
+import { makeModels, OWN_PROVIDERS } from '../providers/models.ts'
+import { Recorder } from '../providers/recorder.ts'
+import { type ActiveModels, slotOf } from '../providers/slot.ts'
+import type { Provided } from './channel.ts'
+
+/**
+ * Makes what a worker serves models with, in the realm in which the tests run: in a vm pool what a runtime gives back
+ * must be of the context's own classes. Files that share a worker share it.
+ */
+export function openWorker(provided: Provided): ActiveModels {
+  const slot = slotOf(globalThis)
+  if (slot.active?.runId === provided.runId) return slot.active
+  for (const definition of OWN_PROVIDERS)
+    if (!slot.definitions.has(definition.name)) slot.definitions.set(definition.name, definition)
+  const { runId, root, mode, debug, manifest } = provided
+  const write = (message: string) => void process.stderr.write(`[model-cache] ${message}\n`)
+  const cache = new ModelCache({
+    ...provided.cache,
+    runId,
+    manifest,
+    onDebug: debug ? write : undefined,
+    onWarning: write,
+  })
+  const recorder = new Recorder()
+  slot.active = { runId, recorder, ...makeModels({ cache, mode, recorder, root }, slot.definitions) }
+  return slot.active
+}

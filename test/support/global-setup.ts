@@ -1,0 +1,28 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { execa } from 'execa'
+import { extract } from 'tar'
+import type { TestProject } from 'vitest/node'
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** The folder into which the packed tarball was unpacked: what a user gets. */
+    packedPackage: string
+    /** The tarball itself. */
+    tarball: string
+  }
+}
+
+/** Packs the package once: nested runs test what `npm publish` would send, not the sources. */
+export default async function packPackage(project: TestProject): Promise<() => Promise<void>> {
+  const directory = await mkdtemp(join(tmpdir(), 'packed package '))
+  // `npm test` has built it just before.
+  const { stdout } = await execa('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', directory])
+  const packed: { filename: string }[] = Object.values(JSON.parse(stdout))
+  const tarball = join(directory, packed[0]?.filename ?? '')
+  await extract({ file: tarball, cwd: directory })
+  project.provide('packedPackage', join(directory, 'package'))
+  project.provide('tarball', tarball)
+  return () => rm(directory, { recursive: true, force: true })
+}
