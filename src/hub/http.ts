@@ -1,4 +1,4 @@
-import { ModelCacheError, messageOf, systemCode } from '../model/errors.ts'
+import { ModelCacheError, messageOf, nameOf, systemCode } from '../model/errors.ts'
 import { originals } from '../platform/originals.ts'
 
 /** What a caller hands over to reach a Hub. */
@@ -61,7 +61,7 @@ export function retryAfterMs(headers: Headers): number | undefined {
 export function explainHubError(error: unknown, asked: string, endpoint: string): unknown {
   if (error instanceof ModelCacheError) return error
   if (error instanceof HubHttpError) return explainStatus(error, asked, endpoint)
-  if (error instanceof Error && error.name === 'AbortError') return error
+  if (nameOf(error) === 'AbortError') return error
   return new ModelCacheError({
     code: 'HUB_UNREACHABLE',
     asked,
@@ -101,6 +101,6 @@ function explainStatus(error: HubHttpError, asked: string, endpoint: string): Mo
 
 /** undici hides the reason in `cause`: "fetch failed" alone helps nobody. */
 function rootMessage(error: unknown): string {
-  if (error instanceof Error && error.cause !== undefined) return rootMessage(error.cause)
+  if (typeof error === 'object' && error !== null && 'cause' in error && error.cause) return rootMessage(error.cause)
   return messageOf(error) || systemCode(error) || 'unknown reason'
 }

@@ -1,4 +1,4 @@
-import { ModelCacheError } from '../model/errors.ts'
+import { ModelCacheError, nameOf } from '../model/errors.ts'
 import { sleep } from '../platform/originals.ts'
 import { HubHttpError } from './http.ts'
 
@@ -29,7 +29,7 @@ export async function withRetry<T>(
 /** True for failures that another try may not meet again. */
 export function mayPass(error: unknown): boolean {
   if (error instanceof HubHttpError) return error.status === 408 || error.status === 429 || error.status >= 500
-  return !(error instanceof ModelCacheError) && !(error instanceof Error && error.name === 'AbortError')
+  return !(error instanceof ModelCacheError) && nameOf(error) !== 'AbortError'
 }
 
 function delayAfter(error: unknown, failures: number): number {

@@ -54,12 +54,24 @@ export class ModelCacheError extends Error {
   }
 }
 
+// What follows never asks `instanceof Error`: in a vm context, what Node.js throws is another realm's Error.
+
 /** The message of anything thrown. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
+  return textField(error, 'message') ?? String(error)
+}
+
+/** The `name` of anything thrown: `SyntaxError`, `AbortError`... */
+export function nameOf(error: unknown): string | undefined {
+  return textField(error, 'name')
 }
 
 /** The `code` of a Node.js system error (`ENOENT`...), or undefined. */
 export function systemCode(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
+  return textField(error, 'code')
+}
+
+function textField(error: unknown, field: string): string | undefined {
+  const value: unknown = typeof error === 'object' && error !== null ? Reflect.get(error, field) : undefined
+  return typeof value === 'string' ? value : undefined
 }

@@ -10,8 +10,8 @@ export const SAMPLE_RATE = 16_000
 export async function readAudio(audio: Audio): Promise<Float32Array> {
   // By name and not by instanceof: in a vm context the class is another one.
   if (Object.prototype.toString.call(audio) === '[object Float32Array]') return audio as Float32Array
-  const asked = typeof audio === 'string' || audio instanceof URL ? `Audio ${audio}` : 'Audio'
-  const bytes = typeof audio === 'string' || audio instanceof URL ? await readFile(audio) : (audio as Uint8Array)
+  const asked = isLocation(audio) ? `Audio ${audio}` : 'Audio'
+  const bytes = isLocation(audio) ? await readFile(audio) : (audio as Uint8Array)
   try {
     return await decodeWav(bytes)
   } catch (cause) {
@@ -23,6 +23,11 @@ export async function readAudio(audio: Audio): Promise<Float32Array> {
       cause,
     })
   }
+}
+
+/** A path or URL; not by instanceof either: jsdom brings a URL of its own. */
+export function isLocation(audio: Audio): audio is string | URL {
+  return typeof audio === 'string' || 'href' in audio
 }
 
 async function decodeWav(bytes: Uint8Array): Promise<Float32Array> {

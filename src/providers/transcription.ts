@@ -1,5 +1,5 @@
 import type { AutomaticSpeechRecognitionPipeline, PretrainedModelOptions } from '@huggingface/transformers'
-import { type Audio, readAudio, SAMPLE_RATE } from './audio.ts'
+import { type Audio, isLocation, readAudio, SAMPLE_RATE } from './audio.ts'
 import type { ProviderDefinition } from './definition.ts'
 import { importRuntime } from './import-runtime.ts'
 import { mockTranscript } from './mock.ts'
@@ -51,7 +51,7 @@ export const transcriptionProvider: ProviderDefinition<Transcriber, PretrainedMo
   mock: ({ model }) => ({
     transcribe: async (audio, options) => {
       // A path is not opened: in `unit` mode there are no files.
-      const samples = typeof audio === 'string' || audio instanceof URL ? undefined : audio.length
+      const samples = isLocation(audio) ? undefined : audio.length
       const transcript = mockTranscript(model, samples ?? String(audio))
       const seconds = samples === undefined ? 1 : samples / SAMPLE_RATE
       options?.onProgress?.({ seconds, totalSeconds: seconds, text: transcript })

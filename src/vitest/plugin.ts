@@ -9,6 +9,7 @@ import { openSession, type Session } from './session.ts'
 /** The Vite plugin; `api.options` are the options as they were resolved. */
 export type ModelCachePlugin = Vite.Plugin & { api: { options: Options } }
 
+const SETUP_FILE = ownFile('./setup-file.js')
 const ENVIRONMENTS = ['node', 'jsdom', 'happy-dom', 'edge-runtime']
 
 /**
@@ -20,6 +21,11 @@ export function modelCache(options: ModelCacheOptions = {}): ModelCachePlugin {
   return {
     name: 'vitest-model-cache',
     api,
+    config() {
+      // Files that stand here are transformed and run for each test file. What is added later would be imported by
+      // Node.js, once a worker: no second file of a worker that is not isolated would get models.
+      return { test: { setupFiles: [SETUP_FILE, ...api.options.providers] } }
+    },
     configureVitest({ vitest, project }) {
       api.options = resolveOptions(options, process.env, project.config.root)
       const session = openSession(vitest, api.options)
@@ -35,11 +41,8 @@ function wireProject(project: TestProject, options: Options): void {
   const { config } = project
   config.globalSetup = [ownFile('./global-setup.js'), ...[config.globalSetup ?? []].flat()]
   // First, so that models are there for the user's own setup files.
-  config.setupFiles = [
-    ownFile('./setup-file.js'),
-    ...options.providers.map((path) => resolve(config.root, path)),
-    ...config.setupFiles,
-  ]
+  const own = [SETUP_FILE, ...options.providers.map((path) => resolve(config.root, path))]
+  config.setupFiles = [...own, ...config.setupFiles.filter((file) => !own.includes(file))]
   // A custom environment of the user's is left alone: there the setup file serves the models.
   if (ENVIRONMENTS.includes(config.environment))
     config.environment = ownFile(`./environments/${config.environment}.js`) as typeof config.environment

@@ -14,8 +14,12 @@ if (!provided)
   })
 const worker = openWorker(provided)
 
-beforeEach((context: TestContext) => {
-  // A fixture of the user's own that is called `models` wins: it is set when a test asks for it.
+// Without a declared parameter: Vitest reads from the parameters which fixtures a hook wants, and in a suite that has
+// fixtures it refuses a hook whose first one is not destructured (@vitest/runner 4.1, getUsedProps). A fixture of the
+// user's own that is called `models` wins: it is set after this hook, when a test asks for it.
+beforeEach(function () {
+  // biome-ignore lint/complexity/noArguments: see above
+  const context: TestContext = arguments[0]
   context.models = worker.models
 })
 

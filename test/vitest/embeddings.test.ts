@@ -1,57 +1,125 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readdir, realpath, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { downloadFileToCacheDir, scanCacheDir } from '@huggingface/hub'
+import { execa } from 'execa'
+import { describe, expect, test } from 'vitest'
+import { configSource } from '../support/config-source.ts'
 import { Consumer } from '../support/consumer.ts'
-import { type Hub, startHub } from '../support/hub/index.ts'
-import { makeEmbeddingModel } from '../support/model-maker/index.ts'
-
-let directory: string
-let hub: Hub
-let modelBytes: number
+import { DOG, startModelsHub } from '../support/models-hub.ts'
 
 const REPO = 'org/embeddings'
-const CONFIG = `
-  import { defineConfig } from 'vitest/config'
-  import { modelCache } from 'vitest-model-cache'
-  export default defineConfig({
-    plugins: [modelCache({ models: [${JSON.stringify(REPO)}], report: { outputFile: 'report.json' } })],
-    test: { pool: process.env.POOL, environment: process.env.ENVIRONMENT ?? 'node', maxWorkers: 4 },
-  })
-`
+const { hub, repo, env } = await startModelsHub([REPO])
+// What transformers.js opens of it: README, vocab.txt and special_tokens_map.json stay at the Hub.
+const LOADED = ['config.json', 'onnx/model.onnx', 'tokenizer.json', 'tokenizer_config.json']
+
 const TEST = `
   import { expect, test } from 'vitest'
   test('embeds', async ({ models }) => {
-    const embed = await models.pipeline('feature-extraction', ${JSON.stringify(REPO)})
+    const embed = await models.pipeline('feature-extraction', '${REPO}')
     const output = await embed('A dog', { pooling: 'mean', normalize: true })
     expect(output.data).toBeInstanceOf(Float32Array)
-    expect(output.tolist()[0][0]).toBeCloseTo(-0.2976082)
+    expect(output.tolist()[0][0]).toBeCloseTo(${DOG}, 6)
   })
 `
+const FOUR_FILES = { 'a.test.ts': TEST, 'b.test.ts': TEST, 'c.test.ts': TEST, 'd.test.ts': TEST }
 
-beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'embeddings '))
-  const model = await makeEmbeddingModel(join(directory, 'model'), { size: 1_000_000 })
-  hub = await startHub()
-  hub.addRepo(REPO, { directory: model.directory, pipelineTag: 'feature-extraction' })
-  modelBytes = 0
-})
-afterAll(async () => {
-  await hub.close()
-  await rm(directory, { recursive: true, force: true })
-})
+async function suite(files: Record<string, string>, config = configSource({ models: [REPO] })) {
+  return Consumer.create({ files: { 'vitest.config.ts': config, ...files } })
+}
 
-describe.each(['forks', 'threads', 'vmForks', 'vmThreads'])('%s', (pool) => {
-  test('downloads once, then needs no network', async () => {
-    const consumer = await Consumer.create({ files: { 'vitest.config.ts': CONFIG, 'a.test.ts': TEST } })
-    const env = { HF_ENDPOINT: hub.url, POOL: pool }
-    hub.clearRequests()
+/** Bytes of the files that are loaded. */
+function loadedBytes(): number {
+  const files = repo(REPO).filesAt(repo(REPO).commit)
+  return LOADED.reduce((sum, path) => sum + (files.get(path)?.content.size ?? 0), 0)
+}
+
+function bytesOfFiles(): number {
+  return hub.requests
+    .filter(({ kind, status }) => (kind === 'resolve' || kind === 'cdn') && status === 200)
+    .reduce((sum, { bytesSent }) => sum + bytesSent, 0)
+}
+
+describe.each(['forks', 'threads', 'vmForks', 'vmThreads'])('in the pool %s', (pool) => {
+  test('downloads once for four workers, and then serves every run without the network', async () => {
+    const consumer = await suite(FOUR_FILES, configSource({ models: [REPO] }, `pool: '${pool}'`))
     const cold = await consumer.vitest([], env)
-    console.log(cold.stdout, cold.stderr, JSON.stringify(cold.report))
-    expect(cold.exitCode).toBe(0)
+    expect(cold).toMatchObject({ exitCode: 0, report: { requests: 4, misses: 1, hits: 3, hitRate: 0.75 } })
+    expect(cold.report?.models).toMatchObject([{ repo: REPO, tiers: { hub: 1, disk: 3 }, bytes: loadedBytes() }])
+    expect(bytesOfFiles()).toBe(loadedBytes())
+
     hub.clearRequests()
     const warm = await consumer.vitest([], env)
-    console.log(warm.stdout, warm.stderr, JSON.stringify(warm.report))
+    expect(warm).toMatchObject({ exitCode: 0, report: { requests: 4, misses: 0, hits: 4, hitRate: 1 } })
+    expect(warm.report?.savedBytes).toBe(loadedBytes())
+    expect(warm.stdout).toMatch(/4 requests: 4 hits, 0 misses · hit rate 100%/)
     expect(hub.requests).toEqual([])
   })
+
+  test('downloads once for four workers that ask on demand, where nothing was declared', async () => {
+    const consumer = await suite(FOUR_FILES, configSource({}, `pool: '${pool}'`))
+    const cold = await consumer.vitest([], env)
+    expect(cold).toMatchObject({ exitCode: 0, report: { requests: 4, misses: 1 } })
+    expect(bytesOfFiles()).toBe(loadedBytes())
+    hub.clearRequests()
+    const warm = await consumer.vitest([], env)
+    expect(warm).toMatchObject({ exitCode: 0, report: { requests: 4, misses: 0 } })
+    expect(hub.requests).toEqual([])
+  })
+})
+
+test('shares a loaded pipeline between the files of a worker that is not isolated', async () => {
+  const consumer = await suite(FOUR_FILES, configSource({ models: [REPO] }, 'isolate: false, maxWorkers: 1'))
+  const { report } = await consumer.vitest([], env)
+  expect(report?.models[0]?.tiers).toEqual({ hub: 1, memory: 3 })
+})
+
+test('stays warm when the cache folder went through tar, as CI caches do', async () => {
+  const consumer = await suite({ 'a.test.ts': TEST })
+  await consumer.vitest([], env)
+  const parent = join(consumer.cacheDir, '..')
+  await execa('tar', ['cf', 'cache.tar', 'cache'], { cwd: parent })
+  await rm(consumer.cacheDir, { recursive: true })
+  await execa('tar', ['xf', 'cache.tar'], { cwd: parent })
+  hub.clearRequests()
+  expect(await consumer.vitest([], env)).toMatchObject({ exitCode: 0, report: { hits: 1, misses: 0 } })
+  expect(hub.requests).toEqual([])
+})
+
+test('warms what the last run used when nothing is declared', async () => {
+  const consumer = await suite({ 'a.test.ts': TEST }, configSource())
+  await consumer.vitest([], env)
+  await rm(join(consumer.cacheDir, 'hub'), { recursive: true })
+  await consumer.vitest(['--testNamePattern', 'none'], env)
+  const snapshots = await readdir(join(consumer.cacheDir, 'hub', 'models--org--embeddings', 'snapshots'))
+  expect(snapshots).toEqual([repo(REPO).commit])
+})
+
+test('keeps a standard Hugging Face cache that @huggingface/hub reads', async () => {
+  const consumer = await suite({ 'a.test.ts': TEST })
+  await consumer.vitest([], env)
+  const cacheDir = join(consumer.cacheDir, 'hub')
+  const scanned = await scanCacheDir(cacheDir)
+  expect(scanned.warnings).toEqual([])
+  expect(scanned.repos).toMatchObject([{ id: { name: REPO, type: 'model' } }])
+  expect(scanned.repos[0]?.revisions).toMatchObject([{ commitOid: repo(REPO).commit, refs: ['main'] }])
+  hub.clearRequests()
+  for (const path of LOADED) {
+    const file = await downloadFileToCacheDir({
+      repo: REPO,
+      path,
+      revision: repo(REPO).commit,
+      cacheDir,
+      hubUrl: hub.url,
+    })
+    expect(await realpath(file)).toContain(join(await realpath(cacheDir), 'models--org--embeddings', 'blobs'))
+  }
+  expect(hub.requests).toEqual([])
+})
+
+test('follows a branch to its new commit once the old answer is older than maxAge', async () => {
+  const consumer = await suite({ 'a.test.ts': TEST }, configSource({ models: [REPO], maxAge: 0 }))
+  await consumer.vitest([], env)
+  hub.clearRequests()
+  await consumer.vitest([], env)
+  expect(hub.requests.map(({ kind }) => kind)).toContain('api')
 })

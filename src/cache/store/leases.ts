@@ -1,6 +1,6 @@
 import { readdir, readFile, rm, stat, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
-import { systemCode } from '../../model/errors.ts'
+import { nameOf, systemCode } from '../../model/errors.ts'
 import { originals } from '../../platform/originals.ts'
 import { writeAtomically } from './atomic-write.ts'
 import type { Layout } from './layout.ts'
@@ -72,7 +72,7 @@ async function readLease(path: string): Promise<{ entries: string[]; isLive: boo
     return { entries, isLive: isLive(lease, originals.now() - mtimeMs) }
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return undefined
-    if (error instanceof SyntaxError) return { entries: [], isLive: false }
+    if (nameOf(error) === 'SyntaxError') return { entries: [], isLive: false }
     throw error
   }
 }

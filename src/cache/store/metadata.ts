@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { type Entry, entryKey } from '../../model/entry.ts'
-import { systemCode } from '../../model/errors.ts'
+import { nameOf, systemCode } from '../../model/errors.ts'
 import { writeAtomically } from './atomic-write.ts'
 import { stampOf } from './blobs.ts'
 import type { Layout } from './layout.ts'
@@ -65,7 +65,7 @@ export class Metadata {
       if (Array.isArray(records)) return new Map(records.flatMap(keyed))
     } catch (error) {
       if (systemCode(error) === 'ENOENT') return new Map()
-      if (!(error instanceof SyntaxError)) throw error
+      if (nameOf(error) !== 'SyntaxError') throw error
     }
     this.onProblem(`${this.layout.metadata} is damaged: models are verified anew when they are next asked for.`)
     return new Map()

@@ -1,5 +1,6 @@
 import { readlinkSync } from 'node:fs'
 import { hostname } from 'node:os'
+import { systemCode } from '../../model/errors.ts'
 
 /** Which process holds a lock or a lease. */
 export interface Owner {
@@ -23,7 +24,7 @@ export function stateOf(owner: Owner): 'alive' | 'dead' | 'unknown' {
     return 'alive'
   } catch (error) {
     // EPERM: it lives and is another user's.
-    return error instanceof Error && 'code' in error && error.code === 'EPERM' ? 'alive' : 'dead'
+    return systemCode(error) === 'EPERM' ? 'alive' : 'dead'
   }
 }
 

@@ -1,7 +1,7 @@
 import { readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as v from 'valibot'
-import { systemCode } from '../../model/errors.ts'
+import { nameOf, systemCode } from '../../model/errors.ts'
 import { writeAtomically } from './atomic-write.ts'
 import type { Layout } from './layout.ts'
 
@@ -58,7 +58,7 @@ async function readRun(path: string): Promise<RunRecord | undefined> {
     const result = v.safeParse(Schema, JSON.parse(await readFile(path, 'utf8')))
     return result.success ? result.output : undefined
   } catch (error) {
-    if (systemCode(error) === 'ENOENT' || error instanceof SyntaxError) return undefined
+    if (systemCode(error) === 'ENOENT' || nameOf(error) === 'SyntaxError') return undefined
     throw error
   }
 }

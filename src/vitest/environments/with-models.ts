@@ -2,9 +2,10 @@ import { builtinEnvironments, type Environment } from 'vitest/runtime'
 import { sleep } from '../../platform/originals.ts'
 import { slotOf } from '../../providers/slot.ts'
 
-// onnxruntime-node tells typed arrays by their class, and makes those of the main realm: a vm context has classes of its
-// own, and every model would fail in it. Sharing the classes mends both directions.
-const TYPED_ARRAYS = [
+// onnxruntime-node tells typed arrays by their class, and knows those of Node.js itself. A vm context has classes of its
+// own, and jsdom puts its window's in place of Node.js's: in both every model would fail ("A float32 tensor's data must
+// be type of function Float32Array()"). Sharing the classes mends both directions.
+const SHARED = [
   'Float32Array',
   'Float64Array',
   'Float16Array',
@@ -17,7 +18,14 @@ const TYPED_ARRAYS = [
   'Uint32Array',
   'BigInt64Array',
   'BigUint64Array',
-] as const
+]
+
+// transformers.js needs them to read a local file, and the vm contexts of jsdom lack some. In the other pools Vitest
+// leaves those of Node.js in place; here they are filled in where there are none.
+const FILLED_IN = ['ReadableStream', 'WritableStream', 'TransformStream', 'Response', 'Request', 'Headers', 'fetch']
+
+// Taken when this file is loaded, before any environment changed them.
+const host = new Map([...SHARED, ...FILLED_IN].map((name) => [name, Reflect.get(hostGlobal(), name)]))
 
 // A teardown that hangs would keep the main process alive for a minute.
 const DISPOSE_WITHIN_MS = 2_000
@@ -31,6 +39,7 @@ export function withModels(name: keyof typeof builtinEnvironments): Environment 
     async setup(global, options) {
       slotOf(global)
       const { teardown } = await inner.setup(global, options)
+      shareClasses(global)
       return {
         async teardown(global) {
           await disposeModels(global)
@@ -43,8 +52,7 @@ export function withModels(name: keyof typeof builtinEnvironments): Environment 
       (async (options) => {
         const { getVmContext, teardown } = await setupVM(options)
         const context = getVmContext()
-        const host = hostGlobal()
-        for (const name of TYPED_ARRAYS) if (name in host) Reflect.set(context, name, Reflect.get(host, name))
+        shareClasses(context)
         slotOf(context)
         return {
           getVmContext: () => context,
@@ -54,6 +62,14 @@ export function withModels(name: keyof typeof builtinEnvironments): Environment 
           },
         }
       }),
+  }
+}
+
+function shareClasses(global: object): void {
+  for (const [name, value] of host) {
+    const isMissing = !(name in global)
+    // Float16Array exists from Node.js 24 on.
+    if (value !== undefined && (isMissing || SHARED.includes(name))) Reflect.set(global, name, value)
   }
 }
 

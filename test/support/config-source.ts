@@ -1,0 +1,14 @@
+import type { ModelCacheOptions } from '../../src/config/options.ts'
+
+/** The source of a `vitest.config.ts` with the plugin; `test` is added to its `test` options as it stands. */
+export function configSource(options: ModelCacheOptions = {}, test = ''): string {
+  const given = { ...options, report: options.report ?? { outputFile: 'report.json' } }
+  return `
+    import { defineConfig } from 'vitest/config'
+    import { modelCache } from 'vitest-model-cache'
+    export default defineConfig({
+      plugins: [modelCache(${JSON.stringify(given)})],
+      test: { maxWorkers: 4, ${test} },
+    })
+  `
+}

@@ -1,0 +1,50 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeEach } from 'vitest'
+import { type Hub, type Repository, startHub } from './hub/index.ts'
+import { makeEmbeddingModel, makeSileroVad, makeWhisperModel } from './model-maker/index.ts'
+
+/** The first number of the made embedding model's vector for "A dog", mean pooling, normalized. */
+export const DOG = -0.2976082
+
+const MAKERS = {
+  'org/embeddings': (directory: string) => makeEmbeddingModel(directory, { size: 1_000_000, dtypes: ['fp32', 'q8'] }),
+  'org/external-data': (directory: string) => makeEmbeddingModel(directory, { size: 500_000, externalData: true }),
+  'org/whisper': (directory: string) => makeWhisperModel(directory),
+  'org/silero-vad': (directory: string) => makeSileroVad(directory),
+}
+const TASKS: Partial<Record<keyof typeof MAKERS, string>> = {
+  'org/embeddings': 'feature-extraction',
+  'org/external-data': 'feature-extraction',
+  'org/whisper': 'automatic-speech-recognition',
+}
+
+export interface ModelsHub {
+  hub: Hub
+  repo: (name: keyof typeof MAKERS) => Repository
+  /** Environment for a nested run. */
+  env: Record<string, string>
+}
+
+/** A loopback Hub with made models, for one test file; its request log is empty when a test begins. */
+export async function startModelsHub(names: (keyof typeof MAKERS)[], options?: { token?: string }): Promise<ModelsHub> {
+  const directory = await mkdtemp(join(tmpdir(), 'made models '))
+  const hub = await startHub(options)
+  const repositories = new Map<string, Repository>()
+  for (const name of names) {
+    const made = await MAKERS[name](join(directory, name))
+    repositories.set(name, hub.addRepo(name, { directory: made.directory, pipelineTag: TASKS[name] }))
+  }
+  beforeEach(() => hub.clearRequests())
+  afterAll(async () => {
+    await hub.close()
+    await rm(directory, { recursive: true, force: true })
+  })
+  const repo = (name: string) => {
+    const found = repositories.get(name)
+    if (!found) throw new Error(`The test file did not ask for ${name}`)
+    return found
+  }
+  return { hub, repo, env: { HF_ENDPOINT: hub.url } }
+}

@@ -1,0 +1,136 @@
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { basename, dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { execa } from 'execa'
+import type { Report } from '../../src/report/report.ts'
+
+const REPOSITORY_MODULES = fileURLToPath(new URL('../../node_modules', import.meta.url))
+
+export interface ProjectOptions {
+  /** The folder of the built package: the repository's own, or where a tarball was unpacked. */
+  packageDirectory: string
+  /** Copied into the project first: an example. */
+  template?: string
+  /** Files of the project, by path. */
+  files?: Record<string, string>
+  /** Where the project's configuration has the report written to. Default `report.json`. */
+  reportFile?: string
+}
+
+export interface RunOptions {
+  /** Added to an environment without what Vitest and the machine's owner put there. */
+  env?: Record<string, string | undefined>
+  /** The output goes to this process's own, and is not kept. */
+  live?: boolean
+  /** Ends the run. */
+  signal?: AbortSignal
+}
+
+export interface RunResult {
+  exitCode: number
+  stdout: string
+  stderr: string
+  /** What the run wrote to the report file; undefined when it wrote none. */
+  report: Report | undefined
+}
+
+/** A user's project in a temporary folder whose name holds a space, with the package installed. */
+export class ProjectFolder {
+  private constructor(
+    private readonly parent: string,
+    private readonly reportFile: string,
+  ) {}
+
+  static async create({ packageDirectory, template, files, reportFile }: ProjectOptions): Promise<ProjectFolder> {
+    const parent = await mkdtemp(join(tmpdir(), 'consumer project '))
+    const project = new ProjectFolder(parent, reportFile ?? 'report.json')
+    try {
+      await mkdir(project.directory)
+      await project.write({ 'package.json': '{ "type": "module", "private": true }' })
+      if (template) await cp(template, project.directory, { recursive: true, filter: isSource })
+      await project.write(files ?? {})
+      await installPackage(packageDirectory, project.directory)
+      return project
+    } catch (error) {
+      await project.remove()
+      throw error
+    }
+  }
+
+  get directory(): string {
+    return join(this.parent, 'app')
+  }
+
+  /** A cache folder of its own. */
+  get cacheDir(): string {
+    return join(this.parent, 'cache')
+  }
+
+  async write(files: Record<string, string>): Promise<void> {
+    for (const [path, content] of Object.entries(files)) {
+      await mkdir(dirname(join(this.directory, path)), { recursive: true })
+      await writeFile(join(this.directory, path), content)
+    }
+  }
+
+  /** Runs Vitest in the project, as `npx vitest run` would. */
+  async vitest(args: string[] = [], options: RunOptions = {}): Promise<RunResult> {
+    const reportFile = join(this.directory, this.reportFile)
+    await rm(reportFile, { force: true })
+    const cli = join(REPOSITORY_MODULES, 'vitest', 'vitest.mjs')
+    const result = await this.run([cli, 'run', ...args], options)
+    const report = await readFile(reportFile, 'utf8').catch(() => undefined)
+    return { ...result, report: report === undefined ? undefined : JSON.parse(report) }
+  }
+
+  /** Runs the package's own command line. */
+  async cli(args: string[], options: RunOptions = {}): Promise<Omit<RunResult, 'report'>> {
+    const bin = join(this.directory, 'node_modules', 'vitest-model-cache', 'dist', 'cli', 'main.js')
+    return this.run([bin, ...args], options)
+  }
+
+  async remove(): Promise<void> {
+    await rm(this.parent, { recursive: true, force: true })
+  }
+
+  private async run(args: string[], { env, live, signal }: RunOptions) {
+    const { exitCode, stdout, stderr } = await execa(process.execPath, args, {
+      cwd: this.directory,
+      // A Hugging Face folder of its own: neither the token nor the models of the machine's owner are for these runs.
+      env: { ...cleanEnvironment(), HF_HOME: join(this.parent, 'huggingface'), MODEL_CACHE_DIR: this.cacheDir, ...env },
+      extendEnv: false,
+      reject: false,
+      stdin: 'ignore',
+      stdout: live ? 'inherit' : 'pipe',
+      stderr: live ? 'inherit' : 'pipe',
+      cancelSignal: signal,
+      timeout: live ? 0 : 120_000,
+    })
+    return { exitCode: exitCode ?? -1, stdout: stdout ?? '', stderr: stderr ?? '' }
+  }
+}
+
+/** This process's environment without what Vitest and the machine's owner put there. */
+function cleanEnvironment(): Record<string, string | undefined> {
+  const ours =
+    /^(VITEST|MODEL_CACHE_|HF_|HUGGING_?FACE_|CI$|GITHUB_|NODE_ENV$|NODE_OPTIONS$|FORCE_COLOR$|TEST$|DEV$|PROD$|MODE$)/
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !ours.test(name)))
+}
+
+/** Whoever tried an example in its place has left modules there. */
+function isSource(path: string): boolean {
+  return basename(path) !== 'node_modules'
+}
+
+/** The repository's own modules, linked, and the package as a real folder, so that Node.js finds both from it. */
+async function installPackage(packageDirectory: string, directory: string): Promise<void> {
+  const modules = join(directory, 'node_modules')
+  await mkdir(modules)
+  for (const name of await readdir(REPOSITORY_MODULES)) {
+    if (name.startsWith('.') || name === 'vitest-model-cache') continue
+    await symlink(join(REPOSITORY_MODULES, name), join(modules, name))
+  }
+  for (const part of ['package.json', 'dist'])
+    await cp(join(packageDirectory, part), join(modules, 'vitest-model-cache', part), { recursive: true })
+}

@@ -1,0 +1,98 @@
+import { describe, expect, test } from 'vitest'
+import { configSource } from '../support/config-source.ts'
+import { Consumer } from '../support/consumer.ts'
+import { startModelsHub } from '../support/models-hub.ts'
+
+const REPO = 'org/embeddings'
+const { env } = await startModelsHub([REPO])
+
+const EVERYWHERE = `
+  import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+  import { models as imported } from 'vitest-model-cache/models'
+  let path
+  beforeAll(async () => { path = await imported.path('${REPO}') })
+  beforeEach(async ({ models }) => { expect(await models.path('${REPO}')).toBe(path) })
+  afterEach(async ({ models }) => { expect(await models.path('${REPO}')).toBe(path) })
+  test('by destructuring', async ({ models }) => { expect(await models.path('${REPO}')).toBe(path) })
+  test('by the context', async (ctx) => { expect(await ctx.models.path('${REPO}')).toBe(path) })
+  test.concurrent('concurrently', async ({ models, expect }) => { expect(await models.path('${REPO}')).toBe(path) })
+  describe('nested', () => {
+    test('too', async ({ models }) => { expect(await models.path('${REPO}')).toBe(path) })
+  })
+`
+
+async function run(files: Record<string, string>, test = '') {
+  const config = configSource({ models: [REPO] }, test)
+  const consumer = await Consumer.create({ files: { 'vitest.config.ts': config, ...files } })
+  return consumer.vitest([], env)
+}
+
+describe.each(['forks', 'threads', 'vmForks', 'vmThreads'])('in the pool %s', (pool) => {
+  test('gives models to tests, hooks and helpers', async () => {
+    expect(await run({ 'a.test.ts': EVERYWHERE }, `pool: '${pool}'`)).toMatchObject({ exitCode: 0 })
+  })
+
+  test.each(['jsdom', 'happy-dom', 'edge-runtime'])(
+    'gives models in the environment %s, which stays itself',
+    async (name) => {
+      const isItself = {
+        jsdom: `expect(navigator.userAgent).toContain('jsdom')`,
+        'happy-dom': `expect(navigator.userAgent).toContain('HappyDOM')`,
+        'edge-runtime': `expect(EdgeRuntime).toBe('edge-runtime')`,
+      }[name]
+      const source = `${EVERYWHERE}; test('is ${name}', () => { ${isItself} })`
+      expect(await run({ 'a.test.ts': source }, `pool: '${pool}', environment: '${name}'`)).toMatchObject({
+        exitCode: 0,
+      })
+    },
+  )
+
+  test('runs a real pipeline in jsdom', async () => {
+    const source = `
+      import { expect, test } from 'vitest'
+      test('embeds', async ({ models }) => {
+        const embed = await models.pipeline('feature-extraction', '${REPO}')
+        expect((await embed('A dog')).dims).toEqual([1, 4, 16])
+        expect(document.createElement('p').outerHTML).toBe('<p></p>')
+      })
+    `
+    expect(await run({ 'a.test.ts': source }, `pool: '${pool}', environment: 'jsdom'`)).toMatchObject({ exitCode: 0 })
+  })
+})
+
+test('gives models where a docblock replaces the environment', async () => {
+  // Written in two parts, or Vitest would take it for this file's own docblock.
+  const source = `// @vitest-${'environment'} happy-dom\n${EVERYWHERE}`
+  expect(await run({ 'a.test.ts': source })).toMatchObject({ exitCode: 0 })
+})
+
+test("leaves a custom environment alone, and passes the environment's options through", async () => {
+  const custom = `
+    export default { name: 'custom', viteEnvironment: 'ssr', setup(global, options) { global.greeting = options.greeting; return { teardown() {} } } }
+  `
+  const source = `${EVERYWHERE}; test('is custom', () => { expect(greeting).toBe('hello') })`
+  const options = `environment: './custom.js', environmentOptions: { greeting: 'hello' }`
+  expect(await run({ 'custom.js': custom, 'a.test.ts': source }, options)).toMatchObject({ exitCode: 0 })
+})
+
+test("lets the user's own fixture called models win", async () => {
+  const source = `
+    import { expect, test as base } from 'vitest'
+    const test = base.extend({ models: async ({}, use) => { await use('my own') } })
+    test('has it', ({ models }) => { expect(models).toBe('my own') })
+  `
+  expect(await run({ 'a.test.ts': source })).toMatchObject({ exitCode: 0 })
+})
+
+test('has fake timers and a changed clock reach nothing of ours', async () => {
+  const source = `
+    import { beforeEach, expect, test, vi } from 'vitest'
+    beforeEach(() => { vi.useFakeTimers(); vi.setSystemTime(0); vi.stubGlobal('fetch', () => { throw new Error('stubbed') }) })
+    test('on demand', async ({ models }) => {
+      expect(await models.file({ repo: '${REPO}', revision: 'main' }, 'vocab.txt')).toContain('vocab.txt')
+    })
+  `
+  const { exitCode, report } = await run({ 'a.test.ts': source })
+  expect(exitCode).toBe(0)
+  expect(report?.models[0]?.lookupMs).toBeGreaterThan(0)
+})
