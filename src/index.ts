@@ -1,4 +1,5 @@
-import type {} from './vitest/channel.ts'
+// For its types alone: `models` in the test context.
+import './vitest/channel.ts'
 
 export type { ModelCacheOptions } from './config/options.ts'
 export { type ErrorCode, ModelCacheError } from './model/errors.ts'

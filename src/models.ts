@@ -1,7 +1,8 @@
 import { ModelCacheError } from './model/errors.ts'
 import type { Models } from './providers/models.ts'
 import { slotOf } from './providers/slot.ts'
-import type {} from './vitest/channel.ts'
+// For its types alone: `models` in the test context.
+import './vitest/channel.ts'
 
 /** The same `models` as in the test context, for `beforeAll` and helpers. Throws `NOT_SET_UP` outside of a test run. */
 export const models: Models = {

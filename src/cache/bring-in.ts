@@ -12,7 +12,7 @@ import { isoNow, originals } from '../platform/originals.ts'
 import { type CachedModel, makeCachedModel } from './cached-model.ts'
 import type { CacheContext } from './context.ts'
 import { type EnsuredFile, ensureFile } from './ensure-file.ts'
-import type { GetOptions } from './get.ts'
+import { type GetOptions, serve } from './get.ts'
 import { locateOnDisk } from './locate.ts'
 import { planFiles } from './plan.ts'
 import { hubAccess, type Resolved, resolve } from './resolve.ts'
@@ -33,10 +33,7 @@ export async function bringIn(context: CacheContext, model: Model, options: Brin
 
 async function bringInLocked(context: CacheContext, model: Model, options: BringInOptions): Promise<CachedModel> {
   const waitedFor = await locateOnDisk(context, model)
-  if (waitedFor?.changed.length === 0) {
-    const { changed: _, ...located } = waitedFor
-    return finish(context, model, options, { ...located, tier: 'disk', downloadMs: null })
-  }
+  if (waitedFor?.changed.length === 0) return serve(context, model, waitedFor, options.started)
   const resolved = await resolve(context, model, options.signal)
   const metadata = await context.metadata()
   const key = entryKey({ repo: model.repo, commit: resolved.commit })
@@ -61,24 +58,17 @@ async function bringInLocked(context: CacheContext, model: Model, options: Bring
     const before = entries.get(key)
     entries.set(key, before ? mergeEntries(before, recorded) : recorded)
   })
-  return finish(context, model, options, {
+  return makeCachedModel(context.layout, {
+    repo: model.repo,
+    revision: model.revision,
     commit: resolved.commit,
     files: new Map(files.map((path) => [path, resolved.tree.get(path)?.size ?? 0])),
     tier: downloadMs === null ? 'disk' : 'hub',
+    lookupMs: originals.monotonic() - options.started - (downloadMs ?? 0),
     downloadMs,
     recordedDownloadMs: recordedDownloadMs(recorded, files),
     warmedInThisRun: false,
   })
-}
-
-function finish(
-  context: CacheContext,
-  model: Model,
-  { started }: BringInOptions,
-  parts: Omit<CachedModel, 'repo' | 'revision' | 'lookupMs' | 'directory' | 'file' | 'bytes'>,
-): CachedModel {
-  const lookupMs = originals.monotonic() - started - (parts.downloadMs ?? 0)
-  return makeCachedModel(context.layout, { ...parts, repo: model.repo, revision: model.revision, lookupMs })
 }
 
 /** One model on its way in: which of its files are there, and what they took. */

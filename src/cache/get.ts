@@ -4,7 +4,7 @@ import { selectionKey } from '../model/selection.ts'
 import { originals } from '../platform/originals.ts'
 import { type CachedModel, makeCachedModel } from './cached-model.ts'
 import type { CacheContext } from './context.ts'
-import { locateInManifest, locateOnDisk } from './locate.ts'
+import { type Located, locateInManifest, locateOnDisk } from './locate.ts'
 import type { Progress } from './progress.ts'
 
 export interface GetOptions {
@@ -22,16 +22,21 @@ export async function getModel(context: CacheContext, model: Model, options: Get
   const started = originals.monotonic()
   throwRecordedFailure(context, model)
   const located = (await locateInManifest(context, model)) ?? (await locateOnDisk(context, model))
-  if (located && located.changed.length === 0) {
-    context.debug(`🎯 Cache HIT: ${describeModel(model)}${await ageOf(context, model, located.commit)}`)
-    const { commit, files, recordedDownloadMs, warmedInThisRun } = located
-    return makeCachedModel(context.layout, {
-      ...{ repo: model.repo, revision: model.revision, commit, files, recordedDownloadMs, warmedInThisRun },
-      ...{ tier: 'disk', lookupMs: originals.monotonic() - started, downloadMs: null },
-    })
-  }
-  const { bringIn } = await import('./bring-in.ts')
-  return bringIn(context, model, { ...options, started })
+  const cached =
+    located?.changed.length === 0
+      ? serve(context, model, located, started)
+      : await (await import('./bring-in.ts')).bringIn(context, model, { ...options, started })
+  if (cached.tier === 'disk')
+    context.debug(`🎯 Cache HIT: ${describeModel(model)}${await ageOf(context, model, cached.commit)}`)
+  return cached
+}
+
+/** A model of which all files are as they were recorded. */
+export function serve(context: CacheContext, model: Model, located: Located, started: number): CachedModel {
+  const { changed: _, ...parts } = located
+  const lookupMs = originals.monotonic() - started
+  const { repo, revision } = model
+  return makeCachedModel(context.layout, { ...parts, repo, revision, tier: 'disk', lookupMs, downloadMs: null })
 }
 
 /** What the warm-up failed at is not tried again by each worker: the reason is given where the model is asked for. */

@@ -31,15 +31,22 @@ export function isLocation(audio: Audio): audio is string | URL {
 }
 
 async function decodeWav(bytes: Uint8Array): Promise<Float32Array> {
-  const { default: wavefile } = await import('wavefile')
-  const wav = new wavefile.WaveFile(bytes)
-  wav.toBitDepth('32f')
-  wav.toSampleRate(SAMPLE_RATE)
-  const samples: unknown = wav.getSamples()
-  const channels = Array.isArray(samples) ? samples.map((channel) => Float32Array.from(channel)) : []
-  const [first, ...others] = channels
-  if (!first) return Float32Array.from(samples as Float64Array)
-  return first.map(
-    (sample, index) => others.reduce((sum, other) => sum + (other[index] ?? 0), sample) / channels.length,
+  const { default: decode } = await import('@audio/decode-wav')
+  const { channelData, sampleRate } = decode(bytes)
+  const [first, ...others] = channelData
+  if (!first || first.length === 0) throw new Error('it holds no samples')
+  const mono = first.map(
+    (sample, i) => others.reduce((sum, other) => sum + (other[i] ?? 0), sample) / channelData.length,
   )
+  return resample(mono, sampleRate / SAMPLE_RATE)
+}
+
+/** Averages the samples that fall into each new one, which also keeps out what is too high to be told at 16 kHz. */
+function resample(samples: Float32Array, ratio: number): Float32Array {
+  if (ratio === 1) return samples
+  return new Float32Array(Math.round(samples.length / ratio)).map((_, index) => {
+    const from = Math.floor(index * ratio)
+    const window = samples.subarray(from, Math.max(from + 1, Math.floor((index + 1) * ratio)))
+    return window.reduce((sum, sample) => sum + sample, 0) / window.length
+  })
 }

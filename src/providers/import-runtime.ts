@@ -1,6 +1,5 @@
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { resolve } from 'import-meta-resolve'
 import { ModelCacheError } from '../model/errors.ts'
 
 /**
@@ -10,6 +9,7 @@ import { ModelCacheError } from '../model/errors.ts'
  */
 export async function importRuntime<Runtime>(name: string, root: string): Promise<Runtime> {
   let url: string
+  const { resolve } = await import('import-meta-resolve')
   try {
     url = resolve(name, pathToFileURL(join(root, 'package.json')).href)
   } catch (cause) {

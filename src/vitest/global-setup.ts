@@ -1,23 +1,17 @@
 import type { TestProject } from 'vitest/node'
-import { type Options, resolveOptions } from '../config/options.ts'
+import type { Options } from '../config/options.ts'
 import { CHANNEL, type Provided } from './channel.ts'
-import { openSession } from './session.ts'
+import { openSession, optionsByHand } from './session.ts'
 import { warmUp } from './warm-up.ts'
 
 /** Warms the cache for one project before its tests, and provides to its workers what they need. */
 export default async function globalSetup(project: TestProject): Promise<() => Promise<void>> {
-  const session = openSession(project.vitest, optionsOf(project))
-  const options = session.projects.get(project) ?? optionsOf(project)
+  const session = openSession(project.vitest, optionsByHand(project.config))
+  const options = session.projects.get(project) ?? optionsByHand(project.config)
   const isWarmed = options.mode === 'integration'
   const manifest = isWarmed ? await warmUp(session, project, options) : { models: [], failures: [] }
   project.provide(CHANNEL, provided(session.runId, project, options, manifest))
   return () => session.close()
-}
-
-/** Who wires by hand gives the options as `environmentOptions.modelCache`. */
-function optionsOf(project: TestProject): Options {
-  const { environmentOptions, root } = project.config
-  return resolveOptions(Reflect.get(environmentOptions ?? {}, 'modelCache'), process.env, root)
 }
 
 /** The options that workers need, name by name: the token must never be among them. */

@@ -1,15 +1,13 @@
-import { mkdir, writeFile } from 'node:fs/promises'
-import { dirname, relative } from 'node:path'
+import { relative } from 'node:path'
 import type { Reporter, TestModule, Vitest } from 'vitest/node'
 import { writeRun } from '../cache/store/runs.ts'
-import { resolveOptions } from '../config/options.ts'
 import { messageOf } from '../model/errors.ts'
 import type { FileReport } from '../model/request.ts'
 import { originals, sleep } from '../platform/originals.ts'
 import { makeReport, type Report } from '../report/report.ts'
 import { renderText } from '../report/text.ts'
 import { readFileReport } from './channel.ts'
-import { openSession, type Session } from './session.ts'
+import { openSession, optionsByHand, type Session } from './session.ts'
 
 // Maintenance is never in the way of the tests: what is not done by then, the next run does.
 const MAINTAIN_WITHIN_MS = 5_000
@@ -25,7 +23,7 @@ export class ModelCacheReporter implements Reporter {
   #runs = 0
 
   onInit(vitest: Vitest): void {
-    this.#session = openSession(vitest, resolveOptions({}, process.env, vitest.config.root))
+    this.#session = openSession(vitest, optionsByHand(vitest.config))
     this.#session.hasReporter = true
   }
 
@@ -54,10 +52,11 @@ export class ModelCacheReporter implements Reporter {
     const report = makeReport({ requests, errors, warmed, warmUpMs, cache: state })
     if (wasUsed) await this.#writeRecord(session, modules, report)
     if (options.report === false) return
+    const { outputJson } = await import('fs-extra/esm')
     const { color, columns } = output
     const lines = renderText(report, { color, columns, target: options.report.target, ...maintenance })
     if (lines.length > 0) output.print(lines.join('\n'))
-    if (options.report.outputFile) await writeJson(options.report.outputFile, report)
+    if (options.report.outputFile) await outputJson(options.report.outputFile, report, { spaces: 2 })
   }
 
   /** One record for each project: its next run warms what it used. */
@@ -109,9 +108,4 @@ async function maintain({ cache }: Session): Promise<{ maintenanceMs: number; re
   const removed = await Promise.race([cache.maintain(), late])
   bound.abort()
   return { maintenanceMs: originals.monotonic() - started, removed: removed?.entries.length ?? 0 }
-}
-
-async function writeJson(path: string, report: Report): Promise<void> {
-  await mkdir(dirname(path), { recursive: true })
-  await writeFile(path, `${JSON.stringify(report, null, 2)}\n`)
 }

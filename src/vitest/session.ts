@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import type { TestProject, Vitest } from 'vitest/node'
+import type { ResolvedConfig, TestProject, Vitest } from 'vitest/node'
 import { ModelCache } from '../cache/model-cache.ts'
-import type { Options } from '../config/options.ts'
+import { type Options, resolveOptions } from '../config/options.ts'
 import { isoNow, originals } from '../platform/originals.ts'
 import type { WarmedModel } from '../report/report.ts'
 import { type Output, outputOf } from './output.ts'
@@ -51,6 +51,11 @@ export function openSession(vitest: Vitest, options: Options): Session {
   }
   sessions().set(vitest, session)
   return session
+}
+
+/** Who wires by hand gives the options as `environmentOptions.modelCache`. */
+export function optionsByHand({ environmentOptions, root }: ResolvedConfig): Options {
+  return resolveOptions(Reflect.get(environmentOptions ?? {}, 'modelCache'), process.env, root)
 }
 
 function sessions(): WeakMap<Vitest, Session> {

@@ -12,6 +12,8 @@ export interface RunResult {
   exitCode: number
   stdout: string
   stderr: string
+  /** Both, for messages of failed expectations. */
+  output: string
   /** What the run wrote to `report.json`; undefined when it wrote none. */
   report: Report | undefined
 }
@@ -66,16 +68,21 @@ export class Consumer {
     return this.run(process.execPath, [bin, ...args], env)
   }
 
+  /** Runs a shell command in the folder that holds both the project and its cache. */
+  async shell(command: string): Promise<Omit<RunResult, 'report'>> {
+    return this.run('sh', ['-c', `cd .. && ${command}`], {})
+  }
+
   private async run(command: string, args: string[], env: Record<string, string | undefined>) {
     const { exitCode, stdout, stderr } = await execa(command, args, {
       cwd: this.directory,
-      env: { ...cleanEnvironment(), MODEL_CACHE_DIR: this.cacheDir, ...env },
+      env: { ...cleanEnvironment(), MODEL_CACHE_DIR: this.cacheDir, NO_COLOR: '1', ...env },
       extendEnv: false,
       reject: false,
       stdin: 'ignore',
       timeout: 120_000,
     })
-    return { exitCode: exitCode ?? -1, stdout, stderr }
+    return { exitCode: exitCode ?? -1, stdout, stderr, output: `${stdout}\n${stderr}` }
   }
 }
 

@@ -19,18 +19,21 @@ export interface ProjectOptions {
 }
 
 export interface RunOptions {
-  /** Added to an environment without what Vitest and the machine's owner put there. */
-  env?: Record<string, string | undefined>
   /** The output goes to this process's own, and is not kept. */
   live?: boolean
   /** Ends the run. */
   signal?: AbortSignal
 }
 
+/** Added to an environment without what Vitest and the machine's owner put there. */
+type Environment = Record<string, string | undefined>
+
 export interface RunResult {
   exitCode: number
   stdout: string
   stderr: string
+  /** Both, for messages of failed expectations. */
+  output: string
   /** What the run wrote to the report file; undefined when it wrote none. */
   report: Report | undefined
 }
@@ -47,6 +50,7 @@ export class ProjectFolder {
     const project = new ProjectFolder(parent, reportFile ?? 'report.json')
     try {
       await mkdir(project.directory)
+      await mkdir(project.temporary)
       await project.write({ 'package.json': '{ "type": "module", "private": true }' })
       if (template) await cp(template, project.directory, { recursive: true, filter: isSource })
       await project.write(files ?? {})
@@ -67,6 +71,10 @@ export class ProjectFolder {
     return join(this.parent, 'cache')
   }
 
+  private get temporary(): string {
+    return join(this.parent, 'temporary')
+  }
+
   async write(files: Record<string, string>): Promise<void> {
     for (const [path, content] of Object.entries(files)) {
       await mkdir(dirname(join(this.directory, path)), { recursive: true })
@@ -75,30 +83,44 @@ export class ProjectFolder {
   }
 
   /** Runs Vitest in the project, as `npx vitest run` would. */
-  async vitest(args: string[] = [], options: RunOptions = {}): Promise<RunResult> {
+  async vitest(args: string[] = [], env: Environment = {}, options: RunOptions = {}): Promise<RunResult> {
     const reportFile = join(this.directory, this.reportFile)
     await rm(reportFile, { force: true })
     const cli = join(REPOSITORY_MODULES, 'vitest', 'vitest.mjs')
-    const result = await this.run([cli, 'run', ...args], options)
+    const result = await this.run(process.execPath, [cli, 'run', ...args], env, options)
     const report = await readFile(reportFile, 'utf8').catch(() => undefined)
     return { ...result, report: report === undefined ? undefined : JSON.parse(report) }
   }
 
   /** Runs the package's own command line. */
-  async cli(args: string[], options: RunOptions = {}): Promise<Omit<RunResult, 'report'>> {
+  async cli(args: string[], env: Environment = {}): Promise<Omit<RunResult, 'report'>> {
     const bin = join(this.directory, 'node_modules', 'vitest-model-cache', 'dist', 'cli', 'main.js')
-    return this.run([bin, ...args], options)
+    return this.run(process.execPath, [bin, ...args], env)
+  }
+
+  /** Runs a shell command in the folder that holds both the project and its cache. */
+  async shell(command: string): Promise<Omit<RunResult, 'report'>> {
+    return this.run('sh', ['-c', `cd .. && ${command}`], {})
   }
 
   async remove(): Promise<void> {
     await rm(this.parent, { recursive: true, force: true })
   }
 
-  private async run(args: string[], { env, live, signal }: RunOptions) {
-    const { exitCode, stdout, stderr } = await execa(process.execPath, args, {
+  private ownFolders(): Record<string, string> {
+    return {
+      MODEL_CACHE_DIR: this.cacheDir,
+      // Neither the token nor the models of the machine's owner are for these runs.
+      HF_HOME: join(this.parent, 'huggingface'),
+      // A Vitest that is ended early leaves its own temporary folder behind.
+      TMPDIR: this.temporary,
+    }
+  }
+
+  private async run(command: string, args: string[], env: Environment, { live, signal }: RunOptions = {}) {
+    const { exitCode = -1, stdout = '', stderr = '' } = await execa(command, args, {
       cwd: this.directory,
-      // A Hugging Face folder of its own: neither the token nor the models of the machine's owner are for these runs.
-      env: { ...cleanEnvironment(), HF_HOME: join(this.parent, 'huggingface'), MODEL_CACHE_DIR: this.cacheDir, ...env },
+      env: { ...cleanEnvironment(), ...this.ownFolders(), ...(!live && { NO_COLOR: '1' }), ...env },
       extendEnv: false,
       reject: false,
       stdin: 'ignore',
@@ -107,12 +129,12 @@ export class ProjectFolder {
       cancelSignal: signal,
       timeout: live ? 0 : 120_000,
     })
-    return { exitCode: exitCode ?? -1, stdout: stdout ?? '', stderr: stderr ?? '' }
+    return { exitCode, stdout, stderr, output: `${stdout}\n${stderr}` }
   }
 }
 
 /** This process's environment without what Vitest and the machine's owner put there. */
-function cleanEnvironment(): Record<string, string | undefined> {
+function cleanEnvironment(): Environment {
   const ours =
     /^(VITEST|MODEL_CACHE_|HF_|HUGGING_?FACE_|CI$|GITHUB_|NODE_ENV$|NODE_OPTIONS$|FORCE_COLOR$|TEST$|DEV$|PROD$|MODE$)/
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !ours.test(name)))

@@ -92,7 +92,7 @@ test('has fake timers and a changed clock reach nothing of ours', async () => {
       expect(await models.file({ repo: '${REPO}', revision: 'main' }, 'vocab.txt')).toContain('vocab.txt')
     })
   `
-  const { exitCode, report } = await run({ 'a.test.ts': source })
-  expect(exitCode).toBe(0)
+  const { exitCode, output, report } = await run({ 'a.test.ts': source })
+  expect(exitCode, output).toBe(0)
   expect(report?.models[0]?.lookupMs).toBeGreaterThan(0)
 })

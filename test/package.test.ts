@@ -1,0 +1,141 @@
+import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { execa } from 'execa'
+import { list } from 'tar'
+import { expect, inject, onTestFinished, test } from 'vitest'
+import { configSource } from './support/config-source.ts'
+import { Consumer } from './support/consumer.ts'
+import { startModelsHub } from './support/models-hub.ts'
+
+const { env } = await startModelsHub(['org/embeddings'])
+const MODULES = fileURLToPath(new URL('../node_modules', import.meta.url))
+
+async function emptyFolder(): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'empty project '))
+  onTestFinished(() => rm(directory, { recursive: true, force: true }))
+  return directory
+}
+
+test('holds the build, the licence and the documents, and nothing else', async () => {
+  const paths: string[] = []
+  await list({ file: inject('tarball'), onReadEntry: ({ path }) => paths.push(path.replace('package/', '')) })
+  expect(paths.filter((path) => !path.startsWith('dist/')).sort()).toEqual(['LICENSE', 'README.md', 'package.json'])
+  expect(paths.filter((path) => path.startsWith('dist/') && !/\.(js|d\.ts)$/.test(path))).toEqual([])
+})
+
+test('has every export, with its types', async () => {
+  const consumer = await Consumer.create({
+    files: {
+      'all.mjs': `
+        for (const path of ['', '/models', '/cache', '/reporter', '/environments/node', '/environments/jsdom',
+          '/environments/happy-dom', '/environments/edge-runtime', '/global-setup'])
+          console.log(path, Object.keys(await import('vitest-model-cache' + path)).join())
+        console.log(import.meta.resolve('vitest-model-cache/setup-file'), import.meta.resolve('vitest-model-cache/package.json'))
+      `,
+    },
+  })
+  const { output } = await consumer.shell('cd app && node all.mjs')
+  expect(output).toContain('ModelCacheError,defineProvider,modelCache')
+  expect(output).toContain('/models models')
+  expect(output).toContain('/cache ModelCache,ModelCacheError')
+  expect(output).toContain('dist/vitest/setup-file.js')
+})
+
+test('loads in a config without anything heavy', async () => {
+  const directory = await emptyFolder()
+  await writeFile(join(directory, 'package.json'), '{ "type": "module" }')
+  const modules = join(directory, 'node_modules')
+  await mkdir(modules)
+  await cp(inject('packedPackage'), join(modules, 'vitest-model-cache'), { recursive: true })
+  // What a config may load. Vitest, the Hub's client, transformers.js and onnxruntime are not among it.
+  for (const light of ['valibot', 'env-paths', 'is-safe-filename'])
+    await symlink(join(MODULES, light), join(modules, light))
+  const script = `import { modelCache } from 'vitest-model-cache'; console.log(modelCache().api.options.mode)`
+  const { stdout } = await execa(process.execPath, ['--input-type=module', '--eval', script], { cwd: directory })
+  expect(stdout).toBe('integration')
+})
+
+test('types models in the test context, by task where transformers.js is installed', async () => {
+  const consumer = await Consumer.create({
+    files: {
+      'tsconfig.json': JSON.stringify({
+        compilerOptions: {
+          strict: true,
+          module: 'nodenext',
+          target: 'es2022',
+          noEmit: true,
+          skipLibCheck: true,
+          types: ['node'],
+        },
+        include: ['*.ts'],
+      }),
+      'vitest.config.ts': configSource({ models: ['org/embeddings'] }),
+      'a.test.ts': `
+        import { beforeAll, expect, test } from 'vitest'
+        import { models as imported } from 'vitest-model-cache/models'
+        import type { FeatureExtractionPipeline } from '@huggingface/transformers'
+        beforeAll(async () => { const path: string = await imported.path('a/b'); expect(path).toBeTruthy() })
+        test('typed', async ({ models }) => {
+          const embed: FeatureExtractionPipeline = await models.pipeline('feature-extraction', 'a/b', { dtype: 'q8' })
+          const { text } = await (await models.transcriber('a/b')).transcribe('x.wav', { onProgress: ({ seconds }) => seconds.toFixed() })
+          const session = await models.provider('onnxruntime').load('a/b', { file: 'x.onnx' })
+          expect([embed, text.length, session.inputNames.length]).toBeTruthy()
+          // @ts-expect-error there is no such task
+          await models.pipeline('no-such-task', 'a/b')
+          // @ts-expect-error there is no such dtype
+          await models.path({ repo: 'a/b', dtype: 'q5' })
+        })
+      `,
+    },
+  })
+  const { exitCode, output } = await consumer.shell(`cd app && node "${join(MODULES, 'typescript', 'bin', 'tsc')}"`)
+  expect(exitCode, output).toBe(0)
+})
+
+test('is wired by hand where somebody wants no plugin', async () => {
+  const consumer = await Consumer.create({
+    files: {
+      'vitest.config.ts': `
+        import { fileURLToPath } from 'node:url'
+        import { defineConfig } from 'vitest/config'
+        export default defineConfig({
+          test: {
+            globalSetup: 'vitest-model-cache/global-setup',
+            setupFiles: 'vitest-model-cache/setup-file',
+            environment: fileURLToPath(import.meta.resolve('vitest-model-cache/environments/node')),
+            environmentOptions: { modelCache: { models: ['org/embeddings'], report: { outputFile: 'report.json' } } },
+            reporters: ['default', 'vitest-model-cache/reporter'],
+          },
+        })
+      `,
+      'a.test.ts': `
+        import { test } from 'vitest'
+        test('embeds', async ({ models }) => { await models.pipeline('feature-extraction', 'org/embeddings') })
+      `,
+    },
+  })
+  const { exitCode, output, report } = await consumer.vitest([], env)
+  expect(exitCode, output).toBe(0)
+  expect(report).toMatchObject({ requests: 1, misses: 1 })
+})
+
+test('installs from its tarball into an empty project and works there', async () => {
+  const directory = await emptyFolder()
+  const { version } = JSON.parse(await readFile(join(MODULES, 'vitest', 'package.json'), 'utf8'))
+  await writeFile(join(directory, 'package.json'), '{ "type": "module", "private": true }')
+  const packages = [inject('tarball'), `vitest@${version}`]
+  await execa('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline', ...packages], { cwd: directory })
+  await writeFile(join(directory, 'vitest.config.ts'), configSource({ models: ['org/embeddings'] }))
+  await writeFile(
+    join(directory, 'a.test.ts'),
+    `import { existsSync } from 'node:fs'
+     import { expect, test } from 'vitest'
+     test('x', async ({ models }) => { expect(existsSync(await models.file('org/embeddings', 'config.json'))).toBe(true) })`,
+  )
+  const options = { cwd: directory, env: { ...env, MODEL_CACHE_DIR: join(directory, 'cache') } }
+  await execa('npx', ['vitest', 'run'], options)
+  const { stdout } = await execa('npx', ['vitest-model-cache', 'ls'], options)
+  expect(stdout).toContain('org/embeddings')
+})

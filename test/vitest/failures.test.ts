@@ -1,0 +1,94 @@
+import { expect, test } from 'vitest'
+import { configSource } from '../support/config-source.ts'
+import { Consumer } from '../support/consumer.ts'
+import { startModelsHub } from '../support/models-hub.ts'
+
+const TOKEN = 'hf_a_secret_that_must_not_be_seen'
+const { hub, env } = await startModelsHub(['org/embeddings'], { token: TOKEN })
+hub.addRepo('org/private', { files: { 'config.json': '{}' }, private: true })
+hub.addRepo('org/gated', { files: { 'config.json': '{}' }, gated: 'auto' })
+
+const TWO_TESTS = `
+  import { expect, test } from 'vitest'
+  test('asks for a model', async ({ models }) => { await models.path('org/nope') })
+  test('needs none', () => {})
+`
+
+test('fails the test that asks for a model that can not be had, and no other', async () => {
+  const files = { 'vitest.config.ts': configSource({ models: ['org/nope'] }), 'a.test.ts': TWO_TESTS }
+  const { exitCode, stdout, report } = await (await Consumer.create({ files })).vitest([], env)
+  expect(exitCode).toBe(1)
+  expect(stdout).toContain('1 failed | 1 passed')
+  expect(report?.errors).toMatchObject([{ model: 'org/nope', code: 'MODEL_NOT_FOUND' }])
+  expect(stdout).toContain('has no such repo')
+})
+
+test('adds no failure to a suite that asks for no model', async () => {
+  const files = {
+    'vitest.config.ts': configSource({ models: ['org/nope'] }),
+    'a.test.ts': `import { test } from 'vitest'; test('x', () => {})`,
+  }
+  const { exitCode, stderr, output } = await (await Consumer.create({ files })).vitest([], env)
+  expect(exitCode, output).toBe(0)
+  expect(stderr).toContain('org/nope could not be warmed')
+})
+
+test.each([
+  ['org/embeddings@nope', 'REVISION_NOT_FOUND'],
+  ['org/gated', 'GATED'],
+  ['org/private', 'MODEL_NOT_FOUND'],
+  ['a/b/c', 'INVALID_MODEL'],
+])('explains what is wrong with %s', async (model, code) => {
+  const source = `
+    import { expect, test } from 'vitest'
+    test('x', async ({ models }) => {
+      await expect(models.path('${model}')).rejects.toMatchObject({ name: 'ModelCacheError', code: '${code}', asked: expect.any(String), reason: expect.any(String), nextStep: expect.any(String) })
+    })
+  `
+  const consumer = await Consumer.create({ files: { 'vitest.config.ts': configSource(), 'a.test.ts': source } })
+  const { exitCode, output } = await consumer.vitest([], env)
+  expect(exitCode, output).toBe(0)
+})
+
+test('offline, a miss is an error that names the model and the command that warms it', async () => {
+  const consumer = await Consumer.create({
+    files: {
+      'vitest.config.ts': configSource({ models: ['org/embeddings'] }),
+      'a.test.ts': `import { test } from 'vitest'; test('x', async ({ models }) => { await models.path('org/embeddings') })`,
+    },
+  })
+  const offline = { ...env, MODEL_CACHE_OFFLINE: '1' }
+  const missed = await consumer.vitest([], offline)
+  expect(missed.exitCode).toBe(1)
+  expect(missed.stdout + missed.stderr).toContain('npx vitest-model-cache warm org/embeddings')
+  expect(hub.requests).toEqual([])
+  expect(await consumer.cli(['warm', 'org/embeddings'], env)).toMatchObject({ exitCode: 0 })
+  hub.clearRequests()
+  expect(await consumer.vitest([], { ...env, HF_HUB_OFFLINE: '1' })).toMatchObject({ exitCode: 0 })
+  expect(hub.requests).toEqual([])
+})
+
+test('a token opens private models in the warm-up, and is seen nowhere', async () => {
+  const source = `
+    import { test } from 'vitest'
+    test('x', async ({ models }) => { await models.path('org/private') })
+  `
+  const options = { models: ['org/private', 'org/gated'], hub: { endpoint: hub.url, token: TOKEN } }
+  const consumer = await Consumer.create({ files: { 'vitest.config.ts': configSource(options), 'a.test.ts': source } })
+  const { exitCode, output, report } = await consumer.vitest([], { MODEL_CACHE_DEBUG: '1' })
+  expect(exitCode, output).toBe(0)
+  expect(hub.requests.every(({ authorization, origin }) => authorization === (origin === 'hub'))).toBe(true)
+  expect(output + JSON.stringify(report)).not.toContain(TOKEN)
+  const { stdout: found } = await consumer.shell(`grep -rl ${TOKEN} . --include=* --exclude=vitest.config.ts || true`)
+  expect(found).toBe('')
+})
+
+test('refuses an unknown option, naming it and those that exist', async () => {
+  const files = {
+    'vitest.config.ts': configSource().replace('"report"', '"maxsize":1,"report"'),
+    'a.test.ts': TWO_TESTS,
+  }
+  const { exitCode, stderr } = await (await Consumer.create({ files })).vitest([], env)
+  expect(exitCode).toBe(1)
+  expect(stderr).toContain('Option `maxsize` of modelCache(): There is no such option. The options are `models`')
+})

@@ -1,0 +1,208 @@
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { configSource } from '../support/config-source.ts'
+import { Consumer } from '../support/consumer.ts'
+import { SAMPLE_RATE, silence, tone, writeWav } from '../support/model-maker/index.ts'
+import { DOG, startModelsHub } from '../support/models-hub.ts'
+
+const { hub, env } = await startModelsHub(['org/embeddings', 'org/external-data', 'org/whisper', 'org/silero-vad'])
+
+async function run(
+  source: string,
+  options: Parameters<typeof configSource>[0] = {},
+  files: Record<string, string> = {},
+) {
+  const consumer = await Consumer.create({
+    // Of the repos here only Whisper takes its time: half a second for each transcript on a busy machine.
+    files: { 'vitest.config.ts': configSource(options, 'testTimeout: 30_000'), 'a.test.ts': source, ...files },
+  })
+  await writeWav(join(consumer.directory, 'tone.wav'), tone(1, 440), SAMPLE_RATE)
+  await writeWav(join(consumer.directory, 'silence.wav'), silence(1), SAMPLE_RATE)
+  await writeWav(join(consumer.directory, 'long.wav'), tone(45, 440), SAMPLE_RATE)
+  const result = await consumer.vitest([], { ...env, POOL: 'forks' })
+  return { ...result, consumer }
+}
+
+describe('models.pipeline', () => {
+  test('takes a dtype and a revision, and gives the same instance for the same arguments', async () => {
+    const { exitCode, output, report } = await run(`
+      import { expect, test } from 'vitest'
+      test('dtypes', async ({ models }) => {
+        const q8 = await models.pipeline('feature-extraction', 'org/embeddings', { dtype: 'q8' })
+        const fp32 = await models.pipeline('feature-extraction', 'org/embeddings', { dtype: 'fp32', revision: 'main' })
+        expect(await models.pipeline('feature-extraction', 'org/embeddings', { dtype: 'q8' })).toBe(q8)
+        const [a, b] = await Promise.all([q8, fp32].map((embed) => embed('A dog', { pooling: 'mean', normalize: true })))
+        expect(b.data[0]).toBeCloseTo(${DOG}, 6)
+        expect(a.data[0]).not.toBeCloseTo(${DOG}, 6)
+      })
+    `)
+    expect(exitCode, output).toBe(0)
+    expect(report).toMatchObject({ requests: 3, misses: 1, models: [{ tiers: { hub: 1, disk: 1, memory: 1 } }] })
+  })
+
+  test('loads external data, which ONNX Runtime accepts only when all files are linked alike', async () => {
+    const { exitCode, output } = await run(`
+      import { expect, test } from 'vitest'
+      test('external', async ({ models }) => {
+        const embed = await models.pipeline('feature-extraction', 'org/external-data')
+        expect((await embed('A dog', { pooling: 'mean', normalize: true })).data[0]).toBeCloseTo(${DOG}, 6)
+      })
+    `)
+    expect(exitCode, output).toBe(0)
+    expect(hub.requests.map(({ file }) => file)).toContain('onnx/model.onnx_data')
+  })
+
+  test('works where the suite forbids local models, and leaves that setting as it was', async () => {
+    const { exitCode, output } = await run(`
+      import { env } from '@huggingface/transformers'
+      import { expect, test } from 'vitest'
+      test('forbidden', async ({ models }) => {
+        env.allowLocalModels = false
+        await models.pipeline('feature-extraction', 'org/embeddings')
+        expect(env.allowLocalModels).toBe(false)
+      })
+    `)
+    expect(exitCode, output).toBe(0)
+  })
+})
+
+describe('models.transcriber', () => {
+  test('transcribes a WAV file, bytes and samples, reports progress, and tells silence from sound', async () => {
+    const { exitCode, output } = await run(`
+      import { readFile } from 'node:fs/promises'
+      import { expect, test } from 'vitest'
+      test('transcribes', async ({ models }) => {
+        const transcriber = await models.transcriber('org/whisper')
+        const seen = []
+        const { text } = await transcriber.transcribe('tone.wav', { onProgress: (progress) => seen.push(progress) })
+        expect(text).toBe('hello from the model cache')
+        expect(seen.at(-1)).toEqual({ seconds: 1, totalSeconds: 1, text })
+        expect(seen.length).toBeGreaterThan(2)
+        expect((await transcriber.transcribe(await readFile('silence.wav'))).text).toBe('only silence')
+        expect((await transcriber.transcribe(new Float32Array(16000))).text).toBe('only silence')
+        const long = await transcriber.transcribe(new URL('long.wav', 'file://' + process.cwd().replaceAll(' ', '%20') + '/'))
+        expect(long.text).toBe('hello from the model cache')
+        await expect(transcriber.transcribe('vitest.config.ts')).rejects.toThrow('could not be read as WAV')
+      })
+    `)
+    expect(exitCode, output).toBe(0)
+  })
+})
+
+describe('models.session, models.path and models.file', () => {
+  test('run real weights in onnxruntime-node', async () => {
+    const { exitCode, output, report } = await run(`
+      import { Tensor } from 'onnxruntime-node'
+      import { expect, test } from 'vitest'
+      test('detects speech', async ({ models }) => {
+        const session = await models.session('org/silero-vad', 'onnx/model.onnx', { graphOptimizationLevel: 'basic' })
+        const { output } = await session.run({
+          input: new Tensor('float32', new Float32Array(512), [1, 512]),
+          state: new Tensor('float32', new Float32Array(256), [2, 1, 128]),
+          sr: new Tensor('int64', [16000n], []),
+        })
+        expect(output.data[0]).toBeGreaterThanOrEqual(0)
+        expect(output.data[0]).toBeLessThan(0.5)
+      })
+    `)
+    expect(exitCode, output).toBe(0)
+    expect(report).toMatchObject({ requests: 1, misses: 1 })
+  })
+
+  test('give absolute paths in the cache, and name what is missing', async () => {
+    const { exitCode, output, consumer } = await run(`
+      import { readFile } from 'node:fs/promises'
+      import { isAbsolute, join } from 'node:path'
+      import { expect, test } from 'vitest'
+      test('paths', async ({ models }) => {
+        const path = await models.path({ repo: 'org/whisper', files: ['*.json'] })
+        expect(isAbsolute(path)).toBe(true)
+        expect(await models.file('org/whisper', 'config.json')).toBe(join(path, 'config.json'))
+        expect(JSON.parse(await readFile(join(path, 'config.json'), 'utf8')).model_type).toBe('whisper')
+        await expect(models.file('org/whisper', 'nope.bin')).rejects.toMatchObject({ code: 'FILE_NOT_FOUND' })
+        await expect(models.file('org/whisper', '../../../etc/passwd')).rejects.toMatchObject({ name: 'ModelCacheError' })
+      })
+    `)
+    expect(exitCode, output).toBe(0)
+    expect(await readdir(join(consumer.cacheDir, 'hub'))).toEqual(['models--org--whisper'])
+  })
+})
+
+describe('models.provider', () => {
+  test('loads, downloads, lists, removes and disposes, counting its users', async () => {
+    const { exitCode, output } = await run(`
+      import { expect, test } from 'vitest'
+      const REPO = 'org/embeddings'
+      const OPTIONS = { task: 'feature-extraction' }
+      test('life', async ({ models }) => {
+        const one = models.provider('transformers')
+        const two = models.provider('transformers')
+        expect(await one.isDownloaded(REPO, OPTIONS)).toBe(false)
+        const seen = []
+        await one.download(REPO, { ...OPTIONS, onProgress: (progress) => seen.push(progress) })
+        expect(seen.at(-1).receivedBytes).toBe(seen.at(-1).totalBytes)
+        expect(await one.isDownloaded(REPO, OPTIONS)).toBe(true)
+        expect(one.isLoaded(REPO, OPTIONS)).toBe(false)
+        expect(await one.list()).toEqual([REPO])
+        const pipeline = await one.load(REPO, OPTIONS)
+        expect(await two.load(REPO, OPTIONS)).toBe(pipeline)
+        await one.dispose()
+        expect(two.isLoaded(REPO, OPTIONS)).toBe(true)
+        await pipeline('still alive')
+        await two.dispose()
+        expect(two.isLoaded(REPO, OPTIONS)).toBe(false)
+        await one.remove(REPO)
+        expect(await one.list()).toEqual([])
+        expect(await one.isDownloaded(REPO, OPTIONS)).toBe(false)
+      })
+      test('unknown', async ({ models }) => {
+        expect(() => models.provider('nope')).toThrow('transformers, transcription, onnxruntime, files')
+      })
+    `)
+    expect(exitCode, output).toBe(0)
+  })
+
+  test("serves a user's own provider, written in TypeScript", async () => {
+    const provider = `
+      import { readFileSync } from 'node:fs'
+      import { defineProvider } from 'vitest-model-cache'
+      interface Sizes { weights: number; loud: boolean }
+      export default defineProvider<Sizes, { loud?: boolean }>({
+        name: 'sizes',
+        selection: () => ({ files: ['onnx/model.onnx'] }),
+        load: ({ model, options }) => ({ weights: readFileSync(model.file('onnx/model.onnx')).length, loud: options.loud === true }),
+        mock: () => ({ weights: 1, loud: false }),
+      })
+    `
+    const source = `
+      import { expect, test } from 'vitest'
+      test('own', async ({ models }) => {
+        const sizes = await models.provider('sizes').load('org/embeddings', { loud: true })
+        expect(sizes).toEqual(process.env.MODEL_CACHE_MODE === 'unit' ? { weights: 1, loud: false } : { weights: 999944, loud: true })
+      })
+    `
+    const { exitCode, output, consumer } = await run(source, { providers: ['./sizes.ts'] }, { 'sizes.ts': provider })
+    expect(exitCode, output).toBe(0)
+    expect(await consumer.vitest([], { ...env, MODEL_CACHE_MODE: 'unit' })).toMatchObject({ exitCode: 0 })
+  })
+
+  test('refuses to remove what another live run uses', async () => {
+    const consumer = await Consumer.create({
+      files: {
+        'vitest.config.ts': configSource({ models: ['org/embeddings'] }),
+        'a.test.ts': `
+          import { execFileSync } from 'node:child_process'
+          import { expect, test } from 'vitest'
+          test('another process', () => {
+            const bin = 'node_modules/vitest-model-cache/dist/cli/main.js'
+            expect(() => execFileSync(process.execPath, [bin, 'rm', 'org/embeddings'], { stdio: 'pipe' })).toThrow('IN_USE')
+          })
+        `,
+      },
+    })
+    const { exitCode, output } = await consumer.vitest([], env)
+    expect(exitCode, output).toBe(0)
+    expect(await consumer.cli(['rm', 'org/embeddings'], env)).toMatchObject({ exitCode: 0 })
+  })
+})

@@ -1,0 +1,103 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { execa } from 'execa'
+import { expect, test } from 'vitest'
+import { configSource } from '../support/config-source.ts'
+import { Consumer } from '../support/consumer.ts'
+import { startModelsHub } from '../support/models-hub.ts'
+
+const REPO = 'org/embeddings'
+const { env, hub, repo } = await startModelsHub([REPO])
+hub.addRepo('org/tiny', { files: { 'config.json': JSON.stringify({ text: 'x'.repeat(2000) }) } })
+const ASKS = `import { test } from 'vitest'; test('x', async ({ models }) => { await models.pipeline('feature-extraction', '${REPO}') })`
+
+async function suite(source: string, options: Parameters<typeof configSource>[0] = { models: [REPO] }, config = '') {
+  return Consumer.create({ files: { 'vitest.config.ts': configSource(options, config), 'a.test.ts': source } })
+}
+
+test('comes after the summary of Vitest, in lines of at most 120 columns and without colour when piped', async () => {
+  const consumer = await suite(ASKS)
+  const { stdout } = await consumer.vitest([], { ...env, NO_COLOR: undefined })
+  const lines = stdout.split('\n')
+  expect(lines.findIndex((line) => line.includes('Model cache'))).toBeGreaterThan(
+    lines.findIndex((line) => line.includes('Duration')),
+  )
+  const own = lines.slice(lines.findIndex((line) => line.includes('Model cache')))
+  expect(own.every((line) => line.length <= 120 && !line.includes('\u001b'))).toBe(true)
+})
+
+test('is written as JSON with a fixed schema', async () => {
+  const { report } = await (await suite(ASKS)).vitest([], env)
+  expect(report).toEqual({
+    schemaVersion: 1,
+    ...{ requests: 1, hits: 0, misses: 1, hitRate: 0, savedMs: null, savedBytes: 0, errors: [] },
+    warmUpMs: expect.any(Number),
+    models: [
+      {
+        ...{ modelName: 'org_embeddings', repo: REPO, revision: 'main', commit: repo(REPO).commit },
+        ...{ tiers: { hub: 1 }, requests: 1, bytes: expect.any(Number), restoreMs: null },
+        ...{ lookupMs: expect.any(Number), downloadMs: expect.any(Number), loadMs: expect.any(Number) },
+      },
+    ],
+    cache: { directory: expect.any(String), size: expect.any(Number), maxSize: 2 * 2 ** 30, entries: 1 },
+  })
+})
+
+test('is silent when no model was asked for, and its file says so', async () => {
+  const { exitCode, output, report } = await (
+    await suite(`import { test } from 'vitest'; test('x', () => {})`, {})
+  ).vitest([], env)
+  expect(exitCode, output).toBe(0)
+  expect(output).not.toContain('Model cache')
+  expect(report).toMatchObject({ requests: 0, hitRate: null, models: [] })
+})
+
+test('goes to stderr when another reporter owns stdout', async () => {
+  const { stdout, stderr } = await (await suite(ASKS)).vitest(['--reporter=json'], env)
+  expect(JSON.parse(stdout)).toMatchObject({ numPassedTests: 1 })
+  expect(stderr).toContain('Model cache')
+})
+
+test('is off when the option says so', async () => {
+  const { output, report } = await (await suite(ASKS, { models: [REPO], report: false })).vitest([], env)
+  expect(output).not.toContain('Model cache')
+  expect(report).toBeUndefined()
+})
+
+test('names each decision in the debug log', async () => {
+  const consumer = await suite(ASKS)
+  const debug = { ...env, MODEL_CACHE_DEBUG: '1' }
+  expect((await consumer.vitest([], debug)).output).toContain(`💾 Caching model: ${REPO}`)
+  expect((await consumer.vitest([], debug)).output).toMatch(/🎯 Cache HIT: org\/embeddings.* \(age: \d+s\)/)
+  await execa('touch', [
+    join(consumer.cacheDir, 'hub/models--org--embeddings/snapshots', repo(REPO).commit, 'config.json'),
+  ])
+  expect((await consumer.vitest([], debug)).output).toContain('Validation: config.json of org/embeddings')
+})
+
+test.each([
+  [
+    'what was not used for longer than maxAge',
+    { MODEL_CACHE_MAX_AGE: '8d' },
+    /🗑️ Removed expired model: org\/embeddings \(age: \d+d/,
+  ],
+  [
+    'the least recently used beyond maxSize',
+    { MODEL_CACHE_MAX_SIZE: '1KB', MODEL_CACHE_MAX_AGE: '9999d' },
+    /Removed model to stay within 1 KB: org\/embeddings/,
+  ],
+])('removes after the run %s, and not what the run uses', async (_, limit, line) => {
+  const consumer = await suite(ASKS)
+  await consumer.vitest([], env)
+  const metadata = join(consumer.cacheDir, 'cache_metadata.json')
+  const old = (await readFile(metadata, 'utf8')).replace(/("lastAccessDate": )"[^"]*"/, '$1"2020-01-01T00:00:00.000Z"')
+  await consumer.shell('rm -rf cache/runs')
+  await consumer.write({
+    '../cache/cache_metadata.json': old,
+    'a.test.ts': `import { test } from 'vitest'; test('x', async ({ models }) => { await models.path('org/tiny') })`,
+    'vitest.config.ts': configSource({ models: ['org/tiny'] }),
+  })
+  const { output } = await consumer.vitest([], { ...env, ...limit, MODEL_CACHE_DEBUG: '1' })
+  expect(output).toMatch(line)
+  expect((await consumer.cli(['ls'])).stdout).toMatch(/^org\/tiny.*$/)
+})
