@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { TestProject, Vite, Vitest } from 'vitest/node'
 import { type ModelCacheOptions, type Options, resolveOptions } from '../config/options.ts'
-import { ModelCacheReporter } from './reporter.ts'
+import ModelCacheReporter from './reporter.ts'
 import { openSession, type Session } from './session.ts'
 
 /** The Vite plugin; `api.options` are the options as they were resolved. */

@@ -18,7 +18,7 @@ interface ModuleReport extends FileReport {
 }
 
 /** Prints hits, misses and times after Vitest's own summary, and keeps the run's record. */
-export class ModelCacheReporter implements Reporter {
+export default class ModelCacheReporter implements Reporter {
   #session: Session | undefined
   #runs = 0
 
@@ -76,8 +76,6 @@ export class ModelCacheReporter implements Reporter {
     }
   }
 }
-
-export default ModelCacheReporter
 
 function moduleReport(module: TestModule): ModuleReport[] {
   const report = readFileReport(module.meta())
