@@ -1,5 +1,4 @@
-// For its types alone: `models` in the test context.
-import './vitest/channel.ts'
+// For its types: `models` in the test context. An `import type {}` would not survive into the declaration file.
 
 export type { ModelCacheOptions } from './config/options.ts'
 export { type ErrorCode, ModelCacheError } from './model/errors.ts'
@@ -10,4 +9,5 @@ export type { Models, Providers } from './providers/models.ts'
 export { defineProvider } from './providers/slot.ts'
 export type { Transcriber, Transcript, TranscriptionProgress } from './providers/transcription.ts'
 export type { ModelReport, Report } from './report/report.ts'
+export type {} from './vitest/channel.ts'
 export { type ModelCachePlugin, modelCache } from './vitest/plugin.ts'

@@ -1,8 +1,9 @@
 import { ModelCacheError } from './model/errors.ts'
 import type { Models } from './providers/models.ts'
 import { slotOf } from './providers/slot.ts'
-// For its types alone: `models` in the test context.
-import './vitest/channel.ts'
+
+// For its types: `models` in the test context. An `import type {}` would not survive into the declaration file.
+export type {} from './vitest/channel.ts'
 
 /** The same `models` as in the test context, for `beforeAll` and helpers. Throws `NOT_SET_UP` outside of a test run. */
 export const models: Models = {

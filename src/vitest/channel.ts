@@ -1,3 +1,6 @@
+// Before the augmentation below, which merges into what is loaded already.
+export type {} from 'vitest'
+
 import type { Manifest } from '../cache/manifest.ts'
 import type { Mode } from '../config/options.ts'
 import type { FileReport } from '../model/request.ts'

@@ -118,7 +118,11 @@ export class ProjectFolder {
   }
 
   private async run(command: string, args: string[], env: Environment, { live, signal }: RunOptions = {}) {
-    const { exitCode = -1, stdout = '', stderr = '' } = await execa(command, args, {
+    const {
+      exitCode = -1,
+      stdout = '',
+      stderr = '',
+    } = await execa(command, args, {
       cwd: this.directory,
       env: { ...cleanEnvironment(), ...this.ownFolders(), ...(!live && { NO_COLOR: '1' }), ...env },
       extendEnv: false,

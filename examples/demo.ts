@@ -1,0 +1,179 @@
+// Runs `examples/embeddings` twice, as a user would run it: with an empty cache, and again.
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { formatDuration, formatSize, parseSize } from '../src/config/units.ts'
+import { startHub } from '../test/support/hub/index.ts'
+import { makeEmbeddingModel } from '../test/support/model-maker/index.ts'
+import { ProjectFolder, type RunResult } from '../test/support/project-folder.ts'
+
+const MODEL = 'Xenova/all-MiniLM-L6-v2'
+const SIZE = '100MB'
+const USAGE = `Usage: npm run demo [-- options]
+
+  --model <repo>  the model that the tests ask for (default ${MODEL})
+  --size <size>   how big a model to make (default ${SIZE}); a stand-in for the Hub on this machine serves it
+  --hub <url>     download from this Hub instead, such as https://huggingface.co
+  --help          show this`
+
+// What the stand-in lets through over all connections, some 170 Mbit/s, and the delay of a server far away.
+const BANDWIDTH = { total: 20 * 2 ** 20, latencyMs: 30 }
+const REACH_WITHIN_MS = 15_000
+
+interface Settings {
+  model: string
+  /** Bytes of the made model. */
+  size: number
+  /** Undefined for the stand-in. */
+  hub: string | undefined
+}
+
+/** Where the runs download from. */
+interface Source {
+  url: string
+  /** What it sent since this was last called; undefined where nobody counts. */
+  takeTraffic?: () => Promise<Traffic>
+}
+
+interface Traffic {
+  requests: number
+  bytes: number
+}
+
+interface Run extends RunResult {
+  name: string
+  ms: number
+  traffic: Traffic | undefined
+}
+
+/** A failure that needs no stack: the message says it all. */
+class Failure extends Error {
+  constructor(
+    message: string,
+    readonly exitCode: number,
+  ) {
+    super(message)
+  }
+}
+
+const stopped = new AbortController()
+const cleanUps: (() => Promise<void>)[] = []
+process.on('SIGINT', () => stopped.abort(new Failure('Interrupted.', 130)))
+process.on('SIGTERM', () => stopped.abort(new Failure('Terminated.', 143)))
+
+try {
+  process.exitCode = await main(process.argv.slice(2))
+} catch (error) {
+  if (!(error instanceof Failure)) throw error
+  console.error(error.message)
+  process.exitCode = error.exitCode
+} finally {
+  for (const cleanUp of cleanUps.reverse()) await cleanUp()
+}
+
+/** Gives the exit code. */
+async function main(args: string[]): Promise<number> {
+  const options = parseOptions(args)
+  if (options.help) {
+    console.log(USAGE)
+    return 0
+  }
+  const settings = checkOptions(options)
+  const source = settings.hub === undefined ? await serveMadeModel(settings) : await reachHub(settings.hub, settings)
+  const runs = await runTwice(source, settings)
+  console.log(summary(runs).join('\n'))
+  return runs.find(({ exitCode }) => exitCode !== 0)?.exitCode ?? 0
+}
+
+function parseOptions(args: string[]) {
+  const text = { type: 'string' } as const
+  try {
+    const options = { model: text, size: text, hub: text, help: { type: 'boolean' } } as const
+    return parseArgs({ args, options }).values
+  } catch (error) {
+    throw wrongUsage(error instanceof Error ? error.message : String(error))
+  }
+}
+
+function checkOptions({ model = MODEL, size, hub }: ReturnType<typeof parseOptions>): Settings {
+  const bytes = parseSize(size ?? SIZE)
+  if (bytes === undefined) throw wrongUsage(`--size ${size}: a size such as ${SIZE} is wanted.`)
+  if (hub !== undefined && size !== undefined) throw wrongUsage('--size is for the made model, and --hub has its own.')
+  if (hub !== undefined && !(URL.canParse(hub) && /^https?:/.test(hub)))
+    throw wrongUsage(`--hub ${hub}: a URL such as https://huggingface.co is wanted.`)
+  return { model, size: bytes, hub: hub?.replace(/\/+$/, '') }
+}
+
+function wrongUsage(message: string): Failure {
+  return new Failure(`${message}\n\n${USAGE}`, 2)
+}
+
+async function serveMadeModel({ model, size }: Settings): Promise<Source> {
+  const directory = await mkdtemp(join(tmpdir(), 'made model '))
+  cleanUps.push(() => rm(directory, { recursive: true, force: true }))
+  await makeEmbeddingModel(directory, { size })
+  const hub = await startHub()
+  cleanUps.push(() => hub.close())
+  hub.addRepo(model, { directory, pipelineTag: 'feature-extraction' })
+  hub.throttle(BANDWIDTH)
+  console.log(`A made model of ${formatSize(size)} stands in for ${model}, at ${formatSize(BANDWIDTH.total)}/s.`)
+  const takeTraffic = async () => {
+    await hub.idle()
+    const traffic = { requests: hub.requests.length, bytes: hub.bytesSent() }
+    hub.clearRequests()
+    return traffic
+  }
+  return { url: hub.url, takeTraffic }
+}
+
+async function reachHub(url: string, { model }: Settings): Promise<Source> {
+  const signal = AbortSignal.any([stopped.signal, AbortSignal.timeout(REACH_WITHIN_MS)])
+  const response = await fetch(`${url}/api/models/${model}`, { signal }).catch((error: Error) => {
+    stopped.signal.throwIfAborted()
+    const why = error.cause instanceof Error ? error.cause.message : error.message
+    throw new Failure(`${url} can't be reached: ${why}\nWithout --hub the demo needs no network.`, 1)
+  })
+  if (!response.ok) throw new Failure(`${url} does not give ${model} to everybody: HTTP ${response.status}.`, 1)
+  console.log(`${model} from ${url}.`)
+  return { url }
+}
+
+async function runTwice(source: Source, { model }: Settings): Promise<Run[]> {
+  const project = await ProjectFolder.create({
+    packageDirectory: fileURLToPath(new URL('..', import.meta.url)),
+    template: fileURLToPath(new URL('embeddings', import.meta.url)),
+    reportFile: 'model-cache-report.json',
+  })
+  cleanUps.push(() => project.remove())
+  const env = { HF_ENDPOINT: source.url, EMBEDDING_MODEL: model }
+  const runs: Run[] = []
+  for (const name of ['cold', 'warm']) {
+    stopped.signal.throwIfAborted()
+    console.log(`\n${name === 'cold' ? '1. Cold: the cache is empty.' : '2. Warm: the same again.'}`)
+    const started = performance.now()
+    // As many workers as test files: all of them ask for the model at once.
+    const result = await project.vitest(['--maxWorkers=3'], env, { live: true, signal: stopped.signal })
+    const ms = performance.now() - started
+    stopped.signal.throwIfAborted()
+    runs.push({ ...result, name, ms, traffic: await source.takeTraffic?.() })
+  }
+  return runs
+}
+
+function summary(runs: Run[]): string[] {
+  const rows = runs.map(({ name, ms, traffic, report, exitCode }) => [
+    name,
+    formatDuration(ms),
+    traffic ? String(traffic.requests) : 'not counted',
+    traffic ? formatSize(traffic.bytes) : 'not counted',
+    report ? `${report.hits} of ${report.requests}` : 'none',
+    exitCode === 0 ? 'passed' : `failed (${exitCode})`,
+  ])
+  const table = [['run', 'wall time', 'requests', 'on the wire', 'hits', 'tests'], ...rows]
+  const [cold, warm] = runs
+  const speedUp = cold && warm ? [`The warm run was ${(cold.ms / warm.ms).toFixed(1)} times as fast.`] : []
+  const lines = table.map(([name = '', ...cells]) => name.padEnd(4) + cells.map((cell) => cell.padStart(13)).join(''))
+  return ['Summary', '', ...lines.map((line) => `  ${line}`), '', ...speedUp]
+}

@@ -1,0 +1,1 @@
+export const MODEL = process.env.EMBEDDING_MODEL ?? 'Xenova/all-MiniLM-L6-v2'

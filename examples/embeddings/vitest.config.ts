@@ -1,0 +1,7 @@
+import { defineConfig } from 'vitest/config'
+import { modelCache } from 'vitest-model-cache'
+import { MODEL } from './test/model.ts'
+
+export default defineConfig({
+  plugins: [modelCache({ models: [MODEL], report: { outputFile: 'model-cache-report.json' } })],
+})

@@ -1,0 +1,1 @@
+export const MODEL = process.env.WHISPER_MODEL ?? 'onnx-community/whisper-tiny.en'

@@ -1,0 +1,94 @@
+import { createHash } from 'node:crypto'
+import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { beforeEach, expect, onTestFinished, test } from 'vitest'
+import { DigestMismatchError, IncomingFile } from '../../../src/cache/store/incoming.ts'
+import { Layout } from '../../../src/cache/store/layout.ts'
+import type { Digest } from '../../../src/model/digest.ts'
+import { parseRepoId } from '../../../src/model/repo-id.ts'
+
+const REPO = parseRepoId('org/name')
+
+let layout: Layout
+
+beforeEach(async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'incoming test '))
+  layout = new Layout(folder)
+  onTestFinished(() => rm(folder, { recursive: true, force: true }))
+})
+
+function sha256(content: Uint8Array): Digest {
+  return `sha256:${createHash('sha256').update(content).digest('hex')}`
+}
+
+async function receive(chunks: Uint8Array[], digest = sha256(Buffer.concat(chunks))): Promise<IncomingFile> {
+  const size = chunks.reduce((sum, { byteLength }) => sum + byteLength, 0)
+  const incoming = await IncomingFile.create(layout, digest, size)
+  for (const chunk of chunks) await incoming.write(chunk)
+  return incoming
+}
+
+async function visible(): Promise<string[]> {
+  return readdir(layout.hub, { recursive: true }).catch(() => [])
+}
+
+test.each([
+  ['no bytes', []],
+  ['one byte', [Buffer.from('x')]],
+  ['many small chunks', Array.from({ length: 500 }, (_, index) => Buffer.from(`chunk ${index}\n`))],
+  ['chunks above a megabyte', Array.from({ length: 3 }, (_, index) => Buffer.alloc(1_500_000, index))],
+])('what is right is published, read-only: %s', async (_, chunks) => {
+  const content = Buffer.concat(chunks)
+  const blob = layout.blob(REPO, sha256(content))
+  const incoming = await receive(chunks)
+  expect(await visible()).toEqual([])
+  await incoming.publish(blob)
+  expect(Buffer.compare(await readFile(blob), content)).toBe(0)
+  expect((await stat(blob)).mode & 0o777).toBe(0o444)
+  expect(await readdir(layout.incoming)).toEqual([])
+})
+
+test('the folders on the way are for their owner alone', async () => {
+  const content = Buffer.from('content')
+  const blob = layout.blob(REPO, sha256(content))
+  await (await receive([content])).publish(blob)
+  for (const path of [layout.incoming, layout.hub, layout.repo(REPO)])
+    expect((await stat(path)).mode & 0o777).toBe(0o700)
+})
+
+test('what is wrong is never published, and can be discarded', async () => {
+  const stated = sha256(Buffer.from('the right content'))
+  const incoming = await receive([Buffer.from('the wrong content')], stated)
+  const refused = incoming.publish(layout.blob(REPO, stated))
+  await expect(refused).rejects.toThrow(DigestMismatchError)
+  await expect(refused).rejects.toMatchObject({ expected: stated, received: sha256(Buffer.from('the wrong content')) })
+  expect(await visible()).toEqual([])
+  await incoming.discard()
+  expect(await readdir(layout.incoming)).toEqual([])
+})
+
+test('what is cut off is never published', async () => {
+  const stated = sha256(Buffer.from('content'))
+  const incoming = await IncomingFile.create(layout, stated, 7)
+  await incoming.write(Buffer.from('conte'))
+  await expect(incoming.publish(layout.blob(REPO, stated))).rejects.toThrow(stated)
+  expect(await visible()).toEqual([])
+  await incoming.discard()
+})
+
+test('a small file is held to the digest that git gives to it', async () => {
+  const stated: Digest = 'sha1:ce013625030ba8dba906f756967f9e9ca394464a'
+  await (await receive([Buffer.from('hel'), Buffer.from('lo\n')], stated)).publish(layout.blob(REPO, stated))
+  expect(await readFile(layout.blob(REPO, stated), 'utf8')).toBe('hello\n')
+})
+
+test('several may bring in the same blob at once', async () => {
+  const content = Buffer.alloc(200_000, 'content')
+  const blob = layout.blob(REPO, sha256(content))
+  const files = await Promise.all(Array.from({ length: 5 }, () => receive([content])))
+  expect(await readdir(layout.incoming)).toHaveLength(5)
+  await Promise.all(files.map((file) => file.publish(blob)))
+  expect(Buffer.compare(await readFile(blob), content)).toBe(0)
+  expect(await readdir(layout.incoming)).toEqual([])
+})

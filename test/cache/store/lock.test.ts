@@ -1,0 +1,182 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { setImmediate } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { withLock } from '../../../src/cache/store/lock.ts'
+
+const REPOSITORY = fileURLToPath(new URL('../../..', import.meta.url))
+const LOCK_MODULE = JSON.stringify(new URL('../../../src/cache/store/lock.ts', import.meta.url))
+
+let folder: string
+let lock: string
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'lock test '))
+  lock = join(folder, 'deep', 'a.lock')
+  onTestFinished(() => rm(folder, { recursive: true, force: true }))
+})
+
+/** A real process that runs the code, with `withLock` and its two arguments, `lock` and `file`, at hand. */
+function start(code: string, file = ''): ChildProcess {
+  const script = `
+    import { withLock } from ${LOCK_MODULE}
+    import { readFile, writeFile } from 'node:fs/promises'
+    const [lock, file] = process.argv.slice(1)
+    ${code}
+  `
+  const args = ['--import', 'tsx', '--input-type=module', '--eval', script, lock, file]
+  const child = spawn(process.execPath, args, { cwd: REPOSITORY, stdio: ['ignore', 'pipe', 'inherit'] })
+  onTestFinished(() => void child.kill('SIGKILL'))
+  return child
+}
+
+/** A process that holds the lock until it is killed. */
+async function startHolder(): Promise<ChildProcess> {
+  const child = start(
+    `await withLock(lock, () => { console.log('held'); return new Promise((resolve) => setTimeout(resolve, 600_000)) })`,
+  )
+  if (child.stdout) await once(child.stdout, 'data')
+  return child
+}
+
+async function kill(child: ChildProcess): Promise<void> {
+  const exited = once(child, 'exit')
+  child.kill('SIGKILL')
+  await exited
+}
+
+/** Work that two at once would spoil: it takes some turns between reading and writing. */
+function counter() {
+  let value = 0
+  let inside = 0
+  let most = 0
+  const add = async () => {
+    most = Math.max(most, ++inside)
+    const before = value
+    for (let turn = 0; turn < 3; turn++) await setImmediate()
+    value = before + 1
+    inside--
+  }
+  return { add, result: () => ({ value, most }) }
+}
+
+describe('a lock', () => {
+  test('lets one at a time in, of many in one process', async () => {
+    const { add, result } = counter()
+    await Promise.all(Array.from({ length: 60 }, () => withLock(lock, add)))
+    expect(result()).toEqual({ value: 60, most: 1 })
+  })
+
+  test('lets one at a time in, of several processes', async () => {
+    const file = join(folder, 'count')
+    await writeFile(file, '0')
+    const code = `
+      for (let round = 0; round < 25; round++)
+        await withLock(lock, async () => writeFile(file, String(Number(await readFile(file, 'utf8')) + 1)))
+    `
+    const children = Array.from({ length: 4 }, () => start(code, file))
+    const exits = await Promise.all(children.map((child) => once(child, 'exit')))
+    expect(exits.map(([code]) => code)).toEqual([0, 0, 0, 0])
+    expect(await readFile(file, 'utf8')).toBe('100')
+  })
+
+  test('of one name does not hold back another', async () => {
+    const order: string[] = []
+    await withLock(lock, async () => {
+      await withLock(`${lock}2`, async () => order.push('inner'))
+      order.push('outer')
+    })
+    expect(order).toEqual(['inner', 'outer'])
+  })
+
+  test('gives back what the work gave', async () => {
+    expect(await withLock(lock, async () => 'result')).toBe('result')
+  })
+
+  test('is free again when the work failed', async () => {
+    const failing = withLock(lock, async () => {
+      throw new Error('the work failed')
+    })
+    await expect(failing).rejects.toThrow('the work failed')
+    expect(await withLock(lock, async () => 'next')).toBe('next')
+  })
+
+  test('leaves nothing behind', async () => {
+    await Promise.all(Array.from({ length: 10 }, () => withLock(lock, setImmediate)))
+    expect(await readdir(join(folder, 'deep'))).toEqual([])
+  })
+})
+
+describe('who waits for a lock', () => {
+  test('can give up, and the holder keeps it', async () => {
+    await withLock(lock, async () => {
+      const controller = new AbortController()
+      const waiting = withLock(lock, async () => 'never', controller.signal)
+      controller.abort(new Error('no more time'))
+      await expect(waiting).rejects.toThrow('no more time')
+      expect(JSON.parse(await readFile(lock, 'utf8'))).toMatchObject({ pid: process.pid })
+    })
+  })
+
+  test('waits as long as a live process holds it', async () => {
+    const holder = await startHolder()
+    const held = await readFile(lock, 'utf8')
+    const controller = new AbortController()
+    const waiting = withLock(lock, async () => 'never', controller.signal)
+    // Another lock's full round is time enough for many a look at this one.
+    for (let round = 0; round < 20; round++) await withLock(`${lock}2`, setImmediate)
+    expect(await readFile(lock, 'utf8')).toBe(held)
+    controller.abort(new Error('seen enough'))
+    await expect(waiting).rejects.toThrow('seen enough')
+    await kill(holder)
+  })
+
+  test('gets it at once when its owner was killed', async () => {
+    await kill(await startHolder())
+    const started = performance.now()
+    expect(await withLock(lock, async () => 'taken over')).toBe('taken over')
+    // Far below the 15 s after which a silent owner of another machine is given up.
+    expect(performance.now() - started).toBeLessThan(5_000)
+    expect(await readdir(join(folder, 'deep'))).toEqual([])
+  })
+
+  test('gets it when its owner is killed while it waits', async () => {
+    const holder = await startHolder()
+    const waiting = withLock(lock, async () => 'taken over')
+    await kill(holder)
+    expect(await waiting).toBe('taken over')
+  })
+
+  test('gets it from a process of another file too: what it wrote is seen', async () => {
+    const file = join(folder, 'note')
+    const writer = start(
+      `await withLock(lock, async () => { await writeFile(file, 'note'); console.log('done') })`,
+      file,
+    )
+    if (writer.stdout) expect(await text(writer.stdout)).toBe('done\n')
+    expect(await withLock(lock, () => readFile(file, 'utf8'))).toBe('note')
+  })
+})
+
+test('who lost a lock to another does not release it for that one', async () => {
+  const other = JSON.stringify({ id: 'another', pid: process.pid, host: 'elsewhere' })
+  await withLock(lock, async () => {
+    await rm(lock)
+    await writeFile(lock, other)
+  })
+  expect(await readFile(lock, 'utf8')).toBe(other)
+})
+
+test('who lost a lock altogether ends without an error', async () => {
+  expect(
+    await withLock(lock, async () => {
+      await rm(folder, { recursive: true })
+      return 'done'
+    }),
+  ).toBe('done')
+})

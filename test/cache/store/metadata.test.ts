@@ -1,0 +1,182 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { Layout } from '../../../src/cache/store/layout.ts'
+import { Metadata } from '../../../src/cache/store/metadata.ts'
+import { type Entry, entryKey } from '../../../src/model/entry.ts'
+import { parseHubPath } from '../../../src/model/hub-path.ts'
+import { parseRepoId } from '../../../src/model/repo-id.ts'
+import { parseCommit } from '../../../src/model/revision.ts'
+
+const REPOSITORY = fileURLToPath(new URL('../../..', import.meta.url))
+const METADATA = new URL('../../../src/cache/store/metadata.ts', import.meta.url)
+const LAYOUT = new URL('../../../src/cache/store/layout.ts', import.meta.url)
+
+let layout: Layout
+let problems: string[]
+
+beforeEach(async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'metadata test '))
+  layout = new Layout(folder)
+  problems = []
+  onTestFinished(() => rm(folder, { recursive: true, force: true }))
+})
+
+function open(): Metadata {
+  return new Metadata(layout, (message) => problems.push(message))
+}
+
+function entryOf(repo: string, parts: Partial<Entry> = {}): Entry {
+  return {
+    repo: parseRepoId(repo),
+    revision: 'main',
+    commit: parseCommit('0123456789abcdef0123456789abcdef01234567', 'a test'),
+    endpoint: 'https://huggingface.co',
+    access: 'public',
+    cachedDate: '2026-01-15T10:30:00.000Z',
+    lastAccessDate: '2026-01-15T10:30:00.000Z',
+    hits: 0,
+    pinned: false,
+    selections: [],
+    files: new Map([
+      [
+        parseHubPath('config.json', 'a test'),
+        { size: 5, digest: `sha1:${'a'.repeat(40)}`, downloadMs: 8.5, mtimeMs: 1.5, ino: '18446744073709551615' },
+      ],
+    ]),
+    ...parts,
+  }
+}
+
+async function put(metadata: Metadata, ...entries: Entry[]): Promise<void> {
+  await metadata.update((all) => {
+    for (const entry of entries) all.set(entryKey(entry), entry)
+  })
+}
+
+describe('entries', () => {
+  test('are read as they were written, by this process and by others', async () => {
+    const one = entryOf('org/one', { task: 'fill-mask', hits: 3, pinned: true })
+    const two = entryOf('org/two')
+    const writer = open()
+    await put(writer, two, one)
+    for (const metadata of [writer, open()]) {
+      expect(await metadata.find(entryKey(one))).toEqual(one)
+      expect(await metadata.all()).toEqual(
+        new Map([
+          [entryKey(one), one],
+          [entryKey(two), two],
+        ]),
+      )
+      expect(await metadata.find('org/three@main')).toBeUndefined()
+    }
+  })
+
+  test('are seen by who read before they were written', async () => {
+    const reader = open()
+    expect(await reader.all()).toEqual(new Map())
+    await put(open(), entryOf('org/one'))
+    expect([...(await reader.all()).keys()]).toEqual([entryKey(entryOf('org/one'))])
+    await open().update((all) => all.clear())
+    expect(await reader.all()).toEqual(new Map())
+    await rm(layout.metadata)
+    expect(await reader.all()).toEqual(new Map())
+  })
+
+  test('stand in a JSON array, sorted, one record an entry', async () => {
+    await put(open(), entryOf('org/b'), entryOf('org/a'))
+    const records: unknown = JSON.parse(await readFile(layout.metadata, 'utf8'))
+    expect(records).toMatchObject([
+      { repo: 'org/a', modelName: 'org_a', version: '1.0' },
+      { repo: 'org/b', modelName: 'org_b', version: '1.0' },
+    ])
+  })
+
+  test('of an update that fails stay as they were', async () => {
+    await put(open(), entryOf('org/one'))
+    const before = await readFile(layout.metadata, 'utf8')
+    const failing = open().update((all) => {
+      all.clear()
+      throw new Error('the update failed')
+    })
+    await expect(failing).rejects.toThrow('the update failed')
+    expect(await readFile(layout.metadata, 'utf8')).toBe(before)
+    expect(await readdir(layout.directory)).toEqual(['cache_metadata.json'])
+  })
+})
+
+describe('updates', () => {
+  test('of many in one process lose nothing', async () => {
+    const [one, other] = [open(), open()]
+    await put(one, entryOf('org/shared'))
+    const add = (metadata: Metadata) =>
+      metadata.update((all) => {
+        for (const entry of all.values()) entry.hits++
+      })
+    await Promise.all(Array.from({ length: 40 }, (_, index) => add(index % 2 ? one : other)))
+    expect((await open().find(entryKey(entryOf('org/shared'))))?.hits).toBe(40)
+  })
+
+  test('of four processes lose nothing', async () => {
+    await put(open(), ...['org/p0', 'org/p1', 'org/p2', 'org/p3'].map((repo) => entryOf(repo)))
+    const script = `
+      import { Layout } from ${JSON.stringify(LAYOUT)}
+      import { Metadata } from ${JSON.stringify(METADATA)}
+      const [directory, own] = process.argv.slice(1)
+      const metadata = new Metadata(new Layout(directory))
+      for (let round = 0; round < 50; round++) {
+        await metadata.update((all) => {
+          for (const entry of all.values()) if (entry.repo === own) entry.hits++
+        })
+      }
+    `
+    const exits = [0, 1, 2, 3].map(async (index) => {
+      const args = ['--import', 'tsx', '--input-type=module', '--eval', script, layout.directory, `org/p${index}`]
+      const child = spawn(process.execPath, args, { cwd: REPOSITORY, stdio: ['ignore', 'inherit', 'inherit'] })
+      onTestFinished(() => void child.kill('SIGKILL'))
+      const [code] = await once(child, 'exit')
+      return code
+    })
+    expect(await Promise.all(exits)).toEqual([0, 0, 0, 0])
+    expect([...(await open().all()).values()].map(({ repo, hits }) => [repo, hits])).toEqual([
+      ['org/p0', 50],
+      ['org/p1', 50],
+      ['org/p2', 50],
+      ['org/p3', 50],
+    ])
+    expect(await readdir(layout.directory)).toEqual(['cache_metadata.json'])
+  })
+})
+
+describe('a damaged file', () => {
+  test.each(['', '[', '{}', 'null', '"text"', '[{"repo":'])('is empty, and one problem: %j', async (content) => {
+    await writeFile(layout.metadata, content)
+    const metadata = open()
+    expect(await metadata.all()).toEqual(new Map())
+    expect(await metadata.find('org/one@main')).toBeUndefined()
+    expect(problems).toEqual([expect.stringContaining(`${layout.metadata} is damaged`)])
+  })
+
+  test('can be written again', async () => {
+    await writeFile(layout.metadata, 'damaged')
+    await put(open(), entryOf('org/one'))
+    expect((await open().all()).size).toBe(1)
+  })
+
+  test('is no problem when it is merely missing', async () => {
+    expect(await open().all()).toEqual(new Map())
+    expect(problems).toEqual([])
+  })
+
+  test('hides no other record when one can not be read', async () => {
+    await put(open(), entryOf('org/one'))
+    const records: unknown[] = JSON.parse(await readFile(layout.metadata, 'utf8'))
+    const broken = [null, 5, 'text', [], {}, { repo: '../x', commit: 'y' }, { repo: 'org/two', commit: 'main' }]
+    await writeFile(layout.metadata, JSON.stringify([...broken, ...records]))
+    expect([...(await open().all()).values()]).toEqual([entryOf('org/one')])
+  })
+})

@@ -1,0 +1,469 @@
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { env, ModelRegistry, type PipelineType, pipeline } from '@huggingface/transformers'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { isTransformersRepo, type TransformersConfig, transformersFiles } from '../../src/cache/transformers-files.ts'
+import { ModelCacheError } from '../../src/model/errors.ts'
+import { parseHubPath } from '../../src/model/hub-path.ts'
+import type { Dtype, DtypeChoice, Selection } from '../../src/model/selection.ts'
+import type { Tree } from '../../src/model/tree.ts'
+import { type Hub, type LoggedRequest, startHub } from '../support/hub/index.ts'
+import { makeEmbeddingModel, makeSileroVad, makeWhisperModel } from '../support/model-maker/index.ts'
+
+let root: string
+let hub: Hub
+
+beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), 'transformers files '))
+  hub = await startHub()
+  env.remoteHost = hub.url
+})
+afterAll(async () => {
+  await hub.close()
+  await rm(root, { recursive: true, force: true })
+})
+
+function temporaryFolder(): Promise<string> {
+  return mkdtemp(join(root, 'model-'))
+}
+
+function treeOf(paths: readonly string[]): Tree {
+  return new Map(
+    paths.map((path) => [parseHubPath(path, 'a test'), { size: 1, digest: `sha1:${'0'.repeat(40)}`, gitId: '' }]),
+  )
+}
+
+function planned(paths: readonly string[], config: TransformersConfig, selection: Selection & { task: string }) {
+  return transformersFiles(treeOf(paths), config, selection, 'Model org/name').map(String).sort()
+}
+
+async function configIn(directory: string): Promise<TransformersConfig> {
+  return JSON.parse(await readFile(join(directory, 'config.json'), 'utf8'))
+}
+
+/** ONNX files by their base names: each as fp32 and as q8. */
+function onnx(...names: string[]): string[] {
+  return names.flatMap((name) => [`onnx/${name}.onnx`, `onnx/${name}_quantized.onnx`])
+}
+
+const TEXT = [
+  'config.json',
+  'README.md',
+  'tokenizer.json',
+  'tokenizer_config.json',
+  'special_tokens_map.json',
+  'vocab.txt',
+]
+const SENSE = ['config.json', 'README.md', 'preprocessor_config.json', 'quantize_config.json']
+const BOTH = [...TEXT, 'preprocessor_config.json', 'quantize_config.json']
+const GENERATES = ['generation_config.json']
+// As Optimum exports a decoder: merged, and the two halves that it was merged from.
+const DECODERS = ['decoder_model_merged', 'decoder_model', 'decoder_with_past_model']
+
+interface Kind {
+  name: string
+  task: PipelineType
+  config: object
+  paths: string[]
+}
+
+const KINDS: Kind[] = [
+  {
+    name: 'bert, embeddings',
+    task: 'feature-extraction',
+    config: { model_type: 'bert', architectures: ['BertModel'] },
+    paths: [...TEXT, ...onnx('model')],
+  },
+  {
+    name: 'bert, fill-mask',
+    task: 'fill-mask',
+    config: { model_type: 'bert', architectures: ['BertForMaskedLM'] },
+    paths: [...TEXT, ...onnx('model')],
+  },
+  {
+    name: 'distilbert, classification by an alias',
+    task: 'sentiment-analysis',
+    config: { model_type: 'distilbert', architectures: ['DistilBertForSequenceClassification'] },
+    paths: [...TEXT, ...onnx('model')],
+  },
+  {
+    name: 'bert with a processor that no text task loads',
+    task: 'token-classification',
+    config: { model_type: 'bert', architectures: ['BertForTokenClassification'] },
+    paths: [...BOTH, ...onnx('model')],
+  },
+  {
+    name: 't5',
+    task: 'text2text-generation',
+    config: { model_type: 't5', architectures: ['T5ForConditionalGeneration'], is_encoder_decoder: true },
+    paths: [...TEXT, ...GENERATES, ...onnx('encoder_model', ...DECODERS)],
+  },
+  {
+    name: 'marian without a generation config',
+    task: 'translation',
+    config: { model_type: 'marian', architectures: ['MarianMTModel'], is_encoder_decoder: true },
+    paths: [...TEXT, ...onnx('encoder_model', ...DECODERS)],
+  },
+  {
+    name: 'bart, summaries',
+    task: 'summarization',
+    config: { model_type: 'bart', architectures: ['BartForConditionalGeneration'], is_encoder_decoder: true },
+    paths: [...TEXT, ...GENERATES, ...onnx('encoder_model', ...DECODERS)],
+  },
+  {
+    name: 'bart, zero-shot classification',
+    task: 'zero-shot-classification',
+    config: { model_type: 'bart', architectures: ['BartForSequenceClassification'], is_encoder_decoder: true },
+    paths: [...TEXT, ...onnx('model')],
+  },
+  {
+    name: 'whisper',
+    task: 'automatic-speech-recognition',
+    config: { model_type: 'whisper', architectures: ['WhisperForConditionalGeneration'], is_encoder_decoder: true },
+    paths: [...BOTH, ...GENERATES, 'normalizer.json', ...onnx('encoder_model', ...DECODERS)],
+  },
+  {
+    name: 'moonshine',
+    task: 'automatic-speech-recognition',
+    config: { model_type: 'moonshine', architectures: ['MoonshineForConditionalGeneration'], is_encoder_decoder: true },
+    paths: [...BOTH, ...GENERATES, ...onnx('encoder_model', ...DECODERS)],
+  },
+  {
+    name: 'gpt2, exported as of old too',
+    task: 'text-generation',
+    config: { model_type: 'gpt2', architectures: ['GPT2LMHeadModel'] },
+    paths: [...TEXT, ...GENERATES, ...onnx('model', ...DECODERS)],
+  },
+  {
+    name: 'llama',
+    task: 'text-generation',
+    config: { model_type: 'llama', architectures: ['LlamaForCausalLM'] },
+    paths: [...TEXT, ...GENERATES, ...onnx('model')],
+  },
+  {
+    name: 'llama with external data in chunks, by file',
+    task: 'text-generation',
+    config: {
+      model_type: 'llama',
+      architectures: ['LlamaForCausalLM'],
+      'transformers.js_config': { use_external_data_format: { 'model.onnx': 3, 'model_quantized.onnx': 1 } },
+    },
+    paths: [
+      ...[...TEXT, ...GENERATES, ...onnx('model')],
+      ...['onnx/model.onnx_data', 'onnx/model.onnx_data_1', 'onnx/model.onnx_data_2', 'onnx/model.onnx_data_3'],
+      'onnx/model_quantized.onnx_data',
+    ],
+  },
+  {
+    name: 'clip, zero-shot',
+    task: 'zero-shot-image-classification',
+    config: { model_type: 'clip', architectures: ['CLIPModel'], vision_config: {}, text_config: {} },
+    paths: [...BOTH, ...onnx('model', 'text_model', 'vision_model')],
+  },
+  {
+    name: 'clap, zero-shot',
+    task: 'zero-shot-audio-classification',
+    config: { model_type: 'clap', architectures: ['ClapModel'], audio_config: {}, text_config: {} },
+    paths: [...BOTH, ...onnx('model', 'text_model', 'audio_model')],
+  },
+  {
+    name: 'vit, classification',
+    task: 'image-classification',
+    config: { model_type: 'vit', architectures: ['ViTForImageClassification'] },
+    paths: [...SENSE, ...onnx('model')],
+  },
+  {
+    name: 'vit, features, with a tokenizer that no image task loads',
+    task: 'image-feature-extraction',
+    config: { model_type: 'vit', architectures: ['ViTModel'] },
+    paths: [...BOTH, ...onnx('model')],
+  },
+  {
+    name: 'depth_anything',
+    task: 'depth-estimation',
+    config: { model_type: 'depth_anything', architectures: ['DepthAnythingForDepthEstimation'] },
+    paths: [...SENSE, ...onnx('model')],
+  },
+  {
+    name: 'detr',
+    task: 'object-detection',
+    config: { model_type: 'detr', architectures: ['DetrForObjectDetection'], is_encoder_decoder: true },
+    paths: [...SENSE, ...onnx('model')],
+  },
+  {
+    name: 'owlvit',
+    task: 'zero-shot-object-detection',
+    config: { model_type: 'owlvit', architectures: ['OwlViTForObjectDetection'], vision_config: {}, text_config: {} },
+    paths: [...BOTH, ...onnx('model')],
+  },
+  {
+    name: 'wav2vec2, CTC',
+    task: 'automatic-speech-recognition',
+    config: { model_type: 'wav2vec2', architectures: ['Wav2Vec2ForCTC'] },
+    paths: [...BOTH, ...onnx('model')],
+  },
+  {
+    name: 'wav2vec2, audio classification',
+    task: 'audio-classification',
+    config: { model_type: 'wav2vec2', architectures: ['Wav2Vec2ForSequenceClassification'] },
+    paths: [...BOTH, ...onnx('model')],
+  },
+  {
+    name: 'vits',
+    task: 'text-to-speech',
+    config: { model_type: 'vits', architectures: ['VitsModel'] },
+    paths: [...TEXT, ...onnx('model')],
+  },
+  {
+    name: 'musicgen',
+    task: 'text-to-audio',
+    config: {
+      model_type: 'musicgen',
+      architectures: ['MusicgenForConditionalGeneration'],
+      is_encoder_decoder: true,
+      decoder: { model_type: 'musicgen_decoder', num_hidden_layers: 1, num_attention_heads: 1, hidden_size: 1 },
+    },
+    paths: [...BOTH, ...GENERATES, ...onnx('text_encoder', 'encodec_decode', 'build_delay_pattern_mask', ...DECODERS)],
+  },
+  {
+    name: 'vision-encoder-decoder',
+    task: 'image-to-text',
+    config: {
+      model_type: 'vision-encoder-decoder',
+      architectures: ['VisionEncoderDecoderModel'],
+      is_encoder_decoder: true,
+      encoder: { model_type: 'vit' },
+      decoder: { model_type: 'gpt2', n_layer: 1, n_head: 1, n_embd: 1 },
+    },
+    paths: [...BOTH, ...GENERATES, ...onnx('encoder_model', ...DECODERS)],
+  },
+  {
+    name: 'qwen2-vl, text alone',
+    task: 'text-generation',
+    config: { model_type: 'qwen2_vl', architectures: ['Qwen2VLForConditionalGeneration'], vision_config: {} },
+    paths: [
+      ...BOTH,
+      ...GENERATES,
+      'chat_template.json',
+      ...onnx('embed_tokens', 'vision_encoder', 'decoder_model_merged'),
+    ],
+  },
+]
+
+/** No pipeline of 4.3.1, but the task of many repos: the same files go into `AutoModel` and `AutoProcessor`. */
+const WITHOUT_PIPELINE: { name: string; task: string; config: object; paths: string[] }[] = [
+  {
+    name: 'sam',
+    task: 'mask-generation',
+    config: { model_type: 'sam', architectures: ['SamModel'], vision_config: {} },
+    paths: [...SENSE, ...onnx('vision_encoder', 'prompt_encoder_mask_decoder')],
+  },
+  {
+    name: 'llava',
+    task: 'image-text-to-text',
+    config: {
+      model_type: 'llava',
+      architectures: ['LlavaForConditionalGeneration'],
+      text_config: { model_type: 'llama', num_hidden_layers: 1, num_attention_heads: 1, hidden_size: 1 },
+      vision_config: { model_type: 'clip_vision_model' },
+    },
+    paths: [...BOTH, ...GENERATES, ...onnx('embed_tokens', 'vision_encoder', 'decoder_model_merged')],
+  },
+  {
+    name: 'florence2',
+    task: 'image-text-to-text',
+    config: {
+      model_type: 'florence2',
+      architectures: ['Florence2ForConditionalGeneration'],
+      is_encoder_decoder: true,
+      text_config: { model_type: 'florence2_language', decoder_layers: 1, decoder_attention_heads: 1, d_model: 1 },
+      vision_config: {},
+    },
+    paths: [...BOTH, ...GENERATES, ...onnx('embed_tokens', 'vision_encoder', 'encoder_model', ...DECODERS)],
+  },
+  {
+    name: 'gemma3n',
+    task: 'any-to-any',
+    config: {
+      model_type: 'gemma3n',
+      architectures: ['Gemma3nForConditionalGeneration'],
+      text_config: { model_type: 'gemma3n_text', num_hidden_layers: 1, num_attention_heads: 1, num_key_value_heads: 1 },
+      vision_config: {},
+      audio_config: {},
+    },
+    paths: [...BOTH, ...GENERATES, ...onnx('embed_tokens', 'vision_encoder', 'audio_encoder', 'decoder_model_merged')],
+  },
+  {
+    name: 'ultravox',
+    task: 'audio-text-to-text',
+    config: {
+      model_type: 'ultravox',
+      architectures: ['UltravoxModel'],
+      text_config: { model_type: 'llama', num_hidden_layers: 1, num_attention_heads: 1, hidden_size: 1 },
+      audio_config: {},
+    },
+    paths: [...BOTH, ...GENERATES, ...onnx('embed_tokens', 'audio_encoder', 'decoder_model_merged')],
+  },
+]
+
+async function writeRepo(config: object, paths: string[]): Promise<string> {
+  const directory = await temporaryFolder()
+  for (const path of paths) {
+    await mkdir(dirname(join(directory, path)), { recursive: true })
+    await writeFile(join(directory, path), path === 'config.json' ? JSON.stringify(config) : '{}')
+  }
+  return directory
+}
+
+describe('what transformers.js 4.3.1 says that it loads is what is planned', () => {
+  const cases = KINDS.flatMap((kind) => (['fp32', 'q8'] as const).map((dtype) => ({ ...kind, dtype })))
+
+  test.each(cases)('$name ($task, $dtype)', async ({ task, config, paths, dtype }) => {
+    const said = await ModelRegistry.get_pipeline_files(task, await writeRepo(config, paths), { dtype })
+    expect(planned(paths, config, { task, dtype })).toEqual(existing(said, paths))
+  })
+
+  test.each(WITHOUT_PIPELINE)('$name ($task)', async ({ task, config, paths }) => {
+    const said = await ModelRegistry.get_files(await writeRepo(config, paths), { dtype: 'q8' })
+    expect(planned(paths, config, { task, dtype: 'q8' })).toEqual(existing(said, paths))
+  })
+
+  test.each<[Dtype | undefined, boolean]>([
+    ['fp32', false],
+    [undefined, false],
+    ['q8', false],
+    ['fp32', true],
+    ['q8', true],
+  ])('made embeddings (%s, external data: %s)', async (dtype, externalData) => {
+    const made = await makeEmbeddingModel(await temporaryFolder(), { dtypes: ['fp32', 'q8'], externalData })
+    const said = await ModelRegistry.get_pipeline_files('feature-extraction', made.directory, { dtype })
+    const plan = planned(made.files, await configIn(made.directory), { task: 'feature-extraction', dtype })
+    expect(plan).toEqual(existing(said, made.files))
+    expect(plan.filter((path) => path.endsWith('_data'))).toHaveLength(externalData ? 1 : 0)
+  })
+
+  test('made whisper, made VAD', async () => {
+    const whisper = await makeWhisperModel(await temporaryFolder())
+    const task = 'automatic-speech-recognition'
+    const said = await ModelRegistry.get_pipeline_files(task, whisper.directory, { dtype: 'fp32' })
+    expect(planned(whisper.files, await configIn(whisper.directory), { task })).toEqual(existing(said, whisper.files))
+    const vad = await makeSileroVad(await temporaryFolder())
+    const saidOfVad = await ModelRegistry.get_files(vad.directory, { dtype: 'fp32' })
+    const plan = planned(vad.files, await configIn(vad.directory), { task: 'voice-activity-detection' })
+    expect(plan).toEqual(existing(saidOfVad, vad.files))
+  })
+
+  test('and beside it what the processor of a multimodal model reads', () => {
+    const { config, paths } = { config: { model_type: 'whisper', is_encoder_decoder: true }, paths: [...BOTH] }
+    const more = [...paths, 'processor_config.json', 'chat_template.jinja', ...onnx('encoder_model', ...DECODERS)]
+    const asr = planned(more, config, { task: 'automatic-speech-recognition' })
+    expect(asr).toEqual(expect.arrayContaining(['processor_config.json', 'chat_template.jinja']))
+    const text = planned(more, config, { task: 'text2text-generation' })
+    expect(text).not.toEqual(expect.arrayContaining(['processor_config.json']))
+  })
+})
+
+describe('what a cold pipeline of transformers.js asks the Hub for is what is planned', () => {
+  const ASR = 'automatic-speech-recognition'
+
+  test.each<DtypeChoice | undefined>([undefined, 'fp32', 'q8', 'auto', { model: 'q8' }, { other: 'q8' }])(
+    'embeddings in %j',
+    async (dtype) => {
+      const made = await makeEmbeddingModel(await temporaryFolder(), { dtypes: ['fp32', 'q8'], externalData: true })
+      await expectPlanned(made.directory, 'feature-extraction', dtype)
+    },
+  )
+
+  test.each<[string, object, Dtype | undefined]>([
+    ['the dtype of the repo', { dtype: 'q8' }, undefined],
+    ['the dtype of the repo by file', { dtype: { model: 'q8' } }, undefined],
+    ['`auto`, which is the dtype of the repo', { dtype: 'q8' }, 'auto'],
+    ['a dtype before that of the repo', { dtype: 'q8' }, 'fp32'],
+    ['external data by file', { use_external_data_format: { 'model_quantized.onnx': true } }, 'q8'],
+    ['external data of another file', { use_external_data_format: { 'model.onnx': true } }, 'q8'],
+  ])('embeddings in %s', async (_, ours, dtype) => {
+    const externalData = 'use_external_data_format' in ours && JSON.stringify(ours).includes('model_quantized')
+    const made = await makeEmbeddingModel(await temporaryFolder(), { dtypes: ['fp32', 'q8'], externalData })
+    const config = { ...(await configIn(made.directory)), 'transformers.js_config': ours }
+    await writeFile(join(made.directory, 'config.json'), JSON.stringify(config))
+    await expectPlanned(made.directory, 'feature-extraction', dtype)
+  })
+
+  test('whisper', async () => {
+    const made = await makeWhisperModel(await temporaryFolder())
+    await expectPlanned(made.directory, ASR, undefined)
+    await expectPlanned(made.directory, ASR, 'fp32')
+  })
+
+  test('whisper in a dtype for each file', async () => {
+    const made = await makeWhisperModel(await temporaryFolder())
+    const encoder = await readFile(join(made.directory, 'onnx/encoder_model.onnx'))
+    await writeFile(join(made.directory, 'onnx/encoder_model_quantized.onnx'), encoder)
+    const dtype = { encoder_model: 'q8', decoder_model_merged: 'fp32' } as const
+    expect(await expectPlanned(made.directory, ASR, dtype)).toContain('onnx/encoder_model_quantized.onnx')
+  })
+
+  let repos = 0
+
+  /** Runs the pipeline with an empty cache, against a Hub that has the folder's files. */
+  async function expectPlanned(directory: string, task: 'feature-extraction' | typeof ASR, dtype?: DtypeChoice) {
+    const { hub, asked } = await serve(directory)
+    env.cacheDir = await temporaryFolder()
+    const loaded = await pipeline(task, hub, { dtype })
+    await loaded.dispose()
+    const paths = [...asked.repository.filesAt(asked.repository.commit).keys()]
+    const plan = planned(paths, await configIn(directory), { task, dtype })
+    expect(existing(asked.files(), paths)).toEqual(plan)
+    return plan
+  }
+
+  async function serve(directory: string) {
+    const name = `org/model-${repos++}`
+    const repository = hub.addRepo(name, { directory })
+    const isFile = ({ kind, method, range, repo }: LoggedRequest) =>
+      repo === name && kind === 'resolve' && method === 'GET' && range === undefined
+    const files = () => hub.requests.filter(isFile).flatMap(({ file }) => file ?? [])
+    return { hub: name, asked: { repository, files } }
+  }
+})
+
+describe('a selection', () => {
+  const bert = [...TEXT, ...onnx('model'), 'onnx/model_q4f16.onnx', 'model.onnx', 'other/text_model.onnx']
+
+  test.each<[Dtype, string]>([
+    ['q4f16', 'onnx/model_q4f16.onnx'],
+    ['q8', 'onnx/model_quantized.onnx'],
+    ['auto', 'onnx/model.onnx'],
+  ])('of dtype %s takes %s', (dtype, file) => {
+    expect(planned(bert, {}, { task: 'fill-mask', dtype }).filter((path) => path.endsWith('.onnx'))).toEqual([file])
+  })
+
+  test('may name another folder, and another file', () => {
+    const weights = (selection: Selection) =>
+      planned(bert, {}, { task: 'fill-mask', ...selection }).filter((path) => path.endsWith('.onnx'))
+    expect(weights({ subfolder: '' })).toEqual(['model.onnx'])
+    expect(weights({ subfolder: 'other', modelFileName: 'text_model' })).toEqual(['other/text_model.onnx'])
+  })
+
+  test('of a dtype that the repo has not is refused, with those that it has', () => {
+    const plan = () => planned(bert, {}, { task: 'fill-mask', dtype: 'bnb4' })
+    expect(plan).toThrow(ModelCacheError)
+    expect(plan).toThrow(/Model org\/name.*`onnx\/model_bnb4\.onnx`.*fp32, q8, q4f16.*FILE_NOT_FOUND/)
+  })
+
+  test('of a repo without weights is refused', () => {
+    expect(() => planned(TEXT, {}, { task: 'fill-mask' })).toThrow(/`onnx\/model\.onnx`.*\[FILE_NOT_FOUND]/)
+  })
+})
+
+test('a repo is one for transformers.js when it has a config and ONNX files in `onnx/`', () => {
+  expect(isTransformersRepo(treeOf(['config.json', 'onnx/model.onnx']))).toBe(true)
+  expect(isTransformersRepo(treeOf(['onnx/model.onnx']))).toBe(false)
+  expect(isTransformersRepo(treeOf(['config.json', 'model.onnx', 'model.safetensors']))).toBe(false)
+  expect(isTransformersRepo(treeOf(['config.json', 'onnx/deep/model.onnx']))).toBe(false)
+})
+
+function existing(files: readonly string[], paths: readonly string[]): string[] {
+  return [...new Set(files)].filter((file) => paths.includes(file)).sort()
+}

@@ -1,0 +1,242 @@
+import { homedir } from 'node:os'
+import { isAbsolute, join, resolve } from 'node:path'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import type { Environment } from '../../src/config/environment-variables.ts'
+import { resolveOptions } from '../../src/config/options.ts'
+import { ModelCacheError } from '../../src/model/errors.ts'
+
+const ROOT = resolve('/projects/app')
+const GB = 2 ** 30
+const DAY = 86_400_000
+
+function options(input?: unknown, env: Environment = {}) {
+  return resolveOptions(input, env, ROOT)
+}
+
+function refusal(input: unknown, env: Environment = {}): ModelCacheError {
+  try {
+    options(input, env)
+  } catch (error) {
+    if (error instanceof ModelCacheError) return error
+    throw error
+  }
+  throw new Error('Nothing was refused')
+}
+
+describe('without options', () => {
+  test('the defaults hold', () => {
+    expect(options()).toMatchObject({
+      models: [],
+      maxSize: 2 * GB,
+      maxAge: 7 * DAY,
+      mode: 'integration',
+      offline: false,
+      hub: { endpoint: 'https://huggingface.co', token: undefined, concurrency: 8 },
+      providers: [],
+      report: { outputFile: undefined, target: 0.8 },
+      debug: false,
+    })
+    expect(options({})).toEqual(options(undefined))
+  })
+
+  test("the cache is a folder of its own in the platform's cache folder", () => {
+    const { cacheDir } = options()
+    expect(isAbsolute(cacheDir)).toBe(true)
+    expect(cacheDir).toMatch(/vitest-model-cache/)
+  })
+})
+
+describe('an option that can not be', () => {
+  test.each<[string, unknown, string, string]>([
+    ['maxSize', { maxSize: 'big' }, '"big"', 'a size such as "2GB"'],
+    ['maxSize', { maxSize: -1 }, '-1', 'a size such as "2GB"'],
+    ['maxSize', { maxSize: null }, 'null', 'a size such as "2GB"'],
+    ['maxAge', { maxAge: '7 days' }, '"7 days"', 'a duration such as "7d"'],
+    ['preset', { preset: 'prod' }, '"prod"', '"dev" or "ci"'],
+    ['mode', { mode: 'e2e' }, '"e2e"', '"integration" or "unit"'],
+    ['offline', { offline: 'yes' }, '"yes"', 'true or false'],
+    ['cacheDir', { cacheDir: '' }, '""', 'not empty'],
+    ['cacheDir', { cacheDir: 5 }, '5', 'a text'],
+    ['models', { models: 'org/name' }, '"org/name"', 'a list of models'],
+    ['hub.endpoint', { hub: { endpoint: 'huggingface.co' } }, '"huggingface.co"', 'http or https URL'],
+    ['hub.endpoint', { hub: { endpoint: 'ftp://hub' } }, '"ftp://hub"', 'http or https URL'],
+    ['hub.concurrency', { hub: { concurrency: 0 } }, '0', '1 to 64'],
+    ['hub.concurrency', { hub: { concurrency: 65 } }, '65', '1 to 64'],
+    ['hub.concurrency', { hub: { concurrency: 1.5 } }, '1.5', '1 to 64'],
+    ['providers', { providers: './x.ts' }, '"./x.ts"', 'a list of module paths'],
+    ['report', { report: true }, 'true', 'false, or an object'],
+  ])('is refused by the name `%s`: %j', (name, input, given, accepted) => {
+    const error = refusal(input)
+    expect(error.code).toBe('INVALID_OPTION')
+    expect(error.asked).toContain(`\`${name}\``)
+    expect(error.reason).toContain(given)
+    expect(error.nextStep).toContain(accepted)
+  })
+
+  test('is refused with the options that there are, when it has another name', () => {
+    expect(refusal({ cachedir: '/x' })).toMatchObject({
+      code: 'INVALID_OPTION',
+      asked: 'Option `cachedir` of modelCache()',
+      nextStep: expect.stringMatching(/`models`.*`cacheDir`.*`maxSize`.*`hub`/),
+    })
+    expect(refusal({ hub: { url: 'https://hub' } })).toMatchObject({
+      asked: 'Option `hub.url` of modelCache()',
+      nextStep: expect.stringContaining('`hub.endpoint`'),
+    })
+  })
+
+  test('is refused when it is no object at all', () => {
+    for (const input of ['org/name', 5, true, () => ({})]) expect(refusal(input).nextStep).toContain('an object')
+  })
+
+  test('is a model that can not be', () => {
+    expect(refusal({ models: ['org/name', 'a/b/c'] })).toMatchObject({
+      code: 'INVALID_MODEL',
+      asked: expect.stringContaining('a/b/c'),
+    })
+  })
+
+  test.each<[string, string, string]>([
+    ['MODEL_CACHE_MAX_SIZE', 'big', 'a size such as "2GB"'],
+    ['MODEL_CACHE_MAX_AGE', 'long', 'a duration such as "7d"'],
+    ['MODEL_CACHE_MODE', 'fast', '"integration" or "unit"'],
+    ['MODEL_CACHE_OFFLINE', 'maybe', '1, true, 0 or false'],
+    ['MODEL_CACHE_DEBUG', 'verbose', '1, true, 0 or false'],
+  ])('is refused by the name of its variable: %s=%s', (name, value, accepted) => {
+    const error = refusal({}, { [name]: value })
+    expect(error.code).toBe('INVALID_OPTION')
+    expect(error.asked).toContain(name)
+    expect(error.reason).toContain(JSON.stringify(value))
+    expect(error.nextStep).toContain(accepted)
+  })
+
+  test('never shows a token', () => {
+    const token = fc.stringMatching(/^hf_[A-Za-z0-9]{20,34}$/)
+    const mistakes = [
+      (hub: object) => ({ hub, maxSize: 'big' }),
+      (hub: object) => ({ hub: { ...hub, concurrency: 0 } }),
+      (hub: object) => ({ hub: { ...hub, endpoint: 'nowhere' } }),
+      (hub: object) => ({ hub: { ...hub, another: 1 } }),
+      (hub: object) => ({ hub: [hub] }),
+      (hub: object) => ({ hub: Object.values(hub) }),
+      (hub: object) => ({ hub: Object.values(hub)[0] }),
+      (hub: object) => ({ hub: { token: hub } }),
+      (hub: object) => ({ hub: { token: Object.values(hub) } }),
+      (hub: object) => ({ hub: { access: Object.values(hub)[0] } }),
+      (hub: object) => ({ hub, models: [''] }),
+    ]
+    fc.assert(
+      fc.property(token, fc.constantFrom(...mistakes), (secret, mistake) => {
+        const error = refusal(mistake({ token: secret }))
+        expect(`${error.message} ${error.stack} ${JSON.stringify(error)}`).not.toContain(secret)
+      }),
+    )
+  })
+})
+
+describe('precedence', () => {
+  test('is environment, option, preset, default', () => {
+    const env = { MODEL_CACHE_MAX_SIZE: '3GB', MODEL_CACHE_MAX_AGE: '1d' }
+    const given = { maxSize: '4GB', maxAge: '2d' }
+    expect(options({ ...given, preset: 'dev' }, env)).toMatchObject({ maxSize: 3 * GB, maxAge: DAY })
+    expect(options({ ...given, preset: 'dev' })).toMatchObject({ maxSize: 4 * GB, maxAge: 2 * DAY })
+    expect(options({ maxSize: '4GB', preset: 'dev' })).toMatchObject({ maxSize: 4 * GB, maxAge: 3 * DAY })
+    expect(options({ preset: 'dev' })).toMatchObject({ maxSize: GB, maxAge: 3 * DAY })
+    expect(options({ maxSize: '4GB' })).toMatchObject({ maxSize: 4 * GB, maxAge: 7 * DAY })
+  })
+
+  test('lets the environment decide on mode, folder and network', () => {
+    const given = { mode: 'integration', offline: false, cacheDir: '/option' }
+    const env = { MODEL_CACHE_MODE: 'unit', MODEL_CACHE_OFFLINE: '1', MODEL_CACHE_DIR: '/variable' }
+    expect(options(given, env)).toMatchObject({ mode: 'unit', offline: true, cacheDir: resolve('/variable') })
+    expect(options({ ...given, offline: true }, { MODEL_CACHE_OFFLINE: '0' }).offline).toBe(false)
+  })
+
+  test('lets an endpoint that was given stand before HF_ENDPOINT', () => {
+    const env = { HF_ENDPOINT: 'https://mirror.example/hub/' }
+    expect(options({}, env).hub.endpoint).toBe('https://mirror.example/hub')
+    expect(options({ hub: { endpoint: 'https://own.example//' } }, env).hub.endpoint).toBe('https://own.example')
+  })
+
+  test('takes variables that are empty or blank for unset', () => {
+    const names = ['DIR', 'MODE', 'OFFLINE', 'MAX_SIZE', 'MAX_AGE', 'DEBUG'].map((name) => `MODEL_CACHE_${name}`)
+    const blank = Object.fromEntries([...names, 'CI', 'HF_ENDPOINT', 'HF_HUB_OFFLINE'].map((name) => [name, ' ']))
+    expect(options({}, blank)).toEqual(options())
+  })
+})
+
+describe('the presets', () => {
+  test('`ci` is taken in CI when neither limit nor preset is given', () => {
+    const ci = { maxSize: 5 * GB, maxAge: 30 * DAY }
+    for (const value of ['true', '1', 'yes', 'github']) expect(options({}, { CI: value })).toMatchObject(ci)
+    for (const value of ['', '0', 'false', 'FALSE']) expect(options({}, { CI: value }).maxSize).toBe(2 * GB)
+    expect(options({ preset: 'ci' })).toMatchObject(ci)
+  })
+
+  test.each<[string, object, object, object]>([
+    ['the option maxSize', { maxSize: '1MB' }, {}, { maxSize: 2 ** 20, maxAge: 7 * DAY }],
+    ['the option maxAge', { maxAge: '1d' }, {}, { maxSize: 2 * GB, maxAge: DAY }],
+    ['MODEL_CACHE_MAX_SIZE', {}, { MODEL_CACHE_MAX_SIZE: '1MB' }, { maxSize: 2 ** 20, maxAge: 7 * DAY }],
+    ['MODEL_CACHE_MAX_AGE', {}, { MODEL_CACHE_MAX_AGE: '1d' }, { maxSize: 2 * GB, maxAge: DAY }],
+    ['the preset `dev`', { preset: 'dev' }, {}, { maxSize: GB, maxAge: 3 * DAY }],
+  ])('`ci` is not taken in CI beside %s', (_, input, env, limits) => {
+    expect(options(input, { CI: 'true', ...env })).toMatchObject(limits)
+  })
+
+  test('`dev` is never taken by itself', () => {
+    for (const env of [{}, { CI: 'false' }, { NODE_ENV: 'development' }])
+      expect(options({}, env)).toMatchObject({ maxSize: 2 * GB, maxAge: 7 * DAY })
+  })
+})
+
+describe('switches', () => {
+  test.each([
+    ['1', true],
+    ['true', true],
+    ['TRUE', true],
+    [' 1 ', true],
+    ['0', false],
+    ['false', false],
+    ['False', false],
+  ])('%j means %s', (value, meaning) => {
+    const { offline, debug } = options({}, { MODEL_CACHE_OFFLINE: value, MODEL_CACHE_DEBUG: value })
+    expect({ offline, debug }).toEqual({ offline: meaning, debug: meaning })
+  })
+
+  test('HF_HUB_OFFLINE is read as huggingface_hub does, after our own', () => {
+    for (const value of ['1', 'on', 'YES', 'true']) expect(options({}, { HF_HUB_OFFLINE: value }).offline).toBe(true)
+    for (const value of ['0', 'off', 'whatever']) expect(options({}, { HF_HUB_OFFLINE: value }).offline).toBe(false)
+    expect(options({}, { HF_HUB_OFFLINE: '1', MODEL_CACHE_OFFLINE: '0' }).offline).toBe(false)
+  })
+})
+
+describe('paths', () => {
+  test('that are relative start at the root, those of the environment where the command was started', () => {
+    expect(options({ cacheDir: 'cache/models' }).cacheDir).toBe(join(ROOT, 'cache', 'models'))
+    expect(options({}, { MODEL_CACHE_DIR: 'models' }).cacheDir).toBe(join(process.cwd(), 'models'))
+    expect(options({ report: { outputFile: 'out/report.json' } }).report).toEqual({
+      outputFile: join(ROOT, 'out', 'report.json'),
+      target: 0.8,
+    })
+  })
+
+  test('that begin with a tilde start at the home folder', () => {
+    expect(options({ cacheDir: '~/models' }).cacheDir).toBe(join(homedir(), 'models'))
+    expect(options({ cacheDir: '~' }).cacheDir).toBe(homedir())
+    expect(options({}, { MODEL_CACHE_DIR: '~/models' }).cacheDir).toBe(join(homedir(), 'models'))
+    expect(options({ cacheDir: '~other' }).cacheDir).toBe(join(ROOT, '~other'))
+  })
+})
+
+test('the report can be turned off, and its target set', () => {
+  expect(options({ report: false }).report).toBe(false)
+  expect(options({ report: { target: 1 } }).report).toEqual({ outputFile: undefined, target: 1 })
+})
+
+test('models are given back checked', () => {
+  expect(options({ models: ['org/name@v1', { repo: 'org/other', pin: true }] }).models).toMatchObject([
+    { repo: 'org/name', revision: 'v1', pin: false },
+    { repo: 'org/other', revision: 'main', pin: true },
+  ])
+})

@@ -1,0 +1,146 @@
+import { existsSync } from 'node:fs'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { execa } from 'execa'
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { Consumer } from './support/consumer.ts'
+import { type Hub, startHub } from './support/hub/index.ts'
+import { makeEmbeddingModel, makeWhisperModel } from './support/model-maker/index.ts'
+
+const REPOSITORY = fileURLToPath(new URL('..', import.meta.url))
+const EMBEDDINGS = 'Xenova/all-MiniLM-L6-v2'
+const WHISPER = 'onnx-community/whisper-tiny.en'
+
+let directory: string
+let hub: Hub
+
+// Made models under the names that the examples ask for.
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'models of the examples '))
+  const embeddings = await makeEmbeddingModel(join(directory, 'embeddings'), { size: 1_000_000 })
+  const whisper = await makeWhisperModel(join(directory, 'whisper'))
+  hub = await startHub()
+  hub.addRepo(EMBEDDINGS, { directory: embeddings.directory, pipelineTag: 'feature-extraction' })
+  hub.addRepo(WHISPER, { directory: whisper.directory, pipelineTag: 'automatic-speech-recognition' })
+})
+afterAll(async () => {
+  await hub.close()
+  await rm(directory, { recursive: true, force: true })
+})
+beforeEach(() => hub.clearRequests())
+
+describe('the example', () => {
+  test.each([
+    { name: 'embeddings', model: EMBEDDINGS, requests: 4, tests: 5 },
+    { name: 'transcription', model: WHISPER, requests: 2, tests: 3 },
+  ])('$name downloads its model once, and passes again without network', async ({ name, model, requests, tests }) => {
+    const consumer = await copyOf(name)
+    const env = { HF_ENDPOINT: hub.url }
+
+    const cold = await consumer.vitest(['--maxWorkers=3'], env)
+    expect(cold.exitCode, cold.output).toBe(0)
+    expect(cold.stdout).toContain(`${tests} passed`)
+    expect(cold.report).toMatchObject({ requests, misses: 1, models: [{ repo: model }] })
+    const weights = hub.requests
+      .filter(({ kind, method }) => kind === 'cdn' && method === 'GET')
+      .map(({ path }) => path)
+    expect(new Set(weights).size).toBe(weights.length)
+
+    hub.clearRequests()
+    const warm = await consumer.vitest(['--maxWorkers=3'], env)
+    expect(warm.exitCode, warm.output).toBe(0)
+    expect(warm.stdout).toContain(`${tests} passed`)
+    expect(warm.report).toMatchObject({ requests, hitRate: 1 })
+    expect(hub.requests).toEqual([])
+  })
+
+  test('transcription runs in unit mode without model, cache and network', async () => {
+    const consumer = await copyOf('transcription')
+    const unit = await consumer.vitest([], { HF_ENDPOINT: hub.url, MODEL_CACHE_MODE: 'unit' })
+    expect(unit.exitCode, unit.output).toBe(0)
+    expect(unit.stdout).toContain('2 passed | 1 skipped')
+    expect(hub.requests).toEqual([])
+    expect(existsSync(consumer.cacheDir)).toBe(false)
+  })
+})
+
+describe('the demo', () => {
+  test('shows that the warm run needs no request, and leaves nothing behind', async () => {
+    const { run, temporary } = await demo(['--size', '2MB'])
+    const { exitCode, all } = await run
+    expect(exitCode, all).toBe(0)
+    expect(all).toMatch(/^ {2}cold .* [1-9]\d* .* 3 of 4 +passed$/m)
+    expect(all).toMatch(/^ {2}warm .* 0 +0 B +4 of 4 +passed$/m)
+    expect(await leftIn(temporary)).toEqual([])
+  })
+
+  test('downloads from another Hub', async () => {
+    const { run, temporary } = await demo(['--hub', hub.url, '--model', EMBEDDINGS])
+    const { exitCode, all } = await run
+    expect(exitCode, all).toBe(0)
+    expect(all).toMatch(/^ {2}warm .* not counted .* 4 of 4 +passed$/m)
+    expect(hub.bytesSent({ origin: 'cdn' })).toBeGreaterThan(0)
+    expect(await leftIn(temporary)).toEqual([])
+  })
+
+  test('fails when a run fails', async () => {
+    hub.addRepo('org/no-weights', { files: { 'config.json': '{}' } })
+    const { run, temporary } = await demo(['--hub', hub.url, '--model', 'org/no-weights'])
+    const { exitCode, all } = await run
+    expect(exitCode).toBe(1)
+    expect(all).toMatch(/^ {2}cold .* failed \(1\)$/m)
+    expect(await leftIn(temporary)).toEqual([])
+  })
+
+  test('says when the Hub can not be reached', async () => {
+    const { run } = await demo(['--hub', 'http://127.0.0.1:9'])
+    const { exitCode, all } = await run
+    expect(exitCode).toBe(1)
+    expect(all).toContain("http://127.0.0.1:9 can't be reached")
+  })
+
+  test.each([
+    ['--modle', 'x/y'],
+    ['--size', 'huge'],
+    ['--hub', 'huggingface.co'],
+  ])('refuses %s %s', async (option, value) => {
+    const { run } = await demo([option, value])
+    const { exitCode, all } = await run
+    expect(exitCode).toBe(2)
+    expect(all).toContain(option)
+    expect(all).toContain('Usage: npm run demo')
+  })
+
+  test('cleans up when it is interrupted', async () => {
+    const { run, temporary } = await demo([])
+    // Vitest has started, and its download takes seconds.
+    run.stdout.on('data', (chunk) => String(chunk).includes('RUN') && run.kill('SIGINT'))
+    const { exitCode, all } = await run
+    expect(exitCode, all).toBe(130)
+    expect(await leftIn(temporary)).toEqual([])
+  })
+})
+
+function copyOf(example: string) {
+  return Consumer.create({ template: join(REPOSITORY, 'examples', example), reportFile: 'model-cache-report.json' })
+}
+
+/** Starts the demo with a folder for temporary files of its own. */
+async function demo(args: string[]) {
+  const temporary = await mkdtemp(join(tmpdir(), 'demo '))
+  onTestFinished(() => rm(temporary, { recursive: true, force: true }))
+  const run = execa(process.execPath, ['--import', 'tsx', 'examples/demo.ts', ...args], {
+    cwd: REPOSITORY,
+    env: { TMPDIR: temporary },
+    all: true,
+    reject: false,
+  })
+  return { run, temporary }
+}
+
+/** What is left of a run. What the transpiler keeps is not the demo's. */
+async function leftIn(temporary: string): Promise<string[]> {
+  return (await readdir(temporary)).filter((name) => !name.startsWith('tsx-'))
+}
