@@ -1,4 +1,5 @@
 import pLimit from 'p-limit'
+import { entryKey } from '../model/entry.ts'
 import { ModelCacheError, messageOf } from '../model/errors.ts'
 import { describeModel, type Model } from '../model/model.ts'
 import type { CachedModel } from './cached-model.ts'
@@ -24,7 +25,7 @@ export async function warmModels(
   options: WarmOptions = {},
 ): Promise<WarmResult[]> {
   const limit = pLimit(MODELS_AT_ONCE)
-  return Promise.all(
+  const results = await Promise.all(
     models.map((model) =>
       limit(async (): Promise<WarmResult> => {
         try {
@@ -36,6 +37,26 @@ export async function warmModels(
       }),
     ),
   )
+  await pin(context, results)
+  return results
+}
+
+/** Pins what is asked for as pinned and was there already; what was brought in just now is pinned. */
+async function pin(context: CacheContext, results: WarmResult[]): Promise<void> {
+  const metadata = await context.metadata()
+  const keys: string[] = []
+  for (const result of results) {
+    if (!result.model.pin || !('cached' in result)) continue
+    const key = entryKey(result.cached)
+    if ((await metadata.find(key))?.pinned === false) keys.push(key)
+  }
+  if (keys.length === 0) return
+  await metadata.update((entries) => {
+    for (const key of keys) {
+      const entry = entries.get(key)
+      if (entry) entry.pinned = true
+    }
+  })
 }
 
 function asModelCacheError(error: unknown, model: Model): ModelCacheError {

@@ -11,7 +11,7 @@ export default async function globalSetup(project: TestProject): Promise<() => P
   const isWarmed = options.mode === 'integration'
   const manifest = isWarmed ? await warmUp(session, project, options) : { models: [], failures: [] }
   project.provide(CHANNEL, provided(session.runId, project, options, manifest))
-  return () => session.close()
+  return () => session.lease.release()
 }
 
 /** The options that workers need, name by name: the token must never be among them. */

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { ResolvedConfig, TestProject, Vitest } from 'vitest/node'
 import { ModelCache } from '../cache/model-cache.ts'
+import { Lease } from '../cache/store/leases.ts'
 import { type Options, resolveOptions } from '../config/options.ts'
 import { isoNow, originals } from '../platform/originals.ts'
 import type { WarmedModel } from '../report/report.ts'
@@ -19,8 +20,8 @@ export interface Session {
   warmed: WarmedModel[]
   /** Milliseconds; null when nothing was warmed since the last report. */
   warmUpMs: number | null
-  /** Ends what the session holds: its lease. */
-  close: () => Promise<void>
+  /** Claims what this run uses: no other process removes it while the run lives. */
+  lease: Lease
   hasReporter: boolean
 }
 
@@ -38,16 +39,16 @@ export function openSession(vitest: Vitest, options: Options): Session {
   if (known) return known
   const output = outputOf(vitest)
   const runId = `${originals.now().toString(36)}-${process.pid}-${randomBytes(3).toString('hex')}`
+  const cache = new ModelCache({
+    ...options,
+    runId,
+    onDebug: options.debug ? output.note : undefined,
+    onWarning: output.note,
+  })
   const session: Session = {
-    ...{ runId, startedAt: isoNow(), options, output },
-    cache: new ModelCache({
-      ...options,
-      runId,
-      onDebug: options.debug ? output.note : undefined,
-      onWarning: output.note,
-    }),
+    ...{ runId, startedAt: isoNow(), options, output, cache },
+    lease: new Lease(cache.context.layout, runId),
     ...{ projects: new WeakMap(), warmed: [], warmUpMs: null, hasReporter: false },
-    close: async () => undefined,
   }
   sessions().set(vitest, session)
   return session

@@ -1,7 +1,6 @@
 import type { TestProject } from 'vitest/node'
 import { makeManifest } from '../cache/make-manifest.ts'
 import type { Manifest } from '../cache/manifest.ts'
-import { Lease } from '../cache/store/leases.ts'
 import { readRuns } from '../cache/store/runs.ts'
 import type { WarmResult } from '../cache/warm.ts'
 import type { Options } from '../config/options.ts'
@@ -30,7 +29,7 @@ export async function warmUp(session: Session, project: TestProject, options: Op
     const print = (line: string) => session.output.print(line)
     const results = await session.cache.warm(models, { onProgress: progressLines(print) })
     noteFailures(session, results, options)
-    await claim(session, results)
+    await session.lease.claim(results.flatMap((result) => ('cached' in result ? [entryKey(result.cached)] : [])))
     const manifest = await makeManifest(session.cache.context, results)
     session.warmed.push(...results.flatMap(downloadedIn))
     return manifest
@@ -63,15 +62,6 @@ function distinct(models: Model[]): Model[] {
     if (!keys.has(key)) keys.set(key, model)
   }
   return [...keys.values()]
-}
-
-/** While this run lives no other process removes what it uses. */
-async function claim(session: Session, results: WarmResult[]): Promise<void> {
-  const keys = results.flatMap((result) => ('cached' in result ? [entryKey(result.cached)] : []))
-  if (keys.length === 0) return
-  const lease = new Lease(session.cache.context.layout, session.runId)
-  await lease.claim(keys)
-  session.close = () => lease.release()
 }
 
 function noteFailures(session: Session, results: WarmResult[], { models }: Options): void {

@@ -100,7 +100,8 @@ describe('a digest', () => {
 })
 
 describe('an entry', () => {
-  const [one, two]: Digest[] = [`sha1:${'1'.repeat(40)}`, `sha256:${'2'.repeat(64)}`]
+  const one: Digest = `sha1:${'1'.repeat(40)}`
+  const two: Digest = `sha256:${'2'.repeat(64)}`
 
   test('has the sha256 of its sorted lines for a checksum', () => {
     const lines = `a.json\0${one}\nonnx/model.onnx\0${two}\n`

@@ -24,6 +24,7 @@ export class Lease {
 
   /** Claims entries, by `entryKey`, until `release`. */
   async claim(keys: string[]): Promise<void> {
+    if (keys.length === 0) return
     for (const key of keys) this.#keys.add(key)
     await writeAtomically(this.#path, JSON.stringify({ ...thisProcess(), entries: [...this.#keys] }))
     if (this.#heartbeat) return

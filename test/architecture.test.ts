@@ -1,0 +1,106 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative, resolve, sep } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, test } from 'vitest'
+
+const SRC = fileURLToPath(new URL('../src', import.meta.url))
+const LONGEST_FILE = 300
+
+/** Top to bottom: imports only point down, and rooms of one floor never import each other. */
+const FLOORS = [
+  ['vitest', 'cli'],
+  ['providers', 'intercept', 'report'],
+  ['cache'],
+  ['hub', 'remote', 'cache/store'],
+  ['config'],
+  ['model'],
+  ['platform'],
+]
+/** What users import: these may look into every room, and no room looks at them. */
+const ENTRANCES = ['index.ts', 'models.ts']
+const WITHOUT_VITEST = FLOORS.slice(FLOORS.findIndex((rooms) => rooms.includes('cache'))).flat()
+
+const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
+  .map((path) => path.split(sep).join('/'))
+  .filter((path) => path.endsWith('.ts'))
+  .sort()
+
+interface Import {
+  from: string
+  /** As it is written. */
+  specifier: string
+  /** The file below `src` that a relative one means. */
+  target?: string
+}
+
+// `import x from 'y'`, `export { x } from 'y'`, `import type`, `import 'y'`, `import('y')`, `typeof import('y')`, and
+// module augmentations.
+const STATEMENT = /\b(?:from|import|declare\s+module)\s*\(?\s*(['"])([^'"\n]+)\1/g
+
+function importsOf(path: string): Import[] {
+  const text = readFileSync(join(SRC, path), 'utf8').replace(/\/\*[\s\S]*?\*\/|(?<=^|\s)\/\/.*$/gm, '')
+  return [...text.matchAll(STATEMENT)].map(([, , specifier = '']) => ({
+    from: path,
+    specifier,
+    target: specifier.startsWith('.')
+      ? relative(SRC, resolve(SRC, dirname(path), specifier))
+          .split(sep)
+          .join('/')
+      : undefined,
+  }))
+}
+
+const imports = files.flatMap(importsOf)
+
+/** The longest room whose folder holds the file: `cache/store/lock.ts` is in `cache/store`, and not in `cache`. */
+function roomOf(path: string): string | undefined {
+  const rooms = FLOORS.flat().filter((room) => path.startsWith(`${room}/`))
+  return rooms.sort((a, b) => b.length - a.length)[0]
+}
+
+function floorOf(room: string): number {
+  return FLOORS.findIndex((rooms) => rooms.includes(room))
+}
+
+function shown({ from, specifier }: Import): string {
+  return `${from} imports ${specifier}`
+}
+
+describe('the house', () => {
+  test('has a room for every file', () => {
+    expect(files.filter((path) => roomOf(path) === undefined)).toEqual(ENTRANCES)
+  })
+
+  test('is read in full: every relative import means a file that is there', () => {
+    const relatives = imports.filter(({ target }) => target !== undefined)
+    expect(relatives.length).toBeGreaterThan(100)
+    expect(relatives.filter(({ target = '' }) => !files.includes(target)).map(shown)).toEqual([])
+  })
+
+  test('has imports that only point down, and none between rooms of one floor', () => {
+    const wrong = imports.filter(({ from, target }) => {
+      const [above, below] = [roomOf(from), target && roomOf(target)]
+      return above !== undefined && below !== undefined && above !== below && floorOf(below) <= floorOf(above)
+    })
+    expect(wrong.map(shown)).toEqual([])
+  })
+
+  test('has entrances that no room imports', () => {
+    const wrong = imports.filter(({ from, target }) => roomOf(from) && target && ENTRANCES.includes(target))
+    expect(wrong.map(shown)).toEqual([])
+  })
+
+  test('knows nothing of Vitest from the engine down', () => {
+    const wrong = imports.filter(({ from, specifier }) => {
+      const room = roomOf(from)
+      const isVitest = /^(vitest|vite|@vitest\/.*)(\/|$)/.test(specifier)
+      return isVitest && room !== undefined && WITHOUT_VITEST.includes(room)
+    })
+    expect(wrong.map(shown)).toEqual([])
+  })
+
+  test('has files that are read in one sitting', () => {
+    const long = files.filter((path) => readFileSync(join(SRC, path), 'utf8').split('\n').length > LONGEST_FILE + 1)
+    expect(long).toEqual([])
+  })
+})

@@ -1,0 +1,180 @@
+import { createHash } from 'node:crypto'
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { fetchModel, fetchTree } from '../../src/hub/api.ts'
+import type { HubAccess } from '../../src/hub/http.ts'
+import { ModelCacheError } from '../../src/model/errors.ts'
+import { parseRepoId } from '../../src/model/repo-id.ts'
+import { parseCommit } from '../../src/model/revision.ts'
+import { type Hub, type HubOptions, startHub } from '../support/hub/index.ts'
+
+const TOKEN = 'hf_of_a_member'
+const OUTSIDER = 'hf_of_an_outsider'
+const WEIGHTS = Buffer.alloc(50_000, 'weights')
+const FILES = { 'config.json': '{}', 'onnx/model.onnx': WEIGHTS, 'onnx/deep/note.txt': '', 'README.md': '# Name' }
+
+let hub: Hub
+
+beforeEach(async () => {
+  hub = await start()
+})
+
+async function start(options?: HubOptions): Promise<Hub> {
+  const started = await startHub({ token: TOKEN, tokenWithoutAccess: OUTSIDER, ...options })
+  onTestFinished(() => started.close())
+  return started
+}
+
+function access(token?: string, endpoint = hub.url): HubAccess {
+  return { endpoint, fetch, token }
+}
+
+function model(name: string, { revision = 'main', token, endpoint }: Record<string, string | undefined> = {}) {
+  return fetchModel(access(token, endpoint), { repo: parseRepoId(name), revision, asked: `Model ${name}` })
+}
+
+async function treeAt(name: string, commit: string) {
+  const request = { repo: parseRepoId(name), commit: parseCommit(commit, 'a test'), asked: `Model ${name}` }
+  return fetchTree(access(), request)
+}
+
+async function refusalOf(request: Promise<unknown>): Promise<ModelCacheError> {
+  const error = await request.catch((thrown: unknown) => thrown)
+  if (error instanceof ModelCacheError) return error
+  throw new Error('It was not refused', { cause: error })
+}
+
+describe('a model', () => {
+  test('is looked up in one request', async () => {
+    const repository = hub.addRepo('org/name', { files: FILES, pipelineTag: 'fill-mask' })
+    expect(await model('org/name')).toEqual({
+      repo: 'org/name',
+      commit: repository.commit,
+      access: 'public',
+      task: 'fill-mask',
+    })
+    expect(hub.requests).toHaveLength(1)
+  })
+
+  test('is found by a branch, a tag, a pull request and a commit', async () => {
+    const repository = hub.addRepo('org/name', { files: FILES })
+    const first = repository.commit
+    repository.tag('v1.0')
+    repository.branch('refs/pr/1')
+    repository.branch('feature/x')
+    repository.addCommit({ files: { 'config.json': '{ "later": true }' } })
+    for (const revision of ['v1.0', 'refs/pr/1', 'feature/x', first])
+      expect((await model('org/name', { revision })).commit).toBe(first)
+    expect((await model('org/name')).commit).toBe(repository.commit)
+  })
+
+  test('tells the name that it has now', async () => {
+    hub.addRepo('org/old', { files: FILES })
+    hub.renameRepo('org/old', 'org/new')
+    expect((await model('org/old')).repo).toBe('org/new')
+  })
+
+  test('tells who may read it', async () => {
+    hub.addRepo('org/private', { files: FILES, private: true })
+    hub.addRepo('org/gated', { files: FILES, gated: 'manual' })
+    expect((await model('org/private', { token: TOKEN })).access).toBe('private')
+    expect((await model('org/gated')).access).toBe('gated')
+  })
+
+  test('is looked up again when the Hub was busy', async () => {
+    hub.addRepo('org/name', { files: FILES })
+    hub.fault({}, { status: 429, retryAfter: 0 }, { times: 1 })
+    hub.fault({}, { status: 503, retryAfter: 0 }, { times: 1 })
+    expect((await model('org/name')).repo).toBe('org/name')
+    expect(hub.requests).toHaveLength(3)
+  })
+})
+
+describe('what there is not, or not for all,', () => {
+  test('is refused as MODEL_NOT_FOUND, once: no such repo', async () => {
+    for (const token of [undefined, TOKEN]) {
+      hub.clearRequests()
+      const error = await refusalOf(model('org/missing', { token }))
+      expect(error).toMatchObject({ code: 'MODEL_NOT_FOUND', asked: 'Model org/missing' })
+      expect(error.reason).toContain(hub.url)
+      expect(hub.requests).toHaveLength(1)
+    }
+  })
+
+  test('is refused as MODEL_NOT_FOUND: a private repo, without saying that it exists', async () => {
+    hub.addRepo('org/private', { files: FILES, private: true })
+    for (const token of [undefined, OUTSIDER]) {
+      const error = await refusalOf(model('org/private', { token }))
+      expect(error).toMatchObject({ code: 'MODEL_NOT_FOUND', nextStep: expect.stringContaining('HF_TOKEN') })
+    }
+  })
+
+  test('is refused as REVISION_NOT_FOUND', async () => {
+    hub.addRepo('org/name', { files: FILES })
+    const error = await refusalOf(model('org/name', { revision: 'v9' }))
+    expect(error.code).toBe('REVISION_NOT_FOUND')
+    expect(hub.requests).toHaveLength(1)
+  })
+
+  test('never shows the token', async () => {
+    hub.addRepo('org/private', { files: FILES, private: true })
+    const error = await refusalOf(model('org/private', { token: OUTSIDER }))
+    expect(`${error.message} ${error.stack} ${JSON.stringify(error)} ${String(error.cause)}`).not.toContain(OUTSIDER)
+  })
+})
+
+describe('a Hub', () => {
+  test('that is not there is HUB_UNREACHABLE, with the reason', async () => {
+    await hub.stopListening()
+    const error = await refusalOf(model('org/name'))
+    expect(error).toMatchObject({ code: 'HUB_UNREACHABLE', asked: 'Model org/name' })
+    expect(error.reason).toMatch(/ECONNREFUSED/)
+    expect(error.reason).toContain(hub.url)
+  })
+
+  test('that limits requests is HUB_ERROR, when it does so for good', async () => {
+    hub.fault({}, { status: 429, retryAfter: 0 })
+    const error = await refusalOf(model('org/name'))
+    expect(error).toMatchObject({ code: 'HUB_ERROR', reason: expect.stringContaining('429') })
+    expect(hub.requests).toHaveLength(5)
+  })
+
+  test('that forbids is ACCESS_DENIED', async () => {
+    hub.fault({}, { status: 403 })
+    expect((await refusalOf(model('org/name'))).code).toBe('ACCESS_DENIED')
+  })
+})
+
+describe('the files of a commit', () => {
+  test('come with size and digest: of git for small ones, sha256 for LFS', async () => {
+    const { commit } = hub.addRepo('org/name', { files: FILES })
+    const tree = await treeAt('org/name', commit)
+    expect([...tree.keys()].sort()).toEqual(['README.md', 'config.json', 'onnx/deep/note.txt', 'onnx/model.onnx'])
+    const files = Object.fromEntries([...tree])
+    const empty = 'e69de29bb2d1d6434b8b29ae775ad8c2e48c5391'
+    expect(files['onnx/deep/note.txt']).toMatchObject({ size: 0, digest: `sha1:${empty}`, gitId: empty })
+    expect(files['onnx/model.onnx']).toMatchObject({
+      size: WEIGHTS.byteLength,
+      digest: `sha256:${createHash('sha256').update(WEIGHTS).digest('hex')}`,
+      gitId: expect.stringMatching(/^[0-9a-f]{40}$/),
+    })
+  })
+
+  test('come in as many requests as there are pages', async () => {
+    hub = await start({ treePageSize: 3 })
+    const files = Object.fromEntries(Array.from({ length: 10 }, (_, index) => [`file-${index}.txt`, `${index}`]))
+    const { commit } = hub.addRepo('org/many', { files })
+    expect((await treeAt('org/many', commit)).size).toBe(10)
+    expect(hub.requests).toHaveLength(4)
+  })
+
+  test('are refused when one could lead out of the cache', async () => {
+    const { commit } = hub.addRepo('org/evil', { files: { '..\\..\\evil.txt': 'x', 'config.json': '{}' } })
+    const error = await refusalOf(treeAt('org/evil', commit))
+    expect(error).toMatchObject({ code: 'UNSAFE_PATH', asked: 'Model org/evil' })
+  })
+
+  test('are REVISION_NOT_FOUND at a commit that there is not', async () => {
+    hub.addRepo('org/name', { files: FILES })
+    expect((await refusalOf(treeAt('org/name', 'f'.repeat(40)))).code).toBe('REVISION_NOT_FOUND')
+  })
+})

@@ -1,0 +1,208 @@
+import { createHash } from 'node:crypto'
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { download } from '../../src/hub/download.ts'
+import { BrokenDownloadError, explainHubError, type HubAccess, HubHttpError } from '../../src/hub/http.ts'
+import { withRetry } from '../../src/hub/retry.ts'
+import { parseHubPath } from '../../src/model/hub-path.ts'
+import { parseRepoId } from '../../src/model/repo-id.ts'
+import { parseCommit } from '../../src/model/revision.ts'
+import { type AnswerFault, type BodyFault, type Hub, type Repository, startHub } from '../support/hub/index.ts'
+
+const TOKEN = 'hf_of_a_member'
+const WEIGHTS = Buffer.from(Array.from({ length: 200_000 }, (_, index) => (index * 7) % 251))
+const FILES = {
+  'config.json': '{ "model_type": "bert" }',
+  'onnx/model.onnx': WEIGHTS,
+  'a folder/ü #1?.bin': 'odd',
+  empty: '',
+}
+
+let hub: Hub
+let repository: Repository
+
+beforeEach(async () => {
+  hub = await startHub({ token: TOKEN })
+  repository = hub.addRepo('org/name', { files: FILES })
+  onTestFinished(() => hub.close())
+})
+
+function access(parts: Partial<HubAccess> = {}): HubAccess {
+  return { endpoint: hub.url, fetch, ...parts }
+}
+
+interface Request {
+  repo?: string
+  size?: number
+  token?: string
+  signal?: AbortSignal
+  onBytes?: (bytes: number) => void
+}
+
+/** Downloads a file once, and gives back what came. */
+async function once(path: string, { repo = 'org/name', size, token, signal, onBytes }: Request = {}): Promise<Buffer> {
+  const chunks: Uint8Array[] = []
+  const sink = {
+    async write(chunk: Uint8Array) {
+      chunks.push(chunk)
+    },
+  }
+  const stated = Object.entries(FILES).find(([name]) => name === path)?.[1] ?? ''
+  const request = {
+    repo: parseRepoId(repo),
+    commit: parseCommit(repository.commit, 'a test'),
+    path: parseHubPath(path, 'a test'),
+    size: size ?? Buffer.byteLength(stated),
+    ...{ signal, onBytes },
+  }
+  await download(access({ token }), request, sink)
+  return Buffer.concat(chunks)
+}
+
+function digest(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex')
+}
+
+/** How many requests came for the file, redirects not counted twice. */
+function requestsFor(file: string): number {
+  return hub.requests.filter((request) => request.origin === 'hub' && request.file === file).length
+}
+
+describe('a download', () => {
+  test.each(Object.entries(FILES))('gives the bytes of %s', async (path, content) => {
+    expect(digest(await once(path))).toBe(digest(Buffer.from(content)))
+    expect(requestsFor(path)).toBe(1)
+  })
+
+  test('tells of each byte as it comes', async () => {
+    let bytes = 0
+    await once('onnx/model.onnx', {
+      onBytes: (more) => {
+        bytes += more
+      },
+    })
+    expect(bytes).toBe(WEIGHTS.byteLength)
+  })
+
+  test('that is shorter than was stated is refused', async () => {
+    const short = once('onnx/model.onnx', { size: WEIGHTS.byteLength + 1 })
+    await expect(short).rejects.toThrow(BrokenDownloadError)
+    await expect(short).rejects.toThrow(/200000 bytes, the Hub stated 200001/)
+  })
+
+  test('that is longer than was stated is refused, and the rest is not waited for', async () => {
+    hub.fault({ origin: 'cdn' }, { stallAfter: 150_000 })
+    const long = once('onnx/model.onnx', { size: 1000 })
+    await expect(long).rejects.toThrow(BrokenDownloadError)
+    await expect(long).rejects.toThrow(/more than 1000 bytes, the Hub stated 1000/)
+  })
+
+  test('of which all that comes is a web page is refused', async () => {
+    hub.fault({}, { html: true })
+    await expect(once('onnx/model.onnx')).rejects.toThrow(BrokenDownloadError)
+  })
+
+  test('ends when its signal says so', async () => {
+    const controller = new AbortController()
+    hub.fault({ origin: 'cdn' }, { stallAfter: 1000 })
+    const stalled = once('onnx/model.onnx', { signal: controller.signal })
+    await hub.waitForRequest({ origin: 'cdn' })
+    controller.abort()
+    await expect(stalled).rejects.toMatchObject({ name: 'AbortError' })
+  })
+
+  test('that the sink refuses ends with the error of the sink', async () => {
+    const sink = { write: () => Promise.reject(new Error('the disk is full')) }
+    const file = { path: parseHubPath('onnx/model.onnx', 'a test'), size: WEIGHTS.byteLength }
+    const commit = parseCommit(repository.commit, 'a test')
+    const failing = download(access(), { repo: parseRepoId('org/name'), commit, ...file }, sink)
+    await expect(failing).rejects.toThrow('the disk is full')
+  })
+})
+
+describe('a token', () => {
+  test('opens a private repo, and is not sent to the CDN', async () => {
+    const secret = hub.addRepo('org/secret', { files: FILES, private: true })
+    repository = secret
+    expect(digest(await once('onnx/model.onnx', { repo: 'org/secret', token: TOKEN }))).toBe(digest(WEIGHTS))
+    const sent = hub.requests.map(({ origin, authorization }) => [origin, authorization])
+    expect(sent).toEqual([
+      ['hub', true],
+      ['cdn', false],
+    ])
+  })
+
+  test('is not needed for a public repo', async () => {
+    await once('config.json')
+    expect(hub.requests.map(({ authorization }) => authorization)).toEqual([false])
+  })
+})
+
+describe('trouble that passes', () => {
+  test.each<[string, AnswerFault | BodyFault]>([
+    ['HTTP 429', { status: 429, retryAfter: 0 }],
+    ['HTTP 429 with the header of the Hub', { status: 429, headers: { ratelimit: '"resolvers";r=0;t=0' } }],
+    ['HTTP 503', { status: 503, retryAfter: 0 }],
+    ['HTTP 500 that says no time', { status: 500 }],
+    ['HTTP 408', { status: 408, retryAfter: 0 }],
+    ['a connection that is reset in the body', { reset: 1000 }],
+    ['a body that breaks off', { truncate: 1000 }],
+    ['a body that ends early as if all was well', { truncate: 1000, contentLength: false }],
+    ['a short body under a length that agrees', { shortBody: 1000 }],
+    ['a socket that closes before a word', 'refused'],
+    ['a web page', { html: true }],
+  ])('is tried again: %s', async (_, fault) => {
+    hub.fault({ file: 'onnx/model.onnx' }, fault, { times: 1 })
+    const waits: number[] = []
+    const bytes = await withRetry(() => once('onnx/model.onnx'), { onRetry: (_error, waitMs) => waits.push(waitMs) })
+    expect(digest(bytes)).toBe(digest(WEIGHTS))
+    expect(waits).toHaveLength(1)
+    expect(waits[0]).toBeLessThanOrEqual(300)
+    expect(requestsFor('onnx/model.onnx')).toBe(2)
+  })
+
+  test('is given up after five attempts, with the last failure', async () => {
+    let attempts = 0
+    const failing = withRetry(async () => {
+      attempts++
+      throw new HubHttpError(429, `${hub.url}/${attempts}`, undefined, 0)
+    })
+    await expect(failing).rejects.toMatchObject({ status: 429, url: `${hub.url}/5` })
+    expect(attempts).toBe(5)
+  })
+
+  test('is waited for as long as the server asks', async () => {
+    const controller = new AbortController()
+    const waits: number[] = []
+    const waiting = withRetry(() => Promise.reject(new HubHttpError(429, hub.url, undefined, 55_000)), {
+      signal: controller.signal,
+      onRetry: (_error, waitMs) => {
+        waits.push(waitMs)
+        controller.abort(new Error('seen enough'))
+      },
+    })
+    await expect(waiting).rejects.toThrow('seen enough')
+    expect(waits).toEqual([55_000])
+  })
+})
+
+describe('trouble that does not pass', () => {
+  test.each([400, 401, 403, 404, 410, 416])('is final at once: HTTP %i', async (status) => {
+    hub.fault({}, { status })
+    await expect(withRetry(() => once('config.json'))).rejects.toMatchObject({ status })
+    expect(requestsFor('config.json')).toBe(1)
+  })
+
+  test('is a file that is not there', async () => {
+    const missing = withRetry(() => once('missing.json')).catch((error) => explainHubError(error, 'File x', hub.url))
+    expect(await missing).toMatchObject({ code: 'FILE_NOT_FOUND', asked: 'File x' })
+    expect(hub.requests).toHaveLength(1)
+  })
+
+  test('is a repo whose terms were not accepted', async () => {
+    repository = hub.addRepo('org/gated', { files: FILES, gated: 'auto' })
+    const refused = withRetry(() => once('config.json', { repo: 'org/gated' }))
+    const error = await refused.catch((cause) => explainHubError(cause, 'Model org/gated', hub.url))
+    expect(error).toMatchObject({ code: 'GATED', nextStep: expect.stringContaining(hub.url) })
+    expect(hub.requests).toHaveLength(1)
+  })
+})

@@ -1,0 +1,228 @@
+import { describe, expect, test } from 'vitest'
+import type { RequestEvent } from '../../src/model/request.ts'
+import { TIERS } from '../../src/model/tier.ts'
+import { makeReport, type ReportInput, type WarmedModel } from '../../src/report/report.ts'
+
+const COMMIT = '0123456789abcdef0123456789abcdef01234567'
+const FILES: [string, number][] = [
+  ['config.json', 500],
+  ['onnx/model.onnx', 9500],
+]
+
+function request(parts: Partial<RequestEvent> = {}): RequestEvent {
+  return {
+    repo: 'org/name',
+    revision: 'main',
+    commit: COMMIT,
+    tier: 'disk',
+    selection: '{}',
+    files: FILES,
+    at: 0,
+    lookupMs: 1,
+    restoreMs: null,
+    downloadMs: null,
+    loadMs: null,
+    recordedDownloadMs: null,
+    warmedInThisRun: false,
+    ...parts,
+  }
+}
+
+function warmed(parts: Partial<WarmedModel> = {}): WarmedModel {
+  return { repo: 'org/name', revision: 'main', commit: COMMIT, files: FILES, downloadMs: 400, ...parts }
+}
+
+function report(input: Partial<ReportInput>) {
+  return makeReport({ requests: [], errors: [], warmed: [], warmUpMs: null, cache: null, ...input })
+}
+
+function counts(input: Partial<ReportInput>) {
+  const { requests, hits, misses, hitRate, models } = report(input)
+  return { requests, hits, misses, hitRate, tiers: models.map(({ tiers }) => tiers) }
+}
+
+describe('hits and misses', () => {
+  test('of four workers, of which one downloaded: one miss', () => {
+    const requests = [request({ tier: 'hub', downloadMs: 400 }), request(), request(), request()]
+    expect(counts({ requests })).toEqual({
+      requests: 4,
+      hits: 3,
+      misses: 1,
+      hitRate: 0.75,
+      tiers: [{ disk: 3, hub: 1 }],
+    })
+  })
+
+  test('of four workers, warm from an earlier run: no miss', () => {
+    const requests = [request(), request(), request(), request()]
+    expect(counts({ requests })).toEqual({ requests: 4, hits: 4, misses: 0, hitRate: 1, tiers: [{ disk: 4 }] })
+  })
+
+  test('of four workers, warmed in this run: the first request is the miss', () => {
+    const requests = Array.from({ length: 4 }, () => request({ warmedInThisRun: true }))
+    const expected = { requests: 4, hits: 3, misses: 1, hitRate: 0.75, tiers: [{ disk: 3, hub: 1 }] }
+    expect(counts({ requests })).toEqual(expected)
+    expect(counts({ requests, warmed: [warmed()] })).toEqual(expected)
+  })
+
+  test('of two workers that each downloaded some of it: one miss', () => {
+    const requests = [request({ tier: 'hub', downloadMs: 300 }), request({ tier: 'hub', downloadMs: 100 })]
+    expect(counts({ requests })).toEqual({
+      requests: 2,
+      hits: 1,
+      misses: 1,
+      hitRate: 0.5,
+      tiers: [{ disk: 1, hub: 1 }],
+    })
+  })
+
+  test('of a model that was warmed and never asked for: one miss', () => {
+    expect(counts({ warmed: [warmed()] })).toEqual({
+      requests: 1,
+      hits: 0,
+      misses: 1,
+      hitRate: 0,
+      tiers: [{ hub: 1 }],
+    })
+  })
+
+  test('of a model that was warmed in two selections: one miss', () => {
+    const both = [warmed({ files: [['a', 1]], downloadMs: 1 }), warmed({ files: [['b', 2]], downloadMs: 2 })]
+    expect(counts({ warmed: both, requests: [request({ warmedInThisRun: true })] })).toMatchObject({
+      requests: 1,
+      misses: 1,
+    })
+  })
+
+  test('of a worker that asks again: what it has in memory is a hit', () => {
+    const requests = [
+      request({ tier: 'hub', downloadMs: 400 }),
+      request({ tier: 'memory' }),
+      request({ tier: 'memory' }),
+    ]
+    expect(counts({ requests })).toMatchObject({ hits: 2, misses: 1, tiers: [{ memory: 2, hub: 1 }] })
+    const warm = [request(), request({ tier: 'memory' })]
+    expect(counts({ requests: warm })).toMatchObject({ hits: 2, misses: 0, tiers: [{ memory: 1, disk: 1 }] })
+  })
+
+  test.each(TIERS.filter((tier) => tier !== 'hub'))('of tier %s alone: hits', (tier) => {
+    expect(counts({ requests: [request({ tier }), request({ tier })] })).toEqual({
+      ...{ requests: 2, hits: 2, misses: 0, hitRate: 1 },
+      tiers: [{ [tier]: 2 }],
+    })
+  })
+
+  test('are counted for each commit of each repo by itself', () => {
+    const requests = [
+      request({ tier: 'hub', downloadMs: 1 }),
+      request({ tier: 'hub', downloadMs: 1, commit: 'f'.repeat(40), revision: 'v1' }),
+      request({ tier: 'hub', downloadMs: 1, repo: 'org/other' }),
+      request({ repo: 'a/first' }),
+    ]
+    const { models, misses } = report({ requests })
+    expect(misses).toBe(3)
+    expect(models.map(({ repo, revision }) => `${repo}@${revision}`)).toEqual([
+      'a/first@main',
+      'org/name@main',
+      'org/name@v1',
+      'org/other@main',
+    ])
+  })
+
+  test('are none without requests, and no rate is made up', () => {
+    expect(counts({})).toEqual({ requests: 0, hits: 0, misses: 0, hitRate: null, tiers: [] })
+  })
+
+  test('do not count what failed', () => {
+    const errors = [{ model: 'org/name', code: 'OFFLINE' as const, message: 'It is not there.' }]
+    expect(report({ errors })).toMatchObject({ requests: 0, hitRate: null, errors })
+  })
+})
+
+describe('times and bytes', () => {
+  test('of lookups and loads are medians, of downloads and restores sums', () => {
+    const requests = [
+      request({ lookupMs: 1, loadMs: 100 }),
+      request({ lookupMs: 9, loadMs: 300, restoreMs: 5 }),
+      request({ lookupMs: 2, loadMs: null, restoreMs: 6 }),
+    ]
+    expect(report({ requests }).models[0]).toMatchObject({ lookupMs: 2, loadMs: 200, restoreMs: 11, downloadMs: null })
+    const downloads = [request({ tier: 'hub', downloadMs: 300 }), request({ tier: 'hub', downloadMs: 100 })]
+    expect(report({ requests: downloads, warmed: [warmed()] }).models[0]?.downloadMs).toBe(800)
+  })
+
+  test('that nobody measured are null', () => {
+    expect(report({ warmed: [warmed()] }).models[0]).toMatchObject({ lookupMs: null, restoreMs: null, loadMs: null })
+    expect(report({ requests: [request()] })).toMatchObject({ warmUpMs: null, savedMs: null, cache: null })
+  })
+
+  test('of files that several asked for count once', () => {
+    const requests = [
+      request(),
+      request({
+        files: [
+          ['onnx/model.onnx', 9500],
+          ['tokenizer.json', 7],
+        ],
+      }),
+    ]
+    expect(report({ requests }).models[0]?.bytes).toBe(10_007)
+  })
+
+  test('that were saved are those of what was not downloaded, once a run', () => {
+    const spared = [request({ recordedDownloadMs: 250 }), request({ recordedDownloadMs: 250 })]
+    expect(report({ requests: spared })).toMatchObject({ savedMs: 250, savedBytes: 10_000 })
+    const other = request({ repo: 'org/other', recordedDownloadMs: 50, files: [['a', 5]] })
+    expect(report({ requests: [...spared, other] })).toMatchObject({ savedMs: 300, savedBytes: 10_005 })
+  })
+
+  test('are not saved by what was downloaded in this run', () => {
+    const cold = [
+      request({ tier: 'hub', downloadMs: 400, recordedDownloadMs: 400 }),
+      request({ recordedDownloadMs: 400 }),
+    ]
+    expect(report({ requests: cold })).toMatchObject({ savedMs: null, savedBytes: 0 })
+    const warm = [request({ warmedInThisRun: true, recordedDownloadMs: 400 })]
+    expect(report({ requests: warm, warmed: [warmed()] })).toMatchObject({ savedMs: null, savedBytes: 0 })
+  })
+
+  test('saved of unknown time are bytes alone', () => {
+    expect(report({ requests: [request({ recordedDownloadMs: null })] })).toMatchObject({
+      savedMs: null,
+      savedBytes: 10_000,
+    })
+  })
+})
+
+test('the JSON has these keys, and no others', () => {
+  const cache = { directory: '/cache', size: 5, maxSize: 10, entries: 1 }
+  const errors = [{ model: 'org/other', code: 'OFFLINE' as const, message: 'It is not there.' }]
+  const requests = [request({ tier: 'hub', lookupMs: 2, downloadMs: 400, loadMs: 30 }), request({ loadMs: 50 })]
+  expect(JSON.parse(JSON.stringify(report({ requests, errors, cache, warmUpMs: 500 })))).toStrictEqual({
+    schemaVersion: 1,
+    requests: 2,
+    hits: 1,
+    misses: 1,
+    hitRate: 0.5,
+    warmUpMs: 500,
+    savedMs: null,
+    savedBytes: 0,
+    models: [
+      {
+        modelName: 'org_name',
+        repo: 'org/name',
+        revision: 'main',
+        commit: COMMIT,
+        tiers: { disk: 1, hub: 1 },
+        requests: 2,
+        bytes: 10_000,
+        lookupMs: 1.5,
+        restoreMs: null,
+        downloadMs: 400,
+        loadMs: 40,
+      },
+    ],
+    errors,
+    cache,
+  })
+})

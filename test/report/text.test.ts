@@ -1,0 +1,176 @@
+import { stripVTControlCharacters } from 'node:util'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { TIERS } from '../../src/model/tier.ts'
+import type { ModelReport, Report } from '../../src/report/report.ts'
+import { renderText, type TextOptions } from '../../src/report/text.ts'
+
+const ESCAPE = '\u001b'
+
+const MODEL: ModelReport = {
+  modelName: 'org_name',
+  repo: 'org/name',
+  revision: 'main',
+  commit: '0123456789abcdef0123456789abcdef01234567',
+  tiers: { disk: 3, hub: 1 },
+  requests: 4,
+  bytes: 94_792_320,
+  lookupMs: 0.42,
+  restoreMs: null,
+  downloadMs: 3940,
+  loadMs: 182,
+}
+const REPORT: Report = {
+  schemaVersion: 1,
+  requests: 4,
+  hits: 3,
+  misses: 1,
+  hitRate: 0.75,
+  warmUpMs: 4100,
+  savedMs: 125_000,
+  savedBytes: 2 ** 30,
+  models: [MODEL],
+  errors: [],
+  cache: { directory: '/home/user/.cache/vitest-model-cache', size: 2 ** 30, maxSize: 2 * 2 ** 30, entries: 3 },
+}
+
+function render(report: Partial<Report> = {}, options: Partial<TextOptions> = {}): string[] {
+  return renderText({ ...REPORT, ...report }, { color: false, columns: 120, target: 0.8, ...options })
+}
+
+/** Text as people write it: words of printable characters. */
+const words = (maxLength: number) =>
+  fc.array(fc.stringMatching(/^[\x21-\x7e]{1,40}$/), { minLength: 1, maxLength }).map((parts) => parts.join(' '))
+const ms = fc.option(fc.double({ min: 0, max: 1e8, noNaN: true }))
+const model: fc.Arbitrary<ModelReport> = fc.record({
+  modelName: fc.string(),
+  repo: fc.stringMatching(/^[\w.-]{1,60}\/[\w.-]{1,60}$/),
+  revision: fc.constantFrom('main', 'v1.0', 'a-branch-of-a-rather-long-name/of-two-parts', '0'.repeat(40)),
+  commit: fc.constant(MODEL.commit),
+  tiers: fc.dictionary(fc.constantFrom(...TIERS), fc.integer({ min: 1, max: 1e6 })),
+  requests: fc.nat(),
+  bytes: fc.nat({ max: 2 ** 40 }),
+  ...{ lookupMs: ms, restoreMs: ms, downloadMs: ms, loadMs: ms },
+})
+const anyReport: fc.Arbitrary<Report> = fc.record({
+  schemaVersion: fc.constant(1 as const),
+  requests: fc.nat(),
+  hits: fc.nat(),
+  misses: fc.nat(),
+  hitRate: fc.option(fc.double({ min: 0, max: 1, noNaN: true })),
+  ...{ warmUpMs: ms, savedMs: ms },
+  savedBytes: fc.nat(),
+  models: fc.array(model, { maxLength: 4 }),
+  errors: fc.array(fc.record({ model: fc.string(), code: fc.constant('OFFLINE' as const), message: words(40) }), {
+    maxLength: 3,
+  }),
+  cache: fc.option(fc.record({ directory: words(8), size: fc.nat(), maxSize: fc.nat(), entries: fc.nat() })),
+})
+
+describe('the report for people', () => {
+  test('says what was asked for, what it took and what was saved', () => {
+    expect(render()).toEqual([
+      '',
+      ' Model cache',
+      '  4 requests: 3 hits, 1 miss · hit rate 75% (target 80%)',
+      expect.stringMatching(
+        /^ {2}org\/name {2}disk ×3 hub ×1 {2}90\.4 MB {2}lookup 0\.4 ms · download 3\.94 s.* · load 182 ms$/,
+      ),
+      '  saved 2 m 05 s and 1 GB of download · warm-up 4.1 s',
+      '  cache 1 GB of 2 GB in 3 models · /home/user/.cache/vitest-model-cache',
+      '',
+    ])
+  })
+
+  test('tells maintenance, what was removed and other revisions', () => {
+    const lines = render({ models: [{ ...MODEL, revision: 'v1.0' }] }, { maintenanceMs: 12, removed: 1 }).join('\n')
+    expect(lines).toContain('org/name@v1.0')
+    expect(lines).toContain('maintenance 12 ms · removed 1 model')
+  })
+
+  test('lines up the models', () => {
+    const models = [MODEL, { ...MODEL, repo: 'org/a-longer-name', tiers: { memory: 12 }, bytes: 5 }]
+    const [first = '', second = ''] = render({ models }).slice(3, 5)
+    expect(first.indexOf('disk')).toBe(second.indexOf('memory'))
+    expect(first.indexOf('lookup')).toBe(second.indexOf('lookup'))
+  })
+
+  test('is empty when nothing was asked for', () => {
+    const nothing = { requests: 0, hits: 0, misses: 0, hitRate: null, models: [], errors: [] }
+    expect(render(nothing)).toEqual([])
+    expect(render(nothing, { maintenanceMs: 5, removed: 2 })).toEqual([])
+  })
+
+  test('is there when all that was asked for failed', () => {
+    const errors = [{ model: 'org/name', code: 'OFFLINE' as const, message: 'It is not in the cache.' }]
+    const lines = render({ requests: 0, hits: 0, misses: 0, hitRate: null, models: [], errors })
+    expect(lines).toContain('  no request was served')
+    expect(lines).toContain('  ✗ It is not in the cache.')
+  })
+
+  test('makes nothing up where something is unknown', () => {
+    const bare = { ...MODEL, lookupMs: null, restoreMs: null, downloadMs: null, loadMs: null }
+    const lines = render({ models: [bare], warmUpMs: null, savedMs: null, savedBytes: 0, cache: null })
+    expect(lines).toEqual([
+      '',
+      ' Model cache',
+      '  4 requests: 3 hits, 1 miss · hit rate 75% (target 80%)',
+      '  org/name  disk ×3 hub ×1  90.4 MB',
+      '',
+    ])
+  })
+
+  test('rounds no rate up: 99.6% is not yet 100%', () => {
+    expect(render({ hitRate: 0.996 })[2]).toContain('hit rate 99%')
+    expect(render({ hitRate: 1 })[2]).toContain('hit rate 100%')
+  })
+})
+
+describe('whatever was asked for', () => {
+  test('no line is longer than 120 columns, nor than the screen', () => {
+    fc.assert(
+      fc.property(anyReport, fc.integer({ min: 60, max: 300 }), fc.boolean(), (report, columns, color) => {
+        const lines = renderText(report, { color, columns, target: 0.8, maintenanceMs: 5, removed: 3 })
+        for (const line of lines.map(stripVTControlCharacters))
+          expect(line.length).toBeLessThanOrEqual(Math.min(columns, 120))
+      }),
+    )
+  })
+
+  test('each element is one line', () => {
+    fc.assert(
+      fc.property(anyReport, (report) => {
+        for (const line of renderText(report, { color: false, columns: 120, target: 0.8 }))
+          expect(line).not.toMatch(/\n/)
+      }),
+    )
+  })
+
+  test('the text of an error is kept whole', () => {
+    fc.assert(
+      fc.property(words(80), fc.integer({ min: 60, max: 120 }), (message, columns) => {
+        const errors = [{ model: 'org/name', code: 'OFFLINE' as const, message }]
+        const lines = render(
+          { requests: 0, hitRate: null, models: [], errors, cache: null, savedMs: null },
+          { columns },
+        )
+        const shown = lines.slice(lines.findIndex((line) => line.includes('✗')))
+        expect(shown.join(' ').split(/\s+/).filter(Boolean)).toContainEqual('✗')
+        expect(shown.join(' ').replace(/\s+/g, ' ')).toContain(message)
+      }),
+    )
+  })
+
+  test('there is no colour where none is wanted, and the same text where it is', () => {
+    fc.assert(
+      fc.property(anyReport, (report) => {
+        const options = { columns: 120, target: 0.8 }
+        const plain = renderText(report, { ...options, color: false })
+        const colored = renderText(report, { ...options, color: true })
+        expect(plain.join('')).not.toContain(ESCAPE)
+        expect(colored.map(stripVTControlCharacters)).toEqual(plain)
+        if (plain.length > 0) expect(colored.join('')).toContain(ESCAPE)
+      }),
+    )
+  })
+})
