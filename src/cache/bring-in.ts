@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import pLimit from 'p-limit'
 import { formatDuration, formatSize } from '../config/units.ts'
-import { type Entry, type EntryFile, entryKey, recordedDownloadMs } from '../model/entry.ts'
+import { type Entry, type EntryFile, type EntrySelection, entryKey, recordedDownloadMs } from '../model/entry.ts'
 import { ModelCacheError } from '../model/errors.ts'
 import { type HubPath, parseHubPath } from '../model/hub-path.ts'
 import { describeModel, type Model, modelLabel } from '../model/model.ts'
@@ -39,10 +39,11 @@ async function bringInLocked(context: CacheContext, model: Model, options: Bring
   const key = entryKey({ repo: model.repo, commit: resolved.commit })
   const entry = await metadata.find(key)
   const intake = new Intake(context, model, resolved, entry, options)
+  const ownTask = resolved.fresh?.task ?? entry?.task
   const { files, rule } = await planFiles({
     selection: model.selection,
     tree: resolved.tree,
-    ownTask: resolved.fresh?.task ?? entry?.task,
+    ownTask,
     entry,
     readConfig: () => intake.readConfig(),
     asked: `Model ${describeModel(model)}`,
@@ -53,7 +54,11 @@ async function bringInLocked(context: CacheContext, model: Model, options: Bring
     context.debug(
       `💾 Caching model: ${describeModel(model)} (${formatSize(intake.receivedBytes)} in ${formatDuration(downloadMs)})`,
     )
-  const recorded = intake.record(files, options.used ?? true)
+  const selections = [{ key: selectionKey(model.selection), files, used: options.used ?? true }]
+  // What `pipeline(<its task>)` will ask for next is the same by another name: found without planning it again.
+  if (rule === 'own task')
+    selections.push({ key: selectionKey({ ...model.selection, task: ownTask }), files, used: false })
+  const recorded = intake.record(selections)
   await metadata.update((entries) => {
     const before = entries.get(key)
     entries.set(key, before ? mergeEntries(before, recorded) : recorded)
@@ -152,7 +157,7 @@ class Intake {
   }
 
   /** The entry as it stands now. */
-  record(files: HubPath[], used: boolean): Entry {
+  record(selections: EntrySelection[]): Entry {
     const { model, resolved, entry, context } = this
     const now = isoNow()
     const ensured = [...this.#ensured].map(([path, { record }]): [HubPath, EntryFile] => {
@@ -170,7 +175,7 @@ class Intake {
       lastAccessDate: now,
       hits: entry?.hits ?? 0,
       pinned: model.pin || (entry?.pinned ?? false),
-      selections: [{ key: selectionKey(model.selection), files, used }],
+      selections,
       files: new Map([...(entry?.files ?? []), ...ensured]),
     }
   }

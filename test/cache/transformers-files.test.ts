@@ -183,7 +183,19 @@ const KINDS: Kind[] = [
     name: 'depth_anything',
     task: 'depth-estimation',
     config: { model_type: 'depth_anything', architectures: ['DepthAnythingForDepthEstimation'] },
-    paths: [...SENSE, ...onnx('model')],
+    paths: [...BOTH, ...onnx('model')],
+  },
+  {
+    name: 'swin2sr',
+    task: 'image-to-image',
+    config: { model_type: 'swin2sr', architectures: ['Swin2SRForImageSuperResolution'] },
+    paths: [...BOTH, ...onnx('model')],
+  },
+  {
+    name: 'segformer, background',
+    task: 'background-removal',
+    config: { model_type: 'segformer', architectures: ['SegformerForSemanticSegmentation'] },
+    paths: [...BOTH, ...onnx('model')],
   },
   {
     name: 'detr',
