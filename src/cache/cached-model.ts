@@ -21,6 +21,8 @@ export interface CachedModel {
   /** Milliseconds; `downloadMs` is null when nothing was downloaded. */
   lookupMs: number
   downloadMs: number | null
+  /** Bytes that were downloaded for it just now. */
+  downloadedBytes: number
   /** What its download took when it was brought in, milliseconds; null where unknown. */
   recordedDownloadMs: number | null
   /** True when this run's warm-up downloaded it. */

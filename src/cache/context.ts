@@ -1,7 +1,10 @@
+import type { LimitFunction } from 'p-limit'
 import type { HubSettings } from '../config/token.ts'
+import { type Entry, entryKey } from '../model/entry.ts'
 import { originals } from '../platform/originals.ts'
 import type { Manifest } from './manifest.ts'
 import { Layout } from './store/layout.ts'
+import { Lease, type Run } from './store/leases.ts'
 import type { Metadata } from './store/metadata.ts'
 
 export interface CacheOptions {
@@ -13,8 +16,8 @@ export interface CacheOptions {
   maxSize: number
   /** Milliseconds: entries unused for longer are removed, and refs older than it are looked up again. */
   maxAge: number
-  /** The live run that this cache works for; what other runs hold a lease on is not removed. */
-  runId?: string
+  /** The live run that this cache works for: what it asks for, no other process removes. */
+  run?: Run
   /** What the warm-up of this run brought in: lets a worker serve a hit without reading metadata. */
   manifest?: Manifest
   /** One line a decision. */
@@ -32,11 +35,14 @@ export class CacheContext {
   readonly layout: Layout
   readonly debug: (message: string) => void
   readonly warn: (message: string) => void
+  readonly #lease: Lease | undefined
   #metadata: Promise<Metadata> | undefined
+  #downloads: Promise<LimitFunction> | undefined
   readonly #warned = new Set<string>()
 
   constructor(readonly options: CacheOptions) {
     this.layout = new Layout(options.cacheDir)
+    this.#lease = options.run && new Lease(this.layout, options.run)
     this.debug = options.onDebug ?? (() => undefined)
     this.warn = (message) => {
       if (this.#warned.has(message)) return
@@ -49,6 +55,22 @@ export class CacheContext {
   metadata(): Promise<Metadata> {
     this.#metadata ??= import('./store/metadata.ts').then(({ Metadata }) => new Metadata(this.layout, this.warn))
     return this.#metadata
+  }
+
+  /** Lets so many downloads run at a time as the options say, of whatever models. */
+  downloads(): Promise<LimitFunction> {
+    this.#downloads ??= import('p-limit').then(({ default: pLimit }) => pLimit(this.options.hub.concurrency))
+    return this.#downloads
+  }
+
+  /** Claims entries for the live run that this cache works for, if it does for one. */
+  async claim(...entries: Pick<Entry, 'repo' | 'commit'>[]): Promise<void> {
+    await this.#lease?.claim(entries.map(entryKey))
+  }
+
+  /** Ends the claims of this cache. */
+  async release(): Promise<void> {
+    await this.#lease?.release()
   }
 
   get env(): Readonly<Record<string, string | undefined>> {

@@ -1,15 +1,16 @@
 import { download } from '../hub/download.ts'
 import { explainHubError, type HubAccess } from '../hub/http.ts'
 import { withRetry } from '../hub/retry.ts'
+import { DigestMismatchError } from '../model/broken-download.ts'
 import type { EntryFile } from '../model/entry.ts'
-import { ModelCacheError, messageOf } from '../model/errors.ts'
+import { type ErrorCode, ModelCacheError, messageOf, nameOf, systemCode } from '../model/errors.ts'
 import type { HubPath } from '../model/hub-path.ts'
 import { type Model, modelLabel } from '../model/model.ts'
 import type { Commit } from '../model/revision.ts'
 import type { TreeFile } from '../model/tree.ts'
 import type { CacheContext } from './context.ts'
 import { linkIntoSnapshot, matchesDigest, stampOf } from './store/blobs.ts'
-import { DigestMismatchError, IncomingFile } from './store/incoming.ts'
+import { IncomingFile } from './store/incoming.ts'
 
 export interface FileTarget {
   model: Model
@@ -25,22 +26,24 @@ export interface FileTarget {
   onBytes: { present: (bytes: number) => void; received: (bytes: number) => void }
 }
 
-export interface EnsuredFile {
-  record: Omit<EntryFile, 'downloadMs'>
-  downloaded: boolean
+/** Makes the blob of a file be there, verified. True when it had to be downloaded. */
+export async function ensureBlob(context: CacheContext, target: FileTarget): Promise<boolean> {
+  if (await isPresent(context, target)) {
+    target.onBytes.present(target.stated.size)
+    return false
+  }
+  await downloadBlob(context, target)
+  return true
 }
 
-/** Makes one file visible in its snapshot, verified; downloads it when the disk has no right one. */
-export async function ensureFile(context: CacheContext, target: FileTarget): Promise<EnsuredFile> {
-  const downloaded = !(await isPresent(context, target))
-  if (downloaded) await downloadBlob(context, target)
-  else target.onBytes.present(target.stated.size)
+/** Makes a blob that is there visible in its snapshot, and says what to record of it. */
+export async function linkFile(context: CacheContext, target: FileTarget): Promise<Omit<EntryFile, 'downloadMs'>> {
   const { repo } = target.model
   const { digest, size } = target.stated
   await linkIntoSnapshot(context.layout, { repo, commit: target.commit, path: target.path, digest })
   const stamp = await stampOf(context.layout.blob(repo, digest))
-  if (stamp?.size !== size) throw brokenFile(target, 'It vanished or changed while it was brought in.')
-  return { record: { ...stamp, digest }, downloaded }
+  if (stamp?.size !== size) throw failure(target, 'CACHE_UNUSABLE', 'It vanished or changed while it was brought in.')
+  return { ...stamp, digest }
 }
 
 /** True when the blob is the one that we verified, or turns out to be right when its digest is computed again. */
@@ -62,8 +65,7 @@ async function isPresent(context: CacheContext, { model, path, stated, known }: 
 async function downloadBlob(context: CacheContext, target: FileTarget): Promise<void> {
   const { model, commit, path, stated, hub, signal, onBytes } = target
   const name = `${path} of ${modelLabel(model)}`
-  if (context.options.offline)
-    throw brokenFile(target, 'It is missing in the cache, and the cache is offline.', 'OFFLINE')
+  if (context.options.offline) throw failure(target, 'OFFLINE', 'It is missing in the cache, and the cache is offline.')
   let received = 0
   const attempt = async () => {
     // What a failed attempt brought does not count as progress.
@@ -89,28 +91,24 @@ async function downloadBlob(context: CacheContext, target: FileTarget): Promise<
         context.debug(`Download of ${name} failed (${messageOf(error)}); next try in ${Math.round(waitMs)} ms`),
     })
   } catch (error) {
-    if (error instanceof DigestMismatchError) throw brokenFile(target, `${error.message}.`, 'DIGEST_MISMATCH', error)
-    throw explainHubError(error, `File ${name}`, hub.endpoint)
+    if (error instanceof DigestMismatchError) throw failure(target, 'DIGEST_MISMATCH', `${error.message}.`, error)
+    throw explainDiskError(explainHubError(error, `File ${name}`, hub), target)
   }
 }
 
-function brokenFile(
-  target: FileTarget,
-  reason: string,
-  code: ModelCacheError['code'] = 'CACHE_UNUSABLE',
-  cause?: unknown,
-) {
-  const name = modelLabel(target.model)
-  const nextSteps: Partial<Record<ModelCacheError['code'], string>> = {
+/** What is no trouble of the Hub's is the disk's: full, read-only, gone. */
+function explainDiskError(error: unknown, target: FileTarget): unknown {
+  const isDisk =
+    systemCode(error) !== undefined && !(error instanceof ModelCacheError) && nameOf(error) !== 'AbortError'
+  return isDisk ? failure(target, 'CACHE_UNUSABLE', `It could not be written: ${messageOf(error)}.`, error) : error
+}
+
+function failure({ model, path }: FileTarget, code: ErrorCode, reason: string, cause?: unknown): ModelCacheError {
+  const name = modelLabel(model)
+  const nextSteps: Partial<Record<ErrorCode, string>> = {
     OFFLINE: `Bring it in while online: \`npx vitest-model-cache warm ${name}\`.`,
-    DIGEST_MISMATCH:
-      'Nothing was kept. A proxy between you and the Hub may change files: check HF_ENDPOINT and the proxy.',
+    DIGEST_MISMATCH: 'Nothing was kept. A proxy between you and the Hub may change files: check it and HF_ENDPOINT.',
   }
-  return new ModelCacheError({
-    code,
-    asked: `File ${target.path} of ${name}`,
-    reason,
-    nextStep: nextSteps[code] ?? 'Run again; if it stays so, check the disk.',
-    cause,
-  })
+  const nextStep = nextSteps[code] ?? 'Check the disk, or set MODEL_CACHE_DIR to a folder on another one.'
+  return new ModelCacheError({ code, asked: `File ${path} of ${name}`, reason, nextStep, cause })
 }

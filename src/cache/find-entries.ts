@@ -4,10 +4,16 @@ import { type Model, modelLabel } from '../model/model.ts'
 import type { CacheContext } from './context.ts'
 import { readRef } from './store/refs.ts'
 
-/** The entries that a name means: all of a repo, or the one at a revision. Throws `MODEL_NOT_FOUND`. */
-export async function findEntries(context: CacheContext, model: Model): Promise<Entry[]> {
+/** The entries that names mean: all of a repo, or the one at a revision. Throws `MODEL_NOT_FOUND` for the first unknown. */
+export async function findEntries(context: CacheContext, models: Model[]): Promise<Entry[]> {
   const metadata = await context.metadata()
-  const ofRepo = [...(await metadata.all()).values()].filter(({ repo }) => repo === model.repo)
+  const all = [...(await metadata.all()).values()]
+  const found = await Promise.all(models.map((model) => findOne(context, model, all)))
+  return [...new Set(found.flat())]
+}
+
+async function findOne(context: CacheContext, model: Model, all: Entry[]): Promise<Entry[]> {
+  const ofRepo = all.filter(({ repo }) => repo === model.repo)
   const ref = model.revision === 'main' ? undefined : await readRef(context.layout, model.repo, model.revision)
   const found = model.revision === 'main' ? ofRepo : ofRepo.filter(({ commit }) => commit === ref?.commit)
   if (found.length > 0) return found

@@ -1,4 +1,4 @@
-import { ModelCacheError } from '../model/errors.ts'
+import { type ErrorCode, ModelCacheError } from '../model/errors.ts'
 import { describeModel, type Model, modelKey } from '../model/model.ts'
 import { selectionKey } from '../model/selection.ts'
 import { originals } from '../platform/originals.ts'
@@ -10,8 +10,6 @@ import type { Progress } from './progress.ts'
 export interface GetOptions {
   signal?: AbortSignal
   onProgress?: (progress: Progress) => void
-  /** False when a warm-up asks and not a test: then the selection does not count as used. Default true. */
-  used?: boolean
 }
 
 /**
@@ -20,12 +18,15 @@ export interface GetOptions {
  */
 export async function getModel(context: CacheContext, model: Model, options: GetOptions = {}): Promise<CachedModel> {
   const started = originals.monotonic()
-  throwRecordedFailure(context, model)
-  const located = (await locateInManifest(context, model)) ?? (await locateOnDisk(context, model))
+  const warmed = await locateInManifest(context, model)
+  const located = warmed ?? (await locateOnDisk(context, model))
+  if (located?.changed.length !== 0) throwRecordedFailure(context, model)
   const cached =
     located?.changed.length === 0
       ? serve(context, model, located, started)
       : await (await import('./bring-in.ts')).bringIn(context, model, { ...options, started })
+  // What was warmed is in the run's lease already.
+  if (!warmed) await context.claim(cached)
   if (cached.tier === 'disk')
     context.debug(`🎯 Cache HIT: ${describeModel(model)}${await ageOf(context, model, cached.commit)}`)
   return cached
@@ -36,13 +37,26 @@ export function serve(context: CacheContext, model: Model, located: Located, sta
   const { changed: _, ...parts } = located
   const lookupMs = originals.monotonic() - started
   const { repo, revision } = model
-  return makeCachedModel(context.layout, { ...parts, repo, revision, tier: 'disk', lookupMs, downloadMs: null })
+  const served = { tier: 'disk', downloadMs: null, downloadedBytes: 0 } as const
+  return makeCachedModel(context.layout, { ...parts, ...served, repo, revision, lookupMs })
 }
+
+// They hold for every selection of the repo.
+const FAILURES_OF_THE_REPO: ErrorCode[] = [
+  'MODEL_NOT_FOUND',
+  'REVISION_NOT_FOUND',
+  'GATED',
+  'ACCESS_DENIED',
+  'HUB_UNREACHABLE',
+  'HUB_ERROR',
+]
 
 /** What the warm-up failed at is not tried again by each worker: the reason is given where the model is asked for. */
 function throwRecordedFailure(context: CacheContext, model: Model): void {
   const failure = context.options.manifest?.failures.find(
-    (candidate) => modelKey(candidate) === modelKey(model) && candidate.selection === selectionKey(model.selection),
+    ({ repo, revision, selection, error }) =>
+      modelKey({ repo, revision }) === modelKey(model) &&
+      (selection === selectionKey(model.selection) || FAILURES_OF_THE_REPO.includes(error.code)),
   )
   if (failure) throw new ModelCacheError(failure.error)
 }

@@ -26,20 +26,56 @@ export function planRemovals(
   const isFree = (entry: Entry) => !entry.pinned && !leased.has(entryKey(entry))
   const expired = entries.filter((entry) => isFree(entry) && now - Date.parse(entry.lastAccessDate) > limits.maxAge)
   const rest = entries.filter((entry) => !expired.includes(entry))
-  const evicted: Entry[] = []
+  const disk = new DiskUse(rest)
+  const candidates: Entry[] = []
   for (const entry of rest.filter(isFree).sort(byLastAccess)) {
-    if (totalSize(rest.filter((other) => !evicted.includes(other))) <= limits.maxSize) break
-    evicted.push(entry)
+    if (disk.bytes <= limits.maxSize) break
+    disk.remove(entry)
+    candidates.push(entry)
   }
-  return { expired, evicted }
+  // One that freed nothing, as its blobs are shared with what stays, or that fits after all, is not sacrificed.
+  const evicted = candidates.reverse().filter((entry) => {
+    disk.add(entry)
+    if (disk.bytes <= limits.maxSize) return false
+    disk.remove(entry)
+    return true
+  })
+  return { expired, evicted: evicted.reverse() }
 }
 
 /** Bytes on disk of all entries: a blob counts once in its repo. */
 export function totalSize(entries: Entry[]): number {
-  const blobs = new Map(
-    entries.flatMap(({ repo, files }) => [...files.values()].map(({ digest, size }) => [`${repo} ${digest}`, size])),
-  )
-  return [...blobs.values()].reduce((sum, size) => sum + size, 0)
+  return new DiskUse(entries).bytes
+}
+
+/** What a set of entries takes on disk, kept up as entries come and go. */
+class DiskUse {
+  bytes = 0
+  readonly #users = new Map<string, number>()
+
+  constructor(entries: Entry[]) {
+    for (const entry of entries) this.add(entry)
+  }
+
+  add(entry: Entry): void {
+    for (const [blob, size] of blobsOf(entry)) {
+      const users = this.#users.get(blob) ?? 0
+      if (users === 0) this.bytes += size
+      this.#users.set(blob, users + 1)
+    }
+  }
+
+  remove(entry: Entry): void {
+    for (const [blob, size] of blobsOf(entry)) {
+      const users = (this.#users.get(blob) ?? 1) - 1
+      if (users === 0) this.bytes -= size
+      this.#users.set(blob, users)
+    }
+  }
+}
+
+function blobsOf({ repo, files }: Entry): Map<string, number> {
+  return new Map([...files.values()].map(({ digest, size }) => [`${repo} ${digest}`, size]))
 }
 
 function byLastAccess(a: Entry, b: Entry): number {

@@ -5,8 +5,10 @@ import type { CachedModel } from './cached-model.ts'
 import { CacheContext, type CacheOptions } from './context.ts'
 import { type GetOptions, getModel } from './get.ts'
 import { hasModel } from './has.ts'
+import type { Manifest } from './manifest.ts'
 import type { Removed } from './remove.ts'
 import type { CacheStatistics } from './statistics.ts'
+import type { RunRecord } from './store/runs.ts'
 import type { WarmOptions, WarmResult } from './warm.ts'
 
 /**
@@ -47,18 +49,48 @@ export class ModelCache {
   }
 
   /**
-   * Removes a repo's entries; with a revision other than `main` only those at it. Throws `IN_USE` when another live run
-   * uses one, `MODEL_NOT_FOUND` when there is none.
+   * Removes the entries of repos; with a revision other than `main` only those at it. Throws `IN_USE` when another live
+   * run uses one, `MODEL_NOT_FOUND` when one is not there: then nothing is removed.
    */
-  async remove(model: ModelSpec | Model): Promise<Removed> {
+  async remove(...models: (ModelSpec | Model)[]): Promise<Removed> {
     const [{ findEntries }, { removeEntries }] = await Promise.all([import('./find-entries.ts'), import('./remove.ts')])
-    return removeEntries(this.context, await findEntries(this.context, asModel(model)))
+    return removeEntries(this.context, await findEntries(this.context, models.map(asModel)))
   }
 
   /** What the cache holds. */
   async statistics(): Promise<CacheStatistics> {
     const { cacheStatistics } = await import('./statistics.ts')
     return cacheStatistics(this.context)
+  }
+
+  /** What workers need to serve what was warmed. */
+  async manifest(results: WarmResult[]): Promise<Manifest> {
+    const { makeManifest } = await import('./make-manifest.ts')
+    return makeManifest(this.context, results)
+  }
+
+  /** Claims models for the run that this cache works for: no other run removes them. */
+  async claim(...models: Pick<Entry, 'repo' | 'commit'>[]): Promise<void> {
+    await this.context.claim(...models)
+  }
+
+  /** Ends all claims of the run that this cache works for. */
+  async endRun(): Promise<void> {
+    const { releaseRun } = await import('./store/leases.ts')
+    await this.context.release()
+    if (this.context.options.run) await releaseRun(this.context.layout, this.context.options.run.id)
+  }
+
+  /** Keeps the record of a run. */
+  async recordRun(record: RunRecord): Promise<void> {
+    const { writeRun } = await import('./store/runs.ts')
+    await writeRun(this.context.layout, record)
+  }
+
+  /** The last runs of a project, newest first. */
+  async lastRuns(project: string, count: number): Promise<RunRecord[]> {
+    const { readRuns } = await import('./store/runs.ts')
+    return readRuns(this.context.layout, project, count)
   }
 
   /** Folds the requests of a run into the metadata: last access, hits, used selections. */

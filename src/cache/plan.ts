@@ -4,10 +4,11 @@ import { ModelCacheError } from '../model/errors.ts'
 import type { HubPath } from '../model/hub-path.ts'
 import { isDefaultSelection, type Selection } from '../model/selection.ts'
 import type { Tree } from '../model/tree.ts'
-import { isTransformersRepo, type TransformersConfig, transformersFiles } from './transformers-files.ts'
+import { isTransformersRepo, transformersFiles } from './transformers-files.ts'
+import type { RepoConfig } from './transformers-sessions.ts'
 
 /** By which rule the files were chosen, for the log. */
-export type PlanRule = 'files' | 'task' | 'earlier runs' | 'own task' | 'all files'
+export type PlanRule = 'files' | 'task' | 'earlier runs' | 'own task' | 'default weights' | 'all files'
 
 export interface Plan {
   files: HubPath[]
@@ -22,7 +23,7 @@ export interface PlanInput {
   /** What is cached at this commit. */
   entry?: Entry
   /** Reads the repo's `config.json`; only called when a task is planned. */
-  readConfig: () => Promise<TransformersConfig>
+  readConfig: () => Promise<RepoConfig>
   asked: string
 }
 
@@ -40,7 +41,8 @@ export async function planFiles(input: PlanInput): Promise<Plan> {
     const used = (entry?.selections ?? []).filter((past) => past.used).flatMap((past) => past.files)
     if (used.length > 0) return { rule: 'earlier runs', files: unique(used) }
   }
-  if (ownTask !== undefined && isTransformersRepo(tree)) return { rule: 'own task', files: await taskFiles(input) }
+  // Where the card names no task, a tokenizer and a processor are taken if they are there; never every dtype.
+  if (isTransformersRepo(tree)) return { rule: ownTask ? 'own task' : 'default weights', files: await taskFiles(input) }
   return { rule: 'all files', files: [...tree.keys()] }
 }
 

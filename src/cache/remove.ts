@@ -15,7 +15,7 @@ export interface Removed {
 
 /** Removes entries. Throws `IN_USE` when another live run uses one of them: then nothing is removed. */
 export async function removeEntries(context: CacheContext, entries: Entry[]): Promise<Removed> {
-  const leased = await leasedEntries(context.layout, context.options.runId)
+  const leased = await leasedEntries(context.layout, context.options.run?.id)
   const inUse = entries.find((entry) => leased.has(entryKey(entry)))
   if (!inUse) return deleteEntries(context, entries)
   throw new ModelCacheError({

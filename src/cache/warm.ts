@@ -29,7 +29,7 @@ export async function warmModels(
     models.map((model) =>
       limit(async (): Promise<WarmResult> => {
         try {
-          return { model, cached: await getModel(context, model, { ...options, used: false }) }
+          return { model, cached: await getModel(context, model, options) }
         } catch (error) {
           if (options.signal?.aborted) throw error
           return { model, error: asModelCacheError(error, model) }

@@ -4,10 +4,8 @@ import { type GlobalOptions, openCache } from './open-cache.ts'
 /** Removes models. A name that is not in the cache is refused before anything is removed. */
 export async function remove(names: string[], globalOptions: GlobalOptions): Promise<number> {
   const { cache } = await openCache(globalOptions)
-  for (const name of names) {
-    const { entries, freedBytes } = await cache.remove(name)
-    for (const { repo, commit } of entries) console.log(`Removed ${repo} at ${commit.slice(0, 7)}`)
-    console.log(`Freed ${formatSize(freedBytes)}`)
-  }
+  const { entries, freedBytes } = await cache.remove(...names)
+  for (const { repo, commit } of entries) console.log(`Removed ${repo} at ${commit.slice(0, 7)}`)
+  console.log(`Freed ${formatSize(freedBytes)}`)
   return 0
 }

@@ -2,7 +2,7 @@ import { homedir } from 'node:os'
 import { isAbsolute, join, resolve } from 'node:path'
 import envPaths from 'env-paths'
 import * as v from 'valibot'
-import { ModelCacheError } from '../model/errors.ts'
+import { ModelCacheError, showValue } from '../model/errors.ts'
 import { type Model, type ModelSpec, parseModel } from '../model/model.ts'
 import { type Environment, readEnvironment } from './environment-variables.ts'
 import { DEFAULT_ENDPOINT, type HubSettings } from './token.ts'
@@ -76,10 +76,8 @@ const duration = v.pipe(
   v.union([v.string(), v.number()], DURATION),
   v.check((input) => parseDuration(input) !== undefined, DURATION),
 )
-const endpoint = v.pipe(
-  v.string('an http or https URL'),
-  v.check((input) => URL.canParse(input) && /^https?:$/.test(new URL(input).protocol), 'an http or https URL'),
-)
+const ENDPOINT = 'an http or https URL without user name, query or fragment'
+const endpoint = v.pipe(v.string(ENDPOINT), v.check(isEndpoint, ENDPOINT))
 const concurrency = v.pipe(
   v.number('a whole number from 1 to 64'),
   v.check((input) => Number.isInteger(input) && input >= 1 && input <= 64, 'a whole number from 1 to 64'),
@@ -115,6 +113,7 @@ const Schema = v.strictObject(
 )
 
 const SOURCES: Record<string, string> = {
+  'hub.endpoint': 'HF_ENDPOINT',
   cacheDir: 'MODEL_CACHE_DIR',
   mode: 'MODEL_CACHE_MODE',
   maxSize: 'MODEL_CACHE_MAX_SIZE',
@@ -134,6 +133,7 @@ export function resolveOptions(input: unknown, env: Environment, root: string): 
       mode: environment.mode,
       maxSize: environment.maxSize,
       maxAge: environment.maxAge,
+      hub: { endpoint: environment.hfEndpoint },
     },
     (option) => `Environment variable ${SOURCES[option] ?? option}`,
   )
@@ -171,7 +171,8 @@ function cacheFolder(variable: string | undefined, option: string | undefined, r
 }
 
 function check(input: unknown, name: (option: string) => string): v.InferOutput<typeof Schema> {
-  const result = v.safeParse(Schema, input)
+  // An array would pass for an object without options.
+  const result = v.safeParse(Schema, Array.isArray(input) ? undefined : input)
   if (result.success) return result.output
   const issue = result.issues[0]
   const option = v.getDotPath(issue) ?? ''
@@ -192,7 +193,14 @@ function siblings(option: string): string {
     .join(', ')
 }
 
+/** A URL with a password in it would be printed in errors; fetch refuses it anyway. */
+function isEndpoint(input: string): boolean {
+  if (!URL.canParse(input)) return false
+  const { protocol, username, password, search, hash } = new URL(input)
+  return /^https?:$/.test(protocol) && username + password + search + hash === ''
+}
+
 function show(value: unknown, option: string): string {
-  if (option === 'hub' || option === 'hub.token') return 'a value that is not shown here, as it may hold a token'
-  return typeof value === 'function' ? 'a function' : (JSON.stringify(value) ?? String(value))
+  const mayHoldSecret = option === 'hub' || option === 'hub.token' || (typeof value === 'string' && value.includes('@'))
+  return mayHoldSecret ? 'a value that is not shown here, as it may hold a secret' : showValue(value)
 }

@@ -31,7 +31,7 @@ export async function findToken(hub: HubSettings, env: Environment): Promise<str
 }
 
 async function environmentToken(env: Environment): Promise<string | undefined> {
-  const direct = (env.HF_TOKEN ?? env.HUGGING_FACE_HUB_TOKEN)?.trim()
+  const direct = env.HF_TOKEN?.trim() || env.HUGGING_FACE_HUB_TOKEN?.trim()
   if (direct) return direct
   try {
     return (await readFile(tokenFile(env), 'utf8')).trim() || undefined

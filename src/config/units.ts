@@ -10,16 +10,16 @@ export function parseSize(input: string | number): number | undefined {
   const match = /^\s*(\d+(?:\.\d+)?)\s*(?:([kmgt])i?b?|b)?\s*$/i.exec(input)
   if (!match?.[1]) return undefined
   const exponent = match[2] ? ' kmgt'.indexOf(match[2].toLowerCase()) : 0
-  return Math.floor(Number(match[1]) * 1024 ** exponent)
+  return finite(Math.floor(Number(match[1]) * 1024 ** exponent))
 }
 
 /** Milliseconds from `7d`, `12h`, `30m`, `90s`, `500ms`, `2w` or a number of milliseconds. Undefined when it is none. */
 export function parseDuration(input: string | number): number | undefined {
   if (typeof input === 'number') return Number.isFinite(input) && input >= 0 ? input : undefined
-  const match = /^\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)\s*$/i.exec(input)
-  const unit = match?.[2]?.toLowerCase()
-  if (!match?.[1] || !unit || !isDurationUnit(unit)) return undefined
-  return Number(match[1]) * DURATION_MS[unit]
+  const match = /^\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)?\s*$/i.exec(input)
+  const unit = match?.[2]?.toLowerCase() ?? 'ms'
+  if (!match?.[1] || !isDurationUnit(unit)) return undefined
+  return finite(Number(match[1]) * DURATION_MS[unit])
 }
 
 /** `90.4 MB`, in the units that `parseSize` reads; three digits. */
@@ -58,6 +58,10 @@ export function formatAge(ms: number): string {
     .filter(([count]) => count > 0)
     .map(([count, unit]) => `${count}${unit}`)
     .join(' ')
+}
+
+function finite(value: number): number | undefined {
+  return Number.isFinite(value) ? value : undefined
 }
 
 function threeDigits(value: number): string {

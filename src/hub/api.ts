@@ -72,6 +72,6 @@ async function explained<T>(hub: HubAccess, asked: string, signal: AbortSignal |
   try {
     return await withRetry(call, { signal })
   } catch (error) {
-    throw explainHubError(error, asked, hub.endpoint)
+    throw explainHubError(error, asked, hub)
   }
 }

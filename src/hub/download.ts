@@ -1,10 +1,12 @@
+import { BrokenDownloadError } from '../model/broken-download.ts'
 import type { HubPath } from '../model/hub-path.ts'
 import type { RepoId } from '../model/repo-id.ts'
 import type { Commit } from '../model/revision.ts'
-import { BrokenDownloadError, type HubAccess, hubFetch } from './http.ts'
+import { type HubAccess, hubFetch } from './http.ts'
 
 /** Where the bytes of a download go. */
 export interface Sink {
+  /** Takes the chunk over: it must not be changed afterwards. */
   write(chunk: Uint8Array): Promise<void>
 }
 

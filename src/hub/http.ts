@@ -1,3 +1,4 @@
+import { BrokenDownloadError } from '../model/broken-download.ts'
 import { ModelCacheError, messageOf, nameOf, systemCode } from '../model/errors.ts'
 import { originals } from '../platform/originals.ts'
 
@@ -23,23 +24,26 @@ export class HubHttpError extends Error {
   }
 }
 
-/** The connection broke, or the body was not the file: worth another try. */
-export class BrokenDownloadError extends Error {
-  override readonly name = 'BrokenDownloadError'
-}
-
 /** A fetch that sends the token, and throws `HubHttpError` for every answer that is no success. */
 export function hubFetch(hub: HubAccess, signal?: AbortSignal): typeof fetch {
+  const home = new URL(hub.endpoint).origin
   return async (input, init) => {
-    const headers = new Headers(init?.headers)
+    const headers = new originals.Headers(init?.headers)
     headers.set('User-Agent', 'vitest-model-cache')
-    if (hub.token) headers.set('Authorization', `Bearer ${hub.token}`)
+    // The next page of a listing is where the answer says: it may say another origin.
+    if (hub.token && originOf(input) === home) headers.set('Authorization', `Bearer ${hub.token}`)
     const response = await hub.fetch(input, { ...init, headers, signal: signal ?? init?.signal })
     if (response.ok) return response
     await response.body?.cancel()
     const retryAfter = retryAfterMs(response.headers)
-    throw new HubHttpError(response.status, response.url, response.headers.get('X-Error-Code') ?? undefined, retryAfter)
+    // Without the query: that of a CDN is a signature which opens the file to whoever reads a log.
+    const url = response.url.split('?', 1)[0] ?? ''
+    throw new HubHttpError(response.status, url, response.headers.get('X-Error-Code') ?? undefined, retryAfter)
   }
+}
+
+function originOf(input: RequestInfo | URL): string {
+  return new URL(typeof input === 'object' && 'url' in input ? input.url : input).origin
 }
 
 /**
@@ -57,21 +61,54 @@ export function retryAfterMs(headers: Headers): number | undefined {
   return seconds === undefined ? undefined : Number(seconds) * 1000
 }
 
-/** The error that a user sees, for whatever went wrong between us and the Hub. */
-export function explainHubError(error: unknown, asked: string, endpoint: string): unknown {
-  if (error instanceof ModelCacheError) return error
-  if (error instanceof HubHttpError) return explainStatus(error, asked, endpoint)
-  if (nameOf(error) === 'AbortError') return error
+/** True when the failure lies on the way to the Hub: fetch failed, or the connection broke in the middle. */
+export function isNetworkError(error: unknown): boolean {
+  const code = systemCode(error) ?? ''
+  // fetch throws a TypeError for all that goes wrong below HTTP, with the socket's error as its cause.
+  return nameOf(error) === 'TypeError' || code.startsWith('UND_ERR_') || NETWORK_CODES.has(code)
+}
+
+const NETWORK_CODES = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'ENETUNREACH',
+  'EHOSTUNREACH',
+])
+
+/** The error that a user sees for what went wrong between us and the Hub; what lies elsewhere comes back as it is. */
+export function explainHubError(error: unknown, asked: string, hub: HubAccess): unknown {
+  if (error instanceof HubHttpError) return explainStatus(error, asked, hub)
+  if (nameOf(error) === 'SyntaxError')
+    return new ModelCacheError({
+      code: 'HUB_ERROR',
+      asked,
+      reason: `${hub.endpoint} answered with something else than JSON.`,
+      nextStep: 'Check that HF_ENDPOINT is a Hugging Face Hub, and that no proxy answers in its place.',
+      cause: error,
+    })
+  if (error instanceof BrokenDownloadError)
+    return new ModelCacheError({
+      code: 'BROKEN_DOWNLOAD',
+      asked,
+      reason: `${error.message}.`,
+      nextStep: 'Nothing was kept. A proxy between you and the Hub may cut or change files: check it and HF_ENDPOINT.',
+      cause: error,
+    })
+  if (!isNetworkError(error)) return error
   return new ModelCacheError({
     code: 'HUB_UNREACHABLE',
     asked,
-    reason: `The Hub at ${endpoint} could not be reached: ${rootMessage(error)}.`,
+    reason: `The Hub at ${hub.endpoint} could not be reached: ${rootMessage(error)}.`,
     nextStep: 'Check the network, the proxy variables and HF_ENDPOINT; the next run tries again.',
     cause: error,
   })
 }
 
-function explainStatus(error: HubHttpError, asked: string, endpoint: string): ModelCacheError {
+function explainStatus(error: HubHttpError, asked: string, { endpoint, token }: HubAccess): ModelCacheError {
   const parts = (code: ModelCacheError['code'], reason: string, nextStep: string) =>
     new ModelCacheError({ code, asked, reason, nextStep, cause: error })
   const withToken =
@@ -85,8 +122,10 @@ function explainStatus(error: HubHttpError, asked: string, endpoint: string): Mo
   if (error.status === 401 || error.status === 404)
     return parts(
       'MODEL_NOT_FOUND',
-      `The Hub at ${endpoint} has no such repo, or it is private (HTTP ${error.status}).`,
-      `Check the spelling; for a private repo ${withToken}.`,
+      `The Hub at ${endpoint} has no such repo, or it is private${token ? ' and the token that was sent does not open it' : ''} (HTTP ${error.status}).`,
+      token
+        ? 'Check the spelling, and that the token is valid.'
+        : `Check the spelling; for a private repo ${withToken}.`,
     )
   if (error.status === 403)
     return parts('ACCESS_DENIED', 'The token has no access to this repo (HTTP 403).', `For access, ${withToken}.`)

@@ -1,6 +1,7 @@
-import { ModelCacheError, nameOf } from '../model/errors.ts'
+import { BrokenDownloadError } from '../model/broken-download.ts'
+import { nameOf } from '../model/errors.ts'
 import { sleep } from '../platform/originals.ts'
-import { HubHttpError } from './http.ts'
+import { HubHttpError, isNetworkError } from './http.ts'
 
 const ATTEMPTS = 5
 const FIRST_DELAY_MS = 300
@@ -29,7 +30,8 @@ export async function withRetry<T>(
 /** True for failures that another try may not meet again. */
 export function mayPass(error: unknown): boolean {
   if (error instanceof HubHttpError) return error.status === 408 || error.status === 429 || error.status >= 500
-  return !(error instanceof ModelCacheError) && nameOf(error) !== 'AbortError'
+  // A page of a proxy in place of JSON may be gone with the next try. A full disk is not.
+  return error instanceof BrokenDownloadError || isNetworkError(error) || nameOf(error) === 'SyntaxError'
 }
 
 function delayAfter(error: unknown, failures: number): number {

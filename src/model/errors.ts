@@ -12,6 +12,7 @@ export type ErrorCode =
   | 'HUB_ERROR'
   | 'UNSAFE_PATH'
   | 'DIGEST_MISMATCH'
+  | 'BROKEN_DOWNLOAD'
   | 'CACHE_UNUSABLE'
   | 'CACHE_FORMAT'
   | 'IN_USE'
@@ -51,6 +52,16 @@ export class ModelCacheError extends Error {
   /** The parts without the cause, for crossing from the main process to a worker. */
   toJSON(): Omit<ErrorParts, 'cause'> {
     return { code: this.code, asked: this.asked, reason: this.reason, nextStep: this.nextStep }
+  }
+}
+
+/** A value as a user wrote it, whatever it is. */
+export function showValue(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? String(value)
+  } catch {
+    // A BigInt, or an object that holds itself.
+    return String(value)
   }
 }
 

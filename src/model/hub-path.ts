@@ -10,17 +10,16 @@ function isHubPath(text: string): text is HubPath {
   if (text.length === 0 || Buffer.byteLength(text) > 1024) return false
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what must be refused
   if (/[\\\x00-\x1f\x7f]/.test(text) || /^[a-z]:/i.test(text)) return false
-  return text
-    .split('/')
-    .every(
-      (part) =>
-        part !== '' &&
-        part !== '.' &&
-        part !== '..' &&
-        Buffer.byteLength(part) <= 255 &&
-        !RESERVED.test(part) &&
-        !/[. ]$/.test(part),
-    )
+  return text.split('/').every((part) => !['', '.', '..'].includes(part) && Buffer.byteLength(part) <= 255)
+}
+
+/**
+ * True when a file of that name can be written on the platform. Windows reserves names and characters; a repo that
+ * holds such a file is not refused for it, only the file is when it is wanted.
+ */
+export function isWritable(path: HubPath, platform: NodeJS.Platform = process.platform): boolean {
+  if (platform !== 'win32') return true
+  return path.split('/').every((part) => !RESERVED.test(part) && !/[<>:"|?*]|[. ]$/.test(part))
 }
 
 /** Checks a path that came from the Hub, from metadata or from a user. Throws `UNSAFE_PATH`. */

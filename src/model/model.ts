@@ -1,7 +1,8 @@
-import { ModelCacheError } from './errors.ts'
+import { ModelCacheError, showValue } from './errors.ts'
 import { parseRepoId, type RepoId } from './repo-id.ts'
 import { parseRevision } from './revision.ts'
 import { DTYPES, type Dtype, type DtypeChoice, describeSelection, type Selection } from './selection.ts'
+import { canonicalTask } from './task.ts'
 
 /** A model as users write it: `[org/]name[@revision]`, or an object that says more. */
 export type ModelSpec =
@@ -90,11 +91,14 @@ function selectionOf(fields: Map<string, unknown>, spec: unknown): Selection {
   const dtype = fields.get('dtype')
   if (dtype !== undefined && !isDtypeChoice(dtype))
     throw invalid(spec, `\`dtype\` is one of ${DTYPES.join(', ')}, or an object of them by file.`)
+  const task = textField(fields, 'task', spec)
+  const subfolder = textField(fields, 'subfolder', spec)
   return {
-    task: textField(fields, 'task', spec),
+    // One meaning, one key: an alias is its task, and a default is no choice.
+    task: task === undefined ? undefined : canonicalTask(task),
     dtype,
     files: patterns,
-    subfolder: textField(fields, 'subfolder', spec),
+    subfolder: subfolder === 'onnx' ? undefined : subfolder,
     modelFileName: textField(fields, 'modelFileName', spec),
   }
 }
@@ -114,12 +118,13 @@ function isDtype(value: unknown): value is Dtype {
 }
 
 function isDtypeChoice(value: unknown): value is DtypeChoice {
-  if (typeof value === 'object' && value !== null) return Object.values(value).every(isDtype)
+  if (typeof value === 'object' && value !== null && !Array.isArray(value))
+    return Object.keys(value).length > 0 && Object.values(value).every(isDtype)
   return isDtype(value)
 }
 
 function asked(spec: unknown): string {
-  return `Model ${JSON.stringify(spec)}`
+  return `Model ${showValue(spec)}`
 }
 
 function invalid(spec: unknown, reason: string): ModelCacheError {

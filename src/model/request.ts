@@ -19,6 +19,8 @@ export interface RequestEvent {
   lookupMs: number
   restoreMs: number | null
   downloadMs: number | null
+  /** Bytes that were downloaded for it. */
+  downloadedBytes: number
   /** What the runtime took to make something usable of the files. */
   loadMs: number | null
   /** What the download took when the model was brought in, as recorded; null where unknown. */

@@ -34,6 +34,8 @@ export interface Selection {
   optional?: string[]
   /** The folder of the ONNX files; transformers.js's default is `onnx`. */
   subfolder?: string
+  /** `use_external_data_format` of transformers.js, where it is not what the repo's config says. */
+  externalData?: boolean | number | Record<string, boolean | number>
   /** The base name of the ONNX file, for repos whose file is not `model`. */
   modelFileName?: string
 }
@@ -44,15 +46,21 @@ export function isDefaultSelection(selection: Selection): boolean {
 }
 
 /** One text for each meaning: equal selections give equal keys. */
-export function selectionKey({ task, dtype, files, optional, subfolder, modelFileName }: Selection): string {
+export function selectionKey(selection: Selection): string {
+  const { task, dtype, files, optional, subfolder, externalData, modelFileName } = selection
   return JSON.stringify({
     task,
-    dtype: typeof dtype === 'object' ? Object.fromEntries(Object.entries(dtype).sort()) : dtype,
+    dtype: sortedFields(dtype),
     files: files && [...new Set(files)].sort(),
     optional: optional && [...new Set(optional)].sort(),
     subfolder,
+    externalData: sortedFields(externalData),
     modelFileName,
   })
+}
+
+function sortedFields<T>(value: T): T | object {
+  return typeof value === 'object' && value !== null ? Object.fromEntries(Object.entries(value).sort()) : value
 }
 
 /** The selection for people: `feature-extraction, q8`, `onnx/*.json`, or an empty text for the default. */

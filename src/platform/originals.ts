@@ -1,28 +1,57 @@
-/**
- * Clock, timers and fetch as they were when this module was first loaded, which is before any user code runs.
- * A suite may use fake timers, `setSystemTime(0)` or a stubbed fetch: none of that may reach the engine.
- *
- * File functions need no copy here: the engine imports them by name from `node:fs`, and a spy on the `fs` object does
- * not change such bindings.
- */
-export const originals = {
+// A suite may fake timers, set the clock to 0 or stub fetch; environments put a window's fetch and timers in place of
+// Node.js's; a vm context has none of its own that Node.js knows. None of that may reach the engine. So what it needs is
+// taken once a process, from Node.js's own realm, by whichever copy of this module is loaded first: that is the
+// environment's, before any user code.
+//
+// File functions need no copy here: the engine imports them by name from `node:fs`, and a spy on the `fs` object does
+// not change such bindings.
+
+export interface Originals {
   /** Milliseconds since the epoch. */
-  now: Date.now.bind(Date),
+  now: () => number
   /** Milliseconds on a clock that never jumps, for durations. */
-  monotonic: performance.now.bind(performance),
-  setTimeout: globalThis.setTimeout,
-  clearTimeout: globalThis.clearTimeout,
-  setInterval: globalThis.setInterval,
-  clearInterval: globalThis.clearInterval,
-  fetch: globalThis.fetch,
+  monotonic: () => number
+  setTimeout: typeof setTimeout
+  clearTimeout: typeof clearTimeout
+  setInterval: typeof setInterval
+  clearInterval: typeof clearInterval
+  fetch: typeof fetch
+  /** What `fetch` accepts: those of a window or a vm context are other classes. */
+  Headers: typeof Headers
+  AbortController: typeof AbortController
+  Date: typeof Date
+}
+
+const KEY = Symbol.for('vitest-model-cache.originals')
+
+/** The global object of Node.js itself, also from within a vm context: `Buffer` is shared with those. */
+export function hostGlobal(): typeof globalThis {
+  return Reflect.get(Buffer, 'constructor')('return globalThis')()
+}
+
+export const originals: Originals = takeOriginals()
+
+function takeOriginals(): Originals {
+  const host: typeof globalThis & { [KEY]?: Originals } = hostGlobal()
+  host[KEY] ??= {
+    now: host.Date.now.bind(host.Date),
+    monotonic: host.performance.now.bind(host.performance),
+    setTimeout: host.setTimeout,
+    clearTimeout: host.clearTimeout,
+    setInterval: host.setInterval,
+    clearInterval: host.clearInterval,
+    fetch: host.fetch,
+    Headers: host.Headers,
+    AbortController: host.AbortController,
+    Date: host.Date,
+  }
+  return host[KEY]
 }
 
 /** The present moment as an ISO 8601 text, from the original clock. */
 export function isoNow(): string {
-  return new OriginalDate(originals.now()).toISOString()
+  return new originals.Date(originals.now()).toISOString()
 }
-
-const OriginalDate = Date
 
 /** Resolves after `ms` milliseconds of real time; rejects with the signal's reason when it aborts first. */
 export function sleep(ms: number, signal?: AbortSignal): Promise<void> {

@@ -25,7 +25,7 @@ export interface ProviderDefinition<Instance = unknown, Options extends object =
   /** Makes an instance of a model that is in the cache. */
   load(context: LoadContext<Options>): Promise<Instance> | Instance
   /** Stands in for `load` in `unit` mode: deterministic, instant, in the shape of the real one. */
-  mock?(context: MockContext<Options>): Instance
+  mock?(context: MockContext<Options>): Promise<Instance> | Instance
   /** Frees an instance, when its last user has disposed of it. */
   dispose?(instance: Instance): Promise<void> | void
   /** Which files `load` needs, when the model itself does not say. Default: the model's own selection. */

@@ -3,7 +3,8 @@ import type { Mode } from '../config/options.ts'
 import { ModelCacheError } from '../model/errors.ts'
 import { describeModel, type Model, type ModelSpec, modelKey, modelLabel, parseModel } from '../model/model.ts'
 import type { RequestEvent } from '../model/request.ts'
-import { type Selection, selectionKey } from '../model/selection.ts'
+import { parseRevision } from '../model/revision.ts'
+import { selectionKey } from '../model/selection.ts'
 import { originals } from '../platform/originals.ts'
 import type { Provider, ProviderDefinition } from './definition.ts'
 import type { Recorder } from './recorder.ts'
@@ -36,21 +37,21 @@ export class ProviderFactory {
     definition: ProviderDefinition<Instance, Options>,
   ): Provider<Instance, Options> {
     const user = {}
-    const { cache } = this.settings
+    const { cache, mode } = this.settings
+    const isUnit = mode === 'unit'
     const modelOf = (spec: ModelSpec, options?: Options) => selectedModel(definition, spec, options)
     return {
       name: definition.name,
       load: (spec, options) => this.#load(definition, user, spec, options),
       download: async (spec, options) => {
-        if (this.settings.mode === 'unit') return
-        await cache.get(modelOf(spec, options), { onProgress: options?.onProgress, used: false })
+        if (!isUnit) await cache.get(modelOf(spec, options), { onProgress: options?.onProgress })
       },
       remove: async (spec) => {
-        await cache.remove(parseModel(spec))
+        if (!isUnit) await cache.remove(parseModel(spec))
       },
-      isDownloaded: async (spec, options) => this.settings.mode === 'unit' || cache.has(modelOf(spec, options)),
+      isDownloaded: async (spec, options) => isUnit || cache.has(modelOf(spec, options)),
       isLoaded: (spec, options) => this.#loaded.has(instanceKey(definition.name, modelOf(spec, options), options)),
-      list: async () => (await cache.list()).map(modelLabel),
+      list: async () => (isUnit ? [] : (await cache.list()).map(modelLabel)),
       dispose: () => this.#release((loaded) => loaded.users.delete(user)),
     }
   }
@@ -88,7 +89,11 @@ export class ProviderFactory {
     }
     this.#loaded.set(key, loaded)
     try {
-      return (await loaded.instance) as Instance
+      const instance = (await loaded.instance) as Instance
+      whenDisposed(instance, () => {
+        if (this.#loaded.get(key) === loaded) this.#loaded.delete(key)
+      })
+      return instance
     } catch (error) {
       this.#loaded.delete(key)
       this.settings.recorder.failed(model, error)
@@ -147,16 +152,36 @@ export function noMock(asked: string): ModelCacheError {
   })
 }
 
+/** Who frees an instance by its own method must not leave it to the next who asks for the same. */
+function whenDisposed(instance: unknown, forget: () => void): void {
+  if ((typeof instance !== 'object' && typeof instance !== 'function') || instance === null) return
+  for (const name of ['dispose', 'release']) {
+    const free: unknown = Reflect.get(instance, name)
+    if (typeof free !== 'function') continue
+    const value = (...args: unknown[]) => {
+      forget()
+      return Reflect.apply(free, instance, args)
+    }
+    Reflect.defineProperty(instance, name, { value, configurable: true, writable: true })
+  }
+}
+
 /** The model with the files that the provider needs: what the user's own selection says comes first. */
 function selectedModel<Instance, Options extends object>(
   definition: ProviderDefinition<Instance, Options>,
   spec: ModelSpec,
-  options?: Options,
+  given?: Options,
 ): Model {
-  const model = parseModel(spec)
-  const wanted: Selection = definition.selection?.((options ?? {}) as Options, model) ?? {}
+  const options = (given ?? {}) as Options
+  const model = atRevision(parseModel(spec), options)
   const own = Object.fromEntries(Object.entries(model.selection).filter(([, value]) => value !== undefined))
-  return { ...model, selection: { ...wanted, ...own } }
+  return { ...model, selection: { ...definition.selection?.(options, model), ...own } }
+}
+
+/** transformers.js takes the revision among the options. */
+function atRevision(model: Model, options: { revision?: unknown }): Model {
+  if (model.revision !== 'main' || typeof options.revision !== 'string') return model
+  return { ...model, revision: parseRevision(options.revision, `Model ${model.repo}`) }
 }
 
 /** Equal arguments give equal keys. Callbacks do not tell instances apart. */

@@ -59,8 +59,8 @@ export function makeModels(
   const models: Models = {
     pipeline: async (task, model, options) =>
       // The task decides which pipeline it is; the provider's type can't say so.
-      (await transformers.load(atRevision(model, options), { ...options, task })) as AllTasks[typeof task],
-    transcriber: async (model, options) => transcription.load(atRevision(model, options), options),
+      (await transformers.load(model, { ...options, task })) as AllTasks[typeof task],
+    transcriber: async (model, options) => transcription.load(model, options),
     session: async (model, file, options) => onnxruntime.load(model, { ...options, file }),
     path: async (model) => {
       if (settings.mode === 'unit') throw noMock('models.path()')
@@ -73,13 +73,6 @@ export function makeModels(
     provider: (name: string) => factory.create(findDefinition(definitions, name)) as Provider<never, never>,
   }
   return { models, disposeAll: () => factory.disposeAll() }
-}
-
-/** transformers.js takes the revision among the options. */
-function atRevision(model: ModelSpec, options?: { revision?: string }): ModelSpec {
-  if (!options?.revision || options.revision === 'main') return model
-  const { repo, revision, selection, pin } = parseModel(model)
-  return { repo, revision: revision === 'main' ? options.revision : revision, pin, ...selection }
 }
 
 function oneFile(model: ModelSpec, file: string): ModelSpec {

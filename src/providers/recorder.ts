@@ -11,10 +11,10 @@ export class Recorder {
 
   /** A request that was served from disk or from further away. */
   served(model: Model, cached: CachedModel, loadMs: number | null): RequestEvent {
-    const { repo, revision, commit, tier, lookupMs, downloadMs } = cached
+    const { repo, revision, commit, tier, lookupMs, downloadMs, downloadedBytes } = cached
     const { recordedDownloadMs, warmedInThisRun } = cached
     const event: RequestEvent = {
-      ...{ repo, revision, commit, tier, lookupMs, downloadMs, loadMs, restoreMs: null },
+      ...{ repo, revision, commit, tier, lookupMs, downloadMs, downloadedBytes, loadMs, restoreMs: null },
       ...{
         recordedDownloadMs,
         warmedInThisRun,
@@ -32,7 +32,7 @@ export class Recorder {
     this.#report.requests.push({
       ...first,
       ...{ tier: 'memory', lookupMs, at: originals.now() },
-      ...{ restoreMs: null, downloadMs: null, loadMs: null },
+      ...{ restoreMs: null, downloadMs: null, downloadedBytes: 0, loadMs: null },
     })
   }
 

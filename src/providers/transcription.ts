@@ -1,8 +1,7 @@
 import type { AutomaticSpeechRecognitionPipeline, PretrainedModelOptions } from '@huggingface/transformers'
-import { type Audio, isLocation, readAudio, SAMPLE_RATE } from './audio.ts'
+import type { Audio } from './audio.ts'
 import type { ProviderDefinition } from './definition.ts'
 import { importRuntime } from './import-runtime.ts'
-import { mockTranscript } from './mock.ts'
 import { loadPipeline, pipelineSelection } from './transformers.ts'
 
 const TASK = 'automatic-speech-recognition'
@@ -48,24 +47,14 @@ export const transcriptionProvider: ProviderDefinition<Transcriber, PretrainedMo
     const pipeline = await loadPipeline({ model, options: { ...options, task: TASK }, root })
     return makeTranscriber(pipeline as AutomaticSpeechRecognitionPipeline, root)
   },
-  mock: ({ model }) => ({
-    transcribe: async (audio, options) => {
-      // A path is not opened: in `unit` mode there are no files.
-      const samples = isLocation(audio) ? undefined : audio.length
-      const transcript = mockTranscript(model, samples ?? String(audio))
-      const seconds = samples === undefined ? 1 : samples / SAMPLE_RATE
-      options?.onProgress?.({ seconds, totalSeconds: seconds, text: transcript })
-      const chunks = [{ text: transcript, timestamp: [0, seconds] satisfies [number, number] }]
-      return { text: transcript, ...(options?.timestamps && { chunks }) }
-    },
-    dispose: async () => undefined,
-  }),
+  mock: async ({ model }) => (await import('./mock-transcriber.ts')).mockTranscriber(model),
   dispose: (transcriber) => transcriber.dispose(),
 }
 
 function makeTranscriber(pipeline: AutomaticSpeechRecognitionPipeline, root: string): Transcriber {
   return {
     async transcribe(audio, options = {}) {
+      const { readAudio, SAMPLE_RATE } = await import('./audio.ts')
       const samples = await readAudio(audio)
       const totalSeconds = samples.length / SAMPLE_RATE
       const isLong = totalSeconds > WINDOW_SECONDS

@@ -1,9 +1,9 @@
 import type { AllTasks, PipelineType, PretrainedModelOptions } from '@huggingface/transformers'
 import { ModelCacheError } from '../model/errors.ts'
 import type { Selection } from '../model/selection.ts'
+import { canonicalTask } from '../model/task.ts'
 import type { LoadContext, ProviderDefinition } from './definition.ts'
 import { importRuntime } from './import-runtime.ts'
-import { mockPipeline } from './mock.ts'
 
 type Transformers = typeof import('@huggingface/transformers')
 
@@ -16,7 +16,7 @@ export const transformersProvider: ProviderDefinition<AnyPipeline, TransformersO
   name: 'transformers',
   selection: pipelineSelection,
   load: loadPipeline,
-  mock: ({ model, options }) => mockPipeline(options.task, model),
+  mock: async ({ model, options }) => (await import('./mock.ts')).mockPipeline(options.task, model),
   dispose: async (pipeline) => {
     await pipeline.dispose()
   },
@@ -31,10 +31,11 @@ export function pipelineSelection(options: Omit<TransformersOptions, 'task'> & {
       reason: 'No task was given.',
       nextStep: 'Write `load(model, { task: "feature-extraction" })`.',
     })
-  const { task, dtype, subfolder, model_file_name } = options
+  const { task, dtype, subfolder, model_file_name, use_external_data_format } = options
   return {
-    task,
+    task: canonicalTask(task),
     dtype: dtype ?? undefined,
+    externalData: use_external_data_format ?? undefined,
     // `onnx` is the default: naming it is no other selection.
     subfolder: subfolder === 'onnx' ? undefined : (subfolder ?? undefined),
     modelFileName: model_file_name ?? undefined,

@@ -34,6 +34,8 @@ export interface ModelReport {
   restoreMs: number | null
   /** What this run's download took. */
   downloadMs: number | null
+  /** What this run downloaded of it. */
+  downloadedBytes: number
   /** The median over the loads. */
   loadMs: number | null
 }
@@ -45,6 +47,7 @@ export interface WarmedModel {
   commit: string
   files: [path: string, bytes: number][]
   downloadMs: number
+  downloadedBytes: number
 }
 
 export interface ReportInput {
@@ -82,9 +85,14 @@ export function makeReport({ requests, errors, warmed, warmUpMs, cache }: Report
     savedMs: saved.length === 0 ? null : saved.reduce((sum, ms) => sum + ms, 0),
     savedBytes: computed.reduce((sum, { savedBytes }) => sum + savedBytes, 0),
     models,
-    errors,
+    errors: distinctErrors(errors),
     cache,
   }
+}
+
+/** Ten tests that ask for the same missing model have one error to show. */
+function distinctErrors(errors: RequestError[]): RequestError[] {
+  return [...new Map(errors.map((error) => [error.message, error])).values()]
 }
 
 /**
@@ -107,6 +115,7 @@ function modelReport(requests: RequestEvent[], warmed: WarmedModel[]) {
     lookupMs: median(requests.map(({ lookupMs }) => lookupMs)),
     restoreMs: sumOrNull(requests.flatMap(({ restoreMs }) => restoreMs ?? [])),
     downloadMs: sumOrNull(downloads),
+    downloadedBytes: [...warmed, ...requests].reduce((sum, { downloadedBytes }) => sum + downloadedBytes, 0),
     loadMs: median(requests.flatMap(({ loadMs }) => loadMs ?? [])),
   }
   return {

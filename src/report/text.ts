@@ -84,14 +84,14 @@ function footLines(
   return [...(steps.length > 0 ? [steps.join(' · ')] : []), ...(state ? [state.join(' · ')] : [])]
 }
 
-/** ` (63 MB/s)`, only where everything that was asked for was downloaded in that time. */
-function rate({ bytes, downloadMs }: ModelReport): string {
-  return downloadMs === null || downloadMs === 0 ? '' : ` (${formatSize((bytes / downloadMs) * 1000)}/s)`
+/** ` (63 MB/s)` */
+function rate({ downloadedBytes, downloadMs }: ModelReport): string {
+  return downloadMs === null || downloadMs === 0 ? '' : ` (${formatSize((downloadedBytes / downloadMs) * 1000)}/s)`
 }
 
 function percent(share: number): string {
   // 99.6 % is not yet 100 %.
-  return `${Math.floor(share * 100)}%`
+  return `${share < 1 ? Math.min(99, Math.round(share * 100)) : 100}%`
 }
 
 function count(number: number, one: string, many = `${one}s`): string {
@@ -102,7 +102,7 @@ function count(number: number, one: string, many = `${one}s`): string {
 function wrap(text: string, columns: number): string[] {
   const lines: string[] = []
   let line = ''
-  for (const word of text.split(/\s+/)) {
+  for (const word of text.split(/\s+/).flatMap((word) => pieces(word, columns - 2))) {
     if (line !== '' && line.length + 1 + word.length > columns) {
       lines.push(line)
       line = '  '
@@ -110,6 +110,11 @@ function wrap(text: string, columns: number): string[] {
     line += line.trim() === '' ? word : ` ${word}`
   }
   return [...lines, line]
+}
+
+/** A URL may be longer than a line. */
+function pieces(word: string, length: number): string[] {
+  return word.match(new RegExp(`.{1,${Math.max(1, length)}}`, 'gu')) ?? []
 }
 
 function truncate(line: string, columns: number): string {

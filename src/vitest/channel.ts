@@ -2,6 +2,7 @@
 export type {} from 'vitest'
 
 import type { Manifest } from '../cache/manifest.ts'
+import type { Run } from '../cache/store/leases.ts'
 import type { Mode } from '../config/options.ts'
 import type { FileReport } from '../model/request.ts'
 import type { Models } from '../providers/models.ts'
@@ -11,7 +12,7 @@ export const CHANNEL = 'vitest-model-cache'
 
 /** What the main process provides to the workers. No token is ever part of it. */
 export interface Provided {
-  runId: string
+  run: Run
   /** The project's root folder. */
   root: string
   mode: Mode

@@ -1,23 +1,33 @@
 import type { TestProject } from 'vitest/node'
+import type { Manifest } from '../cache/manifest.ts'
 import type { Options } from '../config/options.ts'
 import { CHANNEL, type Provided } from './channel.ts'
-import { openSession, optionsByHand } from './session.ts'
+import { openSession, optionsByHand, setUpProject } from './session.ts'
 import { warmUp } from './warm-up.ts'
+
+const NOTHING: Manifest = { models: [], failures: [] }
 
 /** Warms the cache for one project before its tests, and provides to its workers what they need. */
 export default async function globalSetup(project: TestProject): Promise<() => Promise<void>> {
-  const session = openSession(project.vitest, optionsByHand(project.config))
-  const options = session.projects.get(project) ?? optionsByHand(project.config)
-  const isWarmed = options.mode === 'integration'
-  const manifest = isWarmed ? await warmUp(session, project, options) : { models: [], failures: [] }
-  project.provide(CHANNEL, provided(session.runId, project, options, manifest))
-  return () => session.lease.release()
+  const session = openSession(project.vitest)
+  const setup = session.projects.get(project) ?? setUpProject(session, project, optionsByHand(project.config))
+  const isWarmed = setup.options.mode === 'integration' && (session.isRunning || !session.hasReporter)
+  const manifest = isWarmed ? await warmUp(session, project, setup) : NOTHING
+  const provide = (manifest: Manifest) =>
+    project.provide(CHANNEL, provided(session.runId, project, setup.options, manifest))
+  provide(manifest)
+  project.onTestsRerun(() => {
+    // In watch mode: what the first run downloaded is no miss of the next, and what failed then is tried again.
+    const models = manifest.models.map((model) => ({ ...model, downloaded: false }))
+    provide({ models, failures: [] })
+  })
+  return () => setup.cache.endRun()
 }
 
 /** The options that workers need, name by name: the token must never be among them. */
-function provided(runId: string, project: TestProject, options: Options, manifest: Provided['manifest']): Provided {
+function provided(runId: string, project: TestProject, options: Options, manifest: Manifest): Provided {
   const { mode, debug, cacheDir, offline, maxSize, maxAge, hub } = options
   const { endpoint, concurrency } = hub
   const cache = { cacheDir, offline, maxSize, maxAge, hub: { endpoint, concurrency } }
-  return { runId, root: project.config.root, mode, debug, cache, manifest }
+  return { run: { id: runId, pid: process.pid }, root: project.config.root, mode, debug, cache, manifest }
 }

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import type { TestProject, Vite, Vitest } from 'vitest/node'
 import { type ModelCacheOptions, type Options, resolveOptions } from '../config/options.ts'
 import ModelCacheReporter from './reporter.ts'
-import { openSession, type Session } from './session.ts'
+import { openSession, type Session, setUpProject } from './session.ts'
 
 /** The Vite plugin; `api.options` are the options as they were resolved. */
 export type ModelCachePlugin = Vite.Plugin & { api: { options: Options } }
@@ -26,11 +26,14 @@ export function modelCache(options: ModelCacheOptions = {}): ModelCachePlugin {
       // Node.js, once a worker: no second file of a worker that is not isolated would get models.
       return { test: { setupFiles: [SETUP_FILE, ...api.options.providers] } }
     },
+    configResolved({ root }) {
+      api.options = resolveOptions(options, process.env, root)
+    },
     configureVitest({ vitest, project }) {
-      api.options = resolveOptions(options, process.env, project.config.root)
-      const session = openSession(vitest, api.options)
-      session.projects.set(project, api.options)
-      wireProject(project, api.options)
+      const session = openSession(vitest)
+      const resolved = resolveOptions(options, process.env, project.config.root)
+      setUpProject(session, project, resolved)
+      wireProject(project, resolved)
       wireReporter(vitest, session)
     },
   }
@@ -39,10 +42,12 @@ export function modelCache(options: ModelCacheOptions = {}): ModelCachePlugin {
 /** Vitest has resolved its config already: paths have to be absolute. */
 function wireProject(project: TestProject, options: Options): void {
   const { config } = project
-  config.globalSetup = [ownFile('./global-setup.js'), ...[config.globalSetup ?? []].flat()]
-  // First, so that models are there for the user's own setup files.
   const own = [SETUP_FILE, ...options.providers.map((path) => resolve(config.root, path))]
-  config.setupFiles = [...own, ...config.setupFiles.filter((file) => !own.includes(file))]
+  const theirs = config.setupFiles.filter((file) => !own.includes(file))
+  // In a browser there is no Node.js that could open the cache.
+  config.setupFiles = project.isBrowserEnabled() ? theirs : [...own, ...theirs]
+  if (project.isBrowserEnabled()) return
+  config.globalSetup = [ownFile('./global-setup.js'), ...[config.globalSetup ?? []].flat()]
   // A custom environment of the user's is left alone: there the setup file serves the models.
   if (ENVIRONMENTS.includes(config.environment))
     config.environment = ownFile(`./environments/${config.environment}.js`) as typeof config.environment

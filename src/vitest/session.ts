@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import type { ResolvedConfig, TestProject, Vitest } from 'vitest/node'
 import { ModelCache } from '../cache/model-cache.ts'
-import { Lease } from '../cache/store/leases.ts'
 import { type Options, resolveOptions } from '../config/options.ts'
+import { ModelCacheError } from '../model/errors.ts'
 import { isoNow, originals } from '../platform/originals.ts'
 import type { WarmedModel } from '../report/report.ts'
 import { type Output, outputOf } from './output.ts'
@@ -11,57 +11,73 @@ import { type Output, outputOf } from './output.ts'
 export interface Session {
   runId: string
   startedAt: string
-  /** Those of the first project; the others' are in `projects`. */
-  options: Options
-  projects: WeakMap<TestProject, Options>
   output: Output
-  cache: ModelCache
+  projects: Map<TestProject, ProjectSetup>
   /** What the warm-up downloaded since the last report. */
   warmed: WarmedModel[]
   /** Milliseconds; null when nothing was warmed since the last report. */
   warmUpMs: number | null
-  /** Claims what this run uses: no other process removes it while the run lives. */
-  lease: Lease
   hasReporter: boolean
+  /** False while Vitest only lists tests: it runs the global setup for that too (4.1). */
+  isRunning: boolean
+}
+
+/** A project's options, and the cache that they mean. */
+export interface ProjectSetup {
+  options: Options
+  cache: ModelCache
 }
 
 // With `projects` the plugin's module may be evaluated once for each, so that a map of its own would miss the others.
 const SESSIONS = Symbol.for('vitest-model-cache.sessions')
 
-/** The session of a Vitest process, if there is one. */
-export function findSession(vitest: Vitest): Session | undefined {
-  return sessions().get(vitest)
-}
-
-/** The session of a Vitest process; made with these options when there is none. */
-export function openSession(vitest: Vitest, options: Options): Session {
-  const known = findSession(vitest)
-  if (known) return known
-  const output = outputOf(vitest)
-  const runId = `${originals.now().toString(36)}-${process.pid}-${randomBytes(3).toString('hex')}`
-  const cache = new ModelCache({
-    ...options,
-    runId,
-    onDebug: options.debug ? output.note : undefined,
-    onWarning: output.note,
-  })
-  const session: Session = {
-    ...{ runId, startedAt: isoNow(), options, output, cache },
-    lease: new Lease(cache.context.layout, runId),
-    ...{ projects: new WeakMap(), warmed: [], warmUpMs: null, hasReporter: false },
-  }
-  sessions().set(vitest, session)
-  return session
-}
-
-/** Who wires by hand gives the options as `environmentOptions.modelCache`. */
-export function optionsByHand({ environmentOptions, root }: ResolvedConfig): Options {
-  return resolveOptions(Reflect.get(environmentOptions ?? {}, 'modelCache'), process.env, root)
-}
-
-function sessions(): WeakMap<Vitest, Session> {
+/** The session of a Vitest process; made when there is none. */
+export function openSession(vitest: Vitest): Session {
   const global: object = globalThis
   const holder: { [SESSIONS]?: WeakMap<Vitest, Session> } = global
   holder[SESSIONS] ??= new WeakMap()
-  return holder[SESSIONS]
+  const known = holder[SESSIONS].get(vitest)
+  if (known) return known
+  const session: Session = {
+    runId: `${originals.now().toString(36)}-${process.pid}-${randomBytes(3).toString('hex')}`,
+    startedAt: isoNow(),
+    output: outputOf(vitest),
+    projects: new Map(),
+    ...{ warmed: [], warmUpMs: null, hasReporter: false, isRunning: false },
+  }
+  holder[SESSIONS].set(vitest, session)
+  return session
+}
+
+/** The set-up of a project. Projects whose options mean the same cache share it, with its limits and its budget. */
+export function setUpProject(session: Session, project: TestProject, options: Options): ProjectSetup {
+  const same = [...session.projects.values()].find((other) => cacheKey(other.options) === cacheKey(options))
+  const setup = { options, cache: same?.cache ?? makeCache(session, options) }
+  session.projects.set(project, setup)
+  return setup
+}
+
+/** Who wires by hand gives the options as `environmentOptions.modelCache`. Throws `INVALID_OPTION`. */
+export function optionsByHand({ environmentOptions, root }: ResolvedConfig): Options {
+  const options = resolveOptions(Reflect.get(environmentOptions ?? {}, 'modelCache'), process.env, root)
+  if (options.hub.token === undefined) return options
+  throw new ModelCacheError({
+    code: 'INVALID_OPTION',
+    asked: 'Option `hub.token` in `environmentOptions.modelCache`',
+    reason: 'Vitest hands environment options to every worker, and a token must not go there.',
+    nextStep: 'Set HF_TOKEN, or use the plugin: modelCache({ hub: { token } }).',
+  })
+}
+
+function makeCache({ runId, output }: Session, options: Options): ModelCache {
+  return new ModelCache({
+    ...options,
+    run: { id: runId, pid: process.pid },
+    onDebug: options.debug ? output.note : undefined,
+    onWarning: output.note,
+  })
+}
+
+function cacheKey({ cacheDir, hub, offline, maxSize, maxAge }: Options): string {
+  return JSON.stringify([cacheDir, hub, offline, maxSize, maxAge])
 }

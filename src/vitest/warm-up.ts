@@ -1,10 +1,7 @@
 import type { TestProject } from 'vitest/node'
-import { makeManifest } from '../cache/make-manifest.ts'
 import type { Manifest } from '../cache/manifest.ts'
-import { readRuns } from '../cache/store/runs.ts'
+import type { ModelCache } from '../cache/model-cache.ts'
 import type { WarmResult } from '../cache/warm.ts'
-import type { Options } from '../config/options.ts'
-import { entryKey } from '../model/entry.ts'
 import { messageOf } from '../model/errors.ts'
 import { describeModel, type Model, modelKey } from '../model/model.ts'
 import { parseRepoId } from '../model/repo-id.ts'
@@ -12,7 +9,7 @@ import { parseRevision } from '../model/revision.ts'
 import { selectionKey } from '../model/selection.ts'
 import { originals } from '../platform/originals.ts'
 import { progressLines } from './progress-lines.ts'
-import type { Session } from './session.ts'
+import type { ProjectSetup, Session } from './session.ts'
 
 /** How many runs back "what the last runs used" goes. */
 const RUNS_BACK = 3
@@ -21,18 +18,24 @@ const RUNS_BACK = 3
  * Brings in what a project declared and what its last runs used, and gives the manifest for its workers. Never throws:
  * a model that can't be had fails the test that asks for it, with the reason, and not the run.
  */
-export async function warmUp(session: Session, project: TestProject, options: Options): Promise<Manifest> {
+export async function warmUp(
+  session: Session,
+  { config }: TestProject,
+  { options, cache }: ProjectSetup,
+): Promise<Manifest> {
   const started = originals.monotonic()
   try {
-    const models = distinct([...options.models, ...(await lastUsed(session, project.config.root))])
+    const models = distinct([...options.models, ...(await lastUsed(cache, config.root))])
     if (models.length === 0) return { models: [], failures: [] }
     const print = (line: string) => session.output.print(line)
-    const results = await session.cache.warm(models, { onProgress: progressLines(print) })
-    noteFailures(session, results, options)
-    await session.lease.claim(results.flatMap((result) => ('cached' in result ? [entryKey(result.cached)] : [])))
-    const manifest = await makeManifest(session.cache.context, results)
+    const results = await cache.warm(models, { onProgress: progressLines(print) })
+    // What only an earlier run used may be gone by now: who still asks for it is told why.
+    for (const result of results)
+      if ('error' in result && options.models.includes(result.model))
+        session.output.note(`${describeModel(result.model)} could not be warmed: ${result.error.message}`)
+    await cache.claim(...results.flatMap((result) => ('cached' in result ? [result.cached] : [])))
     session.warmed.push(...results.flatMap(downloadedIn))
-    return manifest
+    return await cache.manifest(results)
   } catch (error) {
     // The cache itself can't be used: the tests that ask for a model say so, the others do not need it.
     session.output.note(`Warm-up failed: ${messageOf(error)}`)
@@ -43,8 +46,8 @@ export async function warmUp(session: Session, project: TestProject, options: Op
 }
 
 /** What the last runs of this project asked for, in records that came through intact. */
-async function lastUsed(session: Session, root: string): Promise<Model[]> {
-  const runs = await readRuns(session.cache.context.layout, root, RUNS_BACK)
+async function lastUsed(cache: ModelCache, root: string): Promise<Model[]> {
+  const runs = await cache.lastRuns(root, RUNS_BACK)
   return runs
     .flatMap(({ used }) => used)
     .map(({ repo, revision, selection }) => ({
@@ -64,15 +67,8 @@ function distinct(models: Model[]): Model[] {
   return [...keys.values()]
 }
 
-function noteFailures(session: Session, results: WarmResult[], { models }: Options): void {
-  // What only an earlier run used may be gone by now: who still asks for it is told why.
-  for (const result of results)
-    if ('error' in result && models.includes(result.model))
-      session.output.note(`${describeModel(result.model)} could not be warmed: ${result.error.message}`)
-}
-
 function downloadedIn(result: WarmResult) {
   if (!('cached' in result) || result.cached.downloadMs === null) return []
-  const { repo, revision, commit, files, downloadMs } = result.cached
-  return [{ repo, revision, commit, files: [...files], downloadMs }]
+  const { repo, revision, commit, files, downloadMs, downloadedBytes } = result.cached
+  return [{ repo, revision, commit, files: [...files], downloadMs, downloadedBytes }]
 }

@@ -10,19 +10,19 @@ import type { Provided } from './channel.ts'
  */
 export function openWorker(provided: Provided): ActiveModels {
   const slot = slotOf(globalThis)
-  if (slot.active?.runId === provided.runId) return slot.active
+  if (slot.active?.runId === provided.run.id) return slot.active
   for (const definition of OWN_PROVIDERS)
     if (!slot.definitions.has(definition.name)) slot.definitions.set(definition.name, definition)
-  const { runId, root, mode, debug, manifest } = provided
+  const { run, root, mode, debug, manifest } = provided
   const write = (message: string) => void process.stderr.write(`[model-cache] ${message}\n`)
   const cache = new ModelCache({
     ...provided.cache,
-    runId,
+    run,
     manifest,
     onDebug: debug ? write : undefined,
     onWarning: write,
   })
   const recorder = new Recorder()
-  slot.active = { runId, recorder, ...makeModels({ cache, mode, recorder, root }, slot.definitions) }
+  slot.active = { runId: run.id, recorder, ...makeModels({ cache, mode, recorder, root }, slot.definitions) }
   return slot.active
 }

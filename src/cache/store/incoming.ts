@@ -1,22 +1,12 @@
 import { chmod, type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { DigestMismatchError } from '../../model/broken-download.ts'
 import { blobNameOf, type Digest, Hasher } from '../../model/digest.ts'
 import { uniqueBeside } from './atomic-write.ts'
 import type { Layout } from './layout.ts'
 
 // Few large writes: one for each 64 kB network chunk would cost more than the network on a fast link.
 const WRITE_AT_BYTES = 1 << 20
-
-/** The bytes came, and are not the file that the Hub stated. */
-export class DigestMismatchError extends Error {
-  override readonly name = 'DigestMismatchError'
-  constructor(
-    readonly expected: Digest,
-    readonly received: Digest,
-  ) {
-    super(`The content has the digest ${received}, the Hub stated ${expected}`)
-  }
-}
 
 /** A file on its way in: hashed while it is written, never visible as a model, published only when it is right. */
 export class IncomingFile {
@@ -72,6 +62,8 @@ export class IncomingFile {
     const { bytesWritten } = await this.#file.writev(chunks)
     // A disk that fills up answers with a short count before it answers with an error.
     if (bytesWritten !== bytes)
-      throw new Error(`Only ${bytesWritten} of ${bytes} bytes could be written: is the disk full?`)
+      throw Object.assign(new Error(`Only ${bytesWritten} of ${bytes} bytes could be written: is the disk full?`), {
+        code: 'ENOSPC',
+      })
   }
 }

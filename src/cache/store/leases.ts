@@ -1,5 +1,6 @@
 import { readdir, readFile, rm, stat, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
+import { threadId } from 'node:worker_threads'
 import { nameOf, systemCode } from '../../model/errors.ts'
 import { originals } from '../../platform/originals.ts'
 import { writeAtomically } from './atomic-write.ts'
@@ -9,7 +10,13 @@ import { isOwner, type Owner, stateOf, thisProcess } from './owner.ts'
 const HEARTBEAT_MS = 30_000
 const EXPIRES_AFTER_MS = 5 * 60_000
 
-/** What one live run claims: entries that no other process may remove. */
+/** A live test run: its id, and its main process, with which it lives and dies. */
+export interface Run {
+  id: string
+  pid: number
+}
+
+/** What one process of a live run claims: entries that no other run may remove. */
 export class Lease {
   readonly #path: string
   readonly #keys = new Set<string>()
@@ -17,16 +24,18 @@ export class Lease {
 
   constructor(
     layout: Layout,
-    readonly runId: string,
+    readonly run: Run,
   ) {
-    this.#path = leasePath(layout, runId)
+    this.#path = join(layout.leases, `${run.id}.${process.pid}-${threadId}.json`)
   }
 
-  /** Claims entries, by `entryKey`, until `release`. */
+  /** Claims entries, by `entryKey`, until `release`, or until the run's main process is gone. */
   async claim(keys: string[]): Promise<void> {
-    if (keys.length === 0) return
-    for (const key of keys) this.#keys.add(key)
-    await writeAtomically(this.#path, JSON.stringify({ ...thisProcess(), entries: [...this.#keys] }))
+    const fresh = keys.filter((key) => !this.#keys.has(key))
+    if (fresh.length === 0) return
+    for (const key of fresh) this.#keys.add(key)
+    const owner = { ...thisProcess(), pid: this.run.pid }
+    await writeAtomically(this.#path, JSON.stringify({ ...owner, entries: [...this.#keys] }))
     if (this.#heartbeat) return
     this.#heartbeat = originals.setInterval(() => {
       const now = originals.now() / 1000
@@ -39,29 +48,40 @@ export class Lease {
   async release(): Promise<void> {
     originals.clearInterval(this.#heartbeat)
     this.#heartbeat = undefined
+    this.#keys.clear()
     await rm(this.#path, { force: true })
   }
 }
 
 /** The entries that live runs claim, other than `exceptRun`. Leases of dead runs are removed on the way. */
 export async function leasedEntries(layout: Layout, exceptRun?: string): Promise<Set<string>> {
-  const names = await readdir(layout.leases).catch((error) => {
-    if (systemCode(error) === 'ENOENT') return []
-    throw error
-  })
   const leased = new Set<string>()
-  for (const name of names.filter((name) => name.endsWith('.json'))) {
+  for (const name of await leaseNames(layout)) {
     const path = join(layout.leases, name)
     const lease = await readLease(path)
     if (!lease) continue
     if (!lease.isLive) await rm(path, { force: true })
-    else if (path !== (exceptRun && leasePath(layout, exceptRun))) for (const key of lease.entries) leased.add(key)
+    else if (exceptRun === undefined || !isOf(name, exceptRun)) for (const key of lease.entries) leased.add(key)
   }
   return leased
 }
 
-function leasePath(layout: Layout, runId: string): string {
-  return join(layout.leases, `${runId}.json`)
+/** Ends all claims of a run that is over, also those of its workers, which are gone by then. */
+export async function releaseRun(layout: Layout, runId: string): Promise<void> {
+  for (const name of await leaseNames(layout))
+    if (isOf(name, runId)) await rm(join(layout.leases, name), { force: true })
+}
+
+async function leaseNames(layout: Layout): Promise<string[]> {
+  const names = await readdir(layout.leases).catch((error) => {
+    if (systemCode(error) === 'ENOENT') return []
+    throw error
+  })
+  return names.filter((name) => name.endsWith('.json'))
+}
+
+function isOf(name: string, runId: string): boolean {
+  return name.startsWith(`${runId}.`)
 }
 
 async function readLease(path: string): Promise<{ entries: string[]; isLive: boolean } | undefined> {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { link, mkdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { link, mkdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { systemCode } from '../../model/errors.ts'
 import { originals, sleep } from '../../platform/originals.ts'
@@ -111,20 +111,11 @@ function parse(text: string): Omit<Held, 'heartbeat'> {
 }
 
 /**
- * Takes a stale lock away. Rename is what makes it safe: of several who saw it stale one gets it, and who finds that
- * it moved a fresh lock instead puts that back.
+ * Takes a stale lock away. Of several who saw it stale one does, under a lock of its own: else a slow one would take
+ * the fresh lock of who was faster.
  */
 async function takeAway(path: string, id: string): Promise<void> {
-  const aside = uniqueBeside(path, 'stale')
-  try {
-    await rename(path, aside)
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return
-    throw error
-  }
-  const moved = await read(aside)
-  if (moved && moved.id !== id) await link(aside, path).catch(() => undefined)
-  await rm(aside, { force: true })
+  await withLock(`${path}.takeover`, () => release(path, id))
 }
 
 async function release(path: string, id: string): Promise<void> {

@@ -5,7 +5,7 @@ import { writeAtomically } from './atomic-write.ts'
 import { stampOf } from './blobs.ts'
 import type { Layout } from './layout.ts'
 import { withLock } from './lock.ts'
-import { fromRecord, toRecord } from './record.ts'
+import { fromRecord, isOfNewerVersion, toRecord } from './record.ts'
 
 /** The entries of a cache, by `entryKey`. */
 export type Entries = Map<string, Entry>
@@ -47,7 +47,8 @@ export class Metadata {
       const entries = await this.all()
       change(entries)
       const sorted = [...entries.values()].sort((a, b) => (entryKey(a) < entryKey(b) ? -1 : 1))
-      await writeAtomically(this.layout.metadata, `${JSON.stringify(sorted.map(toRecord), null, 1)}\n`)
+      const newer = [...this.#records.values()].filter(isOfNewerVersion)
+      await writeAtomically(this.layout.metadata, `${JSON.stringify([...sorted.map(toRecord), ...newer], null, 1)}\n`)
     })
   }
 
@@ -74,5 +75,6 @@ export class Metadata {
 
 function keyed(record: unknown): [string, unknown][] {
   if (typeof record !== 'object' || record === null || !('repo' in record) || !('commit' in record)) return []
-  return [[`${record.repo}@${record.commit}`, record]]
+  const { repo, commit } = record
+  return typeof repo === 'string' && typeof commit === 'string' ? [[`${repo}@${commit}`, record]] : []
 }

@@ -13,6 +13,7 @@ const date = v.pipe(
 )
 const count = v.pipe(v.number(), v.integer(), v.minValue(0))
 const Schema = v.object({
+  version: v.literal(VERSION),
   originalURL: v.string(),
   cachedDate: date,
   lastAccessDate: date,
@@ -55,11 +56,17 @@ export function toRecord(entry: Entry): object {
   }
 }
 
+/** True for a record that another version wrote and this one can't read: it is kept as it stands. */
+export function isOfNewerVersion(record: unknown): boolean {
+  const version = typeof record === 'object' && record !== null && 'version' in record ? record.version : undefined
+  return typeof version === 'string' && Number(version) > Number(VERSION)
+}
+
 /** Reads a record, trusting nothing in it: undefined when a field is missing or malformed, or a path unsafe. */
 export function fromRecord(record: unknown): Entry | undefined {
   const result = v.safeParse(Schema, record)
   if (!result.success) return undefined
-  const { originalURL, files, selections, ...fields } = result.output
+  const { originalURL, files, selections, version: _, ...fields } = result.output
   try {
     const asked = 'cache_metadata.json'
     const repo = parseRepoId(fields.repo)

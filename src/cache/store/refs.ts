@@ -1,4 +1,4 @@
-import { readFile, stat } from 'node:fs/promises'
+import { readFile, rm, stat } from 'node:fs/promises'
 import { systemCode } from '../../model/errors.ts'
 import type { RepoId } from '../../model/repo-id.ts'
 import { type Commit, isCommit } from '../../model/revision.ts'
@@ -29,5 +29,27 @@ export async function readRef(layout: Layout, repo: RepoId, revision: string): P
 
 /** Records what the Hub answered now. A commit needs no ref. */
 export async function writeRef(layout: Layout, repo: RepoId, revision: string, commit: Commit): Promise<void> {
-  if (!isCommit(revision)) await writeAtomically(layout.ref(repo, revision), commit)
+  if (isCommit(revision)) return
+  const path = layout.ref(repo, revision)
+  try {
+    await writeAtomically(path, commit)
+  } catch (error) {
+    // git has no branch `a` beside a branch `a/b`: the one that is in the way is gone from the repo.
+    if (!['EEXIST', 'ENOTDIR', 'EISDIR', 'ENOTEMPTY'].includes(systemCode(error) ?? '')) throw error
+    await removeConflicting(layout, repo, revision)
+    await writeAtomically(path, commit)
+  }
+}
+
+async function removeConflicting(layout: Layout, repo: RepoId, revision: string): Promise<void> {
+  await rm(layout.ref(repo, revision), { recursive: true, force: true })
+  const parts = revision.split('/')
+  for (let length = 1; length < parts.length; length++) {
+    const parent = layout.ref(repo, parts.slice(0, length).join('/'))
+    const isFile = await stat(parent).then(
+      (stats) => stats.isFile(),
+      () => false,
+    )
+    if (isFile) await rm(parent)
+  }
 }

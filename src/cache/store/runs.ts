@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as v from 'valibot'
@@ -26,17 +27,18 @@ const Schema = v.looseObject({
 /** One run: its statistics, and which test file used which model. */
 export type RunRecord = v.InferOutput<typeof Schema>
 
-/** Writes a run's record and removes the oldest beyond the last hundred. */
+/** Writes a run's record and removes the project's oldest beyond the last hundred. */
 export async function writeRun(layout: Layout, record: RunRecord): Promise<void> {
-  await writeAtomically(join(layout.runs, `${record.id}.json`), `${JSON.stringify(record, null, 1)}\n`)
-  const names = await runNames(layout)
+  const path = join(layout.runs, `${record.id}${suffixOf(record.project)}`)
+  await writeAtomically(path, `${JSON.stringify(record, null, 1)}\n`)
+  const names = await runNames(layout, record.project)
   for (const name of names.slice(0, -RUNS_KEPT)) await rm(join(layout.runs, name), { force: true })
 }
 
 /** The last `count` runs of a project, newest first. Records that can't be read are left out. */
 export async function readRuns(layout: Layout, project: string, count: number): Promise<RunRecord[]> {
   const runs: RunRecord[] = []
-  for (const name of (await runNames(layout)).reverse()) {
+  for (const name of (await runNames(layout, project)).reverse()) {
     if (runs.length >= count) break
     const run = await readRun(join(layout.runs, name))
     if (run?.project === project) runs.push(run)
@@ -44,13 +46,18 @@ export async function readRuns(layout: Layout, project: string, count: number): 
   return runs
 }
 
-/** Their names begin with the time in base 36, so that they sort by age. */
-async function runNames(layout: Layout): Promise<string[]> {
+/** Their names begin with the time in base 36, so that they sort by age, and end with the project's mark. */
+async function runNames(layout: Layout, project: string): Promise<string[]> {
   const names = await readdir(layout.runs).catch((error) => {
     if (systemCode(error) === 'ENOENT') return []
     throw error
   })
-  return names.filter((name) => name.endsWith('.json')).sort()
+  return names.filter((name) => name.endsWith(suffixOf(project))).sort()
+}
+
+/** Runs of other projects in the same cache are told apart without being read. */
+function suffixOf(project: string): string {
+  return `.${createHash('sha256').update(project).digest('hex').slice(0, 12)}.json`
 }
 
 async function readRun(path: string): Promise<RunRecord | undefined> {

@@ -1,5 +1,6 @@
+import { fileURLToPath } from 'node:url'
 import { builtinEnvironments, type Environment } from 'vitest/runtime'
-import { sleep } from '../../platform/originals.ts'
+import { hostGlobal, sleep } from '../../platform/originals.ts'
 import { slotOf } from '../../providers/slot.ts'
 
 // onnxruntime-node tells typed arrays by their class, and knows those of Node.js itself. A vm context has classes of its
@@ -38,7 +39,7 @@ export function withModels(name: keyof typeof builtinEnvironments): Environment 
     ...inner,
     async setup(global, options) {
       slotOf(global)
-      const { teardown } = await inner.setup(global, options)
+      const { teardown } = await inner.setup(global, ofInner(name, options))
       shareClasses(global)
       return {
         async teardown(global) {
@@ -50,7 +51,7 @@ export function withModels(name: keyof typeof builtinEnvironments): Environment 
     setupVM:
       setupVM &&
       (async (options) => {
-        const { getVmContext, teardown } = await setupVM(options)
+        const { getVmContext, teardown } = await setupVM(ofInner(name, options))
         const context = getVmContext()
         shareClasses(context)
         slotOf(context)
@@ -63,6 +64,14 @@ export function withModels(name: keyof typeof builtinEnvironments): Environment 
         }
       }),
   }
+}
+
+/** Options of a docblock come under the environment's name, which is our file's path: the built-in one looks under its own. */
+function ofInner(name: string, options: Record<string, unknown>): Record<string, unknown> {
+  const given = options[fileURLToPath(new URL(`./${name}.js`, import.meta.url))]
+  // Vitest 4.1 keys the options of happy-dom like this, and those of the others by their names.
+  const key = name === 'happy-dom' ? 'happyDOM' : name
+  return given === undefined ? options : { ...options, [key]: { ...Object(options[key]), ...Object(given) } }
 }
 
 function shareClasses(global: object): void {
@@ -80,9 +89,4 @@ async function disposeModels(global: object): Promise<void> {
   const disposed = active.disposeAll().catch((error) => process.stderr.write(`[model-cache] ${error}\n`))
   await Promise.race([disposed, sleep(DISPOSE_WITHIN_MS, bound.signal).catch(() => undefined)])
   bound.abort()
-}
-
-/** The realm of Node.js itself, also when this module was loaded in a context. */
-function hostGlobal(): object {
-  return Reflect.get(Buffer, 'constructor')('return globalThis')()
 }

@@ -1,0 +1,162 @@
+import { readFile } from 'node:fs/promises'
+import type { HubAccess } from '../hub/http.ts'
+import type { Digest } from '../model/digest.ts'
+import type { Entry, EntryFile, EntrySelection } from '../model/entry.ts'
+import { ModelCacheError } from '../model/errors.ts'
+import { type HubPath, isWritable, parseHubPath } from '../model/hub-path.ts'
+import { type Model, modelLabel } from '../model/model.ts'
+import type { TreeFile } from '../model/tree.ts'
+import { isoNow, originals } from '../platform/originals.ts'
+import type { CacheContext } from './context.ts'
+import { ensureBlob, type FileTarget, linkFile } from './ensure-file.ts'
+import type { Progress } from './progress.ts'
+import type { Resolved } from './resolve.ts'
+import type { RepoConfig } from './transformers-sessions.ts'
+
+export interface IntakeOptions {
+  signal?: AbortSignal
+  onProgress?: (progress: Progress) => void
+}
+
+/** One repo at one commit on its way in: which of its files are there, and what they took. */
+export class Intake {
+  /** Milliseconds that downloads took; null while there was nothing to download. */
+  downloadMs: number | null = null
+  downloadedBytes = 0
+  readonly #files = new Map<HubPath, EntryFile>()
+  /** Two paths with the same content are one blob, and cross the network once. */
+  readonly #blobs = new Map<Digest, Promise<boolean>>()
+
+  constructor(
+    readonly context: CacheContext,
+    readonly model: Model,
+    readonly resolved: Resolved,
+    readonly entry: Entry | undefined,
+    readonly hub: HubAccess,
+    readonly options: IntakeOptions,
+  ) {}
+
+  /** The task of the repo's card, where it is known. */
+  get ownTask(): string | undefined {
+    return this.resolved.fresh?.task ?? this.entry?.task
+  }
+
+  /** The repo's `config.json`, brought in when it is not there. */
+  async readConfig(): Promise<RepoConfig> {
+    const path = parseHubPath('config.json', this.model.repo)
+    if (!this.resolved.tree.has(path)) return {}
+    await this.ensure([path])
+    return JSON.parse(await readFile(this.context.layout.file(this.model.repo, this.resolved.commit, path), 'utf8'))
+  }
+
+  /** Makes files be there. One that fails ends the others: what is complete by then stays, and can be recorded. */
+  async ensure(paths: HubPath[]): Promise<void> {
+    const wanted = paths.filter((path) => !this.#files.has(path)).map((path) => this.#target(path))
+    const stop = new originals.AbortController()
+    const onAbort = () => stop.abort(this.options.signal?.reason)
+    this.options.signal?.addEventListener('abort', onAbort, { once: true })
+    const onBytes = this.#progress(wanted.map(({ stated }) => stated))
+    const started = originals.monotonic()
+    let firstFailure: { error: unknown } | undefined
+    const downloaded = await Promise.all(
+      wanted.map(async (target) => {
+        try {
+          return await this.#bringIn({ ...target, onBytes, signal: stop.signal })
+        } catch (error) {
+          firstFailure ??= { error }
+          stop.abort(error)
+          return false
+        }
+      }),
+    )
+    this.options.signal?.removeEventListener('abort', onAbort)
+    this.#share(
+      wanted.flatMap(({ path }, index) => (downloaded[index] ? [path] : [])),
+      originals.monotonic() - started,
+    )
+    if (firstFailure) throw firstFailure.error
+  }
+
+  /** The entry as it stands now. */
+  record(selections: EntrySelection[]): Entry {
+    const { model, resolved, entry, context } = this
+    const now = isoNow()
+    return {
+      repo: model.repo,
+      revision: model.revision,
+      commit: resolved.commit,
+      endpoint: context.options.hub.endpoint,
+      access: resolved.fresh?.access ?? entry?.access ?? 'unknown',
+      task: this.ownTask,
+      cachedDate: entry?.cachedDate ?? now,
+      lastAccessDate: now,
+      hits: entry?.hits ?? 0,
+      pinned: model.pin || (entry?.pinned ?? false),
+      selections,
+      files: new Map([...(entry?.files ?? []), ...this.#files]),
+    }
+  }
+
+  /** True when the file, or another with its content, was downloaded for it. */
+  async #bringIn(target: FileTarget): Promise<boolean> {
+    const { path, stated } = target
+    const limit = await this.context.downloads()
+    const isFirst = !this.#blobs.has(stated.digest)
+    const blob = this.#blobs.get(stated.digest) ?? limit(() => ensureBlob(this.context, target))
+    this.#blobs.set(stated.digest, blob)
+    const downloaded = (await blob) && isFirst
+    const downloadMs = this.entry?.files.get(path)?.downloadMs ?? null
+    this.#files.set(path, { ...(await linkFile(this.context, target)), downloadMs })
+    return downloaded
+  }
+
+  /** Shares out the time of a batch among its files by their sizes, so that the times add up to the batch's. */
+  #share(paths: HubPath[], elapsedMs: number): void {
+    const files = paths.flatMap((path) => this.#files.get(path) ?? [])
+    if (files.length === 0) return
+    const bytes = files.reduce((sum, { size }) => sum + size, 0)
+    for (const file of files) file.downloadMs = bytes === 0 ? elapsedMs / files.length : (elapsedMs * file.size) / bytes
+    this.downloadMs = (this.downloadMs ?? 0) + elapsedMs
+    this.downloadedBytes += bytes
+  }
+
+  #target(path: HubPath): Omit<FileTarget, 'onBytes'> {
+    const { model, resolved, entry, hub } = this
+    const stated = resolved.tree.get(path)
+    const asked = `File ${JSON.stringify(path)} of ${modelLabel(model)}`
+    if (!stated)
+      throw new ModelCacheError({
+        code: 'FILE_NOT_FOUND',
+        asked,
+        reason: 'The repo has no such file at this commit.',
+        nextStep: 'Check the spelling of the file.',
+      })
+    if (!isWritable(path))
+      throw new ModelCacheError({
+        code: 'UNSAFE_PATH',
+        asked,
+        reason: 'No file of that name can be written on this system.',
+        nextStep: 'Leave it out: name the files that are wanted with `files`.',
+      })
+    return { model, commit: resolved.commit, path, stated, known: entry?.files.get(path), hub }
+  }
+
+  #progress(files: TreeFile[]): FileTarget['onBytes'] {
+    const { onProgress } = this.options
+    const started = originals.monotonic()
+    // Two paths with the same content are downloaded once.
+    const sizes = new Map(files.map(({ digest, size }) => [digest, size]))
+    let totalBytes = [...sizes.values()].reduce((sum, size) => sum + size, 0)
+    let receivedBytes = 0
+    return {
+      present: (bytes) => {
+        totalBytes -= bytes
+      },
+      received: (bytes) => {
+        receivedBytes += bytes
+        const elapsedMs = originals.monotonic() - started
+        onProgress?.({ model: modelLabel(this.model), receivedBytes, totalBytes, elapsedMs })
+      },
+    }
+  }
+}

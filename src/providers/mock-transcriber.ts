@@ -1,0 +1,16 @@
+import { isLocation, SAMPLE_RATE } from './audio.ts'
+import { mockTranscript } from './mock.ts'
+import type { Transcriber } from './transcription.ts'
+
+/** A transcriber without a model: the same words for the same audio. A path is not opened: there are no files. */
+export function mockTranscriber(model: string): Transcriber {
+  return {
+    async transcribe(audio, options) {
+      const text = mockTranscript(model, isLocation(audio) ? String(audio) : audio)
+      const seconds = isLocation(audio) ? 1 : audio.length / SAMPLE_RATE
+      options?.onProgress?.({ seconds, totalSeconds: seconds, text })
+      return { text, ...(options?.timestamps && { chunks: [{ text, timestamp: [0, seconds] }] }) }
+    },
+    dispose: async () => undefined,
+  }
+}
