@@ -96,7 +96,8 @@ export class ProviderFactory {
       return instance
     } catch (error) {
       this.#loaded.delete(key)
-      this.settings.recorder.failed(model, error)
+      // In `unit` mode no model was asked for, so there is nothing to report.
+      if (this.settings.mode === 'integration') this.settings.recorder.failed(model, error)
       throw error
     }
   }

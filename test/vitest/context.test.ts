@@ -4,7 +4,7 @@ import { Consumer } from '../support/consumer.ts'
 import { startModelsHub } from '../support/models-hub.ts'
 
 const REPO = 'org/embeddings'
-const { env } = await startModelsHub([REPO])
+const { env, hub } = await startModelsHub([REPO])
 
 const EVERYWHERE = `
   import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
@@ -21,8 +21,8 @@ const EVERYWHERE = `
   })
 `
 
-async function run(files: Record<string, string>, test = '') {
-  const config = configSource({ models: [REPO] }, test)
+async function run(files: Record<string, string>, test = '', models = [REPO]) {
+  const config = configSource({ models }, test)
   const consumer = await Consumer.create({ files: { 'vitest.config.ts': config, ...files } })
   return consumer.vitest([], env)
 }
@@ -32,6 +32,7 @@ describe.each(['forks', 'threads', 'vmForks', 'vmThreads'])('in the pool %s', (p
     expect(await run({ 'a.test.ts': EVERYWHERE }, `pool: '${pool}'`)).toMatchObject({ exitCode: 0 })
   })
 
+  // Nothing is declared: the worker itself reaches the Hub, past the window's fetch and timers.
   test.each(['jsdom', 'happy-dom', 'edge-runtime'])(
     'gives models in the environment %s, which stays itself',
     async (name) => {
@@ -41,9 +42,9 @@ describe.each(['forks', 'threads', 'vmForks', 'vmThreads'])('in the pool %s', (p
         'edge-runtime': `expect(EdgeRuntime).toBe('edge-runtime')`,
       }[name]
       const source = `${EVERYWHERE}; test('is ${name}', () => { ${isItself} })`
-      expect(await run({ 'a.test.ts': source }, `pool: '${pool}', environment: '${name}'`)).toMatchObject({
-        exitCode: 0,
-      })
+      const { exitCode, output } = await run({ 'a.test.ts': source }, `pool: '${pool}', environment: '${name}'`, [])
+      expect(exitCode, output).toBe(0)
+      expect(new Set(hub.requests.map(({ method }) => method))).toEqual(new Set(['GET']))
     },
   )
 
@@ -64,6 +65,16 @@ test('gives models where a docblock replaces the environment', async () => {
   // Written in two parts, or Vitest would take it for this file's own docblock.
   const source = `// @vitest-${'environment'} happy-dom\n${EVERYWHERE}`
   expect(await run({ 'a.test.ts': source })).toMatchObject({ exitCode: 0 })
+})
+
+test('passes the options of a docblock to the environment', async () => {
+  const source = `/** @vitest-${'environment-options'} { "url": "https://example.com/path" } */
+    import { expect, test } from 'vitest'
+    test('url', ({ models }) => { expect(models && location.pathname).toBe('/path') })`
+  for (const name of ['jsdom', 'happy-dom']) {
+    const { exitCode, output } = await run({ 'a.test.ts': source }, `environment: '${name}'`)
+    expect(exitCode, output).toBe(0)
+  }
 })
 
 test("leaves a custom environment alone, and passes the environment's options through", async () => {

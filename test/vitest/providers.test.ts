@@ -6,7 +6,12 @@ import { Consumer } from '../support/consumer.ts'
 import { SAMPLE_RATE, silence, tone, writeWav } from '../support/model-maker/index.ts'
 import { DOG, startModelsHub } from '../support/models-hub.ts'
 
-const { hub, env } = await startModelsHub(['org/embeddings', 'org/external-data', 'org/whisper', 'org/silero-vad'])
+const { hub, env, repo } = await startModelsHub([
+  'org/embeddings',
+  'org/external-data',
+  'org/whisper',
+  'org/silero-vad',
+])
 
 async function run(
   source: string,
@@ -51,6 +56,20 @@ describe('models.pipeline', () => {
     `)
     expect(exitCode, output).toBe(0)
     expect(hub.requests.map(({ file }) => file)).toContain('onnx/model.onnx_data')
+  })
+
+  test('takes external data by the option too, where the config does not name it', async () => {
+    const external = repo('org/external-data')
+    external.branch('plain')
+    external.addCommit({ files: { 'config.json': JSON.stringify({ model_type: 'bert' }) }, branch: 'plain' })
+    const { exitCode, output } = await run(`
+      import { test } from 'vitest'
+      test('external', async ({ models }) => {
+        const options = { use_external_data_format: true }
+        await models.pipeline('feature-extraction', 'org/external-data@plain', options)
+      })
+    `)
+    expect(exitCode, output).toBe(0)
   })
 
   test('works where the suite forbids local models, and leaves that setting as it was', async () => {
@@ -158,6 +177,19 @@ describe('models.provider', () => {
       })
       test('unknown', async ({ models }) => {
         expect(() => models.provider('nope')).toThrow('transformers, transcription, onnxruntime, files')
+      })
+    `)
+    expect(exitCode, output).toBe(0)
+  })
+
+  test('loads anew for who comes after somebody freed an instance by its own method', async () => {
+    const { exitCode, output } = await run(`
+      import { expect, test } from 'vitest'
+      import { models } from 'vitest-model-cache/models'
+      test.each([1, 2])('transcribes and frees, time %i', async () => {
+        const transcriber = await models.transcriber('org/whisper')
+        expect((await transcriber.transcribe('silence.wav')).text).toBe('only silence')
+        await transcriber.dispose()
       })
     `)
     expect(exitCode, output).toBe(0)
