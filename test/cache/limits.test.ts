@@ -93,19 +93,28 @@ describe('whatever is cached', () => {
     })
   })
 
-  test('nothing is evicted that need not be', () => {
+  test('nothing is evicted that would fit beside what stays', () => {
     holds(({ kept, evicted }, { maxSize }) => {
-      const last = evicted.at(-1)
-      if (last) expect(totalSize([...kept, last])).toBeGreaterThan(maxSize)
+      for (const entry of evicted) expect(totalSize([...kept, entry])).toBeGreaterThan(maxSize)
     })
   })
 
-  test('the least recently used goes first', () => {
-    holds(({ kept, evicted, leased }) => {
+  test('nothing is evicted when all fits', () => {
+    holds(({ entries, expired, evicted }, { maxSize }) => {
+      if (totalSize(entries.filter((entry) => !expired.includes(entry))) <= maxSize) expect(evicted).toEqual([])
+    })
+  })
+
+  test('the least recently used goes first, and what was used before stays only where it fits', () => {
+    holds(({ kept, evicted, leased }, { maxSize }) => {
       const times = evicted.map(({ lastAccessDate }) => lastAccessDate)
       expect(times).toEqual([...times].sort())
-      const stayed = kept.filter((entry) => isFree(entry, leased)).map(({ lastAccessDate }) => lastAccessDate)
-      for (const time of stayed) expect(time >= (times.at(-1) ?? '')).toBe(true)
+      const newest = evicted.at(-1)
+      if (!newest) return
+      const isOlder = (entry: Entry) => isFree(entry, leased) && entry.lastAccessDate < newest.lastAccessDate
+      // Without those that were put back, there was still no room for it.
+      const younger = kept.filter((entry) => !isOlder(entry))
+      expect(totalSize([...younger, newest])).toBeGreaterThan(maxSize)
     })
   })
 
@@ -125,6 +134,84 @@ describe('whatever is cached', () => {
   })
 })
 
+describe('what goes for size', () => {
+  test('is nothing that would free nothing: its blobs are in one that stays', () => {
+    const { evicted, kept } = plan(
+      [
+        sketch({ commit: 1, blobs: [50], idleMs: 300 }),
+        sketch({ commit: 2, blobs: [60], idleMs: 200 }),
+        sketch({ commit: 3, blobs: [50], idleMs: 100, pinned: true }),
+      ],
+      { maxSize: 50, maxAge: FOREVER },
+    )
+    expect(commits(evicted)).toEqual([2])
+    expect(commits(kept)).toEqual([1, 3])
+  })
+
+  test('is nothing that has no files', () => {
+    const two = [sketch({ commit: 1, idleMs: 300 }), sketch({ commit: 2, blobs: [60], idleMs: 200 })]
+    expect(commits(plan(two, { maxSize: 50, maxAge: FOREVER }).evicted)).toEqual([2])
+  })
+
+  test('is not what fits after all, when something larger had to go', () => {
+    const { evicted, kept } = plan(
+      [
+        sketch({ commit: 1, blobs: [5], idleMs: 300 }),
+        sketch({ commit: 2, blobs: [80], idleMs: 200 }),
+        sketch({ commit: 3, blobs: [40], idleMs: 100 }),
+      ],
+      { maxSize: 60, maxAge: FOREVER },
+    )
+    expect(commits(evicted)).toEqual([2])
+    expect(commits(kept)).toEqual([1, 3])
+  })
+
+  test('is put back newest first, where not all of it fits', () => {
+    const { evicted } = plan(
+      [
+        sketch({ commit: 1, blobs: [10], idleMs: 400 }),
+        sketch({ commit: 2, blobs: [9], idleMs: 300 }),
+        sketch({ commit: 3, blobs: [90], idleMs: 200 }),
+        sketch({ commit: 4, blobs: [40], idleMs: 100 }),
+      ],
+      { maxSize: 50, maxAge: FOREVER },
+    )
+    expect(commits(evicted)).toEqual([1, 3])
+  })
+
+  test('is found by looking at each file a few times, however many entries there are', () => {
+    const reads = { count: 0 }
+    const entries = Array.from({ length: 1000 }, (_, commit) => {
+      const entry = entryOf(sketch({ commit, idleMs: commit, blobs: Array.from({ length: 8 }, (_, i) => commit + i) }))
+      return { ...entry, files: new CountedFiles(entry.files, reads) }
+    })
+    const half = totalSize(entries) / 2
+    reads.count = 0
+    const { evicted } = planRemovals(entries, { maxSize: half, maxAge: FOREVER }, { now: NOW, leased: NONE })
+    expect(evicted.length).toBeGreaterThan(100)
+    // All at first, each that goes, each that is tried again and goes again.
+    expect(reads.count).toBeLessThanOrEqual(4 * 8 * entries.length)
+  })
+})
+
+/** Counts how often a file is looked at. */
+class CountedFiles extends Map<HubPath, EntryFile> {
+  readonly #reads: { count: number }
+
+  constructor(files: Iterable<[HubPath, EntryFile]>, reads: { count: number }) {
+    super(files)
+    this.#reads = reads
+  }
+
+  override *values() {
+    for (const file of super.values()) {
+      this.#reads.count++
+      yield file
+    }
+    return undefined
+  }
+}
+
 describe('sizes', () => {
   test('count what two snapshots of a repo share once', () => {
     const entries = [sketch({ commit: 1, blobs: [5, 7] }), sketch({ commit: 2, blobs: [5, 9] })].map(entryOf)
@@ -137,7 +224,7 @@ describe('sizes', () => {
     expect(totalSize(entries.map(entryOf))).toBe(10)
   })
 
-  test('evict on, where the first to go shares its blobs with one that stays', () => {
+  test('evict on, where the first to go shares its blobs with one that stays, and give that back', () => {
     const { evicted, kept } = plan(
       [
         sketch({ commit: 1, blobs: [50], idleMs: 300 }),
@@ -146,8 +233,8 @@ describe('sizes', () => {
       ],
       { maxSize: 70, maxAge: FOREVER },
     )
-    expect(commits(evicted)).toEqual([1, 3])
-    expect(commits(kept)).toEqual([2])
+    expect(commits(evicted)).toEqual([3])
+    expect(commits(kept)).toEqual([1, 2])
   })
 
   test('may be just as large as the limit', () => {

@@ -157,15 +157,31 @@ describe('no selection', () => {
     expect(sorted(planned)).not.toContain('README.md')
   })
 
-  test('means at last all files', async () => {
-    const noTask = await plan({})
-    expect(noTask).toMatchObject({ rule: 'all files' })
-    expect(sorted(noTask)).toEqual([...REPO].sort())
-    const paths = ['config.json', 'model.safetensors']
-    expect(await plan({}, { paths, ownTask: 'feature-extraction' })).toMatchObject({ rule: 'all files', files: paths })
+  test('of a repo without a task means the weights that are loaded by default, and never all dtypes', async () => {
+    const processor = ['preprocessor_config.json', 'processor_config.json', 'chat_template.jinja']
+    for (const selection of [{}, { dtype: 'q8' } as const]) {
+      const planned = await plan(selection, { paths: [...REPO, ...processor, 'generation_config.json'] })
+      const weights = 'dtype' in selection ? 'onnx/model_quantized.onnx' : 'onnx/model.onnx'
+      expect(planned.rule).toBe('default weights')
+      const tokenizer = ['tokenizer.json', 'tokenizer_config.json']
+      expect(sorted(planned)).toEqual(
+        ['config.json', 'generation_config.json', weights, ...tokenizer, ...processor].sort(),
+      )
+    }
   })
 
-  test('reads the config only when a task is planned', async () => {
+  test('of any other repo means all files', async () => {
+    for (const paths of [
+      ['config.json', 'model.safetensors'],
+      ['onnx/model.onnx', 'onnx/model_quantized.onnx'],
+      ['config.json', 'model.onnx'],
+      ['README.md'],
+    ])
+      for (const ownTask of [undefined, 'feature-extraction'])
+        expect(await plan({}, { paths, ownTask })).toEqual({ rule: 'all files', files: paths })
+  })
+
+  test('reads the config only when the files of a pipeline are planned', async () => {
     let reads = 0
     const readConfig = async () => {
       reads++
@@ -173,9 +189,10 @@ describe('no selection', () => {
     }
     await plan({ files: ['*.json'] }, { readConfig })
     await plan({}, { readConfig, entry })
-    await plan({}, { readConfig })
+    await plan({}, { readConfig, paths: ['config.json', 'model.safetensors'] })
     expect(reads).toBe(0)
     await plan({}, { readConfig, ownTask: 'feature-extraction' })
-    expect(reads).toBe(1)
+    await plan({}, { readConfig })
+    expect(reads).toBe(2)
   })
 })

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { fromRecord, toRecord } from '../../src/cache/store/record.ts'
+import { fromRecord, isOfNewerVersion, toRecord } from '../../src/cache/store/record.ts'
 import { ACCESS, type Entry, type EntryFile, entryChecksum, entrySize } from '../../src/model/entry.ts'
 import { type HubPath, parseHubPath } from '../../src/model/hub-path.ts'
 import { parseRepoId } from '../../src/model/repo-id.ts'
@@ -116,20 +116,42 @@ describe('a record', () => {
     })
   })
 
+  test.each([undefined, null, '', '1', '1.0.0', '0.9', '2.0', 1, ['1.0']])('of version %j is none', (version) => {
+    expect(fromRecord({ ...VALID, version })).toBeUndefined()
+  })
+
+  test.each<[unknown, boolean]>([
+    [{ version: '1.1' }, true],
+    [{ version: '2.0', repo: 5 }, true],
+    [{ version: '10.0' }, true],
+    [VALID, false],
+    [{ ...VALID, repo: 5 }, false],
+    [{ version: '0.9' }, false],
+    [{ version: 'next' }, false],
+    [{ version: 2 }, false],
+    [{}, false],
+    [null, false],
+    ['2.0', false],
+  ])('of a newer version is told from one that is broken: %j', (record, isNewer) => {
+    expect(isOfNewerVersion(record)).toBe(isNewer)
+  })
+
   test('may hold fields of another version', () => {
     expect(fromRecord({ ...VALID, later: { any: 'thing' } })).toEqual(fromRecord(VALID))
   })
 
-  test.each(
-    Object.keys(VALID).filter((key) => !['modelName', 'checksum', 'size', 'version', 'isCompressed'].includes(key)),
-  )('without `%s` is none', (key) => {
-    expect(fromRecord(Object.fromEntries(Object.entries(VALID).filter(([name]) => name !== key)))).toBeUndefined()
-  })
+  test.each(Object.keys(VALID).filter((key) => !['modelName', 'checksum', 'size', 'isCompressed'].includes(key)))(
+    'without `%s` is none',
+    (key) => {
+      expect(fromRecord(Object.fromEntries(Object.entries(VALID).filter(([name]) => name !== key)))).toBeUndefined()
+    },
+  )
 
   const file = VALID.files['config.json']
   const [selection] = VALID.selections
   test.each<[string, object]>([
     ['a repo that leads out of the folder', { repo: '../name' }],
+    ['a repo that is no text', { repo: { toString: 1 } }],
     ['a commit that is none', { commit: 'main' }],
     ['another commit in its URL', { originalURL: `https://huggingface.co/org/name/tree/${'f'.repeat(40)}` }],
     ['a revision that leads out of the folder', { revision: '../../x' }],

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { env, ModelRegistry, type PipelineType, pipeline } from '@huggingface/transformers'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { isTransformersRepo, type TransformersConfig, transformersFiles } from '../../src/cache/transformers-files.ts'
+import { isTransformersRepo, transformersFiles } from '../../src/cache/transformers-files.ts'
+import type { RepoConfig } from '../../src/cache/transformers-sessions.ts'
 import { ModelCacheError } from '../../src/model/errors.ts'
 import { parseHubPath } from '../../src/model/hub-path.ts'
 import type { Dtype, DtypeChoice, Selection } from '../../src/model/selection.ts'
@@ -34,11 +35,11 @@ function treeOf(paths: readonly string[]): Tree {
   )
 }
 
-function planned(paths: readonly string[], config: TransformersConfig, selection: Selection & { task: string }) {
+function planned(paths: readonly string[], config: RepoConfig, selection: Selection & { task: string }) {
   return transformersFiles(treeOf(paths), config, selection, 'Model org/name').map(String).sort()
 }
 
-async function configIn(directory: string): Promise<TransformersConfig> {
+async function configIn(directory: string): Promise<RepoConfig> {
   return JSON.parse(await readFile(join(directory, 'config.json'), 'utf8'))
 }
 
@@ -64,7 +65,7 @@ const DECODERS = ['decoder_model_merged', 'decoder_model', 'decoder_with_past_mo
 interface Kind {
   name: string
   task: PipelineType
-  config: object
+  config: RepoConfig
   paths: string[]
 }
 
@@ -116,6 +117,49 @@ const KINDS: Kind[] = [
     task: 'zero-shot-classification',
     config: { model_type: 'bart', architectures: ['BartForSequenceClassification'], is_encoder_decoder: true },
     paths: [...TEXT, ...onnx('model')],
+  },
+  {
+    name: 'bart, zero-shot classification, exported in parts too',
+    task: 'zero-shot-classification',
+    config: { model_type: 'bart', architectures: ['BartForSequenceClassification'], is_encoder_decoder: true },
+    paths: [...TEXT, ...onnx('model', 'encoder_model', ...DECODERS)],
+  },
+  {
+    name: 'bert with a generation config that no embedding reads',
+    task: 'feature-extraction',
+    config: { model_type: 'bert', architectures: ['BertModel'] },
+    paths: [...TEXT, ...GENERATES, ...onnx('model')],
+  },
+  {
+    name: 'bert of no known architecture',
+    task: 'text-classification',
+    config: { model_type: 'bert', architectures: null },
+    paths: [...TEXT, ...onnx('model')],
+  },
+  {
+    name: 'phi3_v, which reads no text without its other parts',
+    task: 'text-generation',
+    config: { model_type: 'phi3_v', architectures: ['Phi3VForCausalLM'] },
+    paths: [...BOTH, ...GENERATES, ...onnx('prepare_inputs_embeds', 'model', 'vision_encoder')],
+  },
+  {
+    name: 'llama with external data by session',
+    task: 'text-generation',
+    config: {
+      model_type: 'llama',
+      architectures: ['LlamaForCausalLM'],
+      'transformers.js_config': { use_external_data_format: { model: 2 } },
+    },
+    paths: [
+      ...[...TEXT, ...GENERATES, ...onnx('model'), 'onnx/model.onnx_data', 'onnx/model.onnx_data_1'],
+      ...['onnx/model_quantized.onnx_data', 'onnx/model_quantized.onnx_data_1', 'onnx/model_quantized.onnx_data_2'],
+    ],
+  },
+  {
+    name: 'vit with a generation config',
+    task: 'image-classification',
+    config: { model_type: 'vit', architectures: ['ViTForImageClassification'] },
+    paths: [...SENSE, ...GENERATES, ...onnx('model')],
   },
   {
     name: 'whisper',
@@ -264,12 +308,12 @@ const KINDS: Kind[] = [
 ]
 
 /** No pipeline of 4.3.1, but the task of many repos: the same files go into `AutoModel` and `AutoProcessor`. */
-const WITHOUT_PIPELINE: { name: string; task: string; config: object; paths: string[] }[] = [
+const WITHOUT_PIPELINE: { name: string; task: string; config: RepoConfig; paths: string[] }[] = [
   {
     name: 'sam',
     task: 'mask-generation',
     config: { model_type: 'sam', architectures: ['SamModel'], vision_config: {} },
-    paths: [...SENSE, ...onnx('vision_encoder', 'prompt_encoder_mask_decoder')],
+    paths: [...SENSE, ...GENERATES, ...onnx('vision_encoder', 'prompt_encoder_mask_decoder')],
   },
   {
     name: 'llava',
@@ -341,6 +385,22 @@ describe('what transformers.js 4.3.1 says that it loads is what is planned', () 
     expect(planned(paths, config, { task, dtype: 'q8' })).toEqual(existing(said, paths))
   })
 
+  test.each<[string, string]>([
+    ['bert, embeddings', 'text_model'],
+    ['llama', 'text_model'],
+    ['t5', 'text_model'],
+    ['bart, summaries', 'model'],
+    ['qwen2-vl, text alone', 'text_model'],
+    ['musicgen', 'text_model'],
+  ])('%s with the file named %s', async (name, modelFileName) => {
+    const kind = KINDS.find((kind) => kind.name === name)
+    if (!kind) throw new Error(`There is no ${name}`)
+    const paths = [...new Set([...kind.paths, ...onnx('text_model')])]
+    const options = { dtype: 'q8', model_file_name: modelFileName } as const
+    const said = await ModelRegistry.get_pipeline_files(kind.task, await writeRepo(kind.config, paths), options)
+    expect(planned(paths, kind.config, { task: kind.task, dtype: 'q8', modelFileName })).toEqual(existing(said, paths))
+  })
+
   test.each<[Dtype | undefined, boolean]>([
     ['fp32', false],
     [undefined, false],
@@ -387,7 +447,18 @@ describe('what a cold pipeline of transformers.js asks the Hub for is what is pl
     },
   )
 
-  test.each<[string, object, Dtype | undefined]>([
+  test.each<[string, object | null, Dtype | undefined]>([
+    ['no settings', null, undefined],
+    ['settings of null', { dtype: null, use_external_data_format: null, device_config: null, device: null }, 'q8'],
+    ['settings of null, and no dtype', { dtype: null, device_config: { cpu: null } }, undefined],
+    ['a dtype that is a field of every object', { dtype: 'constructor' }, undefined],
+    ['a dtype for a field of every object', { dtype: { constructor: 'q8', toString: 'q8' } }, undefined],
+    ['a dtype of null for the file', { dtype: { model: null } }, undefined],
+    ['`auto` over a dtype that there is not', { dtype: 'toString' }, 'auto'],
+    ['the dtype of the device', { dtype: 'fp32', device_config: { cpu: { dtype: 'q8' } } }, undefined],
+    ['`auto`, which is the dtype of the device', { device_config: { cpu: { dtype: 'q8' } } }, 'auto'],
+    ['the dtype of another device', { dtype: 'fp32', device_config: { wasm: { dtype: 'q8' } } }, undefined],
+    ['external data of the device', { device_config: { cpu: { use_external_data_format: true } } }, 'fp32'],
     ['the dtype of the repo', { dtype: 'q8' }, undefined],
     ['the dtype of the repo by file', { dtype: { model: 'q8' } }, undefined],
     ['`auto`, which is the dtype of the repo', { dtype: 'q8' }, 'auto'],
@@ -395,11 +466,42 @@ describe('what a cold pipeline of transformers.js asks the Hub for is what is pl
     ['external data by file', { use_external_data_format: { 'model_quantized.onnx': true } }, 'q8'],
     ['external data of another file', { use_external_data_format: { 'model.onnx': true } }, 'q8'],
   ])('embeddings in %s', async (_, ours, dtype) => {
-    const externalData = 'use_external_data_format' in ours && JSON.stringify(ours).includes('model_quantized')
+    const text = JSON.stringify(ours)
+    const externalData = text.includes('model_quantized') || text.includes('"use_external_data_format":true')
     const made = await makeEmbeddingModel(await temporaryFolder(), { dtypes: ['fp32', 'q8'], externalData })
     const config = { ...(await configIn(made.directory)), 'transformers.js_config': ours }
     await writeFile(join(made.directory, 'config.json'), JSON.stringify(config))
     await expectPlanned(made.directory, 'feature-extraction', dtype)
+  })
+
+  test('embeddings with external data that the config does not name, and the option does', async () => {
+    const made = await makeEmbeddingModel(await temporaryFolder(), { dtypes: ['fp32', 'q8'], externalData: true })
+    const { 'transformers.js_config': _, ...config } = await configIn(made.directory)
+    await writeFile(join(made.directory, 'config.json'), JSON.stringify(config))
+    const choices: Selection['externalData'][] = [true, 1, { model: 1 }, { 'model_quantized.onnx': true }]
+    for (const externalData of choices) {
+      const plan = await expectPlanned(made.directory, 'feature-extraction', 'q8', { externalData })
+      expect(plan).toContain('onnx/model_quantized.onnx_data')
+    }
+  })
+
+  test('embeddings in another folder, by another name', async () => {
+    const made = await makeEmbeddingModel(await temporaryFolder())
+    await mkdir(join(made.directory, 'other'))
+    await writeFile(
+      join(made.directory, 'other/text_model.onnx'),
+      await readFile(join(made.directory, 'onnx/model.onnx')),
+    )
+    const plan = await expectPlanned(made.directory, 'feature-extraction', 'fp32', {
+      subfolder: 'other',
+      modelFileName: 'text_model',
+    })
+    expect(plan).toContain('other/text_model.onnx')
+  })
+
+  test('whisper, whose files have no other names', async () => {
+    const made = await makeWhisperModel(await temporaryFolder())
+    await expectPlanned(made.directory, ASR, 'fp32', { modelFileName: 'text_model' })
   })
 
   test('whisper', async () => {
@@ -419,13 +521,21 @@ describe('what a cold pipeline of transformers.js asks the Hub for is what is pl
   let repos = 0
 
   /** Runs the pipeline with an empty cache, against a Hub that has the folder's files. */
-  async function expectPlanned(directory: string, task: 'feature-extraction' | typeof ASR, dtype?: DtypeChoice) {
+  async function expectPlanned(
+    directory: string,
+    task: 'feature-extraction' | typeof ASR,
+    dtype?: DtypeChoice,
+    { subfolder, modelFileName, externalData }: Selection = {},
+  ) {
     const { hub, asked } = await serve(directory)
     env.cacheDir = await temporaryFolder()
-    const loaded = await pipeline(task, hub, { dtype })
+    const more = { subfolder, model_file_name: modelFileName, use_external_data_format: externalData }
+    const given = Object.fromEntries(Object.entries(more).filter(([, value]) => value !== undefined))
+    const loaded = await pipeline(task, hub, { dtype, ...given })
     await loaded.dispose()
     const paths = [...asked.repository.filesAt(asked.repository.commit).keys()]
-    const plan = planned(paths, await configIn(directory), { task, dtype })
+    const selection = { task, dtype, subfolder, modelFileName, externalData }
+    const plan = planned(paths, await configIn(directory), selection)
     expect(existing(asked.files(), paths)).toEqual(plan)
     return plan
   }
@@ -462,6 +572,70 @@ describe('a selection', () => {
     const plan = () => planned(bert, {}, { task: 'fill-mask', dtype: 'bnb4' })
     expect(plan).toThrow(ModelCacheError)
     expect(plan).toThrow(/Model org\/name.*`onnx\/model_bnb4\.onnx`.*fp32, q8, q4f16.*FILE_NOT_FOUND/)
+  })
+
+  test('of external data goes before what the config says', () => {
+    const data = ['onnx/model.onnx_data', 'onnx/model.onnx_data_1', 'onnx/model.onnx_data_2']
+    const chosen = (externalData: Selection['externalData'], format: unknown) => {
+      const config = { 'transformers.js_config': { use_external_data_format: format } }
+      return planned([...bert, ...data], config, { task: 'fill-mask', externalData }).filter((path) =>
+        data.includes(path),
+      )
+    }
+    expect(chosen(undefined, 2)).toEqual(data.slice(0, 2))
+    expect(chosen(false, 2)).toEqual([])
+    expect(chosen(true, undefined)).toEqual(data.slice(0, 1))
+    expect(chosen(3, { model: 1 })).toEqual(data)
+    expect(chosen({ model: 2 }, true)).toEqual(data.slice(0, 2))
+    expect(chosen({ 'model.onnx': 3, model: 1 }, true)).toEqual(data)
+    expect(chosen({ other: 2 }, true)).toEqual([])
+  })
+
+  test.each<[unknown, number]>([
+    [100, 100],
+    [101, 100],
+    [1e9, 100],
+    ['1e9', 100],
+    [Number.MAX_SAFE_INTEGER, 100],
+    [-1, 0],
+    ['many', 0],
+    [[], 0],
+    [{ model: { model: 1 } }, 0],
+    [{ constructor: 5 }, 0],
+  ])('takes no more than a hundred chunks of external data, whatever the config says: %j', (format, count) => {
+    const data = Array.from({ length: 150 }, (_, index) => `onnx/model.onnx_data${index === 0 ? '' : `_${index}`}`)
+    const config = { 'transformers.js_config': { use_external_data_format: format } }
+    const taken = planned([...bert, ...data], config, { task: 'fill-mask' })
+    expect(taken.filter((path) => path.includes('_data'))).toHaveLength(count)
+  })
+
+  test.each(['', 'whatever', 'constructor'])(
+    'of the task %j takes the tokenizer and the processor, where the repo has them',
+    (task) => {
+      const processor = ['preprocessor_config.json', 'processor_config.json', 'chat_template.jinja']
+      const tokenizer = ['tokenizer.json', 'tokenizer_config.json']
+      const weights = ['config.json', 'onnx/model.onnx']
+      expect(planned([...bert, ...processor], {}, { task })).toEqual([...weights, ...tokenizer, ...processor].sort())
+      expect(planned(bert, {}, { task })).toEqual([...weights, ...tokenizer].sort())
+      expect(planned([...SENSE, ...onnx('model')], {}, { task })).toEqual([...weights, 'preprocessor_config.json'])
+    },
+  )
+
+  test('of no known task takes the generation config too: it may be a model that generates', () => {
+    expect(planned([...bert, ...GENERATES], {}, { task: '' })).toContain('generation_config.json')
+    expect(planned([...bert, ...GENERATES], {}, { task: 'fill-mask' })).not.toContain('generation_config.json')
+  })
+
+  test.each<RepoConfig>([
+    { 'transformers.js_config': null },
+    { 'transformers.js_config': [] },
+    { 'transformers.js_config': 'q8' },
+    { 'transformers.js_config': { dtype: 5, device_config: 'cpu', use_external_data_format: 'none' } },
+    { architectures: null, vision_config: null, is_encoder_decoder: 'no' },
+    { architectures: [null], model_type: 5 },
+    { architectures: { 0: 'x' } },
+  ])('stands whatever is in the config: %j', (config) => {
+    expect(planned(bert, config, { task: 'fill-mask' })).toEqual(planned(bert, {}, { task: 'fill-mask' }))
   })
 
   test('of a repo without weights is refused', () => {

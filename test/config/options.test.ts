@@ -61,6 +61,11 @@ describe('an option that can not be', () => {
     ['models', { models: 'org/name' }, '"org/name"', 'a list of models'],
     ['hub.endpoint', { hub: { endpoint: 'huggingface.co' } }, '"huggingface.co"', 'http or https URL'],
     ['hub.endpoint', { hub: { endpoint: 'ftp://hub' } }, '"ftp://hub"', 'http or https URL'],
+    ['hub.endpoint', { hub: { endpoint: 5 } }, '5', 'http or https URL'],
+    ['maxAge', { maxAge: Number.POSITIVE_INFINITY }, 'null', 'a duration such as "7d"'],
+    ['maxAge', { maxAge: `${'9'.repeat(400)}` }, '"999', 'a duration such as "7d"'],
+    ['cacheDir', { cacheDir: ['/cache'] }, '["/cache"]', 'a text'],
+    ['mode', { mode: ['unit'] }, '["unit"]', '"integration" or "unit"'],
     ['hub.concurrency', { hub: { concurrency: 0 } }, '0', '1 to 64'],
     ['hub.concurrency', { hub: { concurrency: 65 } }, '65', '1 to 64'],
     ['hub.concurrency', { hub: { concurrency: 1.5 } }, '1.5', '1 to 64'],
@@ -72,6 +77,16 @@ describe('an option that can not be', () => {
     expect(error.asked).toContain(`\`${name}\``)
     expect(error.reason).toContain(given)
     expect(error.nextStep).toContain(accepted)
+  })
+
+  test('is refused and shown also when JSON can not tell it', () => {
+    expect(refusal({ maxSize: 2n }).reason).toBe('It was set to 2.')
+    expect(refusal({ hub: { concurrency: 8n } }).reason).toBe('It was set to 8.')
+    expect(refusal({ cacheDir: Symbol('x') }).reason).toBe('It was set to Symbol(x).')
+    expect(refusal({ models: [5n] })).toMatchObject({ code: 'INVALID_MODEL', asked: 'Model 5' })
+    const loop: { mode?: unknown } = {}
+    loop.mode = loop
+    expect(refusal(loop).reason).toBe('It was set to [object Object].')
   })
 
   test('is refused with the options that there are, when it has another name', () => {
@@ -87,7 +102,11 @@ describe('an option that can not be', () => {
   })
 
   test('is refused when it is no object at all', () => {
-    for (const input of ['org/name', 5, true, () => ({})]) expect(refusal(input).nextStep).toContain('an object')
+    for (const input of ['org/name', 5, 5n, true, () => ({}), [], ['org/name'], [{ offline: true }]]) {
+      const error = refusal(input)
+      expect(error).toMatchObject({ code: 'INVALID_OPTION', asked: 'The options of modelCache()' })
+      expect(error.nextStep).toContain('an object')
+    }
   })
 
   test('is a model that can not be', () => {
@@ -103,12 +122,31 @@ describe('an option that can not be', () => {
     ['MODEL_CACHE_MODE', 'fast', '"integration" or "unit"'],
     ['MODEL_CACHE_OFFLINE', 'maybe', '1, true, 0 or false'],
     ['MODEL_CACHE_DEBUG', 'verbose', '1, true, 0 or false'],
+    ['HF_ENDPOINT', 'huggingface.co', 'an http or https URL'],
+    ['HF_ENDPOINT', 'ftp://hub', 'an http or https URL'],
   ])('is refused by the name of its variable: %s=%s', (name, value, accepted) => {
     const error = refusal({}, { [name]: value })
     expect(error.code).toBe('INVALID_OPTION')
     expect(error.asked).toContain(name)
     expect(error.reason).toContain(JSON.stringify(value))
     expect(error.nextStep).toContain(accepted)
+  })
+
+  test.each([
+    'https://user@hub.example',
+    'https://:s3cret@hub.example',
+    'https://user:s3cret@hub.example',
+    'https://hub.example/?token=s3cret',
+    'https://hub.example/#s3cret',
+  ])('is an endpoint with more than a place in it: %s', (endpoint) => {
+    const asOption = refusal({ hub: { endpoint } })
+    const asVariable = refusal({}, { HF_ENDPOINT: endpoint })
+    expect(asOption).toMatchObject({ code: 'INVALID_OPTION', asked: expect.stringContaining('`hub.endpoint`') })
+    expect(asVariable).toMatchObject({ code: 'INVALID_OPTION', asked: 'Environment variable HF_ENDPOINT' })
+    for (const error of [asOption, asVariable]) {
+      expect(error.nextStep).toContain('without user name, query or fragment')
+      expect(`${error.message} ${error.stack} ${JSON.stringify(error)}`).not.toMatch(/s3cret|user@/)
+    }
   })
 
   test('never shows a token', () => {
@@ -164,6 +202,12 @@ describe('precedence', () => {
     const blank = Object.fromEntries([...names, 'CI', 'HF_ENDPOINT', 'HF_HUB_OFFLINE'].map((name) => [name, ' ']))
     expect(options({}, blank)).toEqual(options())
   })
+})
+
+test('a number without a unit is bytes, or milliseconds, also as a text', () => {
+  expect(options({ maxSize: '500', maxAge: '250' })).toMatchObject({ maxSize: 500, maxAge: 250 })
+  const env = { MODEL_CACHE_MAX_SIZE: '500', MODEL_CACHE_MAX_AGE: '250' }
+  expect(options({}, env)).toMatchObject({ maxSize: 500, maxAge: 250 })
 })
 
 describe('the presets', () => {

@@ -89,6 +89,8 @@ describe('is looked for', () => {
     const old = { HUGGING_FACE_HUB_TOKEN: 'old', HF_HOME }
     expect(await tokenFor(HUGGING_FACE, { ...old, HF_TOKEN: 'new' })).toBe('new')
     expect(await tokenFor(HUGGING_FACE, old)).toBe('old')
+    for (const empty of ['', '  ', '\n']) expect(await tokenFor(HUGGING_FACE, { ...old, HF_TOKEN: empty })).toBe('old')
+    expect(await tokenFor(HUGGING_FACE, { HF_HOME, HF_TOKEN: '', HUGGING_FACE_HUB_TOKEN: '' })).toBe('of the file')
     expect(await tokenFor(HUGGING_FACE, { HF_HOME })).toBe('of the file')
     expect(await tokenFor(HUGGING_FACE, { HF_HOME, HF_TOKEN: '  ' })).toBe('of the file')
   })

@@ -30,6 +30,10 @@ describe('sizes', () => {
     },
   )
 
+  test.each(['9'.repeat(400), `${'9'.repeat(305)}TB`])('%s is no size: it is too large for any disk', (text) => {
+    expect(parseSize(text)).toBeUndefined()
+  })
+
   test.each([Number.NaN, Number.POSITIVE_INFINITY, -1])('the number %d is no size', (number) => {
     expect(parseSize(number)).toBeUndefined()
   })
@@ -76,8 +80,12 @@ describe('durations', () => {
     ['500ms', 500],
     ['2W', 14 * DAY],
     [' 1.5 h ', 1.5 * HOUR],
+    ['250', 250],
+    [' 1500 ', 1500],
+    ['1.5', 1.5],
     [0, 0],
     [250, 250],
+    [Number.MAX_VALUE, Number.MAX_VALUE],
   ])('%j is %i milliseconds', (text, ms) => {
     expect(parseDuration(text)).toBe(ms)
   })
@@ -88,6 +96,22 @@ describe('durations', () => {
       expect(parseDuration(text)).toBeUndefined()
     },
   )
+
+  test.each(['9'.repeat(400), `${'9'.repeat(308)}d`, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY])(
+    '%s is no duration: it does not end',
+    (text) => {
+      expect(parseDuration(text)).toBeUndefined()
+    },
+  )
+
+  test('any text is a number of milliseconds or none', () => {
+    fc.assert(
+      fc.property(fc.oneof(fc.string(), fc.stringMatching(/^\d+(\.\d+)? ?(ms|[smhdw])?$/)), (text) => {
+        const ms = parseDuration(text)
+        expect(ms === undefined || (Number.isFinite(ms) && ms >= 0)).toBe(true)
+      }),
+    )
+  })
 
   test('are printed in the unit that suits them', () => {
     expect([0, 0.42, 9.94, 182.4, 999.4, 999.6, 3_940, 59_949, 59_950, 125_000, 2 * HOUR].map(formatDuration)).toEqual([

@@ -102,10 +102,21 @@ describe('what there is not, or not for all,', () => {
 
   test('is refused as MODEL_NOT_FOUND: a private repo, without saying that it exists', async () => {
     hub.addRepo('org/private', { files: FILES, private: true })
-    for (const token of [undefined, OUTSIDER]) {
-      const error = await refusalOf(model('org/private', { token }))
-      expect(error).toMatchObject({ code: 'MODEL_NOT_FOUND', nextStep: expect.stringContaining('HF_TOKEN') })
-    }
+    const anonymous = await refusalOf(model('org/private'))
+    expect(anonymous).toMatchObject({ code: 'MODEL_NOT_FOUND', nextStep: expect.stringContaining('HF_TOKEN') })
+    const outsider = await refusalOf(model('org/private', { token: OUTSIDER }))
+    expect(outsider).toMatchObject({ code: 'MODEL_NOT_FOUND', reason: expect.stringContaining('token that was sent') })
+  })
+
+  test('says that the token is to blame when it is not valid, with HTTP 401', async () => {
+    hub.addRepo('org/private', { files: FILES, private: true })
+    const error = await refusalOf(model('org/private', { token: 'hf_revoked' }))
+    expect(error).toMatchObject({
+      code: 'MODEL_NOT_FOUND',
+      reason: expect.stringMatching(/token that was sent does not open it \(HTTP 401\)/),
+      nextStep: expect.stringContaining('token is valid'),
+    })
+    expect(hub.requests).toHaveLength(1)
   })
 
   test('is refused as REVISION_NOT_FOUND', async () => {
@@ -138,6 +149,23 @@ describe('a Hub', () => {
     expect(hub.requests).toHaveLength(5)
   })
 
+  test('that answers with a page once is asked again', async () => {
+    hub.addRepo('org/name', { files: FILES })
+    hub.fault({}, { html: true }, { times: 1 })
+    expect((await model('org/name')).repo).toBe('org/name')
+    expect(hub.requests).toHaveLength(2)
+  })
+
+  test('that answers with a page for good is HUB_ERROR, and says what may stand in its place', async () => {
+    hub.fault({}, { html: true })
+    const error = await refusalOf(model('org/name'))
+    expect(error).toMatchObject({
+      code: 'HUB_ERROR',
+      reason: expect.stringContaining(hub.url),
+      nextStep: expect.stringMatching(/HF_ENDPOINT.*proxy/),
+    })
+  })
+
   test('that forbids is ACCESS_DENIED', async () => {
     hub.fault({}, { status: 403 })
     expect((await refusalOf(model('org/name'))).code).toBe('ACCESS_DENIED')
@@ -165,6 +193,17 @@ describe('the files of a commit', () => {
     const { commit } = hub.addRepo('org/many', { files })
     expect((await treeAt('org/many', commit)).size).toBe(10)
     expect(hub.requests).toHaveLength(4)
+  })
+
+  test('may go on at another origin, and the token does not go there', async () => {
+    const elsewhere = await start()
+    const { commit } = elsewhere.addRepo('org/name', { files: FILES })
+    const next = `${elsewhere.url}/api/models/org/name/tree/${commit}?recursive=true`
+    hub.fault({}, { status: 200, headers: { Link: `<${next}>; rel="next"` }, body: '[]' })
+    const request = { repo: parseRepoId('org/name'), commit: parseCommit(commit, 'a test'), asked: 'Model org/name' }
+    expect((await fetchTree(access(TOKEN), request)).size).toBe(Object.keys(FILES).length)
+    expect(hub.requests.map(({ authorization }) => authorization)).toEqual([true])
+    expect(elsewhere.requests.map(({ authorization }) => authorization)).toEqual([false])
   })
 
   test('are refused when one could lead out of the cache', async () => {

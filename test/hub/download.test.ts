@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { download } from '../../src/hub/download.ts'
-import { BrokenDownloadError, explainHubError, type HubAccess, HubHttpError } from '../../src/hub/http.ts'
+import { explainHubError, type HubAccess, HubHttpError } from '../../src/hub/http.ts'
 import { withRetry } from '../../src/hub/retry.ts'
+import { BrokenDownloadError } from '../../src/model/broken-download.ts'
 import { parseHubPath } from '../../src/model/hub-path.ts'
 import { parseRepoId } from '../../src/model/repo-id.ts'
 import { parseCommit } from '../../src/model/revision.ts'
@@ -192,8 +193,19 @@ describe('trouble that does not pass', () => {
     expect(requestsFor('config.json')).toBe(1)
   })
 
+  test.each(['ENOSPC', 'EACCES'])('is a disk that says %s', async (code) => {
+    const full = Object.assign(new Error('the disk says no'), { code })
+    const path = parseHubPath('config.json', 'a test')
+    const file = { path, size: Buffer.byteLength(FILES['config.json']) }
+    const where = { repo: parseRepoId('org/name'), commit: parseCommit(repository.commit, 'a test') }
+    const sink = { write: () => Promise.reject(full) }
+    await expect(withRetry(() => download(access(), { ...where, ...file }, sink))).rejects.toBe(full)
+    expect(explainHubError(full, 'File x', access())).toBe(full)
+    expect(requestsFor('config.json')).toBe(1)
+  })
+
   test('is a file that is not there', async () => {
-    const missing = withRetry(() => once('missing.json')).catch((error) => explainHubError(error, 'File x', hub.url))
+    const missing = withRetry(() => once('missing.json')).catch((error) => explainHubError(error, 'File x', access()))
     expect(await missing).toMatchObject({ code: 'FILE_NOT_FOUND', asked: 'File x' })
     expect(hub.requests).toHaveLength(1)
   })
@@ -201,7 +213,7 @@ describe('trouble that does not pass', () => {
   test('is a repo whose terms were not accepted', async () => {
     repository = hub.addRepo('org/gated', { files: FILES, gated: 'auto' })
     const refused = withRetry(() => once('config.json', { repo: 'org/gated' }))
-    const error = await refused.catch((cause) => explainHubError(cause, 'Model org/gated', hub.url))
+    const error = await refused.catch((cause) => explainHubError(cause, 'Model org/gated', access()))
     expect(error).toMatchObject({ code: 'GATED', nextStep: expect.stringContaining(hub.url) })
     expect(hub.requests).toHaveLength(1)
   })

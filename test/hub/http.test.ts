@@ -1,12 +1,20 @@
-import { describe, expect, test } from 'vitest'
-import { BrokenDownloadError, explainHubError, HubHttpError, hubFetch, retryAfterMs } from '../../src/hub/http.ts'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import { runInNewContext } from 'node:vm'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { explainHubError, HubHttpError, hubFetch, retryAfterMs } from '../../src/hub/http.ts'
 import { mayPass } from '../../src/hub/retry.ts'
+import { BrokenDownloadError, DigestMismatchError } from '../../src/model/broken-download.ts'
 import { ModelCacheError } from '../../src/model/errors.ts'
 
 const HUB = 'https://hub.example'
 
-function explained(error: unknown): unknown {
-  return explainHubError(error, 'Model org/name', HUB)
+function explained(error: unknown, token?: string): unknown {
+  return explainHubError(error, 'Model org/name', { endpoint: HUB, fetch, token })
+}
+
+function systemError(code: string): Error {
+  return Object.assign(new Error(`${code}: as the system says`), { code })
 }
 
 function httpError(status: number, errorCode?: string): HubHttpError {
@@ -51,8 +59,32 @@ describe('another try', () => {
   test('is worth it after broken connections and broken bodies, not after an abort or a final answer', () => {
     expect(mayPass(new TypeError('fetch failed', { cause: new Error('ECONNRESET') }))).toBe(true)
     expect(mayPass(new BrokenDownloadError('too short'))).toBe(true)
+    expect(mayPass(new DigestMismatchError(`sha1:${'0'.repeat(40)}`, `sha1:${'1'.repeat(40)}`))).toBe(true)
     expect(mayPass(new DOMException('aborted', 'AbortError'))).toBe(false)
     expect(mayPass(explained(httpError(404)))).toBe(false)
+  })
+
+  test('is worth it after a page that is no JSON', () => {
+    expect(mayPass(new SyntaxError('Unexpected token < in JSON'))).toBe(true)
+  })
+
+  test.each(['ECONNRESET', 'ECONNREFUSED', 'ETIMEDOUT', 'EPIPE', 'ENOTFOUND', 'EAI_AGAIN', 'UND_ERR_SOCKET'])(
+    'is worth it after %s',
+    (code) => {
+      expect(mayPass(systemError(code))).toBe(true)
+    },
+  )
+
+  test.each(['ENOSPC', 'EACCES', 'EPERM', 'EROFS', 'EDQUOT', 'EMFILE', 'ENOENT', 'ENOTDIR', 'EXDEV', 'EIO'])(
+    'is not after %s: that is the disk',
+    (code) => {
+      expect(mayPass(systemError(code))).toBe(false)
+    },
+  )
+
+  test('is not after anything else', () => {
+    for (const thrown of [new Error('any'), new RangeError('any'), 'a text', undefined, null, { code: 5 }])
+      expect(mayPass(thrown)).toBe(false)
   })
 })
 
@@ -81,6 +113,57 @@ describe('an error of the Hub', () => {
     expect(error).toMatchObject({ code: 'HUB_UNREACHABLE', reason: expect.stringContaining(reason.message) })
   })
 
+  test('is HUB_UNREACHABLE when a connection broke, by whatever name', () => {
+    for (const cause of [systemError('ECONNRESET'), systemError('UND_ERR_BODY_TIMEOUT'), new TypeError('terminated')])
+      expect(explained(cause)).toMatchObject({
+        code: 'HUB_UNREACHABLE',
+        asked: 'Model org/name',
+        reason: expect.stringContaining(HUB),
+        cause,
+      })
+  })
+
+  test('is BROKEN_DOWNLOAD when the body was broken', () => {
+    const cause = new BrokenDownloadError('a.bin came with 5 bytes, the Hub stated 6')
+    expect(explained(cause)).toMatchObject({ code: 'BROKEN_DOWNLOAD', reason: `${cause.message}.`, cause })
+  })
+
+  test('is HUB_ERROR when a page came for JSON', () => {
+    const cause = new SyntaxError('Unexpected token < in JSON')
+    const nextStep = expect.stringContaining('HF_ENDPOINT')
+    expect(explained(cause)).toMatchObject({
+      code: 'HUB_ERROR',
+      reason: expect.stringContaining(HUB),
+      nextStep,
+      cause,
+    })
+  })
+
+  test('names what was thrown in another realm the same way', () => {
+    const foreign = runInNewContext(`({ page: new SyntaxError('no JSON'), fetch: new TypeError('fetch failed') })`)
+    expect(explained(foreign.page)).toMatchObject({ code: 'HUB_ERROR', cause: foreign.page })
+    expect(explained(foreign.fetch)).toMatchObject({ code: 'HUB_UNREACHABLE', cause: foreign.fetch })
+    expect([mayPass(foreign.page), mayPass(foreign.fetch)]).toEqual([true, true])
+  })
+
+  test('it is not when it is an error of the disk, or our own mistake: that comes back as it is', () => {
+    for (const other of [systemError('ENOSPC'), systemError('EACCES'), new Error('any'), new RangeError('any'), 'text'])
+      expect(explained(other)).toBe(other)
+  })
+
+  test('with HTTP 401 says whether a token was sent', () => {
+    const anonymous = explained(httpError(401))
+    expect(anonymous).toMatchObject({ code: 'MODEL_NOT_FOUND', nextStep: expect.stringContaining('HF_TOKEN') })
+    expect(anonymous).not.toMatchObject({ reason: expect.stringContaining('token') })
+    const member = explained(httpError(401), 'hf_secret')
+    expect(member).toMatchObject({
+      code: 'MODEL_NOT_FOUND',
+      reason: expect.stringContaining('token that was sent does not open it'),
+      nextStep: expect.stringContaining('token is valid'),
+    })
+    expect(JSON.stringify(member)).not.toContain('hf_secret')
+  })
+
   test('that was explained stays as it is, and so does an abort', () => {
     const first = explained(httpError(404))
     expect(first).toBeInstanceOf(ModelCacheError)
@@ -100,6 +183,39 @@ describe('a fetch to the Hub', () => {
     expect(await anonymous.json()).toEqual({ accept: 'application/json', 'user-agent': 'vitest-model-cache' })
     const member = await hubFetch({ endpoint: HUB, fetch: echo, token: 'hf_secret' })(HUB, { headers })
     expect(await member.json()).toMatchObject({ accept: 'application/json', authorization: 'Bearer hf_secret' })
+  })
+
+  test.each<[string, string]>([
+    ['another host', 'https://else.example/x'],
+    ['another port', `${HUB}:8443/x`],
+    ['plain http', 'http://hub.example/x'],
+    ['a host that begins alike', `${HUB}.evil.example/x`],
+    ['a subdomain', 'https://sub.hub.example/x'],
+    ['a user name that looks alike', `${HUB}@evil.example/x`],
+  ])('carries no token to another origin: %s', async (_, url) => {
+    const access = { endpoint: HUB, fetch: echo, token: 'hf_secret' }
+    for (const input of [url, new URL(url)])
+      expect(await (await hubFetch(access)(input)).json()).not.toHaveProperty('authorization')
+  })
+
+  test('carries the token below the base path of the endpoint, in whatever form the URL is', async () => {
+    const member = hubFetch({ endpoint: `${HUB}/base`, fetch: echo, token: 'hf_secret' })
+    for (const input of [`${HUB}/base/x`, new URL(`${HUB}/base/x`), new Request(`${HUB}/base/x`)])
+      expect(await (await member(input)).json()).toHaveProperty('authorization', 'Bearer hf_secret')
+  })
+
+  test('that fails names the URL without its query: that may be a signature', async () => {
+    const server = createServer((request, response) => {
+      const isSigned = request.url?.startsWith('/signed') ?? false
+      response.writeHead(isSigned ? 403 : 302, { Location: '/signed?Signature=secret&Key=5' }).end()
+    }).listen(0, '127.0.0.1')
+    onTestFinished(() => void server.close())
+    await once(server, 'listening')
+    const address = server.address()
+    const endpoint = `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`
+    const error = await hubFetch({ endpoint, fetch })(`${endpoint}/file`).catch((thrown: unknown) => thrown)
+    expect(error).toMatchObject({ status: 403, url: `${endpoint}/signed` })
+    expect(`${error} ${JSON.stringify(error)} ${JSON.stringify(explained(error))}`).not.toContain('secret')
   })
 
   test('throws for what is no success, and keeps the token out of it', async () => {

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { ModelCacheError } from '../../src/model/errors.ts'
 import { describeModel, modelKey, modelLabel, parseModel } from '../../src/model/model.ts'
+import { selectionKey } from '../../src/model/selection.ts'
 
 const COMMIT = '0123456789abcdef0123456789abcdef01234567'
 
@@ -55,6 +56,24 @@ describe('a model written as an object', () => {
     expect(selection).toMatchObject({ files: ['*.json'], dtype: { encoder_model: 'q8', model: 'fp32' } })
   })
 
+  test.each([
+    [{ task: 'sentiment-analysis' }, { task: 'text-classification' }],
+    [{ task: 'asr' }, { task: 'automatic-speech-recognition' }],
+    [{ task: 'translation_en_to_fr' }, { task: 'translation' }],
+    [{ task: 'constructor' }, { task: 'constructor' }],
+    [{ subfolder: 'onnx' }, {}],
+    [{ task: 'ner', subfolder: 'onnx' }, { task: 'token-classification' }],
+  ])('means one thing, however it is written: %j', (written, meant) => {
+    const parsed = parseModel({ repo: 'org/name', ...written })
+    expect(parsed).toEqual(parseModel({ repo: 'org/name', ...meant }))
+    expect(selectionKey(parsed.selection)).toBe(JSON.stringify(meant))
+  })
+
+  test('keeps another subfolder, and that there is none', () => {
+    for (const subfolder of ['', 'other'])
+      expect(parseModel({ repo: 'org/name', subfolder }).selection).toMatchObject({ subfolder })
+  })
+
   test('means the same as the text when it says no more', () => {
     expect(parseModel({ repo: 'org/name', task: undefined, files: undefined })).toEqual(parseModel('org/name'))
   })
@@ -87,6 +106,10 @@ describe('what is no model', () => {
     [{ repo: 'org/name', dtype: 'q5' }, '`dtype` is one of auto, fp32'],
     [{ repo: 'org/name', dtype: null }, '`dtype` is one of auto, fp32'],
     [{ repo: 'org/name', dtype: { model: 'q5' } }, '`dtype` is one of auto, fp32'],
+    [{ repo: 'org/name', dtype: {} }, '`dtype` is one of auto, fp32'],
+    [{ repo: 'org/name', dtype: [] }, '`dtype` is one of auto, fp32'],
+    [{ repo: 'org/name', dtype: ['q8'] }, '`dtype` is one of auto, fp32'],
+    [{ repo: 'org/name', dtype: { model: ['q8'] } }, '`dtype` is one of auto, fp32'],
     [{ repo: 'org/name', task: '' }, '`task` is a text'],
     [{ repo: 'org/name', task: 5 }, '`task` is a text'],
     [{ repo: 'org/name', subfolder: 5 }, '`subfolder` is a text'],
@@ -96,6 +119,18 @@ describe('what is no model', () => {
     expect(error.code).toBe('INVALID_MODEL')
     expect(error.reason).toContain(reason)
     expect(error.nextStep).not.toBe('')
+  })
+
+  test('is refused and shown also when JSON can not tell it', () => {
+    const own: { repo: string; files: unknown } = { repo: 'org/name', files: undefined }
+    own.files = own
+    for (const spec of [5n, { repo: 5n }, { repo: 'org/name', task: 5n }, { repo: 'org/name', more: 5n }, own]) {
+      const error = refusal(spec)
+      expect(error.code).toBe('INVALID_MODEL')
+      expect(error.asked).toMatch(/^Model ./)
+    }
+    expect(refusal(5n).asked).toBe('Model 5')
+    for (const spec of [Symbol('model'), () => 'org/name']) expect(refusal(spec).code).toBe('INVALID_MODEL')
   })
 
   test('is told what was given', () => {

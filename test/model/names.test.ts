@@ -2,7 +2,7 @@ import { join, relative, resolve, sep, win32 } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { ModelCacheError } from '../../src/model/errors.ts'
-import { type HubPath, parseHubPath } from '../../src/model/hub-path.ts'
+import { type HubPath, isWritable, parseHubPath } from '../../src/model/hub-path.ts'
 import { modelNameOf, parseRepoId } from '../../src/model/repo-id.ts'
 import { isCommit, parseCommit, parseRevision } from '../../src/model/revision.ts'
 
@@ -173,17 +173,42 @@ describe("a file's path", () => {
     ['with a NUL', 'config.json\0.txt'],
     ['with a line feed', 'a\nb'],
     ['with a delete character', 'a\x7fb'],
-    ['a device', 'aux'],
-    ['a device with an extension', 'a/NUL.txt'],
-    ['a device with two extensions', 'com1.tar.gz'],
-    ['ending with a dot', 'a./b'],
-    ['ending with a space', 'a '],
-    ['three dots', '...'],
     ['with a part that is too long', 'ä'.repeat(128)],
     ['too long', Array(103).fill('123456789').join('/')],
   ])('is refused when it is %s', (_, text) => {
     expect(codeOf(() => parseHubPath(text, 'a test'))).toBe('UNSAFE_PATH')
   })
+
+  const NOT_ON_WINDOWS = [
+    ['a device', 'aux'],
+    ['a device with an extension', 'a/NUL.txt'],
+    ['a device with two extensions', 'com1.tar.gz'],
+    ['a folder that is a device', 'con/a.txt'],
+    ['ending with a dot', 'a./b'],
+    ['ending with a space', 'a '],
+    ['three dots', '...'],
+    ['with a colon', 'ab:c'],
+    ['with a stream', 'model.onnx:stream'],
+    ['with a question mark', 'what?.txt'],
+    ['with a pipe', 'a|b/c'],
+    ['with quotes', '"a"'],
+  ]
+
+  test.each(NOT_ON_WINDOWS)('can be written where the system allows it, and not on Windows: %s', (_, text) => {
+    // The repo is not refused for it: only the file is, when it is wanted.
+    const path = parseHubPath(text ?? '', 'a test')
+    expect(isWritable(path, 'linux')).toBe(true)
+    expect(isWritable(path, 'darwin')).toBe(true)
+    expect(isWritable(path, 'win32')).toBe(false)
+  })
+
+  test.each(['config.json', 'onnx/model.onnx', '.gitattributes', 'console.txt', 'com10.txt', 'a b/c d', '模型.bin'])(
+    'can be written everywhere: %s',
+    (text) => {
+      for (const platform of ['linux', 'darwin', 'win32'] as const)
+        expect(isWritable(parseHubPath(text, 'a test'), platform)).toBe(true)
+    },
+  )
 
   test('names the path in its error, and cuts a long one', () => {
     expect(() => parseHubPath('../x', 'Model org/name')).toThrow(/Model org\/name.*"\.\.\/x"/)

@@ -76,6 +76,31 @@ describe('the key of a selection', () => {
   })
 })
 
+describe('external data', () => {
+  test('is part of what a selection means', () => {
+    const keys = [undefined, true, 2, { model: 2 }, { model: 3 }].map((externalData) => selectionKey({ externalData }))
+    expect(new Set(keys).size).toBe(keys.length)
+    expect(isDefaultSelection({ externalData: true })).toBe(false)
+  })
+
+  test('is the same in whatever order it is written', () => {
+    expect(selectionKey({ externalData: { a: 1, b: true } })).toBe(selectionKey({ externalData: { b: true, a: 1 } }))
+  })
+})
+
+test.each(['constructor', 'toString', 'hasOwnProperty'])('the task %s is itself', (task) => {
+  expect(canonicalTask(task)).toBe(task)
+})
+
+test('whatever text a card gives as its task, it is a text', () => {
+  const task = fc.oneof(fc.string(), fc.constantFrom('__proto__', '', '_', 'valueOf'))
+  fc.assert(
+    fc.property(task, (text) => {
+      expect(typeof canonicalTask(text)).toBe('string')
+    }),
+  )
+})
+
 test('a task goes by the name that transformers.js gives it', () => {
   expect(
     ['sentiment-analysis', 'ner', 'asr', 'text-to-speech', 'embeddings', 'translation_en_to_fr', 'fill-mask'].map(

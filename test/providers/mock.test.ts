@@ -1,7 +1,14 @@
-import type { PipelineType } from '@huggingface/transformers'
-import { describe, expect, test } from 'vitest'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type PipelineType, pipeline } from '@huggingface/transformers'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { ModelCacheError } from '../../src/model/errors.ts'
 import { mockPipeline, mockTranscript } from '../../src/providers/mock.ts'
+import { mockTranscriber } from '../../src/providers/mock-transcriber.ts'
+import { makeEmbeddingModel, makeWhisperModel, silence, tone } from '../support/model-maker/index.ts'
+
+const MEAN = { pooling: 'mean', normalize: true }
 
 /** Calls the mock as a test would call the real pipeline. */
 async function run(task: PipelineType, ...input: unknown[]): Promise<unknown> {
@@ -13,15 +20,15 @@ interface TensorLike {
   type: string
   size: number
   data: Float32Array
-  tolist(): number[][]
+  tolist(): unknown[]
 }
 
 function isTensor(value: unknown): value is TensorLike {
   return typeof value === 'object' && value !== null && 'tolist' in value && 'dims' in value
 }
 
-async function embed(input: unknown, model = 'org/name'): Promise<TensorLike> {
-  const output: unknown = await Reflect.apply(mockPipeline('feature-extraction', model), undefined, [input])
+async function embed(input: unknown, options: object = MEAN, model = 'org/name'): Promise<TensorLike> {
+  const output: unknown = await Reflect.apply(mockPipeline('feature-extraction', model), undefined, [input, options])
   if (isTensor(output)) return output
   throw new Error('It is no tensor')
 }
@@ -32,17 +39,91 @@ describe('mock embeddings', () => {
     expect({ dims, type, size }).toEqual({ dims: [3, 384], type: 'float32', size: 3 * 384 })
     expect(data).toBeInstanceOf(Float32Array)
     expect(tolist().flat()).toEqual([...data])
-    for (const vector of tolist()) {
-      expect(vector).toHaveLength(384)
+    expect(tolist()).toEqual([0, 1, 2].map((text) => [...data.subarray(text * 384, (text + 1) * 384)]))
+    for (const text of [0, 1, 2]) {
+      const vector = data.subarray(text * 384, (text + 1) * 384)
       expect(Math.hypot(...vector)).toBeCloseTo(1, 5)
     }
+  })
+
+  test.each([undefined, {}, { pooling: 'none' }, { normalize: true }])(
+    'without pooling (%j) come as one vector a token, the shorter texts padded',
+    async (options) => {
+      const { dims, size, data, tolist } = await embed(['A dog', 'A dog and a cat', ''], options ?? {})
+      expect({ dims, size }).toEqual({ dims: [3, 7, 384], size: 3 * 7 * 384 })
+      expect(tolist().flat(2)).toEqual([...data])
+      expect(tolist()).toHaveLength(3)
+      expect((await embed('A dog', options ?? {})).dims).toEqual([1, 4, 384])
+    },
+  )
+
+  test.each(['mean', 'cls', 'first_token', 'last_token', 'eos'])(
+    'with the pooling %s are one a text',
+    async (pooling) => {
+      expect((await embed('A dog', { pooling })).dims).toEqual([1, 384])
+    },
+  )
+
+  test('of images come as one vector an image', async () => {
+    const one = await run('image-feature-extraction', 'cat.png')
+    const two = await run('image-feature-extraction', ['cat.png', 'dog.png'])
+    expect([one, two]).toMatchObject([{ dims: [1, 384] }, { dims: [2, 384] }])
   })
 
   test('are the same for the same text and model, and others for others', async () => {
     const [dog, again] = [await embed('A dog'), await embed(['A dog'])]
     expect(again.tolist()).toEqual(dog.tolist())
-    const others = [await embed('A cat'), await embed('A dog', 'org/other')]
+    const others = [await embed('A cat'), await embed('A dog', MEAN, 'org/other')]
     for (const other of others) expect(other.tolist()).not.toEqual(dog.tolist())
+  })
+})
+
+describe('the answers of transformers.js itself, on made models,', () => {
+  /** What is the same of a real answer and a mock's: lists, fields, types, and how many vectors. */
+  function shapeOf(value: unknown): unknown {
+    if (isTensor(value)) return { type: value.type, vectors: value.dims.slice(0, -1), lists: depthOf(value.tolist()) }
+    if (Array.isArray(value)) return value.map(shapeOf)
+    if (typeof value !== 'object' || value === null) return typeof value
+    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, shapeOf(item)]))
+  }
+
+  function depthOf(value: unknown): number {
+    return Array.isArray(value) ? 1 + depthOf(value[0]) : 0
+  }
+
+  async function folder(): Promise<string> {
+    const made = await mkdtemp(join(tmpdir(), 'mock test '))
+    onTestFinished(() => rm(made, { recursive: true, force: true }))
+    return made
+  }
+
+  async function expectAlike(real: object, task: PipelineType, calls: unknown[][]): Promise<void> {
+    if (typeof real !== 'function') throw new Error('A pipeline is a function')
+    for (const call of calls)
+      expect(shapeOf(await run(task, ...call)), JSON.stringify(call)).toEqual(
+        shapeOf(await Reflect.apply(real, undefined, call)),
+      )
+  }
+
+  test('are as the mocks of embeddings are', async () => {
+    const { directory } = await makeEmbeddingModel(await folder())
+    const real = await pipeline('feature-extraction', directory, { dtype: 'fp32' })
+    const poolings = [[], [{}], [{ pooling: 'none' }], [MEAN], [{ pooling: 'cls' }], [{ pooling: 'last_token' }]]
+    const texts = ['a dog', ['a dog'], ['a dog', 'a cat']]
+    await expectAlike(
+      real,
+      'feature-extraction',
+      texts.flatMap((text) => poolings.map((options) => [text, ...options])),
+    )
+    await real.dispose()
+  })
+
+  test('are as the mocks of transcripts are', async () => {
+    const { directory } = await makeWhisperModel(await folder())
+    const real = await pipeline('automatic-speech-recognition', directory, { dtype: 'fp32' })
+    const [loud, quiet] = [tone(1, 440), silence(1)]
+    await expectAlike(real, 'automatic-speech-recognition', [[loud], [[loud]], [[loud, quiet]]])
+    await real.dispose()
   })
 })
 
@@ -67,6 +148,56 @@ describe('a mock', () => {
     expect(await run(task, ...input)).toEqual(answer)
   })
 
+  const LABEL = { label: expect.any(String), score: expect.any(Number) }
+  const MESSAGES = [
+    { role: 'system', content: 'Be brief.' },
+    { role: 'user', content: 'Hello' },
+  ]
+  const ANSWER = { role: 'assistant', content: expect.any(String) }
+
+  test.each<[PipelineType, unknown[], unknown]>([
+    ['text-classification', [['fine', 'bad']], [LABEL, LABEL]],
+    ['summarization', [['a', 'b']], [{ summary_text: expect.any(String) }, { summary_text: expect.any(String) }]],
+    ['translation', [['a', 'b']], [{ translation_text: expect.any(String) }, { translation_text: expect.any(String) }]],
+    ['text2text-generation', [['a', 'b']], Array(2).fill({ generated_text: expect.any(String) })],
+    ['text2text-generation', ['a'], [{ generated_text: expect.any(String) }]],
+    ['text-generation', [['a', 'b']], [[{ generated_text: expect.any(String) }], [expect.anything()]]],
+    ['text-generation', [MESSAGES], [{ generated_text: [...MESSAGES, ANSWER] }]],
+    ['text-generation', [[MESSAGES, MESSAGES]], Array(2).fill([{ generated_text: [...MESSAGES, ANSWER] }])],
+    ['automatic-speech-recognition', [[new Float32Array(5), 'a.wav']], Array(2).fill({ text: expect.any(String) })],
+    ['image-classification', [['cat.png', 'dog.png']], [[LABEL], [LABEL]]],
+    ['audio-classification', [new Float32Array(5)], [LABEL]],
+    ['audio-classification', [[new Float32Array(5), new Float32Array(6)]], [[LABEL], [LABEL]]],
+    ['fill-mask', [['a [MASK]', 'b [MASK]']], [[expect.anything()], [expect.anything()]]],
+    ['token-classification', [['Anna', 'Bob']], [[], []]],
+    [
+      'question-answering',
+      [
+        ['who?', 'what?'],
+        ['context', 'context'],
+      ],
+      Array(2).fill(expect.objectContaining({ score: expect.any(Number) })),
+    ],
+    [
+      'zero-shot-classification',
+      [['x', 'y'], 'a'],
+      ['x', 'y'].map((sequence) => ({ sequence, labels: ['a'], scores: [1] })),
+    ],
+    ['image-to-text', [['cat.png', 'dog.png']], Array(2).fill([{ generated_text: expect.any(String) }])],
+  ])('has the shape of the real answer to several, or to a chat: %s (%j)', async (task, input, shape) => {
+    const answer = await run(task, ...input)
+    expect(answer).toEqual(shape)
+    expect(await run(task, ...input)).toEqual(answer)
+  })
+
+  test('answers each of several as it answers it alone', async () => {
+    for (const task of ['text-classification', 'summarization', 'translation', 'text2text-generation'] as const) {
+      const alone = [await run(task, 'a'), await run(task, 'b')]
+      expect(await run(task, ['a', 'b'])).toEqual(alone.flat())
+      expect(alone[0]).not.toEqual(alone[1])
+    }
+  })
+
   test('scores from a half to one', async () => {
     for (let index = 0; index < 200; index++) {
       const [{ score }] = Object(await run('text-classification', `text ${index}`))
@@ -81,6 +212,22 @@ describe('a mock', () => {
     await pipeline.dispose()
   })
 
+  test('tells sounds apart by each of their samples', () => {
+    const sound = (change: number) => Float32Array.from({ length: 16_000 }, (_, i) => (i === 9_000 ? change : 0.5))
+    const texts = [sound(0), sound(1e-7), sound(-0.5), sound(0).subarray(1), new Float32Array(16_000)].map((samples) =>
+      mockTranscript('org/name', samples),
+    )
+    expect(new Set(texts).size).toBe(texts.length)
+    expect(mockTranscript('org/name', sound(0))).toBe(texts[0])
+  })
+
+  test('hears only the part of a buffer that it was given', () => {
+    const all = Float32Array.from([1, 2, 3, 4])
+    const part = mockTranscript('org/name', all.subarray(1, 3))
+    expect(part).toBe(mockTranscript('org/name', Float32Array.from([2, 3])))
+    expect(part).not.toBe(mockTranscript('org/name', all))
+  })
+
   test('transcribes the same audio to the same text', () => {
     expect(mockTranscript('org/name', 5)).toBe(mockTranscript('org/name', 5))
     expect(
@@ -92,5 +239,45 @@ describe('a mock', () => {
     const make = () => mockPipeline('depth-estimation', 'org/name')
     expect(make).toThrow(ModelCacheError)
     expect(make).toThrow(/"depth-estimation".*MODEL_CACHE_MODE=integration.*`mock`.*\[UNIT_MODE]/)
+  })
+})
+
+describe('a mock transcriber', () => {
+  const samples = tone(2, 440)
+
+  test('gives the same words for the same audio, and others for other audio and other models', async () => {
+    const [one, other] = [mockTranscriber('org/name'), mockTranscriber('org/other')]
+    const text = async (transcriber: typeof one, audio: Parameters<typeof one.transcribe>[0]) =>
+      (await transcriber.transcribe(audio)).text
+    expect(await text(one, samples)).toBe(await text(one, Float32Array.from(samples)))
+    const texts = [
+      await text(one, samples),
+      await text(one, silence(2)),
+      await text(other, samples),
+      await text(one, 'a.wav'),
+      await text(one, 'b.wav'),
+      await text(one, new Uint8Array([1])),
+      await text(one, new Uint8Array([2])),
+    ]
+    expect(new Set(texts).size).toBe(texts.length)
+  })
+
+  test('opens no file, and takes a path and a URL', async () => {
+    const { transcribe } = mockTranscriber('org/name')
+    const url = new URL('file:///no/such/file.wav')
+    expect((await transcribe(url)).text).toBe((await transcribe(url.href)).text)
+    expect(await transcribe('no-such-file.wav')).toEqual({ text: expect.stringContaining('mock transcript') })
+  })
+
+  test('adds times when they are asked for, and tells its progress', async () => {
+    const seen: unknown[] = []
+    const transcriber = mockTranscriber('org/name')
+    const { text, chunks } = await transcriber.transcribe(samples, {
+      timestamps: true,
+      onProgress: (progress) => seen.push(progress),
+    })
+    expect(chunks).toEqual([{ text, timestamp: [0, 2] }])
+    expect(seen).toEqual([{ seconds: 2, totalSeconds: 2, text }])
+    expect(await transcriber.dispose()).toBeUndefined()
   })
 })

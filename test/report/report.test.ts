@@ -21,6 +21,7 @@ function request(parts: Partial<RequestEvent> = {}): RequestEvent {
     lookupMs: 1,
     restoreMs: null,
     downloadMs: null,
+    downloadedBytes: 0,
     loadMs: null,
     recordedDownloadMs: null,
     warmedInThisRun: false,
@@ -29,7 +30,8 @@ function request(parts: Partial<RequestEvent> = {}): RequestEvent {
 }
 
 function warmed(parts: Partial<WarmedModel> = {}): WarmedModel {
-  return { repo: 'org/name', revision: 'main', commit: COMMIT, files: FILES, downloadMs: 400, ...parts }
+  const model = { repo: 'org/name', revision: 'main', commit: COMMIT, files: FILES }
+  return { ...model, downloadMs: 400, downloadedBytes: 10_000, ...parts }
 }
 
 function report(input: Partial<ReportInput>) {
@@ -133,9 +135,11 @@ describe('hits and misses', () => {
     expect(counts({})).toEqual({ requests: 0, hits: 0, misses: 0, hitRate: null, tiers: [] })
   })
 
-  test('do not count what failed', () => {
-    const errors = [{ model: 'org/name', code: 'OFFLINE' as const, message: 'It is not there.' }]
-    expect(report({ errors })).toMatchObject({ requests: 0, hitRate: null, errors })
+  test('do not count what failed, and show what failed alike once', () => {
+    const offline = { model: 'org/name', code: 'OFFLINE' as const, message: 'It is not there.' }
+    const other = { model: 'org/other', code: 'UNKNOWN' as const, message: 'Something else.' }
+    const errors = [offline, other, { ...offline }, { ...other }, offline]
+    expect(report({ errors })).toMatchObject({ requests: 0, hitRate: null, errors: [offline, other] })
   })
 })
 
@@ -149,6 +153,18 @@ describe('times and bytes', () => {
     expect(report({ requests }).models[0]).toMatchObject({ lookupMs: 2, loadMs: 200, restoreMs: 11, downloadMs: null })
     const downloads = [request({ tier: 'hub', downloadMs: 300 }), request({ tier: 'hub', downloadMs: 100 })]
     expect(report({ requests: downloads, warmed: [warmed()] }).models[0]?.downloadMs).toBe(800)
+  })
+
+  test('that were downloaded are those of this run, of the warm-up and of the requests', () => {
+    const [first, second] = [
+      request({ tier: 'hub', downloadMs: 1, downloadedBytes: 300 }),
+      request({ repo: 'org/other', tier: 'hub', downloadMs: 1, downloadedBytes: 7 }),
+    ]
+    const { models } = report({ requests: [first, request(), second], warmed: [warmed({ downloadedBytes: 9000 })] })
+    expect(models.map(({ repo, downloadedBytes }) => [repo, downloadedBytes])).toEqual([
+      ['org/name', 9300],
+      ['org/other', 7],
+    ])
   })
 
   test('that nobody measured are null', () => {
@@ -197,7 +213,8 @@ describe('times and bytes', () => {
 test('the JSON has these keys, and no others', () => {
   const cache = { directory: '/cache', size: 5, maxSize: 10, entries: 1 }
   const errors = [{ model: 'org/other', code: 'OFFLINE' as const, message: 'It is not there.' }]
-  const requests = [request({ tier: 'hub', lookupMs: 2, downloadMs: 400, loadMs: 30 }), request({ loadMs: 50 })]
+  const downloaded = request({ tier: 'hub', lookupMs: 2, downloadMs: 400, downloadedBytes: 9500, loadMs: 30 })
+  const requests = [downloaded, request({ loadMs: 50 })]
   expect(JSON.parse(JSON.stringify(report({ requests, errors, cache, warmUpMs: 500 })))).toStrictEqual({
     schemaVersion: 1,
     requests: 2,
@@ -219,6 +236,7 @@ test('the JSON has these keys, and no others', () => {
         lookupMs: 1.5,
         restoreMs: null,
         downloadMs: 400,
+        downloadedBytes: 9500,
         loadMs: 40,
       },
     ],

@@ -18,6 +18,7 @@ const MODEL: ModelReport = {
   lookupMs: 0.42,
   restoreMs: null,
   downloadMs: 3940,
+  downloadedBytes: 94_792_320,
   loadMs: 182,
 }
 const REPORT: Report = {
@@ -39,8 +40,10 @@ function render(report: Partial<Report> = {}, options: Partial<TextOptions> = {}
 }
 
 /** Text as people write it: words of printable characters. */
-const words = (maxLength: number) =>
-  fc.array(fc.stringMatching(/^[\x21-\x7e]{1,40}$/), { minLength: 1, maxLength }).map((parts) => parts.join(' '))
+const words = (maxLength: number, longest = 40) =>
+  fc
+    .array(fc.stringMatching(/^[\x21-\x7e]+$/, { maxLength: longest }), { minLength: 1, maxLength })
+    .map((parts) => parts.join(' '))
 const ms = fc.option(fc.double({ min: 0, max: 1e8, noNaN: true }))
 const model: fc.Arbitrary<ModelReport> = fc.record({
   modelName: fc.string(),
@@ -50,6 +53,7 @@ const model: fc.Arbitrary<ModelReport> = fc.record({
   tiers: fc.dictionary(fc.constantFrom(...TIERS), fc.integer({ min: 1, max: 1e6 })),
   requests: fc.nat(),
   bytes: fc.nat({ max: 2 ** 40 }),
+  downloadedBytes: fc.nat({ max: 2 ** 40 }),
   ...{ lookupMs: ms, restoreMs: ms, downloadMs: ms, loadMs: ms },
 })
 const anyReport: fc.Arbitrary<Report> = fc.record({
@@ -74,7 +78,7 @@ describe('the report for people', () => {
       ' Model cache',
       '  4 requests: 3 hits, 1 miss · hit rate 75% (target 80%)',
       expect.stringMatching(
-        /^ {2}org\/name {2}disk ×3 hub ×1 {2}90\.4 MB {2}lookup 0\.4 ms · download 3\.94 s.* · load 182 ms$/,
+        /^ {2}org\/name {2}disk ×3 hub ×1 {2}90\.4 MB {2}lookup 0\.4 ms · download 3\.94 s \(22\.9 MB\/s\) · load 182 ms$/,
       ),
       '  saved 2 m 05 s and 1 GB of download · warm-up 4.1 s',
       '  cache 1 GB of 2 GB in 3 models · /home/user/.cache/vitest-model-cache',
@@ -120,9 +124,38 @@ describe('the report for people', () => {
     ])
   })
 
-  test('rounds no rate up: 99.6% is not yet 100%', () => {
-    expect(render({ hitRate: 0.996 })[2]).toContain('hit rate 99%')
-    expect(render({ hitRate: 1 })[2]).toContain('hit rate 100%')
+  test.each([
+    [0, '0%'],
+    [0.004, '0%'],
+    [0.006, '1%'],
+    [0.29, '29%'],
+    [0.57, '57%'],
+    [2 / 3, '67%'],
+    [0.994, '99%'],
+    [0.996, '99%'],
+    [1 - 1e-12, '99%'],
+    [1, '100%'],
+  ])('rounds a rate of %d to %s: what is not all is not yet 100%%', (hitRate, text) => {
+    expect(render({ hitRate }, { target: 1 })[2]).toContain(`hit rate ${text} (target 100%)`)
+  })
+
+  test('tells the rate of what was downloaded, and not of what was there', () => {
+    const [some, none] = [{ downloadedBytes: 2 ** 20 }, { downloadedBytes: 0, downloadMs: null }]
+    const lines = render({ models: [some, none].map((parts) => ({ ...MODEL, downloadMs: 500, ...parts })) })
+    expect(lines[3]).toContain('download 500 ms (2 MB/s)')
+    expect(lines[4]).not.toContain('/s')
+    expect(render({ models: [{ ...MODEL, downloadMs: 0 }] })[3]).toContain('download 0 ms · load')
+  })
+
+  test('breaks a word that is longer than a line, and loses nothing of it', () => {
+    const url = `https://hub.example/${'path/'.repeat(60)}end`
+    const message = `Model org/name: The Hub at ${url} could not be reached. Check HF_ENDPOINT. [HUB_UNREACHABLE]`
+    const errors = [{ model: 'org/name', code: 'HUB_UNREACHABLE' as const, message }]
+    const lines = render({ errors }, { columns: 60 })
+    const shown = lines.slice(lines.findIndex((line) => line.includes('✗')))
+    expect(shown.every((line) => line.length <= 60)).toBe(true)
+    expect(shown.join('').replace(/[\s✗]/g, '')).toBe(message.replace(/\s/g, ''))
+    expect(shown.join('')).not.toContain('…')
   })
 })
 
@@ -148,15 +181,18 @@ describe('whatever was asked for', () => {
 
   test('the text of an error is kept whole', () => {
     fc.assert(
-      fc.property(words(80), fc.integer({ min: 60, max: 120 }), (message, columns) => {
+      fc.property(words(80, 200), fc.integer({ min: 20, max: 120 }), (message, columns) => {
         const errors = [{ model: 'org/name', code: 'OFFLINE' as const, message }]
         const lines = render(
           { requests: 0, hitRate: null, models: [], errors, cache: null, savedMs: null },
           { columns },
         )
         const shown = lines.slice(lines.findIndex((line) => line.includes('✗')))
-        expect(shown.join(' ').split(/\s+/).filter(Boolean)).toContainEqual('✗')
-        expect(shown.join(' ').replace(/\s+/g, ' ')).toContain(message)
+        expect(shown[0]?.startsWith('  ✗ ')).toBe(true)
+        // Broken at spaces, and in the middle of a word that is longer than a line.
+        expect(shown.join('').replace(/\s/g, '')).toBe(`✗${message.replace(/\s/g, '')}`)
+        const isShort = message.split(' ').every((word) => word.length <= columns - 4)
+        if (isShort) expect(shown.join(' ').replace(/\s+/g, ' ')).toContain(message)
       }),
     )
   })

@@ -3,8 +3,9 @@ import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeEach, expect, onTestFinished, test } from 'vitest'
-import { DigestMismatchError, IncomingFile } from '../../../src/cache/store/incoming.ts'
+import { IncomingFile } from '../../../src/cache/store/incoming.ts'
 import { Layout } from '../../../src/cache/store/layout.ts'
+import { BrokenDownloadError, DigestMismatchError } from '../../../src/model/broken-download.ts'
 import type { Digest } from '../../../src/model/digest.ts'
 import { parseRepoId } from '../../../src/model/repo-id.ts'
 
@@ -62,6 +63,8 @@ test('what is wrong is never published, and can be discarded', async () => {
   const incoming = await receive([Buffer.from('the wrong content')], stated)
   const refused = incoming.publish(layout.blob(REPO, stated))
   await expect(refused).rejects.toThrow(DigestMismatchError)
+  // Worth another try, as any broken download is.
+  await expect(refused).rejects.toThrow(BrokenDownloadError)
   await expect(refused).rejects.toMatchObject({ expected: stated, received: sha256(Buffer.from('the wrong content')) })
   expect(await visible()).toEqual([])
   await incoming.discard()

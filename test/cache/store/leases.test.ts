@@ -4,9 +4,10 @@ import { mkdir, mkdtemp, readdir, rm, stat, utimes, writeFile } from 'node:fs/pr
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { threadId } from 'node:worker_threads'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { Layout } from '../../../src/cache/store/layout.ts'
-import { Lease, leasedEntries } from '../../../src/cache/store/leases.ts'
+import { Lease, leasedEntries, releaseRun } from '../../../src/cache/store/leases.ts'
 
 const REPOSITORY = fileURLToPath(new URL('../../..', import.meta.url))
 const STORE = new URL('../../../src/cache/store/', import.meta.url)
@@ -21,7 +22,7 @@ beforeEach(async () => {
 })
 
 function lease(runId: string): Lease {
-  const made = new Lease(layout, runId)
+  const made = new Lease(layout, { id: runId, pid: process.pid })
   onTestFinished(() => made.release())
   return made
 }
@@ -30,21 +31,27 @@ async function leased(exceptRun?: string): Promise<string[]> {
   return [...(await leasedEntries(layout, exceptRun))].sort()
 }
 
-/** A live process that claims the entry. */
-async function startRun(entry: string): Promise<ChildProcess> {
+/** A live process that claims the entry for a run: its own, or the one with that main process. */
+async function startRun(entry: string, mainPid?: number): Promise<ChildProcess> {
   const script = `
     import { Layout } from ${JSON.stringify(new URL('layout.ts', STORE))}
     import { Lease } from ${JSON.stringify(new URL('leases.ts', STORE))}
-    const [directory, entry] = process.argv.slice(1)
-    await new Lease(new Layout(directory), 'child').claim([entry])
+    const [directory, entry, pid] = process.argv.slice(1)
+    await new Lease(new Layout(directory), { id: 'child', pid: Number(pid || process.pid) }).claim([entry])
     console.log('claimed')
     setTimeout(() => undefined, 600_000)
   `
-  const args = ['--import', 'tsx', '--input-type=module', '--eval', script, layout.directory, entry]
+  const args = ['--import', 'tsx', '--input-type=module', '--eval', script, layout.directory, entry, `${mainPid ?? ''}`]
   const child = spawn(process.execPath, args, { cwd: REPOSITORY, stdio: ['ignore', 'pipe', 'inherit'] })
   onTestFinished(() => void child.kill('SIGKILL'))
   if (child.stdout) await once(child.stdout, 'data')
   return child
+}
+
+async function kill(child: ChildProcess): Promise<void> {
+  const exited = once(child, 'exit')
+  child.kill('SIGKILL')
+  await exited
 }
 
 /** A lease that somebody else left, as old as it is said. */
@@ -67,6 +74,16 @@ describe('a lease', () => {
     await run.release()
     expect(await leased()).toEqual([])
     expect(await readdir(layout.leases)).toEqual([])
+  })
+
+  test('holds all that was claimed side by side', async () => {
+    for (let round = 0; round < 10; round++) {
+      const keys = Array.from({ length: 20 }, (_, index) => `org/${String(index).padStart(2, '0')}@1`)
+      const run = lease(`run-${round}`)
+      await Promise.all(keys.map((key) => run.claim([key])))
+      expect(await leased()).toEqual(keys)
+      await run.release()
+    }
   })
 
   test('of the run that asks does not count', async () => {
@@ -96,11 +113,55 @@ describe('a lease', () => {
   test('of another process holds while that lives, and not when it was killed', async () => {
     const child = await startRun('org/a@1')
     expect(await leased()).toEqual(['org/a@1'])
-    const exited = once(child, 'exit')
-    child.kill('SIGKILL')
-    await exited
+    await kill(child)
     expect(await leased()).toEqual([])
     expect(await readdir(layout.leases)).toEqual([])
+  })
+})
+
+describe('a run of several processes', () => {
+  test('has a file for each process and thread, named after it', async () => {
+    const worker = await startRun('org/b@2', process.pid)
+    await lease('child').claim(['org/a@1'])
+    const names = [`child.${process.pid}-${threadId}.json`, `child.${worker.pid}-0.json`]
+    expect((await readdir(layout.leases)).sort()).toEqual(names.sort())
+    expect(await leased()).toEqual(['org/a@1', 'org/b@2'])
+    expect(await leased('child')).toEqual([])
+  })
+
+  test('keeps what a worker claimed when that is gone, as long as its main process lives', async () => {
+    const worker = await startRun('org/a@1', process.pid)
+    await kill(worker)
+    expect(await leased()).toEqual(['org/a@1'])
+  })
+
+  test('holds nothing when its main process is gone, though a worker is left', async () => {
+    const main = await startRun('org/a@1')
+    await startRun('org/b@2', main.pid)
+    expect(await leased()).toEqual(['org/a@1', 'org/b@2'])
+    await kill(main)
+    expect(await leased()).toEqual([])
+    expect(await readdir(layout.leases)).toEqual([])
+  })
+
+  test('is released as a whole, and no other with it', async () => {
+    await startRun('org/b@2', process.pid)
+    await lease('child').claim(['org/a@1'])
+    await lease('child2').claim(['org/c@3'])
+    await releaseRun(layout, 'child')
+    expect(await leased()).toEqual(['org/c@3'])
+  })
+
+  test('is told from one whose id begins alike', async () => {
+    await lease('one').claim(['org/a@1'])
+    await lease('one-more').claim(['org/b@2'])
+    expect(await leased('one')).toEqual(['org/b@2'])
+    expect(await leased('one-more')).toEqual(['org/a@1'])
+  })
+
+  test('is released without an error when there is nothing to release', async () => {
+    await releaseRun(layout, 'one')
+    expect(await leased()).toEqual([])
   })
 })
 

@@ -1,13 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { setImmediate } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { withLock } from '../../../src/cache/store/lock.ts'
+import { thisProcess } from '../../../src/cache/store/owner.ts'
 
 const REPOSITORY = fileURLToPath(new URL('../../..', import.meta.url))
 const LOCK_MODULE = JSON.stringify(new URL('../../../src/cache/store/lock.ts', import.meta.url))
@@ -51,14 +52,14 @@ async function kill(child: ChildProcess): Promise<void> {
 }
 
 /** Work that two at once would spoil: it takes some turns between reading and writing. */
-function counter() {
+function counter(turn: () => Promise<unknown> = () => setImmediate(), turns = 3) {
   let value = 0
   let inside = 0
   let most = 0
   const add = async () => {
     most = Math.max(most, ++inside)
     const before = value
-    for (let turn = 0; turn < 3; turn++) await setImmediate()
+    for (let done = 0; done < turns; done++) await turn()
     value = before + 1
     inside--
   }
@@ -113,6 +114,16 @@ describe('a lock', () => {
 })
 
 describe('who waits for a lock', () => {
+  test('can give up also while another takes the lock of a dead owner over', async () => {
+    await kill(await startHolder())
+    await withLock(`${lock}.takeover`, async () => {
+      const controller = new AbortController()
+      const waiting = withLock(lock, async () => 'never', controller.signal)
+      controller.abort(new Error('no more time'))
+      await expect(waiting).rejects.toThrow('no more time')
+    })
+  }, 10_000)
+
   test('can give up, and the holder keeps it', async () => {
     await withLock(lock, async () => {
       const controller = new AbortController()
@@ -160,6 +171,58 @@ describe('who waits for a lock', () => {
     )
     if (writer.stdout) expect(await text(writer.stdout)).toBe('done\n')
     expect(await withLock(lock, () => readFile(file, 'utf8'))).toBe('note')
+  })
+})
+
+describe('the lock of a dead owner', () => {
+  /** Of a process that has ended. */
+  async function deadPid(): Promise<number> {
+    const child = spawn(process.execPath, ['--eval', ''])
+    await once(child, 'exit')
+    return child.pid ?? 0
+  }
+
+  test('is taken over by one at a time of twenty who wait, in every round', async () => {
+    const owner = { pid: await deadPid(), host: thisProcess().host }
+    await mkdir(dirname(lock))
+    const look = () => readFile(lock).catch(() => undefined)
+    for (let round = 0; round < 10; round++) {
+      await writeFile(lock, JSON.stringify({ id: `dead ${round}`, ...owner }))
+      const { add, result } = counter(look, 12)
+      const waiters = Array.from({ length: 20 }, async (_, index) => {
+        // Out of step: some see the dead owner while others take its lock away, and others have it already.
+        for (let turn = 0; turn < index % 7; turn++) await look()
+        await withLock(lock, add)
+      })
+      await Promise.all(waiters)
+      expect(result()).toEqual({ value: 20, most: 1 })
+    }
+    expect(await readdir(dirname(lock))).toEqual([])
+  })
+
+  test('is taken over also when who took it over before died in the middle', async () => {
+    const owner = { pid: await deadPid(), host: thisProcess().host }
+    await mkdir(dirname(lock))
+    await writeFile(lock, JSON.stringify({ id: 'dead', ...owner }))
+    await writeFile(`${lock}.takeover`, JSON.stringify({ id: 'dead too', ...owner }))
+    const { add, result } = counter()
+    await Promise.all(Array.from({ length: 5 }, () => withLock(lock, add)))
+    expect(result()).toEqual({ value: 5, most: 1 })
+    expect(await readdir(dirname(lock))).toEqual([])
+  })
+
+  test('is taken over by one at a time of several processes', async () => {
+    const file = join(folder, 'count')
+    await writeFile(file, '0')
+    await mkdir(dirname(lock))
+    await writeFile(lock, JSON.stringify({ id: 'dead', pid: await deadPid(), host: thisProcess().host }))
+    const code = `
+      await Promise.all(Array.from({ length: 10 }, () =>
+        withLock(lock, async () => writeFile(file, String(Number(await readFile(file, 'utf8')) + 1)))))
+    `
+    const exits = await Promise.all(Array.from({ length: 3 }, () => once(start(code, file), 'exit')))
+    expect(exits.map(([exit]) => exit)).toEqual([0, 0, 0])
+    expect(await readFile(file, 'utf8')).toBe('30')
   })
 })
 

@@ -152,6 +152,40 @@ describe('updates', () => {
   })
 })
 
+describe('a record of another version', () => {
+  /** The file with one more record, which another version of this package wrote. */
+  async function add(record: object): Promise<void> {
+    const records: unknown[] = JSON.parse(await readFile(layout.metadata, 'utf8'))
+    await writeFile(layout.metadata, JSON.stringify([record, ...records]))
+  }
+
+  async function records(): Promise<unknown[]> {
+    return JSON.parse(await readFile(layout.metadata, 'utf8'))
+  }
+
+  test('that is newer is not read, and kept untouched by each update', async () => {
+    const newer = { version: '2.0', repo: 'org/newer', commit: 'f'.repeat(40), files: ['in', 'another', 'form'] }
+    await put(open(), entryOf('org/one'))
+    await add(newer)
+    const metadata = open()
+    expect([...(await metadata.all()).keys()]).toEqual([entryKey(entryOf('org/one'))])
+    expect(await metadata.find(`org/newer@${newer.commit}`)).toBeUndefined()
+    await put(metadata, entryOf('org/two'))
+    await metadata.update((all) => all.delete(entryKey(entryOf('org/one'))))
+    expect(await records()).toEqual([expect.objectContaining({ repo: 'org/two' }), newer])
+    await open().update((all) => all.clear())
+    expect(await records()).toEqual([newer])
+    expect(problems).toEqual([])
+  })
+
+  test('that is older, or says none, is not kept', async () => {
+    await put(open(), entryOf('org/one'))
+    for (const version of ['0.9', 'none', undefined, 2]) await add({ version, repo: 'org/old', commit: 'f'.repeat(40) })
+    await put(open(), entryOf('org/two'))
+    expect(await records()).toMatchObject([{ repo: 'org/one' }, { repo: 'org/two' }])
+  })
+})
+
 describe('a damaged file', () => {
   test.each(['', '[', '{}', 'null', '"text"', '[{"repo":'])('is empty, and one problem: %j', async (content) => {
     await writeFile(layout.metadata, content)
@@ -175,7 +209,13 @@ describe('a damaged file', () => {
   test('hides no other record when one can not be read', async () => {
     await put(open(), entryOf('org/one'))
     const records: unknown[] = JSON.parse(await readFile(layout.metadata, 'utf8'))
-    const broken = [null, 5, 'text', [], {}, { repo: '../x', commit: 'y' }, { repo: 'org/two', commit: 'main' }]
+    const broken = [
+      ...[null, 5, 'text', [], {}, { repo: '../x', commit: 'y' }, { repo: 'org/two', commit: 'main' }],
+      ...[
+        { repo: { toString: 1 }, commit: { toString: 1 } },
+        { repo: ['org/one'], commit: null },
+      ],
+    ]
     await writeFile(layout.metadata, JSON.stringify([...broken, ...records]))
     expect([...(await open().all()).values()]).toEqual([entryOf('org/one')])
   })

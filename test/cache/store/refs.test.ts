@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
@@ -78,5 +78,31 @@ describe('a ref', () => {
   test('that is not there, is a folder or lies under a file is absent', async () => {
     await place('a/b', COMMIT)
     for (const revision of ['main', 'a', 'a/b/c']) expect(await readRef(layout, REPO, revision)).toBeUndefined()
+  })
+
+  test.each<[string, string[]]>([
+    ['a', ['a/b', 'a/c/d']],
+    ['a/b', ['a']],
+    ['c', ['c/d']],
+    ['c/d/e', ['c', 'c/d']],
+    ['refs/pr/1', ['refs/pr', 'refs', 'refs/pr/1/x']],
+  ])('of %s gives way to one that can not be beside it', async (before, revisions) => {
+    for (const after of revisions) {
+      await writeRef(layout, REPO, before, COMMIT)
+      await writeRef(layout, REPO, 'main', COMMIT)
+      await writeRef(layout, REPO, after, OTHER)
+      expect((await readRef(layout, REPO, after))?.commit).toBe(OTHER)
+      expect(await readRef(layout, REPO, before)).toBeUndefined()
+      expect((await readRef(layout, REPO, 'main'))?.commit).toBe(COMMIT)
+      await writeRef(layout, REPO, before, COMMIT)
+      expect((await readRef(layout, REPO, before))?.commit).toBe(COMMIT)
+      expect(await readRef(layout, REPO, after)).toBeUndefined()
+    }
+  })
+
+  test('leaves nothing half-written beside it when another was in its way', async () => {
+    await writeRef(layout, REPO, 'a/b', COMMIT)
+    await writeRef(layout, REPO, 'a', OTHER)
+    expect(await readdir(join(layout.repo(REPO), 'refs'))).toEqual(['a'])
   })
 })

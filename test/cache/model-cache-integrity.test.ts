@@ -1,0 +1,318 @@
+import { chmod, mkdir, readFile, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises'
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import type { BodyFault, Fault } from '../support/hub/index.ts'
+import { contentsOf, Engine, filesOf, gitSha1, pathsOf, refusalOf, sha256 } from './engine.ts'
+
+const WEIGHTS = Buffer.alloc(50_000, 'weights')
+const FILES = { 'config.json': '{"model_type":"custom"}', 'note.txt': 'a note', 'weights.bin': WEIGHTS }
+const CONTENTS = { ...FILES, 'weights.bin': WEIGHTS.toString('latin1') }
+const REPO = 'hub/models--org--name'
+
+let engine: Engine
+
+beforeEach(async () => {
+  engine = await Engine.start(onTestFinished)
+})
+
+/** The blob of `weights.bin`. */
+function weightsBlob(): string {
+  return engine.inCache(REPO, 'blobs', sha256(WEIGHTS))
+}
+
+/** Changes a blob in its place, as a bad disk or a careless script does. */
+async function damage(blob: string, how: (path: string) => Promise<void>): Promise<void> {
+  await chmod(blob, 0o644)
+  await how(blob)
+  await chmod(blob, 0o444)
+}
+
+async function flip(path: string): Promise<void> {
+  const bytes = await readFile(path)
+  bytes[12_345] = 255 - (bytes[12_345] ?? 0)
+  await writeFile(path, bytes)
+}
+
+async function cold(): Promise<void> {
+  engine.hub.addRepo('org/name', { files: FILES })
+  await engine.open().get('org/name')
+  engine.hub.clearRequests()
+}
+
+describe('a file in the cache', () => {
+  test.each([
+    ['cut off', (path: string) => truncate(path, 1000)],
+    ['changed in one byte', flip],
+    ['emptied', (path: string) => truncate(path, 0)],
+  ])('that was %s is replaced, with one download and one warning', async (_, how) => {
+    await cold()
+    await damage(weightsBlob(), how)
+    const cache = engine.open()
+    expect(await cache.has('org/name')).toBe(false)
+    const model = await cache.get('org/name')
+    expect(model).toMatchObject({ tier: 'hub', downloadedBytes: WEIGHTS.length })
+    expect(await contentsOf(model)).toEqual(CONTENTS)
+    expect(engine.hub.requests.map(({ file }) => file)).toEqual(['weights.bin', 'weights.bin'])
+    expect(engine.filesAsked).toEqual(['weights.bin'])
+    expect(engine.warnings).toEqual([expect.stringMatching(/^weights\.bin of org\/name .*replaced/)])
+    expect((await stat(weightsBlob())).mode & 0o777).toBe(0o444)
+    expect((await engine.open().get('org/name')).tier).toBe('disk')
+    expect(engine.filesAsked).toHaveLength(1)
+  })
+
+  test('that is gone is downloaded again, without the others', async () => {
+    await cold()
+    await rm(weightsBlob())
+    expect(await contentsOf(await engine.open().get('org/name'))).toEqual(CONTENTS)
+    expect(engine.filesAsked).toEqual(['weights.bin'])
+  })
+
+  test('of which only the link is gone needs no download', async () => {
+    await cold()
+    const model = await engine.open().get('org/name')
+    await rm(model.file('weights.bin'))
+    expect(await contentsOf(await engine.open().get('org/name'))).toEqual(CONTENTS)
+    expect(engine.hub.requests).toEqual([])
+  })
+
+  test('that was only touched is verified once, and needs no request', async () => {
+    await cold()
+    await utimes(weightsBlob(), 1_700_000_000, 1_700_000_000)
+    const verified = () => engine.decisions.filter((line) => line.startsWith('Validation: weights.bin')).length
+    const model = await engine.open().get('org/name')
+    expect(model).toMatchObject({ tier: 'disk', downloadMs: null })
+    expect(verified()).toBe(1)
+    const [record] = await engine.records()
+    expect(record?.files).toMatchObject({ 'weights.bin': { mtimeMs: 1_700_000_000_000 } })
+    expect((await engine.open().get('org/name')).tier).toBe('disk')
+    expect(verified()).toBe(1)
+    expect(engine.hub.requests).toEqual([])
+    expect(engine.warnings).toEqual([])
+  })
+
+  test('that was copied to another disk is verified, also offline', async () => {
+    await cold()
+    const bytes = await readFile(weightsBlob())
+    await rm(weightsBlob())
+    await writeFile(weightsBlob(), bytes)
+    const model = await engine.open({ offline: true }).get('org/name')
+    expect(await contentsOf(model)).toEqual(CONTENTS)
+    expect(engine.hub.requests).toEqual([])
+  })
+
+  test('that is damaged while offline is refused, not served', async () => {
+    await cold()
+    await damage(weightsBlob(), flip)
+    expect(await refusalOf(engine.open({ offline: true }).get('org/name'))).toMatchObject({
+      code: 'OFFLINE',
+      asked: 'File weights.bin of org/name',
+    })
+  })
+
+  test.each([
+    ['gone', (path: string) => rm(path)],
+    ['cut off', (path: string) => truncate(path, 3)],
+    ['replaced by other JSON', (path: string) => writeFile(path, '{"transformers.js_config":{"dtype":"q4"}}')],
+  ])('that decides on others is repaired first when it is %s', async (_, how) => {
+    const { directory } = await engine.addEmbeddings('org/name', { dtypes: ['fp32', 'q8'] })
+    await engine.open().get('org/name')
+    const config = await readFile(`${directory}/config.json`)
+    const blob = engine.inCache(REPO, 'blobs', gitSha1(config))
+    await chmod(blob, 0o644)
+    await how(blob)
+    const model = await engine.open().get({ repo: 'org/name', task: 'fill-mask' })
+    expect(pathsOf(model)).toEqual(['config.json', 'onnx/model.onnx', 'tokenizer.json', 'tokenizer_config.json'])
+    expect(await readFile(model.file('config.json'))).toEqual(config)
+  })
+})
+
+describe('damaged bookkeeping', () => {
+  test.each([
+    ['no JSON', '[{"repo": "org/na'],
+    ['no list', '{}'],
+    ['a list of strangers', '[1, null, {"repo": "org/name"}]'],
+  ])('of which the metadata is %s costs no download', async (_, text) => {
+    await cold()
+    await writeFile(engine.inCache('cache_metadata.json'), text)
+    const model = await engine.open().get('org/name')
+    expect(model).toMatchObject({ tier: 'disk', downloadMs: null })
+    expect(await contentsOf(model)).toEqual(CONTENTS)
+    expect(engine.hub.requests).toEqual([])
+    expect(await engine.open().list()).toHaveLength(1)
+  })
+
+  test.each([
+    ['a ref', 'refs/main'],
+    ['a stored listing', 'trees/'],
+  ])('of which %s is damaged is asked for again', async (_, name) => {
+    await cold()
+    const [path] = (await engine.listing(REPO)).filter((file) => file.startsWith(name))
+    await writeFile(engine.inCache(REPO, path ?? ''), '<html>')
+    await rm(engine.inCache('cache_metadata.json'))
+    expect(await contentsOf(await engine.open().get('org/name'))).toEqual(CONTENTS)
+    expect(engine.filesAsked).toEqual([])
+    expect(engine.hub.requests.length).toBeGreaterThan(0)
+  })
+})
+
+describe('a download', () => {
+  const once = { times: 1 }
+
+  test.each<[string, BodyFault | Fault]>([
+    ['changed in one byte', { flipByte: 40_000 }],
+    ['shorter than stated', { shortBody: 10_000 }],
+    ['cut off', { truncate: 10_000 }],
+    ['reset', { reset: 10_000 }],
+    ['a web page', { html: true }],
+    ['a server error', { status: 500 }],
+    ['too many requests', { status: 429, retryAfter: 0 }],
+    ['no connection', 'refused'],
+  ])('that came as %s is tried again', async (_, fault) => {
+    engine.hub.addRepo('org/name', { files: FILES })
+    engine.hub.fault({ origin: 'cdn' }, fault, once)
+    const seen: number[] = []
+    const model = await engine.open().get('org/name', { onProgress: ({ receivedBytes }) => seen.push(receivedBytes) })
+    expect(await contentsOf(model)).toEqual(CONTENTS)
+    expect(model.downloadedBytes).toBe(model.bytes)
+    expect(engine.filesAsked.filter((file) => file === 'weights.bin')).toHaveLength(2)
+    expect(seen.at(-1)).toBe(model.bytes)
+    expect(await engine.listing('incoming')).toEqual([])
+    expect(engine.warnings).toEqual([])
+  })
+
+  test.each([
+    ['the model', /\/revision\//],
+    ['the listing', /\/tree\//],
+  ])('needs %s, which is asked for again when a web page came in its place', async (_, path) => {
+    engine.hub.addRepo('org/name', { files: FILES })
+    engine.hub.fault({ kind: 'api', path }, { html: true }, once)
+    expect(await contentsOf(await engine.open().get('org/name'))).toEqual(CONTENTS)
+  })
+
+  test.each([
+    ['the ref', 'refs'],
+    ['the blobs', 'blobs'],
+    ['the snapshots', 'snapshots'],
+  ])('for which %s can not be written is refused, without another try', async (_, folder) => {
+    engine.hub.addRepo('org/name', { files: FILES })
+    await mkdir(engine.inCache(REPO), { recursive: true })
+    await writeFile(engine.inCache(REPO, folder), 'in the way')
+    expect(await refusalOf(engine.open().get('org/name'))).toMatchObject({ code: 'CACHE_UNUSABLE' })
+    expect(engine.filesAsked.length).toBe(new Set(engine.filesAsked).size)
+  })
+
+  test.each(['incoming', 'hub', 'cache_metadata.json/a folder'])('is refused when %s is in the way', async (path) => {
+    engine.hub.addRepo('org/name', { files: FILES })
+    const isFolder = path.includes('/')
+    await mkdir(engine.inCache(isFolder ? path : ''), { recursive: true })
+    if (!isFolder) await writeFile(engine.inCache(path), 'in the way')
+    const refusal = await refusalOf(engine.open().get('org/name'))
+    expect(refusal).toMatchObject({ code: 'CACHE_UNUSABLE' })
+    for (const part of [refusal.asked, refusal.reason, refusal.nextStep]) expect(part).not.toBe('')
+  })
+
+  test('is refused when the folder is a file', async () => {
+    engine.hub.addRepo('org/name', { files: FILES })
+    await writeFile(engine.cacheDir, 'in the way')
+    expect(await refusalOf(engine.open().get('org/name'))).toMatchObject({
+      code: 'CACHE_UNUSABLE',
+      asked: `Cache folder ${engine.cacheDir}`,
+      nextStep: expect.stringContaining('MODEL_CACHE_DIR'),
+    })
+    expect(engine.hub.requests).toEqual([])
+  })
+})
+
+// Each waits for all five tries, so they wait side by side.
+describe.concurrent('a download that is always wrong', () => {
+  test.for<[string, Fault, string]>([
+    ['changed', { flipByte: 40_000 }, 'DIGEST_MISMATCH'],
+    ['short', { shortBody: 10_000 }, 'BROKEN_DOWNLOAD'],
+    ['a web page', { html: true }, 'BROKEN_DOWNLOAD'],
+    ['refused', 'refused', 'HUB_UNREACHABLE'],
+  ])('because it is %s is an error, and nothing of it is kept', async ([, fault, code], { onTestFinished, expect }) => {
+    const own = await Engine.start(onTestFinished)
+    own.hub.addRepo('org/name', { files: { 'weights.bin': WEIGHTS } })
+    const mend = own.hub.fault({ origin: 'cdn' }, fault)
+    const refusal = await refusalOf(own.open().get('org/name'))
+    expect(refusal).toMatchObject({
+      code,
+      asked: 'File weights.bin of org/name',
+      nextStep: expect.stringContaining('HF_ENDPOINT'),
+    })
+    expect(own.filesAsked).toHaveLength(5)
+    expect((await own.listing('hub')).filter((path) => !/\/(refs|trees)\//.test(path))).toEqual([])
+    expect(await own.listing('incoming')).toEqual([])
+    expect(await own.open().list()).toEqual([])
+    mend()
+    expect(await contentsOf(await own.open().get('org/name'))).toEqual({ 'weights.bin': CONTENTS['weights.bin'] })
+  })
+
+  test('because the Hub is down is an error, unless the commit is known', async ({ onTestFinished, expect }) => {
+    const own = await Engine.start(onTestFinished)
+    const { commit } = own.hub.addRepo('org/name', { files: FILES })
+    await own.open().get('org/name')
+    await utimes(own.inCache(REPO, 'refs/main'), 1_700_000_000, 1_700_000_000)
+    await own.hub.stopListening()
+    const [stale, strange] = await Promise.all([own.open().get('org/name'), refusalOf(own.open().get('org/other'))])
+    expect(stale).toMatchObject({ commit, tier: 'disk' })
+    expect(own.warnings).toEqual([expect.stringMatching(/^org\/name: .*main/)])
+    expect(strange).toMatchObject({
+      code: 'HUB_UNREACHABLE',
+      asked: 'Model org/other',
+      reason: expect.stringMatching(/ECONNREFUSED/),
+      nextStep: expect.stringContaining('network'),
+    })
+  })
+})
+
+describe('a download that was given up', () => {
+  /** Three dtypes, the big one stalls after some bytes. */
+  async function interrupt(): Promise<string[]> {
+    const { directory } = await engine.addEmbeddings('org/name', { dtypes: ['fp32', 'q8', 'fp16'] })
+    const weights = (await stat(`${directory}/onnx/model.onnx`)).size
+    const mend = engine.hub.fault({ origin: 'cdn', file: 'onnx/model.onnx' }, { stallAfter: 5000 })
+    const stop = new AbortController()
+    const getting = engine.open().get('org/name', {
+      signal: stop.signal,
+      onProgress: ({ receivedBytes, totalBytes }) => {
+        // The weights are all that is missing then, and some of them are there.
+        if (totalBytes - receivedBytes === weights - 5000) stop.abort(new Error('The run was ended'))
+      },
+    })
+    await expect(getting).rejects.toThrow('The run was ended')
+    await engine.hub.idle()
+    mend()
+    const complete = engine.filesAsked.filter((file) => file !== 'onnx/model.onnx')
+    engine.hub.clearRequests()
+    return complete
+  }
+
+  test('leaves nothing that is half there', async () => {
+    await interrupt()
+    expect(await engine.listing('incoming')).toEqual([])
+    expect((await engine.listing(REPO)).filter((path) => path.endsWith('.onnx'))).toEqual([])
+    expect(await engine.open().has('org/name')).toBe(false)
+  })
+
+  test.each(['kept', 'lost'])('goes on with what is missing when the metadata is %s', async (metadata) => {
+    const complete = await interrupt()
+    expect(complete.length).toBeGreaterThan(0)
+    if (metadata === 'kept') {
+      expect((await engine.open().list()).flatMap(({ files }) => [...files.keys()]).sort()).toEqual(complete.sort())
+    } else await rm(engine.inCache('cache_metadata.json'))
+    const model = await engine.open().get('org/name')
+    expect(pathsOf(model)).toEqual(['config.json', 'onnx/model.onnx', 'tokenizer.json', 'tokenizer_config.json'])
+    expect(engine.filesAsked.sort()).toEqual(pathsOf(model).filter((path) => !complete.includes(path)))
+  })
+
+  test('sends nothing when it is given up before it began', async () => {
+    engine.hub.addRepo('org/name', { files: FILES })
+    const signal = AbortSignal.abort(new Error('The run was ended'))
+    await expect(engine.open().get('org/name', { signal })).rejects.toThrow('The run was ended')
+    expect(engine.hub.requests).toEqual([])
+    await engine.open().get(filesOf('org/name', 'config.json'))
+    engine.hub.clearRequests()
+    await expect(engine.open().get('org/name', { signal })).rejects.toThrow('The run was ended')
+    expect(engine.hub.requests).toEqual([])
+  })
+})

@@ -1,0 +1,233 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { lstat, mkdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { contentsOf, Engine, refusalOf, sha256 } from './engine.ts'
+
+const WEIGHTS = Buffer.alloc(50_000, 'weights')
+const FILES = { 'config.json': '{"model_type":"custom"}', 'weights.bin': WEIGHTS, 'notes/read me.txt': 'a note' }
+const CONTENTS = { ...FILES, 'weights.bin': WEIGHTS.toString('latin1') }
+const DAY_MS = 86_400_000
+
+let engine: Engine
+
+beforeEach(async () => {
+  engine = await Engine.start(onTestFinished)
+})
+
+function daysAgo(days: number): string {
+  return new Date(Date.now() - days * DAY_MS).toISOString()
+}
+
+describe('removing', () => {
+  test('frees what a model takes and leaves nothing of its repo', async () => {
+    engine.hub.addRepo('org/name', { files: FILES })
+    engine.hub.addRepo('org/other', { files: FILES })
+    const model = await engine.open().get('org/name')
+    await engine.open().get('org/other')
+    const removed = await engine.open().remove('org/name')
+    expect(removed).toMatchObject({ freedBytes: model.bytes, entries: [{ repo: 'org/name' }] })
+    expect(new Set((await engine.listing('hub')).map((path) => path.split('/')[0]))).toEqual(
+      new Set(['models--org--other']),
+    )
+    expect((await engine.open().list()).map(({ repo }) => repo)).toEqual(['org/other'])
+    expect(await engine.open().has('org/name')).toBe(false)
+    expect((await engine.open().get('org/name')).tier).toBe('hub')
+  })
+
+  test('keeps blobs that another commit shares until the last of them goes', async () => {
+    const repository = engine.hub.addRepo('org/name', { files: FILES })
+    const cache = engine.open()
+    const main = await cache.get('org/name')
+    repository.addCommit({ files: { 'config.json': '{"new":true}' }, branch: 'feature/dev' })
+    const dev = await cache.get('org/name@feature/dev')
+    const removed = await cache.remove('org/name@feature/dev')
+    expect(removed.freedBytes).toBe('{"new":true}'.length)
+    expect(await contentsOf(main)).toEqual(CONTENTS)
+    const left = await engine.listing('hub/models--org--name')
+    expect(left.filter((path) => path.includes(dev.commit) || path.startsWith('refs/feature'))).toEqual([])
+    expect(left).toContain('refs/main')
+    engine.hub.clearRequests()
+    expect((await engine.open().get('org/name')).tier).toBe('disk')
+    expect(engine.hub.requests).toEqual([])
+    expect((await cache.remove('org/name')).freedBytes).toBe(main.bytes)
+    expect(await engine.listing('hub')).toEqual([])
+  })
+
+  test('without a revision removes all commits of the repo', async () => {
+    const repository = engine.hub.addRepo('org/name', { files: FILES })
+    await engine.open().get('org/name')
+    repository.addCommit({ files: { 'config.json': '{"new":true}' }, branch: 'dev' })
+    await engine.open().get('org/name@dev')
+    expect((await engine.open().remove('org/name')).entries).toHaveLength(2)
+    expect(await engine.listing('hub')).toEqual([])
+  })
+
+  test('removes nothing when one of the names is unknown', async () => {
+    engine.hub.addRepo('org/name', { files: FILES })
+    await engine.open().get('org/name')
+    const refusal = {
+      code: 'MODEL_NOT_FOUND',
+      asked: 'Model org/nothing',
+      reason: expect.stringContaining(engine.cacheDir),
+    }
+    expect(await refusalOf(engine.open().remove('org/name', 'org/nothing'))).toMatchObject(refusal)
+    expect(await refusalOf(engine.open().remove('org/name@v1'))).toMatchObject({ code: 'MODEL_NOT_FOUND' })
+    expect(await engine.open().has('org/name')).toBe(true)
+  })
+
+  test('never deletes from a folder without our mark', async () => {
+    engine.hub.addRepo('org/name', { files: FILES })
+    await engine.open().get('org/name')
+    await rm(engine.inCache('cache.json'))
+    const before = await engine.listing()
+    expect(await engine.open().remove('org/name')).toEqual({ entries: [], freedBytes: 0 })
+    expect(await engine.open({ maxSize: 0 }).maintain()).toEqual({ entries: [], freedBytes: 0 })
+    expect(await engine.listing()).toEqual(before)
+  })
+
+  test('follows no link out of the cache', async () => {
+    engine.hub.addRepo('org/name', { files: FILES })
+    const model = await engine.open().get('org/name')
+    const outside = join(engine.folder, 'outside')
+    await mkdir(outside)
+    await writeFile(join(outside, 'precious.txt'), 'precious')
+    await rm(model.directory, { recursive: true })
+    await symlink(outside, model.directory)
+    await engine.open().remove('org/name')
+    expect(await readFile(join(outside, 'precious.txt'), 'utf8')).toBe('precious')
+    await expect(lstat(model.directory)).rejects.toThrow(/ENOENT/)
+  })
+})
+
+describe('a live run', () => {
+  const run = (id: string, pid = process.pid) => ({ id, pid })
+
+  test('keeps what it asked for from being removed, until it ends', async () => {
+    engine.hub.addRepo('org/name', { files: FILES })
+    const own = engine.open({ run: run('first') })
+    await own.get('org/name')
+    for (const other of [engine.open(), engine.open({ run: run('second') })])
+      expect(await refusalOf(other.remove('org/name'))).toMatchObject({ code: 'IN_USE', asked: 'Model org/name' })
+    expect((await engine.open({ maxSize: 0, maxAge: 0 }).maintain()).entries).toEqual([])
+    expect(await engine.open().has('org/name')).toBe(true)
+    await own.endRun()
+    expect((await engine.open().remove('org/name')).entries).toHaveLength(1)
+    expect(await engine.listing('leases')).toEqual([])
+  })
+
+  test('keeps also what was on disk already, and what its other processes claim', async () => {
+    engine.hub.addRepo('org/one', { files: FILES })
+    engine.hub.addRepo('org/two', { files: FILES })
+    const one = await engine.open().get('org/one')
+    const main = engine.open({ run: run('first') })
+    await main.claim(one)
+    await engine.open().get('org/two')
+    await main.get('org/two')
+    expect((await engine.open({ maxSize: 0 }).maintain()).entries).toEqual([])
+    await main.endRun()
+    expect((await engine.open({ maxSize: 0 }).maintain()).entries).toHaveLength(2)
+  })
+
+  test('claims all that is asked for side by side', async () => {
+    const names = Array.from({ length: 24 }, (_, index) => `org/model-${index}`)
+    for (const name of names) engine.hub.addRepo(name, { files: { 'a.txt': name } })
+    await engine.open().warm(names)
+    for (let round = 0; round < 5; round++) {
+      const own = engine.open({ run: run(`round-${round}`) })
+      await Promise.all(names.map((name) => own.get(name)))
+      const { entries } = await engine.open({ maxSize: 0 }).maintain()
+      expect(entries.map(({ repo }) => repo)).toEqual([])
+      await own.endRun()
+    }
+  })
+
+  test('keeps a commit that came in place of the one that was warmed', async () => {
+    const repository = engine.hub.addRepo('org/name', { files: FILES })
+    const main = engine.open({ run: run('first') })
+    const manifest = await main.manifest(await main.warm(['org/name']))
+    await rm(engine.inCache('hub/models--org--name/blobs', sha256(WEIGHTS)))
+    await engine.ageMain('org/name', 8 * DAY_MS)
+    const commit = repository.addCommit({ files: { 'config.json': '{"new":true}' } })
+    expect(await engine.open({ manifest, run: run('first') }).get('org/name')).toMatchObject({ commit })
+    await engine.open({ maxSize: 0 }).maintain()
+    expect((await engine.open().list()).map((entry) => entry.commit)).toContain(commit)
+  })
+
+  test('is served, with a warning, where nothing can be claimed', async () => {
+    engine.hub.addRepo('org/name', { files: FILES })
+    await engine.open().get('org/name')
+    await writeFile(engine.inCache('leases'), 'in the way')
+    const model = await engine.open({ run: run('first') }).get('org/name')
+    expect(await contentsOf(model)).toEqual(CONTENTS)
+    expect(engine.warnings).toHaveLength(1)
+  })
+
+  test('may remove what it uses itself', async () => {
+    engine.hub.addRepo('org/name', { files: FILES })
+    const own = engine.open({ run: run('first') })
+    await own.get('org/name')
+    expect((await own.remove('org/name')).entries).toHaveLength(1)
+  })
+
+  test('that died claims nothing', async () => {
+    const child = spawn(process.execPath, ['--eval', ''])
+    await once(child, 'exit')
+    engine.hub.addRepo('org/name', { files: FILES })
+    await engine.open({ run: run('dead', child.pid) }).get('org/name')
+    expect((await engine.open().remove('org/name')).entries).toHaveLength(1)
+  })
+})
+
+describe('maintenance', () => {
+  /** Four models of 1,000 bytes, used so many days ago. */
+  async function addModels(days: number[]): Promise<void> {
+    for (const [index, day] of days.entries()) {
+      engine.hub.addRepo(`org/model-${index}`, { files: { 'a.txt': `${index}`.repeat(1000) } })
+      await engine.open().get(`org/model-${index}`)
+      await engine.setRecord(`org/model-${index}`, { lastAccessDate: daysAgo(day) })
+    }
+  }
+  const left = async () => (await engine.open().list()).map(({ repo }) => repo.slice(-1)).join('')
+
+  test('removes what was not used for maxAge', async () => {
+    await addModels([8, 6, 30, 0])
+    const removed = await engine.open().maintain()
+    expect(removed.entries.map(({ repo }) => repo).sort()).toEqual(['org/model-0', 'org/model-2'])
+    expect(removed.freedBytes).toBe(2000)
+    expect(await left()).toBe('13')
+    expect(engine.decisions.filter((line) => line.includes('Removed expired model'))).toEqual([
+      expect.stringContaining('org/model-0 (age: 8d)'),
+      expect.stringContaining('org/model-2 (age: 30d)'),
+    ])
+  })
+
+  test('removes the least recently used beyond maxSize, and no more than needed', async () => {
+    await addModels([1, 3, 2, 4])
+    expect((await engine.open({ maxSize: 2500 }).maintain()).entries.map(({ repo }) => repo)).toEqual([
+      'org/model-3',
+      'org/model-1',
+    ])
+    expect(await left()).toBe('02')
+    expect((await engine.open({ maxSize: 2000 }).maintain()).entries).toEqual([])
+  })
+
+  test('spares what is pinned', async () => {
+    await addModels([30, 30])
+    await engine.setRecord('org/model-0', { pinned: true })
+    await engine.open({ maxSize: 0 }).maintain()
+    expect(await left()).toBe('0')
+  })
+
+  test('expires nothing while offline', async () => {
+    await addModels([30, 1])
+    expect((await engine.open({ offline: true }).maintain()).entries).toEqual([])
+    expect(await left()).toBe('01')
+  })
+
+  test('of a folder that is not there makes none', async () => {
+    expect(await engine.open().maintain()).toEqual({ entries: [], freedBytes: 0 })
+    await expect(stat(engine.cacheDir)).rejects.toThrow(/ENOENT/)
+  })
+})

@@ -1,0 +1,332 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { ModelCache } from '../../src/cache/model-cache.ts'
+import type { Mode } from '../../src/config/options.ts'
+import type { ProviderDefinition } from '../../src/providers/definition.ts'
+import { ProviderFactory } from '../../src/providers/factory.ts'
+import { Recorder } from '../../src/providers/recorder.ts'
+import { type Hub, type Repository, startHub } from '../support/hub/index.ts'
+
+let hub: Hub
+let repository: Repository
+let cache: ModelCache
+let recorder: Recorder
+
+beforeEach(async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'factory test '))
+  hub = await startHub()
+  repository = hub.addRepo('org/name', { files: { 'model.txt': 'first', 'other.txt': 'other' } })
+  cache = new ModelCache({
+    ...{ cacheDir: join(folder, 'cache'), hub: { endpoint: hub.url, concurrency: 2 }, offline: false },
+    ...{ maxSize: 2 ** 30, maxAge: 86_400_000, env: {} },
+  })
+  recorder = new Recorder()
+  onTestFinished(async () => {
+    await hub.close()
+    await rm(folder, { recursive: true, force: true })
+  })
+})
+
+function factory(mode: Mode = 'integration'): ProviderFactory {
+  return new ProviderFactory({ cache, mode, recorder, root: process.cwd() })
+}
+
+interface Note {
+  text: string
+}
+
+interface NoteOptions {
+  file?: string
+  revision?: string
+  callback?: () => void
+  nested?: object
+}
+
+/** Reads one file of the repo; counts what it made and what it freed. */
+function notes(parts: Partial<ProviderDefinition<Note, NoteOptions>> = {}) {
+  const made: string[] = []
+  const freed: string[] = []
+  const definition: ProviderDefinition<Note, NoteOptions> = {
+    name: 'notes',
+    selection: ({ file = 'model.txt' }) => ({ files: [file] }),
+    async load({ model, options }) {
+      const text = await readFile(model.file(options.file ?? 'model.txt'), 'utf8')
+      made.push(text)
+      return { text }
+    },
+    mock: ({ model }) => ({ text: `mock of ${model}` }),
+    dispose: ({ text }) => void freed.push(text),
+    ...parts,
+  }
+  return { made, freed, definition }
+}
+
+/** An instance that is freed by a method of its own. */
+class Session {
+  freed = 0
+  release(times = 1): number {
+    this.freed += times
+    return this.freed
+  }
+}
+
+class Pipeline extends Session {
+  async dispose(): Promise<string> {
+    this.freed++
+    return 'disposed'
+  }
+}
+
+function sessions<T extends Session>(make: () => T): ProviderDefinition<T> {
+  return { name: 'sessions', load: make, dispose: (session) => void session.release() }
+}
+
+describe('a provider', () => {
+  test('loads a model once for the same arguments, however many ask at once', async () => {
+    const { definition, made } = notes()
+    const provider = factory().create(definition)
+    const all = await Promise.all(Array.from({ length: 5 }, () => provider.load('org/name')))
+    expect(new Set(all).size).toBe(1)
+    expect(await provider.load({ repo: 'org/name', revision: 'main' })).toBe(all[0])
+    expect(made).toEqual(['first'])
+    expect(recorder.drain().requests.map(({ tier }) => tier)).toEqual(['hub', ...Array(5).fill('memory')])
+  })
+
+  test('tells instances apart by model, selection and options, and not by callbacks', async () => {
+    const { definition, made } = notes()
+    const provider = factory().create(definition)
+    const plain = await provider.load('org/name')
+    expect(await provider.load('org/name', { callback: () => undefined })).toBe(plain)
+    expect(await provider.load('org/name', { nested: {}, file: undefined })).not.toBe(plain)
+    expect((await provider.load('org/name', { file: 'other.txt' })).text).toBe('other')
+    const ordered = await provider.load('org/name', { nested: { a: 1, b: [2n, { c: 3 }] } })
+    expect(await provider.load('org/name', { nested: { b: [2n, { c: 3 }], a: 1 } })).toBe(ordered)
+    expect(await provider.load('org/name', { nested: { a: 1, b: [{ c: 3 }, 2n] } })).not.toBe(ordered)
+    expect(made).toHaveLength(5)
+  })
+
+  test('shares instances with the others of its factory, and none with those of another', async () => {
+    const { definition } = notes()
+    const shared = factory()
+    const [one, other] = [shared.create(definition), shared.create(definition)]
+    expect(await one.load('org/name')).toBe(await other.load('org/name'))
+    expect(await factory().create(definition).load('org/name')).not.toBe(await one.load('org/name'))
+  })
+
+  test('brings files in without loading them, and tells what is there', async () => {
+    const { definition, made } = notes()
+    const provider = factory().create(definition)
+    expect([await provider.isDownloaded('org/name'), await provider.list()]).toEqual([false, []])
+    const seen: number[] = []
+    await provider.download('org/name', { onProgress: ({ receivedBytes }) => seen.push(receivedBytes) })
+    expect(seen.at(-1)).toBe(5)
+    expect([await provider.isDownloaded('org/name'), await provider.list()]).toEqual([true, ['org/name']])
+    expect(await provider.isDownloaded('org/name', { file: 'other.txt' })).toBe(false)
+    expect([provider.isLoaded('org/name'), made]).toEqual([false, []])
+    await provider.load('org/name')
+    expect(provider.isLoaded('org/name')).toBe(true)
+    await provider.remove('org/name')
+    expect([await provider.isDownloaded('org/name'), await provider.list()]).toEqual([false, []])
+  })
+
+  test("takes a model's own selection before that of the provider", async () => {
+    const { definition } = notes()
+    const provider = factory().create(definition)
+    await provider.load({ repo: 'org/name', files: ['*.txt'] })
+    expect(await cache.has({ repo: 'org/name', files: ['*.txt'] })).toBe(true)
+    expect(await cache.has({ repo: 'org/name', files: ['model.txt'] })).toBe(true)
+    expect(hub.requests.map(({ file }) => file).filter(Boolean)).toContain('other.txt')
+  })
+})
+
+describe('the revision', () => {
+  test('among the options is that of the model', async () => {
+    repository.tag('v1')
+    repository.addCommit({ files: { 'model.txt': 'second' } })
+    const provider = factory().create(notes().definition)
+    expect((await provider.load('org/name')).text).toBe('second')
+    expect((await provider.load('org/name', { revision: 'v1' })).text).toBe('first')
+    expect(await provider.isDownloaded('org/name@v1')).toBe(true)
+    expect(provider.isLoaded('org/name', { revision: 'v1' })).toBe(true)
+    expect((await provider.list()).sort()).toEqual(['org/name', 'org/name@v1'])
+  })
+
+  test('of the model goes before it', async () => {
+    repository.tag('v1')
+    repository.addCommit({ files: { 'model.txt': 'second' } })
+    repository.tag('v2')
+    const provider = factory().create(notes().definition)
+    expect((await provider.load('org/name@v1', { revision: 'v2' })).text).toBe('first')
+  })
+
+  test('is refused when it is none', async () => {
+    const provider = factory().create(notes().definition)
+    const refused = provider.load('org/name', { revision: '../main' })
+    await expect(refused).rejects.toMatchObject({ code: 'INVALID_MODEL', asked: 'Model org/name' })
+    expect(hub.requests).toEqual([])
+  })
+})
+
+describe('what is disposed of', () => {
+  test('is freed with its last user', async () => {
+    const { definition, freed } = notes()
+    const shared = factory()
+    const [one, other] = [shared.create(definition), shared.create(definition)]
+    await one.load('org/name')
+    await other.load('org/name')
+    await one.dispose()
+    expect([freed, other.isLoaded('org/name')]).toEqual([[], true])
+    await other.dispose()
+    expect([freed, other.isLoaded('org/name')]).toEqual([['first'], false])
+    await other.dispose()
+    expect(freed).toEqual(['first'])
+  })
+
+  test('is loaded again by who asks for it next', async () => {
+    const { definition, made } = notes()
+    const provider = factory().create(definition)
+    const before = await provider.load('org/name')
+    await provider.dispose()
+    expect(await provider.load('org/name')).not.toBe(before)
+    expect(made).toEqual(['first', 'first'])
+  })
+
+  test('by disposeAll is everything, whoever uses it', async () => {
+    const { definition, freed } = notes()
+    const shared = factory()
+    await shared.create(definition).load('org/name')
+    await shared.create(definition).load('org/name', { file: 'other.txt' })
+    await shared.disposeAll()
+    expect(freed.sort()).toEqual(['first', 'other'])
+    await shared.disposeAll()
+    expect(freed).toHaveLength(2)
+  })
+
+  test('while it still loads is freed when it is there', async () => {
+    const { definition, freed } = notes()
+    const provider = factory().create(definition)
+    const loading = provider.load('org/name')
+    await provider.dispose()
+    await loading
+    expect(freed).toEqual(['first'])
+    expect(provider.isLoaded('org/name')).toBe(false)
+  })
+
+  test('by its own method is forgotten, and made anew for the next', async () => {
+    for (const free of [(it: Pipeline) => it.dispose(), (it: Pipeline) => it.release()]) {
+      const provider = factory().create(sessions(() => new Pipeline()))
+      const before = await provider.load('org/name')
+      await free(before)
+      expect([before.freed, provider.isLoaded('org/name')]).toEqual([1, false])
+      const after = await provider.load('org/name')
+      expect(after).not.toBe(before)
+      expect(await provider.load('org/name')).toBe(after)
+      await provider.dispose()
+      expect([before.freed, after.freed]).toEqual([1, 1])
+    }
+  })
+
+  test('by its own method gives what that gives, and takes what that takes', async () => {
+    const provider = factory().create(sessions(() => new Pipeline()))
+    const pipeline = await provider.load('org/name')
+    expect(pipeline.release(3)).toBe(3)
+    expect(await pipeline.dispose()).toBe('disposed')
+    expect(pipeline).toBeInstanceOf(Pipeline)
+  })
+
+  test('twice by its own method does not take the next instance away', async () => {
+    const provider = factory().create(sessions(() => new Session()))
+    const before = await provider.load('org/name')
+    before.release()
+    const after = await provider.load('org/name')
+    before.release()
+    expect(await provider.load('org/name')).toBe(after)
+  })
+
+  test('by its own method may be frozen or no object at all', async () => {
+    const frozen = factory().create(sessions(() => Object.freeze(new Session())))
+    expect(await frozen.load('org/name')).toBe(await frozen.load('org/name'))
+    for (const value of [5, 'text', null, undefined]) {
+      const plain = factory().create({ name: 'plain', load: () => value })
+      expect(await plain.load('org/name')).toBe(value)
+    }
+  })
+})
+
+describe('a load that fails', () => {
+  test('is reported and not kept: the next try may do', async () => {
+    let attempts = 0
+    const { definition } = notes({
+      load: () => {
+        attempts++
+        if (attempts === 1) throw new Error('no memory')
+        return { text: 'there' }
+      },
+    })
+    const provider = factory().create(definition)
+    await expect(provider.load('org/name')).rejects.toThrow('no memory')
+    expect(provider.isLoaded('org/name')).toBe(false)
+    expect((await provider.load('org/name')).text).toBe('there')
+    expect(recorder.drain()).toMatchObject({
+      requests: [
+        { tier: 'hub', loadMs: null },
+        { tier: 'disk', loadMs: expect.any(Number) },
+      ],
+      errors: [{ model: 'org/name (model.txt)', code: 'UNKNOWN', message: 'no memory' }],
+    })
+  })
+
+  test('for want of the model says so, and disposes of nothing', async () => {
+    const { definition, freed } = notes()
+    const provider = factory().create(definition)
+    await expect(provider.load('org/missing')).rejects.toMatchObject({ code: 'MODEL_NOT_FOUND' })
+    await provider.dispose()
+    expect(freed).toEqual([])
+    expect(recorder.drain()).toMatchObject({ requests: [], errors: [{ code: 'MODEL_NOT_FOUND' }] })
+  })
+
+  test('for want of the model is an INVALID_MODEL where it is none', async () => {
+    const provider = factory().create(notes().definition)
+    await expect(provider.load('a/b/c')).rejects.toMatchObject({ code: 'INVALID_MODEL' })
+    await expect(provider.remove('a/b/c')).rejects.toMatchObject({ code: 'INVALID_MODEL' })
+  })
+})
+
+describe('in unit mode', () => {
+  test('a mock stands in for the model, with no file and no request', async () => {
+    const { definition, made } = notes()
+    const provider = factory('unit').create(definition)
+    const mock = await provider.load('org/name')
+    expect(mock).toEqual({ text: 'mock of org/name' })
+    expect(await provider.load('org/name')).toBe(mock)
+    await provider.download('org/name')
+    expect(await provider.isDownloaded('org/name')).toBe(true)
+    expect(provider.isLoaded('org/name')).toBe(true)
+    expect(made).toEqual([])
+    expect(hub.requests).toEqual([])
+    expect(recorder.drain()).toEqual({ requests: [], errors: [] })
+    expect(await cache.list()).toEqual([])
+  })
+
+  test('remove does nothing and list gives nothing, whatever is in the cache', async () => {
+    await cache.get('org/name')
+    hub.clearRequests()
+    const provider = factory('unit').create(notes().definition)
+    await provider.remove('org/name')
+    await provider.remove('org/missing')
+    expect(await provider.list()).toEqual([])
+    expect(await cache.has('org/name')).toBe(true)
+    expect(hub.requests).toEqual([])
+  })
+
+  test('what has no mock says so', async () => {
+    const provider = factory('unit').create(notes({ mock: undefined }).definition)
+    await expect(provider.load('org/name')).rejects.toMatchObject({
+      code: 'UNIT_MODE',
+      asked: 'Provider "notes"',
+      nextStep: expect.stringContaining('`mock`'),
+    })
+  })
+})
