@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import { formatDuration, formatSize } from '../config/units.ts'
 import { type Entry, entryKey, recordedDownloadMs } from '../model/entry.ts'
 import type { HubPath } from '../model/hub-path.ts'
@@ -13,6 +12,7 @@ import { locateOnDisk } from './locate.ts'
 import { planFiles } from './plan.ts'
 import { hubAccess, resolve } from './resolve.ts'
 import { prepareCacheFolder } from './store/cache-folder.ts'
+import { sweepIncoming } from './store/incoming.ts'
 import { withLock } from './store/lock.ts'
 
 type BringInOptions = IntakeOptions & {
@@ -26,11 +26,11 @@ type BringInOptions = IntakeOptions & {
  */
 export async function bringIn(context: CacheContext, model: Model, options: BringInOptions): Promise<CachedModel> {
   await prepareCacheFolder(context.layout)
-  const lock = join(context.layout.incoming, `${encodeURIComponent(model.repo)}.lock`)
-  return withLock(lock, () => bringInLocked(context, model, options), options.signal)
+  return withLock(context.layout.lock(model.repo), () => bringInLocked(context, model, options), options.signal)
 }
 
 async function bringInLocked(context: CacheContext, model: Model, options: BringInOptions): Promise<CachedModel> {
+  await sweepIncoming(context.layout)
   const waitedFor = await locateOnDisk(context, model)
   if (waitedFor?.changed.length === 0) return serve(context, model, waitedFor, options.started)
   const resolved = await resolve(context, model, options.signal)

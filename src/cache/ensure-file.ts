@@ -1,5 +1,5 @@
 import { download } from '../hub/download.ts'
-import { explainHubError, type HubAccess } from '../hub/http.ts'
+import { explainHubError, type HubAccess, HubHttpError } from '../hub/http.ts'
 import { withRetry } from '../hub/retry.ts'
 import { DigestMismatchError } from '../model/broken-download.ts'
 import type { EntryFile } from '../model/entry.ts'
@@ -91,6 +91,8 @@ async function downloadBlob(context: CacheContext, target: FileTarget): Promise<
         context.debug(`Download of ${name} failed (${messageOf(error)}); next try in ${Math.round(waitMs)} ms`),
     })
   } catch (error) {
+    if (error instanceof HubHttpError && error.status === 404)
+      throw failure(target, 'FILE_NOT_FOUND', 'The Hub lists it, and answered that there is no such file.', error)
     if (error instanceof DigestMismatchError) throw failure(target, 'DIGEST_MISMATCH', `${error.message}.`, error)
     throw explainDiskError(explainHubError(error, `File ${name}`, hub), target)
   }
@@ -106,6 +108,7 @@ function explainDiskError(error: unknown, target: FileTarget): unknown {
 function failure({ model, path }: FileTarget, code: ErrorCode, reason: string, cause?: unknown): ModelCacheError {
   const name = modelLabel(model)
   const nextSteps: Partial<Record<ErrorCode, string>> = {
+    FILE_NOT_FOUND: 'Run again; if it stays so, a proxy between you and the Hub may answer in its place.',
     OFFLINE: `Bring it in while online: \`npx vitest-model-cache warm ${name}\`.`,
     DIGEST_MISMATCH: 'Nothing was kept. A proxy between you and the Hub may change files: check it and HF_ENDPOINT.',
   }

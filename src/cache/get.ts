@@ -1,5 +1,5 @@
-import { type ErrorCode, ModelCacheError } from '../model/errors.ts'
-import { describeModel, type Model, modelKey } from '../model/model.ts'
+import { type ErrorCode, ModelCacheError, messageOf, systemCode } from '../model/errors.ts'
+import { describeModel, type Model, modelKey, modelLabel } from '../model/model.ts'
 import { selectionKey } from '../model/selection.ts'
 import { originals } from '../platform/originals.ts'
 import { type CachedModel, makeCachedModel } from './cached-model.ts'
@@ -17,6 +17,14 @@ export interface GetOptions {
  * needed for bringing in is loaded only then.
  */
 export async function getModel(context: CacheContext, model: Model, options: GetOptions = {}): Promise<CachedModel> {
+  try {
+    return await find(context, model, options)
+  } catch (error) {
+    throw explainDiskError(error, model, options.signal)
+  }
+}
+
+async function find(context: CacheContext, model: Model, options: GetOptions): Promise<CachedModel> {
   const started = originals.monotonic()
   const warmed = await locateInManifest(context, model)
   const located = warmed ?? (await locateOnDisk(context, model))
@@ -26,10 +34,29 @@ export async function getModel(context: CacheContext, model: Model, options: Get
       ? serve(context, model, located, started)
       : await (await import('./bring-in.ts')).bringIn(context, model, { ...options, started })
   // What was warmed is in the run's lease already.
-  if (!warmed) await context.claim(cached)
+  if (warmed?.changed.length !== 0) await claim(context, cached)
   if (cached.tier === 'disk')
     context.debug(`🎯 Cache HIT: ${describeModel(model)}${await ageOf(context, model, cached.commit)}`)
   return cached
+}
+
+/** A lease that can't be written leaves the model usable. */
+async function claim(context: CacheContext, cached: CachedModel): Promise<void> {
+  await context.claim(cached).catch((error) => {
+    context.warn(`${modelLabel(cached)} could not be claimed for this run, another may remove it: ${messageOf(error)}.`)
+  })
+}
+
+/** What the system refuses is the disk's trouble; what else is thrown stays as it is. */
+function explainDiskError(error: unknown, model: Model, signal?: AbortSignal): unknown {
+  if (error instanceof ModelCacheError || signal?.aborted || systemCode(error) === undefined) return error
+  return new ModelCacheError({
+    code: 'CACHE_UNUSABLE',
+    asked: `Model ${describeModel(model)}`,
+    reason: `It could not be brought into the cache: ${messageOf(error)}.`,
+    nextStep: 'Check the cache folder and the disk, or set MODEL_CACHE_DIR to another folder.',
+    cause: error,
+  })
 }
 
 /** A model of which all files are as they were recorded. */

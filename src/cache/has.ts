@@ -1,9 +1,16 @@
+import { ModelCacheError } from '../model/errors.ts'
 import type { Model } from '../model/model.ts'
 import type { CacheContext } from './context.ts'
 import { locateInManifest, locateOnDisk } from './locate.ts'
 
 /** True when all files of the selection are there as recorded, and would be served without the network. */
 export async function hasModel(context: CacheContext, model: Model): Promise<boolean> {
-  const located = (await locateInManifest(context, model)) ?? (await locateOnDisk(context, model))
+  const located = (await locateInManifest(context, model)) ?? (await locateOnDisk(context, model).catch(nothing))
   return located?.changed.length === 0
+}
+
+/** A file that the repo has not is not there. */
+function nothing(error: unknown): undefined {
+  if (error instanceof ModelCacheError && error.code === 'FILE_NOT_FOUND') return undefined
+  throw error
 }

@@ -11,7 +11,7 @@ import type { CacheContext } from './context.ts'
 import { ensureBlob, type FileTarget, linkFile } from './ensure-file.ts'
 import type { Progress } from './progress.ts'
 import type { Resolved } from './resolve.ts'
-import type { RepoConfig } from './transformers-sessions.ts'
+import { parseRepoConfig, type RepoConfig } from './transformers-sessions.ts'
 
 export interface IntakeOptions {
   signal?: AbortSignal
@@ -46,7 +46,8 @@ export class Intake {
     const path = parseHubPath('config.json', this.model.repo)
     if (!this.resolved.tree.has(path)) return {}
     await this.ensure([path])
-    return JSON.parse(await readFile(this.context.layout.file(this.model.repo, this.resolved.commit, path), 'utf8'))
+    const file = this.context.layout.file(this.model.repo, this.resolved.commit, path)
+    return parseRepoConfig(await readFile(file, 'utf8'))
   }
 
   /** Makes files be there. One that fails ends the others: what is complete by then stays, and can be recorded. */
@@ -54,6 +55,7 @@ export class Intake {
     const wanted = paths.filter((path) => !this.#files.has(path)).map((path) => this.#target(path))
     const stop = new originals.AbortController()
     const onAbort = () => stop.abort(this.options.signal?.reason)
+    if (this.options.signal?.aborted) onAbort()
     this.options.signal?.addEventListener('abort', onAbort, { once: true })
     const onBytes = this.#progress(wanted.map(({ stated }) => stated))
     const started = originals.monotonic()
@@ -104,8 +106,10 @@ export class Intake {
     const isFirst = !this.#blobs.has(stated.digest)
     const blob = this.#blobs.get(stated.digest) ?? limit(() => ensureBlob(this.context, target))
     this.#blobs.set(stated.digest, blob)
-    const downloaded = (await blob) && isFirst
-    const downloadMs = this.entry?.files.get(path)?.downloadMs ?? null
+    const came = await blob
+    const downloaded = came && isFirst
+    // Its twin's time is for both.
+    const downloadMs = came ? 0 : (this.entry?.files.get(path)?.downloadMs ?? null)
     this.#files.set(path, { ...(await linkFile(this.context, target)), downloadMs })
     return downloaded
   }

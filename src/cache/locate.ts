@@ -48,17 +48,22 @@ function recordedSelection(entry: Entry, model: Model): HubPath[] | undefined {
 }
 
 async function planOnDisk(context: CacheContext, model: Model, entry: Entry): Promise<HubPath[] | undefined> {
-  const [{ planFiles }, { readTree }] = await Promise.all([import('./plan.ts'), import('./store/trees.ts')])
+  const [{ planFiles }, { readTree }, { parseRepoConfig }] = await Promise.all([
+    import('./plan.ts'),
+    import('./store/trees.ts'),
+    import('./transformers-sessions.ts'),
+  ])
   const tree = await readTree(context.layout, model.repo, entry.commit)
   if (!tree) return undefined
   const asked = `Model ${describeModel(model)}`
   const config = parseHubPath('config.json', asked)
   let isPlannable = true
   const readConfig = async () => {
-    isPlannable = entry.files.has(config) || !tree.has(config)
-    return entry.files.has(config)
-      ? JSON.parse(await readFile(context.layout.file(model.repo, entry.commit, config), 'utf8'))
-      : {}
+    if (!tree.has(config)) return {}
+    const located = await compareWithDisk(context, model, entry.commit, [config], entry.files)
+    isPlannable = located?.changed.length === 0
+    const file = context.layout.file(model.repo, entry.commit, config)
+    return isPlannable ? parseRepoConfig(await readFile(file, 'utf8')) : {}
   }
   try {
     const plan = await planFiles({ selection: model.selection, tree, ownTask: entry.task, entry, readConfig, asked })

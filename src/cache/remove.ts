@@ -6,6 +6,7 @@ import { ModelCacheError, systemCode } from '../model/errors.ts'
 import type { CacheContext } from './context.ts'
 import { isOurs } from './store/cache-folder.ts'
 import { leasedEntries } from './store/leases.ts'
+import { withLock } from './store/lock.ts'
 
 /** What was removed, and the bytes that became free. */
 export interface Removed {
@@ -17,7 +18,7 @@ export interface Removed {
 export async function removeEntries(context: CacheContext, entries: Entry[]): Promise<Removed> {
   const leased = await leasedEntries(context.layout, context.options.run?.id)
   const inUse = entries.find((entry) => leased.has(entryKey(entry)))
-  if (!inUse) return deleteEntries(context, entries)
+  if (!inUse) return deleteEntries(context, entries, context.options.run?.id)
   throw new ModelCacheError({
     code: 'IN_USE',
     asked: `Model ${inUse.repo}`,
@@ -27,26 +28,28 @@ export async function removeEntries(context: CacheContext, entries: Entry[]): Pr
 }
 
 /**
- * Deletes entries that nobody leases: first the record, so that a kill in the middle leaves files that nobody is
+ * Deletes entries, other than those that a run has leased by now: first the record, so that a kill in the middle leaves files that nobody is
  * promised, then what no other entry of the repo needs. Only ever deletes by names that the cache itself gives.
  */
-export async function deleteEntries(context: CacheContext, entries: Entry[]): Promise<Removed> {
+export async function deleteEntries(context: CacheContext, entries: Entry[], exceptRun?: string): Promise<Removed> {
   if (entries.length === 0 || !(await isOurs(context.layout))) return { entries: [], freedBytes: 0 }
   const metadata = await context.metadata()
-  let kept: Entry[] = []
-  await metadata.update((all) => {
-    for (const entry of entries) all.delete(entryKey(entry))
-    kept = [...all.values()]
-  })
-  let freedBytes = 0
+  const removed: Removed = { entries: [], freedBytes: 0 }
   for (const entry of entries) {
-    freedBytes += await deleteFiles(
-      context,
-      entry,
-      kept.filter(({ repo }) => repo === entry.repo),
-    )
+    // What is on its way in counts on blobs that it found, and is recorded when it is complete.
+    await withLock(context.layout.lock(entry.repo), async () => {
+      const leased = await leasedEntries(context.layout, exceptRun)
+      if (leased.has(entryKey(entry))) return
+      let siblings: Entry[] = []
+      await metadata.update((all) => {
+        all.delete(entryKey(entry))
+        siblings = [...all.values()].filter(({ repo }) => repo === entry.repo)
+      })
+      removed.freedBytes += await deleteFiles(context, entry, siblings)
+      removed.entries.push(entry)
+    })
   }
-  return { entries, freedBytes }
+  return removed
 }
 
 async function deleteFiles(context: CacheContext, entry: Entry, siblings: Entry[]): Promise<number> {

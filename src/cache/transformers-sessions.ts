@@ -82,6 +82,16 @@ function isSense(name: string): boolean {
   return ['vision_encoder', 'audio_encoder', 'speech_encoder'].includes(name)
 }
 
+/** Reads a `config.json`. One that is no JSON object says nothing; whoever loads the model will say so. */
+export function parseRepoConfig(text: string): RepoConfig {
+  try {
+    const config: unknown = JSON.parse(text)
+    return isObject(config) ? config : {}
+  } catch {
+    return {}
+  }
+}
+
 export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

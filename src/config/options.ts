@@ -201,6 +201,9 @@ function isEndpoint(input: string): boolean {
 }
 
 function show(value: unknown, option: string): string {
-  const mayHoldSecret = option === 'hub' || option === 'hub.token' || (typeof value === 'string' && value.includes('@'))
+  const mayHoldSecret =
+    option === 'hub' ||
+    option === 'hub.token' ||
+    (typeof value === 'string' && (value.includes('@') || (option === 'hub.endpoint' && /[?#]/.test(value))))
   return mayHoldSecret ? 'a value that is not shown here, as it may hold a secret' : showValue(value)
 }

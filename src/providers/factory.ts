@@ -192,7 +192,7 @@ function instanceKey(provider: string, model: Model, options?: object): string {
     modelKey(model),
     selectionKey(model.selection),
     describeModel(model),
-    sorted(options),
+    sorted(options ?? {}),
   ])
 }
 

@@ -67,7 +67,7 @@ function mockCall(task: string, model: string): Call | undefined {
         { score: score(input), token: 0, token_str: 'mock', sequence: String(input).replace('[MASK]', 'mock') },
       ])
     case 'question-answering':
-      return async (question) => ({ answer: 'mock answer', score: score(question) })
+      return oneOrMany((question) => ({ answer: 'mock answer', score: score(question) }))
     case 'token-classification':
     case 'object-detection':
       return oneOrMany(() => [])

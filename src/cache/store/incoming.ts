@@ -1,7 +1,8 @@
-import { chmod, type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises'
+import { chmod, type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { DigestMismatchError } from '../../model/broken-download.ts'
 import { blobNameOf, type Digest, Hasher } from '../../model/digest.ts'
+import { originals } from '../../platform/originals.ts'
 import { uniqueBeside } from './atomic-write.ts'
 import type { Layout } from './layout.ts'
 
@@ -65,5 +66,18 @@ export class IncomingFile {
       throw Object.assign(new Error(`Only ${bytesWritten} of ${bytes} bytes could be written: is the disk full?`), {
         code: 'ENOSPC',
       })
+  }
+}
+
+const ABANDONED_AFTER_MS = 10 * 60_000
+
+/** Removes what processes that died left behind: who still writes, on whatever machine, changed the file lately. */
+export async function sweepIncoming(layout: Layout): Promise<void> {
+  for (const name of await readdir(layout.incoming)) {
+    if (!name.endsWith('.incomplete')) continue
+    const path = join(layout.incoming, name)
+    // Gone by now: published, or swept by another.
+    const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: Number.POSITIVE_INFINITY }))
+    if (originals.now() - mtimeMs > ABANDONED_AFTER_MS) await rm(path, { force: true })
   }
 }

@@ -29,6 +29,11 @@ export class Layout {
     return join(this.hub, `models--${repo.replaceAll('/', '--')}`)
   }
 
+  /** Who brings in files of a repo, or deletes some, holds it. */
+  lock(repo: RepoId): string {
+    return join(this.incoming, `${encodeURIComponent(repo)}.lock`)
+  }
+
   blob(repo: RepoId, digest: Digest): string {
     return join(this.repo(repo), 'blobs', blobNameOf(digest))
   }

@@ -21,6 +21,8 @@ export class Lease {
   readonly #path: string
   readonly #keys = new Set<string>()
   #heartbeat: NodeJS.Timeout | undefined
+  /** One write at a time: a claim of fewer entries must not land after one of more. */
+  #written: Promise<void> = Promise.resolve()
 
   constructor(
     layout: Layout,
@@ -32,8 +34,19 @@ export class Lease {
   /** Claims entries, by `entryKey`, until `release`, or until the run's main process is gone. */
   async claim(keys: string[]): Promise<void> {
     const fresh = keys.filter((key) => !this.#keys.has(key))
-    if (fresh.length === 0) return
     for (const key of fresh) this.#keys.add(key)
+    // Who claims what another call is still writing waits for that write too.
+    if (fresh.length > 0) this.#written = this.#written.catch(() => undefined).then(() => this.#write())
+    try {
+      await this.#written
+    } catch (error) {
+      // Not claimed: the next call tries again.
+      for (const key of fresh) this.#keys.delete(key)
+      throw error
+    }
+  }
+
+  async #write(): Promise<void> {
     const owner = { ...thisProcess(), pid: this.run.pid }
     await writeAtomically(this.#path, JSON.stringify({ ...owner, entries: [...this.#keys] }))
     if (this.#heartbeat) return
@@ -46,6 +59,7 @@ export class Lease {
   }
 
   async release(): Promise<void> {
+    await this.#written.catch(() => undefined)
     originals.clearInterval(this.#heartbeat)
     this.#heartbeat = undefined
     this.#keys.clear()

@@ -36,7 +36,7 @@ async function acquire(path: string, signal?: AbortSignal): Promise<string> {
   for (let pollMs = 2; ; pollMs = Math.min(pollMs * 1.6, LONGEST_POLL_MS)) {
     if (await create(path, id)) return id
     const held = await read(path)
-    if (held && watch.isStale(held)) await takeAway(path, held.id)
+    if (held && watch.isStale(held)) await takeAway(path, held.id, signal)
     else await sleep(pollMs * (0.75 + Math.random() / 2), signal)
   }
 }
@@ -114,8 +114,8 @@ function parse(text: string): Omit<Held, 'heartbeat'> {
  * Takes a stale lock away. Of several who saw it stale one does, under a lock of its own: else a slow one would take
  * the fresh lock of who was faster.
  */
-async function takeAway(path: string, id: string): Promise<void> {
-  await withLock(`${path}.takeover`, () => release(path, id))
+async function takeAway(path: string, id: string, signal?: AbortSignal): Promise<void> {
+  await withLock(`${path}.takeover`, () => release(path, id), signal)
 }
 
 async function release(path: string, id: string): Promise<void> {

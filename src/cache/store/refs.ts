@@ -42,7 +42,6 @@ export async function writeRef(layout: Layout, repo: RepoId, revision: string, c
 }
 
 async function removeConflicting(layout: Layout, repo: RepoId, revision: string): Promise<void> {
-  await rm(layout.ref(repo, revision), { recursive: true, force: true })
   const parts = revision.split('/')
   for (let length = 1; length < parts.length; length++) {
     const parent = layout.ref(repo, parts.slice(0, length).join('/'))
@@ -52,4 +51,6 @@ async function removeConflicting(layout: Layout, repo: RepoId, revision: string)
     )
     if (isFile) await rm(parent)
   }
+  // Last: below a file, even `force` meets ENOTDIR.
+  await rm(layout.ref(repo, revision), { recursive: true, force: true })
 }
