@@ -6,6 +6,7 @@ import { type Entry, type EntryFile, entryKey } from '../../src/model/entry.ts'
 import { type HubPath, parseHubPath } from '../../src/model/hub-path.ts'
 import { parseRepoId } from '../../src/model/repo-id.ts'
 import { parseCommit } from '../../src/model/revision.ts'
+import { entryWith } from '../support/entry.ts'
 
 const NOW = Date.parse('2026-06-01T00:00:00.000Z')
 const NONE: ReadonlySet<string> = new Set()
@@ -27,19 +28,13 @@ function entryOf({ repo, commit, blobs, idleMs, pinned }: Sketch): Entry {
     const digest: Digest = `sha1:${blob.toString(16).padStart(40, '0')}`
     return [parseHubPath(`${blob}.bin`, 'a test'), { size: blob, digest, downloadMs: null, mtimeMs: 0, ino: '0' }]
   })
-  return {
+  return entryWith({
     repo: parseRepoId(repo),
-    revision: 'main',
     commit: parseCommit(commit.toString(16).padStart(40, '0'), 'a test'),
-    endpoint: 'https://huggingface.co',
-    access: 'public',
-    cachedDate: '2026-01-01T00:00:00.000Z',
     lastAccessDate: new Date(NOW - idleMs).toISOString(),
-    hits: 0,
     pinned,
-    selections: [],
     files: new Map(files),
-  }
+  })
 }
 
 function sketch(parts: Partial<Sketch> & { commit: number }): Sketch {

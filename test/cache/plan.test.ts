@@ -2,10 +2,9 @@ import { describe, expect, test } from 'vitest'
 import { type Plan, type PlanInput, planFiles } from '../../src/cache/plan.ts'
 import type { Entry } from '../../src/model/entry.ts'
 import { type HubPath, parseHubPath } from '../../src/model/hub-path.ts'
-import { parseRepoId } from '../../src/model/repo-id.ts'
-import { parseCommit } from '../../src/model/revision.ts'
 import type { Selection } from '../../src/model/selection.ts'
 import type { Tree } from '../../src/model/tree.ts'
+import { entryWith } from '../support/entry.ts'
 
 const REPO = [
   '.gitattributes',
@@ -28,20 +27,10 @@ function treeOf(paths: string[]): Tree {
   return new Map(paths.map((path) => [hubPath(path), { size: 1, digest: `sha1:${'0'.repeat(40)}`, gitId: '' }]))
 }
 
-function entryWith(selections: { files: string[]; used: boolean }[]): Entry {
-  return {
-    repo: parseRepoId('org/name'),
-    revision: 'main',
-    commit: parseCommit('0'.repeat(40), 'a test'),
-    endpoint: 'https://huggingface.co',
-    access: 'public',
-    cachedDate: '2026-01-15T10:30:00.000Z',
-    lastAccessDate: '2026-01-15T10:30:00.000Z',
-    hits: 0,
-    pinned: false,
+function entryUsing(selections: { files: string[]; used: boolean }[]): Entry {
+  return entryWith({
     selections: selections.map(({ files, used }, index) => ({ key: `${index}`, files: files.map(hubPath), used })),
-    files: new Map(),
-  }
+  })
 }
 
 async function plan(selection: Selection, { paths = REPO, ...rest }: Partial<PlanInput> & { paths?: string[] } = {}) {
@@ -123,13 +112,13 @@ describe('a task', () => {
   })
 
   test('goes before what earlier runs used', async () => {
-    const entry = entryWith([{ files: ['README.md'], used: true }])
+    const entry = entryUsing([{ files: ['README.md'], used: true }])
     expect(sorted(await plan({ task: 'feature-extraction' }, { entry }))).toEqual(EMBEDDING)
   })
 })
 
 describe('no selection', () => {
-  const entry = entryWith([
+  const entry = entryUsing([
     { files: ['config.json', 'onnx/model_quantized.onnx'], used: true },
     { files: ['config.json', 'README.md'], used: true },
     { files: ['weird [1].txt'], used: false },
@@ -142,8 +131,8 @@ describe('no selection', () => {
   })
 
   test("means else what the pipeline of the repo's own task loads", async () => {
-    const warmed = entryWith([{ files: ['README.md'], used: false }])
-    for (const past of [undefined, entryWith([]), warmed]) {
+    const warmed = entryUsing([{ files: ['README.md'], used: false }])
+    for (const past of [undefined, entryUsing([]), warmed]) {
       const planned = await plan({}, { entry: past, ownTask: 'feature-extraction' })
       expect(planned.rule).toBe('own task')
       expect(sorted(planned)).toEqual(EMBEDDING)

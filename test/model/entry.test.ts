@@ -8,8 +8,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { blobNameOf, type Digest, digestOfBlobName, Hasher, isDigest } from '../../src/model/digest.ts'
 import { type Entry, entryChecksum, entryKey, entrySize, recordedDownloadMs } from '../../src/model/entry.ts'
 import { parseHubPath } from '../../src/model/hub-path.ts'
-import { parseRepoId } from '../../src/model/repo-id.ts'
-import { parseCommit } from '../../src/model/revision.ts'
+import { entryWith } from '../support/entry.ts'
 
 const SHA1: Digest = `sha1:${'0'.repeat(40)}`
 const SHA256: Digest = `sha256:${'0'.repeat(64)}`
@@ -26,24 +25,14 @@ function hashOf(kind: Digest, chunks: Uint8Array[]): Digest {
 type FileOf = [path: string, digest: Digest, size: number, downloadMs?: number | null]
 
 function entryOf(files: FileOf[]): Entry {
-  return {
-    repo: parseRepoId('org/name'),
-    revision: 'main',
-    commit: parseCommit('c'.repeat(40), 'a test'),
-    endpoint: 'https://huggingface.co',
-    access: 'public',
-    cachedDate: '2026-01-15T10:30:00.000Z',
-    lastAccessDate: '2026-01-15T10:30:00.000Z',
-    hits: 0,
-    pinned: false,
-    selections: [],
+  return entryWith({
     files: new Map(
       files.map(([path, digest, size, downloadMs = null]) => [
         parseHubPath(path, 'a test'),
         { digest, size, downloadMs, mtimeMs: 0, ino: '0' },
       ]),
     ),
-  }
+  })
 }
 
 describe('a digest', () => {
@@ -153,7 +142,7 @@ describe('an entry', () => {
   })
 
   test('goes by repo and commit', () => {
-    expect(entryKey(entryOf([]))).toBe(`org/name@${'c'.repeat(40)}`)
+    expect(entryKey(entryOf([]))).toBe('org/name@0123456789abcdef0123456789abcdef01234567')
   })
 
   test('knows what a download took only when it knows it of each file', () => {

@@ -10,7 +10,7 @@ import { Metadata } from '../../../src/cache/store/metadata.ts'
 import { type Entry, entryKey } from '../../../src/model/entry.ts'
 import { parseHubPath } from '../../../src/model/hub-path.ts'
 import { parseRepoId } from '../../../src/model/repo-id.ts'
-import { parseCommit } from '../../../src/model/revision.ts'
+import { entryWith } from '../../support/entry.ts'
 
 const REPOSITORY = fileURLToPath(new URL('../../..', import.meta.url))
 const METADATA = new URL('../../../src/cache/store/metadata.ts', import.meta.url)
@@ -31,17 +31,8 @@ function open(): Metadata {
 }
 
 function entryOf(repo: string, parts: Partial<Entry> = {}): Entry {
-  return {
+  return entryWith({
     repo: parseRepoId(repo),
-    revision: 'main',
-    commit: parseCommit('0123456789abcdef0123456789abcdef01234567', 'a test'),
-    endpoint: 'https://huggingface.co',
-    access: 'public',
-    cachedDate: '2026-01-15T10:30:00.000Z',
-    lastAccessDate: '2026-01-15T10:30:00.000Z',
-    hits: 0,
-    pinned: false,
-    selections: [],
     files: new Map([
       [
         parseHubPath('config.json', 'a test'),
@@ -49,7 +40,7 @@ function entryOf(repo: string, parts: Partial<Entry> = {}): Entry {
       ],
     ]),
     ...parts,
-  }
+  })
 }
 
 async function put(metadata: Metadata, ...entries: Entry[]): Promise<void> {
