@@ -1,3 +1,4 @@
+import { on } from 'node:events'
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
@@ -90,6 +91,24 @@ export class ProjectFolder {
     const result = await this.run(process.execPath, [cli, 'run', ...args], env, options)
     const report = await readFile(reportFile, 'utf8').catch(() => undefined)
     return { ...result, report: report === undefined ? undefined : JSON.parse(report) }
+  }
+
+  /** Starts Vitest in watch mode; `finished` resolves when the next run of the tests has ended. */
+  watch(env: Environment = {}) {
+    const cli = join(REPOSITORY_MODULES, 'vitest', 'vitest.mjs')
+    const watcher = execa(process.execPath, [cli, '--watch'], {
+      cwd: this.directory,
+      env: { ...cleanEnvironment(), ...this.ownFolders(), NO_COLOR: '1', ...env },
+      extendEnv: false,
+      reject: false,
+      stdin: 'pipe',
+    })
+    const finished = async (): Promise<Report> => {
+      for await (const [chunk] of on(watcher.stdout, 'data'))
+        if (/Waiting for file changes|Watching for/.test(chunk)) break
+      return JSON.parse(await readFile(join(this.directory, this.reportFile), 'utf8'))
+    }
+    return { watcher, finished }
   }
 
   /** Runs the package's own command line. */

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { execa } from 'execa'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { configSource } from '../support/config-source.ts'
 import { Consumer } from '../support/consumer.ts'
 import { startModelsHub } from '../support/models-hub.ts'
@@ -101,4 +101,14 @@ test.each([
   const { output } = await consumer.vitest([], { ...env, ...limit, MODEL_CACHE_DEBUG: '1' })
   expect(output).toMatch(line)
   expect((await consumer.cli(['ls'])).stdout).toMatch(/^org\/tiny.*$/)
+})
+
+test('counts each run of a watch session for itself', async () => {
+  const consumer = await suite(ASKS)
+  const { watcher, finished } = consumer.watch(env)
+  onTestFinished(() => void watcher.kill())
+  expect(await finished()).toMatchObject({ requests: 1, hits: 0, misses: 1 })
+  const rerun = finished()
+  await consumer.write({ 'a.test.ts': `${ASKS}\n// changed` })
+  expect(await rerun).toMatchObject({ requests: 1, hits: 1, misses: 0, warmUpMs: null })
 })
