@@ -20,6 +20,8 @@ export interface CacheOptions {
   run?: Run
   /** What the warm-up of this run brought in: lets a worker serve a hit without reading metadata. */
   manifest?: Manifest
+  /** Milliseconds without enough progress after which a download counts as broken. Default 30 s. */
+  stallMs?: number
   /** One line a decision. */
   onDebug?: (message: string) => void
   /** One line a problem that was worked around. */

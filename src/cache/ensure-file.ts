@@ -62,40 +62,55 @@ async function isPresent(context: CacheContext, { model, path, stated, known }: 
   return false
 }
 
+/** A file whose digest is wrong is tried once more from zero; what broke otherwise goes on where it stands. */
 async function downloadBlob(context: CacheContext, target: FileTarget): Promise<void> {
-  const { model, commit, path, stated, hub, signal, onBytes } = target
-  const name = `${path} of ${modelLabel(model)}`
+  const { model, commit, path, stated, hub, signal } = target
   if (context.options.offline) throw failure(target, 'OFFLINE', 'It is missing in the cache, and the cache is offline.')
-  let received = 0
+  const incoming = await IncomingFile.claim(context.layout, stated.digest, stated.size)
+  target.onBytes.received(incoming.received)
+  let mismatches = 0
   const attempt = async () => {
-    // What a failed attempt brought does not count as progress.
-    onBytes.received(-received)
-    received = 0
-    const incoming = await IncomingFile.create(context.layout, stated.digest, stated.size)
     try {
-      const count = (bytes: number) => {
-        received += bytes
-        onBytes.received(bytes)
-      }
-      await download(hub, { repo: model.repo, commit, path, size: stated.size, signal, onBytes: count }, incoming)
+      const request = { repo: model.repo, commit, path, size: stated.size, signal, onBytes: target.onBytes.received }
+      await download(hub, { ...request, stallMs: context.options.stallMs }, incoming)
       await incoming.publish(context.layout.blob(model.repo, stated.digest))
     } catch (error) {
-      await incoming.discard()
+      if (!(error instanceof DigestMismatchError)) throw error
+      target.onBytes.received(-incoming.received)
+      await incoming.restart()
+      if (++mismatches === 2) throw failure(target, 'DIGEST_MISMATCH', `${error.message}.`, error)
       throw error
     }
   }
   try {
+    let mark = incoming.received
     await withRetry(attempt, {
       signal,
+      // Bounded all the same: a file has only so many megabytes to come further by.
+      madeProgress: () => {
+        const gained = incoming.received - mark
+        mark = incoming.received
+        return gained >= 1 << 20
+      },
       onRetry: (error, waitMs) =>
-        context.debug(`Download of ${name} failed (${messageOf(error)}); next try in ${Math.round(waitMs)} ms`),
+        context.debug(
+          `Download of ${path} of ${modelLabel(model)} failed (${messageOf(error)}); next try in ${Math.round(waitMs)} ms`,
+        ),
     })
   } catch (error) {
-    if (error instanceof HubHttpError && error.status === 404)
-      throw failure(target, 'FILE_NOT_FOUND', 'The Hub lists it, and answered that there is no such file.', error)
-    if (error instanceof DigestMismatchError) throw failure(target, 'DIGEST_MISMATCH', `${error.message}.`, error)
-    throw explainDiskError(explainHubError(error, `File ${name}`, hub), target)
+    const explained = explainFailure(error, target)
+    // On a disk that is full nothing is left behind.
+    const isDisk = explained instanceof ModelCacheError && explained.code === 'CACHE_UNUSABLE'
+    await (isDisk ? incoming.discard() : incoming.abandon())
+    throw explained
   }
+}
+
+function explainFailure(error: unknown, target: FileTarget): unknown {
+  const name = `File ${target.path} of ${modelLabel(target.model)}`
+  if (error instanceof HubHttpError && error.status === 404)
+    return failure(target, 'FILE_NOT_FOUND', 'The Hub lists it, and answered that there is no such file.', error)
+  return explainDiskError(explainHubError(error, name, target.hub), target)
 }
 
 /** What is no trouble of the Hub's is the disk's: full, read-only, gone. */

@@ -7,18 +7,23 @@ const ATTEMPTS = 5
 const FIRST_DELAY_MS = 300
 const LONGEST_DELAY_MS = 60_000
 
+export interface RetryOptions {
+  signal?: AbortSignal
+  onRetry?: (error: unknown, waitMs: number) => void
+  /** True when the attempt that failed came a good deal further: then the count of failures begins anew. */
+  madeProgress?: () => boolean
+}
+
 /**
  * Runs `attempt` again on failures that may pass: 408, 429, 5xx, broken connections and broken bodies, with
  * exponential backoff and jitter, or after what the server asks for. Throws the last failure.
  */
-export async function withRetry<T>(
-  attempt: () => Promise<T>,
-  options: { signal?: AbortSignal; onRetry?: (error: unknown, waitMs: number) => void } = {},
-): Promise<T> {
+export async function withRetry<T>(attempt: () => Promise<T>, options: RetryOptions = {}): Promise<T> {
   for (let failures = 1; ; failures++) {
     try {
       return await attempt()
     } catch (error) {
+      if (options.madeProgress?.()) failures = 1
       if (failures >= ATTEMPTS || options.signal?.aborted || !mayPass(error)) throw error
       const waitMs = delayAfter(error, failures)
       options.onRetry?.(error, waitMs)

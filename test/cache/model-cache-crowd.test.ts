@@ -1,6 +1,6 @@
 import { readFile, utimes } from 'node:fs/promises'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
-import { contentsOf, Engine, filesOf, mostAtOnce, pathsOf, refusalOf } from './engine.ts'
+import { contentsOf, Engine, filesOf, mostAtOnce, pathsOf, refusalOf } from '../support/engine.ts'
 
 const WEIGHTS = Buffer.alloc(300_000, 'weights')
 const FILES = { 'a.json': '{"a":1}', 'b.txt': 'a note', 'weights.bin': WEIGHTS }

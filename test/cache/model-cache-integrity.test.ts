@@ -1,7 +1,7 @@
 import { chmod, mkdir, readFile, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { contentsOf, Engine, filesOf, gitSha1, pathsOf, refusalOf, sha256 } from '../support/engine.ts'
 import type { BodyFault, Fault } from '../support/hub/index.ts'
-import { contentsOf, Engine, filesOf, gitSha1, pathsOf, refusalOf, sha256 } from './engine.ts'
 
 const WEIGHTS = Buffer.alloc(50_000, 'weights')
 const FILES = { 'config.json': '{"model_type":"custom"}', 'note.txt': 'a note', 'weights.bin': WEIGHTS }
@@ -224,28 +224,31 @@ describe('a download', () => {
 
 // Each waits for all five tries, so they wait side by side.
 describe.concurrent('a download that is always wrong', () => {
-  test.for<[string, Fault, string]>([
-    ['changed', { flipByte: 40_000 }, 'DIGEST_MISMATCH'],
-    ['short', { shortBody: 10_000 }, 'BROKEN_DOWNLOAD'],
-    ['a web page', { html: true }, 'BROKEN_DOWNLOAD'],
-    ['refused', 'refused', 'HUB_UNREACHABLE'],
-  ])('because it is %s is an error, and nothing of it is kept', async ([, fault, code], { onTestFinished, expect }) => {
-    const own = await Engine.start(onTestFinished)
-    own.hub.addRepo('org/name', { files: { 'weights.bin': WEIGHTS } })
-    const mend = own.hub.fault({ origin: 'cdn' }, fault)
-    const refusal = await refusalOf(own.open().get('org/name'))
-    expect(refusal).toMatchObject({
-      code,
-      asked: 'File weights.bin of org/name',
-      nextStep: expect.stringContaining('HF_ENDPOINT'),
-    })
-    expect(own.filesAsked).toHaveLength(5)
-    expect((await own.listing('hub')).filter((path) => !/\/(refs|trees)\//.test(path))).toEqual([])
-    expect(await own.listing('incoming')).toEqual([])
-    expect(await own.open().list()).toEqual([])
-    mend()
-    expect(await contentsOf(await own.open().get('org/name'))).toEqual({ 'weights.bin': CONTENTS['weights.bin'] })
-  })
+  test.for<[string, Fault, string, number]>([
+    ['changed', { flipByte: 40_000 }, 'DIGEST_MISMATCH', 2],
+    ['short', { shortBody: 10_000 }, 'BROKEN_DOWNLOAD', 5],
+    ['a web page', { html: true }, 'BROKEN_DOWNLOAD', 5],
+    ['refused', 'refused', 'HUB_UNREACHABLE', 5],
+  ])(
+    'because it is %s is an error, and nothing of it is kept',
+    async ([, fault, code, tries], { onTestFinished, expect }) => {
+      const own = await Engine.start(onTestFinished)
+      own.hub.addRepo('org/name', { files: { 'weights.bin': WEIGHTS } })
+      const mend = own.hub.fault({ origin: 'cdn' }, fault)
+      const refusal = await refusalOf(own.open().get('org/name'))
+      expect(refusal).toMatchObject({
+        code,
+        asked: 'File weights.bin of org/name',
+        nextStep: expect.stringContaining('HF_ENDPOINT'),
+      })
+      expect(own.filesAsked).toHaveLength(tries)
+      expect((await own.listing('hub')).filter((path) => !/\/(refs|trees)\//.test(path))).toEqual([])
+      expect(await own.listing('incoming')).toEqual([])
+      expect(await own.open().list()).toEqual([])
+      mend()
+      expect(await contentsOf(await own.open().get('org/name'))).toEqual({ 'weights.bin': CONTENTS['weights.bin'] })
+    },
+  )
 
   test('because the Hub is down is an error, unless the commit is known', async ({ onTestFinished, expect }) => {
     const own = await Engine.start(onTestFinished)

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { lstat, mkdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
-import { contentsOf, Engine, refusalOf, sha256 } from './engine.ts'
+import { contentsOf, Engine, refusalOf, sha256 } from '../support/engine.ts'
 
 const WEIGHTS = Buffer.alloc(50_000, 'weights')
 const FILES = { 'config.json': '{"model_type":"custom"}', 'weights.bin': WEIGHTS, 'notes/read me.txt': 'a note' }

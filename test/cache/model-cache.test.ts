@@ -7,7 +7,7 @@ import type { CachedModel } from '../../src/cache/cached-model.ts'
 import { ModelCache, openModelCache, type RequestEvent } from '../../src/cache/index.ts'
 import { parseModel } from '../../src/model/model.ts'
 import { selectionKey } from '../../src/model/selection.ts'
-import { contentsOf, Engine, filesOf, gitSha1, pathsOf, refusalOf, sha256 } from './engine.ts'
+import { contentsOf, Engine, filesOf, gitSha1, pathsOf, refusalOf, sha256 } from '../support/engine.ts'
 
 const TOKEN = 'hf_of_a_member'
 const WEIGHTS = Buffer.alloc(50_000, 'weights')

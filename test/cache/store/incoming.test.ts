@@ -25,7 +25,7 @@ function sha256(content: Uint8Array): Digest {
 
 async function receive(chunks: Uint8Array[], digest = sha256(Buffer.concat(chunks))): Promise<IncomingFile> {
   const size = chunks.reduce((sum, { byteLength }) => sum + byteLength, 0)
-  const incoming = await IncomingFile.create(layout, digest, size)
+  const incoming = await IncomingFile.claim(layout, digest, size)
   for (const chunk of chunks) await incoming.write(chunk)
   return incoming
 }
@@ -73,7 +73,7 @@ test('what is wrong is never published, and can be discarded', async () => {
 
 test('what is cut off is never published', async () => {
   const stated = sha256(Buffer.from('content'))
-  const incoming = await IncomingFile.create(layout, stated, 7)
+  const incoming = await IncomingFile.claim(layout, stated, 7)
   await incoming.write(Buffer.from('conte'))
   await expect(incoming.publish(layout.blob(REPO, stated))).rejects.toThrow(stated)
   expect(await visible()).toEqual([])

@@ -8,8 +8,8 @@ import { createInterface } from 'node:readline/promises'
 import { fileURLToPath } from 'node:url'
 import type { CachedModel } from '../../src/cache/cached-model.ts'
 import { type CacheOptions, ModelCache, ModelCacheError, type ModelSpec } from '../../src/cache/index.ts'
-import { type Hub, type HubOptions, type LoggedRequest, type Repository, startHub } from '../support/hub/index.ts'
-import { type EmbeddingModelOptions, makeEmbeddingModel } from '../support/model-maker/index.ts'
+import { type Hub, type HubOptions, type LoggedRequest, type Repository, startHub } from './hub/index.ts'
+import { type EmbeddingModelOptions, makeEmbeddingModel } from './model-maker/index.ts'
 
 const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url))
 const MODEL_CACHE = JSON.stringify(new URL('../../src/cache/model-cache.ts', import.meta.url))

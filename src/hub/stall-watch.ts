@@ -1,0 +1,43 @@
+import { BrokenDownloadError } from '../model/broken-download.ts'
+import { originals } from '../platform/originals.ts'
+
+const STALL_MS = 30_000
+/** Below it a connection counts as stalled: a file of 100 MB would take more than a day. */
+const FLOOR_BYTES_PER_SECOND = 1_024
+
+/** Ends a request that makes no progress, or nearly none, over a span of time. */
+export class StallWatch {
+  /** Aborts when the request stalls, and when the caller's signal does. */
+  readonly signal: AbortSignal
+  /** What to throw in place of the abort; undefined while the request is well. */
+  stalled: BrokenDownloadError | undefined
+  readonly #timer: NodeJS.Timeout
+  readonly #unlink: () => void
+  #bytes = 0
+
+  constructor({ path, signal, stallMs = STALL_MS }: { path: string; signal?: AbortSignal; stallMs?: number }) {
+    const controller = new originals.AbortController()
+    this.signal = controller.signal
+    const onAbort = () => controller.abort(signal?.reason)
+    if (signal?.aborted) onAbort()
+    signal?.addEventListener('abort', onAbort, { once: true })
+    this.#unlink = () => signal?.removeEventListener('abort', onAbort)
+    this.#timer = originals.setInterval(() => {
+      if (this.#bytes < (FLOOR_BYTES_PER_SECOND * stallMs) / 1000) {
+        this.stalled = new BrokenDownloadError(`${path} stalled: ${this.#bytes} bytes came in ${stallMs / 1000} s`)
+        controller.abort(this.stalled)
+      }
+      this.#bytes = 0
+    }, stallMs)
+    this.#timer.unref()
+  }
+
+  saw(bytes: number): void {
+    this.#bytes += bytes
+  }
+
+  stop(): void {
+    originals.clearInterval(this.#timer)
+    this.#unlink()
+  }
+}
