@@ -55,7 +55,9 @@ export class CacheContext {
 
   /** The metadata reader; loading it costs a schema library, which a hit from the manifest never pays. */
   metadata(): Promise<Metadata> {
-    this.#metadata ??= import('./store/metadata.ts').then(({ Metadata }) => new Metadata(this.layout, this.warn))
+    this.#metadata ??= import('./store/metadata.ts').then(
+      ({ Metadata }) => new Metadata(this.layout, this.warn, this.options.hub.endpoint),
+    )
     return this.#metadata
   }
 

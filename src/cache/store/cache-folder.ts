@@ -1,4 +1,4 @@
-import { mkdir, readFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { ModelCacheError, messageOf, systemCode } from '../../model/errors.ts'
 import { writeAtomically } from './atomic-write.ts'
 import type { Layout } from './layout.ts'
@@ -16,6 +16,8 @@ export async function prepareCacheFolder(layout: Layout): Promise<void> {
     if (await isOurs(layout)) return
     await mkdir(layout.directory, { recursive: true, mode: 0o700 })
     await writeAtomically(layout.tag, CACHEDIR_TAG)
+    // From here on a missing file means that it was lost.
+    await writeFile(layout.metadata, '[]\n', { flag: 'wx', mode: 0o600 }).catch(ignoreExisting)
     await writeAtomically(layout.marker, `${JSON.stringify({ format: FORMAT })}\n`)
   } catch (error) {
     if (error instanceof ModelCacheError) throw error
@@ -45,6 +47,10 @@ export async function isOurs(layout: Layout): Promise<boolean> {
     reason: `Its cache.json says ${JSON.stringify(text.trim().slice(0, 80))}; this version reads format ${FORMAT}.`,
     nextStep: 'Update vitest-model-cache, or set MODEL_CACHE_DIR to another folder. Nothing was changed.',
   })
+}
+
+function ignoreExisting(error: unknown): void {
+  if (systemCode(error) !== 'EEXIST') throw error
 }
 
 function formatOf(text: string): unknown {

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import { DEFAULT_ENDPOINT } from '../../config/token.ts'
 import { type Entry, entryKey } from '../../model/entry.ts'
 import { nameOf, systemCode } from '../../model/errors.ts'
 import { writeAtomically } from './atomic-write.ts'
@@ -15,12 +16,15 @@ export type Entries = Map<string, Entry>
  * first looked at, so that one lookup among a thousand records does not pay for all.
  */
 export class Metadata {
+  /** What the file was like when it was read: nothing yet, `missing`, or its stamp. */
   #stamp = ''
   #records: Map<string, unknown> = new Map()
 
   constructor(
     readonly layout: Layout,
     readonly onProblem: (message: string) => void = () => undefined,
+    /** Where what has lost its record is taken to be from. */
+    readonly endpoint: string = DEFAULT_ENDPOINT,
   ) {}
 
   /** The entry of a repo at a commit, or undefined. */
@@ -54,10 +58,10 @@ export class Metadata {
 
   async #refresh(): Promise<void> {
     const stamp = await stampOf(this.layout.metadata)
-    const text = stamp && `${stamp.ino} ${stamp.mtimeMs} ${stamp.size}`
-    if (text !== undefined && text === this.#stamp) return
-    this.#records = text === undefined ? new Map() : await this.#read()
-    this.#stamp = text ?? ''
+    const text = stamp ? `${stamp.ino} ${stamp.mtimeMs} ${stamp.size}` : 'missing'
+    if (text === this.#stamp) return
+    this.#records = stamp ? await this.#read() : await this.#rebuild('is missing')
+    this.#stamp = text
   }
 
   async #read(): Promise<Map<string, unknown>> {
@@ -65,11 +69,21 @@ export class Metadata {
       const records: unknown = JSON.parse(await readFile(this.layout.metadata, 'utf8'))
       if (Array.isArray(records)) return new Map(records.flatMap(keyed))
     } catch (error) {
-      if (systemCode(error) === 'ENOENT') return new Map()
+      if (systemCode(error) === 'ENOENT') return this.#rebuild('is missing')
       if (nameOf(error) !== 'SyntaxError') throw error
     }
-    this.onProblem(`${this.layout.metadata} is damaged: models are verified anew when they are next asked for.`)
-    return new Map()
+    return this.#rebuild('is damaged')
+  }
+
+  /** What was recorded is lost; what was downloaded is not. */
+  async #rebuild(what: string): Promise<Map<string, unknown>> {
+    const { rebuildEntries } = await import('./rebuild.ts')
+    const entries = await rebuildEntries(this.layout, this.endpoint)
+    if (entries.length > 0 || what !== 'is missing')
+      this.onProblem(
+        `${this.layout.metadata} ${what}: ${entries.length} models were found in ${this.layout.hub}, and are verified when they are next asked for.`,
+      )
+    return new Map(entries.map((entry) => [entryKey(entry), toRecord(entry)]))
   }
 }
 
