@@ -9,6 +9,7 @@ import type { CacheContext } from './context.ts'
 import { serve } from './get.ts'
 import { Intake, type IntakeOptions } from './intake.ts'
 import { locateOnDisk } from './locate.ts'
+import { makeRoom } from './make-room.ts'
 import { planFiles } from './plan.ts'
 import { hubAccess, resolve } from './resolve.ts'
 import { prepareCacheFolder } from './store/cache-folder.ts'
@@ -47,6 +48,7 @@ async function bringInLocked(context: CacheContext, model: Model, options: Bring
       asked: `Model ${describeModel(model)}`,
     })
     context.debug(`Files of ${describeModel(model)}: ${files.length}, chosen by ${rule}`)
+    await makeRoom(context, model, intake.missingBytes(files))
     await intake.ensure(files)
     const keys = [selectionKey(model.selection)]
     // What `pipeline(<its task>)` will ask for next is the same by another name: found without planning it again.

@@ -14,6 +14,8 @@ export interface CacheOptions {
   offline: boolean
   /** Bytes. */
   maxSize: number
+  /** What becomes of a model that is larger than `maxSize`: served and removed after the run (default), or refused. */
+  onTooLarge?: 'keep' | 'error'
   /** Milliseconds: entries unused for longer are removed, and refs older than it are looked up again. */
   maxAge: number
   /** The live run that this cache works for: what it asks for, no other process removes. */

@@ -41,6 +41,15 @@ export class Intake {
     return this.resolved.fresh?.task ?? this.entry?.task
   }
 
+  /** Bytes of these files that are not recorded yet; what two of them share counts once. */
+  missingBytes(paths: HubPath[]): number {
+    const known = new Set([...this.#files.values(), ...(this.entry?.files.values() ?? [])].map(({ digest }) => digest))
+    const missing = paths
+      .flatMap((path) => this.resolved.tree.get(path) ?? [])
+      .filter(({ digest }) => !known.has(digest))
+    return [...new Map(missing.map(({ digest, size }) => [digest, size])).values()].reduce((sum, size) => sum + size, 0)
+  }
+
   /** The repo's `config.json`, brought in when it is not there. */
   async readConfig(): Promise<RepoConfig> {
     const path = parseHubPath('config.json', this.model.repo)

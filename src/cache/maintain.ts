@@ -1,4 +1,5 @@
 import { formatAge, formatSize } from '../config/units.ts'
+import type { Entry } from '../model/entry.ts'
 import { modelLabel } from '../model/model.ts'
 import { originals } from '../platform/originals.ts'
 import type { CacheContext } from './context.ts'
@@ -6,8 +7,12 @@ import { planRemovals } from './limits.ts'
 import { deleteEntries, type Removed } from './remove.ts'
 import { leasedEntries } from './store/leases.ts'
 
-/** Enforces `maxAge` and `maxSize`. Offline nothing expires: it could not be brought in again. */
-export async function maintain(context: CacheContext): Promise<Removed> {
+/**
+ * Enforces `maxAge` and `maxSize`. Offline nothing expires: it could not be brought in again. What the cache's own run
+ * used is protected too, unless that run is over.
+ */
+export async function maintain(context: CacheContext, { isOver = false } = {}): Promise<Removed> {
+  const ownRun = isOver ? context.options.run?.id : undefined
   const { maxSize, maxAge, offline } = context.options
   const metadata = await context.metadata()
   const entries = [...(await metadata.all()).values()]
@@ -15,14 +20,15 @@ export async function maintain(context: CacheContext): Promise<Removed> {
   const { expired, evicted } = planRemovals(
     entries,
     { maxSize, maxAge: offline ? Number.POSITIVE_INFINITY : maxAge },
-    { now, leased: await leasedEntries(context.layout) },
+    { now, leased: await leasedEntries(context.layout, ownRun) },
   )
-  const removed = await deleteEntries(context, [...expired, ...evicted])
-  for (const entry of expired)
+  const removed = await deleteEntries(context, [...expired, ...evicted], ownRun)
+  const isGone = (entry: Entry) => removed.entries.includes(entry)
+  for (const entry of expired.filter(isGone))
     context.debug(
       `🗑️ Removed expired model: ${modelLabel(entry)} (age: ${formatAge(now - Date.parse(entry.lastAccessDate))})`,
     )
-  for (const entry of evicted)
+  for (const entry of evicted.filter(isGone))
     context.debug(`🗑️ Removed model to stay within ${formatSize(maxSize)}: ${modelLabel(entry)}`)
   return removed
 }

@@ -99,10 +99,10 @@ export class ModelCache {
     return recordUses(this.context, requests)
   }
 
-  /** Enforces `maxAge` and `maxSize`. */
-  async maintain(): Promise<Removed> {
+  /** Enforces `maxAge` and `maxSize`; what the cache's own run used is spared unless the run is over. */
+  async maintain(options?: { isOver?: boolean }): Promise<Removed> {
     const { maintain } = await import('./maintain.ts')
-    return maintain(this.context)
+    return maintain(this.context, options)
   }
 }
 

@@ -6,7 +6,7 @@ import { ModelCacheError, systemCode } from '../model/errors.ts'
 import type { CacheContext } from './context.ts'
 import { isOurs } from './store/cache-folder.ts'
 import { leasedEntries } from './store/leases.ts'
-import { withLock } from './store/lock.ts'
+import { withFreeLock, withLock } from './store/lock.ts'
 
 /** What was removed, and the bytes that became free. */
 export interface Removed {
@@ -18,7 +18,7 @@ export interface Removed {
 export async function removeEntries(context: CacheContext, entries: Entry[]): Promise<Removed> {
   const leased = await leasedEntries(context.layout, context.options.run?.id)
   const inUse = entries.find((entry) => leased.has(entryKey(entry)))
-  if (!inUse) return deleteEntries(context, entries, context.options.run?.id)
+  if (!inUse) return deleteBehind(withLock, context, entries, context.options.run?.id)
   throw new ModelCacheError({
     code: 'IN_USE',
     asked: `Model ${inUse.repo}`,
@@ -28,16 +28,26 @@ export async function removeEntries(context: CacheContext, entries: Entry[]): Pr
 }
 
 /**
- * Deletes entries, other than those that a run has leased by now: first the record, so that a kill in the middle leaves files that nobody is
- * promised, then what no other entry of the repo needs. Only ever deletes by names that the cache itself gives.
+ * Deletes entries, other than those that a run has leased by now and those of repos that somebody works on: first the
+ * record, so that a kill in the middle leaves files that nobody is promised, then what no other entry of the repo needs.
+ * Only ever deletes by names that the cache itself gives.
  */
 export async function deleteEntries(context: CacheContext, entries: Entry[], exceptRun?: string): Promise<Removed> {
-  if (entries.length === 0 || !(await isOurs(context.layout))) return { entries: [], freedBytes: 0 }
-  const metadata = await context.metadata()
+  return deleteBehind(withFreeLock, context, entries, exceptRun)
+}
+
+async function deleteBehind(
+  lock: typeof withFreeLock,
+  context: CacheContext,
+  entries: Entry[],
+  exceptRun?: string,
+): Promise<Removed> {
   const removed: Removed = { entries: [], freedBytes: 0 }
+  if (entries.length === 0 || !(await isOurs(context.layout))) return removed
+  const metadata = await context.metadata()
   for (const entry of entries) {
     // What is on its way in counts on blobs that it found, and is recorded when it is complete.
-    await withLock(context.layout.lock(entry.repo), async () => {
+    await lock(context.layout.lock(entry.repo), async () => {
       const leased = await leasedEntries(context.layout, exceptRun)
       if (leased.has(entryKey(entry))) return
       let siblings: Entry[] = []

@@ -18,6 +18,8 @@ export interface ModelCacheOptions {
   cacheDir?: string
   /** Bytes, or a text such as `2GB` (the default; 1 GB is 2^30 bytes). MODEL_CACHE_MAX_SIZE. */
   maxSize?: string | number
+  /** A model larger than `maxSize`: `keep` (default) serves it and removes it after the run, `error` refuses it. */
+  onTooLarge?: 'keep' | 'error'
   /** Milliseconds, or a text such as `7d` (the default): models unused for longer are removed. MODEL_CACHE_MAX_AGE. */
   maxAge?: string | number
   /** `dev`: 1 GB, 3 days. `ci`: 5 GB, 30 days; taken in CI when neither limit nor preset is given. */
@@ -52,6 +54,7 @@ export interface Options {
   cacheDir: string
   /** Bytes. */
   maxSize: number
+  onTooLarge: 'keep' | 'error'
   /** Milliseconds. */
   maxAge: number
   mode: Mode
@@ -91,6 +94,7 @@ const Schema = v.strictObject(
     models: v.optional(v.array(v.unknown(), 'a list of models')),
     cacheDir: v.optional(text),
     maxSize: v.optional(size),
+    onTooLarge: v.optional(v.picklist(['keep', 'error'], '"keep" or "error"')),
     maxAge: v.optional(duration),
     preset: v.optional(v.picklist(['dev', 'ci'], '"dev" or "ci"')),
     mode: v.optional(v.picklist(['integration', 'unit'], '"integration" or "unit"')),
@@ -145,6 +149,7 @@ export function resolveOptions(input: unknown, env: Environment, root: string): 
     models: (given.models ?? []).map(parseModel),
     cacheDir: cacheFolder(cacheDir, given.cacheDir, root),
     maxSize: parseSize(maxSize ?? given.maxSize ?? limits.maxSize) ?? 0,
+    onTooLarge: given.onTooLarge ?? 'keep',
     maxAge: parseDuration(maxAge ?? given.maxAge ?? limits.maxAge) ?? 0,
     mode: mode ?? given.mode ?? 'integration',
     offline: environment.offline ?? given.offline ?? false,

@@ -13,6 +13,7 @@ export type ErrorCode =
   | 'UNSAFE_PATH'
   | 'DIGEST_MISMATCH'
   | 'BROKEN_DOWNLOAD'
+  | 'TOO_LARGE'
   | 'CACHE_UNUSABLE'
   | 'CACHE_FORMAT'
   | 'IN_USE'

@@ -32,7 +32,7 @@ export async function finishRun(session: Session, modules: ReadonlyArray<TestMod
   if (!first) return
   const caches = [...new Set([...session.projects.values()].map(({ cache }) => cache))]
   const wasUsed = reports.some(({ requests }) => requests.length > 0) || warmed.length > 0
-  const maintenance = wasUsed ? await foldIn(caches, reports) : undefined
+  const maintenance = wasUsed ? await foldIn(caches, reports, !session.isWatching) : undefined
   const { takenAt: _, ...cache } = await first.cache.statistics()
   const requests = reports.flatMap(({ requests }) => requests)
   const report = makeReport({ requests, errors: reports.flatMap(({ errors }) => errors), warmed, warmUpMs, cache })
@@ -57,21 +57,21 @@ function moduleReport(session: Session, module: TestModule): ModuleReport[] {
   return report ? [{ ...report, root, testFile: relative(root, module.moduleId), setup }] : []
 }
 
-async function foldIn(caches: ModelCache[], reports: ModuleReport[]) {
+async function foldIn(caches: ModelCache[], reports: ModuleReport[], isOver: boolean) {
   const started = originals.monotonic()
   let removed = 0
   for (const cache of caches) {
     await cache.recordUses(reports.flatMap(({ setup, requests }) => (setup.cache === cache ? requests : [])))
-    removed += await maintain(cache)
+    removed += await maintain(cache, isOver)
   }
   return { maintenanceMs: originals.monotonic() - started, removed }
 }
 
 /** How many models were removed in time. */
-async function maintain(cache: ModelCache): Promise<number> {
+async function maintain(cache: ModelCache, isOver: boolean): Promise<number> {
   const bound = new AbortController()
   const late = sleep(MAINTAIN_WITHIN_MS, bound.signal).catch(() => undefined)
-  const removed = await Promise.race([cache.maintain(), late])
+  const removed = await Promise.race([cache.maintain({ isOver }), late])
   bound.abort()
   return removed?.entries.length ?? 0
 }

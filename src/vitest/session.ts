@@ -18,6 +18,8 @@ export interface Session {
   /** Milliseconds; null when nothing was warmed since the last report. */
   warmUpMs: number | null
   hasReporter: boolean
+  /** In watch mode the run goes on: what it used is needed again. */
+  isWatching: boolean
   /** False while Vitest only lists tests: it runs the global setup for that too (4.1). */
   isRunning: boolean
 }
@@ -43,6 +45,7 @@ export function openSession(vitest: Vitest): Session {
     startedAt: isoNow(),
     output: outputOf(vitest),
     projects: new Map(),
+    isWatching: vitest.config.watch,
     ...{ warmed: [], warmUpMs: null, hasReporter: false, isRunning: false },
   }
   holder[SESSIONS].set(vitest, session)

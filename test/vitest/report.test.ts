@@ -84,8 +84,8 @@ test.each([
   ],
   [
     'the least recently used beyond maxSize',
-    { MODEL_CACHE_MAX_SIZE: '1KB', MODEL_CACHE_MAX_AGE: '9999d' },
-    /Removed model to stay within 1 KB: org\/embeddings/,
+    { MODEL_CACHE_MAX_SIZE: '4KB', MODEL_CACHE_MAX_AGE: '9999d' },
+    /Removed model to make room for org\/tiny: org\/embeddings/,
   ],
 ])('removes after the run %s, and not what the run uses', async (_, limit, line) => {
   const consumer = await suite(ASKS)

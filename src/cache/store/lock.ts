@@ -18,7 +18,10 @@ const LONGEST_POLL_MS = 100
  * to unique names, verified and renamed, and a lost race costs work, not bytes.
  */
 export async function withLock<T>(path: string, work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
-  const id = await acquire(path, signal)
+  return holding(path, await acquire(path, signal), work)
+}
+
+async function holding<T>(path: string, id: string, work: () => Promise<T>): Promise<T> {
   const heartbeat = originals.setInterval(() => void touch(path), HEARTBEAT_MS)
   heartbeat.unref()
   try {
@@ -27,6 +30,16 @@ export async function withLock<T>(path: string, work: () => Promise<T>, signal?:
     originals.clearInterval(heartbeat)
     await release(path, id)
   }
+}
+
+/**
+ * As `withLock`, when the lock is free; undefined when it is held. For who holds another lock already: two that waited
+ * for each other's would wait for ever.
+ */
+export async function withFreeLock<T>(path: string, work: () => Promise<T>): Promise<T | undefined> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+  const id = randomBytes(8).toString('hex')
+  return (await create(path, id)) ? holding(path, id, work) : undefined
 }
 
 async function acquire(path: string, signal?: AbortSignal): Promise<string> {

@@ -1,0 +1,69 @@
+import { statfs } from 'node:fs/promises'
+import { formatSize } from '../config/units.ts'
+import { entryKey } from '../model/entry.ts'
+import { ModelCacheError } from '../model/errors.ts'
+import { describeModel, type Model } from '../model/model.ts'
+import { originals } from '../platform/originals.ts'
+import type { CacheContext } from './context.ts'
+import { planRemovals, totalSize } from './limits.ts'
+import { deleteEntries } from './remove.ts'
+import { leasedEntries } from './store/leases.ts'
+
+/**
+ * Makes room for bytes that are about to be downloaded: removes the least recently used until they fit into `maxSize`.
+ * What live runs use stays, and may exceed the limit with one warning. Throws `TOO_LARGE` for a model that is larger than
+ * the limit where the options say so, `CACHE_UNUSABLE` when the disk has not that much left.
+ */
+export async function makeRoom(context: CacheContext, model: Model, bytes: number): Promise<void> {
+  if (bytes === 0) return
+  const { maxSize, onTooLarge } = context.options
+  if (bytes > maxSize) tooLarge(context, model, bytes, onTooLarge)
+  else await removeUntilFits(context, model, bytes)
+  await checkDisk(context, model, bytes)
+}
+
+async function removeUntilFits(context: CacheContext, model: Model, bytes: number): Promise<void> {
+  const { maxSize } = context.options
+  const metadata = await context.metadata()
+  const entries = [...(await metadata.all()).values()]
+  // Other commits of the same repo are behind the lock that the caller holds, and share blobs with what comes.
+  const own = entries.filter(({ repo }) => repo === model.repo).map(entryKey)
+  const kept = new Set([...(await leasedEntries(context.layout)), ...own])
+  const limits = { maxSize: maxSize - bytes, maxAge: Number.POSITIVE_INFINITY }
+  const { evicted } = planRemovals(entries, limits, { now: originals.now(), leased: kept })
+  const removed = await deleteEntries(context, evicted)
+  for (const { repo } of removed.entries) context.debug(`🗑️ Removed model to make room for ${model.repo}: ${repo}`)
+  const left = totalSize(entries.filter((entry) => !removed.entries.includes(entry)))
+  if (left + bytes > maxSize)
+    context.warn(
+      `The cache exceeds its limit of ${formatSize(maxSize)}: what runs use now is ${formatSize(left + bytes)}. Raise \`maxSize\` to keep it all.`,
+    )
+}
+
+function tooLarge(context: CacheContext, model: Model, bytes: number, onTooLarge: 'keep' | 'error' | undefined): void {
+  const limit = formatSize(context.options.maxSize)
+  const nextStep = `Set \`maxSize\` (MODEL_CACHE_MAX_SIZE) to more than ${formatSize(bytes)}.`
+  if (onTooLarge === 'error')
+    throw new ModelCacheError({
+      code: 'TOO_LARGE',
+      asked: `Model ${describeModel(model)}`,
+      reason: `It takes ${formatSize(bytes)}, and the whole cache may have ${limit}.`,
+      nextStep,
+    })
+  context.warn(
+    `${describeModel(model)} is larger than the whole cache may be (${formatSize(bytes)} of ${limit}), and is removed after the run. ${nextStep}`,
+  )
+}
+
+/** A download that can't end is not begun. */
+async function checkDisk(context: CacheContext, model: Model, bytes: number): Promise<void> {
+  const { bavail, bsize } = await statfs(context.layout.directory)
+  const free = bavail * bsize
+  if (free >= bytes) return
+  throw new ModelCacheError({
+    code: 'CACHE_UNUSABLE',
+    asked: `Model ${describeModel(model)}`,
+    reason: `It takes ${formatSize(bytes)}, and the disk of ${context.layout.directory} has ${formatSize(free)} left.`,
+    nextStep: 'Free some space, or set MODEL_CACHE_DIR to a folder on another disk.',
+  })
+}

@@ -1,0 +1,68 @@
+import { randomBytes } from 'node:crypto'
+import { beforeEach, expect, onTestFinished, test } from 'vitest'
+import { makeRoom } from '../../src/cache/make-room.ts'
+import { parseModel } from '../../src/model/model.ts'
+import { Engine, refusalOf } from '../support/engine.ts'
+
+const KILOBYTE = 1024
+
+let engine: Engine
+
+beforeEach(async () => {
+  engine = await Engine.start(onTestFinished)
+  for (const name of ['one', 'two', 'three'])
+    engine.hub.addRepo(`org/${name}`, { files: { 'weights.bin': randomBytes(100 * KILOBYTE) } })
+})
+
+async function cached(): Promise<string[]> {
+  return (await engine.open().list()).map(({ repo }) => repo)
+}
+
+test('room is made before a model is brought in: the least recently used goes, and no more', async () => {
+  const maxSize = 250 * KILOBYTE
+  await engine.open({ maxSize }).get('org/one')
+  await engine.open({ maxSize }).get('org/two')
+  await engine.setRecord('org/one', { lastAccessDate: '2026-01-01T00:00:00.000Z' })
+  await engine.open({ maxSize }).get('org/three')
+  expect(await cached()).toEqual(['org/three', 'org/two'])
+  expect(engine.warnings).toEqual([])
+})
+
+test('what a live run uses stays, and may exceed the limit with one warning', async () => {
+  const maxSize = 150 * KILOBYTE
+  await engine.open({ maxSize, run: { id: 'live', pid: process.pid } }).get('org/one')
+  const cache = engine.open({ maxSize })
+  await cache.get('org/two')
+  expect(await cached()).toEqual(['org/one', 'org/two'])
+  expect(engine.warnings).toEqual([expect.stringContaining('exceeds its limit of 150 KB')])
+})
+
+test('a model larger than the limit is served, and goes when the run is over', async () => {
+  const cache = engine.open({ maxSize: 50 * KILOBYTE, run: { id: 'run', pid: process.pid } })
+  expect((await cache.get('org/one')).tier).toBe('hub')
+  expect(engine.warnings).toEqual([expect.stringMatching(/org\/one is larger .*Set `maxSize`.* more than 100 KB/)])
+  await cache.maintain()
+  expect(await cached()).toEqual(['org/one'])
+  await cache.maintain({ isOver: true })
+  expect(await cached()).toEqual([])
+})
+
+test('a model larger than the limit is refused before it is downloaded, where the options say so', async () => {
+  const refusal = await refusalOf(engine.open({ maxSize: 50 * KILOBYTE, onTooLarge: 'error' }).get('org/one'))
+  expect(refusal).toMatchObject({ code: 'TOO_LARGE', reason: expect.stringContaining('100 KB') })
+  expect(engine.filesAsked).toEqual([])
+})
+
+test('two that make room for each other do not wait for ever', async () => {
+  const maxSize = 150 * KILOBYTE
+  await engine.open({ maxSize }).get('org/one')
+  await Promise.all(['org/two', 'org/three'].map((name) => engine.open({ maxSize }).get(name)))
+  expect(await cached()).not.toContain('org/one')
+})
+
+test('what the disk has no room for is refused', async () => {
+  const cache = engine.open({ maxSize: Number.POSITIVE_INFINITY })
+  await cache.get('org/one')
+  const refusal = await refusalOf(makeRoom(cache.context, parseModel('org/two'), 2 ** 60))
+  expect(refusal).toMatchObject({ code: 'CACHE_UNUSABLE', reason: expect.stringMatching(/the disk of .* has .* left/) })
+})
