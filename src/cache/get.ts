@@ -2,6 +2,7 @@ import { type ErrorCode, ModelCacheError, messageOf, systemCode } from '../model
 import { describeModel, type Model, modelKey, modelLabel } from '../model/model.ts'
 import { selectionKey } from '../model/selection.ts'
 import { originals } from '../platform/originals.ts'
+import { cacheUnusable } from './cache-unusable.ts'
 import { type CachedModel, makeCachedModel } from './cached-model.ts'
 import type { CacheContext } from './context.ts'
 import { type Located, locateInManifest, locateOnDisk } from './locate.ts'
@@ -50,13 +51,7 @@ async function claim(context: CacheContext, cached: CachedModel): Promise<void> 
 /** What the system refuses is the disk's trouble; what else is thrown stays as it is. */
 function explainDiskError(error: unknown, model: Model, signal?: AbortSignal): unknown {
   if (error instanceof ModelCacheError || signal?.aborted || systemCode(error) === undefined) return error
-  return new ModelCacheError({
-    code: 'CACHE_UNUSABLE',
-    asked: `Model ${describeModel(model)}`,
-    reason: `It could not be brought into the cache: ${messageOf(error)}.`,
-    nextStep: 'Check the cache folder and the disk, or set MODEL_CACHE_DIR to another folder.',
-    cause: error,
-  })
+  return cacheUnusable(model, error)
 }
 
 /** A model of which all files are as they were recorded. */

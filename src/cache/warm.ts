@@ -1,7 +1,8 @@
 import pLimit from 'p-limit'
 import { entryKey } from '../model/entry.ts'
-import { ModelCacheError, messageOf } from '../model/errors.ts'
-import { describeModel, type Model } from '../model/model.ts'
+import { ModelCacheError } from '../model/errors.ts'
+import type { Model } from '../model/model.ts'
+import { cacheUnusable } from './cache-unusable.ts'
 import type { CachedModel } from './cached-model.ts'
 import type { CacheContext } from './context.ts'
 import { getModel } from './get.ts'
@@ -32,7 +33,7 @@ export async function warmModels(
           return { model, cached: await getModel(context, model, options) }
         } catch (error) {
           if (options.signal?.aborted) throw error
-          return { model, error: asModelCacheError(error, model) }
+          return { model, error: error instanceof ModelCacheError ? error : cacheUnusable(model, error) }
         }
       }),
     ),
@@ -56,16 +57,5 @@ async function pin(context: CacheContext, results: WarmResult[]): Promise<void> 
       const entry = entries.get(key)
       if (entry) entry.pinned = true
     }
-  })
-}
-
-function asModelCacheError(error: unknown, model: Model): ModelCacheError {
-  if (error instanceof ModelCacheError) return error
-  return new ModelCacheError({
-    code: 'CACHE_UNUSABLE',
-    asked: `Model ${describeModel(model)}`,
-    reason: `It could not be brought into the cache: ${messageOf(error)}.`,
-    nextStep: 'Check the cache folder and the disk.',
-    cause: error,
   })
 }

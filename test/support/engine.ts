@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { once } from 'node:events'
 import { mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
@@ -9,6 +8,7 @@ import { fileURLToPath } from 'node:url'
 import type { CachedModel } from '../../src/cache/cached-model.ts'
 import { type CacheOptions, ModelCache, ModelCacheError, type ModelSpec } from '../../src/cache/index.ts'
 import { type Hub, type HubOptions, type LoggedRequest, type Repository, startHub } from './hub/index.ts'
+import { kill } from './kill.ts'
 import { type EmbeddingModelOptions, makeEmbeddingModel } from './model-maker/index.ts'
 
 const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url))
@@ -157,9 +157,7 @@ export class Asker {
   }
 
   async kill(): Promise<void> {
-    const gone = once(this.child, 'exit')
-    this.child.kill('SIGKILL')
-    await gone
+    await kill(this.child)
   }
 }
 

@@ -8,6 +8,7 @@ import { threadId } from 'node:worker_threads'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { Layout } from '../../../src/cache/store/layout.ts'
 import { Lease, leasedEntries, releaseRun } from '../../../src/cache/store/leases.ts'
+import { kill } from '../../support/kill.ts'
 
 const REPOSITORY = fileURLToPath(new URL('../../..', import.meta.url))
 const STORE = new URL('../../../src/cache/store/', import.meta.url)
@@ -46,12 +47,6 @@ async function startRun(entry: string, mainPid?: number): Promise<ChildProcess> 
   onTestFinished(() => void child.kill('SIGKILL'))
   if (child.stdout) await once(child.stdout, 'data')
   return child
-}
-
-async function kill(child: ChildProcess): Promise<void> {
-  const exited = once(child, 'exit')
-  child.kill('SIGKILL')
-  await exited
 }
 
 /** A lease that somebody else left, as old as it is said. */

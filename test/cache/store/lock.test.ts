@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { withLock } from '../../../src/cache/store/lock.ts'
 import { thisProcess } from '../../../src/cache/store/owner.ts'
+import { kill } from '../../support/kill.ts'
 
 const REPOSITORY = fileURLToPath(new URL('../../..', import.meta.url))
 const LOCK_MODULE = JSON.stringify(new URL('../../../src/cache/store/lock.ts', import.meta.url))
@@ -43,12 +44,6 @@ async function startHolder(): Promise<ChildProcess> {
   )
   if (child.stdout) await once(child.stdout, 'data')
   return child
-}
-
-async function kill(child: ChildProcess): Promise<void> {
-  const exited = once(child, 'exit')
-  child.kill('SIGKILL')
-  await exited
 }
 
 /** Work that two at once would spoil: it takes some turns between reading and writing. */
