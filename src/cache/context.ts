@@ -1,6 +1,7 @@
 import type { LimitFunction } from 'p-limit'
 import type { HubSettings } from '../config/token.ts'
 import { type Entry, entryKey } from '../model/entry.ts'
+import { messageOf } from '../model/errors.ts'
 import { originals } from '../platform/originals.ts'
 import type { Manifest } from './manifest.ts'
 import { Layout } from './store/layout.ts'
@@ -69,9 +70,14 @@ export class CacheContext {
     return this.#downloads
   }
 
-  /** Claims entries for the live run that this cache works for, if it does for one. */
+  /** Claims entries for the live run that this cache works for, if it does. Where that can't be written, they stay usable. */
   async claim(...entries: Pick<Entry, 'repo' | 'commit'>[]): Promise<void> {
-    await this.#lease?.claim(entries.map(entryKey))
+    try {
+      await this.#lease?.claim(entries.map(entryKey))
+    } catch (error) {
+      const repos = [...new Set(entries.map(({ repo }) => repo))].join(', ')
+      this.warn(`${repos} could not be claimed for this run, another may remove it: ${messageOf(error)}.`)
+    }
   }
 
   /** Ends the claims of this cache. */

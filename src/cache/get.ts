@@ -1,5 +1,5 @@
-import { type ErrorCode, ModelCacheError, messageOf, systemCode } from '../model/errors.ts'
-import { describeModel, type Model, modelKey, modelLabel } from '../model/model.ts'
+import { type ErrorCode, ModelCacheError, systemCode } from '../model/errors.ts'
+import { describeModel, type Model, modelKey } from '../model/model.ts'
 import { selectionKey } from '../model/selection.ts'
 import { originals } from '../platform/originals.ts'
 import { cacheUnusable } from './cache-unusable.ts'
@@ -35,17 +35,10 @@ async function find(context: CacheContext, model: Model, options: GetOptions): P
       ? serve(context, model, located, started)
       : await (await import('./bring-in.ts')).bringIn(context, model, { ...options, started })
   // What was warmed is in the run's lease already.
-  if (warmed?.changed.length !== 0) await claim(context, cached)
+  if (warmed?.changed.length !== 0) await context.claim(cached)
   if (cached.tier === 'disk')
     context.debug(`🎯 Cache HIT: ${describeModel(model)}${await ageOf(context, model, cached.commit)}`)
   return cached
-}
-
-/** A lease that can't be written leaves the model usable. */
-async function claim(context: CacheContext, cached: CachedModel): Promise<void> {
-  await context.claim(cached).catch((error) => {
-    context.warn(`${modelLabel(cached)} could not be claimed for this run, another may remove it: ${messageOf(error)}.`)
-  })
 }
 
 /** What the system refuses is the disk's trouble; what else is thrown stays as it is. */

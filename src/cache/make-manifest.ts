@@ -1,9 +1,11 @@
 import { entryKey } from '../model/entry.ts'
-import { type Model, modelKey } from '../model/model.ts'
+import { modelKey } from '../model/model.ts'
 import { selectionKey } from '../model/selection.ts'
 import type { CacheContext } from './context.ts'
 import type { Manifest, ManifestModel } from './manifest.ts'
 import type { WarmResult } from './warm.ts'
+
+const NOTHING_YET = { downloaded: false, files: [] }
 
 /** What the workers need to serve what was warmed. A default selection is also listed as what it came to. */
 export async function makeManifest(context: CacheContext, results: WarmResult[]): Promise<Manifest> {
@@ -20,8 +22,7 @@ export async function makeManifest(context: CacheContext, results: WarmResult[])
     const { commit, files, downloadMs } = result.cached
     const entry = await metadata.find(entryKey({ repo, commit }))
     if (!entry) continue
-    const known = models.get(modelKey(result.model))
-    const model = known ?? newModel(result.model, commit, [...entry.files])
+    const model = models.get(modelKey(result.model)) ?? { repo, revision, commit, ...NOTHING_YET, selections: [] }
     const key = selectionKey(result.model.selection)
     model.downloaded ||= downloadMs !== null
     model.files = [...entry.files]
@@ -34,12 +35,4 @@ export async function makeManifest(context: CacheContext, results: WarmResult[])
     models.set(modelKey(result.model), model)
   }
   return { ...manifest, models: [...models.values()] }
-}
-
-function newModel(
-  { repo, revision }: Model,
-  commit: ManifestModel['commit'],
-  files: ManifestModel['files'],
-): ManifestModel {
-  return { repo, revision, commit, downloaded: false, selections: [], files }
 }

@@ -21,6 +21,7 @@ export interface Provided {
     cacheDir: string
     offline: boolean
     maxSize: number
+    onTooLarge: 'keep' | 'error'
     maxAge: number
     hub: { endpoint: string; concurrency: number }
   }

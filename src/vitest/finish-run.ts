@@ -1,6 +1,7 @@
 import { relative } from 'node:path'
 import type { TestModule } from 'vitest/node'
 import type { ModelCache } from '../cache/model-cache.ts'
+import { messageOf } from '../model/errors.ts'
 import type { FileReport } from '../model/request.ts'
 import { originals, sleep } from '../platform/originals.ts'
 import { makeReport, type Report } from '../report/report.ts'
@@ -32,11 +33,13 @@ export async function finishRun(session: Session, modules: ReadonlyArray<TestMod
   if (!first) return
   const caches = [...new Set([...session.projects.values()].map(({ cache }) => cache))]
   const wasUsed = reports.some(({ requests }) => requests.length > 0) || warmed.length > 0
-  const maintenance = wasUsed ? await foldIn(caches, reports, !session.isWatching) : undefined
+  // A cache that can't be written to is no reason to show nothing.
+  const note = (error: unknown) => output.note(`The run could not be recorded: ${messageOf(error)}`)
+  const maintenance = wasUsed ? await foldIn(caches, reports, !session.isWatching).catch(note) : undefined
   const { takenAt: _, ...cache } = await first.cache.statistics()
   const requests = reports.flatMap(({ requests }) => requests)
   const report = makeReport({ requests, errors: reports.flatMap(({ errors }) => errors), warmed, warmUpMs, cache })
-  if (wasUsed) await recordRuns(session, reports, report, number)
+  if (wasUsed) await recordRuns(session, reports, report, number).catch(note)
   const { report: settings } = first.options
   if (settings === false) return
   const { color, columns } = output

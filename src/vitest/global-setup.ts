@@ -26,8 +26,8 @@ export default async function globalSetup(project: TestProject): Promise<() => P
 
 /** The options that workers need, name by name: the token must never be among them. */
 function provided(runId: string, project: TestProject, options: Options, manifest: Manifest): Provided {
-  const { mode, debug, cacheDir, offline, maxSize, maxAge, hub } = options
+  const { mode, debug, cacheDir, offline, maxSize, onTooLarge, maxAge, hub } = options
   const { endpoint, concurrency } = hub
-  const cache = { cacheDir, offline, maxSize, maxAge, hub: { endpoint, concurrency } }
+  const cache = { cacheDir, offline, maxSize, onTooLarge, maxAge, hub: { endpoint, concurrency } }
   return { run: { id: runId, pid: process.pid }, root: project.config.root, mode, debug, cache, manifest }
 }

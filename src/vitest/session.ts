@@ -81,6 +81,6 @@ function makeCache({ runId, output }: Session, options: Options): ModelCache {
   })
 }
 
-function cacheKey({ cacheDir, hub, offline, maxSize, maxAge }: Options): string {
-  return JSON.stringify([cacheDir, hub, offline, maxSize, maxAge])
+function cacheKey({ cacheDir, hub, offline, maxSize, onTooLarge, maxAge }: Options): string {
+  return JSON.stringify([cacheDir, hub, offline, maxSize, onTooLarge, maxAge])
 }

@@ -1,6 +1,7 @@
 import type { TestProject } from 'vitest/node'
 import type { Manifest } from '../cache/manifest.ts'
 import type { ModelCache } from '../cache/model-cache.ts'
+import type { RunRecord } from '../cache/store/runs.ts'
 import type { WarmResult } from '../cache/warm.ts'
 import { messageOf } from '../model/errors.ts'
 import { describeModel, type Model, modelKey } from '../model/model.ts'
@@ -45,17 +46,21 @@ export async function warmUp(
   }
 }
 
-/** What the last runs of this project asked for, in records that came through intact. */
+/** What the last runs of this project asked for. A use that can't be read is left out: the others are warmed. */
 async function lastUsed(cache: ModelCache, root: string): Promise<Model[]> {
   const runs = await cache.lastRuns(root, RUNS_BACK)
-  return runs
-    .flatMap(({ used }) => used)
-    .map(({ repo, revision, selection }) => ({
-      repo: parseRepoId(repo),
-      revision: parseRevision(revision, repo),
-      selection: JSON.parse(selection),
-      pin: false,
-    }))
+  return runs.flatMap(({ used }) => used.flatMap((use) => modelOfUse(use) ?? []))
+}
+
+function modelOfUse({ repo, revision, selection }: RunRecord['used'][number]): Model | undefined {
+  try {
+    const parsed: unknown = JSON.parse(selection)
+    if (typeof parsed !== 'object' || parsed === null) return undefined
+    return { repo: parseRepoId(repo), revision: parseRevision(revision, repo), selection: parsed, pin: false }
+  } catch {
+    // Not as we write it: the record was damaged.
+    return undefined
+  }
 }
 
 function distinct(models: Model[]): Model[] {

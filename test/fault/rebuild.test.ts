@@ -1,4 +1,4 @@
-import { rm, utimes, writeFile } from 'node:fs/promises'
+import { rm, symlink, utimes, writeFile } from 'node:fs/promises'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { contentsOf, Engine } from '../support/engine.ts'
 
@@ -63,4 +63,15 @@ test('does not trust what it finds: a changed file is repaired', async () => {
   await utimes(`${model}/${blob}`, 1_700_000_000, 1_700_000_000)
   expect(await contentsOf(await engine.open().get('gpt2'))).toEqual({ 'config.json': '{"old":true}' })
   expect(engine.filesAsked).toEqual(['config.json'])
+})
+
+test('leaves out what has no valid name, and loses nothing else for it', async () => {
+  await writeFile(engine.inCache('hub/models--gpt2/refs/.strange'), 'x')
+  const { commit } = (await engine.open().list()).find(({ repo }) => repo === 'gpt2') ?? { commit: '' }
+  const [blob] = await engine.listing('hub/models--gpt2/blobs')
+  await symlink(`../../blobs/${blob}`, engine.inCache('hub/models--gpt2/snapshots', commit, 'back\\slash'))
+  await rm(metadata())
+  const found = await engine.open().list()
+  expect(found.map(({ repo }) => repo).sort()).toEqual(['gpt2', 'org/name'])
+  expect(found.find(({ repo }) => repo === 'gpt2')?.files.size).toBe(1)
 })

@@ -92,3 +92,32 @@ test('refuses an unknown option, naming it and those that exist', async () => {
   expect(exitCode).toBe(1)
   expect(stderr).toContain('Option `maxsize` of modelCache(): There is no such option. The options are `models`')
 })
+
+test('refuses a model larger than the cache also where a worker asks for it', async () => {
+  const source = `
+    import { expect, test } from 'vitest'
+    test('x', async ({ models }) => {
+      await expect(models.path('org/embeddings')).rejects.toMatchObject({ code: 'TOO_LARGE' })
+    })
+  `
+  const options = { maxSize: '1KB', onTooLarge: 'error' } as const
+  const consumer = await Consumer.create({ files: { 'vitest.config.ts': configSource(options), 'a.test.ts': source } })
+  const { exitCode, output } = await consumer.vitest([], env)
+  expect(exitCode, output).toBe(0)
+})
+
+test('a damaged run record, and leases that can not be written, cost nothing but a note', async () => {
+  const source = `import { test } from 'vitest'; test('x', async ({ models }) => { await models.path('org/embeddings') })`
+  const config = configSource({ models: ['org/embeddings'] })
+  const consumer = await Consumer.create({ files: { 'vitest.config.ts': config, 'a.test.ts': source } })
+  await consumer.vitest([], env)
+  await consumer.shell(`sed -i 's/"selection": .*,/"selection": "null",/' cache/runs/*.json`)
+  await consumer.shell('rm -rf cache/leases && touch cache/leases')
+  hub.clearRequests()
+  const { exitCode, output, report } = await consumer.vitest([], env)
+  expect(exitCode, output).toBe(0)
+  expect(output).not.toContain('Warm-up failed')
+  expect(output).toContain('could not be claimed')
+  expect(report).toMatchObject({ requests: 1, hits: 1 })
+  expect(hub.requests).toEqual([])
+})

@@ -154,7 +154,7 @@ function noteOf(path: string): string {
 }
 
 /**
- * Moves what somebody left of a blob to `path`, the largest first, and gives its ETag. Never takes what a live process
+ * Moves what somebody left of a blob to `path`, and gives its ETag. Never takes what a live process
  * may still write to: what it writes later would end up in a file that was verified.
  */
 async function takeOver(layout: Layout, digest: Digest, path: string): Promise<string | undefined> {

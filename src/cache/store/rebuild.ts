@@ -5,7 +5,7 @@ import { digestOfBlobName } from '../../model/digest.ts'
 import type { Entry, EntryFile } from '../../model/entry.ts'
 import { type HubPath, parseHubPath } from '../../model/hub-path.ts'
 import { parseRepoId, type RepoId } from '../../model/repo-id.ts'
-import { type Commit, isCommit } from '../../model/revision.ts'
+import { type Commit, isCommit, parseRevision } from '../../model/revision.ts'
 import { originals } from '../../platform/originals.ts'
 import type { Layout } from './layout.ts'
 
@@ -40,21 +40,22 @@ async function rebuildEntry(
   for (const path of await filesBelow(layout.snapshot(repo, commit))) {
     const found = await blobBehind(join(layout.snapshot(repo, commit), path))
     const digest = found && digestOfBlobName(found.name)
-    if (!digest) continue
-    files.set(parseHubPath(path, repo), { size: found.stats.size, digest, downloadMs: null, mtimeMs: 0, ino: '0' })
+    const safe = valid(() => parseHubPath(path, repo))
+    if (!digest || !safe) continue
+    files.set(safe, { size: found.stats.size, digest, downloadMs: null, mtimeMs: 0, ino: '0' })
     first = Math.min(first, found.stats.mtimeMs)
     last = Math.max(last, found.stats.mtimeMs, found.stats.atimeMs, found.stats.ctimeMs)
   }
   if (files.size === 0) return undefined
   const [cachedDate = '', lastAccessDate = ''] = [first, last].map((ms) => new originals.Date(ms).toISOString())
-  const unknown = { access: 'unknown', hits: 0, pinned: false, selections: [] } as const
-  return { repo, commit, cachedDate, lastAccessDate, files, ...unknown, selections: [] }
+  return { repo, commit, cachedDate, lastAccessDate, files, access: 'unknown', hits: 0, pinned: false, selections: [] }
 }
 
 /** The commit's revisions by the refs that stand for them. */
 async function revisionsOf(refs: string): Promise<Map<string, string>> {
   const revisions = new Map<string, string>()
   for (const revision of await filesBelow(refs)) {
+    if (!valid(() => parseRevision(revision, refs))) continue
     const commit = (await readFile(join(refs, revision), 'utf8')).trim()
     // Of several names of a commit the branch that everybody means goes first.
     if (revision === 'main' || !revisions.has(commit)) revisions.set(commit, revision)
@@ -81,8 +82,13 @@ async function blobBehind(path: string): Promise<{ name: string; stats: Stats } 
 
 function repoOfFolder(name: string): RepoId | undefined {
   const [kind, ...parts] = name.split('--')
+  return kind === 'models' ? valid(() => parseRepoId(parts.join('/'))) : undefined
+}
+
+/** What a parser gives, or undefined where it refuses: one strange name must not lose all the others. */
+function valid<T>(parse: () => T): T | undefined {
   try {
-    return kind === 'models' ? parseRepoId(parts.join('/')) : undefined
+    return parse()
   } catch {
     return undefined
   }
