@@ -13,7 +13,7 @@ import { makeRoom } from './make-room.ts'
 import { planFiles } from './plan.ts'
 import { hubAccess, resolve } from './resolve.ts'
 import { prepareCacheFolder } from './store/cache-folder.ts'
-import { sweepIncoming } from './store/incoming.ts'
+import { sweepIncoming } from './store/leftovers.ts'
 import { withLock } from './store/lock.ts'
 
 type BringInOptions = IntakeOptions & {

@@ -1,5 +1,5 @@
-import type { LimitFunction } from 'p-limit'
 import type { HubSettings } from '../config/token.ts'
+import type { Connections } from '../hub/download.ts'
 import { type Entry, entryKey } from '../model/entry.ts'
 import { messageOf } from '../model/errors.ts'
 import { originals } from '../platform/originals.ts'
@@ -35,6 +35,11 @@ export interface CacheOptions {
   fetch?: typeof fetch
 }
 
+/** The connections of a cache: a file has to wait for its first, and gets more when they are free. */
+interface ConnectionBudget extends Connections {
+  run<T>(work: () => Promise<T>): Promise<T>
+}
+
 /** What all verbs of the engine share. Made cheaply: what touches disk or network is loaded when it is needed. */
 export class CacheContext {
   readonly layout: Layout
@@ -42,7 +47,7 @@ export class CacheContext {
   readonly warn: (message: string) => void
   readonly #lease: Lease | undefined
   #metadata: Promise<Metadata> | undefined
-  #downloads: Promise<LimitFunction> | undefined
+  #connections: Promise<ConnectionBudget> | undefined
   readonly #warned = new Set<string>()
 
   constructor(readonly options: CacheOptions) {
@@ -64,10 +69,19 @@ export class CacheContext {
     return this.#metadata
   }
 
-  /** Lets so many downloads run at a time as the options say, of whatever models. */
-  downloads(): Promise<LimitFunction> {
-    this.#downloads ??= import('p-limit').then(({ default: pLimit }) => pLimit(this.options.hub.concurrency))
-    return this.#downloads
+  /** As many connections as the options say, for downloads of whatever models. */
+  connections(): Promise<ConnectionBudget> {
+    this.#connections ??= import('p-limit').then(({ default: pLimit }) => {
+      const limit = pLimit(this.options.hub.concurrency)
+      return {
+        run: (work) => limit(work),
+        spare: (lane) => (limit.activeCount + limit.pendingCount < limit.concurrency ? limit(lane) : undefined),
+        get inDemand() {
+          return limit.pendingCount > 0
+        },
+      }
+    })
+    return this.#connections
   }
 
   /** Claims entries for the live run that this cache works for, if it does. Where that can't be written, they stay usable. */

@@ -72,7 +72,8 @@ async function downloadBlob(context: CacheContext, target: FileTarget): Promise<
   const attempt = async () => {
     try {
       const request = { repo: model.repo, commit, path, size: stated.size, signal, onBytes: target.onBytes.received }
-      await download(hub, { ...request, stallMs: context.options.stallMs }, incoming)
+      const connections = await context.connections()
+      await download(hub, { ...request, stallMs: context.options.stallMs, connections }, incoming)
       await incoming.publish(context.layout.blob(model.repo, stated.digest))
     } catch (error) {
       if (!(error instanceof DigestMismatchError)) throw error

@@ -111,9 +111,9 @@ export class Intake {
   /** True when the file, or another with its content, was downloaded for it. */
   async #bringIn(target: FileTarget): Promise<boolean> {
     const { path, stated } = target
-    const limit = await this.context.downloads()
+    const connections = await this.context.connections()
     const isFirst = !this.#blobs.has(stated.digest)
-    const blob = this.#blobs.get(stated.digest) ?? limit(() => ensureBlob(this.context, target))
+    const blob = this.#blobs.get(stated.digest) ?? connections.run(() => ensureBlob(this.context, target))
     this.#blobs.set(stated.digest, blob)
     const came = await blob
     const downloaded = came && isFirst

@@ -2,19 +2,32 @@ import { BrokenDownloadError } from '../model/broken-download.ts'
 import type { HubPath } from '../model/hub-path.ts'
 import type { RepoId } from '../model/repo-id.ts'
 import type { Commit } from '../model/revision.ts'
-import { type HubAccess, HubHttpError, hubFetch } from './http.ts'
+import type { Span } from '../model/spans.ts'
+import { FileRequests, forget, type Opened } from './file-requests.ts'
+import { Growth } from './growth.ts'
+import type { HubAccess } from './http.ts'
 import { StallWatch } from './stall-watch.ts'
 
 /** Where the bytes of a download go. */
 export interface Sink {
-  /** Bytes that are there already, from an earlier attempt. */
+  /** Bytes that are there already, also from an earlier attempt. */
   readonly received: number
   /** How the server knew the content that those bytes are of. */
   readonly etag?: string
-  /** Takes the chunk over: it must not be changed afterwards. */
-  write(chunk: Uint8Array): Promise<void>
+  /** What is missing, in order. */
+  gaps(): Span[]
+  /** Takes the chunk over, for its place in the file: it must not be changed afterwards. */
+  write(chunk: Uint8Array, at: number): Promise<void>
   /** Forgets all that came; what comes now has this ETag. */
   restart(etag?: string): Promise<void>
+}
+
+/** The connections that all downloads of a cache share. */
+export interface Connections {
+  /** Runs `lane` when a connection is free and no file waits for one; else undefined. */
+  spare(lane: () => Promise<void>): Promise<void> | undefined
+  /** True while a file waits for a connection. */
+  readonly inDemand: boolean
 }
 
 export interface DownloadRequest {
@@ -26,88 +39,147 @@ export interface DownloadRequest {
   signal?: AbortSignal
   /** Bytes as they come; negative when what came is thrown away. */
   onBytes?: (bytes: number) => void
-  /** Milliseconds without enough progress after which the connection counts as broken. Default 30 s. */
+  /** Milliseconds without enough progress after which a connection counts as broken. Default 30 s. */
   stallMs?: number
+  /** More connections than one, for a large file. */
+  connections?: Connections
 }
 
+// A smaller file is there before a second connection would help.
+const WORTH_SPLITTING_BYTES = 32 << 20
+const SMALLEST_SPAN_BYTES = 4 << 20
+const LARGEST_SPAN_BYTES = 32 << 20
+
 /**
- * Streams one file into the sink, going on where it stands. Throws `BrokenDownloadError` when the body is not as long as
- * the Hub stated, stalls or trickles, and whatever fetch throws; digests are the sink's business.
+ * Downloads what the sink misses of a file. A large one begins on one connection and takes more for as long as that
+ * makes it faster. Throws `BrokenDownloadError` when the body is not as long as the Hub stated, stalls or trickles, and
+ * whatever fetch throws; digests are the sink's business.
  */
 export async function download(hub: HubAccess, request: DownloadRequest, sink: Sink): Promise<void> {
-  if (sink.received === request.size) return
-  const watch = new StallWatch(request)
-  try {
-    const response = await openAt(hub, request, sink, watch.signal)
-    await receive(response, request, sink, watch)
-  } catch (error) {
-    throw watch.stalled ?? error
-  } finally {
-    watch.stop()
-  }
+  if (sink.received < request.size) await new Transfer(hub, request, sink).run()
   if (sink.received !== request.size)
     throw new BrokenDownloadError(`${request.path} came with ${sink.received} bytes, the Hub stated ${request.size}`)
 }
 
-/** Asks for what is missing; a server that sends all of it, or another content, has the sink begin again. */
-async function openAt(hub: HubAccess, request: DownloadRequest, sink: Sink, signal: AbortSignal): Promise<Response> {
-  const url = resolveUrl(hub.endpoint, request)
-  const get = hubFetch(hub, signal)
-  if (sink.received > 0) {
-    const headers = { Range: `bytes=${sink.received}-`, ...(isStrong(sink.etag) && { 'If-Range': sink.etag }) }
+/** One attempt at what is missing of a file, over one connection or several. */
+class Transfer {
+  readonly #requests: FileRequests
+  /** Parts that no lane has taken yet. */
+  #gaps: Span[]
+  /** Undefined where one connection has to do. */
+  readonly #growth: Growth | undefined
+  #lanes = 0
+  readonly #running: Promise<void>[] = []
+  #isFirst = true
+  #failure: { error: unknown } | undefined
+
+  constructor(
+    hub: HubAccess,
+    readonly request: DownloadRequest,
+    readonly sink: Sink,
+  ) {
+    this.#requests = new FileRequests(hub, request, sink)
+    this.#gaps = sink.gaps()
+    if (request.connections && request.size - sink.received >= WORTH_SPLITTING_BYTES) this.#growth = new Growth()
+  }
+
+  async run(): Promise<void> {
+    this.#lanes = 1
+    this.#running.push(this.#lane())
+    // More of them begin while these run.
+    for (const lane of this.#running) await lane
+    // What one lane failed at another may have brought in.
+    if (this.#failure && this.sink.received !== this.request.size) throw this.#failure.error
+  }
+
+  /** One connection: fetches one part after the other. What it fails at is left to the others. */
+  async #lane(): Promise<void> {
+    for (let span = this.#take(); span; span = this.#take()) {
+      const rest = { ...span }
+      try {
+        await this.#fetch(rest)
+      } catch (error) {
+        this.#failure = { error }
+        this.#growth?.settle(Math.max(1, this.#lanes - 1))
+        if (rest.start < rest.end) this.#gaps.unshift(rest)
+        break
+      }
+    }
+    this.#lanes--
+  }
+
+  /** The part to fetch next; undefined when none is left, or when this lane is one too many. */
+  #take(): Span | undefined {
+    const { connections } = this.request
+    const [gap] = this.#gaps
+    const isSpare = this.#lanes > 1 && (connections?.inDemand || this.#lanes > (this.#growth?.lanes ?? 1))
+    if (!gap || isSpare) return undefined
+    const span = { start: gap.start, end: Math.min(gap.end, gap.start + this.#share()) }
+    this.#gaps = [{ start: span.end, end: gap.end }, ...this.#gaps.slice(1)].filter(({ start, end }) => start < end)
+    return span
+  }
+
+  /** How much a lane takes at once: all when it is alone, small parts until that is known, smaller ones at the end. */
+  #share(): number {
+    if (!this.#growth) return Number.POSITIVE_INFINITY
+    const { lanes, isSettled } = this.#growth
+    if (!isSettled) return SMALLEST_SPAN_BYTES
+    if (lanes === 1) return Number.POSITIVE_INFINITY
+    const left = this.#gaps.reduce((sum, { start, end }) => sum + end - start, 0)
+    return Math.min(Math.max(Math.floor(left / (2 * lanes)), SMALLEST_SPAN_BYTES), LARGEST_SPAN_BYTES)
+  }
+
+  /** Fetches a part; `rest` is what is missing of it at any time. */
+  async #fetch(rest: Span): Promise<void> {
+    const watch = new StallWatch(this.request)
+    this.#growth?.opening()
     try {
-      const response = await get(url, { headers })
-      const range = `bytes ${sink.received}-${request.size - 1}/${request.size}`
-      if (response.status === 206 && response.headers.get('Content-Range') === range) return response
-      await begin(response, request, sink)
-      if (response.status === 200) return response
-      await response.body?.cancel()
+      const { body } = await this.#open(rest, watch.signal).finally(() => this.#growth?.opened())
+      for await (const chunk of body) await this.#receive(chunk, rest, watch)
+      if (rest.start < rest.end)
+        throw new BrokenDownloadError(
+          `${this.request.path} came with ${this.sink.received} bytes, the Hub stated ${this.request.size}`,
+        )
     } catch (error) {
-      if (!(error instanceof HubHttpError) || error.status !== 416) throw error
-      await forget(request, sink)
+      throw watch.stalled ?? error
+    } finally {
+      watch.stop()
     }
   }
-  const response = await get(url)
-  await begin(response, request, sink)
-  return response
-}
 
-/** Makes the sink ready for a whole body, unless its length says already that it is not the file. */
-async function begin(response: Response, request: DownloadRequest, sink: Sink): Promise<void> {
-  const length = response.headers.get('Content-Length')
-  if (response.status === 200 && length !== null && !response.headers.has('Content-Encoding')) {
-    if (Number(length) !== request.size) {
-      await response.body?.cancel()
-      throw new BrokenDownloadError(`${request.path} came with ${length} bytes, the Hub stated ${request.size}`)
-    }
+  async #open(rest: Span, signal: AbortSignal): Promise<Opened> {
+    if (!this.#isFirst) return this.#requests.next(rest, signal)
+    this.#isFirst = false
+    const opened = await this.#requests.first(rest, signal)
+    // The whole file comes, from its beginning: nothing is left for others.
+    if (opened.span.start !== rest.start || opened.span.end !== rest.end) this.#gaps = []
+    Object.assign(rest, opened.span)
+    return opened
   }
-  await forget(request, sink, response.headers.get('ETag') ?? undefined)
-}
 
-async function forget(request: DownloadRequest, sink: Sink, etag?: string): Promise<void> {
-  if (sink.received > 0) request.onBytes?.(-sink.received)
-  await sink.restart(etag)
-}
-
-async function receive(response: Response, request: DownloadRequest, sink: Sink, watch: StallWatch): Promise<void> {
-  if (!response.body) return
-  for await (const chunk of response.body) {
+  async #receive(chunk: Uint8Array, rest: Span, watch: StallWatch): Promise<void> {
+    const { request, sink } = this
     watch.saw(chunk.byteLength)
-    if (sink.received + chunk.byteLength > request.size) {
-      await forget(request, sink)
+    if (chunk.byteLength > rest.end - rest.start) {
+      if (this.#lanes === 1) await forget(request, sink)
       throw new BrokenDownloadError(`${request.path} came with more than ${request.size} bytes, as the Hub stated`)
     }
-    await sink.write(chunk)
+    const at = rest.start
+    rest.start += chunk.byteLength
+    await sink.write(chunk, at)
     request.onBytes?.(chunk.byteLength)
+    if (this.#growth?.saw(chunk.byteLength)) this.#grow(this.#growth)
   }
-}
 
-/** A weak ETag says "means the same", not "the same bytes": it is no condition for a range (RFC 9110, 13.1.5). */
-function isStrong(etag: string | undefined): etag is string {
-  return etag !== undefined && !etag.startsWith('W/')
-}
-
-/** `<endpoint>/<repo>/resolve/<commit>/<path>`, each part of the path encoded. */
-function resolveUrl(endpoint: string, { repo, commit, path }: DownloadRequest): string {
-  return `${endpoint}/${repo}/resolve/${commit}/${path.split('/').map(encodeURIComponent).join('/')}`
+  #grow(growth: Growth): void {
+    while (this.#lanes < growth.lanes && this.#gaps.length > 0) {
+      const lane = this.request.connections?.spare(() => this.#lane())
+      if (!lane) {
+        growth.settle(this.#lanes)
+        return
+      }
+      this.#lanes++
+      this.#running.push(lane)
+    }
+  }
 }

@@ -42,9 +42,14 @@ interface Request {
 /** Downloads a file once, and gives back what came. */
 async function once(path: string, { repo = 'org/name', size, token, signal, onBytes }: Request = {}): Promise<Buffer> {
   const chunks: Uint8Array[] = []
+  const stated = Buffer.from(Object.entries(FILES).find(([name]) => name === path)?.[1] ?? '')
+  const bytes = size ?? stated.length
   const sink = {
     get received() {
       return chunks.reduce((sum, { byteLength }) => sum + byteLength, 0)
+    },
+    gaps() {
+      return [{ start: this.received, end: bytes }]
     },
     async write(chunk: Uint8Array) {
       chunks.push(chunk)
@@ -53,12 +58,11 @@ async function once(path: string, { repo = 'org/name', size, token, signal, onBy
       chunks.length = 0
     },
   }
-  const stated = Object.entries(FILES).find(([name]) => name === path)?.[1] ?? ''
   const request = {
     repo: parseRepoId(repo),
     commit: parseCommit(repository.commit, 'a test'),
     path: parseHubPath(path, 'a test'),
-    size: size ?? Buffer.byteLength(stated),
+    size: bytes,
     ...{ signal, onBytes },
   }
   await download(access({ token }), request, sink)
@@ -67,7 +71,12 @@ async function once(path: string, { repo = 'org/name', size, token, signal, onBy
 
 /** A sink that takes nothing. */
 function refusing(error: Error): Sink {
-  return { received: 0, write: () => Promise.reject(error), restart: async () => undefined }
+  return {
+    received: 0,
+    gaps: () => [{ start: 0, end: FILES['config.json'].length }],
+    write: () => Promise.reject(error),
+    restart: async () => undefined,
+  }
 }
 
 function digest(bytes: Uint8Array): string {

@@ -59,7 +59,7 @@ export class Engine {
   }
 
   /** A real process that opens the cache, and asks for the model when it is told to. */
-  async spawn(model: string): Promise<Asker> {
+  async spawn(model: string, concurrency = 1): Promise<Asker> {
     const script = `
       import { once } from 'node:events'
       import { ModelCache } from ${MODEL_CACHE}
@@ -71,7 +71,7 @@ export class Engine {
       console.log(JSON.stringify({ tier, bytes, downloadedBytes, directory }))
       process.exit()
     `
-    const options = JSON.stringify(this.plainOptions(1))
+    const options = JSON.stringify(this.plainOptions(concurrency))
     const args = ['--import', 'tsx', '--input-type=module', '--eval', script, options, model]
     const child = spawn(process.execPath, args, { cwd: REPOSITORY, stdio: ['pipe', 'pipe', 'inherit'] })
     this.onFinished(async () => void child.kill('SIGKILL'))

@@ -1,25 +1,30 @@
-import { createReadStream } from 'node:fs'
-import { chmod, type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { chmod, type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { DigestMismatchError } from '../../model/broken-download.ts'
+import { BrokenDownloadError, DigestMismatchError } from '../../model/broken-download.ts'
 import { blobNameOf, type Digest, Hasher } from '../../model/digest.ts'
-import { originals } from '../../platform/originals.ts'
+import { type Span, Spans } from '../../model/spans.ts'
 import { uniqueBeside } from './atomic-write.ts'
 import type { Layout } from './layout.ts'
-import { isOwner, stateOf, thisProcess } from './owner.ts'
+import { noteOf, takeOver, writeNote } from './leftovers.ts'
+import { thisProcess } from './owner.ts'
 
 // Few large writes: one for each 64 kB network chunk would cost more than the network on a fast link.
 const WRITE_AT_BYTES = 1 << 20
 // A smaller file is sooner downloaded anew than looked after.
 const WORTH_RESUMING_BYTES = 1 << 20
-const ABANDONED_AFTER_MS = 24 * 3_600_000
-// A writer on another machine changes its file more often than this.
-const SILENT_AFTER_MS = 10 * 60_000
+// What a kill may lose of what several connections brought.
+const NOTE_EVERY_BYTES = 8 << 20
+
+/** Chunks that follow each other and wait to be written. */
+interface Pending extends Span {
+  chunks: Uint8Array[]
+}
 
 /**
- * A file on its way in: hashed while it is written, never visible as a model, published only when it is right. What
- * came of one that was given up or whose process died is taken over by whoever comes next: a note beside it
- * (`<file>.json`) says who writes it, and by which ETag the server knew it.
+ * A file on its way in: hashed while it is written, never visible as a model, published only when it is right. Parts may
+ * come in any order; what came ahead of its turn is hashed from the disk. What came of one that was given up or whose
+ * process died is taken over by whoever comes next.
  */
 export class IncomingFile {
   readonly #path: string
@@ -27,27 +32,43 @@ export class IncomingFile {
   readonly #digest: Digest
   readonly #size: number
   #hasher: Hasher
-  #received: number
+  /** Bytes from the beginning that are hashed. */
+  #hashed = 0
+  #isReadingBack = false
+  /** What came, written or not. */
+  #received: Spans
+  #written: Spans
+  /** Bytes that were written when the note last said which. */
+  #noted = 0
+  /** Side by side connections each have one. */
+  #pending: Pending[] = []
   #etag: string | undefined
-  #pending: Uint8Array[] = []
-  #pendingBytes = 0
 
-  private constructor(path: string, file: FileHandle, expected: { digest: Digest; size: number }, etag?: string) {
+  private constructor(
+    path: string,
+    file: FileHandle,
+    { digest, size }: { digest: Digest; size: number },
+    left: { etag?: string; written: readonly Span[] },
+  ) {
     this.#path = path
     this.#file = file
-    this.#digest = expected.digest
-    this.#size = expected.size
-    this.#hasher = new Hasher(expected.digest, expected.size)
-    this.#received = 0
-    this.#etag = etag
+    this.#digest = digest
+    this.#size = size
+    this.#hasher = new Hasher(digest, size)
+    this.#received = new Spans(left.written)
+    this.#written = new Spans(left.written)
+    this.#etag = left.etag
   }
 
   /** Goes on with what somebody left of this blob, else begins. Called under the repo's lock. */
   static async claim(layout: Layout, digest: Digest, size: number): Promise<IncomingFile> {
     await mkdir(layout.incoming, { recursive: true, mode: 0o700 })
     const path = uniqueBeside(join(layout.incoming, blobNameOf(digest)), 'incomplete')
-    const etag = await takeOver(layout, digest, path)
-    const incoming = new IncomingFile(path, await open(path, 'a', 0o600), { digest, size }, etag)
+    const left = await takeOver(layout, digest, path)
+    const file = await open(path, constants.O_RDWR | constants.O_CREAT, 0o600)
+    const isTooLong = (left.written.at(-1)?.end ?? 0) > size
+    const incoming = new IncomingFile(path, file, { digest, size }, isTooLong ? { written: [] } : left)
+    if (isTooLong) await file.truncate(0)
     await incoming.#note(thisProcess())
     await incoming.#readBack()
     return incoming
@@ -55,7 +76,7 @@ export class IncomingFile {
 
   /** Bytes that are there, from this process or another. */
   get received(): number {
-    return this.#received
+    return this.#received.bytes
   }
 
   /** How the server knew the content that these bytes are of. */
@@ -63,29 +84,43 @@ export class IncomingFile {
     return this.#etag
   }
 
-  async write(chunk: Uint8Array): Promise<void> {
-    this.#hasher.update(chunk)
-    this.#received += chunk.byteLength
-    this.#pending.push(chunk)
-    this.#pendingBytes += chunk.byteLength
-    if (this.#pendingBytes >= WRITE_AT_BYTES) await this.#flush()
+  /** What is missing, in order. */
+  gaps(): Span[] {
+    return this.#received.gaps(this.#size)
+  }
+
+  async write(chunk: Uint8Array, at: number): Promise<void> {
+    const end = at + chunk.byteLength
+    if (at === this.#hashed) {
+      this.#hasher.update(chunk)
+      this.#hashed = end
+    }
+    this.#received.add({ start: at, end })
+    const pending = this.#pending.find((part) => part.end === at) ?? this.#begin(at)
+    pending.chunks.push(chunk)
+    pending.end = end
+    if (pending.end - pending.start >= WRITE_AT_BYTES) await this.#flush(pending)
   }
 
   /** Forgets what came; what comes now has this ETag. */
   async restart(etag?: string): Promise<void> {
+    const hadNoted = this.#noted > 0
     this.#pending = []
-    this.#pendingBytes = 0
-    this.#received = 0
+    this.#received = new Spans()
+    this.#written = new Spans()
+    this.#noted = 0
     this.#hasher = new Hasher(this.#digest, this.#size)
+    this.#hashed = 0
     await this.#file.truncate(0)
-    if (etag === this.#etag) return
+    if (etag === this.#etag && !hadNoted) return
     this.#etag = etag
     await this.#note(thisProcess())
   }
 
   /** Moves the file to its place when its digest is right. Throws `DigestMismatchError`. */
   async publish(blob: string): Promise<void> {
-    await this.#flush()
+    await this.#flushAll()
+    await this.#readBack()
     const received = this.#hasher.digest()
     if (received !== this.#digest) throw new DigestMismatchError(this.#digest, received)
     await this.#file.close()
@@ -97,9 +132,9 @@ export class IncomingFile {
 
   /** Gives it up, and leaves what came to whoever comes next. */
   async abandon(): Promise<void> {
-    if (this.#received === 0 || this.#size < WORTH_RESUMING_BYTES) return this.discard()
+    if (this.received === 0 || this.#size < WORTH_RESUMING_BYTES) return this.discard()
     // A disk that is full refuses what is pending: what was written before can still be gone on with.
-    await this.#flush().catch(() => undefined)
+    await this.#flushAll().catch(() => undefined)
     await this.#file.close()
     await this.#note(undefined)
   }
@@ -110,90 +145,55 @@ export class IncomingFile {
     await rm(noteOf(this.#path), { force: true })
   }
 
-  async #flush(): Promise<void> {
-    const chunks = this.#pending
-    const bytes = this.#pendingBytes
-    this.#pending = []
-    this.#pendingBytes = 0
-    if (bytes === 0) return
-    const { bytesWritten } = await this.#file.writev(chunks)
+  #begin(at: number): Pending {
+    const pending = { start: at, end: at, chunks: [] }
+    this.#pending.push(pending)
+    return pending
+  }
+
+  async #flushAll(): Promise<void> {
+    while (this.#pending[0]) await this.#flush(this.#pending[0])
+  }
+
+  async #flush(pending: Pending): Promise<void> {
+    this.#pending = this.#pending.filter((other) => other !== pending)
+    const { start, end, chunks } = pending
+    // Whoever takes it over must not mistake a gap for content: the note says so before there is one.
+    if (this.#noted === 0 && start > this.#written.endOf(0)) await this.#note(thisProcess(), { hasGaps: true })
+    const { bytesWritten } = await this.#file.writev(chunks, start)
     // A disk that fills up answers with a short count before it answers with an error.
-    if (bytesWritten === bytes) return
-    const message = `Only ${bytesWritten} of ${bytes} bytes could be written: is the disk full?`
-    throw Object.assign(new Error(message), { code: 'ENOSPC' })
-  }
-
-  /** Hashes what another process left. */
-  async #readBack(): Promise<void> {
-    const { size } = await this.#file.stat()
-    if (size > this.#size) return this.restart()
-    if (size === 0) return
-    for await (const chunk of createReadStream(this.#path, { highWaterMark: WRITE_AT_BYTES }))
-      this.#hasher.update(chunk)
-    this.#received = size
-  }
-
-  /** Says who writes the file; nobody, when it was given up. */
-  async #note(owner: object | undefined): Promise<void> {
-    if (this.#size < WORTH_RESUMING_BYTES) return
-    await writeFile(noteOf(this.#path), JSON.stringify({ ...owner, etag: this.#etag }), { mode: 0o600 })
-  }
-}
-
-/** Removes what nobody went on with for a day. */
-export async function sweepIncoming(layout: Layout): Promise<void> {
-  for (const name of await readdir(layout.incoming)) {
-    if (!/\.incomplete(\.json)?$/.test(name)) continue
-    const path = join(layout.incoming, name)
-    if ((await silenceOf(path)) > ABANDONED_AFTER_MS) await rm(path, { force: true })
-  }
-}
-
-function noteOf(path: string): string {
-  return `${path}.json`
-}
-
-/**
- * Moves what somebody left of a blob to `path`, and gives its ETag. Never takes what a live process
- * may still write to: what it writes later would end up in a file that was verified.
- */
-async function takeOver(layout: Layout, digest: Digest, path: string): Promise<string | undefined> {
-  const prefix = `${blobNameOf(digest)}.`
-  const names = (await readdir(layout.incoming)).filter(
-    (name) => name.startsWith(prefix) && name.endsWith('.incomplete'),
-  )
-  for (const name of names) {
-    const left = join(layout.incoming, name)
-    const note = await readNote(left)
-    if (!note.isFree) continue
-    try {
-      await rename(left, path)
-    } catch {
-      // Somebody else was faster.
-      continue
+    if (bytesWritten < end - start) {
+      const message = `Only ${bytesWritten} of ${end - start} bytes could be written: is the disk full?`
+      throw Object.assign(new Error(message), { code: 'ENOSPC' })
     }
-    await rm(noteOf(left), { force: true })
-    return note.etag
+    this.#written.add({ start, end })
+    if (this.#noted > 0 && this.#written.bytes - this.#noted >= NOTE_EVERY_BYTES) await this.#note(thisProcess())
+    await this.#readBack()
   }
-  return undefined
-}
 
-async function readNote(path: string): Promise<{ isFree: boolean; etag?: string }> {
-  try {
-    const note: unknown = JSON.parse(await readFile(noteOf(path), 'utf8'))
-    if (typeof note !== 'object' || note === null) return { isFree: false }
-    const etag = 'etag' in note && typeof note.etag === 'string' ? note.etag : undefined
-    if (!isOwner(note)) return { isFree: true, etag }
-    const state = stateOf(note)
-    return { isFree: state === 'dead' || (state === 'unknown' && (await silenceOf(path)) > SILENT_AFTER_MS), etag }
-  } catch {
-    // No note, or half of one: its writer was killed in between, and nobody can say whether it lives.
-    return { isFree: (await silenceOf(path)) > SILENT_AFTER_MS }
+  /** Hashes from the disk what is next in turn and was not hashed as it came. */
+  async #readBack(): Promise<void> {
+    if (this.#isReadingBack || this.#written.endOf(this.#hashed) === this.#hashed) return
+    this.#isReadingBack = true
+    try {
+      const buffer = Buffer.allocUnsafe(WRITE_AT_BYTES)
+      for (let end = this.#written.endOf(this.#hashed); end > this.#hashed; end = this.#written.endOf(this.#hashed)) {
+        const length = Math.min(end - this.#hashed, WRITE_AT_BYTES)
+        const { bytesRead } = await this.#file.read(buffer, 0, length, this.#hashed)
+        if (bytesRead === 0) throw new BrokenDownloadError('What had come is shorter on disk than it was')
+        this.#hasher.update(buffer.subarray(0, bytesRead))
+        this.#hashed += bytesRead
+      }
+    } finally {
+      this.#isReadingBack = false
+    }
   }
-}
 
-/** Milliseconds since a file was last written to; 0 when it is gone: published, or swept by another. */
-async function silenceOf(path: string): Promise<number> {
-  const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: Number.POSITIVE_INFINITY }))
-  return Math.max(0, originals.now() - mtimeMs)
+  /** Says who writes the file (nobody, when it was given up), and which parts of it are there where that is not plain. */
+  async #note(owner: object | undefined, { hasGaps = this.#written.gaps(this.#size).length > 1 } = {}): Promise<void> {
+    if (this.#size < WORTH_RESUMING_BYTES) return
+    const { parts, bytes } = this.#written
+    if (hasGaps) this.#noted = Math.max(bytes, 1)
+    await writeNote(this.#path, { ...owner, etag: this.#etag, ...(this.#noted > 0 && { written: parts }) })
+  }
 }

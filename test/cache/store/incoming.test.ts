@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto'
-import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises'
+import { createHash, randomBytes } from 'node:crypto'
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeEach, expect, onTestFinished, test } from 'vitest'
@@ -26,7 +26,7 @@ function sha256(content: Uint8Array): Digest {
 async function receive(chunks: Uint8Array[], digest = sha256(Buffer.concat(chunks))): Promise<IncomingFile> {
   const size = chunks.reduce((sum, { byteLength }) => sum + byteLength, 0)
   const incoming = await IncomingFile.claim(layout, digest, size)
-  for (const chunk of chunks) await incoming.write(chunk)
+  for (const chunk of chunks) await incoming.write(chunk, incoming.received)
   return incoming
 }
 
@@ -74,7 +74,7 @@ test('what is wrong is never published, and can be discarded', async () => {
 test('what is cut off is never published', async () => {
   const stated = sha256(Buffer.from('content'))
   const incoming = await IncomingFile.claim(layout, stated, 7)
-  await incoming.write(Buffer.from('conte'))
+  await incoming.write(Buffer.from('conte'), 0)
   await expect(incoming.publish(layout.blob(REPO, stated))).rejects.toThrow(stated)
   expect(await visible()).toEqual([])
   await incoming.discard()
@@ -94,4 +94,55 @@ test('several may bring in the same blob at once', async () => {
   await Promise.all(files.map((file) => file.publish(blob)))
   expect(Buffer.compare(await readFile(blob), content)).toBe(0)
   expect(await readdir(layout.incoming)).toEqual([])
+})
+
+test('parts may come in any order, side by side', async () => {
+  const content = randomBytes(5_000_000)
+  const incoming = await IncomingFile.claim(layout, sha256(content), content.length)
+  const lanes = [3_000_000, 0, 1_000_001].map((start, index, starts) => ({
+    at: start,
+    end: Math.min(...starts.filter((other) => other > start), content.length),
+    step: 60_000 + index,
+  }))
+  while (incoming.received < content.length)
+    for (const lane of lanes) {
+      const chunk = content.subarray(lane.at, Math.min(lane.at + lane.step, lane.end))
+      await incoming.write(chunk, lane.at)
+      lane.at += chunk.length
+    }
+  const blob = layout.blob(REPO, sha256(content))
+  await incoming.publish(blob)
+  expect(Buffer.compare(await readFile(blob), content)).toBe(0)
+})
+
+test('what came with gaps is gone on with, gap by gap', async () => {
+  const content = randomBytes(6_000_000)
+  const first = await IncomingFile.claim(layout, sha256(content), content.length)
+  await first.write(content.subarray(0, 1_500_000), 0)
+  await first.write(content.subarray(4_000_000, 5_500_000), 4_000_000)
+  await first.abandon()
+  const second = await IncomingFile.claim(layout, sha256(content), content.length)
+  expect(second.gaps()).toEqual([
+    { start: 1_500_000, end: 4_000_000 },
+    { start: 5_500_000, end: 6_000_000 },
+  ])
+  for (const { start, end } of second.gaps()) await second.write(content.subarray(start, end), start)
+  await second.publish(layout.blob(REPO, sha256(content)))
+  expect(await readdir(layout.incoming)).toEqual([])
+})
+
+test('a note that knows of more than is on disk is not believed', async () => {
+  const content = randomBytes(3_000_000)
+  const first = await IncomingFile.claim(layout, sha256(content), content.length)
+  await first.write(content.subarray(0, 1_200_000), 0)
+  await first.abandon()
+  const [name = ''] = (await readdir(layout.incoming)).filter((name) => name.endsWith('.json'))
+  const written = [
+    { start: 0, end: 1_000_000 },
+    { start: 1_100_000, end: 2_900_000 },
+  ]
+  await writeFile(join(layout.incoming, name), JSON.stringify({ written }))
+  const second = await IncomingFile.claim(layout, sha256(content), content.length)
+  expect(second.gaps()).toEqual([{ start: 1_000_000, end: 3_000_000 }])
+  await second.discard()
 })

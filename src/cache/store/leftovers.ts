@@ -1,0 +1,110 @@
+import { readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { blobNameOf, type Digest } from '../../model/digest.ts'
+import { type Span, Spans } from '../../model/spans.ts'
+import { originals } from '../../platform/originals.ts'
+import { writeAtomically } from './atomic-write.ts'
+import type { Layout } from './layout.ts'
+import { isOwner, type Owner, stateOf } from './owner.ts'
+
+const ABANDONED_AFTER_MS = 24 * 3_600_000
+// A writer on another machine changes its file more often than this.
+const SILENT_AFTER_MS = 10 * 60_000
+
+/** What stands beside a file on its way in. */
+export interface Note extends Partial<Owner> {
+  /** By which ETag the server knew the content. */
+  etag?: string
+  /** Which parts are there; without it, all up to the file's end. */
+  written?: readonly Span[]
+}
+
+/** What somebody left of a blob. */
+export interface Left {
+  etag?: string
+  written: readonly Span[]
+}
+
+/** The note beside a file on its way in. */
+export function noteOf(path: string): string {
+  return `${path}.json`
+}
+
+/** Says who writes the file at `path` (nobody, when it was given up) and what is there of it. */
+export async function writeNote(path: string, note: Note): Promise<void> {
+  await writeAtomically(noteOf(path), JSON.stringify(note))
+}
+
+/**
+ * Moves what somebody left of a blob to `path`, and says what is there of it. Never takes what a live process may still
+ * write to: what it writes later would end up in a file that was verified.
+ */
+export async function takeOver(layout: Layout, digest: Digest, path: string): Promise<Left> {
+  const prefix = `${blobNameOf(digest)}.`
+  const names = (await readdir(layout.incoming)).filter(
+    (name) => name.startsWith(prefix) && name.endsWith('.incomplete'),
+  )
+  for (const name of names) {
+    const left = join(layout.incoming, name)
+    const note = await readNote(left)
+    if (!note || !(await isFree(note, left))) continue
+    try {
+      await rename(left, path)
+    } catch {
+      // Somebody else was faster.
+      continue
+    }
+    await rm(noteOf(left), { force: true })
+    const { size } = await stat(path)
+    // A note may know of more than reached the disk.
+    const written = (note.written ?? [{ start: 0, end: size }]).filter(({ end }) => end <= size)
+    return { etag: note.etag, written: new Spans(written).parts }
+  }
+  return { written: [] }
+}
+
+/** Removes what nobody went on with for a day. */
+export async function sweepIncoming(layout: Layout): Promise<void> {
+  for (const name of await readdir(layout.incoming)) {
+    if (!/\.incomplete(\.json)?(\.[^.]+\.tmp)?$/.test(name)) continue
+    const path = join(layout.incoming, name)
+    if ((await silenceOf(path)) > ABANDONED_AFTER_MS) await rm(path, { force: true })
+  }
+}
+
+async function isFree({ pid, host }: Note, path: string): Promise<boolean> {
+  if (pid === undefined || host === undefined) return true
+  const state = stateOf({ pid, host })
+  return state === 'dead' || (state === 'unknown' && (await silenceOf(path)) > SILENT_AFTER_MS)
+}
+
+/** Undefined for what may be another's: without a note nobody can say whether its writer lives. */
+async function readNote(path: string): Promise<Note | undefined> {
+  try {
+    const note: unknown = JSON.parse(await readFile(noteOf(path), 'utf8'))
+    if (typeof note !== 'object' || note === null) return undefined
+    const etag = 'etag' in note && typeof note.etag === 'string' ? note.etag : undefined
+    const written = 'written' in note ? (isSpans(note.written) ? note.written : []) : undefined
+    return { ...(isOwner(note) && { pid: note.pid, host: note.host }), etag, written }
+  } catch {
+    return (await silenceOf(path)) > SILENT_AFTER_MS ? {} : undefined
+  }
+}
+
+function isSpans(value: unknown): value is Span[] {
+  const isSpan = (span: unknown) =>
+    typeof span === 'object' &&
+    span !== null &&
+    'start' in span &&
+    'end' in span &&
+    Number.isSafeInteger(span.start) &&
+    Number.isSafeInteger(span.end) &&
+    Number(span.start) >= 0
+  return Array.isArray(value) && value.every(isSpan)
+}
+
+/** Milliseconds since a file was last written to; 0 when it is gone: published, or swept by another. */
+async function silenceOf(path: string): Promise<number> {
+  const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: Number.POSITIVE_INFINITY }))
+  return Math.max(0, originals.now() - mtimeMs)
+}
