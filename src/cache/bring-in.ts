@@ -1,9 +1,10 @@
 import { formatDuration, formatSize } from '../config/units.ts'
 import { type Entry, entryKey, recordedDownloadMs } from '../model/entry.ts'
+import { ModelCacheError } from '../model/errors.ts'
 import type { HubPath } from '../model/hub-path.ts'
 import { describeModel, type Model } from '../model/model.ts'
 import { selectionKey } from '../model/selection.ts'
-import { originals } from '../platform/originals.ts'
+import { originals, withTimeLimit } from '../platform/originals.ts'
 import { type CachedModel, makeCachedModel } from './cached-model.ts'
 import type { CacheContext } from './context.ts'
 import { serve } from './get.ts'
@@ -11,6 +12,7 @@ import { Intake, type IntakeOptions } from './intake.ts'
 import { locateOnDisk } from './locate.ts'
 import { makeRoom } from './make-room.ts'
 import { planFiles } from './plan.ts'
+import { recordEntry } from './record-entry.ts'
 import { hubAccess, resolve } from './resolve.ts'
 import { prepareCacheFolder } from './store/cache-folder.ts'
 import { sweepIncoming } from './store/leftovers.ts'
@@ -27,7 +29,21 @@ type BringInOptions = IntakeOptions & {
  */
 export async function bringIn(context: CacheContext, model: Model, options: BringInOptions): Promise<CachedModel> {
   await prepareCacheFolder(context.layout)
-  return withLock(context.layout.lock(model.repo), () => bringInLocked(context, model, options), options.signal)
+  const work = () =>
+    withTimeLimit(context.options.hub.timeoutMs, options.signal, tooSlow(model), (signal) =>
+      bringInLocked(context, model, { ...options, signal }),
+    )
+  return withLock(context.layout.lock(model.repo), work, options.signal)
+}
+
+function tooSlow(model: Model): (ms: number) => ModelCacheError {
+  return (ms) =>
+    new ModelCacheError({
+      code: 'HUB_UNREACHABLE',
+      asked: `Model ${describeModel(model)}`,
+      reason: `It did not come within ${formatDuration(ms)}.`,
+      nextStep: 'What came is kept: the next run goes on with it. Or set `hub.timeout` to more.',
+    })
 }
 
 async function bringInLocked(context: CacheContext, model: Model, options: BringInOptions): Promise<CachedModel> {
@@ -54,11 +70,11 @@ async function bringInLocked(context: CacheContext, model: Model, options: Bring
     // What `pipeline(<its task>)` will ask for next is the same by another name: found without planning it again.
     if (rule === 'own task') keys.push(selectionKey({ ...model.selection, task: intake.ownTask }))
     const recorded = intake.record(keys.map((key) => ({ key, files, used: false })))
-    await record(context, recorded)
+    await recordEntry(context, recorded)
     return finish(context, model, intake, recorded, files, options.started)
   } catch (error) {
     // What is complete by now is kept and counted to the size; the failure is what matters.
-    await record(context, intake.record([])).catch(() => undefined)
+    await recordEntry(context, intake.record([])).catch(() => undefined)
     throw error
   }
 }
@@ -66,7 +82,7 @@ async function bringInLocked(context: CacheContext, model: Model, options: Bring
 function finish(
   context: CacheContext,
   model: Model,
-  { downloadMs, downloadedBytes, resolved }: Intake,
+  { downloadMs, downloadedBytes, adoptedBytes, repaired, resolved }: Intake,
   recorded: Entry,
   files: HubPath[],
   started: number,
@@ -78,36 +94,10 @@ function finish(
   return makeCachedModel(context.layout, {
     ...{ repo: model.repo, revision: model.revision, commit: resolved.commit, downloadMs, downloadedBytes },
     files: new Map(files.map((path) => [path, resolved.tree.get(path)?.size ?? 0])),
-    tier: downloadMs === null ? 'disk' : 'hub',
+    ...{ adoptedBytes, repaired },
+    tier: downloadMs !== null ? 'hub' : adoptedBytes > 0 ? 'adopted' : 'disk',
     lookupMs: originals.monotonic() - started - (downloadMs ?? 0),
     recordedDownloadMs: recordedDownloadMs(recorded, files),
     warmedInThisRun: false,
   })
-}
-
-async function record(context: CacheContext, recorded: Entry): Promise<void> {
-  if (recorded.files.size === 0) return
-  const metadata = await context.metadata()
-  const key = entryKey(recorded)
-  await metadata.update((entries) => {
-    const before = entries.get(key)
-    entries.set(key, before ? mergeEntries(before, recorded) : recorded)
-  })
-}
-
-/** What another process recorded since stays; what we know newer replaces it. */
-function mergeEntries(before: Entry, now: Entry): Entry {
-  const keys = new Set(now.selections.map(({ key }) => key))
-  const wasUsed = new Set(before.selections.filter(({ used }) => used).map(({ key }) => key))
-  return {
-    ...now,
-    cachedDate: before.cachedDate,
-    hits: before.hits,
-    pinned: before.pinned || now.pinned,
-    selections: [
-      ...before.selections.filter(({ key }) => !keys.has(key)),
-      ...now.selections.map((selection) => ({ ...selection, used: wasUsed.has(selection.key) })),
-    ],
-    files: new Map([...before.files, ...now.files]),
-  }
 }

@@ -23,6 +23,10 @@ export interface CachedModel {
   downloadMs: number | null
   /** Bytes that were downloaded for it just now. */
   downloadedBytes: number
+  /** Bytes that were taken over from another Hugging Face cache just now. */
+  adoptedBytes: number
+  /** Files that were found changed just now, and were brought in anew. */
+  repaired: readonly HubPath[]
   /** What its download took when it was brought in, milliseconds; null where unknown. */
   recordedDownloadMs: number | null
   /** True when this run's warm-up downloaded it. */

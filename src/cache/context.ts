@@ -1,28 +1,25 @@
-import type { HubSettings } from '../config/token.ts'
+import type { CacheSettings, Validation } from '../config/options.ts'
 import type { Connections } from '../hub/download.ts'
 import { type Entry, entryKey } from '../model/entry.ts'
 import { messageOf } from '../model/errors.ts'
 import { originals } from '../platform/originals.ts'
 import type { Manifest } from './manifest.ts'
-import { Layout } from './store/layout.ts'
+import { type HubFolder, Layout } from './store/layout.ts'
 import { Lease, type Run } from './store/leases.ts'
 import type { Metadata } from './store/metadata.ts'
 
-export interface CacheOptions {
-  /** Absolute path of the cache folder. */
-  cacheDir: string
-  hub: HubSettings
-  offline: boolean
-  /** Bytes. */
-  maxSize: number
-  /** What becomes of a model that is larger than `maxSize`: served and removed after the run (default), or refused. */
-  onTooLarge?: 'keep' | 'error'
-  /** Milliseconds: entries unused for longer are removed, and refs older than it are looked up again. */
-  maxAge: number
+type Defaulted = 'onTooLarge' | 'validate' | 'adopt'
+
+/** Without `onTooLarge`, `validate` and `adopt`: `keep`, `stat`, true. */
+export interface CacheOptions extends Omit<CacheSettings, Defaulted>, Partial<Pick<CacheSettings, Defaulted>> {
   /** The live run that this cache works for: what it asks for, no other process removes. */
   run?: Run
   /** What the warm-up of this run brought in: lets a worker serve a hit without reading metadata. */
   manifest?: Manifest
+  /** Other Hugging Face caches (their `hub` folders) from which verified files are taken over. */
+  adoptFrom?: string[]
+  /** Where the cache folder can't take a model: `temporary` serves it from a folder for this run alone. Default `error`. */
+  whenUnusable?: 'temporary' | 'error'
   /** Milliseconds without enough progress after which a download counts as broken. Default 30 s. */
   stallMs?: number
   /** One line a decision. */
@@ -48,6 +45,9 @@ export class CacheContext {
   readonly #lease: Lease | undefined
   #metadata: Promise<Metadata> | undefined
   #connections: Promise<ConnectionBudget> | undefined
+  #validation: Promise<Validation> | undefined
+  #otherCaches: Promise<HubFolder[]> | undefined
+  #temporary: Promise<CacheContext> | undefined
   readonly #warned = new Set<string>()
 
   constructor(readonly options: CacheOptions) {
@@ -82,6 +82,26 @@ export class CacheContext {
       }
     })
     return this.#connections
+  }
+
+  /** How cached files are checked before they are served. */
+  validation(): Promise<Validation> {
+    this.#validation ??= import('./validation.ts').then(({ findValidation }) => findValidation(this))
+    return this.#validation
+  }
+
+  /** Other caches from which files may be taken over. */
+  otherCaches(): Promise<HubFolder[]> {
+    this.#otherCaches ??= import('./other-caches.ts').then(({ findOtherCaches }) => findOtherCaches(this))
+    return this.#otherCaches
+  }
+
+  /** What serves this run when the cache folder can't take a model; undefined where that is an error. */
+  temporary(): Promise<CacheContext> | undefined {
+    const { run, whenUnusable } = this.options
+    if (whenUnusable !== 'temporary' || !run) return undefined
+    this.#temporary ??= import('./temporary.ts').then(({ openTemporary }) => openTemporary(this, run.id))
+    return this.#temporary
   }
 
   /** Claims entries for the live run that this cache works for, if it does. Where that can't be written, they stay usable. */

@@ -21,7 +21,12 @@ export async function getModel(context: CacheContext, model: Model, options: Get
   try {
     return await find(context, model, options)
   } catch (error) {
-    throw explainDiskError(error, model, options.signal)
+    const explained = explainDiskError(error, model, options.signal)
+    if (!(explained instanceof ModelCacheError) || explained.code !== 'CACHE_UNUSABLE') throw explained
+    const temporary = await context.temporary()
+    if (!temporary) throw explained
+    context.warn(`${explained.message} Until then, what is missing comes anew in each run, into a temporary folder.`)
+    return await getModel(temporary, model, options)
   }
 }
 
@@ -52,7 +57,7 @@ export function serve(context: CacheContext, model: Model, located: Located, sta
   const { changed: _, ...parts } = located
   const lookupMs = originals.monotonic() - started
   const { repo, revision } = model
-  const served = { tier: 'disk', downloadMs: null, downloadedBytes: 0 } as const
+  const served = { tier: 'disk', downloadMs: null, downloadedBytes: 0, adoptedBytes: 0, repaired: [] } as const
   return makeCachedModel(context.layout, { ...parts, ...served, repo, revision, lookupMs })
 }
 

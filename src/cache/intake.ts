@@ -6,9 +6,10 @@ import { ModelCacheError } from '../model/errors.ts'
 import { type HubPath, isWritable, parseHubPath } from '../model/hub-path.ts'
 import { type Model, modelLabel } from '../model/model.ts'
 import type { TreeFile } from '../model/tree.ts'
-import { isoNow, originals } from '../platform/originals.ts'
+import { isoNow, linkedController, originals } from '../platform/originals.ts'
 import type { CacheContext } from './context.ts'
-import { ensureBlob, type FileTarget, linkFile } from './ensure-file.ts'
+import { type BlobSource, ensureBlob, linkFile } from './ensure-file.ts'
+import type { FileTarget } from './file-target.ts'
 import type { Progress } from './progress.ts'
 import type { Resolved } from './resolve.ts'
 import { parseRepoConfig, type RepoConfig } from './transformers-sessions.ts'
@@ -23,9 +24,13 @@ export class Intake {
   /** Milliseconds that downloads took; null while there was nothing to download. */
   downloadMs: number | null = null
   downloadedBytes = 0
+  /** Bytes that another cache had. */
+  adoptedBytes = 0
+  /** Files that were not as they had been recorded, and were brought in anew. */
+  readonly repaired: HubPath[] = []
   readonly #files = new Map<HubPath, EntryFile>()
   /** Two paths with the same content are one blob, and cross the network once. */
-  readonly #blobs = new Map<Digest, Promise<boolean>>()
+  readonly #blobs = new Map<Digest, Promise<BlobSource>>()
 
   constructor(
     readonly context: CacheContext,
@@ -62,27 +67,24 @@ export class Intake {
   /** Makes files be there. One that fails ends the others: what is complete by then stays, and can be recorded. */
   async ensure(paths: HubPath[]): Promise<void> {
     const wanted = paths.filter((path) => !this.#files.has(path)).map((path) => this.#target(path))
-    const stop = new originals.AbortController()
-    const onAbort = () => stop.abort(this.options.signal?.reason)
-    if (this.options.signal?.aborted) onAbort()
-    this.options.signal?.addEventListener('abort', onAbort, { once: true })
+    const { controller: stop, unlink } = linkedController(this.options.signal)
     const onBytes = this.#progress(wanted.map(({ stated }) => stated))
     const started = originals.monotonic()
     let firstFailure: { error: unknown } | undefined
-    const downloaded = await Promise.all(
+    const sources = await Promise.all(
       wanted.map(async (target) => {
         try {
           return await this.#bringIn({ ...target, onBytes, signal: stop.signal })
         } catch (error) {
           firstFailure ??= { error }
           stop.abort(error)
-          return false
+          return undefined
         }
       }),
     )
-    this.options.signal?.removeEventListener('abort', onAbort)
+    unlink()
     this.#share(
-      wanted.flatMap(({ path }, index) => (downloaded[index] ? [path] : [])),
+      wanted.flatMap(({ path }, index) => (sources[index] === 'hub' ? [path] : [])),
       originals.monotonic() - started,
     )
     if (firstFailure) throw firstFailure.error
@@ -108,19 +110,20 @@ export class Intake {
     }
   }
 
-  /** True when the file, or another with its content, was downloaded for it. */
-  async #bringIn(target: FileTarget): Promise<boolean> {
-    const { path, stated } = target
+  /** Where the file's bytes came from; `disk` for another with the content of one that came already. */
+  async #bringIn(target: FileTarget): Promise<BlobSource> {
+    const { path, stated, known } = target
     const connections = await this.context.connections()
     const isFirst = !this.#blobs.has(stated.digest)
     const blob = this.#blobs.get(stated.digest) ?? connections.run(() => ensureBlob(this.context, target))
     this.#blobs.set(stated.digest, blob)
-    const came = await blob
-    const downloaded = came && isFirst
-    // Its twin's time is for both.
-    const downloadMs = came ? 0 : (this.entry?.files.get(path)?.downloadMs ?? null)
+    const source = await blob
+    // Of two files with one content one was downloaded, and its time is for both.
+    const downloadMs = source === 'hub' ? 0 : (known?.downloadMs ?? null)
     this.#files.set(path, { ...(await linkFile(this.context, target)), downloadMs })
-    return downloaded
+    if (source !== 'disk' && known?.digest === stated.digest) this.repaired.push(path)
+    if (source === 'adopted' && isFirst) this.adoptedBytes += stated.size
+    return isFirst ? source : 'disk'
   }
 
   /** Shares out the time of a batch among its files by their sizes, so that the times add up to the batch's. */

@@ -1,12 +1,14 @@
 import { readFile } from 'node:fs/promises'
-import type { Entry } from '../model/entry.ts'
+import type { Validation } from '../config/options.ts'
+import type { Digest } from '../model/digest.ts'
+import type { Entry, EntryFile } from '../model/entry.ts'
 import { type HubPath, parseHubPath } from '../model/hub-path.ts'
 import { describeModel, type Model } from '../model/model.ts'
 import type { Commit } from '../model/revision.ts'
 import { isDefaultSelection, selectionKey } from '../model/selection.ts'
 import type { CacheContext } from './context.ts'
 import { findInManifest } from './manifest.ts'
-import { stampOf } from './store/blobs.ts'
+import { isAsRecorded, matchesDigest, stampOf } from './store/blobs.ts'
 
 /** A selection of which all files are recorded at a commit. */
 export interface Located {
@@ -19,14 +21,17 @@ export interface Located {
   changed: HubPath[]
 }
 
-type Recorded = Map<HubPath, { size: number; mtimeMs: number; ino: string; downloadMs: number | null }>
+type Recorded = Omit<EntryFile, 'digest'> & { digest?: Digest }
 
 /** Finds a model by what the warm-up handed over: one `stat` a file, no metadata read. */
 export async function locateInManifest(context: CacheContext, model: Model): Promise<Located | undefined> {
   const found = findInManifest(context.options.manifest, model)
   const selection = found?.selections.find(({ key }) => key === selectionKey(model.selection))
   if (!found || !selection) return undefined
-  const located = await compareWithDisk(context, model, found.commit, selection.files, new Map(found.files))
+  // Verified by this run's warm-up, however the options have it verified.
+  const validation = context.options.validate === 'none' ? 'none' : 'stat'
+  const files = new Map(found.files)
+  const located = await compareWithDisk(context, model, found.commit, selection.files, files, validation)
   return located && { ...located, warmedInThisRun: found.downloaded }
 }
 
@@ -36,7 +41,9 @@ export async function locateOnDisk(context: CacheContext, model: Model): Promise
   const known = await resolveOnDisk(context, model)
   if (!known?.trusted || !known.entry) return undefined
   const files = recordedSelection(known.entry, model) ?? (await planOnDisk(context, model, known.entry))
-  const located = files && (await compareWithDisk(context, model, known.commit, files, known.entry.files))
+  const recorded = known.entry.files
+  const validation = await context.validation()
+  const located = files && (await compareWithDisk(context, model, known.commit, files, recorded, validation))
   const warmed = findInManifest(context.options.manifest, model)
   return located && { ...located, warmedInThisRun: warmed?.downloaded ?? false }
 }
@@ -60,7 +67,7 @@ async function planOnDisk(context: CacheContext, model: Model, entry: Entry): Pr
   let isPlannable = true
   const readConfig = async () => {
     if (!tree.has(config)) return {}
-    const located = await compareWithDisk(context, model, entry.commit, [config], entry.files)
+    const located = await compareWithDisk(context, model, entry.commit, [config], entry.files, 'stat')
     isPlannable = located?.changed.length === 0
     const file = context.layout.file(model.repo, entry.commit, config)
     return isPlannable ? parseRepoConfig(await readFile(file, 'utf8')) : {}
@@ -81,22 +88,31 @@ async function compareWithDisk(
   model: Model,
   commit: Commit,
   files: HubPath[],
-  recorded: Recorded,
+  recorded: ReadonlyMap<HubPath, Recorded>,
+  validation: Validation,
 ): Promise<Located | undefined> {
-  const records = files.flatMap((path) => recorded.get(path) ?? [])
-  if (records.length < files.length) return undefined
-  const stamps = await Promise.all(files.map((path) => stampOf(context.layout.file(model.repo, commit, path))))
-  const changed = files.filter((_, index) => {
-    const [stamp, record] = [stamps[index], records[index]]
-    return stamp?.size !== record?.size || stamp?.mtimeMs !== record?.mtimeMs || stamp?.ino !== record?.ino
+  const found = files.flatMap((path) => {
+    const record = recorded.get(path)
+    return record ? [{ path, record }] : []
   })
+  if (found.length < files.length) return undefined
+  const isRight = await Promise.all(
+    found.map(({ path, record }) => isUnchanged(context.layout.file(model.repo, commit, path), record, validation)),
+  )
   return {
     commit,
-    files: new Map(files.map((path, index) => [path, records[index]?.size ?? 0])),
-    changed,
-    recordedDownloadMs: sumOrNull(records.map(({ downloadMs }) => downloadMs)),
+    files: new Map(found.map(({ path, record }) => [path, record.size])),
+    changed: files.filter((_, index) => !isRight[index]),
+    recordedDownloadMs: sumOrNull(found.map(({ record }) => record.downloadMs)),
     warmedInThisRun: false,
   }
+}
+
+async function isUnchanged(file: string, record: Recorded, validation: Validation): Promise<boolean> {
+  const stamp = await stampOf(file)
+  if (validation === 'none') return stamp !== undefined
+  if (!isAsRecorded(stamp, record)) return false
+  return validation === 'stat' || record.digest === undefined || matchesDigest(file, record.digest, record.size)
 }
 
 function sumOrNull(values: (number | null)[]): number | null {

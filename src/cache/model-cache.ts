@@ -9,6 +9,7 @@ import type { Manifest } from './manifest.ts'
 import type { Removed } from './remove.ts'
 import type { CacheStatistics } from './statistics.ts'
 import type { RunRecord } from './store/runs.ts'
+import type { Verification, VerifyOptions } from './verify.ts'
 import type { WarmOptions, WarmResult } from './warm.ts'
 
 /**
@@ -57,6 +58,16 @@ export class ModelCache {
     return removeEntries(this.context, await findEntries(this.context, models.map(asModel)))
   }
 
+  /**
+   * Recomputes the digests of all entries, or of those of some models. What is wrong is not served any more; with
+   * `repair` it is brought in anew at once. Throws `MODEL_NOT_FOUND` when a model is not there.
+   */
+  async verify(models?: (ModelSpec | Model)[], options?: VerifyOptions): Promise<Verification> {
+    const [{ findEntries }, { verifyEntries }] = await Promise.all([import('./find-entries.ts'), import('./verify.ts')])
+    const entries = models ? await findEntries(this.context, models.map(asModel)) : await this.list()
+    return verifyEntries(this.context, entries, options)
+  }
+
   /** What the cache holds. */
   async statistics(): Promise<CacheStatistics> {
     const { cacheStatistics } = await import('./statistics.ts')
@@ -76,9 +87,15 @@ export class ModelCache {
 
   /** Ends all claims of the run that this cache works for. */
   async endRun(): Promise<void> {
-    const { releaseRun } = await import('./store/leases.ts')
+    const [{ releaseRun }, { removeTemporary }] = await Promise.all([
+      import('./store/leases.ts'),
+      import('./temporary.ts'),
+    ])
     await this.context.release()
-    if (this.context.options.run) await releaseRun(this.context.layout, this.context.options.run.id)
+    const { run } = this.context.options
+    if (!run) return
+    await removeTemporary(run.id)
+    await releaseRun(this.context.layout, run.id)
   }
 
   /** Keeps the record of a run. */

@@ -2,7 +2,10 @@ import { type ModelCacheOptions, resolveOptions } from '../config/options.ts'
 import { ModelCache } from './model-cache.ts'
 
 /** The options of the plugin that concern the cache itself, and where its messages go. */
-export type OpenOptions = Pick<ModelCacheOptions, 'cacheDir' | 'maxSize' | 'maxAge' | 'preset' | 'offline' | 'hub'> & {
+export type OpenOptions = Pick<
+  ModelCacheOptions,
+  'cacheDir' | 'maxSize' | 'onTooLarge' | 'maxAge' | 'preset' | 'offline' | 'validate' | 'adopt' | 'hub'
+> & {
   /** One line a decision. */
   onDebug?: (message: string) => void
   /** One line a problem that was worked around. Default: to stderr. */

@@ -5,8 +5,10 @@ import type { HubAccess } from '../hub/http.ts'
 import { type Entry, entryKey } from '../model/entry.ts'
 import { ModelCacheError, messageOf } from '../model/errors.ts'
 import { describeModel, type Model, modelLabel } from '../model/model.ts'
+import type { RepoId } from '../model/repo-id.ts'
 import type { Commit } from '../model/revision.ts'
 import type { Tree } from '../model/tree.ts'
+import { adoptRevision } from './adopt-revision.ts'
 import type { CacheContext } from './context.ts'
 import { readRef, writeRef } from './store/refs.ts'
 import { readTree, writeTree } from './store/trees.ts'
@@ -45,11 +47,12 @@ export async function resolve(context: CacheContext, model: Model, signal?: Abor
   const known = await resolveOnDisk(context, model)
   const stored = known && (await readTree(context.layout, model.repo, known.commit))
   if (known?.trusted && stored) return { commit: known.commit, tree: stored, fresh: undefined }
-  if (context.options.offline) throw offlineMiss(model)
+  if (context.options.offline) return resolveElsewhere(context, model, offlineMiss(model))
   try {
     return await resolveAtHub(context, model, signal)
   } catch (error) {
-    if (!known || !stored || !mayServeStale(error)) throw error
+    if (!mayServeStale(error)) throw error
+    if (!known || !stored) return resolveElsewhere(context, model, error)
     context.warn(
       `${modelLabel(model)}: the Hub could not be asked whether ${model.revision} moved, so the cached commit ${known.commit.slice(0, 7)} is used. ${messageOf(error)}`,
     )
@@ -57,20 +60,39 @@ export async function resolve(context: CacheContext, model: Model, signal?: Abor
   }
 }
 
+/** Without the Hub: what another cache on this machine knows. Throws `reason` when none knows the model. */
+async function resolveElsewhere(context: CacheContext, model: Model, reason: unknown): Promise<Resolved> {
+  const adopted = await adoptRevision(context, model)
+  if (!adopted) throw reason
+  return { ...adopted, fresh: undefined }
+}
+
 async function resolveAtHub(context: CacheContext, model: Model, signal?: AbortSignal): Promise<Resolved> {
   const { layout } = context
   const asked = `Model ${describeModel(model)}`
   const hub = await hubAccess(context)
-  const fresh = await fetchModel(hub, { ...model, asked, signal })
+  const { stallMs } = context.options
+  const fresh = await fetchModel(hub, { ...model, asked, signal, stallMs })
   const { commit } = fresh
-  const stored = await readTree(layout, model.repo, commit)
-  const tree = stored ?? (await fetchTree(hub, { repo: model.repo, commit, asked, signal }))
-  if (!stored) await writeTree(layout, model.repo, commit, tree)
+  const tree = await treeAt(context, { repo: model.repo, commit, asked, signal })
   // The ref comes last, and never without a folder for its commit: scanCacheDir of @huggingface/hub refuses a repo with
   // a ref to a commit that has none.
   await mkdir(layout.snapshot(model.repo, commit), { recursive: true, mode: 0o700 })
   await writeRef(layout, model.repo, model.revision, commit)
   return { commit, tree, fresh }
+}
+
+/** The files of a commit: as stored, else from the Hub. */
+export async function treeAt(
+  context: CacheContext,
+  { repo, commit, asked, signal }: { repo: RepoId; commit: Commit; asked: string; signal?: AbortSignal },
+): Promise<Tree> {
+  const stored = await readTree(context.layout, repo, commit)
+  if (stored) return stored
+  const { stallMs } = context.options
+  const tree = await fetchTree(await hubAccess(context), { repo, commit, asked, signal, stallMs })
+  await writeTree(context.layout, repo, commit, tree)
+  return tree
 }
 
 /** The Hub as the options say, with the token that may be sent there. */

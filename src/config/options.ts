@@ -1,14 +1,14 @@
-import { homedir } from 'node:os'
 import { isAbsolute, join, resolve } from 'node:path'
-import envPaths from 'env-paths'
 import * as v from 'valibot'
 import { ModelCacheError, showValue } from '../model/errors.ts'
 import { type Model, type ModelSpec, parseModel } from '../model/model.ts'
 import { type Environment, readEnvironment } from './environment-variables.ts'
+import { defaultCacheFolder, homeFolder } from './folders.ts'
 import { DEFAULT_ENDPOINT, type HubSettings } from './token.ts'
 import { parseDuration, parseSize } from './units.ts'
 
 export type Mode = 'integration' | 'unit'
+export type Validation = 'stat' | 'digest' | 'none'
 
 /** What a user may set. Precedence: environment variable, option, preset, default. */
 export interface ModelCacheOptions {
@@ -28,13 +28,22 @@ export interface ModelCacheOptions {
   mode?: Mode
   /** No network: a miss is an error. MODEL_CACHE_OFFLINE, HF_HUB_OFFLINE. */
   offline?: boolean
+  /**
+   * How a cached file is checked before it is served: `stat` (default) by size, time and inode, and by digest when time
+   * or inode changed; `digest` by its digest, once a run; `none` not at all.
+   */
+  validate?: Validation
+  /** Take verified files out of your own Hugging Face cache in place of downloading them. Default true. */
+  adopt?: boolean
   hub?: {
     /** Default: HF_ENDPOINT, else https://huggingface.co. */
     endpoint?: string
     /** Sent to `endpoint` alone, and used by the main process alone: workers read HF_TOKEN. */
     token?: string
-    /** How many files are downloaded at a time, 1 to 64. Default 8. */
+    /** How many connections are open at a time, 1 to 64. Default 8. */
     concurrency?: number
+    /** How long one model may take to come: milliseconds, or a text such as `1h` (the default). */
+    timeout?: string | number
   }
   /** Modules that call `defineProvider`, relative to Vitest's root. */
   providers?: string[]
@@ -49,24 +58,34 @@ export interface ModelCacheOptions {
       }
 }
 
-export interface Options {
-  models: Model[]
+/** What the engine itself is told. */
+export interface CacheSettings {
+  /** Absolute path of the cache folder. */
   cacheDir: string
+  hub: HubSettings
+  offline: boolean
   /** Bytes. */
   maxSize: number
+  /** What becomes of a model that is larger than `maxSize`: served and removed after the run, or refused. */
   onTooLarge: 'keep' | 'error'
-  /** Milliseconds. */
+  /** Milliseconds: entries unused for longer are removed, and refs older than it are looked up again. */
   maxAge: number
+  /** How a cached file is checked before it is served. */
+  validate: Validation
+  /** True when verified files of the user's own Hugging Face cache are taken over. */
+  adopt: boolean
+}
+
+export interface Options extends CacheSettings {
+  models: Model[]
   mode: Mode
-  offline: boolean
-  hub: HubSettings
   providers: string[]
   report: false | { outputFile?: string; target: number }
   debug: boolean
 }
 
 const PRESETS = { dev: { maxSize: '1GB', maxAge: '3d' }, ci: { maxSize: '5GB', maxAge: '30d' } } as const
-const DEFAULTS = { maxSize: '2GB', maxAge: '7d' } as const
+const DEFAULTS = { maxSize: '2GB', maxAge: '7d', timeout: '1h' } as const
 const SIZE = 'a size such as "2GB" or "500MB", or a number of bytes'
 const DURATION = 'a duration such as "7d", "12h" or "30m", or a number of milliseconds'
 
@@ -81,6 +100,7 @@ const duration = v.pipe(
 )
 const ENDPOINT = 'an http or https URL without user name, query or fragment'
 const endpoint = v.pipe(v.string(ENDPOINT), v.check(isEndpoint, ENDPOINT))
+const HUB = '`endpoint`, `token`, `concurrency`, `timeout`'
 const concurrency = v.pipe(
   v.number('a whole number from 1 to 64'),
   v.check((input) => Number.isInteger(input) && input >= 1 && input <= 64, 'a whole number from 1 to 64'),
@@ -99,10 +119,17 @@ const Schema = v.strictObject(
     preset: v.optional(v.picklist(['dev', 'ci'], '"dev" or "ci"')),
     mode: v.optional(v.picklist(['integration', 'unit'], '"integration" or "unit"')),
     offline: v.optional(v.boolean('true or false')),
+    validate: v.optional(v.picklist(['stat', 'digest', 'none'], '"stat", "digest" or "none"')),
+    adopt: v.optional(v.boolean('true or false')),
     hub: v.optional(
       v.strictObject(
-        { endpoint: v.optional(endpoint), token: v.optional(text), concurrency: v.optional(concurrency) },
-        'an object with `endpoint`, `token`, `concurrency`',
+        {
+          endpoint: v.optional(endpoint),
+          token: v.optional(text),
+          concurrency: v.optional(concurrency),
+          timeout: v.optional(duration),
+        },
+        `an object with ${HUB}`,
       ),
     ),
     providers: v.optional(v.array(text, 'a list of module paths')),
@@ -147,16 +174,19 @@ export function resolveOptions(input: unknown, env: Environment, root: string): 
   const report = given.report ?? {}
   return {
     models: (given.models ?? []).map(parseModel),
-    cacheDir: cacheFolder(cacheDir, given.cacheDir, root),
+    cacheDir: cacheFolder(env, cacheDir, given.cacheDir, root),
     maxSize: parseSize(maxSize ?? given.maxSize ?? limits.maxSize) ?? 0,
     onTooLarge: given.onTooLarge ?? 'keep',
     maxAge: parseDuration(maxAge ?? given.maxAge ?? limits.maxAge) ?? 0,
     mode: mode ?? given.mode ?? 'integration',
     offline: environment.offline ?? given.offline ?? false,
+    validate: given.validate ?? 'stat',
+    adopt: given.adopt ?? true,
     hub: {
       endpoint: (given.hub?.endpoint ?? environment.hfEndpoint ?? DEFAULT_ENDPOINT).replace(/\/+$/, ''),
       token: given.hub?.token,
       concurrency: given.hub?.concurrency ?? 8,
+      timeoutMs: parseDuration(given.hub?.timeout ?? DEFAULTS.timeout) ?? 0,
     },
     providers: given.providers ?? [],
     report: report && {
@@ -167,11 +197,17 @@ export function resolveOptions(input: unknown, env: Environment, root: string): 
   }
 }
 
-function cacheFolder(variable: string | undefined, option: string | undefined, root: string): string {
+/** The part of the options that the engine is told. */
+export function cacheSettings(options: Options): CacheSettings {
+  const { cacheDir, hub, offline, maxSize, onTooLarge, maxAge, validate, adopt } = options
+  return { cacheDir, hub, offline, maxSize, onTooLarge, maxAge, validate, adopt }
+}
+
+function cacheFolder(env: Environment, variable: string | undefined, option: string | undefined, root: string): string {
   const chosen = variable ?? option
-  // env-paths with no suffix: the folder is the package's name in the platform's cache folder.
-  if (chosen === undefined) return envPaths('vitest-model-cache', { suffix: '' }).cache
-  if (chosen === '~' || chosen.startsWith('~/')) return join(homedir(), chosen.slice(2))
+  if (chosen === undefined) return defaultCacheFolder(env)
+  const home = homeFolder()
+  if (home !== undefined && (chosen === '~' || chosen.startsWith('~/'))) return join(home, chosen.slice(2))
   return isAbsolute(chosen) ? chosen : resolve(variable === undefined ? root : process.cwd(), chosen)
 }
 
@@ -192,7 +228,7 @@ function check(input: unknown, name: (option: string) => string): v.InferOutput<
 
 /** The options beside the one that is unknown. */
 function siblings(option: string): string {
-  if (option.startsWith('hub.')) return '`hub.endpoint`, `hub.token`, `hub.concurrency`'
+  if (option.startsWith('hub.')) return HUB.replaceAll(/`(?=[a-z])/g, '`hub.')
   return Object.keys(Schema.entries)
     .map((key) => `\`${key}\``)
     .join(', ')

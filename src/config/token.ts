@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
-import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { type Environment, readEnvironment } from './environment-variables.ts'
+import { huggingFaceHome } from './folders.ts'
 
 export const DEFAULT_ENDPOINT = 'https://huggingface.co'
 
@@ -10,8 +10,10 @@ export interface HubSettings {
   endpoint: string
   /** The `hub.token` option: for `endpoint` alone. Never leaves the process in which the option was read. */
   token?: string
-  /** How many files are downloaded at a time. */
+  /** How many connections are open at a time. */
   concurrency: number
+  /** How long one model may take to come, milliseconds. Default: no limit. */
+  timeoutMs?: number
 }
 
 /**
@@ -43,9 +45,7 @@ async function environmentToken(env: Environment): Promise<string | undefined> {
 
 /** Where `hf auth login` keeps the token: huggingface_hub's constants.py. */
 function tokenFile(env: Environment): string {
-  if (env.HF_TOKEN_PATH) return env.HF_TOKEN_PATH
-  const cacheHome = env.XDG_CACHE_HOME || join(homedir(), '.cache')
-  return join(env.HF_HOME || join(cacheHome, 'huggingface'), 'token')
+  return env.HF_TOKEN_PATH || join(huggingFaceHome(env), 'token')
 }
 
 function isLoopback(hostname: string): boolean {

@@ -5,6 +5,7 @@ import { type Commit, parseCommit } from '../model/revision.ts'
 import { addToTree, type Tree } from '../model/tree.ts'
 import { explainHubError, type HubAccess, hubFetch } from './http.ts'
 import { withRetry } from './retry.ts'
+import { StallWatch } from './stall-watch.ts'
 
 /** A repo at one commit, as the Hub states it. */
 export interface HubModel {
@@ -22,11 +23,14 @@ export interface ApiRequest {
   /** How errors name what was asked for. */
   asked: string
   signal?: AbortSignal
+  /** Milliseconds after which an answer counts as lost. Default 30 s. */
+  stallMs?: number
 }
 
 /** Resolves a revision to a commit, in one request. Throws `MODEL_NOT_FOUND`, `REVISION_NOT_FOUND`, `GATED`... */
-export async function fetchModel(hub: HubAccess, { repo, revision, asked, signal }: ApiRequest): Promise<HubModel> {
-  return explained(hub, asked, signal, async () => {
+export async function fetchModel(hub: HubAccess, request: ApiRequest): Promise<HubModel> {
+  const { repo, revision, asked } = request
+  return explained(hub, request, async (signal) => {
     const { modelInfo } = await import('@huggingface/hub')
     const info = await modelInfo({
       name: repo,
@@ -47,9 +51,10 @@ export async function fetchModel(hub: HubAccess, { repo, revision, asked, signal
 /** All files of a repo at a commit with their sizes and digests, in one request for each thousand of files. */
 export async function fetchTree(
   hub: HubAccess,
-  { repo, commit, asked, signal }: Omit<ApiRequest, 'revision'> & { commit: Commit },
+  request: Omit<ApiRequest, 'revision'> & { commit: Commit },
 ): Promise<Tree> {
-  return explained(hub, asked, signal, async () => {
+  const { repo, commit, asked } = request
+  return explained(hub, request, async (signal) => {
     const { listFiles } = await import('@huggingface/hub')
     const tree: Tree = new Map()
     const fetch = hubFetch(hub, signal)
@@ -68,9 +73,23 @@ export async function fetchTree(
   })
 }
 
-async function explained<T>(hub: HubAccess, asked: string, signal: AbortSignal | undefined, call: () => Promise<T>) {
+async function explained<T>(
+  hub: HubAccess,
+  { asked, signal, stallMs }: Pick<ApiRequest, 'asked' | 'signal' | 'stallMs'>,
+  call: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const attempt = async () => {
+    const watch = new StallWatch({ path: 'The answer', signal, stallMs })
+    try {
+      return await call(watch.signal)
+    } catch (error) {
+      throw watch.stalled ?? error
+    } finally {
+      watch.stop()
+    }
+  }
   try {
-    return await withRetry(call, { signal })
+    return await withRetry(attempt, { signal })
   } catch (error) {
     throw explainHubError(error, asked, hub)
   }

@@ -1,5 +1,5 @@
 import { BrokenDownloadError } from '../model/broken-download.ts'
-import { originals } from '../platform/originals.ts'
+import { linkedController, originals } from '../platform/originals.ts'
 
 const STALL_MS = 30_000
 /** Below it a connection counts as stalled: a file of 100 MB would take more than a day. */
@@ -16,12 +16,9 @@ export class StallWatch {
   #bytes = 0
 
   constructor({ path, signal, stallMs = STALL_MS }: { path: string; signal?: AbortSignal; stallMs?: number }) {
-    const controller = new originals.AbortController()
+    const { controller, unlink } = linkedController(signal)
     this.signal = controller.signal
-    const onAbort = () => controller.abort(signal?.reason)
-    if (signal?.aborted) onAbort()
-    signal?.addEventListener('abort', onAbort, { once: true })
-    this.#unlink = () => signal?.removeEventListener('abort', onAbort)
+    this.#unlink = unlink
     this.#timer = originals.setInterval(() => {
       if (this.#bytes < (FLOOR_BYTES_PER_SECOND * stallMs) / 1000) {
         this.stalled = new BrokenDownloadError(`${path} stalled: ${this.#bytes} bytes came in ${stallMs / 1000} s`)

@@ -22,15 +22,28 @@ export function digestOfBlobName(name: string): Digest | undefined {
   return undefined
 }
 
-/** A running hash of the same kind as `expected`. Git hashes the header `blob <size> NUL` before the content. */
+/** How a digest is computed: the hash function, and what it is fed before the content. */
+export interface HashRecipe {
+  algorithm: 'sha256' | 'sha1'
+  header: string
+}
+
+/** Git hashes the header `blob <size> NUL` before the content. */
+export function hashRecipe(digest: Digest, size: number): HashRecipe {
+  return digest.startsWith('sha256:')
+    ? { algorithm: 'sha256', header: '' }
+    : { algorithm: 'sha1', header: `blob ${size}\0` }
+}
+
+/** A running hash of the same kind as `expected`. */
 export class Hasher {
   readonly #hash: Hash
-  readonly #kind: 'sha256' | 'sha1'
+  readonly #recipe: HashRecipe
 
   constructor(expected: Digest, size: number) {
-    this.#kind = expected.startsWith('sha256:') ? 'sha256' : 'sha1'
-    this.#hash = createHash(this.#kind)
-    if (this.#kind === 'sha1') this.#hash.update(`blob ${size}\0`)
+    this.#recipe = hashRecipe(expected, size)
+    this.#hash = createHash(this.#recipe.algorithm)
+    this.#hash.update(this.#recipe.header)
   }
 
   update(chunk: Uint8Array): void {
@@ -38,6 +51,6 @@ export class Hasher {
   }
 
   digest(): Digest {
-    return `${this.#kind}:${this.#hash.digest('hex')}`
+    return `${this.#recipe.algorithm}:${this.#hash.digest('hex')}`
   }
 }

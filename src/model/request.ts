@@ -21,6 +21,10 @@ export interface RequestEvent {
   downloadMs: number | null
   /** Bytes that were downloaded for it. */
   downloadedBytes: number
+  /** Bytes that were taken over from another Hugging Face cache for it. */
+  adoptedBytes: number
+  /** Files that were found changed, and were brought in anew for it. */
+  repaired: string[]
   /** What the runtime took to make something usable of the files. */
   loadMs: number | null
   /** What the download took when the model was brought in, as recorded; null where unknown. */

@@ -68,3 +68,32 @@ export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
     signal?.addEventListener('abort', onAbort, { once: true })
   })
 }
+
+/**
+ * Runs `work` with a signal that aborts when the caller's does, or after `ms` milliseconds with what `late` makes. Without
+ * `ms` there is no limit.
+ */
+export async function withTimeLimit<T>(
+  ms: number | undefined,
+  signal: AbortSignal | undefined,
+  late: (ms: number) => Error,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const { controller, unlink } = linkedController(signal)
+  const timer = ms === undefined ? undefined : originals.setTimeout(() => controller.abort(late(ms)), ms)
+  try {
+    return await work(controller.signal)
+  } finally {
+    originals.clearTimeout(timer)
+    unlink()
+  }
+}
+
+/** A controller that aborts when the signal does, until it is unlinked. */
+export function linkedController(signal?: AbortSignal): { controller: AbortController; unlink: () => void } {
+  const controller = new originals.AbortController()
+  const onAbort = () => controller.abort(signal?.reason)
+  if (signal?.aborted) onAbort()
+  signal?.addEventListener('abort', onAbort, { once: true })
+  return { controller, unlink: () => signal?.removeEventListener('abort', onAbort) }
+}

@@ -12,10 +12,12 @@ export class Recorder {
   /** A request that was served from disk or from further away. */
   served(model: Model, cached: CachedModel, loadMs: number | null): RequestEvent {
     const { repo, revision, commit, tier, lookupMs, downloadMs, downloadedBytes } = cached
-    const { recordedDownloadMs, warmedInThisRun } = cached
+    const { adoptedBytes, recordedDownloadMs, warmedInThisRun } = cached
     const event: RequestEvent = {
       ...{ repo, revision, commit, tier, lookupMs, downloadMs, downloadedBytes, loadMs, restoreMs: null },
       ...{
+        adoptedBytes,
+        repaired: [...cached.repaired],
         recordedDownloadMs,
         warmedInThisRun,
         selection: selectionKey(model.selection),
@@ -32,7 +34,7 @@ export class Recorder {
     this.#report.requests.push({
       ...first,
       ...{ tier: 'memory', lookupMs, at: originals.now() },
-      ...{ restoreMs: null, downloadMs: null, downloadedBytes: 0, loadMs: null },
+      ...{ restoreMs: null, downloadMs: null, downloadedBytes: 0, adoptedBytes: 0, repaired: [], loadMs: null },
     })
   }
 

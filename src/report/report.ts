@@ -36,24 +36,31 @@ export interface ModelReport {
   downloadMs: number | null
   /** What this run downloaded of it. */
   downloadedBytes: number
+  /** What this run took over from the user's own Hugging Face cache. */
+  adoptedBytes: number
+  /** Files that this run found changed in the cache, and brought in anew. */
+  repaired: string[]
   /** The median over the loads. */
   loadMs: number | null
 }
 
-/** A model that the warm-up downloaded in this run. */
+/** A model that the warm-up brought in in this run. */
 export interface WarmedModel {
   repo: string
   revision: string
   commit: string
+  tier: Tier
   files: [path: string, bytes: number][]
-  downloadMs: number
+  downloadMs: number | null
   downloadedBytes: number
+  adoptedBytes: number
+  repaired: string[]
 }
 
 export interface ReportInput {
   requests: RequestEvent[]
   errors: RequestError[]
-  /** What the warm-up downloaded: each is one miss, whether it was asked for or not. */
+  /** What the warm-up brought in: each that was downloaded is one miss, whether it was asked for or not. */
   warmed: WarmedModel[]
   warmUpMs: number | null
   cache: Report['cache']
@@ -101,8 +108,9 @@ function distinctErrors(errors: RequestError[]): RequestError[] {
  */
 function modelReport(requests: RequestEvent[], warmed: WarmedModel[]) {
   const wasDownloaded =
-    warmed.length > 0 || requests.some(({ tier, warmedInThisRun }) => tier === 'hub' || warmedInThisRun)
-  const tiers = countTiers(requests, wasDownloaded)
+    [...warmed, ...requests].some(({ tier }) => tier === 'hub') || requests.some((request) => request.warmedInThisRun)
+  const wasAdopted = !wasDownloaded && warmed.some(({ tier }) => tier === 'adopted')
+  const tiers = countTiers(requests, wasDownloaded ? 'hub' : wasAdopted ? 'adopted' : undefined)
   const files = new Map([...requests, ...warmed].flatMap(({ files }) => files))
   const bytes = [...files.values()].reduce((sum, size) => sum + size, 0)
   const recorded = requests.flatMap(({ recordedDownloadMs }) => recordedDownloadMs ?? [])
@@ -116,6 +124,8 @@ function modelReport(requests: RequestEvent[], warmed: WarmedModel[]) {
     restoreMs: sumOrNull(requests.flatMap(({ restoreMs }) => restoreMs ?? [])),
     downloadMs: sumOrNull(downloads),
     downloadedBytes: [...warmed, ...requests].reduce((sum, { downloadedBytes }) => sum + downloadedBytes, 0),
+    adoptedBytes: [...warmed, ...requests].reduce((sum, { adoptedBytes }) => sum + adoptedBytes, 0),
+    repaired: [...new Set([...warmed, ...requests].flatMap(({ repaired }) => repaired))],
     loadMs: median(requests.flatMap(({ loadMs }) => loadMs ?? [])),
   }
   return {
@@ -125,20 +135,23 @@ function modelReport(requests: RequestEvent[], warmed: WarmedModel[]) {
   }
 }
 
-function countTiers(requests: RequestEvent[], wasDownloaded: boolean): Partial<Record<Tier, number>> {
+/** How often each tier served. What brought the model in served the first request, and a download counts without any. */
+function countTiers(
+  requests: RequestEvent[],
+  broughtInBy: 'hub' | 'adopted' | undefined,
+): Partial<Record<Tier, number>> {
   const counts = new Map<Tier, number>()
   for (const { tier } of requests) {
     // Two workers that each downloaded some of it made one miss together.
     const counted = tier === 'hub' ? 'disk' : tier
     counts.set(counted, (counts.get(counted) ?? 0) + 1)
   }
-  if (wasDownloaded) {
-    const first = TIERS.find((tier) => tier !== 'memory' && counts.has(tier)) ?? 'memory'
-    const left = (counts.get(first) ?? 1) - 1
-    if (left > 0) counts.set(first, left)
-    else counts.delete(first)
-    counts.set('hub', 1)
-  }
+  if (broughtInBy === undefined || (broughtInBy === 'adopted' && !counts.has('disk'))) return Object.fromEntries(counts)
+  const first = TIERS.find((tier) => tier !== 'memory' && counts.has(tier)) ?? 'memory'
+  const left = (counts.get(first) ?? 1) - 1
+  if (left > 0) counts.set(first, left)
+  else counts.delete(first)
+  counts.set(broughtInBy, (counts.get(broughtInBy) ?? 0) + 1)
   return Object.fromEntries(counts)
 }
 

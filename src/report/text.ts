@@ -32,6 +32,7 @@ export function renderText(report: Report, options: TextOptions): string[] {
     ...lines(isShort ? 'yellow' : 'green', [summaryLine(report, options.target)]),
     ...lines('reset', modelLines(report.models)),
     ...lines('dim', footLines(report, options)),
+    ...report.models.flatMap((model) => (repairs(model) ? lines('yellow', wrap(repairs(model), columns - 2)) : [])),
     ...report.errors.flatMap(({ message }) => lines('red', wrap(`✗ ${message}`, columns - 2))),
     '',
   ]
@@ -64,15 +65,17 @@ function modelLines(models: ModelReport[]): string[] {
 }
 
 function footLines(
-  { warmUpMs, savedMs, savedBytes, cache }: Report,
+  { warmUpMs, savedMs, savedBytes, models, cache }: Report,
   { maintenanceMs, removed }: TextOptions,
 ): string[] {
   const saved = [
     ...(savedMs === null ? [] : [formatDuration(savedMs)]),
     ...(savedBytes ? [formatSize(savedBytes)] : []),
   ]
+  const adoptedBytes = models.reduce((sum, model) => sum + model.adoptedBytes, 0)
   const steps = [
     ...(saved.length > 0 ? [`saved ${saved.join(' and ')} of download`] : []),
+    ...(adoptedBytes > 0 ? [`took ${formatSize(adoptedBytes)} from your Hugging Face cache`] : []),
     ...(warmUpMs === null ? [] : [`warm-up ${formatDuration(warmUpMs)}`]),
     ...(maintenanceMs === undefined ? [] : [`maintenance ${formatDuration(maintenanceMs)}`]),
     ...(removed ? [`removed ${count(removed, 'model')}`] : []),
@@ -82,6 +85,14 @@ function footLines(
     cache.directory,
   ]
   return [...(steps.length > 0 ? [steps.join(' · ')] : []), ...(state ? [state.join(' · ')] : [])]
+}
+
+/** Empty where nothing was repaired. */
+function repairs({ repo, repaired }: ModelReport): string {
+  if (repaired.length === 0) return ''
+  const [first, ...others] = repaired
+  const files = others.length > 0 ? `${first} and ${count(others.length, 'more file')}` : first
+  return `⚠ ${repo}: ${files} had changed in the cache, and ${others.length > 0 ? 'were' : 'was'} repaired`
 }
 
 /** ` (63 MB/s)` */

@@ -3,7 +3,7 @@ export type {} from 'vitest'
 
 import type { Manifest } from '../cache/manifest.ts'
 import type { Run } from '../cache/store/leases.ts'
-import type { Mode } from '../config/options.ts'
+import type { CacheSettings, Mode } from '../config/options.ts'
 import type { FileReport } from '../model/request.ts'
 import type { Models } from '../providers/models.ts'
 
@@ -17,14 +17,7 @@ export interface Provided {
   root: string
   mode: Mode
   debug: boolean
-  cache: {
-    cacheDir: string
-    offline: boolean
-    maxSize: number
-    onTooLarge: 'keep' | 'error'
-    maxAge: number
-    hub: { endpoint: string; concurrency: number }
-  }
+  cache: CacheSettings
   manifest: Manifest
 }
 

@@ -1,6 +1,6 @@
 import type { TestProject } from 'vitest/node'
 import type { Manifest } from '../cache/manifest.ts'
-import type { Options } from '../config/options.ts'
+import { cacheSettings, type Options } from '../config/options.ts'
 import { CHANNEL, type Provided } from './channel.ts'
 import { openSession, optionsByHand, setUpProject } from './session.ts'
 import { warmUp } from './warm-up.ts'
@@ -24,10 +24,10 @@ export default async function globalSetup(project: TestProject): Promise<() => P
   return () => setup.cache.endRun()
 }
 
-/** The options that workers need, name by name: the token must never be among them. */
+/** The options that workers need: of the Hub's name by name, as the token must never be among them. */
 function provided(runId: string, project: TestProject, options: Options, manifest: Manifest): Provided {
-  const { mode, debug, cacheDir, offline, maxSize, onTooLarge, maxAge, hub } = options
-  const { endpoint, concurrency } = hub
-  const cache = { cacheDir, offline, maxSize, onTooLarge, maxAge, hub: { endpoint, concurrency } }
+  const { mode, debug } = options
+  const { endpoint, concurrency, timeoutMs } = options.hub
+  const cache = { ...cacheSettings(options), hub: { endpoint, concurrency, timeoutMs } }
   return { run: { id: runId, pid: process.pid }, root: project.config.root, mode, debug, cache, manifest }
 }

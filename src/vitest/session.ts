@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { ResolvedConfig, TestProject, Vitest } from 'vitest/node'
 import { ModelCache } from '../cache/model-cache.ts'
-import { type Options, resolveOptions } from '../config/options.ts'
+import { cacheSettings, type Options, resolveOptions } from '../config/options.ts'
 import { ModelCacheError } from '../model/errors.ts'
 import { isoNow, originals } from '../platform/originals.ts'
 import type { WarmedModel } from '../report/report.ts'
@@ -13,7 +13,7 @@ export interface Session {
   startedAt: string
   output: Output
   projects: Map<TestProject, ProjectSetup>
-  /** What the warm-up downloaded since the last report. */
+  /** What the warm-up brought in since the last report. */
   warmed: WarmedModel[]
   /** Milliseconds; null when nothing was warmed since the last report. */
   warmUpMs: number | null
@@ -78,9 +78,10 @@ function makeCache({ runId, output }: Session, options: Options): ModelCache {
     run: { id: runId, pid: process.pid },
     onDebug: options.debug ? output.note : undefined,
     onWarning: output.note,
+    whenUnusable: 'temporary',
   })
 }
 
-function cacheKey({ cacheDir, hub, offline, maxSize, onTooLarge, maxAge }: Options): string {
-  return JSON.stringify([cacheDir, hub, offline, maxSize, onTooLarge, maxAge])
+function cacheKey(options: Options): string {
+  return JSON.stringify(cacheSettings(options))
 }

@@ -9,6 +9,7 @@ import { parseRepoId } from '../model/repo-id.ts'
 import { parseRevision } from '../model/revision.ts'
 import { selectionKey } from '../model/selection.ts'
 import { originals } from '../platform/originals.ts'
+import type { WarmedModel } from '../report/report.ts'
 import { progressLines } from './progress-lines.ts'
 import type { ProjectSetup, Session } from './session.ts'
 
@@ -35,7 +36,7 @@ export async function warmUp(
       if ('error' in result && options.models.includes(result.model))
         session.output.note(`${describeModel(result.model)} could not be warmed: ${result.error.message}`)
     await cache.claim(...results.flatMap((result) => ('cached' in result ? [result.cached] : [])))
-    session.warmed.push(...results.flatMap(downloadedIn))
+    session.warmed.push(...results.flatMap(broughtIn))
     return await cache.manifest(results)
   } catch (error) {
     // The cache itself can't be used: the tests that ask for a model say so, the others do not need it.
@@ -72,8 +73,10 @@ function distinct(models: Model[]): Model[] {
   return [...keys.values()]
 }
 
-function downloadedIn(result: WarmResult) {
-  if (!('cached' in result) || result.cached.downloadMs === null) return []
-  const { repo, revision, commit, files, downloadMs, downloadedBytes } = result.cached
-  return [{ repo, revision, commit, files: [...files], downloadMs, downloadedBytes }]
+/** What the report has to say of a warmed model; nothing when it was there already. */
+function broughtIn(result: WarmResult): WarmedModel[] {
+  if (!('cached' in result) || result.cached.tier === 'disk') return []
+  const { repo, revision, commit, tier, files, downloadMs, downloadedBytes, adoptedBytes, repaired } = result.cached
+  const shape = { files: [...files], repaired: [...repaired] }
+  return [{ repo, revision, commit, tier, downloadMs, downloadedBytes, adoptedBytes, ...shape }]
 }

@@ -21,6 +21,7 @@ export function openWorker(provided: Provided): ActiveModels {
     manifest,
     onDebug: debug ? write : undefined,
     onWarning: write,
+    whenUnusable: 'temporary',
   })
   const recorder = new Recorder()
   slot.active = { runId: run.id, recorder, ...makeModels({ cache, mode, recorder, root }, slot.definitions) }

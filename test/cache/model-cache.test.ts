@@ -26,9 +26,9 @@ beforeEach(async () => {
 
 /** What a test's use of a model is reported as. */
 function useOf(model: CachedModel, spec: Parameters<typeof parseModel>[0]): RequestEvent {
-  const { repo, revision, commit, tier, files, downloadMs, downloadedBytes } = model
+  const { repo, revision, commit, tier, files, downloadMs, downloadedBytes, adoptedBytes, repaired } = model
   return {
-    ...{ repo, revision, commit, tier, downloadMs, downloadedBytes },
+    ...{ repo, revision, commit, tier, downloadMs, downloadedBytes, adoptedBytes, repaired: [...repaired] },
     selection: selectionKey(parseModel(spec).selection),
     files: [...files],
     at: Date.now(),

@@ -22,6 +22,8 @@ function request(parts: Partial<RequestEvent> = {}): RequestEvent {
     restoreMs: null,
     downloadMs: null,
     downloadedBytes: 0,
+    adoptedBytes: 0,
+    repaired: [],
     loadMs: null,
     recordedDownloadMs: null,
     warmedInThisRun: false,
@@ -31,7 +33,7 @@ function request(parts: Partial<RequestEvent> = {}): RequestEvent {
 
 function warmed(parts: Partial<WarmedModel> = {}): WarmedModel {
   const model = { repo: 'org/name', revision: 'main', commit: COMMIT, files: FILES }
-  return { ...model, downloadMs: 400, downloadedBytes: 10_000, ...parts }
+  return { ...model, tier: 'hub', downloadMs: 400, downloadedBytes: 10_000, adoptedBytes: 0, repaired: [], ...parts }
 }
 
 function report(input: Partial<ReportInput>) {
@@ -42,6 +44,15 @@ function counts(input: Partial<ReportInput>) {
   const { requests, hits, misses, hitRate, models } = report(input)
   return { requests, hits, misses, hitRate, tiers: models.map(({ tiers }) => tiers) }
 }
+
+test('what was repaired is named once, whoever found it', () => {
+  const requests = [request({ repaired: ['a'] }), request({ repaired: ['a', 'b'] })]
+  expect(report({ requests, warmed: [warmed({ repaired: ['c'] })] }).models[0]?.repaired.sort()).toEqual([
+    'a',
+    'b',
+    'c',
+  ])
+})
 
 describe('hits and misses', () => {
   test('of four workers, of which one downloaded: one miss', () => {
@@ -86,6 +97,14 @@ describe('hits and misses', () => {
       hitRate: 0,
       tiers: [{ hub: 1 }],
     })
+  })
+
+  test('of a model that the warm-up took over: the first request is served by that, and is a hit', () => {
+    const adopted = warmed({ tier: 'adopted', downloadMs: null, downloadedBytes: 0, adoptedBytes: 10_000 })
+    const expected = { requests: 2, hits: 2, misses: 0, hitRate: 1, tiers: [{ adopted: 1, disk: 1 }] }
+    expect(counts({ requests: [request(), request()], warmed: [adopted] })).toEqual(expected)
+    expect(report({ requests: [request()], warmed: [adopted] }).models[0]?.adoptedBytes).toBe(10_000)
+    expect(counts({ warmed: [adopted] })).toMatchObject({ requests: 0, misses: 0 })
   })
 
   test('of a model that was warmed in two selections: one miss', () => {
@@ -237,6 +256,8 @@ test('the JSON has these keys, and no others', () => {
         restoreMs: null,
         downloadMs: 400,
         downloadedBytes: 9500,
+        adoptedBytes: 0,
+        repaired: [],
         loadMs: 40,
       },
     ],

@@ -19,6 +19,8 @@ const MODEL: ModelReport = {
   restoreMs: null,
   downloadMs: 3940,
   downloadedBytes: 94_792_320,
+  adoptedBytes: 0,
+  repaired: [],
   loadMs: 182,
 }
 const REPORT: Report = {
@@ -54,6 +56,8 @@ const model: fc.Arbitrary<ModelReport> = fc.record({
   requests: fc.nat(),
   bytes: fc.nat({ max: 2 ** 40 }),
   downloadedBytes: fc.nat({ max: 2 ** 40 }),
+  adoptedBytes: fc.nat({ max: 2 ** 40 }),
+  repaired: fc.array(fc.stringMatching(/^[\w./-]{1,60}$/)),
   ...{ lookupMs: ms, restoreMs: ms, downloadMs: ms, loadMs: ms },
 })
 const anyReport: fc.Arbitrary<Report> = fc.record({

@@ -37,7 +37,7 @@ test('is written as JSON with a fixed schema', async () => {
         ...{ modelName: 'org_embeddings', repo: REPO, revision: 'main', commit: repo(REPO).commit },
         ...{ tiers: { hub: 1 }, requests: 1, bytes: expect.any(Number), restoreMs: null },
         ...{ lookupMs: expect.any(Number), downloadMs: expect.any(Number), loadMs: expect.any(Number) },
-        downloadedBytes: expect.any(Number),
+        ...{ downloadedBytes: expect.any(Number), adoptedBytes: 0, repaired: [] },
       },
     ],
     cache: { directory: expect.any(String), size: expect.any(Number), maxSize: 2 * 2 ** 30, entries: 1 },

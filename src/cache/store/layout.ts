@@ -4,34 +4,13 @@ import type { HubPath } from '../../model/hub-path.ts'
 import type { RepoId } from '../../model/repo-id.ts'
 import type { Commit } from '../../model/revision.ts'
 
-/** Where each thing lies in a cache folder. Everything below `hub` is a standard Hugging Face cache. */
-export class Layout {
-  readonly marker: string
-  readonly tag: string
-  readonly metadata: string
-  readonly hub: string
-  readonly incoming: string
-  readonly leases: string
-  readonly runs: string
-
-  constructor(readonly directory: string) {
-    this.marker = join(directory, 'cache.json')
-    this.tag = join(directory, 'CACHEDIR.TAG')
-    this.metadata = join(directory, 'cache_metadata.json')
-    this.hub = join(directory, 'hub')
-    this.incoming = join(directory, 'incoming')
-    this.leases = join(directory, 'leases')
-    this.runs = join(directory, 'runs')
-  }
+/** Where each thing lies in a Hugging Face cache, ours or another: the layout of huggingface_hub. */
+export class HubFolder {
+  constructor(readonly hub: string) {}
 
   /** `models--<org>--<name>`, as huggingface_hub's `repo_folder_name`. */
   repo(repo: RepoId): string {
     return join(this.hub, `models--${repo.replaceAll('/', '--')}`)
-  }
-
-  /** Who brings in files of a repo, or deletes some, holds it. */
-  lock(repo: RepoId): string {
-    return join(this.incoming, `${encodeURIComponent(repo)}.lock`)
   }
 
   blob(repo: RepoId, digest: Digest): string {
@@ -52,5 +31,30 @@ export class Layout {
 
   tree(repo: RepoId, commit: Commit): string {
     return join(this.repo(repo), 'trees', `${commit}.json`)
+  }
+}
+
+/** Where each thing lies in a cache folder. */
+export class Layout extends HubFolder {
+  readonly marker: string
+  readonly tag: string
+  readonly metadata: string
+  readonly incoming: string
+  readonly leases: string
+  readonly runs: string
+
+  constructor(readonly directory: string) {
+    super(join(directory, 'hub'))
+    this.marker = join(directory, 'cache.json')
+    this.tag = join(directory, 'CACHEDIR.TAG')
+    this.metadata = join(directory, 'cache_metadata.json')
+    this.incoming = join(directory, 'incoming')
+    this.leases = join(directory, 'leases')
+    this.runs = join(directory, 'runs')
+  }
+
+  /** Who brings in files of a repo, or deletes some, holds it. */
+  lock(repo: RepoId): string {
+    return join(this.incoming, `${encodeURIComponent(repo)}.lock`)
   }
 }

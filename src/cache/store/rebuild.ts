@@ -1,13 +1,13 @@
-import type { Dirent, Stats } from 'node:fs'
-import { readdir, readFile, realpath, stat } from 'node:fs/promises'
-import { basename, join, relative, sep } from 'node:path'
-import { digestOfBlobName } from '../../model/digest.ts'
+import type { Dirent } from 'node:fs'
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { Entry, EntryFile } from '../../model/entry.ts'
-import { type HubPath, parseHubPath } from '../../model/hub-path.ts'
+import type { HubPath } from '../../model/hub-path.ts'
 import { parseRepoId, type RepoId } from '../../model/repo-id.ts'
 import { type Commit, isCommit, parseRevision } from '../../model/revision.ts'
 import { originals } from '../../platform/originals.ts'
 import type { Layout } from './layout.ts'
+import { filesBelow, snapshotFiles, valid } from './snapshot-files.ts'
 
 /**
  * Makes entries of what lies in `hub/`, where their records were lost: each blob's name says what it must hash to. Their
@@ -37,14 +37,10 @@ async function rebuildEntry(
   const files = new Map<HubPath, EntryFile>()
   let first = originals.now()
   let last = 0
-  for (const path of await filesBelow(layout.snapshot(repo, commit))) {
-    const found = await blobBehind(join(layout.snapshot(repo, commit), path))
-    const digest = found && digestOfBlobName(found.name)
-    const safe = valid(() => parseHubPath(path, repo))
-    if (!digest || !safe) continue
-    files.set(safe, { size: found.stats.size, digest, downloadMs: null, mtimeMs: 0, ino: '0' })
-    first = Math.min(first, found.stats.mtimeMs)
-    last = Math.max(last, found.stats.mtimeMs, found.stats.atimeMs, found.stats.ctimeMs)
+  for (const [path, { digest, stats }] of await snapshotFiles(layout, repo, commit)) {
+    files.set(path, { size: stats.size, digest, downloadMs: null, mtimeMs: 0, ino: '0' })
+    first = Math.min(first, stats.mtimeMs)
+    last = Math.max(last, stats.mtimeMs, stats.atimeMs, stats.ctimeMs)
   }
   if (files.size === 0) return undefined
   const [cachedDate = '', lastAccessDate = ''] = [first, last].map((ms) => new originals.Date(ms).toISOString())
@@ -63,35 +59,9 @@ async function revisionsOf(refs: string): Promise<Map<string, string>> {
   return revisions
 }
 
-/** The paths of all files and links below a folder, with forward slashes. */
-async function filesBelow(folder: string): Promise<string[]> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => [])
-  return entries
-    .filter((entry) => !entry.isDirectory())
-    .map((entry) => relative(folder, join(entry.parentPath, entry.name)).split(sep).join('/'))
-}
-
-async function blobBehind(path: string): Promise<{ name: string; stats: Stats } | undefined> {
-  try {
-    return { name: basename(await realpath(path)), stats: await stat(path) }
-  } catch {
-    // A link to a blob that is gone.
-    return undefined
-  }
-}
-
 function repoOfFolder(name: string): RepoId | undefined {
   const [kind, ...parts] = name.split('--')
   return kind === 'models' ? valid(() => parseRepoId(parts.join('/'))) : undefined
-}
-
-/** What a parser gives, or undefined where it refuses: one strange name must not lose all the others. */
-function valid<T>(parse: () => T): T | undefined {
-  try {
-    return parse()
-  } catch {
-    return undefined
-  }
 }
 
 async function list(folder: string): Promise<Dirent[]> {

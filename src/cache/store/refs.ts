@@ -1,10 +1,10 @@
-import { readFile, rm, stat } from 'node:fs/promises'
+import { readFile, rm, stat, utimes } from 'node:fs/promises'
 import { systemCode } from '../../model/errors.ts'
 import type { RepoId } from '../../model/repo-id.ts'
 import { type Commit, isCommit } from '../../model/revision.ts'
 import { originals } from '../../platform/originals.ts'
 import { writeAtomically } from './atomic-write.ts'
-import type { Layout } from './layout.ts'
+import type { HubFolder, Layout } from './layout.ts'
 
 export interface Ref {
   commit: Commit
@@ -13,7 +13,7 @@ export interface Ref {
 }
 
 /** The commit that a revision stood for when the Hub was last asked, or undefined. */
-export async function readRef(layout: Layout, repo: RepoId, revision: string): Promise<Ref | undefined> {
+export async function readRef(layout: HubFolder, repo: RepoId, revision: string): Promise<Ref | undefined> {
   if (isCommit(revision)) return { commit: revision, ageMs: 0 }
   const path = layout.ref(repo, revision)
   try {
@@ -27,9 +27,23 @@ export async function readRef(layout: Layout, repo: RepoId, revision: string): P
   }
 }
 
-/** Records what the Hub answered now. A commit needs no ref. */
-export async function writeRef(layout: Layout, repo: RepoId, revision: string, commit: Commit): Promise<void> {
+/** Records what the Hub answered, now or so many milliseconds ago. A commit needs no ref. */
+export async function writeRef(
+  layout: Layout,
+  repo: RepoId,
+  revision: string,
+  commit: Commit,
+  ageMs?: number,
+): Promise<void> {
   if (isCommit(revision)) return
+  const path = layout.ref(repo, revision)
+  await writeOver(layout, repo, revision, commit)
+  if (ageMs === undefined) return
+  const answered = (originals.now() - ageMs) / 1000
+  await utimes(path, answered, answered)
+}
+
+async function writeOver(layout: Layout, repo: RepoId, revision: string, commit: Commit): Promise<void> {
   const path = layout.ref(repo, revision)
   try {
     await writeAtomically(path, commit)

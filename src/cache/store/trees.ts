@@ -4,13 +4,13 @@ import type { RepoId } from '../../model/repo-id.ts'
 import type { Commit } from '../../model/revision.ts'
 import { addToTree, type Tree } from '../../model/tree.ts'
 import { writeAtomically } from './atomic-write.ts'
-import type { Layout } from './layout.ts'
+import type { HubFolder, Layout } from './layout.ts'
 
 // The format of huggingface_hub 1.29, src/huggingface_hub/_tree_cache.py: Python and we read each other's files.
 const FORMAT_VERSION = 1
 
 /** The files of a commit as stored, or undefined when they are not, or not in a form that can be trusted. */
-export async function readTree(layout: Layout, repo: RepoId, commit: Commit): Promise<Tree | undefined> {
+export async function readTree(layout: HubFolder, repo: RepoId, commit: Commit): Promise<Tree | undefined> {
   let text: string
   try {
     text = await readFile(layout.tree(repo, commit), 'utf8')

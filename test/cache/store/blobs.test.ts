@@ -1,24 +1,11 @@
 import { createHash } from 'node:crypto'
-import {
-  lstat,
-  mkdir,
-  mkdtemp,
-  readdir,
-  readFile,
-  readlink,
-  realpath,
-  rename,
-  rm,
-  stat,
-  symlink,
-  utimes,
-  writeFile,
-} from 'node:fs/promises'
+import { mkdir, mkdtemp, realpath, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { dirname, isAbsolute, join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
-import { linkIntoSnapshot, matchesDigest, stampOf } from '../../../src/cache/store/blobs.ts'
+import { matchesDigest, stampOf } from '../../../src/cache/store/blobs.ts'
 import { Layout } from '../../../src/cache/store/layout.ts'
+import { linkIntoSnapshot } from '../../../src/cache/store/links.ts'
 import type { Digest } from '../../../src/model/digest.ts'
 import { parseHubPath } from '../../../src/model/hub-path.ts'
 import { parseRepoId } from '../../../src/model/repo-id.ts'
@@ -52,58 +39,6 @@ async function link(path: string, digest: Digest): Promise<string> {
   await linkIntoSnapshot(layout, { repo: REPO, commit: COMMIT, path: hubPath, digest })
   return layout.file(REPO, COMMIT, hubPath)
 }
-
-describe('a file of a snapshot', () => {
-  test.each(['config.json', 'onnx/deep/model.onnx'])('is a relative link to its blob: %s', async (path) => {
-    const file = await link(path, await storeBlob('content'))
-    expect((await lstat(file)).isSymbolicLink()).toBe(true)
-    expect(isAbsolute(await readlink(file))).toBe(false)
-    expect(await readFile(file, 'utf8')).toBe('content')
-    expect(await realpath(file)).toBe(layout.blob(REPO, sha256('content')))
-  })
-
-  test('is still there when the whole cache was moved', async () => {
-    const file = await link('onnx/model.onnx', await storeBlob('content'))
-    const moved = join(folder, 'elsewhere')
-    await mkdir(moved)
-    await rename(layout.hub, join(moved, 'hub'))
-    expect(await readFile(file.replace(folder, moved), 'utf8')).toBe('content')
-  })
-
-  test('stays the same link when it is linked again', async () => {
-    const digest = await storeBlob('content')
-    const before = await lstat(await link('config.json', digest), { bigint: true })
-    const after = await lstat(await link('config.json', digest), { bigint: true })
-    expect([after.ino, after.mtimeNs]).toEqual([before.ino, before.mtimeNs])
-  })
-
-  test('is replaced when its target changed', async () => {
-    const file = await link('config.json', await storeBlob('old'))
-    await link('config.json', await storeBlob('new'))
-    expect(await readFile(file, 'utf8')).toBe('new')
-    expect(await readFile(layout.blob(REPO, sha256('old')), 'utf8')).toBe('old')
-  })
-
-  test.each(['a file', 'a link to nowhere', 'a link out of the cache'])('takes the place of %s', async (kind) => {
-    const digest = await storeBlob('content')
-    const file = layout.file(REPO, COMMIT, parseHubPath('config.json', 'a test'))
-    const outside = join(folder, 'outside')
-    await writeFile(outside, 'outside')
-    await mkdir(dirname(file), { recursive: true })
-    if (kind === 'a file') await writeFile(file, 'copy')
-    else await symlink(kind === 'a link to nowhere' ? 'nowhere' : outside, file)
-    await link('config.json', digest)
-    expect(await realpath(file)).toBe(layout.blob(REPO, digest))
-    expect(await readFile(outside, 'utf8')).toBe('outside')
-  })
-
-  test('is linked by many at once, and nothing else is left behind', async () => {
-    const digest = await storeBlob('content')
-    const files = await Promise.all(Array.from({ length: 20 }, () => link('config.json', digest)))
-    expect(await readFile(files[0] ?? '', 'utf8')).toBe('content')
-    expect(await readdir(layout.snapshot(REPO, COMMIT))).toEqual(['config.json'])
-  })
-})
 
 describe('a stamp', () => {
   test('tells size, time and inode of the file behind a link', async () => {

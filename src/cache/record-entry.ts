@@ -1,0 +1,30 @@
+import { type Entry, entryKey } from '../model/entry.ts'
+import type { CacheContext } from './context.ts'
+
+/** Records what was brought in of a model, beside what is recorded of it already. */
+export async function recordEntry(context: CacheContext, recorded: Entry): Promise<void> {
+  if (recorded.files.size === 0) return
+  const metadata = await context.metadata()
+  const key = entryKey(recorded)
+  await metadata.update((entries) => {
+    const before = entries.get(key)
+    entries.set(key, before ? mergeEntries(before, recorded) : recorded)
+  })
+}
+
+/** What another process recorded since stays; what we know newer replaces it. */
+function mergeEntries(before: Entry, now: Entry): Entry {
+  const keys = new Set(now.selections.map(({ key }) => key))
+  const wasUsed = new Set(before.selections.filter(({ used }) => used).map(({ key }) => key))
+  return {
+    ...now,
+    cachedDate: before.cachedDate,
+    hits: before.hits,
+    pinned: before.pinned || now.pinned,
+    selections: [
+      ...before.selections.filter(({ key }) => !keys.has(key)),
+      ...now.selections.map((selection) => ({ ...selection, used: wasUsed.has(selection.key) })),
+    ],
+    files: new Map([...before.files, ...now.files]),
+  }
+}

@@ -1,0 +1,102 @@
+import { copyFile, link, lstat, mkdir, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises'
+import { dirname, join, relative } from 'node:path'
+import type { Digest } from '../../model/digest.ts'
+import { systemCode } from '../../model/errors.ts'
+import type { HubPath } from '../../model/hub-path.ts'
+import type { RepoId } from '../../model/repo-id.ts'
+import type { Commit } from '../../model/revision.ts'
+import { uniqueBeside } from './atomic-write.ts'
+import { stampOf } from './blobs.ts'
+import type { Layout } from './layout.ts'
+
+/** How a file of a snapshot stands for its blob. */
+export type LinkKind = 'symlink' | 'hardlink' | 'copy'
+
+// What file systems and Windows without the privilege answer to a link that they do not make.
+const NOT_PERMITTED = ['EPERM', 'EACCES', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP', 'EINVAL', 'EMLINK', 'UNKNOWN']
+
+const kinds = new Map<string, Promise<LinkKind>>()
+
+/**
+ * Makes a blob visible as a file of a snapshot: by a relative symbolic link as huggingface_hub does, and where the file
+ * system has none by a hard link, else a copy. All files of a cache are linked in one way: ONNX Runtime refuses external
+ * data that lies outside the model's folder when links are mixed.
+ */
+export async function linkIntoSnapshot(
+  layout: Layout,
+  file: { repo: RepoId; commit: Commit; path: HubPath; digest: Digest },
+): Promise<void> {
+  const blob = layout.blob(file.repo, file.digest)
+  const path = layout.file(file.repo, file.commit, file.path)
+  const kind = await linkKindOf(layout)
+  if (await isLinked(kind, blob, path)) return
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+  const temporary = uniqueBeside(path, 'tmp')
+  try {
+    await make(kind, blob, path, temporary)
+    await rename(temporary, path)
+    // A rename between two names of one file does nothing, and leaves both.
+    if (kind === 'hardlink') await rm(temporary, { force: true })
+  } catch (error) {
+    await rm(temporary, { force: true })
+    throw error
+  }
+}
+
+/** Which links the file system makes, found out once a process by trying. */
+export function linkKindOf(layout: Layout): Promise<LinkKind> {
+  const known = kinds.get(layout.directory)
+  if (known) return known
+  const found = findLinkKind(layout)
+  kinds.set(layout.directory, found)
+  found.catch(() => kinds.delete(layout.directory))
+  return found
+}
+
+async function findLinkKind(layout: Layout): Promise<LinkKind> {
+  await mkdir(layout.incoming, { recursive: true, mode: 0o700 })
+  const target = uniqueBeside(join(layout.incoming, 'probe'), 'tmp')
+  const probe = `${target}.link.tmp`
+  await writeFile(target, '')
+  try {
+    for (const kind of ['symlink', 'hardlink'] as const) if (await isMade(kind, target, probe)) return kind
+    return 'copy'
+  } finally {
+    await rm(probe, { force: true })
+    await rm(target, { force: true })
+  }
+}
+
+async function isMade(kind: LinkKind, target: string, probe: string): Promise<boolean> {
+  try {
+    await make(kind, target, probe, probe)
+    return true
+  } catch (error) {
+    if (NOT_PERMITTED.includes(systemCode(error) ?? '')) return false
+    throw error
+  }
+}
+
+/** Makes `temporary`, which is to be moved to `path`. */
+async function make(kind: LinkKind, blob: string, path: string, temporary: string): Promise<void> {
+  if (kind === 'symlink') return symlink(relative(dirname(path), blob), temporary)
+  if (kind === 'hardlink') return link(blob, temporary)
+  return copyFile(blob, temporary)
+}
+
+async function isLinked(kind: LinkKind, blob: string, path: string): Promise<boolean> {
+  if (kind === 'symlink') return (await currentTarget(path)) === relative(dirname(path), blob)
+  // A copy can't be told from a changed one: who asks for the link was told that something changed.
+  if (kind === 'copy') return false
+  const [there, wanted] = await Promise.all([stampOf(path), stampOf(blob)])
+  return there !== undefined && there.ino === wanted?.ino
+}
+
+async function currentTarget(path: string): Promise<string | undefined> {
+  try {
+    return (await lstat(path)).isSymbolicLink() ? await readlink(path) : undefined
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return undefined
+    throw error
+  }
+}

@@ -1,0 +1,47 @@
+import { homedir, tmpdir } from 'node:os'
+import { join, posix, win32 } from 'node:path'
+import type { Environment } from './environment-variables.ts'
+
+const NAME = 'vitest-model-cache'
+
+/**
+ * `vitest-model-cache` in the platform's cache folder, as the package `env-paths` names it (which throws while it is
+ * imported where there is no home folder). Without a home folder: in the temporary folder, one for each user.
+ */
+export function defaultCacheFolder(
+  env: Environment,
+  platform: NodeJS.Platform = process.platform,
+  home: string | undefined = homeFolder(),
+): string {
+  const { join } = platform === 'win32' ? win32 : posix
+  if (platform === 'win32' && env.LOCALAPPDATA) return join(env.LOCALAPPDATA, NAME, 'Cache')
+  if (platform !== 'win32' && platform !== 'darwin' && env.XDG_CACHE_HOME) return join(env.XDG_CACHE_HOME, NAME)
+  if (home === undefined) return join(tmpdir(), `${NAME}-${process.getuid?.() ?? 'user'}`)
+  if (platform === 'win32') return join(home, 'AppData', 'Local', NAME, 'Cache')
+  return platform === 'darwin' ? join(home, 'Library', 'Caches', NAME) : join(home, '.cache', NAME)
+}
+
+/** Where huggingface_hub keeps its things: its constants.py. Throws where there is no home folder. */
+export function huggingFaceHome(env: Environment): string {
+  return env.HF_HOME || join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'huggingface')
+}
+
+/** The user's own Hugging Face cache, which may not exist; undefined where there is no home folder. */
+export function huggingFaceCache(env: Environment): string | undefined {
+  const named = env.HF_HUB_CACHE || env.HUGGINGFACE_HUB_CACHE
+  if (named) return named
+  try {
+    return join(huggingFaceHome(env), 'hub')
+  } catch {
+    return undefined
+  }
+}
+
+/** Undefined for a user id without an entry in the system's list, as in some containers. */
+export function homeFolder(): string | undefined {
+  try {
+    return homedir()
+  } catch {
+    return undefined
+  }
+}
