@@ -1,0 +1,47 @@
+import { readFile } from 'node:fs/promises'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { type Cell, type Measured, measure } from '../support/faults/measure.ts'
+import { CONTROL, ROWS } from '../support/faults/rows.ts'
+import { markdownOf, tableOf, tableUnder, wordsOf } from '../support/faults/table.ts'
+
+const HEADING = '### Faults, and what becomes of them'
+
+let measured: Measured
+
+beforeAll(async () => {
+  measured = await measure(ROWS)
+}, 120_000)
+
+function ourCell(index: number): Cell {
+  const cell = measured.cells.ours[index]
+  if (!cell) throw new Error(`Row ${index} was not measured`)
+  return cell
+}
+
+describe.each(ROWS.map((row, index) => ({ ...row, index })))('the fault: $name', ({ index, file, ours }) => {
+  test(`ends as it is to end: ${ours}`, () => {
+    expect(wordsOf(measured.cells.ours)[index]).toBe(ours)
+  })
+
+  test('leaves nothing wrong where a model is seen', () => {
+    expect(ourCell(index).faulty.wrong).toEqual([])
+  })
+
+  test('is forgotten by the next run, which downloads what is missing and no more', () => {
+    const { faulty, next } = ourCell(index)
+    expect(next).toMatchObject({ outcome: 'ok', wrong: [], partBytes: 0 })
+    expect(next.bytes).toBe(faulty.outcome === 'ok' ? 0 : (measured.sizes.get(file) ?? 0) - faulty.partBytes)
+  })
+})
+
+test('without a fault, all clients get the model, and find it again', () => {
+  const { ours, hub, transformers } = measured.cells
+  const control = ROWS.indexOf(CONTROL)
+  expect([ours, hub, transformers].map((cells) => wordsOf(cells)[control])).toEqual(['ok', 'ok', 'ok'])
+  expect([ours, hub, transformers].map((cells) => cells[control]?.next.bytes)).toEqual([0, 0, 0])
+})
+
+test('README.md shows what was measured: `npm run faults` prints it', async () => {
+  const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8')
+  expect(markdownOf(tableUnder(HEADING, readme))).toBe(markdownOf(await tableOf(ROWS, measured)))
+})

@@ -1,0 +1,139 @@
+import type { Fault } from '../hub/index.ts'
+
+/** One fault, met by the first request for a file or by every one, and what our client is to make of it. */
+export interface Row {
+  /** As the table names it. */
+  name: string
+  /** What the fault is put on; without a fault, this is the control. */
+  file: string
+  fault?: Fault
+  times?: number
+  /** Nothing more comes: whoever does not watch the clock waits for minutes, or for ever. */
+  isEndless: boolean
+  /** Our client's cell. Anything else is a failure. */
+  ours: string
+}
+
+const WEIGHTS = 'onnx/model.onnx'
+// Five tries of this length are less than the made model: what breaks there every time never arrives.
+const CUT = 300_000
+const MINUTES = 600_000
+
+interface FaultOfTheHub {
+  name: string
+  fault: Fault
+  file?: string
+  isEndless?: boolean
+  once: string
+  always?: string
+}
+
+const FAULTS: FaultOfTheHub[] = [
+  { name: 'answer a second late', fault: { delayMs: 1_000 }, once: 'ok' },
+  {
+    name: 'no answer',
+    fault: { delayMs: MINUTES },
+    isEndless: true,
+    once: 'retried: ok',
+    always: '`BROKEN_DOWNLOAD`; next run ok',
+  },
+  {
+    name: 'connection closed before an answer',
+    fault: 'refused',
+    once: 'retried: ok',
+    always: '`HUB_UNREACHABLE`; next run ok',
+  },
+  {
+    name: '429, `Retry-After: 1`',
+    fault: { status: 429, retryAfter: 1 },
+    once: 'retried: ok',
+    always: '`HUB_ERROR`; next run ok',
+  },
+  { name: '500', fault: { status: 500 }, once: 'retried: ok', always: '`HUB_ERROR`; next run ok' },
+  { name: '503', fault: { status: 503 }, once: 'retried: ok', always: '`HUB_ERROR`; next run ok' },
+  {
+    name: '404',
+    fault: { status: 404 },
+    once: '`FILE_NOT_FOUND`; next run ok',
+    always: '`FILE_NOT_FOUND`; next run ok',
+  },
+  {
+    name: '401',
+    fault: { status: 401 },
+    once: '`MODEL_NOT_FOUND`; next run ok',
+    always: '`MODEL_NOT_FOUND`; next run ok',
+  },
+  {
+    name: '403',
+    fault: { status: 403 },
+    once: '`ACCESS_DENIED`; next run ok',
+    always: '`ACCESS_DENIED`; next run ok',
+  },
+  {
+    name: 'web page in place of the weights',
+    fault: { html: true },
+    once: 'retried: ok',
+    always: '`BROKEN_DOWNLOAD`; next run ok',
+  },
+  {
+    name: 'web page in place of `config.json`',
+    fault: { html: true },
+    file: 'config.json',
+    once: 'retried: ok',
+    always: '`BROKEN_DOWNLOAD`; next run ok',
+  },
+  {
+    name: 'cut off below its length',
+    fault: { truncate: CUT },
+    once: 'resumed: ok',
+    always: '`HUB_UNREACHABLE`, part left; next run resumes',
+  },
+  {
+    name: 'cut off, chunked',
+    fault: { truncate: CUT, contentLength: false },
+    once: 'resumed: ok',
+    always: '`BROKEN_DOWNLOAD`, part left; next run resumes',
+  },
+  {
+    name: 'cut off, with a length that agrees',
+    fault: { shortBody: CUT },
+    once: 'retried: ok',
+    always: '`BROKEN_DOWNLOAD`; next run ok',
+  },
+  {
+    name: 'one byte changed',
+    fault: { flipByte: 2 * CUT },
+    once: 'retried: ok',
+    always: '`DIGEST_MISMATCH`; next run ok',
+  },
+  {
+    name: 'stall in the middle',
+    fault: { stallAfter: CUT },
+    isEndless: true,
+    once: 'resumed: ok',
+    always: '`BROKEN_DOWNLOAD`, part left; next run resumes',
+  },
+  {
+    name: 'trickle of 500 bytes a second',
+    fault: { bytesPerSecond: 500 },
+    isEndless: true,
+    once: 'resumed: ok',
+    always: '`BROKEN_DOWNLOAD`, part left; next run resumes',
+  },
+  {
+    name: 'connection reset in the middle',
+    fault: { reset: CUT },
+    once: 'resumed: ok',
+    always: '`HUB_UNREACHABLE`, part left; next run resumes',
+  },
+]
+
+export const CONTROL: Row = { name: 'none', file: WEIGHTS, isEndless: false, ours: 'ok' }
+
+export const ROWS: Row[] = [CONTROL, ...FAULTS.flatMap(rowsOf)]
+
+function rowsOf({ name, fault, file = WEIGHTS, isEndless = false, once, always }: FaultOfTheHub): Row[] {
+  const row = { file, fault, isEndless }
+  const first: Row = { ...row, name: `${name}, once`, times: 1, ours: once }
+  return always === undefined ? [first] : [first, { ...row, name: `${name}, always`, ours: always }]
+}
