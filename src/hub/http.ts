@@ -95,7 +95,8 @@ export function explainHubError(error: unknown, asked: string, hub: HubAccess): 
       code: 'BROKEN_DOWNLOAD',
       asked,
       reason: `${error.message}.`,
-      nextStep: 'Nothing was kept. A proxy between you and the Hub may cut or change files: check it and HF_ENDPOINT.',
+      nextStep:
+        'The next run tries again, from where this one stood if it can. A proxy may cut or change files: check it and HF_ENDPOINT.',
       cause: error,
     })
   if (!isNetworkError(error)) return error

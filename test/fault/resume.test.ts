@@ -3,6 +3,7 @@ import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { CachedModel } from '../../src/cache/cached-model.ts'
+import type { ErrorCode } from '../../src/model/errors.ts'
 import { Engine } from '../support/engine.ts'
 import type { Fault } from '../support/hub/index.ts'
 
@@ -71,9 +72,13 @@ describe('a download that broke', () => {
     expect(sent()).toBe(WEIGHTS.length)
   })
 
-  test('in every try is an error, and the next run goes on with what came', async () => {
-    const mend = engine.hub.fault(FILE, { truncate: MEGABYTE / 2 })
-    await expect(engine.open().get('org/name')).rejects.toMatchObject({ code: 'HUB_UNREACHABLE' })
+  test.each<[string, Fault, ErrorCode]>([
+    ['closed', { truncate: MEGABYTE / 2 }, 'HUB_UNREACHABLE'],
+    ['ended as if all was well', { truncate: MEGABYTE / 2, contentLength: false }, 'BROKEN_DOWNLOAD'],
+  ])('in every try, %s, is an error, and the next run goes on with what came', async (_, fault, code) => {
+    const mend = engine.hub.fault(FILE, fault)
+    const nextStep = expect.stringContaining('he next run')
+    await expect(engine.open().get('org/name')).rejects.toMatchObject({ code, nextStep })
     expect(ranges()).toHaveLength(5)
     mend()
     engine.hub.clearRequests()
