@@ -1,10 +1,10 @@
 import { constants } from 'node:fs'
-import { chmod, copyFile, link, mkdir, realpath, rename, rm } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { chmod, copyFile, link, mkdir, realpath, rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import { messageOf } from '../model/errors.ts'
 import type { CacheContext } from './context.ts'
 import { type FileTarget, targetLabel } from './file-target.ts'
-import { uniqueBeside } from './store/atomic-write.ts'
+import { moveInto, uniqueBeside } from './store/atomic-write.ts'
 import { matchesDigest, stampOf } from './store/blobs.ts'
 
 /**
@@ -37,8 +37,7 @@ async function tryAdopt(context: CacheContext, target: FileTarget, candidate: st
       // Verified under our own name: what its old name stands for may change in between.
       await linkOrCopy(await realpath(candidate), own)
       if (!(await matchesDigest(own, digest, size))) return false
-      await mkdir(dirname(blob), { recursive: true, mode: 0o700 })
-      await rename(own, blob)
+      await moveInto(own, blob)
       return true
     } finally {
       await rm(own, { force: true })

@@ -110,7 +110,10 @@ export class CacheContext {
       await this.#lease?.claim(entries.map(entryKey))
     } catch (error) {
       const repos = [...new Set(entries.map(({ repo }) => repo))].join(', ')
-      this.warn(`${repos} could not be claimed for this run, another may remove it: ${messageOf(error)}.`)
+      const { isWritable } = await import('./store/cache-folder.ts')
+      // Of what can't be written as a whole nothing is removed either.
+      const tell = (await isWritable(this.layout)) ? this.warn : this.debug
+      tell(`${repos} could not be claimed for this run, another may remove it: ${messageOf(error)}.`)
     }
   }
 

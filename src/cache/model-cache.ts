@@ -98,6 +98,12 @@ export class ModelCache {
     await releaseRun(this.context.layout, run.id)
   }
 
+  /** False where the cache folder only serves what it has. */
+  async isWritable(): Promise<boolean> {
+    const { isWritable } = await import('./store/cache-folder.ts')
+    return isWritable(this.context.layout)
+  }
+
   /** Keeps the record of a run. */
   async recordRun(record: RunRecord): Promise<void> {
     const { writeRun } = await import('./store/runs.ts')

@@ -33,13 +33,15 @@ export async function finishRun(session: Session, modules: ReadonlyArray<TestMod
   if (!first) return
   const caches = [...new Set([...session.projects.values()].map(({ cache }) => cache))]
   const wasUsed = reports.some(({ requests }) => requests.length > 0) || warmed.length > 0
+  const writable: ModelCache[] = []
+  for (const cache of caches) if (await cache.isWritable()) writable.push(cache)
   // A cache that can't be written to is no reason to show nothing.
   const note = (error: unknown) => output.note(`The run could not be recorded: ${messageOf(error)}`)
-  const maintenance = wasUsed ? await foldIn(caches, reports, !session.isWatching).catch(note) : undefined
+  const maintenance = wasUsed ? await foldIn(writable, reports, !session.isWatching).catch(note) : undefined
   const { takenAt: _, ...cache } = await first.cache.statistics()
   const requests = reports.flatMap(({ requests }) => requests)
   const report = makeReport({ requests, errors: reports.flatMap(({ errors }) => errors), warmed, warmUpMs, cache })
-  if (wasUsed) await recordRuns(session, reports, report, number).catch(note)
+  if (wasUsed) await recordRuns(session, writable, reports, report, number).catch(note)
   const { report: settings } = first.options
   if (settings === false) return
   const { color, columns } = output
@@ -80,9 +82,16 @@ async function maintain(cache: ModelCache, isOver: boolean): Promise<number> {
 }
 
 /** One record for each project: its next run warms what it used. */
-async function recordRuns(session: Session, reports: ModuleReport[], report: Report, number: number): Promise<void> {
+async function recordRuns(
+  session: Session,
+  writable: ModelCache[],
+  reports: ModuleReport[],
+  report: Report,
+  number: number,
+): Promise<void> {
   const projects = new Map(reports.map(({ root, setup }) => [root, setup]))
   for (const [index, [project, { cache }]] of [...projects].entries()) {
+    if (!writable.includes(cache)) continue
     const used = usedModels(reports.filter(({ root }) => root === project))
     const id = `${session.runId}-${number}-${index}`
     await cache.recordRun({ schemaVersion: 1, id, startedAt: session.startedAt, project, used, report })

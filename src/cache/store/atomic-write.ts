@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { systemCode } from '../../model/errors.ts'
 
 /** A name beside `path` that no other writer uses. */
 export function uniqueBeside(path: string, suffix: string): string {
@@ -17,5 +18,19 @@ export async function writeAtomically(path: string, content: string): Promise<vo
   } catch (error) {
     await rm(temporary, { force: true })
     throw error
+  }
+}
+
+/** Moves a file to its place, also when a part of the cache folder lies on another device. */
+export async function moveInto(from: string, to: string): Promise<void> {
+  await mkdir(dirname(to), { recursive: true, mode: 0o700 })
+  try {
+    await rename(from, to)
+  } catch (error) {
+    if (systemCode(error) !== 'EXDEV') throw error
+    const there = uniqueBeside(to, 'tmp')
+    await copyFile(from, there)
+    await rename(there, to)
+    await rm(from, { force: true })
   }
 }

@@ -1,4 +1,5 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { access, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { ModelCacheError, messageOf, systemCode } from '../../model/errors.ts'
 import { writeAtomically } from './atomic-write.ts'
 import type { Layout } from './layout.ts'
@@ -47,6 +48,16 @@ export async function isOurs(layout: Layout): Promise<boolean> {
     reason: `Its cache.json says ${JSON.stringify(text.trim().slice(0, 80))}; this version reads format ${FORMAT}.`,
     nextStep: 'Update vitest-model-cache, or set MODEL_CACHE_DIR to another folder. Nothing was changed.',
   })
+}
+
+/** False for a folder that is there and can't be written: baked into an image, or another user's. */
+export async function isWritable(layout: Layout): Promise<boolean> {
+  try {
+    await access(layout.directory, constants.W_OK)
+    return true
+  } catch (error) {
+    return systemCode(error) === 'ENOENT'
+  }
 }
 
 function ignoreExisting(error: unknown): void {

@@ -1,10 +1,10 @@
 import { constants } from 'node:fs'
-import { chmod, type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { chmod, type FileHandle, mkdir, open, rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import { BrokenDownloadError, DigestMismatchError } from '../../model/broken-download.ts'
 import { blobNameOf, type Digest, Hasher } from '../../model/digest.ts'
 import { type Span, Spans } from '../../model/spans.ts'
-import { uniqueBeside } from './atomic-write.ts'
+import { moveInto, uniqueBeside } from './atomic-write.ts'
 import type { Layout } from './layout.ts'
 import { noteOf, takeOver, writeNote } from './leftovers.ts'
 import { thisProcess } from './owner.ts'
@@ -125,8 +125,7 @@ export class IncomingFile {
     if (received !== this.#digest) throw new DigestMismatchError(this.#digest, received)
     await this.#file.close()
     await chmod(this.#path, 0o444)
-    await mkdir(dirname(blob), { recursive: true, mode: 0o700 })
-    await rename(this.#path, blob)
+    await moveInto(this.#path, blob)
     await rm(noteOf(this.#path), { force: true })
   }
 

@@ -63,7 +63,8 @@ export class Lease {
     originals.clearInterval(this.#heartbeat)
     this.#heartbeat = undefined
     this.#keys.clear()
-    await rm(this.#path, { force: true })
+    // Where it could not be written there is nothing to remove.
+    await rm(this.#path, { force: true }).catch(() => undefined)
   }
 }
 
@@ -88,7 +89,7 @@ export async function releaseRun(layout: Layout, runId: string): Promise<void> {
 
 async function leaseNames(layout: Layout): Promise<string[]> {
   const names = await readdir(layout.leases).catch((error) => {
-    if (systemCode(error) === 'ENOENT') return []
+    if (systemCode(error) === 'ENOENT' || systemCode(error) === 'ENOTDIR') return []
     throw error
   })
   return names.filter((name) => name.endsWith('.json'))

@@ -1,0 +1,133 @@
+import { chmod, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { snapshotDownload } from '@huggingface/hub'
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { contentsOf, Engine, refusalOf } from '../support/engine.ts'
+import type { Repository } from '../support/hub/index.ts'
+
+const WEIGHTS = 'weights'.repeat(2_000)
+const FILES = { 'config.json': '{"model_type":"bert"}', 'deep/weights.bin': WEIGHTS }
+
+let engine: Engine
+let repository: Repository
+
+beforeEach(async () => {
+  engine = await Engine.start(onTestFinished)
+  repository = engine.hub.addRepo('org/name', { files: FILES })
+})
+
+const ownCache = () => join(engine.folder, 'huggingface')
+
+/** What another tool downloaded before. */
+async function download(): Promise<void> {
+  const { commit: revision } = repository
+  await snapshotDownload({ repo: 'org/name', revision, cacheDir: ownCache(), hubUrl: engine.hub.url })
+  await mkdir(join(ownCache(), 'models--org--name/refs'), { recursive: true })
+  await writeFile(join(ownCache(), 'models--org--name/refs/main'), revision)
+  engine.hub.clearRequests()
+}
+
+/** Path, content, mode and time of all that is there. */
+async function stateOf(folder: string): Promise<unknown[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true })
+  const paths = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
+  return Promise.all(
+    paths.sort().map(async (path) => {
+      const { mode, mtimeMs, ino } = await stat(path)
+      return [path, mode, mtimeMs, ino, await readFile(path, 'latin1')]
+    }),
+  )
+}
+
+function open(options: Parameters<Engine['open']>[0] = {}) {
+  return engine.open({ env: { HF_HUB_CACHE: ownCache() }, ...options })
+}
+
+describe("what lies in the user's own Hugging Face cache", () => {
+  test('is taken over in place of a download, and nothing there changes', async () => {
+    await download()
+    const before = await stateOf(ownCache())
+    const model = await open().get('org/name')
+    expect(model).toMatchObject({ tier: 'adopted', downloadMs: null, downloadedBytes: 0, adoptedBytes: model.bytes })
+    expect(await contentsOf(model)).toEqual(FILES)
+    expect(engine.filesAsked).toEqual([])
+    expect(await stateOf(ownCache())).toEqual(before)
+  })
+
+  test('is taken over without a second copy, and stays when ours is removed', async () => {
+    await download()
+    const model = await open().get('org/name')
+    expect((await stat(model.file('deep/weights.bin'))).nlink).toBe(2)
+    const before = await stateOf(ownCache())
+    await open().remove('org/name')
+    expect(await stateOf(ownCache())).toEqual(before)
+  })
+
+  test('is served from our own cache from then on', async () => {
+    await download()
+    await open().get('org/name')
+    engine.hub.clearRequests()
+    expect(await open({ env: {} }).get('org/name')).toMatchObject({ tier: 'disk', adoptedBytes: 0 })
+    expect(engine.hub.requests).toEqual([])
+  })
+
+  test('is found by HF_HOME and XDG_CACHE_HOME as other tools find it', async () => {
+    await download()
+    for (const env of [{ HF_HOME: join(engine.folder, 'home') }, { XDG_CACHE_HOME: join(engine.folder, 'xdg') }]) {
+      const hub = 'HF_HOME' in env ? join(env.HF_HOME ?? '', 'hub') : join(env.XDG_CACHE_HOME ?? '', 'huggingface/hub')
+      await mkdir(join(hub, '..'), { recursive: true })
+      await symlink(ownCache(), hub)
+      const cache = engine.open({ env, cacheDir: join(engine.folder, Object.keys(env)[0] ?? '') })
+      expect((await cache.get('org/name')).tier).toBe('adopted')
+    }
+  })
+
+  test('is not believed: what is wrong there is downloaded', async () => {
+    await download()
+    const [blob = ''] = (await readdir(join(ownCache(), 'models--org--name/blobs'))).filter(
+      (name) => name.length === 64,
+    )
+    const path = join(ownCache(), 'models--org--name/blobs', blob)
+    await chmod(path, 0o644)
+    await writeFile(path, 'x'.repeat(WEIGHTS.length))
+    const model = await open().get('org/name')
+    expect(model.tier).toBe('hub')
+    expect(await contentsOf(model)).toEqual(FILES)
+    expect(engine.filesAsked).toEqual(['deep/weights.bin'])
+    expect(await readFile(path, 'utf8')).toBe('x'.repeat(WEIGHTS.length))
+  })
+
+  test('is left alone where the options say so', async () => {
+    await download()
+    expect(await open({ adopt: false }).get('org/name')).toMatchObject({ tier: 'hub', adoptedBytes: 0 })
+  })
+
+  test('serves offline too, by what it knows of the revision', async () => {
+    await download()
+    const model = await open({ offline: true }).get('org/name')
+    expect(model.tier).toBe('adopted')
+    expect(await contentsOf(model)).toEqual(FILES)
+    expect(await open({ offline: true, env: {} }).get('org/name')).toMatchObject({ tier: 'disk' })
+    expect(engine.hub.requests).toEqual([])
+    // What the Hub would say of its access was not asked: taken for private.
+    expect(await engine.records()).toMatchObject([{ access: 'unknown', commit: repository.commit }])
+  })
+
+  test('serves when the Hub can not be reached', async () => {
+    await download()
+    await engine.hub.stopListening()
+    expect((await open().get('org/name')).tier).toBe('adopted')
+  }, 30_000)
+
+  test('does not make up what it lacks', async () => {
+    await download()
+    expect(await refusalOf(open({ offline: true }).get('org/other'))).toMatchObject({ code: 'OFFLINE' })
+    expect(await refusalOf(open({ offline: true }).get('org/name@v2'))).toMatchObject({ code: 'OFFLINE' })
+  })
+
+  test('may be our own cache, by HF_HUB_CACHE: then there is nothing to take over', async () => {
+    const env = { HF_HUB_CACHE: engine.inCache('hub') }
+    expect((await open({ env }).get('org/name')).tier).toBe('hub')
+    expect((await open({ env }).get('org/name')).tier).toBe('disk')
+  })
+})

@@ -1,0 +1,144 @@
+import { chmod, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import type { CachedModel } from '../../src/cache/cached-model.ts'
+import { contentsOf, Engine, refusalOf } from '../support/engine.ts'
+
+const FILES = { 'config.json': '{"model_type":"bert"}', 'deep/weights.bin': 'weights'.repeat(2_000) }
+
+const TIME = 1_700_000_000
+
+let engine: Engine
+let model: CachedModel
+
+beforeEach(async () => {
+  engine = await Engine.start(onTestFinished)
+  engine.hub.addRepo('org/name', { files: FILES })
+  engine.hub.addRepo('org/other', { files: { 'config.json': '{}' } })
+  model = await engine.open().get('org/name')
+  await engine.open().get('org/other')
+  // A time that can be set again to the microsecond; and so it stands in the record.
+  await utimes(model.file('deep/weights.bin'), TIME, TIME)
+  await engine.open().get('org/name')
+  engine.hub.clearRequests()
+})
+
+/** Other bytes of the same length, under the same time and inode: as a disk that fails leaves them. */
+async function rot(file: string): Promise<void> {
+  const path = model.file(file)
+  const { size } = await stat(path)
+  await chmod(path, 0o644)
+  await writeFile(path, 'x'.repeat(size), { flag: 'r+' })
+  await utimes(path, TIME, TIME)
+}
+
+describe('verify', () => {
+  test('finds nothing wrong with what is right', async () => {
+    const bytes = Object.values(FILES).join('').length + 2
+    expect(await engine.open().verify()).toEqual({ entries: 2, files: 3, bytes, problems: [] })
+    expect(engine.hub.requests).toEqual([])
+  })
+
+  test('names each file that is wrong, and how', async () => {
+    await rot('deep/weights.bin')
+    await rm(model.file('config.json'))
+    const { problems } = await engine.open().verify()
+    const where = { repo: 'org/name', revision: 'main', commit: model.commit, isRepaired: false }
+    expect(problems.sort((a, b) => (a.path < b.path ? -1 : 1))).toEqual([
+      { ...where, path: 'config.json', what: 'missing' },
+      { ...where, path: 'deep/weights.bin', what: 'wrong digest' },
+    ])
+    expect(engine.hub.requests).toEqual([])
+  })
+
+  test('has what is wrong replaced before it is served again', async () => {
+    await rot('deep/weights.bin')
+    await engine.open().verify()
+    const again = await engine.open().get('org/name')
+    expect(await contentsOf(again)).toEqual(FILES)
+    expect(again.repaired).toEqual(['deep/weights.bin'])
+    expect(engine.filesAsked).toEqual(['deep/weights.bin'])
+  })
+
+  test('repairs what is wrong, and only that, when it is told to', async () => {
+    await rot('deep/weights.bin')
+    const before = await engine.records()
+    const { problems } = await engine.open().verify(undefined, { repair: true })
+    expect(problems).toMatchObject([{ path: 'deep/weights.bin', what: 'wrong digest', isRepaired: true }])
+    expect(engine.filesAsked).toEqual(['deep/weights.bin'])
+    expect((await engine.open().verify()).problems).toEqual([])
+    const after = await engine.records()
+    expect(after.map(({ lastAccessDate, revision }) => [lastAccessDate, revision])).toEqual(
+      before.map(({ lastAccessDate, revision }) => [lastAccessDate, revision]),
+    )
+  })
+
+  test('says what could not be repaired, and why', async () => {
+    await rot('deep/weights.bin')
+    const { problems } = await engine.open({ offline: true }).verify(undefined, { repair: true })
+    expect(problems).toMatchObject([{ isRepaired: false, error: expect.stringContaining('offline') }])
+  })
+
+  test('looks at the models that it is given', async () => {
+    await rot('deep/weights.bin')
+    expect(await engine.open().verify(['org/other'])).toMatchObject({ entries: 1, problems: [] })
+    expect(await refusalOf(engine.open().verify(['org/none']))).toMatchObject({ code: 'MODEL_NOT_FOUND' })
+  })
+
+  test('tells how far it came', async () => {
+    const seen: number[] = []
+    await engine.open().verify(undefined, { onProgress: ({ files, bytes }) => seen.push(files, bytes) })
+    const { files, bytes } = await engine.open().verify()
+    expect(seen.slice(-2)).toEqual([files, bytes])
+  })
+
+  test('can be ended', async () => {
+    const controller = new AbortController()
+    const onProgress = () => controller.abort(new Error('enough'))
+    await expect(engine.open().verify(undefined, { signal: controller.signal, onProgress })).rejects.toThrow()
+  })
+})
+
+describe('a hit', () => {
+  test('is checked by size, time and inode: what was changed is repaired, and said', async () => {
+    const path = model.file('deep/weights.bin')
+    await chmod(path, 0o644)
+    await writeFile(path, 'x'.repeat(FILES['deep/weights.bin'].length))
+    const again = await engine.open().get('org/name')
+    expect(again).toMatchObject({ tier: 'hub', repaired: ['deep/weights.bin'] })
+    expect(await contentsOf(again)).toEqual(FILES)
+    expect(engine.warnings).toEqual([expect.stringContaining('is not what the Hub stated')])
+  })
+
+  test('is checked by its digest where the options say so', async () => {
+    expect((await engine.open({ validate: 'digest' }).get('org/name')).tier).toBe('disk')
+    await rot('deep/weights.bin')
+    expect((await engine.open().get('org/name')).tier).toBe('disk')
+    const again = await engine.open({ validate: 'digest' }).get('org/name')
+    expect(again).toMatchObject({ tier: 'hub', repaired: ['deep/weights.bin'] })
+    expect(await contentsOf(again)).toEqual(FILES)
+  })
+
+  test('is not checked where the options say so, as long as the file is there', async () => {
+    const path = model.file('deep/weights.bin')
+    await chmod(path, 0o644)
+    await writeFile(path, 'mine')
+    expect((await engine.open({ validate: 'none' }).get('org/name')).tier).toBe('disk')
+    await rm(path)
+    expect((await engine.open({ validate: 'none' }).get('org/name')).tier).toBe('hub')
+  })
+
+  test('is checked by its digest in a folder into which others can write, with a warning', async () => {
+    await chmod(engine.cacheDir, 0o777)
+    await rot('deep/weights.bin')
+    expect((await engine.open().get('org/name')).repaired).toEqual(['deep/weights.bin'])
+    expect(engine.warnings).toContainEqual(expect.stringMatching(/can be written by every user.*chmod 700/))
+  })
+
+  test.skipIf(process.geteuid?.() !== 0)('is checked by its digest in a folder of another user', async () => {
+    const { chown } = await import('node:fs/promises')
+    await chown(engine.cacheDir, 4242, 4242)
+    await rot('deep/weights.bin')
+    expect((await engine.open().get('org/name')).repaired).toEqual(['deep/weights.bin'])
+    expect(engine.warnings).toContainEqual(expect.stringContaining('belongs to another user (uid 4242)'))
+  })
+})

@@ -1,0 +1,79 @@
+import { lstat, rm, stat, writeFile } from 'node:fs/promises'
+import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest'
+import type { CachedModel } from '../../src/cache/cached-model.ts'
+import { contentsOf, Engine, pathsOf } from '../support/engine.ts'
+
+// No file system without links is at hand everywhere: Node.js's own functions refuse, as they do on one.
+const refused = vi.hoisted(() => new Set<string>())
+
+vi.mock('node:fs/promises', async (importOriginal) => {
+  const original = await importOriginal<typeof import('node:fs/promises')>()
+  const refusing =
+    <Args extends unknown[], Result>(name: string, call: (...args: Args) => Promise<Result>) =>
+    (...args: Args): Promise<Result> =>
+      refused.has(name) ? Promise.reject(Object.assign(new Error(`EPERM: ${name}`), { code: 'EPERM' })) : call(...args)
+  return { ...original, symlink: refusing('symlink', original.symlink), link: refusing('link', original.link) }
+})
+
+const FILES = { 'config.json': '{}', 'deep/model.onnx': 'graph', 'deep/model.onnx_data': 'weights'.repeat(2_000) }
+
+async function start(...missing: string[]): Promise<Engine> {
+  for (const name of missing) refused.add(name)
+  const engine = await Engine.start(onTestFinished)
+  engine.hub.addRepo('org/name', { files: FILES })
+  return engine
+}
+
+afterEach(() => refused.clear())
+
+async function kinds(model: CachedModel) {
+  const stats = await Promise.all(pathsOf(model).map((path) => lstat(model.file(path))))
+  return [...new Set(stats.map((file) => (file.isSymbolicLink() ? 'symlink' : file.nlink === 2 ? 'hardlink' : 'copy')))]
+}
+
+describe.each([
+  ['hard links', ['symlink'], 'hardlink'],
+  ['copies', ['symlink', 'link'], 'copy'],
+])('where only %s are permitted', (_, missing, kind) => {
+  test('all files of a snapshot are made in that one way, and served from then on', async () => {
+    const engine = await start(...missing)
+    const model = await engine.open().get('org/name')
+    expect(await kinds(model)).toEqual([kind])
+    expect(await contentsOf(model)).toEqual(FILES)
+    engine.hub.clearRequests()
+    expect((await engine.open().get('org/name')).tier).toBe('disk')
+    expect((await engine.open({ offline: true }).verify()).problems).toEqual([])
+    expect(engine.hub.requests).toEqual([])
+    expect(await engine.listing('incoming')).toEqual([])
+  })
+
+  test('a changed file is repaired, and the others stay', async () => {
+    const engine = await start(...missing)
+    const model = await engine.open().get('org/name')
+    const before = await stat(model.file('deep/model.onnx'))
+    await rm(model.file('config.json'))
+    await writeFile(model.file('config.json'), '[]')
+    const again = await engine.open().get('org/name')
+    expect(await contentsOf(again)).toEqual(FILES)
+    expect((await stat(model.file('deep/model.onnx'))).mtimeMs).toBe(before.mtimeMs)
+    expect((await engine.open().get('org/name')).tier).toBe('disk')
+  })
+
+  test('lost bookkeeping is rebuilt all the same', async () => {
+    const engine = await start(...missing)
+    await engine.open().get('org/name')
+    await rm(engine.inCache('cache_metadata.json'))
+    engine.hub.clearRequests()
+    const model = await engine.open().get('org/name')
+    expect(model.tier).toBe('disk')
+    expect(await contentsOf(model)).toEqual(FILES)
+    expect(engine.hub.requests).toEqual([])
+  })
+
+  test('removing frees all of it', async () => {
+    const engine = await start(...missing)
+    await engine.open().get('org/name')
+    await engine.open().remove('org/name')
+    expect(await engine.listing('hub')).toEqual([])
+  })
+})

@@ -1,0 +1,153 @@
+import { randomBytes } from 'node:crypto'
+import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { contentsOf, Engine, refusalOf } from '../support/engine.ts'
+import { canMount, mountMemory } from '../support/mount.ts'
+
+const MEGABYTE = 1 << 20
+const WEIGHTS = randomBytes(12 * MEGABYTE)
+const FILES = { 'config.json': '{}' }
+
+let engine: Engine
+
+beforeEach(async () => {
+  engine = await Engine.start(onTestFinished)
+  engine.hub.addRepo('org/name', { files: FILES })
+  engine.hub.addRepo('org/large', { files: { 'weights.bin': WEIGHTS } })
+})
+
+/** A cache that works for a live run, as the plugin's does. */
+function openForRun(id: string) {
+  const cache = engine.open({ run: { id, pid: process.pid }, whenUnusable: 'temporary' })
+  onTestFinished(() => cache.endRun())
+  return cache
+}
+
+async function temporaryFolders(id: string): Promise<string[]> {
+  return (await readdir(tmpdir())).filter((name) => name.includes(id))
+}
+
+describe.each([
+  ['is a file', () => writeFile(engine.cacheDir, 'a file')],
+  [
+    'has a file where downloads begin',
+    async () => {
+      await engine.open().get('org/large')
+      await rm(engine.inCache('incoming'), { recursive: true })
+      await writeFile(engine.inCache('incoming'), 'a file')
+    },
+  ],
+])('a cache folder that %s', (_, spoil) => {
+  test('is an error that names it and says what to do', async () => {
+    await spoil()
+    const refusal = await refusalOf(engine.open().get('org/name'))
+    expect(refusal).toMatchObject({ code: 'CACHE_UNUSABLE', nextStep: expect.stringContaining('MODEL_CACHE_DIR') })
+    expect(refusal.message).toContain(engine.cacheDir)
+  })
+
+  test('does not fail a run: the model comes into a folder for that run alone, with one warning', async () => {
+    await spoil()
+    const id = `run-${randomBytes(4).toString('hex')}`
+    const cache = openForRun(id)
+    expect(await contentsOf(await cache.get('org/name'))).toEqual(FILES)
+    // Another process of the same run finds it there.
+    expect((await openForRun(id).get('org/name')).tier).toBe('disk')
+    expect(engine.filesAsked.filter((file) => file === 'config.json')).toHaveLength(1)
+    expect(new Set(engine.warnings).size).toBe(1)
+    expect(engine.warnings[0]).toMatch(/MODEL_CACHE_DIR.*temporary folder/)
+    expect(await temporaryFolders(id)).toHaveLength(1)
+    await cache.endRun()
+    expect(await temporaryFolders(id)).toEqual([])
+  })
+})
+
+test('a part of the cache on another device works', async () => {
+  const elsewhere = join(engine.folder, 'elsewhere')
+  await Promise.all([mkdir(elsewhere), mkdir(engine.cacheDir, { recursive: true })])
+  if (canMount) onTestFinished(mountMemory(elsewhere, 32).unmount)
+  await symlink(elsewhere, engine.inCache('hub'))
+  const model = await engine.open().get('org/large')
+  expect(Buffer.compare(await readFile(model.file('weights.bin')), WEIGHTS)).toBe(0)
+  expect((await engine.open().get('org/large')).tier).toBe('disk')
+  expect(await readdir(engine.inCache('incoming'))).toEqual([])
+})
+
+describe.skipIf(!canMount)('a file system of its own', () => {
+  function mount(megabytes: number) {
+    const memory = mountMemory(engine.cacheDir, megabytes)
+    onTestFinished(memory.unmount)
+    return memory
+  }
+
+  test('that is read-only serves what it has, without a word', async () => {
+    const { makeReadOnly } = mount(32)
+    await engine.open().get('org/name')
+    makeReadOnly()
+    engine.hub.clearRequests()
+    const cache = openForRun(`run-${randomBytes(4).toString('hex')}`)
+    expect(await contentsOf(await cache.get('org/name'))).toEqual(FILES)
+    expect(engine.hub.requests).toEqual([])
+    expect(engine.warnings).toEqual([])
+  })
+
+  test('that is read-only: what it lacks comes into a folder for the run alone', async () => {
+    const { makeReadOnly } = mount(32)
+    await engine.open().get('org/name')
+    makeReadOnly()
+    const model = await openForRun(`run-${randomBytes(4).toString('hex')}`).get('org/large')
+    expect(Buffer.compare(await readFile(model.file('weights.bin')), WEIGHTS)).toBe(0)
+    expect(dirname(model.directory)).not.toContain(engine.cacheDir)
+  })
+
+  test('that has no room for a model refuses it before the download', async () => {
+    mount(8)
+    const refusal = await refusalOf(engine.open().get('org/large'))
+    expect(refusal).toMatchObject({ code: 'CACHE_UNUSABLE', reason: expect.stringMatching(/12 MB.* has \d.* left/) })
+    expect(engine.filesAsked).toEqual([])
+  })
+
+  test('that fills up in the middle leaves nothing behind, and the run is served', async () => {
+    mount(16)
+    engine.hub.throttle({ perConnection: 30 * MEGABYTE })
+    const id = `run-${randomBytes(4).toString('hex')}`
+    let filled: Promise<void> | undefined
+    const onProgress = ({ receivedBytes }: { receivedBytes: number }) => {
+      if (receivedBytes > 4 * MEGABYTE) filled ??= writeFile(engine.inCache('other'), Buffer.alloc(8 * MEGABYTE))
+    }
+    const refusal = await refusalOf(engine.open().get('org/large', { onProgress }))
+    expect(refusal).toMatchObject({ code: 'CACHE_UNUSABLE', reason: expect.stringMatching(/ENOSPC|full/) })
+    await filled?.catch(() => undefined)
+    expect(await engine.listing('incoming')).toEqual([])
+    expect(await engine.listing('hub').then((paths) => paths.filter((path) => /blobs|snapshots/.test(path)))).toEqual(
+      [],
+    )
+    const model = await openForRun(id).get('org/large')
+    expect(Buffer.compare(await readFile(model.file('weights.bin')), WEIGHTS)).toBe(0)
+  })
+})
+
+describe('a model that does not come', () => {
+  test('within the time that the options allow is an error, and what came is kept', async () => {
+    engine.hub.throttle({ total: 4 * MEGABYTE })
+    const hub = { endpoint: engine.hub.url, concurrency: 8, timeoutMs: 1000 }
+    const refusal = await refusalOf(engine.open({ hub }).get('org/large'))
+    expect(refusal).toMatchObject({ code: 'HUB_UNREACHABLE', reason: 'It did not come within 1 s.' })
+    expect(refusal.nextStep).toContain('`hub.timeout`')
+    engine.hub.throttle({})
+    await engine.hub.idle()
+    engine.hub.clearRequests()
+    await engine.open().get('org/large')
+    expect(engine.hub.bytesSent({ kind: 'cdn' })).toBeLessThan(WEIGHTS.length - MEGABYTE)
+  })
+
+  test('because the Hub does not answer is tried again, and then an error', async () => {
+    const mend = engine.hub.fault({ kind: 'api' }, { delayMs: 600_000 }, { times: 1 })
+    expect((await engine.open({ stallMs: 200 }).get('org/name')).tier).toBe('hub')
+    mend()
+    engine.hub.fault({ kind: 'api' }, { delayMs: 600_000 })
+    const refusal = await refusalOf(engine.open({ stallMs: 100 }).get('org/large'))
+    expect(refusal).toMatchObject({ code: 'BROKEN_DOWNLOAD', reason: expect.stringContaining('stalled') })
+  }, 30_000)
+})
