@@ -45,6 +45,7 @@ export class CacheContext {
   readonly #lease: Lease | undefined
   #metadata: Promise<Metadata> | undefined
   #connections: Promise<ConnectionBudget> | undefined
+  #fetch: Promise<typeof fetch> | undefined
   #validation: Promise<Validation> | undefined
   #otherCaches: Promise<HubFolder[]> | undefined
   #temporary: Promise<CacheContext> | undefined
@@ -126,7 +127,15 @@ export class CacheContext {
     return this.options.env ?? process.env
   }
 
-  get fetch(): typeof fetch {
-    return this.options.fetch ?? originals.fetch
+  /** By which the Hub is asked: as the options say, else through the proxy that the environment names, else directly. */
+  fetch(): Promise<typeof fetch> {
+    this.#fetch ??= this.#findFetch()
+    return this.#fetch
+  }
+
+  async #findFetch(): Promise<typeof fetch> {
+    if (this.options.fetch) return this.options.fetch
+    const { proxyFetch } = await import('../hub/proxy.ts')
+    return (await proxyFetch(this.env)) ?? originals.fetch
   }
 }

@@ -68,7 +68,6 @@ const FAILURES_OF_THE_REPO: ErrorCode[] = [
   'GATED',
   'ACCESS_DENIED',
   'HUB_UNREACHABLE',
-  'HUB_ERROR',
 ]
 
 /** What the warm-up failed at is not tried again by each worker: the reason is given where the model is asked for. */

@@ -47,6 +47,9 @@ export async function resolve(context: CacheContext, model: Model, signal?: Abor
   const known = await resolveOnDisk(context, model)
   const stored = known && (await readTree(context.layout, model.repo, known.commit))
   if (known?.trusted && stored) return { commit: known.commit, tree: stored, fresh: undefined }
+  // Its listing was lost; what was recorded of its files is enough to verify them.
+  if (context.options.offline && known?.entry)
+    return { commit: known.commit, tree: treeOf(known.entry), fresh: undefined }
   if (context.options.offline) return resolveElsewhere(context, model, offlineMiss(model))
   try {
     return await resolveAtHub(context, model, signal)
@@ -95,10 +98,14 @@ export async function treeAt(
   return tree
 }
 
+function treeOf({ files }: Entry): Tree {
+  return new Map([...files].map(([path, { size, digest }]) => [path, { size, digest, gitId: '' }]))
+}
+
 /** The Hub as the options say, with the token that may be sent there. */
 export async function hubAccess(context: CacheContext): Promise<HubAccess> {
   const { hub } = context.options
-  return { endpoint: hub.endpoint, fetch: context.fetch, token: await findToken(hub, context.env) }
+  return { endpoint: hub.endpoint, fetch: await context.fetch(), token: await findToken(hub, context.env) }
 }
 
 /** The error of a model that is not cached while the network may not be used. */

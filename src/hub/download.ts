@@ -5,7 +5,7 @@ import type { Commit } from '../model/revision.ts'
 import type { Span } from '../model/spans.ts'
 import { FileRequests, forget, type Opened } from './file-requests.ts'
 import { Growth } from './growth.ts'
-import type { HubAccess } from './http.ts'
+import { type HubAccess, isNetworkError, rootMessage } from './http.ts'
 import { StallWatch } from './stall-watch.ts'
 
 /** Where the bytes of a download go. */
@@ -135,7 +135,7 @@ class Transfer {
     this.#growth?.opening()
     try {
       const { body } = await this.#open(rest, watch.signal).finally(() => this.#growth?.opened())
-      for await (const chunk of body) await this.#receive(chunk, rest, watch)
+      for await (const chunk of this.#chunks(body)) await this.#receive(chunk, rest, watch)
       if (rest.start < rest.end)
         throw new BrokenDownloadError(
           `${this.request.path} came with ${this.sink.received} bytes, the Hub stated ${this.request.size}`,
@@ -144,6 +144,16 @@ class Transfer {
       throw watch.stalled ?? error
     } finally {
       watch.stop()
+    }
+  }
+
+  /** A connection that goes while the body comes is no Hub that can't be reached. */
+  async *#chunks(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    try {
+      yield* body
+    } catch (error) {
+      if (!isNetworkError(error)) throw error
+      throw new BrokenDownloadError(`${this.request.path} broke off: ${rootMessage(error)}`)
     }
   }
 

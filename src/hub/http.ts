@@ -129,7 +129,11 @@ function explainStatus(error: HubHttpError, asked: string, { endpoint, token }: 
         : `Check the spelling; for a private repo ${withToken}.`,
     )
   if (error.status === 403)
-    return parts('ACCESS_DENIED', 'The token has no access to this repo (HTTP 403).', `For access, ${withToken}.`)
+    return parts(
+      'ACCESS_DENIED',
+      `${token ? 'The token has' : 'Without a token there is'} no access to this repo (HTTP 403).`,
+      `For access, ${withToken}.`,
+    )
   if (error.status === 429)
     return parts(
       'HUB_ERROR',
@@ -140,7 +144,7 @@ function explainStatus(error: HubHttpError, asked: string, { endpoint, token }: 
 }
 
 /** undici hides the reason in `cause`: "fetch failed" alone helps nobody. */
-function rootMessage(error: unknown): string {
+export function rootMessage(error: unknown): string {
   if (typeof error === 'object' && error !== null && 'cause' in error && error.cause) return rootMessage(error.cause)
   return messageOf(error) || systemCode(error) || 'unknown reason'
 }

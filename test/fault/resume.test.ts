@@ -73,7 +73,7 @@ describe('a download that broke', () => {
   })
 
   test.each<[string, Fault, ErrorCode]>([
-    ['closed', { truncate: MEGABYTE / 2 }, 'HUB_UNREACHABLE'],
+    ['closed', { truncate: MEGABYTE / 2 }, 'BROKEN_DOWNLOAD'],
     ['ended as if all was well', { truncate: MEGABYTE / 2, contentLength: false }, 'BROKEN_DOWNLOAD'],
   ])('in every try, %s, is an error, and the next run goes on with what came', async (_, fault, code) => {
     const mend = engine.hub.fault(FILE, fault)

@@ -86,7 +86,7 @@ const FAULTS: FaultOfTheHub[] = [
     name: 'cut off below its length',
     fault: { truncate: CUT },
     once: 'resumed: ok',
-    always: '`HUB_UNREACHABLE`, part left; next run resumes',
+    always: '`BROKEN_DOWNLOAD`, part left; next run resumes',
   },
   {
     name: 'cut off, chunked',
@@ -124,7 +124,7 @@ const FAULTS: FaultOfTheHub[] = [
     name: 'connection reset in the middle',
     fault: { reset: CUT },
     once: 'resumed: ok',
-    always: '`HUB_UNREACHABLE`, part left; next run resumes',
+    always: '`BROKEN_DOWNLOAD`, part left; next run resumes',
   },
 ]
 
