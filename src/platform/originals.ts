@@ -1,4 +1,4 @@
-// A suite may fake timers, set the clock to 0 or stub fetch; environments put a window's fetch and timers in place of
+// A suite may fake timers, set the clock to 0, stub fetch or spy on process.kill; environments put a window's fetch and timers in place of
 // Node.js's; a vm context has none of its own that Node.js knows. None of that may reach the engine. So what it needs is
 // taken once a process, from Node.js's own realm, by whichever copy of this module is loaded first: that is the
 // environment's, before any user code.
@@ -20,6 +20,9 @@ export interface Originals {
   Headers: typeof Headers
   AbortController: typeof AbortController
   Date: typeof Date
+  /** Asks whether a process lives: one that is told so by a spy would take what a live one holds. */
+  kill: typeof process.kill
+  pid: number
 }
 
 const KEY = Symbol.for('vitest-model-cache.originals')
@@ -44,6 +47,8 @@ function takeOriginals(): Originals {
     Headers: host.Headers,
     AbortController: host.AbortController,
     Date: host.Date,
+    kill: host.process.kill.bind(host.process),
+    pid: host.process.pid,
   }
   return host[KEY]
 }

@@ -1,3 +1,4 @@
+import process from 'node:process'
 import { ModelCache } from '../cache/model-cache.ts'
 import { makeModels, OWN_PROVIDERS } from '../providers/models.ts'
 import { Recorder } from '../providers/recorder.ts'
@@ -15,8 +16,13 @@ export function openWorker(provided: Provided): ActiveModels {
     if (!slot.definitions.has(definition.name)) slot.definitions.set(definition.name, definition)
   const { run, root, mode, debug, manifest } = provided
   const write = (message: string) => void process.stderr.write(`[model-cache] ${message}\n`)
+  const atStart = { ...process.env }
   const cache = new ModelCache({
     ...provided.cache,
+    // A token that a setup file brings counts; one that was there stays, whatever the suite does to the environment.
+    get env() {
+      return { ...process.env, ...atStart }
+    },
     run,
     manifest,
     onDebug: debug ? write : undefined,

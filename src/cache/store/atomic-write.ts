@@ -2,10 +2,11 @@ import { randomBytes } from 'node:crypto'
 import { copyFile, mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { systemCode } from '../../model/errors.ts'
+import { originals } from '../../platform/originals.ts'
 
 /** A name beside `path` that no other writer uses. */
 export function uniqueBeside(path: string, suffix: string): string {
-  return `${path}.${process.pid}-${randomBytes(6).toString('hex')}.${suffix}`
+  return `${path}.${originals.pid}-${randomBytes(6).toString('hex')}.${suffix}`
 }
 
 /** Writes a file so that a reader sees the old content or the new one, and a kill leaves one of them. */

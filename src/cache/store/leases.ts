@@ -28,7 +28,7 @@ export class Lease {
     layout: Layout,
     readonly run: Run,
   ) {
-    this.#path = join(layout.leases, `${run.id}.${process.pid}-${threadId}.json`)
+    this.#path = join(layout.leases, `${run.id}.${originals.pid}-${threadId}.json`)
   }
 
   /** Claims entries, by `entryKey`, until `release`, or until the run's main process is gone. */

@@ -1,6 +1,7 @@
 import { readlinkSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { systemCode } from '../../model/errors.ts'
+import { originals } from '../../platform/originals.ts'
 
 /** Which process holds a lock or a lease. */
 export interface Owner {
@@ -13,14 +14,14 @@ let host: string | undefined
 
 export function thisProcess(): Owner {
   host ??= `${hostname()}/${processNamespace()}`
-  return { pid: process.pid, host }
+  return { pid: originals.pid, host }
 }
 
 /** `dead` is certain. `unknown` when the owner ran elsewhere: then only its heartbeat tells. */
 export function stateOf(owner: Owner): 'alive' | 'dead' | 'unknown' {
   if (owner.host !== thisProcess().host) return 'unknown'
   try {
-    process.kill(owner.pid, 0)
+    originals.kill(owner.pid, 0)
     return 'alive'
   } catch (error) {
     // EPERM: it lives and is another user's.

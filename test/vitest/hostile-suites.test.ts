@@ -1,0 +1,253 @@
+import { randomBytes } from 'node:crypto'
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import type { ModelCacheOptions } from '../../src/config/options.ts'
+import { configSource } from '../support/config-source.ts'
+import { Consumer } from '../support/consumer.ts'
+import { sha256 } from '../support/engine.ts'
+import { startModelsHub } from '../support/models-hub.ts'
+
+const TOKEN = 'hf_of_the_user'
+const { hub, env } = await startModelsHub([], { token: TOKEN })
+const FILES = { 'config.json': '{}', 'onnx/weights.bin': randomBytes(300_000) }
+const { commit } = hub.addRepo('org/weights', { files: FILES })
+const secret = hub.addRepo('org/private', { files: FILES, private: true })
+
+const HEAD = `import { afterEach, beforeEach, expect, test, vi } from 'vitest'`
+// Ends with the path, so that nothing of the suite's own world is needed to tell that it was served.
+const ASK = `expect(await models.path('org/weights')).toMatch(/snapshots.${commit}$/)`
+const ASK_PRIVATE = `expect(await models.path('org/private')).toMatch(/snapshots.${secret.commit}$/)`
+
+interface Suite {
+  /** The test file; it asks for the model once. */
+  source: string
+  /** More files of the project. */
+  files?: Record<string, string>
+  /** More of Vitest's own options, as source. */
+  test?: string
+  options?: ModelCacheOptions
+  /** The cache folder, where that is not the project's own. */
+  cacheDir?: string
+  env?: Record<string, string>
+}
+
+/**
+ * Runs a suite twice. Nothing is declared, so in the first run the worker itself finds the model, downloads it, and meets
+ * an error that it has to wait after; the second run has it.
+ */
+async function runTwice({ source, files, test, options = {}, cacheDir, env: more }: Suite) {
+  const consumer = await Consumer.create({
+    files: { 'vitest.config.ts': configSource(options, test), 'a.test.ts': `${HEAD}\n${source}`, ...files },
+  })
+  const own = { ...env, ...(cacheDir !== undefined && { MODEL_CACHE_DIR: '' }), ...more }
+  const folder = cacheDir === undefined ? consumer.cacheDir : join(consumer.directory, cacheDir)
+  onTestFinished(hub.fault({ kind: 'resolve', file: 'config.json' }, { status: 503 }, { times: 1 }))
+  const cold = await consumer.vitest([], own)
+  expect(cold, cold.output).toMatchObject({ exitCode: 0, report: { requests: 1, misses: 1, hits: 0, errors: [] } })
+  expect(hub.requests.filter(({ status }) => status === 503)).toHaveLength(1)
+  await expectRight(folder)
+
+  hub.clearRequests()
+  const warm = await consumer.vitest([], own)
+  expect(warm, warm.output).toMatchObject({ exitCode: 0, report: { requests: 1, misses: 0, hits: 1, errors: [] } })
+  expect(hub.requests).toEqual([])
+  await expectRight(folder)
+  return { consumer, cold, warm, folder }
+}
+
+async function expectRight(folder: string): Promise<void> {
+  const hubFolder = join(folder, 'hub')
+  const paths = await readdir(hubFolder, { recursive: true })
+  for (const [path, content] of Object.entries(FILES)) {
+    const found = paths.filter((found) => found.includes('snapshots') && found.endsWith(path))
+    expect(found).toHaveLength(1)
+    expect(sha256(await readFile(join(hubFolder, String(found[0]))))).toBe(sha256(content))
+  }
+}
+
+describe.each(['forks', 'vmThreads'])('a suite in the pool %s reaches nothing of the engine', (pool) => {
+  const inPool = `pool: '${pool}'`
+
+  test('with fake timers', async () => {
+    const source = `
+      vi.useFakeTimers()
+      test('asks', async ({ models }) => {
+        expect(vi.isFakeTimers()).toBe(true)
+        ${ASK}
+      })
+    `
+    const { cold } = await runTwice({ source, test: inPool })
+    // The wait between the two tries was a real one, and was seen as such.
+    expect(cold.report?.models[0]?.downloadMs).toBeGreaterThan(100)
+  })
+
+  test('with a clock that stands in 1970', async () => {
+    const source = `
+      beforeEach(() => { vi.useFakeTimers({ toFake: ['Date', 'performance'] }); vi.setSystemTime(0) })
+      test('asks', async ({ models }) => {
+        ${ASK}
+        expect(Date.now()).toBe(0)
+      })
+    `
+    const started = Date.now()
+    const { folder, warm } = await runTwice({ source, test: inPool })
+    const [entry, ...others] = JSON.parse(await readFile(join(folder, 'cache_metadata.json'), 'utf8'))
+    expect(others).toEqual([])
+    for (const date of [entry.cachedDate, entry.lastAccessDate]) {
+      expect(Date.parse(date)).toBeGreaterThanOrEqual(started)
+      expect(Date.parse(date)).toBeLessThanOrEqual(Date.now())
+    }
+    expect(warm.report?.cache).toMatchObject({ entries: 1 })
+  })
+
+  test('with a fetch of its own', async () => {
+    const source = `
+      const mine = () => { throw new Error('The network is not for tests') }
+      globalThis.fetch = mine
+      beforeEach(() => { vi.stubGlobal('fetch', mine); vi.stubGlobal('Headers', undefined); })
+      test('asks', async ({ models }) => {
+        ${ASK}
+        expect(() => fetch('${hub.url}')).toThrow('not for tests')
+      })
+    `
+    await runTwice({ source, test: inPool })
+  })
+
+  test('with file functions of its own', async () => {
+    const source = `
+      import fs from 'node:fs'
+      import promises, { readFile } from 'node:fs/promises'
+      import * as bare from 'fs'
+      vi.mock('node:fs')
+      vi.mock('node:fs/promises', () => {
+        const files = new Map()
+        const own = { readFile: async (path) => files.get(path) ?? 'mine', stat: async () => { throw new Error('mine') } }
+        return { ...own, default: own }
+      })
+      vi.mock('fs')
+      test('asks', async ({ models }) => {
+        ${ASK}
+        expect(vi.isMockFunction(fs.readFileSync)).toBe(true)
+        expect(vi.isMockFunction(bare.statSync)).toBe(true)
+        expect(await readFile('anything')).toBe('mine')
+        await expect(promises.stat('anything')).rejects.toThrow('mine')
+      })
+    `
+    await runTwice({ source, test: inPool })
+  })
+
+  test('with spies on the file functions of Node.js itself', async () => {
+    const source = `
+      import { createRequire, syncBuiltinESMExports } from 'node:module'
+      const fs = createRequire(import.meta.url)('node:fs')
+      test('asks', async ({ models }) => {
+        const no = () => { throw new Error('The disk is not for tests') }
+        const spies = [
+          ...['stat', 'readFile', 'open', 'createReadStream', 'readlinkSync'].map((name) => vi.spyOn(fs, name).mockImplementation(no)),
+          ...['stat', 'open', 'rename', 'writeFile', 'mkdir'].map((name) => vi.spyOn(fs.promises, name).mockImplementation(no)),
+        ]
+        try {
+          ${ASK}
+          expect(() => fs.createReadStream('anything')).toThrow('not for tests')
+        } finally {
+          for (const spy of spies) spy.mockRestore()
+        }
+      })
+    `
+    await runTwice({ source, test: inPool })
+  })
+})
+
+test('a suite that lets a day go by while it waits reaches nothing of the engine', async () => {
+  const source = `
+    test('asks', async ({ models }) => {
+      vi.useFakeTimers()
+      const asked = models.path('org/weights')
+      await vi.advanceTimersByTimeAsync(86_400_000)
+      expect(await asked).toMatch(/snapshots.${commit}$/)
+    })
+  `
+  await runTwice({ source })
+})
+
+test.each(['forks', 'vmForks'])(
+  'a suite in the pool %s that leaves its folder, and removes where it went, reaches nothing of the engine',
+  async (pool) => {
+    const source = `
+      import { mkdtempSync, rmdirSync } from 'node:fs'
+      import { tmpdir } from 'node:os'
+      test('asks', async ({ models }) => {
+        expect(process.cwd()).toBe('/')
+        const folder = mkdtempSync(tmpdir() + '/left ')
+        process.chdir(folder)
+        rmdirSync(folder)
+        expect(() => process.cwd()).toThrow()
+        try {
+          ${ASK}
+        } finally {
+          process.chdir(import.meta.dirname)
+        }
+      })
+    `
+    await runTwice({
+      source,
+      files: { 'setup.ts': `process.chdir('/')` },
+      test: `pool: '${pool}', setupFiles: ['./setup.ts']`,
+      options: { cacheDir: './deep/cache' },
+      cacheDir: 'deep/cache',
+    })
+  },
+)
+
+describe('what a suite does to the environment reaches nothing of the engine:', () => {
+  test.each([
+    ['it is replaced', `process.env = {}`],
+    ['it is emptied', `for (const name of Object.keys(process.env)) delete process.env[name]`],
+    [
+      'it names another Hub, another token and another folder',
+      `
+        for (const name of ['HF_ENDPOINT', 'MODEL_CACHE_DIR', 'HOME', 'HF_HOME']) vi.stubEnv(name, 'http://127.0.0.1:9')
+        for (const name of ['HF_TOKEN', 'HUGGING_FACE_HUB_TOKEN']) vi.stubEnv(name, 'hf_of_the_suite')
+        for (const name of ['HF_HUB_OFFLINE', 'MODEL_CACHE_OFFLINE']) vi.stubEnv(name, '1')
+      `,
+    ],
+  ])('%s', async (_, change) => {
+    // Only the right token opens the repo.
+    const source = `${change}; test('asks', async ({ models }) => { ${ASK_PRIVATE} })`
+    await runTwice({ source, env: { HF_TOKEN: TOKEN } })
+  })
+
+  test('but a setup file may bring a token', async () => {
+    const source = `test('asks', async ({ models }) => { ${ASK_PRIVATE} })`
+    const files = { 'setup.ts': `process.env.HF_TOKEN = '${TOKEN}'` }
+    await runTwice({ source, files, test: `setupFiles: ['./setup.ts']` })
+  })
+})
+
+test.each(['forks', 'threads'])(
+  'a suite in the pool %s with a process and a console of its own reaches nothing of the engine',
+  async (pool) => {
+    const source = `
+    vi.spyOn(process, 'exit').mockImplementation(() => { throw new Error('No exit') })
+    vi.spyOn(process, 'kill').mockImplementation(() => { throw Object.assign(new Error('All are dead'), { code: 'ESRCH' }) })
+    vi.spyOn(process, 'on').mockImplementation(() => process)
+    vi.spyOn(process.stderr, 'write').mockImplementation(() => { throw new Error('No output') })
+    for (const name of ['log', 'warn', 'error', 'debug']) vi.spyOn(console, name).mockImplementation(() => { throw new Error('No output') })
+    vi.spyOn(Math, 'random').mockReturnValue(0)
+    test('asks', async ({ models }) => {
+      const own = globalThis.process
+      vi.stubGlobal('process', { env: {} })
+      vi.stubGlobal('console', undefined)
+      try {
+        ${ASK}
+      } finally {
+        vi.unstubAllGlobals()
+      }
+      expect(own).toBe(process)
+      expect(process.exit).not.toHaveBeenCalled()
+    })
+  `
+    await runTwice({ source, test: `pool: '${pool}'` })
+  },
+)
