@@ -22,6 +22,8 @@ export interface CacheOptions extends Omit<CacheSettings, Defaulted>, Partial<Pi
   whenUnusable?: 'temporary' | 'error'
   /** Milliseconds without enough progress after which a download counts as broken. Default 30 s. */
   stallMs?: number
+  /** Ends what is under way, where a call brings no signal of its own. */
+  signal?: AbortSignal
   /** One line a decision. */
   onDebug?: (message: string) => void
   /** One line a problem that was worked around. */

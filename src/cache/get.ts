@@ -18,10 +18,11 @@ export interface GetOptions {
  * needed for bringing in is loaded only then.
  */
 export async function getModel(context: CacheContext, model: Model, options: GetOptions = {}): Promise<CachedModel> {
+  const signal = options.signal ?? context.options.signal
   try {
-    return await find(context, model, options)
+    return await find(context, model, { ...options, signal })
   } catch (error) {
-    const explained = explainDiskError(error, model, options.signal)
+    const explained = explainDiskError(error, model, signal)
     if (!(explained instanceof ModelCacheError) || explained.code !== 'CACHE_UNUSABLE') throw explained
     const temporary = await context.temporary()
     if (!temporary) throw explained

@@ -1,5 +1,7 @@
+import { setMaxListeners } from 'node:events'
 import process from 'node:process'
 import { ModelCache } from '../cache/model-cache.ts'
+import { hostGlobal, originals } from '../platform/originals.ts'
 import { makeModels, OWN_PROVIDERS } from '../providers/models.ts'
 import { Recorder } from '../providers/recorder.ts'
 import { type ActiveModels, slotOf } from '../providers/slot.ts'
@@ -25,6 +27,7 @@ export function openWorker(provided: Provided): ActiveModels {
     },
     run,
     manifest,
+    signal: mainProcessGone(),
     onDebug: debug ? write : undefined,
     onWarning: write,
     whenUnusable: 'temporary',
@@ -32,4 +35,26 @@ export function openWorker(provided: Provided): ActiveModels {
   const recorder = new Recorder()
   slot.active = { runId: run.id, recorder, ...makeModels({ cache, mode, recorder, root }, slot.definitions) }
   return slot.active
+}
+
+const GONE = Symbol.for('vitest-model-cache.main-process-gone')
+
+/**
+ * Aborts when the main process of a forked worker is gone: what is under way is of use to nobody any more, and would keep
+ * the worker alive. One a process: a worker of a vm pool opens many.
+ */
+function mainProcessGone(): AbortSignal {
+  const global: object = hostGlobal()
+  const host: { [GONE]?: AbortSignal } = global
+  if (host[GONE]) return host[GONE]
+  const controller = new originals.AbortController()
+  try {
+    // Each request under way listens to it.
+    setMaxListeners(0, controller.signal)
+  } catch {
+    // One of a window, which counts no listeners.
+  }
+  process.once('disconnect', () => controller.abort(new Error('The main process of this test run is gone.')))
+  host[GONE] = controller.signal
+  return controller.signal
 }

@@ -1,3 +1,4 @@
+import { type ChildProcess, spawn } from 'node:child_process'
 import { on } from 'node:events'
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -72,6 +73,10 @@ export class ProjectFolder {
     return join(this.parent, 'cache')
   }
 
+  private get bin(): string {
+    return join(this.directory, 'node_modules', 'vitest-model-cache', 'dist', 'cli', 'main.js')
+  }
+
   private get temporary(): string {
     return join(this.parent, 'temporary')
   }
@@ -113,8 +118,18 @@ export class ProjectFolder {
 
   /** Runs the package's own command line. */
   async cli(args: string[], env: Environment = {}): Promise<Omit<RunResult, 'report'>> {
-    const bin = join(this.directory, 'node_modules', 'vitest-model-cache', 'dist', 'cli', 'main.js')
-    return this.run(process.execPath, [bin, ...args], env)
+    return this.run(process.execPath, [this.bin, ...args], env)
+  }
+
+  /** Starts `vitest run`, or the package's own command line, as the leader of a process group, to be interrupted. */
+  start(what: 'vitest' | 'cli', args: string[], env: Environment = {}): ChildProcess {
+    const command = what === 'cli' ? [this.bin] : [join(REPOSITORY_MODULES, 'vitest', 'vitest.mjs'), 'run']
+    return spawn(process.execPath, [...command, ...args], {
+      cwd: this.directory,
+      env: { ...cleanEnvironment(), ...this.ownFolders(), NO_COLOR: '1', ...env },
+      detached: true,
+      stdio: 'ignore',
+    })
   }
 
   /** Runs a shell command in the folder that holds both the project and its cache. */

@@ -1,0 +1,97 @@
+import type { ChildProcess } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterEach, expect, onTestFinished, test, vi } from 'vitest'
+import { configSource } from '../support/config-source.ts'
+import { Consumer } from '../support/consumer.ts'
+import { sha256 } from '../support/engine.ts'
+import { startModelsHub } from '../support/models-hub.ts'
+import type { ProjectFolder } from '../support/project-folder.ts'
+
+const REPO = 'org/large'
+const MEGABYTE = 1 << 20
+const WEIGHTS = randomBytes(10 * MEGABYTE)
+const FILE = { origin: 'cdn', kind: 'cdn' } as const
+
+const { hub, env } = await startModelsHub([])
+const { commit } = hub.addRepo(REPO, { files: { 'weights.bin': WEIGHTS } })
+afterEach(() => hub.throttle({}))
+
+const TEST = `
+  import { expect, test } from 'vitest'
+  test('asks', async ({ models }) => { expect(await models.path('${REPO}')).toContain('${commit}') })
+`
+
+async function createConsumer(models: string[], test = ''): Promise<ProjectFolder> {
+  const files = { 'vitest.config.ts': configSource({ models }, test), 'a.test.ts': TEST }
+  const consumer = await Consumer.create({ files })
+  // Slow enough for an instant in the middle.
+  hub.throttle({ perConnection: 5 * MEGABYTE })
+  return consumer
+}
+
+/** Interrupts a process when some megabytes have come; gives the exit code, or the signal by which it ended. */
+async function interrupt(child: ChildProcess, signal: NodeJS.Signals): Promise<number | NodeJS.Signals> {
+  const { pid = 0 } = child
+  onTestFinished(() => void (isGroupAlive(pid) && process.kill(-pid, 'SIGKILL')))
+  const gone = once(child, 'exit')
+  await vi.waitFor(() => expect(hub.bytesSent(FILE)).toBeGreaterThan(4 * MEGABYTE), { timeout: 30_000, interval: 10 })
+  const at = performance.now()
+  child.kill(signal)
+  const [code, by] = await gone
+  expect(performance.now() - at).toBeLessThan(2_000)
+  // Nobody that it started is left: no worker, no compiler.
+  await vi.waitFor(() => expect(isGroupAlive(pid)).toBe(false), { timeout: 2_000, interval: 20 })
+  await hub.idle()
+  expect(hub.bytesSent(FILE)).toBeLessThan(WEIGHTS.length - MEGABYTE)
+  return by ?? code
+}
+
+function isGroupAlive(pid: number): boolean {
+  try {
+    return process.kill(-pid, 0)
+  } catch {
+    return false
+  }
+}
+
+/** The next run downloads what is missing, and no more than was on its way when the other ended. */
+async function expectToGoOn(consumer: ProjectFolder): Promise<void> {
+  hub.throttle({})
+  const before = hub.bytesSent(FILE)
+  hub.clearRequests()
+  const { exitCode, output, report } = await consumer.vitest([], env)
+  expect(exitCode, output).toBe(0)
+  expect(report).toMatchObject({ requests: 1, misses: 1 })
+  expect(hub.requests.filter(({ origin }) => origin === 'cdn').map(({ range }) => range)).toEqual([
+    expect.stringMatching(/^bytes=\d+-$/),
+  ])
+  expect(before + hub.bytesSent(FILE)).toBeLessThan(WEIGHTS.length + 3 * MEGABYTE)
+  const path = join(consumer.cacheDir, 'hub', 'models--org--large', 'snapshots', commit, 'weights.bin')
+  expect(sha256(await readFile(path))).toBe(sha256(WEIGHTS))
+  expect(await readdir(join(consumer.cacheDir, 'incoming'))).toEqual([])
+  expect(await readdir(join(consumer.cacheDir, 'leases'))).toEqual([])
+}
+
+test.each([
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const)('the warm-up ends at %s, and the next run goes on with what came', async (signal, exit) => {
+  const consumer = await createConsumer([REPO])
+  expect(await interrupt(consumer.start('vitest', [], env), signal)).toBe(exit)
+  await expectToGoOn(consumer)
+})
+
+test.each(['forks', 'threads'])('a download on demand in the pool %s ends with its run', async (pool) => {
+  const consumer = await createConsumer([], `pool: '${pool}'`)
+  expect(await interrupt(consumer.start('vitest', [], env), 'SIGINT')).toBe(130)
+  await expectToGoOn(consumer)
+})
+
+test.each(['SIGINT', 'SIGTERM'] as const)('the command `warm` ends at %s, and the next run goes on', async (signal) => {
+  const consumer = await createConsumer([REPO])
+  expect([signal, 130, 143]).toContain(await interrupt(consumer.start('cli', ['warm'], env), signal))
+  await expectToGoOn(consumer)
+})
