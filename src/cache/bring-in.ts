@@ -3,6 +3,7 @@ import { type Entry, entryKey, recordedDownloadMs } from '../model/entry.ts'
 import { ModelCacheError } from '../model/errors.ts'
 import type { HubPath } from '../model/hub-path.ts'
 import { describeModel, type Model } from '../model/model.ts'
+import type { RepoId } from '../model/repo-id.ts'
 import { selectionKey } from '../model/selection.ts'
 import { originals, withTimeLimit } from '../platform/originals.ts'
 import { type CachedModel, makeCachedModel } from './cached-model.ts'
@@ -17,6 +18,7 @@ import { hubAccess, resolve } from './resolve.ts'
 import { prepareCacheFolder } from './store/cache-folder.ts'
 import { sweepIncoming } from './store/leftovers.ts'
 import { withLock } from './store/lock.ts'
+import { readHome } from './store/renames.ts'
 
 type BringInOptions = IntakeOptions & {
   /** When it was asked for, on the monotonic clock. */
@@ -28,12 +30,19 @@ type BringInOptions = IntakeOptions & {
  * process does it for a repo at a time; who waited finds it done, and so each blob crosses the network once.
  */
 export async function bringIn(context: CacheContext, model: Model, options: BringInOptions): Promise<CachedModel> {
-  await prepareCacheFolder(context.layout)
-  const work = () =>
-    withTimeLimit(context.options.hub.timeoutMs, options.signal, tooSlow(model), (signal) =>
-      bringInLocked(context, model, { ...options, signal }),
-    )
-  return withLock(context.layout.lock(model.repo), work, options.signal)
+  const { layout } = context
+  await prepareCacheFolder(layout)
+  let { repo } = await readHome(layout, model.repo)
+  for (;;) {
+    const held = repo
+    const work = () =>
+      withTimeLimit(context.options.hub.timeoutMs, options.signal, tooSlow(model), (signal) =>
+        bringInLocked(context, model, held, { ...options, signal }),
+      )
+    const done = await withLock(layout.lock(held), work, options.signal)
+    if (typeof done === 'object') return done
+    repo = done
+  }
 }
 
 function tooSlow(model: Model): (ms: number) => ModelCacheError {
@@ -46,11 +55,22 @@ function tooSlow(model: Model): (ms: number) => ModelCacheError {
     })
 }
 
-async function bringInLocked(context: CacheContext, model: Model, options: BringInOptions): Promise<CachedModel> {
+/** Gives another id when the repo is kept under that: its lock is needed. */
+async function bringInLocked(
+  context: CacheContext,
+  asked: Model,
+  held: RepoId,
+  options: BringInOptions,
+): Promise<CachedModel | RepoId> {
   await sweepIncoming(context.layout)
-  const waitedFor = await locateOnDisk(context, model)
-  if (waitedFor?.changed.length === 0) return serve(context, model, waitedFor, options.started)
-  const resolved = await resolve(context, model, options.signal)
+  const waitedFor = await locateOnDisk(context, asked)
+  if (waitedFor?.changed.length === 0) return serve(context, asked, waitedFor, options.started)
+  // Who had the lock before may have learnt its new name.
+  const home = await readHome(context.layout, asked.repo)
+  if (home.repo !== held) return home.repo
+  const resolved = await resolve(context, asked, held, options.signal)
+  if (typeof resolved === 'string') return resolved
+  const model = { ...asked, repo: resolved.repo }
   const metadata = await context.metadata()
   const entry = await metadata.find(entryKey({ repo: model.repo, commit: resolved.commit }))
   const intake = new Intake(context, model, resolved, entry, await hubAccess(context), options)

@@ -1,3 +1,4 @@
+import { entryKey } from '../model/entry.ts'
 import { type ErrorCode, ModelCacheError, systemCode } from '../model/errors.ts'
 import { describeModel, type Model, modelKey } from '../model/model.ts'
 import { selectionKey } from '../model/selection.ts'
@@ -42,8 +43,7 @@ async function find(context: CacheContext, model: Model, options: GetOptions): P
       : await (await import('./bring-in.ts')).bringIn(context, model, { ...options, started })
   // What was warmed is in the run's lease already.
   if (warmed?.changed.length !== 0) await context.claim(cached)
-  if (cached.tier === 'disk')
-    context.debug(`🎯 Cache HIT: ${describeModel(model)}${await ageOf(context, model, cached.commit)}`)
+  if (cached.tier === 'disk') context.debug(`🎯 Cache HIT: ${describeModel(model)}${await ageOf(context, cached)}`)
   return cached
 }
 
@@ -57,9 +57,9 @@ function explainDiskError(error: unknown, model: Model, signal?: AbortSignal): u
 export function serve(context: CacheContext, model: Model, located: Located, started: number): CachedModel {
   const { changed: _, ...parts } = located
   const lookupMs = originals.monotonic() - started
-  const { repo, revision } = model
+  const { revision } = model
   const served = { tier: 'disk', downloadMs: null, downloadedBytes: 0, adoptedBytes: 0, repaired: [] } as const
-  return makeCachedModel(context.layout, { ...parts, ...served, repo, revision, lookupMs })
+  return makeCachedModel(context.layout, { ...parts, ...served, revision, lookupMs })
 }
 
 // They hold for every selection of the repo.
@@ -82,9 +82,9 @@ function throwRecordedFailure(context: CacheContext, model: Model): void {
 }
 
 /** ` (age: 2h 15m)`, for the log alone: a hit does not read metadata to learn it. */
-async function ageOf(context: CacheContext, model: Model, commit: string): Promise<string> {
+async function ageOf(context: CacheContext, cached: CachedModel): Promise<string> {
   if (!context.options.onDebug) return ''
   const [{ formatAge }, metadata] = await Promise.all([import('../config/units.ts'), context.metadata()])
-  const entry = await metadata.find(`${model.repo}@${commit}`)
+  const entry = await metadata.find(entryKey(cached))
   return entry ? ` (age: ${formatAge(originals.now() - Date.parse(entry.cachedDate))})` : ''
 }

@@ -4,6 +4,7 @@ import type { Digest } from '../model/digest.ts'
 import type { Entry, EntryFile } from '../model/entry.ts'
 import { type HubPath, parseHubPath } from '../model/hub-path.ts'
 import { describeModel, type Model } from '../model/model.ts'
+import type { RepoId } from '../model/repo-id.ts'
 import type { Commit } from '../model/revision.ts'
 import { isDefaultSelection, selectionKey } from '../model/selection.ts'
 import type { CacheContext } from './context.ts'
@@ -12,6 +13,8 @@ import { isAsRecorded, matchesDigest, stampOf } from './store/blobs.ts'
 
 /** A selection of which all files are recorded at a commit. */
 export interface Located {
+  /** The id under which it is kept. */
+  repo: RepoId
   commit: Commit
   /** Paths and bytes. */
   files: Map<HubPath, number>
@@ -30,8 +33,7 @@ export async function locateInManifest(context: CacheContext, model: Model): Pro
   if (!found || !selection) return undefined
   // Verified by this run's warm-up, however the options have it verified.
   const validation = context.options.validate === 'none' ? 'none' : 'stat'
-  const files = new Map(found.files)
-  const located = await compareWithDisk(context, model, found.commit, selection.files, files, validation)
+  const located = await compareWithDisk(context, found, selection.files, new Map(found.files), validation)
   return located && { ...located, warmedInThisRun: found.downloaded }
 }
 
@@ -41,10 +43,9 @@ export async function locateOnDisk(context: CacheContext, model: Model): Promise
   const known = await resolveOnDisk(context, model)
   if (!known?.trusted || !known.entry) return undefined
   const files = recordedSelection(known.entry, model) ?? (await planOnDisk(context, model, known.entry))
-  const recorded = known.entry.files
   const validation = await context.validation()
-  const located = files && (await compareWithDisk(context, model, known.commit, files, recorded, validation))
-  const warmed = findInManifest(context.options.manifest, model)
+  const located = files && (await compareWithDisk(context, known.entry, files, known.entry.files, validation))
+  const warmed = findInManifest(context.options.manifest, { ...model, repo: known.repo })
   return located && { ...located, warmedInThisRun: warmed?.downloaded ?? false }
 }
 
@@ -60,16 +61,16 @@ async function planOnDisk(context: CacheContext, model: Model, entry: Entry): Pr
     import('./store/trees.ts'),
     import('./transformers-sessions.ts'),
   ])
-  const tree = await readTree(context.layout, model.repo, entry.commit)
+  const tree = await readTree(context.layout, entry.repo, entry.commit)
   if (!tree) return undefined
   const asked = `Model ${describeModel(model)}`
   const config = parseHubPath('config.json', asked)
   let isPlannable = true
   const readConfig = async () => {
     if (!tree.has(config)) return {}
-    const located = await compareWithDisk(context, model, entry.commit, [config], entry.files, 'stat')
+    const located = await compareWithDisk(context, entry, [config], entry.files, 'stat')
     isPlannable = located?.changed.length === 0
-    const file = context.layout.file(model.repo, entry.commit, config)
+    const file = context.layout.file(entry.repo, entry.commit, config)
     return isPlannable ? parseRepoConfig(await readFile(file, 'utf8')) : {}
   }
   try {
@@ -85,8 +86,7 @@ async function planOnDisk(context: CacheContext, model: Model, entry: Entry): Pr
 /** Undefined when one of the files is not recorded. */
 async function compareWithDisk(
   context: CacheContext,
-  model: Model,
-  commit: Commit,
+  { repo, commit }: { repo: RepoId; commit: Commit },
   files: HubPath[],
   recorded: ReadonlyMap<HubPath, Recorded>,
   validation: Validation,
@@ -97,9 +97,10 @@ async function compareWithDisk(
   })
   if (found.length < files.length) return undefined
   const isRight = await Promise.all(
-    found.map(({ path, record }) => isUnchanged(context.layout.file(model.repo, commit, path), record, validation)),
+    found.map(({ path, record }) => isUnchanged(context.layout.file(repo, commit, path), record, validation)),
   )
   return {
+    repo,
     commit,
     files: new Map(found.map(({ path, record }) => [path, record.size])),
     changed: files.filter((_, index) => !isRight[index]),

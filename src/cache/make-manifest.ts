@@ -13,16 +13,18 @@ export async function makeManifest(context: CacheContext, results: WarmResult[])
   const metadata = await context.metadata()
   const models = new Map<string, ManifestModel>()
   for (const result of results) {
-    const { repo, revision } = result.model
+    const { repo: name, revision } = result.model
     if ('error' in result) {
       const selection = selectionKey(result.model.selection)
-      manifest.failures.push({ repo, revision, selection, error: result.error.toJSON() })
+      manifest.failures.push({ repo: name, revision, selection, error: result.error.toJSON() })
       continue
     }
-    const { commit, files, downloadMs } = result.cached
+    const { repo, commit, files, downloadMs } = result.cached
     const entry = await metadata.find(entryKey({ repo, commit }))
     if (!entry) continue
-    const model = models.get(modelKey(result.model)) ?? { repo, revision, commit, ...NOTHING_YET, selections: [] }
+    const id = modelKey({ repo, revision })
+    const model = models.get(id) ?? { repo, revision, commit, ...NOTHING_YET, names: [], selections: [] }
+    if (!model.names.includes(name)) model.names.push(name)
     const key = selectionKey(result.model.selection)
     model.downloaded ||= downloadMs !== null
     model.files = [...entry.files]
@@ -32,7 +34,7 @@ export async function makeManifest(context: CacheContext, results: WarmResult[])
     ]
     for (const selection of selections)
       if (!model.selections.some(({ key }) => key === selection.key)) model.selections.push(selection)
-    models.set(modelKey(result.model), model)
+    models.set(id, model)
   }
   return { ...manifest, models: [...models.values()] }
 }

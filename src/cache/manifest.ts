@@ -1,7 +1,6 @@
 import type { EntryFile, EntrySelection } from '../model/entry.ts'
 import type { ErrorParts } from '../model/errors.ts'
 import type { HubPath } from '../model/hub-path.ts'
-import { modelKey } from '../model/model.ts'
 import type { RepoId } from '../model/repo-id.ts'
 import type { Commit } from '../model/revision.ts'
 
@@ -12,7 +11,10 @@ export interface Manifest {
 }
 
 export interface ManifestModel {
+  /** The id under which it is kept. */
   repo: RepoId
+  /** The names by which it was asked for. */
+  names: RepoId[]
   revision: string
   commit: Commit
   /** True when this run's warm-up downloaded something of it. */
@@ -34,5 +36,7 @@ export function findInManifest(
   manifest: Manifest | undefined,
   model: { repo: RepoId; revision: string },
 ): ManifestModel | undefined {
-  return manifest?.models.find((candidate) => modelKey(candidate) === modelKey(model))
+  return manifest?.models.find(
+    ({ repo, names, revision }) => revision === model.revision && (repo === model.repo || names.includes(model.repo)),
+  )
 }

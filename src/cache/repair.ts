@@ -21,7 +21,7 @@ export async function repairFiles(
     if (!entry) return
     const model = { repo, revision: entry.revision, selection: {}, pin: entry.pinned }
     const tree = await treeAt(context, { repo, commit, asked: `Model ${modelLabel(entry)}`, signal })
-    const resolved = { commit, tree, fresh: undefined }
+    const resolved = { repo, commit, tree, fresh: undefined }
     const intake = new Intake(context, model, resolved, entry, await hubAccess(context), { signal })
     await intake.ensure(paths)
     // Nobody asked for the model: it is as old as before.

@@ -6,15 +6,19 @@ import { type Entry, entryKey } from '../model/entry.ts'
 import { ModelCacheError, messageOf } from '../model/errors.ts'
 import { describeModel, type Model, modelLabel } from '../model/model.ts'
 import type { RepoId } from '../model/repo-id.ts'
-import type { Commit } from '../model/revision.ts'
+import { type Commit, isCommit } from '../model/revision.ts'
 import type { Tree } from '../model/tree.ts'
 import { adoptRevision } from './adopt-revision.ts'
 import type { CacheContext } from './context.ts'
+import { adoptFormerName, settleName } from './settle-name.ts'
 import { readRef, writeRef } from './store/refs.ts'
+import { readHome } from './store/renames.ts'
 import { readTree, writeTree } from './store/trees.ts'
 
 /** What is known of a model without the network. */
 export interface Known {
+  /** The id under which it is kept. */
+  repo: RepoId
   commit: Commit
   /** False when the revision was last looked up longer than `maxAge` ago, and may have moved. */
   trusted: boolean
@@ -22,6 +26,8 @@ export interface Known {
 }
 
 export interface Resolved {
+  /** The id under which it is kept. */
+  repo: RepoId
   commit: Commit
   tree: Tree
   /** What the Hub said now; undefined when it was not asked, or did not answer. */
@@ -29,37 +35,47 @@ export interface Resolved {
 }
 
 export async function resolveOnDisk(context: CacheContext, model: Model): Promise<Known | undefined> {
-  const ref = await readRef(context.layout, model.repo, model.revision)
+  const { repo, ageMs } = await readHome(context.layout, model.repo)
+  const ref = await readRef(context.layout, repo, model.revision)
   if (!ref) return undefined
+  const { offline, maxAge } = context.options
   const metadata = await context.metadata()
   return {
+    repo,
     commit: ref.commit,
-    trusted: context.options.offline || ref.ageMs <= context.options.maxAge,
-    entry: await metadata.find(entryKey({ repo: model.repo, commit: ref.commit })),
+    // A commit stays what it is, whatever becomes of the names.
+    trusted: offline || isCommit(model.revision) || Math.max(ref.ageMs, ageMs) <= maxAge,
+    entry: await metadata.find(entryKey({ repo, commit: ref.commit })),
   }
 }
 
 /**
  * The commit and its files: from disk while that is trusted, else from the Hub. A revision that can't be looked up
- * again is served as it was, with a warning. Called under the repo's lock, so that the Hub is asked once.
+ * again is served as it was, with a warning. Called under the lock of `held`, so that the Hub is asked once; gives another
+ * id when the repo turns out to be kept under that, and has to be resolved under its lock.
  */
-export async function resolve(context: CacheContext, model: Model, signal?: AbortSignal): Promise<Resolved> {
+export async function resolve(
+  context: CacheContext,
+  model: Model,
+  held: RepoId,
+  signal?: AbortSignal,
+): Promise<Resolved | RepoId> {
   const known = await resolveOnDisk(context, model)
-  const stored = known && (await readTree(context.layout, model.repo, known.commit))
-  if (known?.trusted && stored) return { commit: known.commit, tree: stored, fresh: undefined }
+  const stored = known && (await readTree(context.layout, known.repo, known.commit))
+  if (known?.trusted && stored) return { repo: known.repo, commit: known.commit, tree: stored, fresh: undefined }
   // Its listing was lost; what was recorded of its files is enough to verify them.
   if (context.options.offline && known?.entry)
-    return { commit: known.commit, tree: treeOf(known.entry), fresh: undefined }
-  if (context.options.offline) return resolveElsewhere(context, model, offlineMiss(model))
+    return { repo: known.repo, commit: known.commit, tree: treeOf(known.entry), fresh: undefined }
+  if (context.options.offline) return resolveElsewhere(context, { ...model, repo: held }, offlineMiss(model))
   try {
-    return await resolveAtHub(context, model, signal)
+    return await resolveAtHub(context, model, held, signal)
   } catch (error) {
     if (!mayServeStale(error)) throw error
-    if (!known || !stored) return resolveElsewhere(context, model, error)
+    if (!known || !stored) return resolveElsewhere(context, { ...model, repo: held }, error)
     context.warn(
       `${modelLabel(model)}: the Hub could not be asked whether ${model.revision} moved, so the cached commit ${known.commit.slice(0, 7)} is used. ${messageOf(error)}`,
     )
-    return { commit: known.commit, tree: stored, fresh: undefined }
+    return { repo: known.repo, commit: known.commit, tree: stored, fresh: undefined }
   }
 }
 
@@ -67,22 +83,30 @@ export async function resolve(context: CacheContext, model: Model, signal?: Abor
 async function resolveElsewhere(context: CacheContext, model: Model, reason: unknown): Promise<Resolved> {
   const adopted = await adoptRevision(context, model)
   if (!adopted) throw reason
-  return { ...adopted, fresh: undefined }
+  return { ...adopted, repo: model.repo, fresh: undefined }
 }
 
-async function resolveAtHub(context: CacheContext, model: Model, signal?: AbortSignal): Promise<Resolved> {
+async function resolveAtHub(
+  context: CacheContext,
+  model: Model,
+  held: RepoId,
+  signal?: AbortSignal,
+): Promise<Resolved | RepoId> {
   const { layout } = context
   const asked = `Model ${describeModel(model)}`
   const hub = await hubAccess(context)
   const { stallMs } = context.options
   const fresh = await fetchModel(hub, { ...model, asked, signal, stallMs })
   const { commit } = fresh
-  const tree = await treeAt(context, { repo: model.repo, commit, asked, signal })
+  const repo = await settleName(context, model.repo, held, fresh.repo)
+  if (repo !== held) return repo
+  await adoptFormerName(context, hub, { repo, commit, signal })
+  const tree = await treeAt(context, { repo, commit, asked, signal })
   // The ref comes last, and never without a folder for its commit: scanCacheDir of @huggingface/hub refuses a repo with
   // a ref to a commit that has none.
-  await mkdir(layout.snapshot(model.repo, commit), { recursive: true, mode: 0o700 })
-  await writeRef(layout, model.repo, model.revision, commit)
-  return { commit, tree, fresh }
+  await mkdir(layout.snapshot(repo, commit), { recursive: true, mode: 0o700 })
+  await writeRef(layout, repo, model.revision, commit)
+  return { repo, commit, tree, fresh }
 }
 
 /** The files of a commit: as stored, else from the Hub. */

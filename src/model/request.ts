@@ -24,7 +24,7 @@ export interface RequestEvent {
   /** Bytes that were taken over from another Hugging Face cache for it. */
   adoptedBytes: number
   /** Files that were found changed, and were brought in anew for it. */
-  repaired: string[]
+  repaired: readonly string[]
   /** What the runtime took to make something usable of the files. */
   loadMs: number | null
   /** What the download took when the model was brought in, as recorded; null where unknown. */

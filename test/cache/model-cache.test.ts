@@ -349,7 +349,7 @@ describe('a repo', () => {
     const { commit } = engine.hub.addRepo('old/name', { files: FILES })
     engine.hub.renameRepo('old/name', 'new/name')
     const model = await engine.open().get('old/name')
-    expect(model).toMatchObject({ repo: 'old/name', commit })
+    expect(model).toMatchObject({ repo: 'new/name', commit })
     expect(await contentsOf(model)).toEqual(CONTENTS)
     engine.hub.clearRequests()
     expect((await engine.open().get('old/name')).tier).toBe('disk')

@@ -41,6 +41,7 @@ export class Layout extends HubFolder {
   readonly metadata: string
   readonly incoming: string
   readonly leases: string
+  readonly renames: string
   readonly runs: string
 
   constructor(readonly directory: string) {
@@ -50,11 +51,20 @@ export class Layout extends HubFolder {
     this.metadata = join(directory, 'cache_metadata.json')
     this.incoming = join(directory, 'incoming')
     this.leases = join(directory, 'leases')
+    this.renames = join(directory, 'renames')
     this.runs = join(directory, 'runs')
   }
 
-  /** Who brings in files of a repo, or deletes some, holds it. */
+  /**
+   * Who brings in files of a repo, or deletes some, holds it. Names that differ by case alone mean one repo at the Hub,
+   * and one folder on some disks.
+   */
   lock(repo: RepoId): string {
-    return join(this.incoming, `${encodeURIComponent(repo)}.lock`)
+    return join(this.incoming, `${encodeURIComponent(repo.toLowerCase())}.lock`)
+  }
+
+  /** Says which repo the name means, when that has another name. */
+  rename(repo: RepoId): string {
+    return join(this.renames, encodeURIComponent(repo))
   }
 }

@@ -1,0 +1,78 @@
+import { rename } from 'node:fs/promises'
+import { fetchModel } from '../hub/api.ts'
+import type { HubAccess } from '../hub/http.ts'
+import { entryKey } from '../model/entry.ts'
+import { systemCode } from '../model/errors.ts'
+import type { RepoId } from '../model/repo-id.ts'
+import type { Commit } from '../model/revision.ts'
+import type { CacheContext } from './context.ts'
+import { stampOf } from './store/blobs.ts'
+import { leasedEntries } from './store/leases.ts'
+import { withFreeLock } from './store/lock.ts'
+import { writeHome } from './store/renames.ts'
+
+/**
+ * The id under which a repo is kept from now on that the Hub calls `now`. What is there by its old name moves along, but
+ * not while a run uses it: until that is over, it stays where it is. Called under the lock of `held`.
+ */
+export async function settleName(context: CacheContext, asked: RepoId, held: RepoId, now: RepoId): Promise<RepoId> {
+  // The answer is about the name that was asked for. Where that led to before is another repo by now, and stays.
+  const stays = asked === held && now !== held && !(await move(context, held, now, now))
+  const home = stays ? held : now
+  await writeHome(context.layout, asked, home)
+  return home
+}
+
+/**
+ * Finds what is cached of a repo by the name that it had before: who writes the new name in place of the old one must not
+ * download it again. A commit has one origin, so the Hub is asked only where another repo has the same. Called under the
+ * lock of `repo`.
+ */
+export async function adoptFormerName(
+  context: CacheContext,
+  hub: HubAccess,
+  { repo, commit, signal }: { repo: RepoId; commit: Commit; signal?: AbortSignal },
+): Promise<void> {
+  const { layout } = context
+  if (await stampOf(layout.repo(repo))) return
+  const metadata = await context.metadata()
+  const twins = [...(await metadata.all()).values()].filter((entry) => entry.commit === commit && entry.repo !== repo)
+  for (const { repo: former } of twins) {
+    const asked = `Model ${former}`
+    // Only a shortcut: what can't be asked, or is gone, is another repo.
+    const now = await fetchModel(hub, { repo: former, revision: commit, asked, signal }).catch(() => undefined)
+    if (now?.repo === repo && (await move(context, former, repo, former))) return writeHome(layout, former, repo)
+  }
+}
+
+/** False where it may not be moved now. One of the two locks is held; `other` is the one that has to be free. */
+async function move(context: CacheContext, from: RepoId, to: RepoId, other: RepoId): Promise<boolean> {
+  const { layout } = context
+  if (!(await stampOf(layout.repo(from)))) return true
+  // Names that differ by case alone share their lock.
+  if (layout.lock(from) === layout.lock(to)) return moveFolder(context, from, to)
+  return (await withFreeLock(layout.lock(other), () => moveFolder(context, from, to))) ?? false
+}
+
+async function moveFolder(context: CacheContext, from: RepoId, to: RepoId): Promise<boolean> {
+  const { layout } = context
+  const metadata = await context.metadata()
+  const leased = await leasedEntries(layout)
+  const own = [...(await metadata.all()).values()].filter(({ repo }) => repo === from)
+  if (own.some((entry) => leased.has(entryKey(entry)))) return false
+  try {
+    await rename(layout.repo(from), layout.repo(to))
+  } catch (error) {
+    if (!['ENOTEMPTY', 'EEXIST', 'EPERM'].includes(systemCode(error) ?? '')) throw error
+    // Both were there: the new one counts, the old one goes when it is unused for long.
+    return true
+  }
+  await metadata.update((entries) => {
+    for (const entry of [...entries.values()].filter(({ repo }) => repo === from)) {
+      entries.delete(entryKey(entry))
+      entries.set(entryKey({ ...entry, repo: to }), { ...entry, repo: to })
+    }
+  })
+  context.debug(`${from} was renamed to ${to} at the Hub: what was cached of it moved along`)
+  return true
+}
