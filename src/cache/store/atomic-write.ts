@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { copyFile, mkdir, rename, rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { systemCode } from '../../model/errors.ts'
 import { originals } from '../../platform/originals.ts'
@@ -33,5 +33,19 @@ export async function moveInto(from: string, to: string): Promise<void> {
     await copyFile(from, there)
     await rename(there, to)
     await rm(from, { force: true })
+  }
+}
+
+/** Milliseconds since the epoch, by the clock that dates the files beside `path`: a file server's may differ from ours. */
+export async function diskNow(path: string): Promise<number> {
+  const probe = uniqueBeside(path, 'tmp')
+  try {
+    await writeFile(probe, ' ', { mode: 0o600 })
+    return (await stat(probe)).mtimeMs
+  } catch {
+    // A folder that can only be read: our own clock has to do.
+    return originals.now()
+  } finally {
+    await rm(probe, { force: true })
   }
 }

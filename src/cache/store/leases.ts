@@ -1,9 +1,9 @@
-import { readdir, readFile, rm, stat, utimes } from 'node:fs/promises'
+import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { threadId } from 'node:worker_threads'
 import { nameOf, systemCode } from '../../model/errors.ts'
 import { originals } from '../../platform/originals.ts'
-import { writeAtomically } from './atomic-write.ts'
+import { diskNow, writeAtomically } from './atomic-write.ts'
 import type { Layout } from './layout.ts'
 import { isOwner, type Owner, stateOf, thisProcess } from './owner.ts'
 
@@ -21,6 +21,8 @@ export class Lease {
   readonly #path: string
   readonly #keys = new Set<string>()
   #heartbeat: NodeJS.Timeout | undefined
+  /** As it stands in the file. */
+  #content = ''
   /** One write at a time: a claim of fewer entries must not land after one of more. */
   #written: Promise<void> = Promise.resolve()
 
@@ -48,14 +50,19 @@ export class Lease {
 
   async #write(): Promise<void> {
     const owner = { ...thisProcess(), pid: this.run.pid }
-    await writeAtomically(this.#path, JSON.stringify({ ...owner, entries: [...this.#keys] }))
+    const content = JSON.stringify({ ...owner, entries: [...this.#keys] })
+    await writeAtomically(this.#path, content)
+    this.#content = content
     if (this.#heartbeat) return
-    this.#heartbeat = originals.setInterval(() => {
-      const now = originals.now() / 1000
-      // Gone with the cache folder: then there is nothing left to claim.
-      utimes(this.#path, now, now).catch(() => undefined)
-    }, HEARTBEAT_MS)
+    this.#heartbeat = originals.setInterval(() => this.#beat(), HEARTBEAT_MS)
     this.#heartbeat.unref()
+  }
+
+  /** Writes the same again, so that the disk's own clock dates it: other machines know nothing of ours. */
+  #beat(): void {
+    // Gone with the cache folder: then there is nothing left to claim.
+    const write = () => writeFile(this.#path, this.#content, { flag: 'r+' }).catch(() => undefined)
+    this.#written = this.#written.then(write, write)
   }
 
   async release(): Promise<void> {
@@ -105,7 +112,7 @@ async function readLease(path: string): Promise<{ entries: string[]; isLive: boo
     const lease: unknown = JSON.parse(text)
     if (!isOwner(lease)) return { entries: [], isLive: false }
     const entries = 'entries' in lease && Array.isArray(lease.entries) ? lease.entries.map(String) : []
-    return { entries, isLive: isLive(lease, originals.now() - mtimeMs) }
+    return { entries, isLive: await isLive(lease, path, mtimeMs) }
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return undefined
     if (nameOf(error) === 'SyntaxError') return { entries: [], isLive: false }
@@ -113,7 +120,9 @@ async function readLease(path: string): Promise<{ entries: string[]; isLive: boo
   }
 }
 
-function isLive(owner: Owner, silentMs: number): boolean {
+async function isLive(owner: Owner, path: string, heartbeat: number): Promise<boolean> {
   const state = stateOf(owner)
-  return state === 'unknown' ? silentMs < EXPIRES_AFTER_MS : state === 'alive'
+  if (state !== 'unknown') return state === 'alive'
+  // A heartbeat that is still to come is nobody's: a copy, or the work of another clock.
+  return Math.abs((await diskNow(path)) - heartbeat) < EXPIRES_AFTER_MS
 }

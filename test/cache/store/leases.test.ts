@@ -3,9 +3,10 @@ import { once } from 'node:events'
 import { mkdir, mkdtemp, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { threadId } from 'node:worker_threads'
-import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { Layout } from '../../../src/cache/store/layout.ts'
 import { Lease, leasedEntries, releaseRun } from '../../../src/cache/store/leases.ts'
 import { kill } from '../../support/kill.ts'
@@ -172,6 +173,58 @@ describe('a lease of another machine', () => {
     const path = await place('far.json', elsewhere, HOUR)
     expect(await leased()).toEqual([])
     await expect(stat(path)).rejects.toMatchObject({ code: 'ENOENT' })
+  })
+
+  test.each([-HOUR, -100 * 365 * 24 * HOUR])('holds nothing when its heartbeat is still to come: %d s', async (age) => {
+    await place('far.json', elsewhere, age)
+    expect(await leased()).toEqual([])
+    expect(await readdir(layout.leases)).toEqual([])
+  })
+
+  /** Another machine, whose clock is so far off, and whose heart beats a hundred times as fast; it runs the code. */
+  function startElsewhere(code: string, skewSeconds: number): ChildProcess {
+    const machine = `
+      import os from 'node:os'
+      import { syncBuiltinESMExports } from 'node:module'
+      const { now } = Date
+      Date.now = () => now() + ${skewSeconds * 1000}
+      os.hostname = () => 'elsewhere'
+      syncBuiltinESMExports()
+      const { setInterval } = globalThis
+      globalThis.setInterval = (work, ms) => setInterval(work, ms / 100)
+      const { Layout } = await import(${JSON.stringify(new URL('layout.ts', STORE))})
+      const { Lease, leasedEntries } = await import(${JSON.stringify(new URL('leases.ts', STORE))})
+      const layout = new Layout(process.argv[1])
+      ${code}
+    `
+    const args = ['--import', 'tsx', '--input-type=module', '--eval', machine, layout.directory]
+    const child = spawn(process.execPath, args, { cwd: REPOSITORY, stdio: ['ignore', 'pipe', 'inherit'] })
+    onTestFinished(() => void child.kill('SIGKILL'))
+    return child
+  }
+
+  test.each([-2 * HOUR, 2 * HOUR])('holds while it lives, though its clock is off: by %d s', async (skew) => {
+    const child = startElsewhere(
+      `
+        await new Lease(layout, { id: 'far', pid: process.pid }).claim(['org/a@1'])
+        console.log('claimed')
+        setTimeout(() => undefined, 600_000)
+      `,
+      skew,
+    )
+    if (child.stdout) await once(child.stdout, 'data')
+    const [name = ''] = await readdir(layout.leases)
+    const beat = async () => (await stat(join(layout.leases, name))).mtimeMs
+    const first = await beat()
+    await vi.waitFor(async () => expect(await beat()).toBeGreaterThan(first + 500), { timeout: 20_000 })
+    expect(await leased()).toEqual(['org/a@1'])
+  })
+
+  test.each([-2 * HOUR, 2 * HOUR])('is respected there, though that clock is off: by %d s', async (skew) => {
+    await lease('here').claim(['org/a@1'])
+    const child = startElsewhere('console.log(JSON.stringify([...(await leasedEntries(layout))]))', skew)
+    expect(child.stdout && (await text(child.stdout))).toBe('["org/a@1"]\n')
+    expect(await leased()).toEqual(['org/a@1'])
   })
 })
 
