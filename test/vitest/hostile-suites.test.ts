@@ -251,3 +251,24 @@ test.each(['forks', 'threads'])(
     await runTwice({ source, test: `pool: '${pool}'` })
   },
 )
+
+test.each(['forks', 'vmThreads'])(
+  'what was warmed is served in the pool %s even where neither import nor fetch work any more',
+  async (pool) => {
+    const source = `
+      import { createRequire } from 'node:module'
+      const fs = createRequire(import.meta.url)('node:fs')
+      test('asks', async ({ models }) => {
+        const spies = [vi.spyOn(fs.promises, 'readFile').mockResolvedValue('mine'), vi.spyOn(fs, 'readFileSync').mockReturnValue('mine')]
+        for (const name of ['URL', 'AbortController', 'ReadableStream', 'Response']) vi.stubGlobal(name, {})
+        try {
+          ${ASK}
+        } finally {
+          vi.unstubAllGlobals()
+          for (const spy of spies) spy.mockRestore()
+        }
+      })
+    `
+    await runTwice({ source, test: `pool: '${pool}'`, options: { models: ['org/weights'] } })
+  },
+)

@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { setImmediate, setTimeout as wait } from 'node:timers/promises'
+import { setImmediate } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { withLock } from '../../../src/cache/store/lock.ts'
@@ -254,60 +254,4 @@ test('a live lock is kept, whatever a suite has process.kill say', async () => {
   await expect(waiting).rejects.toThrow('seen enough')
   kills.mockRestore()
   await kill(holder)
-})
-
-describe('the lock of another machine', () => {
-  const YEAR = 365 * 86_400
-  const owner = { pid: process.pid, host: 'elsewhere' }
-  /** Milliseconds after which a silent owner is given up. */
-  const SILENT_MS = 15_000
-
-  /** A lock that somebody else holds, with a heartbeat of that age. */
-  async function place(name: string, content: string, ageSeconds: number): Promise<string> {
-    await mkdir(dirname(lock), { recursive: true })
-    const path = join(dirname(lock), name)
-    await writeFile(path, content)
-    const time = Date.now() / 1000 - ageSeconds
-    await utimes(path, time, time)
-    return path
-  }
-
-  test('is taken over when its heart stands still for a while, whatever its clock says', async () => {
-    const whole = JSON.stringify({ id: 'far', ...owner })
-    const contents = { whole, damaged: whole.slice(0, 20), empty: '', ownerless: '{"id":"far"}', foreign: 'null' }
-    const ages = { past: 50 * YEAR, now: 0, future: -70 * YEAR }
-    const locks = Object.entries(contents).flatMap(([what, content]) =>
-      Object.entries(ages).map(([when, age]) => place(`${what}-${when}.lock`, content, age)),
-    )
-    const started = performance.now()
-    const waited = await Promise.all(
-      locks.map(async (path) => withLock(await path, async () => performance.now() - started)),
-    )
-    expect(waited).toHaveLength(15)
-    expect(Math.min(...waited)).toBeGreaterThan(SILENT_MS - 1_000)
-    expect(Math.max(...waited)).toBeLessThan(2 * SILENT_MS)
-    expect(await readdir(dirname(lock))).toEqual([])
-  })
-
-  test('is kept as long as its heart beats, whatever its clock says', async () => {
-    const ages = [50 * YEAR, 3600, -3600, -70 * YEAR]
-    const locks = await Promise.all(
-      ages.map((age, index) => place(`${index}.lock`, JSON.stringify({ id: `far ${index}`, ...owner }), age)),
-    )
-    const controller = new AbortController()
-    const gotIn = vi.fn(async () => undefined)
-    const waiting = locks.map((path) => withLock(path, gotIn, controller.signal))
-    const started = performance.now()
-    while (performance.now() - started < SILENT_MS + 3_000) {
-      await wait(2_000)
-      for (const path of locks) {
-        const beat = (await stat(path)).mtimeMs / 1000 + 2
-        await utimes(path, beat, beat)
-      }
-    }
-    expect(gotIn).not.toHaveBeenCalled()
-    controller.abort(new Error('seen enough'))
-    for (const each of waiting) await expect(each).rejects.toThrow('seen enough')
-    expect(await readdir(dirname(lock))).toHaveLength(locks.length)
-  })
 })
