@@ -68,6 +68,8 @@ async function deleteFiles(context: CacheContext, entry: Entry, siblings: Entry[
   const shared = new Set(siblings.flatMap(({ files }) => [...files.values()].map(({ digest }) => digest)))
   const own = new Map([...entry.files.values()].map(({ digest, size }) => [digest, size]))
   let freedBytes = 0
+  // Before its snapshot: other tools refuse a repo with a ref to a commit that has none, and a kill may come in between.
+  await deleteRefs(join(layout.repo(repo), 'refs'), commit)
   await rm(layout.snapshot(repo, commit), { recursive: true, force: true })
   await rm(join(layout.repo(repo), '.no_exist', commit), { recursive: true, force: true })
   await rm(layout.tree(repo, commit), { force: true })
@@ -76,14 +78,12 @@ async function deleteFiles(context: CacheContext, entry: Entry, siblings: Entry[
     await rm(join(layout.repo(repo), 'blobs', blobNameOf(digest)), { force: true })
     freedBytes += size
   }
-  await deleteRefs(join(layout.repo(repo), 'refs'), commit)
   // With its last snapshot the repo goes: what another tool left in its blobs folder is reachable by nothing.
   if ((await names(join(layout.repo(repo), 'snapshots'))).length === 0)
     await rm(layout.repo(repo), { recursive: true, force: true })
   return freedBytes
 }
 
-/** A ref to a snapshot that is gone would make other tools refuse the repo. */
 async function deleteRefs(folder: string, commit: string): Promise<void> {
   for (const entry of await readdir(folder, { withFileTypes: true }).catch(emptyWhenMissing)) {
     const path = join(folder, entry.name)

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { copyFile, mkdir, rename, rm, stat, writeFile } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { systemCode } from '../../model/errors.ts'
 import { originals } from '../../platform/originals.ts'
 
@@ -9,16 +9,33 @@ export function uniqueBeside(path: string, suffix: string): string {
   return `${path}.${originals.pid}-${randomBytes(6).toString('hex')}.${suffix}`
 }
 
-/** Writes a file so that a reader sees the old content or the new one, and a kill leaves one of them. */
-export async function writeAtomically(path: string, content: string): Promise<void> {
-  const temporary = uniqueBeside(path, 'tmp')
+/**
+ * Writes a file so that a reader sees the old content or the new one, and a kill leaves one of them. What a kill leaves
+ * of the new one lies in `folder`: not beside the file where others would take it for one of theirs.
+ */
+export async function writeAtomically(path: string, content: string, folder = dirname(path)): Promise<void> {
+  await replaceFile(path, folder, (temporary) => writeFile(temporary, content, { mode: 0o600 }))
+}
+
+/** Has `make` make a file under a temporary name in `folder`, and moves it to `path`. */
+export async function replaceFile(
+  path: string,
+  folder: string,
+  make: (temporary: string) => Promise<void>,
+): Promise<void> {
+  const temporary = uniqueBeside(join(folder, basename(path)), 'tmp')
   await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+  await mkdir(folder, { recursive: true, mode: 0o700 })
   try {
-    await writeFile(temporary, content, { mode: 0o600 })
+    await make(temporary)
     await rename(temporary, path)
   } catch (error) {
-    await rm(temporary, { force: true })
+    // Part of the cache lies on another device.
+    if (systemCode(error) === 'EXDEV' && folder !== dirname(path)) return await replaceFile(path, dirname(path), make)
     throw error
+  } finally {
+    // Of two names of one file a rename leaves both.
+    await rm(temporary, { force: true })
   }
 }
 

@@ -1,8 +1,10 @@
 import { constants } from 'node:fs'
-import { access, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { access, mkdir, readFile } from 'node:fs/promises'
 import { ModelCacheError, messageOf, systemCode } from '../../model/errors.ts'
 import { writeAtomically } from './atomic-write.ts'
+import { stampOf } from './blobs.ts'
 import type { Layout } from './layout.ts'
+import { withLock } from './lock.ts'
 
 const FORMAT = 1
 
@@ -18,7 +20,9 @@ export async function prepareCacheFolder(layout: Layout): Promise<void> {
     await mkdir(layout.directory, { recursive: true, mode: 0o700 })
     await writeAtomically(layout.tag, CACHEDIR_TAG)
     // From here on a missing file means that it was lost.
-    await writeFile(layout.metadata, '[]\n', { flag: 'wx', mode: 0o600 }).catch(ignoreExisting)
+    await withLock(`${layout.metadata}.lock`, async () => {
+      if (!(await stampOf(layout.metadata))) await writeAtomically(layout.metadata, '[]\n')
+    })
     await writeAtomically(layout.marker, `${JSON.stringify({ format: FORMAT })}\n`)
   } catch (error) {
     if (error instanceof ModelCacheError) throw error
@@ -58,10 +62,6 @@ export async function isWritable(layout: Layout): Promise<boolean> {
   } catch (error) {
     return systemCode(error) === 'ENOENT'
   }
-}
-
-function ignoreExisting(error: unknown): void {
-  if (systemCode(error) !== 'EEXIST') throw error
 }
 
 function formatOf(text: string): unknown {

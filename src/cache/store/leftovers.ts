@@ -1,4 +1,4 @@
-import { readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { lstat, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { blobNameOf, type Digest } from '../../model/digest.ts'
 import { type Span, Spans } from '../../model/spans.ts'
@@ -63,11 +63,16 @@ export async function takeOver(layout: Layout, digest: Digest, path: string): Pr
   return { written: [] }
 }
 
-/** Removes what nobody went on with for a day. */
+/** Removes what nobody went on with for a day, and what writers that were killed left of their temporary files. */
 export async function sweepIncoming(layout: Layout): Promise<void> {
-  for (const name of await readdir(layout.incoming)) {
-    if (!/\.incomplete(\.json)?(\.[^.]+\.tmp)?$/.test(name)) continue
-    const path = join(layout.incoming, name)
+  await sweep(layout.incoming, /\.(incomplete(\.json)?|tmp)$/)
+  await sweep(layout.directory, /\.[0-9]+-[0-9a-f]{12}\.tmp$/)
+}
+
+async function sweep(folder: string, abandoned: RegExp): Promise<void> {
+  for (const name of await readdir(folder)) {
+    if (!abandoned.test(name)) continue
+    const path = join(folder, name)
     if ((await silenceOf(path)) > ABANDONED_AFTER_MS) await rm(path, { force: true })
   }
 }
@@ -105,6 +110,6 @@ function isSpans(value: unknown): value is Span[] {
 
 /** Milliseconds since a file was last written to; 0 when it is gone: published, or swept by another. */
 async function silenceOf(path: string): Promise<number> {
-  const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: Number.POSITIVE_INFINITY }))
+  const { mtimeMs } = await lstat(path).catch(() => ({ mtimeMs: Number.POSITIVE_INFINITY }))
   return Math.max(0, originals.now() - mtimeMs)
 }

@@ -1,11 +1,11 @@
-import { copyFile, link, lstat, mkdir, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises'
+import { copyFile, link, lstat, mkdir, readlink, rm, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 import type { Digest } from '../../model/digest.ts'
 import { systemCode } from '../../model/errors.ts'
 import type { HubPath } from '../../model/hub-path.ts'
 import type { RepoId } from '../../model/repo-id.ts'
 import type { Commit } from '../../model/revision.ts'
-import { uniqueBeside } from './atomic-write.ts'
+import { replaceFile, uniqueBeside } from './atomic-write.ts'
 import { stampOf } from './blobs.ts'
 import type { Layout } from './layout.ts'
 
@@ -30,17 +30,8 @@ export async function linkIntoSnapshot(
   const path = layout.file(file.repo, file.commit, file.path)
   const kind = await linkKindOf(layout)
   if (await isLinked(kind, blob, path)) return
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 })
-  const temporary = uniqueBeside(path, 'tmp')
-  try {
-    await make(kind, blob, path, temporary)
-    await rename(temporary, path)
-    // A rename between two names of one file does nothing, and leaves both.
-    if (kind === 'hardlink') await rm(temporary, { force: true })
-  } catch (error) {
-    await rm(temporary, { force: true })
-    throw error
-  }
+  // Not beside it: what a kill leaves would be a file of the model to whoever lists the snapshot.
+  await replaceFile(path, layout.incoming, (temporary) => make(kind, blob, path, temporary))
 }
 
 /** Which links the file system makes, found out once a process by trying. */

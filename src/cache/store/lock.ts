@@ -39,7 +39,16 @@ async function holding<T>(path: string, id: string, work: () => Promise<T>): Pro
 export async function withFreeLock<T>(path: string, work: () => Promise<T>): Promise<T | undefined> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 })
   const id = randomBytes(8).toString('hex')
-  return (await create(path, id)) ? holding(path, id, work) : undefined
+  const isFree = (await create(path, id)) || ((await takeFromDead(path)) && (await create(path, id)))
+  return isFree ? holding(path, id, work) : undefined
+}
+
+/** Takes away a lock whose owner was surely killed: else what it locked could not be removed until it is next asked for. */
+async function takeFromDead(path: string): Promise<boolean> {
+  const held = await read(path)
+  if (!held?.owner || stateOf(held.owner) !== 'dead') return false
+  await takeAway(path, held.id)
+  return true
 }
 
 async function acquire(path: string, signal?: AbortSignal): Promise<string> {

@@ -48,6 +48,8 @@ export class Metadata {
   /** Reads, changes and writes under a lock, so that updates of many processes lose nothing. */
   async update(change: (entries: Entries) => void): Promise<void> {
     await withLock(`${this.layout.metadata}.lock`, async () => {
+      // Where times are coarse, two writes in a row may leave the same stamp: what is written over is read anew.
+      this.#stamp = ''
       const entries = await this.all()
       change(entries)
       const sorted = [...entries.values()].sort((a, b) => (entryKey(a) < entryKey(b) ? -1 : 1))
