@@ -64,7 +64,10 @@ async function bringInLocked(
 ): Promise<CachedModel | RepoId> {
   await sweepIncoming(context.layout)
   const waitedFor = await locateOnDisk(context, asked)
-  if (waitedFor?.changed.length === 0) return serve(context, asked, waitedFor, options.started)
+  if (waitedFor?.changed.length === 0) {
+    await context.claim(waitedFor)
+    return serve(context, asked, waitedFor, options.started)
+  }
   // Who had the lock before may have learnt its new name.
   const home = await readHome(context.layout, asked.repo)
   if (home.repo !== held) return home.repo
@@ -90,6 +93,8 @@ async function bringInLocked(
     // What `pipeline(<its task>)` will ask for next is the same by another name: found without planning it again.
     if (rule === 'own task') keys.push(selectionKey({ ...model.selection, task: intake.ownTask }))
     const recorded = intake.record(keys.map((key) => ({ key, files, used: false })))
+    // Before the lock is free: from then on others may remove it.
+    await context.claim(recorded)
     await recordEntry(context, recorded)
     return finish(context, model, intake, recorded, files, options.started)
   } catch (error) {

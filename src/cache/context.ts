@@ -107,16 +107,20 @@ export class CacheContext {
     return this.#temporary
   }
 
-  /** Claims entries for the live run that this cache works for, if it does. Where that can't be written, they stay usable. */
-  async claim(...entries: Pick<Entry, 'repo' | 'commit'>[]): Promise<void> {
+  /**
+   * Claims entries for the live run that this cache works for, if it does; true when that is new. Where that can't be
+   * written, they stay usable.
+   */
+  async claim(...entries: Pick<Entry, 'repo' | 'commit'>[]): Promise<boolean> {
     try {
-      await this.#lease?.claim(entries.map(entryKey))
+      return (await this.#lease?.claim(entries.map(entryKey))) ?? false
     } catch (error) {
       const repos = [...new Set(entries.map(({ repo }) => repo))].join(', ')
       const { isWritable } = await import('./store/cache-folder.ts')
       // Of what can't be written as a whole nothing is removed either.
       const tell = (await isWritable(this.layout)) ? this.warn : this.debug
       tell(`${repos} could not be claimed for this run, another may remove it: ${messageOf(error)}.`)
+      return false
     }
   }
 

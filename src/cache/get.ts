@@ -37,14 +37,23 @@ async function find(context: CacheContext, model: Model, options: GetOptions): P
   const warmed = await locateInManifest(context, model)
   const located = warmed ?? (await locateOnDisk(context, model))
   if (located?.changed.length !== 0) throwRecordedFailure(context, model)
+  const isThere = located?.changed.length === 0 && (warmed !== undefined || (await claimed(context, model, located)))
   const cached =
-    located?.changed.length === 0
+    located && isThere
       ? serve(context, model, located, started)
       : await (await import('./bring-in.ts')).bringIn(context, model, { ...options, started })
-  // What was warmed is in the run's lease already.
-  if (warmed?.changed.length !== 0) await context.claim(cached)
   if (cached.tier === 'disk') context.debug(`🎯 Cache HIT: ${describeModel(model)}${await ageOf(context, cached)}`)
   return cached
+}
+
+/**
+ * Claims a model for the run that the cache works for; true when it is still there after that. What was warmed is in the
+ * run's lease already.
+ */
+async function claimed(context: CacheContext, model: Model, found: Located): Promise<boolean> {
+  if (!(await context.claim(found))) return true
+  const located = await locateOnDisk(context, model)
+  return located?.repo === found.repo && located.commit === found.commit && located.changed.length === 0
 }
 
 /** What the system refuses is the disk's trouble; what else is thrown stays as it is. */

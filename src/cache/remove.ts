@@ -51,10 +51,17 @@ async function deleteBehind(
       const leased = await leasedEntries(context.layout, exceptRun)
       if (leased.has(entryKey(entry))) return
       let siblings: Entry[] = []
+      let recorded: Entry | undefined
       await metadata.update((all) => {
+        recorded = all.get(entryKey(entry))
         all.delete(entryKey(entry))
         siblings = [...all.values()].filter(({ repo }) => repo === entry.repo)
       })
+      // Who claims first and looks after that either finds no record, or has its claim seen here.
+      if ((await leasedEntries(context.layout, exceptRun)).has(entryKey(entry))) {
+        await metadata.update((all) => recorded && all.set(entryKey(entry), recorded))
+        return
+      }
       removed.freedBytes += await deleteFiles(context, entry, siblings)
       removed.entries.push(entry)
     })

@@ -33,8 +33,8 @@ export class Lease {
     this.#path = join(layout.leases, `${run.id}.${originals.pid}-${threadId}.json`)
   }
 
-  /** Claims entries, by `entryKey`, until `release`, or until the run's main process is gone. */
-  async claim(keys: string[]): Promise<void> {
+  /** Claims entries, by `entryKey`, until `release`, or until the run's main process is gone. True when one is new. */
+  async claim(keys: string[]): Promise<boolean> {
     const fresh = keys.filter((key) => !this.#keys.has(key))
     for (const key of fresh) this.#keys.add(key)
     // Who claims what another call is still writing waits for that write too.
@@ -46,6 +46,7 @@ export class Lease {
       for (const key of fresh) this.#keys.delete(key)
       throw error
     }
+    return fresh.length > 0
   }
 
   async #write(): Promise<void> {
