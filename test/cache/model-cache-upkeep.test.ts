@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { lstat, mkdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import { lstat, mkdir, readFile, rm, stat, symlink, watch, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
-import { contentsOf, Engine, refusalOf, sha256 } from '../support/engine.ts'
+import { withLock } from '../../src/cache/store/lock.ts'
+import { contentsOf, Engine, filesOf, refusalOf, sha256 } from '../support/engine.ts'
 
 const WEIGHTS = Buffer.alloc(50_000, 'weights')
 const FILES = { 'config.json': '{"model_type":"custom"}', 'weights.bin': WEIGHTS, 'notes/read me.txt': 'a note' }
@@ -15,6 +16,11 @@ let engine: Engine
 beforeEach(async () => {
   engine = await Engine.start(onTestFinished)
 })
+
+/** Settles when a file of such a name appears or changes. */
+async function newFileIn(folder: string, name: RegExp): Promise<void> {
+  for await (const { filename } of watch(folder)) if (filename && name.test(filename)) return
+}
 
 function daysAgo(days: number): string {
   return new Date(Date.now() - days * DAY_MS).toISOString()
@@ -164,6 +170,21 @@ describe('a live run', () => {
     expect(engine.warnings).toHaveLength(1)
   })
 
+  test('keeps what it asked for when another was about to remove it', async () => {
+    engine.hub.addRepo('org/name', { files: FILES })
+    await engine.open().get('org/name')
+    const { model, eviction } = await withLock(`${engine.inCache('cache_metadata.json')}.lock`, async () => {
+      const isWaiting = newFileIn(engine.cacheDir, /lock.*tmp$/)
+      const eviction = engine.open({ maxSize: 0 }).maintain()
+      // By then it has seen that nobody claims the model.
+      await isWaiting
+      return { model: await engine.open({ run: run('one') }).get('org/name'), eviction }
+    })
+    expect((await eviction).entries).toEqual([])
+    expect(await contentsOf(model)).toEqual(CONTENTS)
+    expect(await engine.open().list()).toMatchObject([{ repo: 'org/name' }])
+  })
+
   test('may remove what it uses itself', async () => {
     engine.hub.addRepo('org/name', { files: FILES })
     const own = engine.open({ run: run('first') })
@@ -218,6 +239,20 @@ describe('maintenance', () => {
     await engine.setRecord('org/model-0', { pinned: true })
     await engine.open({ maxSize: 0 }).maintain()
     expect(await left()).toBe('0')
+  })
+
+  test('spares what a process works on, until that is killed', async () => {
+    engine.hub.addRepo('org/name', { files: FILES })
+    await engine.open().get(filesOf('org/name', '*.json'))
+    engine.hub.fault({ file: 'weights.bin', origin: 'cdn' }, { stallAfter: 1000 })
+    const other = await engine.spawn()
+    void other.begin('get', ['org/name'])
+    await engine.hub.waitForRequest({ file: 'weights.bin', origin: 'cdn' })
+    const maintain = () => engine.open({ maxSize: 0 }).maintain()
+    expect((await maintain()).entries).toEqual([])
+    await other.kill()
+    expect((await maintain()).entries).toMatchObject([{ repo: 'org/name' }])
+    expect((await engine.listing('incoming')).filter((path) => path.includes('lock'))).toEqual([])
   })
 
   test('expires nothing while offline', async () => {

@@ -1,63 +1,166 @@
 import { randomBytes } from 'node:crypto'
-import { realpath, stat } from 'node:fs/promises'
-import { basename } from 'node:path'
-import { setTimeout as wait } from 'node:timers/promises'
-import { expect, onTestFinished, test } from 'vitest'
-import { matchesDigest } from '../../src/cache/store/blobs.ts'
-import { digestOfBlobName } from '../../src/model/digest.ts'
-import { Engine } from '../support/engine.ts'
+import { afterAll, expect, test } from 'vitest'
+import type { CacheProcess } from '../support/cache-process/index.ts'
+import type { Engine } from '../support/engine.ts'
+import { expectRight, Kills, type Scene } from '../support/kills.ts'
+import type { Models, Report } from '../support/soundness.ts'
 
-// More of them by `KILLS=300 npx vitest run test/fault/kill.test.ts`.
-const KILLS = Number(process.env.KILLS ?? 10)
+// Of all kinds together; `npm run soak` has 300.
+const KILLS = Number(process.env.KILLS ?? 16)
 const MEGABYTE = 1 << 20
 
-const FILES = Object.fromEntries([
-  ...Array.from({ length: 20 }, (_, index) => [`small/${index}.json`, randomBytes(500 + index)]),
-  ...Array.from({ length: 4 }, (_, index) => [`weights-${index}.bin`, randomBytes(2 * MEGABYTE + index)]),
-])
+/** A model of small files, and ones of weights that a download of can be gone on with. */
+const COLD: Models = {
+  'org/small': Object.fromEntries(Array.from({ length: 20 }, (_, index) => [`${index}.json`, text(500 + index)])),
+  ...Object.fromEntries(
+    ['org/one', 'org/two', 'org/three'].map((name, index) => [
+      name,
+      { 'config.json': text(300), 'weights.bin': text(2 * MEGABYTE + index) },
+    ]),
+  ),
+}
+const COMPLETE: Models = { 'org/complete': { 'config.json': '{}', 'weights.bin': text(2000) } }
 
-/** All files that are visible as part of a model, and whether each is what its blob's name says. */
-async function visibleFiles(engine: Engine): Promise<{ path: string; isRight: boolean }[]> {
-  const paths = (await engine.listing('hub').catch(() => [])).filter((path) => path.includes('/snapshots/'))
-  return Promise.all(
-    paths.map(async (path) => {
-      const blob = await realpath(engine.inCache('hub', path))
-      const digest = digestOfBlobName(basename(blob))
-      const { size } = await stat(blob)
-      return { path, isRight: digest !== undefined && (await matchesDigest(blob, digest, size)) }
-    }),
+/** Small ones, of which many come and go in a moment. */
+const FRESH = smallModels('fresh', 5)
+const OLD = smallModels('old', 5)
+
+function smallModels(name: string, count: number): Models {
+  return Object.fromEntries(
+    Array.from({ length: count }, (_, index) => [
+      `org/${name}-${index}`,
+      { 'config.json': text(200), 'vocab.txt': text(300 + index), 'weights.bin': text(20_000) },
+    ]),
   )
 }
 
-test(
-  `${KILLS} kills at random instants of a cold get leave nothing half-visible, and lose nothing that was complete`,
-  async () => {
-    let wasCut = 0
-    for (let round = 0; round < KILLS; round++) {
-      const engine = await Engine.start((done) => onTestFinished(done))
-      engine.hub.addRepo('org/name', { files: FILES })
-      engine.hub.addRepo('org/complete', { files: { 'config.json': '{}' } })
-      await engine.open().get('org/complete')
-      // Slow enough for an instant in the middle: some 10 MB at 40 MB/s.
-      engine.hub.throttle({ total: 40 * MEGABYTE })
-      const asker = await engine.spawn('org/name')
-      asker.begin()
-      await wait(Math.random() * 350)
-      await asker.kill()
-      engine.hub.throttle({})
-      const visible = await visibleFiles(engine)
-      expect(visible.filter(({ isRight }) => !isRight)).toEqual([])
-      wasCut += visible.length < Object.keys(FILES).length + 1 ? 1 : 0
-      engine.hub.clearRequests()
-      expect((await engine.open().get('org/complete')).tier).toBe('disk')
-      expect(engine.hub.requests).toEqual([])
-      const model = await engine.open().get('org/name')
-      expect(model.files.size).toBe(Object.keys(FILES).length)
-      expect((await visibleFiles(engine)).every(({ isRight }) => isRight)).toBe(true)
-      expect(engine.warnings).toEqual([])
+function text(length: number): string {
+  return randomBytes(length).toString('latin1')
+}
+
+/** True by chance. */
+const sometimes = () => Math.random() < 0.5
+const oneOf = (count: number) => Math.floor(Math.random() * count)
+
+function publish(engine: Engine, models: Models): string[] {
+  for (const [name, files] of Object.entries(models)) {
+    const bytes = Object.entries(files).map(([path, content]) => [path, Buffer.from(content, 'latin1')])
+    engine.hub.addRepo(name, { files: Object.fromEntries(bytes) })
+  }
+  return Object.keys(models)
+}
+
+async function processes(engine: Engine, count: number, options?: Parameters<Engine['spawn']>[0]) {
+  return Promise.all(Array.from({ length: count }, () => engine.spawn(options)))
+}
+
+/** All processes, or one of them. */
+function someOf(all: CacheProcess[]): CacheProcess[] {
+  return sometimes() ? all : all.slice(0, 1)
+}
+
+/** One to four processes warm up the same cold models. */
+async function coldWarmUp(engine: Engine): Promise<Scene> {
+  const models = { ...COLD, ...COMPLETE }
+  const kept = publish(engine, COMPLETE)
+  const cold = publish(engine, COLD)
+  for (const name of kept) await engine.open().get(name)
+  const all = await processes(engine, 1 + oneOf(4))
+  // Slow enough for an instant in the middle: some 6 MB.
+  engine.hub.throttle({ total: 30 * MEGABYTE })
+  const ends = all.map((process) => process.begin('warm', cold))
+  const victims = someOf(all)
+  const rest = all.filter((process) => !victims.includes(process))
+  const others = async (report: Report) => {
+    await Promise.all(ends)
+    for (const { turns } of rest) expectRight(turns, models, report)
+  }
+  return { models, kept, victims, others, spanMs: 450 }
+}
+
+/** The first models of a cache folder that is not there yet. */
+async function newFolder(engine: Engine): Promise<Scene> {
+  const cold = publish(engine, FRESH)
+  const all = await processes(engine, 1 + oneOf(3))
+  const ends = all.map((process) => process.begin('warm', cold))
+  const victims = someOf(all)
+  const others = async (report: Report) => {
+    await Promise.all(ends)
+    for (const process of all) if (!victims.includes(process)) expectRight(process.turns, FRESH, report)
+  }
+  return { models: FRESH, kept: [], victims, others, spanMs: 120 }
+}
+
+/** One to three processes record uses, each of a model of its own. */
+async function metadataWrites(engine: Engine): Promise<Scene> {
+  const names = publish(engine, FRESH)
+  await engine.open().warm(names)
+  const all = await processes(engine, 1 + oneOf(3))
+  const ends = all.map((process, index) => process.begin('use', [names[index] ?? ''], Number.MAX_SAFE_INTEGER))
+  const victims = someOf(all)
+  const others = async (report: Report) => {
+    for (const process of all) process.stop()
+    await Promise.all(ends)
+    const entries = await engine.open().list()
+    for (const [index, process] of all.entries()) {
+      const hits = entries.find(({ repo }) => repo === names[index])?.hits ?? 0
+      // The last one may have been written without a chance to say so.
+      const most = process.turns.length + (victims.includes(process) ? 1 : 0)
+      if (hits < process.turns.length || hits > most)
+        report('lost', `${hits} uses are recorded, ${process.turns.length} were written`)
+      if (!victims.includes(process)) expectRight(process.turns, FRESH, report)
     }
-    // Else the instants did not hit what they are for.
-    expect(wasCut).toBeGreaterThan(0)
+  }
+  return { models: FRESH, kept: names, victims, others, spanMs: 150 }
+}
+
+/** A process removes models; in half of the cases a test run uses some meanwhile. */
+async function removals(engine: Engine): Promise<Scene> {
+  const models = { ...FRESH, ...OLD, ...COMPLETE }
+  const kept = publish(engine, COMPLETE)
+  const [fresh, old] = [publish(engine, FRESH), publish(engine, OLD)]
+  await engine.open().warm([...fresh, ...old, ...kept.map((repo) => ({ repo, pin: true }))])
+  for (const repo of old) await engine.setRecord(repo, { lastAccessDate: '2020-01-01T00:00:00.000Z' })
+  const run = sometimes() ? await engine.spawn({ isRun: true }) : undefined
+  // Three of the fresh ones fit.
+  const victim = await engine.spawn({ maxSize: 65_000 })
+  const used = fresh.slice(0, 3)
+  const ended = run?.begin('get', used, Number.MAX_SAFE_INTEGER)
+  const [verb, names] = [
+    ['maintain', []],
+    ['get', fresh],
+    ['remove', [...old, ...fresh.slice(3)]],
+  ][oneOf(3)] as ['maintain' | 'get' | 'remove', string[]]
+  const doomed = victim.begin(verb, names, verb === 'get' ? Number.MAX_SAFE_INTEGER : 1)
+  const others = async (report: Report) => {
+    run?.stop()
+    await Promise.all([doomed, ended])
+    if (!run) return
+    expectRight([...run.turns, await run.do('revisit', used)], models, report)
+    await run.kill()
+  }
+  return { models, kept, victims: [victim], others, spanMs: 100, isRemoved: true }
+}
+
+const KINDS = [
+  ['a cold warm-up', coldWarmUp],
+  ['the first steps in a new folder', newFolder],
+  ['writes of metadata', metadataWrites],
+  ['evictions, expiry and removals', removals],
+] as const
+const total = new Kills()
+
+afterAll(() => console.log(`${total}`))
+
+test.each(KINDS)(
+  'a kill in the middle of %s loses nothing that was complete, shows nothing that is not, and is in nobody’s way',
+  async (name, stage) => {
+    for (let round = 0; round < KILLS / KINDS.length; round++) await total.one(name, stage)
+    expect(total.problems.filter(({ kill }) => kill.endsWith(name))).toEqual([])
   },
   KILLS * 10_000,
 )
+
+test('the kills came while something was under way', () => {
+  expect(total.inTheMiddle).toBeGreaterThan(KILLS / 10)
+})

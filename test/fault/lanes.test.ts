@@ -89,8 +89,8 @@ test('an address that is no longer valid is looked up again', async () => {
 
 test('what several connections brought is gone on with by the next process, after a kill too', async () => {
   engine.hub.throttle({ perConnection: 10 * MEGABYTE })
-  const asker = await engine.spawn('org/large', 8)
-  asker.begin()
+  const asker = await engine.spawn()
+  void asker.begin('get', ['org/large'])
   await vi.waitUntil(async () => (await noted()) > 16 * MEGABYTE, { timeout: 30_000 })
   expect(mostAtOnce(parts())).toBeGreaterThan(1)
   await asker.kill()

@@ -116,8 +116,8 @@ describe('a download that was left', () => {
 
   test('by a process that was killed is gone on with by the next', async () => {
     const mend = engine.hub.fault(FILE, { stallAfter: 4 * MEGABYTE })
-    const asker = await engine.spawn('org/name')
-    asker.begin()
+    const asker = await engine.spawn()
+    void asker.begin('get', ['org/name'])
     await vi.waitFor(async () => expect(await left()).toBeGreaterThan(2 * MEGABYTE), { timeout: 20_000, interval: 20 })
     await asker.kill()
     mend()

@@ -8,7 +8,8 @@ export function configSource(options: ModelCacheOptions = {}, test = ''): string
     import { modelCache } from 'vitest-model-cache'
     export default defineConfig({
       plugins: [modelCache(${JSON.stringify(given)})],
-      test: { maxWorkers: 4, ${test} },
+      // A machine that is busy with other tests may take long for each.
+      test: { maxWorkers: 4, testTimeout: 30_000, ${test} },
     })
   `
 }

@@ -1,18 +1,12 @@
-import { type ChildProcess, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
-import { createInterface } from 'node:readline/promises'
-import { fileURLToPath } from 'node:url'
 import type { CachedModel } from '../../src/cache/cached-model.ts'
 import { type CacheOptions, ModelCache, ModelCacheError, type ModelSpec } from '../../src/cache/index.ts'
+import { CacheProcess, type ProcessOptions } from './cache-process/index.ts'
 import { type Hub, type HubOptions, type LoggedRequest, type Repository, startHub } from './hub/index.ts'
-import { kill } from './kill.ts'
 import { type EmbeddingModelOptions, makeEmbeddingModel } from './model-maker/index.ts'
-
-const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url))
-const MODEL_CACHE = JSON.stringify(new URL('../../src/cache/model-cache.ts', import.meta.url))
 
 /** Takes what is to be done when a test is over: Vitest's `onTestFinished`. */
 type OnFinished = (callback: () => Promise<void>) => void
@@ -58,26 +52,12 @@ export class Engine {
     })
   }
 
-  /** A real process that opens the cache, and asks for the model when it is told to. */
-  async spawn(model: string, concurrency = 1): Promise<Asker> {
-    const script = `
-      import { once } from 'node:events'
-      import { ModelCache } from ${MODEL_CACHE}
-      const [options, model] = process.argv.slice(1)
-      const cache = new ModelCache(JSON.parse(options))
-      console.log('ready')
-      await once(process.stdin, 'data')
-      const { tier, bytes, downloadedBytes, directory } = await cache.get(model)
-      console.log(JSON.stringify({ tier, bytes, downloadedBytes, directory }))
-      process.exit()
-    `
-    const options = JSON.stringify(this.plainOptions(concurrency))
-    const args = ['--import', 'tsx', '--input-type=module', '--eval', script, options, model]
-    const child = spawn(process.execPath, args, { cwd: REPOSITORY, stdio: ['pipe', 'pipe', 'inherit'] })
-    this.onFinished(async () => void child.kill('SIGKILL'))
-    const lines = createInterface(child.stdout)[Symbol.asyncIterator]()
-    if ((await lines.next()).value !== 'ready') throw new Error('The process did not start')
-    return new Asker(child, async () => JSON.parse((await lines.next()).value ?? 'null'))
+  /** A real process over the cache folder. */
+  async spawn(options: Partial<ProcessOptions> & { concurrency?: number } = {}): Promise<CacheProcess> {
+    const { concurrency, ...rest } = options
+    const started = await CacheProcess.start({ ...this.plainOptions(concurrency), ...rest })
+    this.onFinished(() => started.kill())
+    return started
   }
 
   /** A repo with a made embedding model; its folder is `directory`. */
@@ -136,28 +116,6 @@ export class Engine {
       // Neither the token nor the login of the machine's owner are for these tests.
       env: { HF_HOME: join(this.folder, 'no login') },
     }
-  }
-}
-
-/** A process that waits for the word to ask for a model. */
-export class Asker {
-  constructor(
-    private readonly child: ChildProcess,
-    private readonly answer: () => Promise<Pick<CachedModel, 'tier' | 'bytes' | 'downloadedBytes' | 'directory'>>,
-  ) {}
-
-  get(): ReturnType<typeof this.answer> {
-    this.child.stdin?.write('get\n')
-    return this.answer()
-  }
-
-  /** Without the word: what it says is not waited for. */
-  begin(): void {
-    this.child.stdin?.write('get\n')
-  }
-
-  async kill(): Promise<void> {
-    await kill(this.child)
   }
 }
 

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { execa } from 'execa'
 import { extract } from 'tar'
 import type { TestProject } from 'vitest/node'
+import { compileCacheProcess } from './cache-process/compile.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -11,11 +12,20 @@ declare module 'vitest' {
     packedPackage: string
     /** The tarball itself. */
     tarball: string
+    /** What a `CacheProcess` runs. */
+    cacheProcess: string
+  }
+}
+
+export default async function prepare(project: TestProject): Promise<() => Promise<void>> {
+  const [removePackage, removeProgram] = await Promise.all([packPackage(project), provideCacheProcess(project)])
+  return async () => {
+    await Promise.all([removePackage(), removeProgram()])
   }
 }
 
 /** Packs the package once: nested runs test what `npm publish` would send, not the sources. */
-export default async function packPackage(project: TestProject): Promise<() => Promise<void>> {
+async function packPackage(project: TestProject): Promise<() => Promise<void>> {
   const directory = await mkdtemp(join(tmpdir(), 'packed package '))
   // `npm test` has built it just before.
   const { stdout } = await execa('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', directory])
@@ -25,4 +35,10 @@ export default async function packPackage(project: TestProject): Promise<() => P
   project.provide('packedPackage', join(directory, 'package'))
   project.provide('tarball', tarball)
   return () => rm(directory, { recursive: true, force: true })
+}
+
+async function provideCacheProcess(project: TestProject): Promise<() => Promise<void>> {
+  const { program, remove } = await compileCacheProcess()
+  project.provide('cacheProcess', program)
+  return remove
 }

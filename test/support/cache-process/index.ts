@@ -1,0 +1,67 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { inject } from 'vitest'
+import { kill } from '../kill.ts'
+import type { ProcessOptions, Task, Turn } from './task.ts'
+
+export type { Given, ProcessOptions, Turn } from './task.ts'
+
+/** A real process over a cache folder, which does what it is told when it is told. */
+export class CacheProcess {
+  /** What came of its turns so far. */
+  readonly turns: Turn[] = []
+  private finish: () => void = () => undefined
+
+  private constructor(private readonly child: ChildProcess) {
+    if (!child.stdout) throw new Error('The process has no output')
+    createInterface(child.stdout).on('line', (line) => {
+      if (line === 'done' || line === 'ready') this.finish()
+      else this.turns.push(JSON.parse(line))
+    })
+    child.once('close', () => this.finish())
+  }
+
+  static async start(options: ProcessOptions): Promise<CacheProcess> {
+    const args = [inject('cacheProcess'), JSON.stringify(options)]
+    const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] })
+    // What is said to one that was killed is lost.
+    child.stdin.on('error', () => undefined)
+    const started = new CacheProcess(child)
+    await started.finished()
+    if (child.exitCode !== null) throw new Error('The process did not start')
+    return started
+  }
+
+  /** Does all turns of a task, and gives the last one's outcome. */
+  async do(verb: Task['verb'], models: string[], turns?: number): Promise<Turn> {
+    await this.begin(verb, models, turns)
+    return this.turns.at(-1) ?? { given: [], errors: ['The process is gone'] }
+  }
+
+  /** Starts a task; settles when the last turn is done, or the process is gone. */
+  begin(verb: Task['verb'], models: string[], turns?: number): Promise<void> {
+    const finished = this.finished()
+    this.child.stdin?.write(`${JSON.stringify({ verb, models, turns } satisfies Task)}\n`)
+    return finished
+  }
+
+  /** Lets the turn that is under way be the last. */
+  stop(): void {
+    this.child.stdin?.write('stop\n')
+  }
+
+  /** After it all that the process said is in `turns`. */
+  async kill(): Promise<void> {
+    if (this.child.exitCode !== null || this.child.signalCode !== null) return
+    const closed = once(this.child, 'close')
+    await kill(this.child)
+    await closed
+  }
+
+  private finished(): Promise<void> {
+    return new Promise((resolve) => {
+      this.finish = resolve
+    })
+  }
+}

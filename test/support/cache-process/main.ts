@@ -1,0 +1,95 @@
+import { createHash } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { createInterface } from 'node:readline'
+import type { CachedModel } from '../../../src/cache/cached-model.ts'
+import { ModelCache } from '../../../src/cache/model-cache.ts'
+import type { Given, ProcessOptions, Task, Turn } from './task.ts'
+
+// A process of its own that opens a cache and does what it is told, one line a task; each turn's outcome is one line too.
+
+const { userAgent, isRun, ...options }: ProcessOptions = JSON.parse(process.argv[2] ?? '')
+const warnings: string[] = []
+const cache = new ModelCache({
+  ...options,
+  ...(isRun && { run: { id: `run-${process.pid}`, pid: process.pid } }),
+  onWarning: (message) => warnings.push(message),
+  fetch: (input, init) => {
+    const headers = new Headers(init?.headers)
+    if (userAgent) headers.set('User-Agent', userAgent)
+    return fetch(input, { ...init, headers })
+  },
+})
+const seen = new Map<string, CachedModel>()
+let isStopped = false
+
+const verbs: Record<Task['verb'], (models: string[]) => Promise<CachedModel[]>> = {
+  async get(models) {
+    const given: CachedModel[] = []
+    for (const model of models) given.push(await cache.get(model))
+    return given
+  },
+  async warm(models) {
+    const results = await cache.warm(models)
+    return results.map((result) => {
+      if ('error' in result) throw result.error
+      return result.cached
+    })
+  },
+  async use(models) {
+    const uses = (await cache.list()).filter(({ repo }) => models.includes(repo))
+    const unknown = { lookupMs: 0, restoreMs: null, downloadMs: null, loadMs: null, recordedDownloadMs: null }
+    await cache.recordUses(
+      uses.map(({ repo, revision, commit }) => ({
+        ...{ repo, revision, commit, selection: '{}', files: [], tier: 'disk', at: Date.now() },
+        ...{ ...unknown, downloadedBytes: 0, warmedInThisRun: false },
+      })),
+    )
+    return []
+  },
+  async remove(models) {
+    for (const model of models) await cache.remove(model)
+    return []
+  },
+  async maintain() {
+    await cache.maintain()
+    return []
+  },
+  async revisit(models) {
+    return models.flatMap((model) => seen.get(model) ?? [])
+  },
+}
+
+async function turn({ verb, models }: Task): Promise<Turn> {
+  try {
+    const given = await verbs[verb](models)
+    for (const model of given) seen.set(model.repo, model)
+    return { given: await Promise.all(given.map(read)), errors: warnings.splice(0) }
+  } catch (error) {
+    return { given: [], errors: [...warnings.splice(0), String(error)] }
+  }
+}
+
+async function read(model: CachedModel): Promise<Given> {
+  const { repo, tier, directory, bytes, downloadedBytes, files } = model
+  const contents: Record<string, string> = {}
+  for (const path of [...files.keys()].sort())
+    contents[path] = createHash('sha256')
+      .update(await readFile(model.file(path)))
+      .digest('hex')
+  return { repo, tier, directory, bytes, downloadedBytes, contents }
+}
+
+async function work(task: Task): Promise<void> {
+  isStopped = false
+  for (let done = 0; done < (task.turns ?? 1) && !isStopped; done++) console.log(JSON.stringify(await turn(task)))
+  console.log('done')
+}
+
+const lines = createInterface(process.stdin)
+lines.on('line', (line) => {
+  if (line === 'stop') isStopped = true
+  else void work(JSON.parse(line))
+})
+// Whoever started it is gone.
+lines.on('close', () => process.exit())
+console.log('ready')

@@ -1,0 +1,140 @@
+import { readFile, realpath, stat } from 'node:fs/promises'
+import { basename } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
+import type { CachedModel } from '../../src/cache/index.ts'
+import { matchesDigest } from '../../src/cache/store/blobs.ts'
+import { digestOfBlobName } from '../../src/model/digest.ts'
+import { contentsOf, type Engine } from './engine.ts'
+
+/** The files of models, by repo and path; as text that is one byte a character. */
+export type Models = Record<string, Record<string, string>>
+
+export type Kind = 'corrupt' | 'half-visible' | 'lost' | 'stuck'
+
+/** What is wrong with a cache, one line each. */
+export type Report = (kind: Kind, what: string) => void
+
+// Below the 15 s after which a lock is taken from an owner of whom nothing is known.
+const SECONDS = 10_000
+
+/** Looks at everything that a cache shows after processes that used it were killed. Nothing else may use it meanwhile. */
+export class Examination {
+  constructor(
+    private readonly engine: Engine,
+    private readonly models: Models,
+    private readonly report: Report,
+  ) {}
+
+  /** Nothing of a file is visible before all of it is right; nothing is visible that no model has. */
+  async files(): Promise<void> {
+    for (const path of await this.engine.listing('hub').catch(() => [])) {
+      const [folder = '', room = '', ...rest] = path.split('/')
+      const repo = folder.replace('models--', '').replace('--', '/')
+      if (room === 'snapshots') await this.#visible(repo, path, rest.slice(1).join('/'))
+      else if (room === 'blobs') await this.#blob(path)
+      else if (room === 'refs') await this.#ref(folder, path)
+    }
+  }
+
+  /** The metadata is an array of which every record can be read, unless nothing was brought in ever. */
+  async metadata(): Promise<void> {
+    try {
+      const records: unknown = await this.engine.records()
+      const listed = await this.engine.open().list()
+      if (!Array.isArray(records)) this.report('corrupt', 'The metadata is no array')
+      else if (records.length !== listed.length) this.report('corrupt', 'A record of the metadata can not be read')
+    } catch (error) {
+      const isNew = !(await stat(this.engine.inCache('cache.json')).catch(() => undefined))
+      if (!isNew || !String(error).includes('ENOENT')) this.report('corrupt', `The metadata: ${error}`)
+    }
+  }
+
+  /** What is listed as complete is served from disk and right; of these all are there that have to be. */
+  async entries(kept: string[]): Promise<void> {
+    const listed = await this.#withoutWarning('list', () => this.engine.open().list())
+    const complete = (listed ?? []).filter(
+      ({ repo, files }) => files.size === Object.keys(this.models[repo] ?? {}).length,
+    )
+    const names: string[] = complete.map(({ repo }) => repo)
+    for (const name of kept) if (!names.includes(name)) this.report('lost', `${name} is not listed`)
+    this.engine.hub.clearRequests()
+    for (const name of names) {
+      const kind = kept.includes(name) ? 'lost' : 'half-visible'
+      const model = await this.get(name)
+      if (model?.tier !== 'disk') this.report(kind, `${name} is listed, and came from the ${model?.tier}`)
+    }
+    for (const { path } of this.engine.hub.requests)
+      this.report('half-visible', `${path} was asked for, which was listed`)
+  }
+
+  /** A model is given within seconds, with the right bytes. */
+  async get(name: string): Promise<CachedModel | undefined> {
+    const model = await this.#withoutWarning(`get ${name}`, () => this.engine.open().get(name))
+    if (model && !isSame(await contentsOf(model), this.models[name] ?? {}))
+      this.report('corrupt', `${name} was given with other bytes`)
+    return model
+  }
+
+  /** What nothing protects can be removed: no lock of the dead is in the way. */
+  async removable(kept: string[]): Promise<void> {
+    await this.#withoutWarning('maintain', () => this.engine.open({ maxSize: 0 }).maintain())
+    for (const { repo } of await this.engine.open().list())
+      if (!kept.includes(repo)) this.report('stuck', `${repo} is not removed for want of room`)
+  }
+
+  /** Nothing stays behind: no lock, and no file that no entry knows of. */
+  async removeAll(): Promise<void> {
+    const listed = await this.engine.open().list()
+    await this.#withoutWarning('remove', () => this.engine.open().remove(...listed.map(({ repo }) => repo)))
+    const left = await this.engine.listing()
+    for (const path of left.filter((path) => path.startsWith('hub/') || /\.lock(\.takeover)*$/.test(path)))
+      this.report('stuck', `${path} was left when all was removed`)
+  }
+
+  async #visible(repo: string, path: string, name: string): Promise<void> {
+    if (!(name in (this.models[repo] ?? {}))) return this.report('half-visible', `${path} is no file of ${repo}`)
+    const blob = await realpath(this.engine.inCache('hub', path)).catch(() => undefined)
+    if (!blob) return this.report('half-visible', `${path} leads nowhere`)
+    if (!(await isRight(blob))) this.report('corrupt', `${path} is not what its blob's name says`)
+  }
+
+  async #blob(path: string): Promise<void> {
+    if (!(await isRight(this.engine.inCache('hub', path)))) this.report('corrupt', `${path} is not what its name says`)
+  }
+
+  /** Other tools refuse a repo with a ref to a commit that has no snapshot. */
+  async #ref(folder: string, path: string): Promise<void> {
+    const commit = await readFile(this.engine.inCache('hub', path), 'utf8')
+    const snapshot = await stat(this.engine.inCache('hub', folder, 'snapshots', commit)).catch(() => undefined)
+    if (commit === '' || !snapshot || !path.endsWith('/refs/main'))
+      this.report('half-visible', `${path} stands for ${JSON.stringify(commit)}, which has no snapshot`)
+  }
+
+  async #withoutWarning<T>(what: string, work: () => Promise<T>): Promise<T | undefined> {
+    const giveUp = new AbortController()
+    const late = wait(SECONDS, undefined, { signal: giveUp.signal }).then(
+      () => this.report('stuck', `${what} took more than ${SECONDS} ms`),
+      () => undefined,
+    )
+    try {
+      const result = await Promise.race([work(), late.then(() => undefined)])
+      for (const warning of this.engine.warnings.splice(0)) this.report('corrupt', `${what} warns: ${warning}`)
+      return result
+    } catch (error) {
+      this.report('stuck', `${what} failed: ${error}`)
+      return undefined
+    } finally {
+      giveUp.abort()
+    }
+  }
+}
+
+async function isRight(blob: string): Promise<boolean> {
+  const digest = digestOfBlobName(basename(blob))
+  return digest !== undefined && (await matchesDigest(blob, digest, (await stat(blob)).size))
+}
+
+function isSame(a: Record<string, string>, b: Record<string, string>): boolean {
+  const paths = Object.keys(a)
+  return paths.length === Object.keys(b).length && paths.every((path) => a[path] === b[path])
+}
