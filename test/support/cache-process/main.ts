@@ -41,7 +41,7 @@ const verbs: Record<Task['verb'], (models: string[]) => Promise<CachedModel[]>> 
     await cache.recordUses(
       uses.map(({ repo, revision, commit }) => ({
         ...{ repo, revision, commit, selection: '{}', files: [], tier: 'disk', at: Date.now() },
-        ...{ ...unknown, downloadedBytes: 0, warmedInThisRun: false },
+        ...{ ...unknown, downloadedBytes: 0, adoptedBytes: 0, repaired: [], warmedInThisRun: false },
       })),
     )
     return []
