@@ -130,5 +130,5 @@ export class ModelCache {
 }
 
 function asModel(model: ModelSpec | Model): Model {
-  return typeof model === 'object' && 'selection' in model ? model : parseModel(model)
+  return typeof model === 'object' && model !== null && 'selection' in model ? model : parseModel(model)
 }

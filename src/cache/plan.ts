@@ -1,6 +1,6 @@
 import picomatch from 'picomatch'
 import type { Entry } from '../model/entry.ts'
-import { ModelCacheError } from '../model/errors.ts'
+import { ModelCacheError, messageOf } from '../model/errors.ts'
 import type { HubPath } from '../model/hub-path.ts'
 import { isDefaultSelection, type Selection } from '../model/selection.ts'
 import type { Tree } from '../model/tree.ts'
@@ -30,7 +30,7 @@ export interface PlanInput {
 /** Which files of a repo a selection means. Throws `FILE_NOT_FOUND`. */
 export async function planFiles(input: PlanInput): Promise<Plan> {
   const { selection, tree, ownTask, entry, asked } = input
-  const isOptional = picomatch(selection.optional ?? [], { dot: true })
+  const isOptional = matcher(selection.optional ?? [], asked)
   const matched = [
     ...(selection.files ? matchFiles(tree, selection.files, asked) : []),
     ...[...tree.keys()].filter((path) => isOptional(path)),
@@ -56,15 +56,29 @@ function matchFiles(tree: Tree, patterns: string[], asked: string): HubPath[] {
   const paths = [...tree.keys()]
   const wanted = patterns.filter((pattern) => !pattern.startsWith('!'))
   const refused = patterns.filter((pattern) => pattern.startsWith('!')).map((pattern) => pattern.slice(1))
-  const isRefused = picomatch(refused, { dot: true })
+  const isRefused = matcher(refused, asked)
   const files = (wanted.length > 0 ? wanted : ['**']).flatMap((pattern) => {
     // A path that is there is meant as it is written, brackets and all.
-    const isWanted = picomatch(pattern, { dot: true })
+    const isWanted = matcher(pattern, asked)
     const found = paths.filter((path) => path === pattern || isWanted(path))
     if (found.length === 0) throw noSuchFile(paths, pattern, asked)
     return found
   })
   return unique(files).filter((path) => refused.length === 0 || !isRefused(path))
+}
+
+function matcher(patterns: string | string[], asked: string): picomatch.Matcher {
+  try {
+    return picomatch(patterns, { dot: true })
+  } catch (error) {
+    throw new ModelCacheError({
+      code: 'INVALID_MODEL',
+      asked,
+      reason: `One of its globs is none: ${messageOf(error)}.`,
+      nextStep: 'Write `files` as globs over the paths of the repo, such as `onnx/*.onnx`.',
+      cause: error,
+    })
+  }
 }
 
 function noSuchFile(paths: HubPath[], pattern: string, asked: string): ModelCacheError {

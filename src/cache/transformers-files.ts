@@ -96,13 +96,14 @@ function onnxFilesIn(has: Map<string, HubPath>, prefix: string): { base: string;
 function suffixOf(session: string, chosen: DtypeChoice | undefined, own: unknown): string {
   const pick = (choice: unknown) => (isObject(choice) ? ownField(choice, session) : choice)
   const dtype = pick(chosen ?? own)
-  return SUFFIXES.get(String((dtype === 'auto' ? pick(own) : dtype) ?? 'fp32')) ?? ''
+  const meant = dtype === 'auto' ? pick(own) : dtype
+  return (typeof meant === 'string' && SUFFIXES.get(meant)) || ''
 }
 
 /** `<file>_data`, `<file>_data_1`...: src/utils/model-loader.js, resolveExternalDataFormat and getExternalDataChunkNames. */
 function externalData(file: string, session: string, format: unknown): string[] {
   const chosen = isObject(format) ? (ownField(format, file) ?? ownField(format, session)) : format
-  const chunks = Math.min(Number(chosen) || 0, MAX_EXTERNAL_DATA_CHUNKS)
+  const chunks = typeof chosen === 'object' ? 0 : Math.min(Number(chosen) || 0, MAX_EXTERNAL_DATA_CHUNKS)
   return Array.from({ length: chunks }, (_, index) => `${file}_data${index === 0 ? '' : `_${index}`}`)
 }
 

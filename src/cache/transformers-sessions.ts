@@ -66,10 +66,11 @@ function family(needs: string[], more: string[] = []): Family {
 /** A repo may hold an encoder and a decoder beside a `model` that is what its architecture runs. */
 function isSingle({ needs }: Family, config: RepoConfig): boolean {
   if (!needs.includes('encoder_model')) return false
-  const architecture = Array.isArray(config.architectures) ? String(config.architectures[0]) : ''
+  const architecture: unknown = Array.isArray(config.architectures) ? config.architectures[0] : undefined
   return (
     config.is_encoder_decoder === false ||
-    /For(SequenceClassification|TokenClassification|QuestionAnswering)$/.test(architecture)
+    (typeof architecture === 'string' &&
+      /For(SequenceClassification|TokenClassification|QuestionAnswering)$/.test(architecture))
   )
 }
 

@@ -1,3 +1,4 @@
+import * as v from 'valibot'
 import type { Access } from '../model/entry.ts'
 import { ModelCacheError } from '../model/errors.ts'
 import { parseRepoId, type RepoId } from '../model/repo-id.ts'
@@ -16,6 +17,21 @@ export interface HubModel {
   /** The task of the repo's card, such as `feature-extraction`. */
   task?: string
 }
+
+// What the client library reads of the answers without a check of its own.
+const ModelAnswer = v.object({ id: v.string(), sha: v.string(), lastModified: v.nullish(v.string()) })
+const TreeAnswer = v.array(
+  v.object({
+    type: v.string(),
+    path: v.string(),
+    size: v.nullish(v.number()),
+    oid: v.nullish(v.string()),
+    lfs: v.nullish(v.object({ oid: v.string(), size: v.number() })),
+    xetHash: v.nullish(v.string()),
+  }),
+)
+// A million files.
+const MOST_PAGES = 1000
 
 export interface ApiRequest {
   repo: RepoId
@@ -36,14 +52,14 @@ export async function fetchModel(hub: HubAccess, request: ApiRequest): Promise<H
       name: repo,
       revision,
       hubUrl: hub.endpoint,
-      fetch: hubFetch(hub, signal),
+      fetch: checked(hubFetch(hub, signal), (answer) => v.is(ModelAnswer, answer), hub, asked),
       additionalFields: ['sha'],
     })
     return {
       repo: parseRepoId(info.name),
       commit: parseCommit(info.sha, asked),
       access: info.private ? 'private' : info.gated ? 'gated' : 'public',
-      task: info.task,
+      task: typeof info.task === 'string' ? info.task : undefined,
     }
   })
 }
@@ -57,7 +73,7 @@ export async function fetchTree(
   return explained(hub, request, async (signal) => {
     const { listFiles } = await import('@huggingface/hub')
     const tree: Tree = new Map()
-    const fetch = hubFetch(hub, signal)
+    const fetch = checked(hubFetch(hub, signal), (answer) => v.is(TreeAnswer, answer), hub, asked)
     for await (const file of listFiles({ repo, revision: commit, recursive: true, hubUrl: hub.endpoint, fetch })) {
       if (file.type !== 'file') continue
       const { path, size, oid: gitId, lfs, xetHash } = file
@@ -70,6 +86,37 @@ export async function fetchTree(
         })
     }
     return tree
+  })
+}
+
+/**
+ * A fetch that refuses answers of another form than documented: the library would stumble over them, or hand them on. And
+ * pages of a listing that go in a circle, or on without end: they would be read for ever.
+ */
+function checked(
+  get: typeof fetch,
+  isRight: (answer: unknown) => boolean,
+  hub: HubAccess,
+  asked: string,
+): typeof fetch {
+  const pages = new Set<string>()
+  return async (input, init) => {
+    const url = String(input)
+    if (pages.has(url) || pages.size === MOST_PAGES || !URL.canParse(url)) throw malformed(hub, asked)
+    pages.add(url)
+    const response = await get(input, init)
+    if (isRight(await response.clone().json())) return response
+    await response.body?.cancel()
+    throw malformed(hub, asked)
+  }
+}
+
+function malformed({ endpoint }: HubAccess, asked: string): ModelCacheError {
+  return new ModelCacheError({
+    code: 'HUB_ERROR',
+    asked,
+    reason: `${endpoint} answered with something else than a Hub answers.`,
+    nextStep: 'Check that HF_ENDPOINT is a Hugging Face Hub, and that no proxy answers in its place.',
   })
 }
 

@@ -111,7 +111,10 @@ function bodyOf(response: Response): AsyncIterable<Uint8Array> {
   return response.body ?? nothing()
 }
 
-/** A weak ETag says "means the same", not "the same bytes": it is no condition for a range (RFC 9110, 13.1.5). */
+/**
+ * A weak ETag says "means the same", not "the same bytes": it is no condition for a range (RFC 9110, 13.1.5). What a
+ * damaged note has in its place, no header can hold: fetch would refuse the request.
+ */
 function isStrong(etag: string | undefined): etag is string {
-  return etag !== undefined && !etag.startsWith('W/')
+  return etag !== undefined && !etag.startsWith('W/') && /^[\x20-\x7e\x80-\xff]+$/.test(etag)
 }

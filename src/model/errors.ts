@@ -58,12 +58,15 @@ export class ModelCacheError extends Error {
 
 /** A value as a user wrote it, whatever it is. */
 export function showValue(value: unknown): string {
-  try {
-    return JSON.stringify(value) ?? String(value)
-  } catch {
-    // A BigInt, or an object that holds itself.
-    return String(value)
+  for (const show of [JSON.stringify, String]) {
+    try {
+      const text = show(value)
+      if (text !== undefined) return text
+    } catch {
+      // JSON has no BigInt and no object that holds itself; one without a prototype is no text either.
+    }
   }
+  return Object.prototype.toString.call(value)
 }
 
 // What follows never asks `instanceof Error`: in a vm context, what Node.js throws is another realm's Error.

@@ -112,13 +112,17 @@ async function readLease(path: string): Promise<{ entries: string[]; isLive: boo
     const [text, { mtimeMs }] = await Promise.all([readFile(path, 'utf8'), stat(path)])
     const lease: unknown = JSON.parse(text)
     if (!isOwner(lease)) return { entries: [], isLive: false }
-    const entries = 'entries' in lease && Array.isArray(lease.entries) ? lease.entries.map(String) : []
+    const entries = 'entries' in lease && Array.isArray(lease.entries) ? lease.entries.filter(isText) : []
     return { entries, isLive: await isLive(lease, path, mtimeMs) }
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return undefined
     if (nameOf(error) === 'SyntaxError') return { entries: [], isLive: false }
     throw error
   }
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string'
 }
 
 async function isLive(owner: Owner, path: string, heartbeat: number): Promise<boolean> {

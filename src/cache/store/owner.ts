@@ -29,12 +29,14 @@ export function stateOf(owner: Owner): 'alive' | 'dead' | 'unknown' {
   }
 }
 
+/** A pid below 1 is none: `kill` takes it for a group of processes, of which one always lives. */
 export function isOwner(value: unknown): value is Owner {
   return (
     typeof value === 'object' &&
     value !== null &&
     'pid' in value &&
     typeof value.pid === 'number' &&
+    value.pid > 0 &&
     'host' in value &&
     typeof value.host === 'string'
   )

@@ -52,7 +52,8 @@ async function revisionsOf(refs: string): Promise<Map<string, string>> {
   const revisions = new Map<string, string>()
   for (const revision of await filesBelow(refs)) {
     if (!valid(() => parseRevision(revision, refs))) continue
-    const commit = (await readFile(join(refs, revision), 'utf8')).trim()
+    // A link that leads nowhere stands for no commit.
+    const commit = (await readFile(join(refs, revision), 'utf8').catch(() => '')).trim()
     // Of several names of a commit the branch that everybody means goes first.
     if (revision === 'main' || !revisions.has(commit)) revisions.set(commit, revision)
   }

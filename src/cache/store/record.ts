@@ -11,7 +11,7 @@ const date = v.pipe(
   v.string(),
   v.check((text) => !Number.isNaN(Date.parse(text))),
 )
-const count = v.pipe(v.number(), v.integer(), v.minValue(0))
+const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
 const Schema = v.object({
   version: v.literal(VERSION),
   originalURL: v.string(),
