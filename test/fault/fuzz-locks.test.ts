@@ -1,0 +1,54 @@
+import { spawnSync } from 'node:child_process'
+import { readdir } from 'node:fs/promises'
+import fc from 'fast-check'
+import { expect, onTestFinished, test } from 'vitest'
+import type { RequestEvent } from '../../src/cache/index.ts'
+import { thisProcess } from '../../src/cache/store/owner.ts'
+import { Besieged } from '../support/besieged.ts'
+import { contentsOf } from '../support/engine.ts'
+import { damage, FUZZ_TIMEOUT, spoil } from '../support/fuzz.ts'
+
+// Each may have to be watched for 15 s until it is surely stale: side by side.
+const AT_ONCE = 24
+
+test(
+  'a lock may be any bytes: it is taken over, and the model arrives',
+  async () => {
+    const besieged = await Besieged.start(onTestFinished)
+    const { engine } = besieged
+    const { pid } = spawnSync(process.execPath, ['--version'])
+    const valid = JSON.stringify({ id: '0123456789abcdef', ...thisProcess(), pid })
+    for (let index = 0; index < AT_ONCE; index++)
+      engine.hub.addRepo(`org/m${index}`, { files: { 'config.json': `${index}` } })
+    const property = fc.asyncProperty(
+      damage,
+      fc.array(damage, { minLength: AT_ONCE, maxLength: AT_ONCE }),
+      async (first, all) => {
+        await besieged.write('cache_metadata.json.lock', spoil(valid, first))
+        for (const [index, how] of all.entries())
+          await besieged.write(`incoming/org%2Fm${index}.lock`, spoil(valid, how))
+        const cache = engine.open()
+        const [models] = await Promise.all([
+          Promise.all(all.map((_, index) => cache.get(`org/m${index}`))),
+          cache.recordUses([await usedNow(besieged)]),
+        ])
+        for (const [index, model] of models.entries())
+          expect(await contentsOf(model)).toEqual({ 'config.json': `${index}` })
+        expect(await readdir(engine.inCache('incoming'))).toEqual([])
+        await besieged.heal()
+      },
+    )
+    await fc.assert(property, { numRuns: 1, endOnFailure: true })
+  },
+  FUZZ_TIMEOUT,
+)
+
+/** What a run used, to be recorded under the lock of the metadata. */
+async function usedNow({ engine }: Besieged): Promise<RequestEvent> {
+  const { repo, revision, commit, files, tier } = await engine.open({ offline: true }).get('org/kept')
+  return {
+    ...{ repo, revision, commit, tier, selection: '{}', files: [...files], at: Date.now(), lookupMs: 0 },
+    ...{ restoreMs: null, downloadMs: null, downloadedBytes: 0, loadMs: null },
+    ...{ recordedDownloadMs: null, warmedInThisRun: false },
+  }
+}

@@ -1,0 +1,135 @@
+import { readdir, rm } from 'node:fs/promises'
+import fc from 'fast-check'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import type { ModelCache } from '../../src/cache/index.ts'
+import { thisProcess } from '../../src/cache/store/owner.ts'
+import { Besieged } from '../support/besieged.ts'
+import { sha256 } from '../support/engine.ts'
+import { damage, FUZZ_TIMEOUT, spoil, tolerated } from '../support/fuzz.ts'
+
+const REPO = 'hub/models--org--target'
+const RUN = {
+  schemaVersion: 1,
+  id: '1-0',
+  startedAt: '2026-01-15T10:30:00.000Z',
+  project: '/project',
+  used: [{ repo: 'org/target', revision: 'main', commit: '', selection: '{}', testFiles: ['a.test.ts'] }],
+  report: {},
+}
+
+interface StoredFile {
+  path: string
+  valid: string
+  /** The verb that reads it. */
+  use: (cache: ModelCache) => Promise<unknown>
+}
+
+/** What the store reads again, beside the metadata. */
+const FILES: [string, (besieged: Besieged, commit: string) => Promise<StoredFile>][] = [
+  [
+    'the commit of a branch',
+    async (_, commit) => ({ path: `${REPO}/refs/main`, valid: commit, use: (cache) => cache.has('org/target') }),
+  ],
+  [
+    'a stored listing',
+    async (besieged, commit) => {
+      const path = `${REPO}/trees/${commit}.json`
+      const model = { repo: 'org/target', files: '*.json' }
+      return { path, valid: await besieged.read(path), use: (cache) => cache.has(model) }
+    },
+  ],
+  [
+    'the record of a run',
+    async () => {
+      const path = `runs/1-0.${sha256('/project').slice(0, 12)}.json`
+      return { path, valid: JSON.stringify(RUN), use: (cache) => cache.lastRuns('/project', 3) }
+    },
+  ],
+  [
+    'the lease of a run',
+    async (_, commit) => {
+      const valid = JSON.stringify({ ...thisProcess(), entries: [`org/target@${commit}`] })
+      return { path: `leases/other.${process.pid}-0.json`, valid, use: (cache) => cache.maintain() }
+    },
+  ],
+]
+
+describe.each(FILES)('%s', (_, find) => {
+  let besieged: Besieged
+  let file: StoredFile
+
+  async function start(): Promise<void> {
+    besieged = await Besieged.start(onTestFinished)
+    file = await find(besieged, await besieged.read(`${REPO}/refs/main`))
+  }
+
+  test(
+    'may be any bytes',
+    async () => {
+      await start()
+      await besieged.check(400, [damage], async (how) => {
+        await besieged.write(file.path, spoil(file.valid, how))
+        await tolerated(file.use(besieged.engine.open()))
+      })
+      await besieged.heal()
+    },
+    FUZZ_TIMEOUT,
+  )
+
+  test(
+    'may be any bytes: what is served is right, and nothing else is touched',
+    async () => {
+      await start()
+      await besieged.check(10, [damage], async (how) => {
+        await besieged.write(file.path, spoil(file.valid, how))
+        await besieged.useOffline()
+        await besieged.heal()
+        await besieged.write(file.path, spoil(file.valid, how))
+        await besieged.clear()
+        await besieged.heal()
+      })
+    },
+    FUZZ_TIMEOUT,
+  )
+})
+
+test(
+  'the mark of the folder may be any bytes: nothing is touched, and what is there is served',
+  async () => {
+    const besieged = await Besieged.start(onTestFinished)
+    const valid = await besieged.read('cache.json')
+    await besieged.check(25, [damage], async (how) => {
+      await besieged.write('cache.json', spoil(valid, how))
+      await besieged.useOffline()
+      await besieged.clear()
+      await besieged.write('cache.json', valid)
+      await besieged.heal()
+    })
+  },
+  FUZZ_TIMEOUT,
+)
+
+test(
+  'what was left of a download, and the note beside it, may be any bytes: the file arrives',
+  async () => {
+    const besieged = await Besieged.start(onTestFinished)
+    const { engine } = besieged
+    const content = 'weights '.repeat(50)
+    const left = `incoming/${sha256(content)}.1-x.incomplete`
+    const valid = JSON.stringify({ ...thisProcess(), pid: 2 ** 22 + 1, etag: `"${sha256(content)}"` })
+    const partial = fc.oneof(
+      { weight: 9, arbitrary: fc.nat(content.length).map((length) => Buffer.from(content).subarray(0, length)) },
+      { weight: 1, arbitrary: fc.uint8Array({ maxLength: 500 }) },
+    )
+    await besieged.check(30, [damage, partial], async (how, bytes) => {
+      await engine.open().remove('org/target')
+      await besieged.write(left, bytes)
+      await besieged.write(`${left}.json`, spoil(valid, how))
+      await besieged.heal()
+      await rm(engine.inCache(left), { force: true })
+      await rm(engine.inCache(`${left}.json`), { force: true })
+      expect(await readdir(engine.inCache('incoming'))).toEqual([])
+    })
+  },
+  FUZZ_TIMEOUT,
+)

@@ -1,0 +1,65 @@
+import { mkdir, rm, symlink, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import fc from 'fast-check'
+import { expect, onTestFinished, test } from 'vitest'
+import { Besieged } from '../support/besieged.ts'
+import type { Engine } from '../support/engine.ts'
+import { FUZZ_TIMEOUT, hostileText } from '../support/fuzz.ts'
+
+const REPO = 'hub/models--org--target'
+const NAMES = ['a'.repeat(40), 'f'.repeat(64), 'models--org--kept', 'models--..--..', 'main.x']
+const IN_CACHE = ['hub', 'leases', 'runs'] as const
+const IN_REPO = ['refs', 'refs/deep', 'snapshots', 'files', 'files/deep', 'blobs', 'trees'] as const
+
+/** A strange thing that somebody put into the folder. */
+interface Stranger {
+  name: string
+  where: (typeof IN_CACHE | typeof IN_REPO)[number]
+  what: 'file' | 'folder' | 'dangling link' | 'link to a file' | 'link to a folder'
+}
+
+const stranger: fc.Arbitrary<Stranger> = fc.record({
+  name: fc
+    .oneof(hostileText, fc.constantFrom(...NAMES))
+    .map((text) => text.replaceAll(/[/\0]/g, ''))
+    .filter((name) => !['', '.', '..'].includes(name) && Buffer.byteLength(name) <= 200),
+  where: fc.constantFrom(...IN_CACHE, ...IN_REPO),
+  what: fc.constantFrom('file', 'folder', 'dangling link', 'link to a file', 'link to a folder'),
+})
+
+test(
+  'things of any name may lie about: no model is lost for them',
+  async () => {
+    const besieged = await Besieged.start(onTestFinished)
+    const { engine } = besieged
+    await besieged.check(20, [fc.array(stranger, { minLength: 1, maxLength: 3 })], async (strangers) => {
+      await besieged.reset()
+      const commit = await besieged.read(`${REPO}/refs/main`)
+      for (const one of strangers) await put(engine, commit, one)
+      await rm(engine.inCache('cache_metadata.json'))
+      const repos = (await engine.open().list()).map(({ repo }) => String(repo))
+      expect(repos).toEqual(expect.arrayContaining(['org/kept', 'org/target']))
+      await besieged.useOffline()
+      await besieged.heal()
+      await besieged.clear()
+      await besieged.heal()
+    })
+  },
+  FUZZ_TIMEOUT,
+)
+
+async function put({ cacheDir, folder }: Engine, commit: string, { name, where, what }: Stranger): Promise<void> {
+  const isTop = IN_CACHE.some((top) => top === where)
+  const parent = isTop ? where : join(REPO, where.replace('files', `snapshots/${commit}`))
+  const path = join(cacheDir, parent, name)
+  await mkdir(dirname(path), { recursive: true })
+  const make: Record<typeof what, () => Promise<unknown>> = {
+    file: () => writeFile(path, 'strange', { flag: 'wx' }),
+    folder: () => mkdir(path),
+    'dangling link': () => symlink('nowhere', path),
+    'link to a file': () => symlink(join(folder, 'beside/canary.txt'), path),
+    'link to a folder': () => symlink(join(folder, 'beside'), path),
+  }
+  // What is there already stays.
+  await make[what]().catch(() => undefined)
+}

@@ -1,0 +1,95 @@
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { outputFile } from 'fs-extra/esm'
+import { expect } from 'vitest'
+import { ModelCache, type ModelSpec } from '../../src/cache/index.ts'
+import { contentsOf } from './engine.ts'
+import { type Exchange, FakeHub } from './fake-hub.ts'
+import { cases, tolerated } from './fuzz.ts'
+
+// Side by side: who tries again waits a while first.
+const AT_ONCE = 12
+
+export const HUB_FILES = {
+  'config.json': '{"model_type":"bert"}',
+  'onnx/model.onnx': 'weights '.repeat(50),
+  'tokenizer.json': '{"a":1}',
+  'tokenizer_config.json': '{}',
+}
+
+export interface Siege<T> {
+  arbitrary: fc.Arbitrary<T>
+  /** The answer in the place of the right one. */
+  answer: (exchange: Exchange, value: T) => Response | undefined
+  /** What is asked for; the repo's name is filled in. */
+  model?: (repo: string, value: T) => ModelSpec
+  /** When it is certain that the model can be had in the end. */
+  mustArrive?: boolean
+}
+
+/** Has each value answer for a repo of its own, while another Hub's model lies in the cache besides. */
+export async function withstand<T>(count: number, siege: Siege<T>): Promise<void> {
+  const batches = fc.asyncProperty(
+    fc.array(siege.arbitrary, { minLength: 1, maxLength: AT_ONCE, size: 'max' }),
+    (values) => withstandAll(siege, values),
+  )
+  // An array is half full on the average.
+  await fc.assert(batches, cases(Math.ceil((2 * count) / AT_ONCE)))
+}
+
+async function withstandAll<T>(siege: Siege<T>, values: T[]): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'siege '))
+  try {
+    for (const name of ['canary.txt', 'beside/canary.txt', 'refs/main'])
+      await outputFile(join(folder, name), 'A canary')
+    const before = await contentsBeside(folder)
+    const valueFor = (repo: string) => values[Number(/^org\/m(\d+)$/.exec(repo)?.[1])]
+    const hub = new FakeHub(HUB_FILES, (exchange) => {
+      const value = valueFor(exchange.repo)
+      return value === undefined ? undefined : siege.answer(exchange, value)
+    })
+    await expectKept(open(folder, hub))
+    await Promise.all(values.map((value, index) => expectOne(siege, value, open(folder, hub), `org/m${index}`)))
+    await expectKept(open(folder, hub, true))
+    expect(await contentsBeside(folder)).toEqual(before)
+    expect([...hub.tokensTo]).toEqual([hub.endpoint])
+    expect(Reflect.get({}, 'polluted')).toBeUndefined()
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+async function expectOne<T>(siege: Siege<T>, value: T, cache: ModelCache, repo: string): Promise<void> {
+  const model = siege.model?.(repo, value) ?? repo
+  const served = siege.mustArrive ? await cache.get(model) : await tolerated(cache.get(model))
+  await tolerated(cache.has(model))
+  if (!served) return
+  for (const [path, content] of Object.entries(await contentsOf(served)))
+    if (Object.hasOwn(HUB_FILES, path)) expect(HUB_FILES).toMatchObject({ [path]: content })
+}
+
+async function expectKept(cache: ModelCache): Promise<void> {
+  expect(await contentsOf(await cache.get('org/kept'))).toEqual(HUB_FILES)
+}
+
+function open(folder: string, { endpoint, fetch }: FakeHub, offline = false): ModelCache {
+  return new ModelCache({
+    cacheDir: join(folder, 'cache'),
+    hub: { endpoint, concurrency: 8, token: 'hf_secret' },
+    offline,
+    maxSize: 2 ** 31,
+    maxAge: 7 * 86_400_000,
+    stallMs: 5_000,
+    env: { HF_HOME: join(folder, 'no login') },
+    fetch,
+  })
+}
+
+async function contentsBeside(folder: string): Promise<Record<string, string>> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true })
+  const paths = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
+  const beside = paths.filter((path) => !path.startsWith(join(folder, 'cache/')))
+  return Object.fromEntries(await Promise.all(beside.map(async (path) => [path, await readFile(path, 'utf8')])))
+}
