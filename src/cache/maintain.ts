@@ -4,6 +4,7 @@ import { modelLabel } from '../model/model.ts'
 import { originals } from '../platform/originals.ts'
 import type { CacheContext } from './context.ts'
 import { planRemovals } from './limits.ts'
+import { recordStrangers } from './record-strangers.ts'
 import { deleteEntries, type Removed } from './remove.ts'
 import { leasedEntries } from './store/leases.ts'
 
@@ -14,6 +15,7 @@ import { leasedEntries } from './store/leases.ts'
 export async function maintain(context: CacheContext, { isOver = false } = {}): Promise<Removed> {
   const ownRun = isOver ? context.options.run?.id : undefined
   const { maxSize, maxAge, offline } = context.options
+  await recordStrangers(context)
   const metadata = await context.metadata()
   const entries = [...(await metadata.all()).values()]
   const now = originals.now()

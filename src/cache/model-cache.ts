@@ -1,5 +1,5 @@
 import type { Entry } from '../model/entry.ts'
-import { type Model, type ModelSpec, parseModel } from '../model/model.ts'
+import { type Model, type ModelSpec, toModel } from '../model/model.ts'
 import type { RequestEvent } from '../model/request.ts'
 import type { CachedModel } from './cached-model.ts'
 import { CacheContext, type CacheOptions } from './context.ts'
@@ -29,18 +29,18 @@ export class ModelCache {
    * `MODEL_NOT_FOUND`, `REVISION_NOT_FOUND`, `FILE_NOT_FOUND`, `GATED`, `OFFLINE` or `HUB_UNREACHABLE`.
    */
   async get(model: ModelSpec | Model, options?: GetOptions): Promise<CachedModel> {
-    return getModel(this.context, asModel(model), options)
+    return getModel(this.context, toModel(model), options)
   }
 
   /** Brings models in; each result says whether it is there or why not. */
   async warm(models: (ModelSpec | Model)[], options?: WarmOptions): Promise<WarmResult[]> {
     const { warmModels } = await import('./warm.ts')
-    return warmModels(this.context, models.map(asModel), options)
+    return warmModels(this.context, models.map(toModel), options)
   }
 
   /** True when the selection would be served without the network. */
   async has(model: ModelSpec | Model): Promise<boolean> {
-    return hasModel(this.context, asModel(model))
+    return hasModel(this.context, toModel(model))
   }
 
   /** All entries, in the order of their names. */
@@ -55,7 +55,7 @@ export class ModelCache {
    */
   async remove(...models: (ModelSpec | Model)[]): Promise<Removed> {
     const [{ findEntries }, { removeEntries }] = await Promise.all([import('./find-entries.ts'), import('./remove.ts')])
-    return removeEntries(this.context, await findEntries(this.context, models.map(asModel)))
+    return removeEntries(this.context, await findEntries(this.context, models.map(toModel)))
   }
 
   /**
@@ -64,7 +64,7 @@ export class ModelCache {
    */
   async verify(models?: (ModelSpec | Model)[], options?: VerifyOptions): Promise<Verification> {
     const [{ findEntries }, { verifyEntries }] = await Promise.all([import('./find-entries.ts'), import('./verify.ts')])
-    const entries = models ? await findEntries(this.context, models.map(asModel)) : await this.list()
+    const entries = models ? await findEntries(this.context, models.map(toModel)) : await this.list()
     return verifyEntries(this.context, entries, options)
   }
 
@@ -127,8 +127,4 @@ export class ModelCache {
     const { maintain } = await import('./maintain.ts')
     return maintain(this.context, options)
   }
-}
-
-function asModel(model: ModelSpec | Model): Model {
-  return typeof model === 'object' && model !== null && 'selection' in model ? model : parseModel(model)
 }

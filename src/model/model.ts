@@ -1,7 +1,7 @@
 import { ModelCacheError, showValue } from './errors.ts'
 import { parseRepoId, type RepoId } from './repo-id.ts'
 import { parseRevision } from './revision.ts'
-import { DTYPES, type Dtype, type DtypeChoice, describeSelection, type Selection } from './selection.ts'
+import { DTYPES, type DtypeChoice, describeSelection, isDtype, parseSelection, type Selection } from './selection.ts'
 import { canonicalTask } from './task.ts'
 
 /** A model as users write it: `[org/]name[@revision]`, or an object that says more. */
@@ -62,6 +62,15 @@ export function parseModel(spec: unknown): Model {
   }
 }
 
+/** A model as users write it, or one that was checked: both are checked. Throws `INVALID_MODEL`. */
+export function toModel(model: ModelSpec | Model): Model {
+  if (typeof model !== 'object' || model === null || !('selection' in model)) return parseModel(model)
+  const selection = parseSelection(model.selection)
+  if (!selection) throw invalid(model, '`selection` is none that this package made.')
+  const revision = parseRevision(String(model.revision), asked(model))
+  return { repo: parseRepoId(String(model.repo)), revision, selection, pin: model.pin === true }
+}
+
 /** The model for people and for the command line: `org/name`, or `org/name@revision` when that is not `main`. */
 export function modelLabel({ repo, revision }: Pick<Model, 'repo' | 'revision'>): string {
   return revision === 'main' ? repo : `${repo}@${revision}`
@@ -111,10 +120,6 @@ function textField(fields: Map<string, unknown>, key: string, spec: unknown): st
 
 function isTexts(value: unknown): value is string[] {
   return Array.isArray(value) && value.length > 0 && value.every((item) => typeof item === 'string' && item !== '')
-}
-
-function isDtype(value: unknown): value is Dtype {
-  return DTYPES.some((dtype) => dtype === value)
 }
 
 function isDtypeChoice(value: unknown): value is DtypeChoice {

@@ -59,6 +59,41 @@ export function selectionKey(selection: Selection): string {
   })
 }
 
+/** Reads what `selectionKey` wrote, or what untyped code hands over; undefined when it is no selection. */
+export function parseSelection(value: unknown): Selection | undefined {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined
+  const fields = new Map<string, unknown>(Object.entries(value).filter(([, field]) => field !== undefined))
+  const isRight = [...fields].every(([name, field]) => FIELDS.get(name)?.(field) ?? false)
+  return isRight ? (value as Selection) : undefined
+}
+
+const FIELDS = new Map<string, (value: unknown) => boolean>([
+  ...['task', 'subfolder', 'modelFileName'].map((name): [string, typeof isText] => [name, isText]),
+  ...['files', 'optional'].map((name): [string, typeof isTexts] => [name, isTexts]),
+  ['dtype', (value) => isDtype(value) || isRecordOf(isDtype, value)],
+  ['externalData', (value) => isCount(value) || isRecordOf(isCount, value)],
+])
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string'
+}
+
+function isTexts(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every(isText)
+}
+
+export function isDtype(value: unknown): value is Dtype {
+  return DTYPES.some((dtype) => dtype === value)
+}
+
+function isCount(value: unknown): boolean {
+  return typeof value === 'boolean' || typeof value === 'number'
+}
+
+function isRecordOf(isRight: (value: unknown) => boolean, value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && Object.values(value).every(isRight)
+}
+
 function sortedFields<T>(value: T): T | object {
   return typeof value === 'object' && value !== null ? Object.fromEntries(Object.entries(value).sort()) : value
 }

@@ -7,7 +7,7 @@ import { messageOf } from '../model/errors.ts'
 import { describeModel, type Model, modelKey } from '../model/model.ts'
 import { parseRepoId } from '../model/repo-id.ts'
 import { parseRevision } from '../model/revision.ts'
-import { selectionKey } from '../model/selection.ts'
+import { parseSelection, selectionKey } from '../model/selection.ts'
 import { originals } from '../platform/originals.ts'
 import type { WarmedModel } from '../report/report.ts'
 import { progressLines } from './progress-lines.ts'
@@ -55,9 +55,8 @@ async function lastUsed(cache: ModelCache, root: string): Promise<Model[]> {
 
 function modelOfUse({ repo, revision, selection }: RunRecord['used'][number]): Model | undefined {
   try {
-    const parsed: unknown = JSON.parse(selection)
-    if (typeof parsed !== 'object' || parsed === null) return undefined
-    return { repo: parseRepoId(repo), revision: parseRevision(revision, repo), selection: parsed, pin: false }
+    const parsed = parseSelection(JSON.parse(selection))
+    return parsed && { repo: parseRepoId(repo), revision: parseRevision(revision, repo), selection: parsed, pin: false }
   } catch {
     // Not as we write it: the record was damaged.
     return undefined

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { lstat, mkdir, readFile, rm, stat, symlink, watch, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { snapshotDownload } from '@huggingface/hub'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { withLock } from '../../src/cache/store/lock.ts'
 import { contentsOf, Engine, filesOf, refusalOf, sha256 } from '../support/engine.ts'
@@ -265,4 +266,37 @@ describe('maintenance', () => {
     expect(await engine.open().maintain()).toEqual({ entries: [], freedBytes: 0 })
     await expect(stat(engine.cacheDir)).rejects.toThrow(/ENOENT/)
   })
+})
+
+describe('what another tool put into the Hugging Face cache', () => {
+  test('counts to the size, and goes as what is ours goes', async () => {
+    const { commit: revision } = engine.hub.addRepo('org/name', { files: FILES })
+    engine.hub.addRepo('org/ours', { files: { 'config.json': '{}' } })
+    await engine.open().get('org/ours')
+    await snapshotDownload({ repo: 'org/name', revision, cacheDir: engine.inCache('hub'), hubUrl: engine.hub.url })
+    await engine.open().maintain()
+    const size = Object.values(CONTENTS).join('').length
+    expect(await engine.open().statistics()).toMatchObject({ entries: 2, size: size + 2 })
+    engine.hub.clearRequests()
+    expect(await contentsOf(await engine.open().get(`org/name@${revision}`))).toEqual(CONTENTS)
+    expect(engine.filesAsked).toEqual([])
+    await engine.open({ maxSize: 1000 }).maintain()
+    expect((await engine.open().list()).map(({ repo }) => repo)).toEqual(['org/ours'])
+    expect(await engine.listing('hub', 'models--org--ours')).not.toEqual([])
+  })
+})
+
+test('a file whose name is as long as names can be is brought in', async () => {
+  const name = `${'n'.repeat(251)}.bin`
+  engine.hub.addRepo('org/name', { files: { [name]: 'content' } })
+  expect(await contentsOf(await engine.open().get('org/name'))).toEqual({ [name]: 'content' })
+})
+
+test('a folder in the place of the metadata is as good as none', async () => {
+  engine.hub.addRepo('org/name', { files: FILES })
+  await engine.open().get('org/name')
+  await rm(engine.inCache('cache_metadata.json'))
+  await mkdir(engine.inCache('cache_metadata.json'))
+  expect((await engine.open().list()).map(({ repo }) => repo)).toEqual(['org/name'])
+  expect(await engine.open().has('org/name')).toBe(false)
 })

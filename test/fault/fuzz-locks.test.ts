@@ -7,6 +7,7 @@ import { thisProcess } from '../../src/cache/store/owner.ts'
 import { Besieged } from '../support/besieged.ts'
 import { contentsOf } from '../support/engine.ts'
 import { damage, FUZZ_TIMEOUT, spoil } from '../support/fuzz.ts'
+import { makeRequest } from '../support/request.ts'
 
 // Each may have to be watched for 15 s until it is surely stale: side by side.
 const AT_ONCE = 24
@@ -46,9 +47,5 @@ test(
 /** What a run used, to be recorded under the lock of the metadata. */
 async function usedNow({ engine }: Besieged): Promise<RequestEvent> {
   const { repo, revision, commit, files, tier } = await engine.open({ offline: true }).get('org/kept')
-  return {
-    ...{ repo, revision, commit, tier, selection: '{}', files: [...files], at: Date.now(), lookupMs: 0 },
-    ...{ restoreMs: null, downloadMs: null, downloadedBytes: 0, loadMs: null },
-    ...{ recordedDownloadMs: null, warmedInThisRun: false },
-  }
+  return makeRequest({ repo, revision, commit, tier, files: [...files] })
 }

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { RequestEvent } from '../../src/model/request.ts'
 import { TIERS } from '../../src/model/tier.ts'
 import { makeReport, type ReportInput, type WarmedModel } from '../../src/report/report.ts'
+import { makeRequest } from '../support/request.ts'
 
 const COMMIT = '0123456789abcdef0123456789abcdef01234567'
 const FILES: [string, number][] = [
@@ -10,25 +11,7 @@ const FILES: [string, number][] = [
 ]
 
 function request(parts: Partial<RequestEvent> = {}): RequestEvent {
-  return {
-    repo: 'org/name',
-    revision: 'main',
-    commit: COMMIT,
-    tier: 'disk',
-    selection: '{}',
-    files: FILES,
-    at: 0,
-    lookupMs: 1,
-    restoreMs: null,
-    downloadMs: null,
-    downloadedBytes: 0,
-    adoptedBytes: 0,
-    repaired: [],
-    loadMs: null,
-    recordedDownloadMs: null,
-    warmedInThisRun: false,
-    ...parts,
-  }
+  return makeRequest({ repo: 'org/name', commit: COMMIT, files: FILES, at: 0, ...parts })
 }
 
 function warmed(parts: Partial<WarmedModel> = {}): WarmedModel {

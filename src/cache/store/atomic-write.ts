@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { copyFile, mkdir, rename, rm, stat, writeFile } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { systemCode } from '../../model/errors.ts'
 import { originals } from '../../platform/originals.ts'
 
@@ -23,7 +23,8 @@ export async function replaceFile(
   folder: string,
   make: (temporary: string) => Promise<void>,
 ): Promise<void> {
-  const temporary = uniqueBeside(join(folder, basename(path)), 'tmp')
+  // Short: the name of the file itself may be as long as names can be.
+  const temporary = uniqueBeside(join(folder, 'new'), 'tmp')
   await mkdir(dirname(path), { recursive: true, mode: 0o700 })
   await mkdir(folder, { recursive: true, mode: 0o700 })
   try {
@@ -51,6 +52,11 @@ export async function moveInto(from: string, to: string): Promise<void> {
     await rename(there, to)
     await rm(from, { force: true })
   }
+}
+
+/** True when there is no such file: nothing, or a folder in its place. */
+export function isAbsent(error: unknown): boolean {
+  return ['ENOENT', 'ENOTDIR', 'EISDIR'].includes(systemCode(error) ?? '')
 }
 
 /** Milliseconds since the epoch, by the clock that dates the files beside `path`: a file server's may differ from ours. */

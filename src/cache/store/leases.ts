@@ -1,9 +1,9 @@
 import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { threadId } from 'node:worker_threads'
-import { nameOf, systemCode } from '../../model/errors.ts'
+import { nameOf } from '../../model/errors.ts'
 import { originals } from '../../platform/originals.ts'
-import { diskNow, writeAtomically } from './atomic-write.ts'
+import { diskNow, isAbsent, writeAtomically } from './atomic-write.ts'
 import type { Layout } from './layout.ts'
 import { isOwner, type Owner, stateOf, thisProcess } from './owner.ts'
 
@@ -97,7 +97,7 @@ export async function releaseRun(layout: Layout, runId: string): Promise<void> {
 
 async function leaseNames(layout: Layout): Promise<string[]> {
   const names = await readdir(layout.leases).catch((error) => {
-    if (systemCode(error) === 'ENOENT' || systemCode(error) === 'ENOTDIR') return []
+    if (isAbsent(error)) return []
     throw error
   })
   return names.filter((name) => name.endsWith('.json'))
@@ -115,7 +115,7 @@ async function readLease(path: string): Promise<{ entries: string[]; isLive: boo
     const entries = 'entries' in lease && Array.isArray(lease.entries) ? lease.entries.filter(isText) : []
     return { entries, isLive: await isLive(lease, path, mtimeMs) }
   } catch (error) {
-    if (systemCode(error) === 'ENOENT') return undefined
+    if (isAbsent(error)) return undefined
     if (nameOf(error) === 'SyntaxError') return { entries: [], isLive: false }
     throw error
   }

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { DEFAULT_ENDPOINT } from '../../config/token.ts'
 import { type Entry, entryKey } from '../../model/entry.ts'
-import { nameOf, systemCode } from '../../model/errors.ts'
-import { writeAtomically } from './atomic-write.ts'
+import { nameOf } from '../../model/errors.ts'
+import { isAbsent, writeAtomically } from './atomic-write.ts'
 import { stampOf } from './blobs.ts'
 import type { Layout } from './layout.ts'
 import { withLock } from './lock.ts'
@@ -71,7 +71,7 @@ export class Metadata {
       const records: unknown = JSON.parse(await readFile(this.layout.metadata, 'utf8'))
       if (Array.isArray(records)) return new Map(records.flatMap(keyed))
     } catch (error) {
-      if (systemCode(error) === 'ENOENT') return this.#rebuild('is missing')
+      if (isAbsent(error)) return this.#rebuild('is missing')
       if (nameOf(error) !== 'SyntaxError') throw error
     }
     return this.#rebuild('is damaged')

@@ -1,7 +1,7 @@
 import type { Dirent } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Entry, EntryFile } from '../../model/entry.ts'
+import { type Entry, type EntryFile, entryKey } from '../../model/entry.ts'
 import type { HubPath } from '../../model/hub-path.ts'
 import { parseRepoId, type RepoId } from '../../model/repo-id.ts'
 import { type Commit, isCommit, parseRevision } from '../../model/revision.ts'
@@ -10,18 +10,24 @@ import type { Layout } from './layout.ts'
 import { filesBelow, snapshotFiles, valid } from './snapshot-files.ts'
 
 /**
- * Makes entries of what lies in `hub/`, where their records were lost: each blob's name says what it must hash to. Their
- * stamps are left open, so that every file is verified before it is served. Dates are the file system's. What has no
- * valid name is left out.
+ * Makes entries of what lies in `hub/` without a record, as that was lost or another tool put it there: each blob's name
+ * says what it must hash to. Their stamps are left open, so that every file is verified before it is served. Dates are
+ * the file system's. What has no valid name is left out.
  */
-export async function rebuildEntries(layout: Layout, endpoint: string): Promise<Entry[]> {
+export async function rebuildEntries(
+  layout: Layout,
+  endpoint: string,
+  isRecorded: (key: string) => boolean = () => false,
+): Promise<Entry[]> {
   const entries: Entry[] = []
   for (const folder of await list(layout.hub)) {
     const repo = repoOfFolder(folder.name)
     if (!folder.isDirectory() || repo === undefined) continue
+    const commits = (await list(join(layout.repo(repo), 'snapshots'))).map(({ name }) => name).filter(isCommit)
+    const unknown = commits.filter((commit) => !isRecorded(entryKey({ repo, commit })))
+    if (unknown.length === 0) continue
     const revisions = await revisionsOf(join(layout.repo(repo), 'refs'))
-    for (const { name: commit } of await list(join(layout.repo(repo), 'snapshots'))) {
-      if (!isCommit(commit)) continue
+    for (const commit of unknown) {
       const entry = await rebuildEntry(layout, repo, commit)
       if (entry) entries.push({ ...entry, endpoint, revision: revisions.get(commit) ?? commit })
     }

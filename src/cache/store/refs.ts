@@ -3,7 +3,7 @@ import { systemCode } from '../../model/errors.ts'
 import type { RepoId } from '../../model/repo-id.ts'
 import { type Commit, isCommit } from '../../model/revision.ts'
 import { originals } from '../../platform/originals.ts'
-import { writeAtomically } from './atomic-write.ts'
+import { isAbsent, writeAtomically } from './atomic-write.ts'
 import type { HubFolder, Layout } from './layout.ts'
 
 export interface Ref {
@@ -21,8 +21,7 @@ export async function readRef(layout: HubFolder, repo: RepoId, revision: string)
     const commit = text.trim()
     return isCommit(commit) ? { commit, ageMs: Math.max(0, originals.now() - mtimeMs) } : undefined
   } catch (error) {
-    if (systemCode(error) === 'ENOENT' || systemCode(error) === 'ENOTDIR' || systemCode(error) === 'EISDIR')
-      return undefined
+    if (isAbsent(error)) return undefined
     throw error
   }
 }

@@ -1,9 +1,8 @@
 import { readFile } from 'node:fs/promises'
-import { systemCode } from '../../model/errors.ts'
 import type { RepoId } from '../../model/repo-id.ts'
 import type { Commit } from '../../model/revision.ts'
 import { addToTree, type Tree } from '../../model/tree.ts'
-import { writeAtomically } from './atomic-write.ts'
+import { isAbsent, writeAtomically } from './atomic-write.ts'
 import type { HubFolder, Layout } from './layout.ts'
 
 // The format of huggingface_hub 1.29, src/huggingface_hub/_tree_cache.py: Python and we read each other's files.
@@ -15,7 +14,7 @@ export async function readTree(layout: HubFolder, repo: RepoId, commit: Commit):
   try {
     text = await readFile(layout.tree(repo, commit), 'utf8')
   } catch (error) {
-    if (systemCode(error) === 'ENOENT') return undefined
+    if (isAbsent(error)) return undefined
     throw error
   }
   try {

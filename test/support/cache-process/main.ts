@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import type { CachedModel } from '../../../src/cache/cached-model.ts'
 import { ModelCache } from '../../../src/cache/model-cache.ts'
+import { makeRequest } from '../request.ts'
 import type { Given, ProcessOptions, Task, Turn } from './task.ts'
 
 // A process of its own that opens a cache and does what it is told, one line a task; each turn's outcome is one line too.
@@ -37,13 +38,7 @@ const verbs: Record<Task['verb'], (models: string[]) => Promise<CachedModel[]>> 
   },
   async use(models) {
     const uses = (await cache.list()).filter(({ repo }) => models.includes(repo))
-    const unknown = { lookupMs: 0, restoreMs: null, downloadMs: null, loadMs: null, recordedDownloadMs: null }
-    await cache.recordUses(
-      uses.map(({ repo, revision, commit }) => ({
-        ...{ repo, revision, commit, selection: '{}', files: [], tier: 'disk', at: Date.now() },
-        ...{ ...unknown, downloadedBytes: 0, adoptedBytes: 0, repaired: [], warmedInThisRun: false },
-      })),
-    )
+    await cache.recordUses(uses.map(({ repo, revision, commit }) => makeRequest({ repo, revision, commit })))
     return []
   },
   async remove(models) {

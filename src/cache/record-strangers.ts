@@ -1,0 +1,17 @@
+import { entryKey } from '../model/entry.ts'
+import type { CacheContext } from './context.ts'
+import { rebuildEntries } from './store/rebuild.ts'
+
+/**
+ * Records what another tool put into `hub/`: it counts to the size and goes as what is ours goes, and is verified before
+ * its first hit.
+ */
+export async function recordStrangers(context: CacheContext): Promise<void> {
+  const metadata = await context.metadata()
+  const recorded = await metadata.all()
+  const strangers = await rebuildEntries(context.layout, context.options.hub.endpoint, (key) => recorded.has(key))
+  if (strangers.length === 0) return
+  await metadata.update((entries) => {
+    for (const entry of strangers) if (!entries.has(entryKey(entry))) entries.set(entryKey(entry), entry)
+  })
+}

@@ -1,0 +1,22 @@
+import type { RequestEvent } from '../../src/model/request.ts'
+
+/** A request as a worker reports it: a hit from disk, where nothing else is said. */
+export function makeRequest(parts: Partial<RequestEvent> & Pick<RequestEvent, 'repo' | 'commit'>): RequestEvent {
+  return {
+    revision: 'main',
+    tier: 'disk',
+    selection: '{}',
+    files: [],
+    at: Date.now(),
+    lookupMs: 1,
+    restoreMs: null,
+    downloadMs: null,
+    downloadedBytes: 0,
+    adoptedBytes: 0,
+    repaired: [],
+    loadMs: null,
+    recordedDownloadMs: null,
+    warmedInThisRun: false,
+    ...parts,
+  }
+}
