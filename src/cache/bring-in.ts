@@ -89,7 +89,7 @@ async function bringInLocked(
     context.debug(`Files of ${describeModel(model)}: ${files.length}, chosen by ${rule}`)
     await makeRoom(context, model, intake.missingBytes(files))
     await intake.ensure(files)
-    const keys = [selectionKey(model.selection)]
+    const keys = options.isPart ? [] : [selectionKey(model.selection)]
     // What `pipeline(<its task>)` will ask for next is the same by another name: found without planning it again.
     if (rule === 'own task') keys.push(selectionKey({ ...model.selection, task: intake.ownTask }))
     const recorded = intake.record(keys.map((key) => ({ key, files, used: false })))

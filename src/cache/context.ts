@@ -2,6 +2,7 @@ import type { CacheSettings, Validation } from '../config/options.ts'
 import type { Connections } from '../hub/download.ts'
 import { type Entry, entryKey } from '../model/entry.ts'
 import { messageOf } from '../model/errors.ts'
+import type { Tree } from '../model/tree.ts'
 import { originals } from '../platform/originals.ts'
 import type { Manifest } from './manifest.ts'
 import { type HubFolder, Layout } from './store/layout.ts'
@@ -52,6 +53,7 @@ export class CacheContext {
   #otherCaches: Promise<HubFolder[]> | undefined
   #temporary: Promise<CacheContext> | undefined
   readonly #warned = new Set<string>()
+  readonly #trees = new Map<string, Tree>()
 
   constructor(readonly options: CacheOptions) {
     this.layout = new Layout(options.cacheDir)
@@ -70,6 +72,15 @@ export class CacheContext {
       ({ Metadata }) => new Metadata(this.layout, this.warn, this.options.hub.endpoint),
     )
     return this.#metadata
+  }
+
+  /** The files of a commit as stored, or undefined. What was read is kept: it never changes. */
+  async tree({ repo, commit }: Pick<Entry, 'repo' | 'commit'>): Promise<Tree | undefined> {
+    const key = entryKey({ repo, commit })
+    const { readTree } = await import('./store/trees.ts')
+    const tree = this.#trees.get(key) ?? (await readTree(this.layout, repo, commit))
+    if (tree) this.#trees.set(key, tree)
+    return tree
   }
 
   /** As many connections as the options say, for downloads of whatever models. */

@@ -12,6 +12,8 @@ import type { Progress } from './progress.ts'
 export interface GetOptions {
   signal?: AbortSignal
   onProgress?: (progress: Progress) => void
+  /** A part of a request that is named when it is known as a whole: the selection is not recorded by itself. */
+  isPart?: boolean
 }
 
 /**

@@ -17,6 +17,7 @@ import { parseRepoConfig, type RepoConfig } from './transformers-sessions.ts'
 export interface IntakeOptions {
   signal?: AbortSignal
   onProgress?: (progress: Progress) => void
+  isPart?: boolean
 }
 
 /** One repo at one commit on its way in: which of its files are there, and what they took. */

@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises'
 import type { Validation } from '../config/options.ts'
-import type { Digest } from '../model/digest.ts'
 import type { Entry, EntryFile } from '../model/entry.ts'
 import { type HubPath, parseHubPath } from '../model/hub-path.ts'
 import { describeModel, type Model } from '../model/model.ts'
@@ -24,16 +23,15 @@ export interface Located {
   changed: HubPath[]
 }
 
-type Recorded = Omit<EntryFile, 'digest'> & { digest?: Digest }
-
 /** Finds a model by what the warm-up handed over: one `stat` a file, no metadata read. */
 export async function locateInManifest(context: CacheContext, model: Model): Promise<Located | undefined> {
   const found = findInManifest(context.options.manifest, model)
-  const selection = found?.selections.find(({ key }) => key === selectionKey(model.selection))
-  if (!found || !selection) return undefined
+  if (!found) return undefined
+  const paths = exactPaths(model) ?? found.selections.find(({ key }) => key === selectionKey(model.selection))?.files
+  if (!paths) return undefined
   // Verified by this run's warm-up, however the options have it verified.
   const validation = context.options.validate === 'none' ? 'none' : 'stat'
-  const located = await compareWithDisk(context, found, selection.files, new Map(found.files), validation)
+  const located = await compareWithDisk(context, found, paths, new Map(found.files), validation)
   return located && { ...located, warmedInThisRun: found.downloaded }
 }
 
@@ -51,17 +49,22 @@ export async function locateOnDisk(context: CacheContext, model: Model): Promise
 
 /** The files that the selection came to before; those of the default change with what is used. */
 function recordedSelection(entry: Entry, model: Model): HubPath[] | undefined {
+  const paths = exactPaths(model)
+  if (paths?.every((path) => entry.files.has(path))) return paths
   if (isDefaultSelection(model.selection) && entry.selections.some(({ used }) => used)) return undefined
   return entry.selections.find(({ key }) => key === selectionKey(model.selection))?.files
 }
 
+function exactPaths({ repo, selection }: Model): HubPath[] | undefined {
+  return selection.paths?.map((path) => parseHubPath(path, repo))
+}
+
 async function planOnDisk(context: CacheContext, model: Model, entry: Entry): Promise<HubPath[] | undefined> {
-  const [{ planFiles }, { readTree }, { parseRepoConfig }] = await Promise.all([
+  const [{ planFiles }, { parseRepoConfig }] = await Promise.all([
     import('./plan.ts'),
-    import('./store/trees.ts'),
     import('./transformers-sessions.ts'),
   ])
-  const tree = await readTree(context.layout, entry.repo, entry.commit)
+  const tree = await context.tree(entry)
   if (!tree) return undefined
   const asked = `Model ${describeModel(model)}`
   const config = parseHubPath('config.json', asked)
@@ -88,7 +91,7 @@ async function compareWithDisk(
   context: CacheContext,
   { repo, commit }: { repo: RepoId; commit: Commit },
   files: HubPath[],
-  recorded: ReadonlyMap<HubPath, Recorded>,
+  recorded: ReadonlyMap<HubPath, EntryFile>,
   validation: Validation,
 ): Promise<Located | undefined> {
   const found = files.flatMap((path) => {
@@ -109,11 +112,11 @@ async function compareWithDisk(
   }
 }
 
-async function isUnchanged(file: string, record: Recorded, validation: Validation): Promise<boolean> {
+async function isUnchanged(file: string, record: EntryFile, validation: Validation): Promise<boolean> {
   const stamp = await stampOf(file)
   if (validation === 'none') return stamp !== undefined
   if (!isAsRecorded(stamp, record)) return false
-  return validation === 'stat' || record.digest === undefined || matchesDigest(file, record.digest, record.size)
+  return validation === 'stat' || matchesDigest(file, record.digest, record.size)
 }
 
 function sumOrNull(values: (number | null)[]): number | null {

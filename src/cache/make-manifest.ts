@@ -23,7 +23,8 @@ export async function makeManifest(context: CacheContext, results: WarmResult[])
     const entry = await metadata.find(entryKey({ repo, commit }))
     if (!entry) continue
     const id = modelKey({ repo, revision })
-    const model = models.get(id) ?? { repo, revision, commit, ...NOTHING_YET, names: [], selections: [] }
+    const { access } = entry
+    const model = models.get(id) ?? { repo, revision, commit, access, ...NOTHING_YET, names: [], selections: [] }
     if (!model.names.includes(name)) model.names.push(name)
     const key = selectionKey(result.model.selection)
     model.downloaded ||= downloadMs !== null

@@ -1,4 +1,4 @@
-import type { EntryFile, EntrySelection } from '../model/entry.ts'
+import type { Access, EntryFile, EntrySelection } from '../model/entry.ts'
 import type { ErrorParts } from '../model/errors.ts'
 import type { HubPath } from '../model/hub-path.ts'
 import type { RepoId } from '../model/repo-id.ts'
@@ -17,10 +17,11 @@ export interface ManifestModel {
   names: RepoId[]
   revision: string
   commit: Commit
+  access: Access
   /** True when this run's warm-up downloaded something of it. */
   downloaded: boolean
   selections: Pick<EntrySelection, 'key' | 'files'>[]
-  files: [HubPath, Pick<EntryFile, 'size' | 'mtimeMs' | 'ino' | 'downloadMs'>][]
+  files: [HubPath, EntryFile][]
 }
 
 /** A model that could not be had: the reason is thrown where a test asks for it. */

@@ -1,9 +1,12 @@
+import type { RawAnswer, RawRequest } from '../hub/raw.ts'
 import type { Entry } from '../model/entry.ts'
 import { type Model, type ModelSpec, toModel } from '../model/model.ts'
+import type { RepoId } from '../model/repo-id.ts'
 import type { RequestEvent } from '../model/request.ts'
 import type { CachedModel } from './cached-model.ts'
 import { CacheContext, type CacheOptions } from './context.ts'
 import { type GetOptions, getModel } from './get.ts'
+import type { CachedFile } from './get-file.ts'
 import { hasModel } from './has.ts'
 import type { Manifest } from './manifest.ts'
 import type { Removed } from './remove.ts'
@@ -30,6 +33,23 @@ export class ModelCache {
    */
   async get(model: ModelSpec | Model, options?: GetOptions): Promise<CachedModel> {
     return getModel(this.context, toModel(model), options)
+  }
+
+  /** Gives one file of a repo, bringing it in when it is missing. Throws as `get`; `FILE_NOT_FOUND` is definite. */
+  async file(repo: { repo: RepoId; revision: string }, path: string, options?: GetOptions): Promise<CachedFile> {
+    const { getFile } = await import('./get-file.ts')
+    return getFile(this.context, repo, path, options)
+  }
+
+  /** True when the file would be served without the network. */
+  async hasFile({ repo, revision }: { repo: RepoId; revision: string }, path: string): Promise<boolean> {
+    return hasModel(this.context, { repo, revision, selection: { paths: [path] }, pin: false })
+  }
+
+  /** What the Hub's API answers to a read of a public repo; undefined when it refuses. Throws `OFFLINE`. */
+  async apiAnswer(repo: { repo: RepoId; revision: string }, request: RawRequest): Promise<RawAnswer | undefined> {
+    const { getApiAnswer } = await import('./api-answer.ts')
+    return getApiAnswer(this.context, repo, request)
   }
 
   /** Brings models in; each result says whether it is there or why not. */

@@ -1,14 +1,14 @@
 import picomatch from 'picomatch'
 import type { Entry } from '../model/entry.ts'
 import { ModelCacheError, messageOf } from '../model/errors.ts'
-import type { HubPath } from '../model/hub-path.ts'
+import { type HubPath, parseHubPath } from '../model/hub-path.ts'
 import { isDefaultSelection, type Selection } from '../model/selection.ts'
 import type { Tree } from '../model/tree.ts'
 import { isTransformersRepo, transformersFiles } from './transformers-files.ts'
 import type { RepoConfig } from './transformers-sessions.ts'
 
 /** By which rule the files were chosen, for the log. */
-export type PlanRule = 'files' | 'task' | 'earlier runs' | 'own task' | 'default weights' | 'all files'
+export type PlanRule = 'paths' | 'files' | 'task' | 'earlier runs' | 'own task' | 'default weights' | 'all files'
 
 export interface Plan {
   files: HubPath[]
@@ -30,6 +30,7 @@ export interface PlanInput {
 /** Which files of a repo a selection means. Throws `FILE_NOT_FOUND`. */
 export async function planFiles(input: PlanInput): Promise<Plan> {
   const { selection, tree, ownTask, entry, asked } = input
+  if (selection.paths !== undefined) return { rule: 'paths', files: exactFiles(tree, selection.paths, asked) }
   const isOptional = matcher(selection.optional ?? [], asked)
   const matched = [
     ...(selection.files ? matchFiles(tree, selection.files, asked) : []),
@@ -44,6 +45,13 @@ export async function planFiles(input: PlanInput): Promise<Plan> {
   // Where the card names no task, a tokenizer and a processor are taken if they are there; never every dtype.
   if (isTransformersRepo(tree)) return { rule: ownTask ? 'own task' : 'default weights', files: await taskFiles(input) }
   return { rule: 'all files', files: [...tree.keys()] }
+}
+
+function exactFiles(tree: Tree, paths: string[], asked: string): HubPath[] {
+  const wanted = unique(paths.map((path) => parseHubPath(path, asked)))
+  const missing = wanted.find((path) => !tree.has(path))
+  if (missing === undefined) return wanted
+  throw noSuchFile([...tree.keys()], missing, asked)
 }
 
 async function taskFiles({ selection, tree, ownTask, readConfig, asked }: PlanInput): Promise<HubPath[]> {

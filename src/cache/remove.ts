@@ -87,7 +87,8 @@ async function deleteFiles(context: CacheContext, entry: Entry, siblings: Entry[
   }
   // With its last snapshot the repo goes: what another tool left in its blobs folder is reachable by nothing.
   if ((await names(join(layout.repo(repo), 'snapshots'))).length === 0)
-    await rm(layout.repo(repo), { recursive: true, force: true })
+    for (const folder of [layout.repo(repo), layout.apiAnswers(repo)])
+      await rm(folder, { recursive: true, force: true })
   return freedBytes
 }
 

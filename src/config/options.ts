@@ -4,7 +4,7 @@ import { ModelCacheError, showValue } from '../model/errors.ts'
 import { type Model, type ModelSpec, parseModel } from '../model/model.ts'
 import { type Environment, readEnvironment } from './environment-variables.ts'
 import { defaultCacheFolder, homeFolder } from './folders.ts'
-import { DEFAULT_ENDPOINT, type HubSettings } from './token.ts'
+import { DEFAULT_ENDPOINT, type HubSettings, SHORT_ENDPOINT } from './token.ts'
 import { parseDuration, parseSize } from './units.ts'
 
 export type Mode = 'integration' | 'unit'
@@ -45,6 +45,11 @@ export interface ModelCacheOptions {
     /** How long one model may take to come: milliseconds, or a text such as `1h` (the default). */
     timeout?: string | number
   }
+  /**
+   * Answer what the tests, and the processes that they start, ask of the Hub from the cache: `pipeline()` of
+   * transformers.js, `fetch()`, @huggingface/hub. Default true. `hosts` are more origins to answer for.
+   */
+  intercept?: boolean | { hosts?: string[] }
   /** Modules that call `defineProvider`, relative to Vitest's root. */
   providers?: string[]
   /** `false` prints and writes nothing. */
@@ -79,6 +84,8 @@ export interface CacheSettings {
 export interface Options extends CacheSettings {
   models: Model[]
   mode: Mode
+  /** Origins with base path whose reads are answered from the cache; empty where none is. */
+  intercept: string[]
   providers: string[]
   report: false | { outputFile?: string; target: number }
   debug: boolean
@@ -105,6 +112,8 @@ const concurrency = v.pipe(
   v.number('a whole number from 1 to 64'),
   v.check((input) => Number.isInteger(input) && input >= 1 && input <= 64, 'a whole number from 1 to 64'),
 )
+const HOST = 'a list of origins such as "https://mirror.example"'
+const host = v.pipe(v.string(HOST), v.check(isEndpoint, HOST))
 const target = v.pipe(
   v.number('a number from 0 to 1'),
   v.check((input) => input >= 0 && input <= 1, 'a number from 0 to 1'),
@@ -130,6 +139,12 @@ const Schema = v.strictObject(
           timeout: v.optional(duration),
         },
         `an object with ${HUB}`,
+      ),
+    ),
+    intercept: v.optional(
+      v.union(
+        [v.boolean(), v.strictObject({ hosts: v.optional(v.array(host)) })],
+        'true, false, or an object with `hosts` (a list of origins such as "https://mirror.example")',
       ),
     ),
     providers: v.optional(v.array(text, 'a list of module paths')),
@@ -172,6 +187,7 @@ export function resolveOptions(input: unknown, env: Environment, root: string): 
   const preset = given.preset ?? (environment.ci && !limitsGiven ? 'ci' : undefined)
   const limits = { ...DEFAULTS, ...(preset && PRESETS[preset]) }
   const report = given.report ?? {}
+  const hubEndpoint = withoutSlash(given.hub?.endpoint ?? environment.hfEndpoint ?? DEFAULT_ENDPOINT)
   return {
     models: (given.models ?? []).map(parseModel),
     cacheDir: cacheFolder(env, cacheDir, given.cacheDir, root),
@@ -183,11 +199,12 @@ export function resolveOptions(input: unknown, env: Environment, root: string): 
     validate: given.validate ?? 'stat',
     adopt: given.adopt ?? true,
     hub: {
-      endpoint: (given.hub?.endpoint ?? environment.hfEndpoint ?? DEFAULT_ENDPOINT).replace(/\/+$/, ''),
+      endpoint: hubEndpoint,
       token: given.hub?.token,
       concurrency: given.hub?.concurrency ?? 8,
       timeoutMs: parseDuration(given.hub?.timeout ?? DEFAULTS.timeout) ?? 0,
     },
+    intercept: interceptedBases(given.intercept ?? true, [hubEndpoint, environment.hfEndpoint]),
     providers: given.providers ?? [],
     report: report && {
       outputFile: report.outputFile === undefined ? undefined : resolve(root, report.outputFile),
@@ -195,6 +212,17 @@ export function resolveOptions(input: unknown, env: Environment, root: string): 
     },
     debug: environment.debug,
   }
+}
+
+function interceptedBases(intercept: boolean | { hosts?: string[] }, own: (string | undefined)[]): string[] {
+  if (intercept === false) return []
+  const { hosts = [] } = intercept === true ? {} : intercept
+  const bases = [DEFAULT_ENDPOINT, SHORT_ENDPOINT, ...own, ...hosts].flatMap((base) => base ?? [])
+  return [...new Set(bases.map(withoutSlash))]
+}
+
+function withoutSlash(endpoint: string): string {
+  return endpoint.replace(/\/+$/, '')
 }
 
 /** The part of the options that the engine is told. */

@@ -4,6 +4,8 @@ import { type Environment, readEnvironment } from './environment-variables.ts'
 import { huggingFaceHome } from './folders.ts'
 
 export const DEFAULT_ENDPOINT = 'https://huggingface.co'
+/** Another name of it. */
+export const SHORT_ENDPOINT = 'https://hf.co'
 
 export interface HubSettings {
   /** The Hub's origin and base path, no slash at the end. */
@@ -32,7 +34,8 @@ export async function findToken(hub: HubSettings, env: Environment): Promise<str
   return belongs ? environmentToken(env) : undefined
 }
 
-async function environmentToken(env: Environment): Promise<string | undefined> {
+/** HF_TOKEN, HUGGING_FACE_HUB_TOKEN, or the token of whoever is logged in. */
+export async function environmentToken(env: Environment): Promise<string | undefined> {
   const direct = env.HF_TOKEN?.trim() || env.HUGGING_FACE_HUB_TOKEN?.trim()
   if (direct) return direct
   try {

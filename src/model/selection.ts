@@ -30,6 +30,8 @@ export interface Selection {
   dtype?: DtypeChoice
   /** Globs over the repo's paths, such as `onnx/*.onnx`; `!` excludes. */
   files?: string[]
+  /** Exactly these paths, as code that knows nothing of this package asked for them. */
+  paths?: string[]
   /** Globs that may match nothing, such as the external data of an ONNX file. */
   optional?: string[]
   /** The folder of the ONNX files; transformers.js's default is `onnx`. */
@@ -47,11 +49,12 @@ export function isDefaultSelection(selection: Selection): boolean {
 
 /** One text for each meaning: equal selections give equal keys. */
 export function selectionKey(selection: Selection): string {
-  const { task, dtype, files, optional, subfolder, externalData, modelFileName } = selection
+  const { task, dtype, files, paths, optional, subfolder, externalData, modelFileName } = selection
   return JSON.stringify({
     task,
     dtype: sortedFields(dtype),
     files: files && [...new Set(files)].sort(),
+    paths: paths && [...new Set(paths)].sort(),
     optional: optional && [...new Set(optional)].sort(),
     subfolder,
     externalData: sortedFields(externalData),
@@ -69,7 +72,7 @@ export function parseSelection(value: unknown): Selection | undefined {
 
 const FIELDS = new Map<string, (value: unknown) => boolean>([
   ...['task', 'subfolder', 'modelFileName'].map((name): [string, typeof isText] => [name, isText]),
-  ...['files', 'optional'].map((name): [string, typeof isTexts] => [name, isTexts]),
+  ...['files', 'paths', 'optional'].map((name): [string, typeof isTexts] => [name, isTexts]),
   ['dtype', (value) => isDtype(value) || isRecordOf(isDtype, value)],
   ['externalData', (value) => isCount(value) || isRecordOf(isCount, value)],
 ])
@@ -99,7 +102,7 @@ function sortedFields<T>(value: T): T | object {
 }
 
 /** The selection for people: `feature-extraction, q8`, `onnx/*.json`, or an empty text for the default. */
-export function describeSelection({ task, dtype, files }: Selection): string {
+export function describeSelection({ task, dtype, files, paths }: Selection): string {
   const dtypeText = dtype && JSON.stringify(dtype).replaceAll('"', '')
-  return [task, dtypeText, ...(files ?? [])].filter(Boolean).join(', ')
+  return [task, dtypeText, ...(files ?? []), ...(paths ?? [])].filter(Boolean).join(', ')
 }

@@ -18,6 +18,8 @@ export interface Originals {
   fetch: typeof fetch
   /** What `fetch` accepts: those of a window or a vm context are other classes. */
   Headers: typeof Headers
+  Request: typeof Request
+  Response: typeof Response
   AbortController: typeof AbortController
   Date: typeof Date
   /** Asks whether a process lives: one that is told so by a spy would take what a live one holds. */
@@ -45,6 +47,8 @@ function takeOriginals(): Originals {
     clearInterval: host.clearInterval,
     fetch: host.fetch,
     Headers: host.Headers,
+    Request: host.Request,
+    Response: host.Response,
     AbortController: host.AbortController,
     Date: host.Date,
     kill: host.process.kill.bind(host.process),

@@ -1,6 +1,6 @@
+import type { FileReport } from '../model/request.ts'
 import type { AnyDefinition, ProviderDefinition } from './definition.ts'
 import type { Models } from './models.ts'
-import type { Recorder } from './recorder.ts'
 
 /** What one worker, or one vm context, holds. */
 export interface WorkerSlot {
@@ -13,7 +13,10 @@ export interface WorkerSlot {
 export interface ActiveModels {
   runId: string
   models: Models
-  recorder: Recorder
+  /** A test file begins: what its code asks of the Hub by itself is served for it. */
+  begin: (testFile: string) => void
+  /** What was asked for since the last call. */
+  drain: () => FileReport
   disposeAll: () => Promise<void>
 }
 

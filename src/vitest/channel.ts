@@ -18,6 +18,10 @@ export interface Provided {
   mode: Mode
   debug: boolean
   cache: CacheSettings
+  /** Whose reads are answered from the cache; empty where none is. */
+  intercept: string[]
+  /** A folder for what the workers' children report, and the file with the manifest that they read. */
+  events: string
   manifest: Manifest
 }
 

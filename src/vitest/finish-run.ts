@@ -7,6 +7,7 @@ import { originals, sleep } from '../platform/originals.ts'
 import { makeReport, type Report } from '../report/report.ts'
 import { renderText } from '../report/text.ts'
 import { readFileReport } from './channel.ts'
+import { eventsFolder, takeChildEvents } from './child-events.ts'
 import { optionsByHand, type ProjectSetup, type Session, setUpProject } from './session.ts'
 
 // Maintenance is never in the way of the tests: what is not done by then, the next run does.
@@ -26,6 +27,7 @@ interface ModuleReport extends FileReport {
  */
 export async function finishRun(session: Session, modules: ReadonlyArray<TestModule>, number: number): Promise<void> {
   const reports = modules.flatMap((module) => moduleReport(session, module))
+  for (const [project, setup] of session.projects) reports.push(...childReports(session, project.config.root, setup))
   const { warmed, warmUpMs, output } = session
   session.warmed = []
   session.warmUpMs = null
@@ -60,6 +62,12 @@ function moduleReport(session: Session, module: TestModule): ModuleReport[] {
   const report = readFileReport(module.meta())
   const { root } = project.config
   return report ? [{ ...report, root, testFile: relative(root, module.moduleId), setup }] : []
+}
+
+/** What the processes asked for that the tests of a project started. */
+function childReports({ runId }: Session, root: string, setup: ProjectSetup): ModuleReport[] {
+  const events = takeChildEvents(eventsFolder(setup.options.cacheDir, runId))
+  return events.map(({ testFile, ...report }) => ({ ...report, testFile: relative(root, testFile), root, setup }))
 }
 
 async function foldIn(caches: ModelCache[], reports: ModuleReport[], isOver: boolean) {

@@ -2,6 +2,7 @@ import type { TestProject } from 'vitest/node'
 import type { Manifest } from '../cache/manifest.ts'
 import { cacheSettings, type Options } from '../config/options.ts'
 import { CHANNEL, type Provided } from './channel.ts'
+import { eventsFolder, removeEvents, shareManifest } from './child-events.ts'
 import { openSession, optionsByHand, setUpProject } from './session.ts'
 import { warmUp } from './warm-up.ts'
 
@@ -13,21 +14,31 @@ export default async function globalSetup(project: TestProject): Promise<() => P
   const setup = session.projects.get(project) ?? setUpProject(session, project, optionsByHand(project.config))
   const isWarmed = setup.options.mode === 'integration' && (session.isRunning || !session.hasReporter)
   const manifest = isWarmed ? await warmUp(session, project, setup) : NOTHING
-  const provide = (manifest: Manifest) =>
+  const provide = (manifest: Manifest) => {
     project.provide(CHANNEL, provided(session.runId, project, setup.options, manifest))
+    shareManifest(eventsFolder(setup.options.cacheDir, session.runId), manifest)
+  }
   provide(manifest)
   project.onTestsRerun(() => {
     // In watch mode: what the first run downloaded is no miss of the next, and what failed then is tried again.
     const models = manifest.models.map((model) => ({ ...model, downloaded: false }))
     provide({ models, failures: [] })
   })
-  return () => setup.cache.endRun()
+  return async () => {
+    removeEvents(eventsFolder(setup.options.cacheDir, session.runId))
+    await setup.cache.endRun()
+  }
 }
 
 /** The options that workers need: of the Hub's name by name, as the token must never be among them. */
 function provided(runId: string, project: TestProject, options: Options, manifest: Manifest): Provided {
-  const { mode, debug } = options
+  const { mode, debug, intercept } = options
   const { endpoint, concurrency, timeoutMs } = options.hub
   const cache = { ...cacheSettings(options), hub: { endpoint, concurrency, timeoutMs } }
-  return { run: { id: runId, pid: process.pid }, root: project.config.root, mode, debug, cache, manifest }
+  return {
+    ...{ run: { id: runId, pid: process.pid }, root: project.config.root, mode, debug, cache, manifest },
+    // Where nothing real is loaded nothing is answered either.
+    intercept: mode === 'unit' ? [] : intercept,
+    events: eventsFolder(options.cacheDir, runId),
+  }
 }

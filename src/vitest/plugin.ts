@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { TestProject, Vite, Vitest } from 'vitest/node'
 import { type ModelCacheOptions, type Options, resolveOptions } from '../config/options.ts'
+import { PRELOAD } from './preload-path.ts'
 import ModelCacheReporter from './reporter.ts'
 import { openSession, type Session, setUpProject } from './session.ts'
 
@@ -24,7 +25,15 @@ export function modelCache(options: ModelCacheOptions = {}): ModelCachePlugin {
     config() {
       // Files that stand here are transformed and run for each test file. What is added later would be imported by
       // Node.js, once a worker: no second file of a worker that is not isolated would get models.
-      return { test: { setupFiles: [SETUP_FILE, ...api.options.providers] } }
+      const { intercept, mode, providers } = api.options
+      const isIntercepting = intercept.length > 0 && mode === 'integration'
+      return {
+        test: {
+          setupFiles: [SETUP_FILE, ...providers],
+          // In the workers alone, never in the main process.
+          ...(isIntercepting && { execArgv: ['--require', PRELOAD] }),
+        },
+      }
     },
     configResolved({ root }) {
       api.options = resolveOptions(options, process.env, root)

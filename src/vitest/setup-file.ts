@@ -1,5 +1,5 @@
 // Runs in every worker before each test file. Listed first among `setupFiles`, so before any code of the user.
-import { afterAll, beforeEach, inject, type TestContext } from 'vitest'
+import { afterAll, beforeEach, expect, inject, type TestContext } from 'vitest'
 import { ModelCacheError } from '../model/errors.ts'
 import { CHANNEL, writeFileReport } from './channel.ts'
 import { openWorker } from './worker.ts'
@@ -13,6 +13,7 @@ if (!provided)
     nextStep: 'Use the plugin modelCache(), or add `vitest-model-cache/global-setup` to `globalSetup`.',
   })
 const worker = openWorker(provided)
+worker.begin(expect.getState().testPath ?? '')
 
 // Without a declared parameter: Vitest reads from the parameters which fixtures a hook wants, and in a suite that has
 // fixtures it refuses a hook whose first one is not destructured (@vitest/runner 4.1, getUsedProps). A fixture of the
@@ -27,6 +28,6 @@ beforeEach(function () {
 // biome-ignore lint/correctness/noEmptyPattern: see above
 afterAll(({}, suite) => {
   // A delta: with --no-isolate the next file in this worker counts from zero again.
-  const report = worker.recorder.drain()
+  const report = worker.drain()
   if (report.requests.length > 0 || report.errors.length > 0) writeFileReport(suite.file.meta, report)
 })

@@ -6,6 +6,7 @@ import { makeModels, OWN_PROVIDERS } from '../providers/models.ts'
 import { Recorder } from '../providers/recorder.ts'
 import { type ActiveModels, slotOf } from '../providers/slot.ts'
 import type { Provided } from './channel.ts'
+import { makeInterception } from './intercept.ts'
 
 /**
  * Makes what a worker serves models with, in the realm in which the tests run: in a vm pool what a runtime gives back
@@ -33,7 +34,12 @@ export function openWorker(provided: Provided): ActiveModels {
     whenUnusable: 'temporary',
   })
   const recorder = new Recorder()
-  slot.active = { runId: run.id, recorder, ...makeModels({ cache, mode, recorder, root }, slot.definitions) }
+  const { begin, requests } = makeInterception(cache, provided)
+  const drain = () => {
+    const [own, others] = [recorder.drain(), requests.drain()]
+    return { requests: [...own.requests, ...others.requests], errors: [...own.errors, ...others.errors] }
+  }
+  slot.active = { runId: run.id, begin, drain, ...makeModels({ cache, mode, recorder, root }, slot.definitions) }
   return slot.active
 }
 

@@ -43,6 +43,7 @@ export class Layout extends HubFolder {
   readonly leases: string
   readonly renames: string
   readonly runs: string
+  readonly api: string
 
   constructor(readonly directory: string) {
     super(join(directory, 'hub'))
@@ -53,6 +54,7 @@ export class Layout extends HubFolder {
     this.leases = join(directory, 'leases')
     this.renames = join(directory, 'renames')
     this.runs = join(directory, 'runs')
+    this.api = join(directory, 'api')
   }
 
   /**
@@ -61,6 +63,11 @@ export class Layout extends HubFolder {
    */
   lock(repo: RepoId): string {
     return join(this.incoming, `${encodeURIComponent(repo.toLowerCase())}.lock`)
+  }
+
+  /** What the Hub's API answered of a repo. */
+  apiAnswers(repo: RepoId): string {
+    return join(this.api, encodeURIComponent(repo.toLowerCase()))
   }
 
   /** Says which repo the name means, when that has another name. */

@@ -1,0 +1,47 @@
+import { HubHttpError, isNetworkError } from '../hub/http.ts'
+import { fetchRaw, type RawRequest } from '../hub/raw.ts'
+import { BrokenDownloadError } from '../model/broken-download.ts'
+import { messageOf } from '../model/errors.ts'
+import type { RepoId } from '../model/repo-id.ts'
+import { isCommit } from '../model/revision.ts'
+import type { CacheContext } from './context.ts'
+import { hubAccess, offlineMiss } from './resolve.ts'
+import { readApiAnswer, type StoredAnswer, writeApiAnswer } from './store/api-answers.ts'
+import { prepareCacheFolder } from './store/cache-folder.ts'
+
+/**
+ * What the Hub's API answers to a read of a public repo: as stored while that is trusted (of a commit for ever, of a
+ * branch for `maxAge`), else asked anew without a token, and as stored when it can't be. Undefined when the Hub refuses:
+ * whoever asks may have the token that opens it. Throws `OFFLINE`.
+ */
+export async function getApiAnswer(
+  context: CacheContext,
+  { repo, revision }: { repo: RepoId; revision: string },
+  request: RawRequest,
+): Promise<StoredAnswer | undefined> {
+  const { layout, options } = context
+  const key = `${request.method} ${options.hub.endpoint} ${request.address} ${request.body ?? ''}`
+  const stored = await readApiAnswer(layout, repo, key)
+  if (stored && (options.offline || isCommit(revision) || stored.ageMs <= options.maxAge)) return stored.answer
+  if (options.offline) throw offlineMiss({ repo, revision, selection: {}, pin: false })
+  try {
+    const answer = await fetchRaw(await hubAccess(context), { ...request, stallMs: options.stallMs })
+    await keep(context, repo, key, answer)
+    return answer
+  } catch (error) {
+    if (error instanceof HubHttpError && error.status < 500 && error.status !== 429) return undefined
+    if (!isNetworkError(error) && !(error instanceof BrokenDownloadError) && !(error instanceof HubHttpError))
+      throw error
+    return stored?.answer
+  }
+}
+
+/** Where it can't be kept, it is asked for again. */
+async function keep(context: CacheContext, repo: RepoId, key: string, answer: StoredAnswer): Promise<void> {
+  try {
+    await prepareCacheFolder(context.layout)
+    await writeApiAnswer(context.layout, repo, key, answer)
+  } catch (error) {
+    context.debug(`The Hub's answer on ${repo} could not be kept: ${messageOf(error)}`)
+  }
+}

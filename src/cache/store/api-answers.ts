@@ -1,0 +1,39 @@
+import { createHash } from 'node:crypto'
+import { readFile, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import * as v from 'valibot'
+import { nameOf } from '../../model/errors.ts'
+import type { RepoId } from '../../model/repo-id.ts'
+import { originals } from '../../platform/originals.ts'
+import { isAbsent, writeAtomically } from './atomic-write.ts'
+import type { Layout } from './layout.ts'
+
+const Schema = v.object({ headers: v.record(v.string(), v.string()), body: v.string() })
+
+export type StoredAnswer = v.InferOutput<typeof Schema>
+
+/** What the Hub's API answered to such a request, and how long ago in milliseconds; undefined when it is not stored. */
+export async function readApiAnswer(
+  layout: Layout,
+  repo: RepoId,
+  key: string,
+): Promise<{ answer: StoredAnswer; ageMs: number } | undefined> {
+  const path = pathOf(layout, repo, key)
+  try {
+    const [text, { mtimeMs }] = await Promise.all([readFile(path, 'utf8'), stat(path)])
+    const result = v.safeParse(Schema, JSON.parse(text))
+    // Damaged: as good as absent.
+    return result.success ? { answer: result.output, ageMs: Math.max(0, originals.now() - mtimeMs) } : undefined
+  } catch (error) {
+    if (isAbsent(error) || nameOf(error) === 'SyntaxError') return undefined
+    throw error
+  }
+}
+
+export async function writeApiAnswer(layout: Layout, repo: RepoId, key: string, answer: StoredAnswer): Promise<void> {
+  await writeAtomically(pathOf(layout, repo, key), JSON.stringify(answer))
+}
+
+function pathOf(layout: Layout, repo: RepoId, key: string): string {
+  return join(layout.apiAnswers(repo), `${createHash('sha256').update(key).digest('hex').slice(0, 32)}.json`)
+}

@@ -1,0 +1,42 @@
+import { type HubAccess, hubFetch } from './http.ts'
+import { withRetry } from './retry.ts'
+import { StallWatch } from './stall-watch.ts'
+
+/** An answer of the Hub's API, word by word. */
+export interface RawAnswer {
+  /** Those that a client reads: the type, and where a listing goes on. */
+  headers: Record<string, string>
+  body: string
+}
+
+export interface RawRequest {
+  /** Path and query below the endpoint, with a slash first. */
+  address: string
+  method: string
+  body?: string
+  contentType?: string
+  signal?: AbortSignal
+  stallMs?: number
+}
+
+/** Asks the Hub without a token. Throws `HubHttpError` for an answer that is no success, and as `fetch` does. */
+export async function fetchRaw({ token: _, ...hub }: HubAccess, request: RawRequest): Promise<RawAnswer> {
+  const { address, method, body, contentType, signal } = request
+  const attempt = async () => {
+    const watch = new StallWatch({ path: 'The answer', signal, stallMs: request.stallMs })
+    try {
+      const headers = contentType === undefined ? undefined : { 'Content-Type': contentType }
+      const response = await hubFetch(hub, watch.signal)(`${hub.endpoint}${address}`, { method, body, headers })
+      const kept = ['Content-Type', 'Link'].flatMap((name) => {
+        const value = response.headers.get(name)
+        return value === null ? [] : [[name, value]]
+      })
+      return { headers: Object.fromEntries(kept), body: await response.text() }
+    } catch (error) {
+      throw watch.stalled ?? error
+    } finally {
+      watch.stop()
+    }
+  }
+  return withRetry(attempt, { signal })
+}

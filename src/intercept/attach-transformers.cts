@@ -1,0 +1,97 @@
+// What is added to the end of transformers.js's own source (4.3: `dist/transformers.node.mjs` and `.cjs`), where these are
+// names of the module. A version without one of them is left as it is.
+interface Hit {
+  file: string
+  size: number
+}
+interface Bridge {
+  exists(path: string): boolean
+  locate(url: string, options: object): Promise<Hit | 'absent' | undefined>
+}
+interface Options {
+  local_files_only?: boolean
+}
+interface Paths {
+  localPath: string
+  remoteURL: string
+  validModelId: boolean
+}
+interface FileResponseLike {
+  filePath: string
+}
+declare let loadResourceFile: (
+  id: string,
+  filename: string,
+  fatal?: boolean,
+  options?: Options,
+  asPath?: boolean,
+  cache?: unknown,
+) => Promise<unknown>
+declare let _get_file_metadata: (id: string, filename: string, options?: Options) => Promise<unknown>
+declare const buildResourcePaths: (id: string, filename: string, options: Options, cache: unknown) => Paths
+declare const handleError: (status: number, url: string, fatal: boolean) => unknown
+declare const FileResponse: { new (path: string): FileResponseLike; prototype: object }
+declare const env: {
+  useCustomCache: boolean
+  allowLocalModels: boolean
+  allowRemoteModels: boolean
+}
+
+function attachToTransformers(): void {
+  const BRIDGE = Symbol.for('vitest-model-cache.intercept')
+  const names = [
+    typeof loadResourceFile,
+    typeof _get_file_metadata,
+    typeof buildResourcePaths,
+    typeof handleError,
+    typeof FileResponse,
+  ]
+  if (names.some((type) => type !== 'function') || typeof env !== 'object') return
+  const load = loadResourceFile
+  const probe = _get_file_metadata
+
+  /** Undefined where transformers.js has to find out by itself: a local model, a cache of the user's own. */
+  const locate = async (id: string, filename: string, options: Options, isProbe: boolean) => {
+    const bridge: Bridge | undefined = Reflect.get(process, BRIDGE)
+    if (bridge === undefined || env.useCustomCache) return undefined
+    const { localPath, remoteURL, validModelId } = buildResourcePaths(id, filename, options, null)
+    if (!validModelId || (env.allowLocalModels && bridge.exists(localPath))) return undefined
+    const { HF_TOKEN, HF_ACCESS_TOKEN } = process.env
+    const isLocalOnly = options.local_files_only === true || !env.allowRemoteModels
+    const found = await bridge.locate(remoteURL, { token: HF_TOKEN ?? HF_ACCESS_TOKEN, isLocalOnly, isProbe })
+    return found && { found, remoteURL }
+  }
+
+  loadResourceFile = async (id, filename, fatal = true, options = {}, asPath = false, cache = null) => {
+    const located = await locate(id, filename, options ?? {}, false)
+    if (located === undefined) return load(id, filename, fatal, options, asPath, cache)
+    const { found, remoteURL } = located
+    if (found === 'absent') return handleError(404, remoteURL, fatal)
+    const response = asPath ? pathResponse(found) : new FileResponse(found.file)
+    // What is no cache of its own kind it asks by the full URL, and has it keep nothing.
+    const served = {
+      match: async (name: string) => (name === remoteURL ? response : undefined),
+      put: async () => undefined,
+    }
+    return load(id, filename, fatal, options, asPath, served)
+  }
+
+  _get_file_metadata = async (id, filename, options = {}) => {
+    const located = await locate(id, filename, options ?? {}, true)
+    if (located === undefined) return probe(id, filename, options)
+    if (located.found === 'absent') return { exists: false, fromCache: false }
+    return { exists: true, size: located.found.size, contentType: 'application/octet-stream', fromCache: true }
+  }
+
+  /** A response of which only the path is wanted: the constructor would begin to read the file. */
+  const pathResponse = ({ file, size }: Hit) =>
+    Object.assign(Object.create(FileResponse.prototype), {
+      ...{ filePath: file, exists: true, status: 200, statusText: 'OK', body: null },
+      headers: new Headers({ 'content-length': String(size) }),
+    })
+}
+
+const MARK = '/* vitest-model-cache */'
+const SOURCE = `\n;${MARK}(${attachToTransformers})();\n`
+
+export = { MARK, SOURCE }

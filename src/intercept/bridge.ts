@@ -1,0 +1,146 @@
+import { existsSync } from 'node:fs'
+import process from 'node:process'
+import type { CachedFile } from '../cache/get-file.ts'
+import type { ModelCache } from '../cache/model-cache.ts'
+import type { Environment } from '../config/environment-variables.ts'
+import { environmentToken } from '../config/token.ts'
+import { type ErrorCode, ModelCacheError } from '../model/errors.ts'
+import { originals } from '../platform/originals.ts'
+import type { Answer } from './answer.ts'
+import { answerApi } from './answer-api.ts'
+import { answerFile, answerMissing } from './answer-file.ts'
+import { type HubRead, parseHubUrl } from './hub-url.ts'
+import { toResponse } from './to-response.ts'
+
+export interface BridgeSettings {
+  cache: ModelCache
+  /** Origins with base path, no slash at the end, whose reads are answered. */
+  bases: string[]
+  env: Environment
+  onServed: (served: ServedFile) => void
+  onFailed: (repo: string, error: unknown) => void
+}
+
+/** A file that was served to code that knows nothing of the cache. */
+export interface ServedFile {
+  cached: CachedFile
+  /** False for a probe: a HEAD, or a part of the file. */
+  isRead: boolean
+}
+
+/** What code that has no import of this package reaches it by. */
+export interface Bridge {
+  bases: string[]
+  /** In place of `fetch`, for a URL below one of the bases. */
+  fetch(original: typeof fetch, input: RequestInfo | URL, init?: RequestInit): Promise<Response>
+  /** For a loader that opens files itself: the file, `absent` when the repo has none such, undefined when it is not ours to say. */
+  locate(url: string, options: LocateOptions): Promise<{ file: string; size: number } | 'absent' | undefined>
+  exists(path: string): boolean
+}
+
+export interface LocateOptions {
+  /** The token that the loader would send. */
+  token?: string
+  /** No download: what is not cached is left to the loader. */
+  isLocalOnly?: boolean
+  /** True when only its existence and size are wanted. */
+  isProbe?: boolean
+}
+
+const KEY = Symbol.for('vitest-model-cache.intercept')
+
+/** Makes the bridge of this process, or of this worker, the one that is reached. On `process`: what all realms share. */
+export function installBridge(bridge: Bridge | undefined): void {
+  Reflect.set(process, KEY, bridge)
+}
+
+// What the Hub itself says to whoever asks: the request goes on to it.
+const ITS_OWN_ANSWER: ErrorCode[] = [
+  'MODEL_NOT_FOUND',
+  'REVISION_NOT_FOUND',
+  'ACCESS_DENIED',
+  'GATED',
+  'HUB_ERROR',
+  'UNSAFE_PATH',
+  'CACHE_UNUSABLE',
+  'TOO_LARGE',
+]
+
+export function makeBridge(settings: BridgeSettings): Bridge {
+  const { cache, bases, onServed } = settings
+
+  /** Undefined when the request has to go where it was going. */
+  async function find(read: HubRead & { kind: 'file' }, token: string | undefined, signal?: AbortSignal) {
+    try {
+      const cached = await cache.file(read, read.path, { signal })
+      return (await mayRead(settings, cached, token)) ? cached : undefined
+    } catch (error) {
+      if (!(error instanceof ModelCacheError) || signal?.aborted) throw error
+      if (error.code === 'FILE_NOT_FOUND') return 'absent'
+      settings.onFailed(read.repo, error)
+      if (ITS_OWN_ANSWER.includes(error.code)) return undefined
+      throw error
+    }
+  }
+
+  async function answerTo(read: HubRead, request: Request): Promise<Answer | undefined> {
+    const token = bearerOf(request.headers.get('Authorization'))
+    if (read.kind === 'api') return token === undefined ? answerApi(cache, read, request) : undefined
+    if (request.method !== 'GET' && request.method !== 'HEAD') return undefined
+    const found = await find(read, token, request.signal)
+    if (found === undefined) return undefined
+    if (found === 'absent') return answerMissing()
+    const range = request.headers.get('Range')
+    onServed({ cached: found, isRead: request.method === 'GET' && range === null })
+    return answerFile(found, request.method, range)
+  }
+
+  return {
+    bases,
+    exists: existsSync,
+    async fetch(original, input, init) {
+      // Of Node.js's own classes, whatever realm or window the caller lives in.
+      const request = new originals.Request(urlOf(input), partsOf(input, init))
+      const read = parseHubUrl(request.url, bases)
+      const answer = read && (await answerTo(read, request))
+      return answer ? toResponse(answer, request.url) : original(input, init)
+    },
+    async locate(url, { token, isLocalOnly, isProbe }) {
+      const read = parseHubUrl(url, bases)
+      if (read?.kind !== 'file') return undefined
+      if (isLocalOnly && !(await cache.hasFile(read, read.path))) return undefined
+      const found = await find(read, token)
+      if (found === undefined || found === 'absent') return found
+      onServed({ cached: found, isRead: !isProbe })
+      return { file: found.file, size: found.size }
+    },
+  }
+}
+
+/** What is not public is for whoever has the token that the cache would ask with. */
+async function mayRead({ env }: BridgeSettings, { access }: CachedFile, token: string | undefined): Promise<boolean> {
+  return access === 'public' || (token !== undefined && token === (await environmentToken(env)))
+}
+
+function bearerOf(authorization: string | null): string | undefined {
+  return /^Bearer +(.+)$/i.exec(authorization ?? '')?.[1]
+}
+
+function urlOf(input: RequestInfo | URL): string {
+  return typeof input === 'object' && 'url' in input ? input.url : String(input)
+}
+
+/** The parts that an answer hangs on; a body never does, but for the paths of `paths-info`. */
+function partsOf(input: RequestInfo | URL, init: RequestInit = {}): RequestInit {
+  const request = typeof input === 'object' && 'url' in input ? input : undefined
+  const method = init.method ?? request?.method
+  const body = typeof init.body === 'string' ? init.body : undefined
+  const headers = [...new originals.Headers(Object.fromEntries(headersOf(init.headers ?? request?.headers)))]
+  return { method, headers, ...(body !== undefined && { body }), signal: init.signal ?? request?.signal }
+}
+
+function headersOf(headers: HeadersInit | undefined): [string, string][] {
+  if (headers === undefined) return []
+  if (Array.isArray(headers)) return headers.map(([name = '', value = '']) => [name, value])
+  return Symbol.iterator in headers ? [...(headers as Headers)] : Object.entries(headers)
+}

@@ -1,0 +1,61 @@
+import { parseRepoId, type RepoId } from '../model/repo-id.ts'
+import { parseRevision } from '../model/revision.ts'
+
+/** A read of a model repo, as a URL of the Hub says it. */
+export type HubRead =
+  /** `/<repo>/resolve/<revision>/<path>` */
+  | { kind: 'file'; repo: RepoId; revision: string; path: string }
+  /** `/api/models/<repo>`, and below it `/revision/`, `/tree/` and `/paths-info/`; `address` is path and query. */
+  | { kind: 'api'; repo: RepoId; revision: string; address: string }
+
+// What stands first in addresses that are no model repos.
+const OTHER_KINDS = ['api', 'datasets', 'spaces', 'collections', 'papers', 'docs', 'blog', 'settings', 'join', 'login']
+const API_READS = ['revision', 'tree', 'paths-info']
+
+/** What a URL below one of the bases reads; undefined for everything else, which is none of our business. */
+export function parseHubUrl(url: string, bases: readonly string[]): HubRead | undefined {
+  const base = bases.find((base) => url.startsWith(`${base}/`))
+  if (base === undefined) return undefined
+  try {
+    const { pathname, search } = new URL(url)
+    const basePath = new URL(base).pathname.replace(/\/$/, '')
+    const segments = pathname.slice(basePath.length + 1).split('/')
+    return segments[0] === 'api' ? apiRead(segments, search) : fileRead(segments)
+  } catch {
+    // No repo, no revision, or no encoding that can be undone: whoever is asked may say so.
+    return undefined
+  }
+}
+
+function fileRead(segments: string[]): HubRead | undefined {
+  if (OTHER_KINDS.includes(segments[0] ?? '')) return undefined
+  const at = segments.indexOf('resolve')
+  if (at !== 1 && at !== 2) return undefined
+  const { revision, rest } = takeRevision(segments.slice(at + 1))
+  const path = rest.map(decodeURIComponent).join('/')
+  if (path === '') return undefined
+  return { kind: 'file', repo: repoOf(segments.slice(0, at)), revision, path }
+}
+
+function apiRead(segments: string[], search: string): HubRead | undefined {
+  const [, kind, ...rest] = segments
+  if (kind !== 'models' || rest.length === 0) return undefined
+  const at = rest.findIndex((segment, index) => index > 0 && API_READS.includes(segment))
+  if (at === -1 && rest.length > 2) return undefined
+  const address = `/${segments.join('/')}${search}`
+  if (at === -1) return { kind: 'api', repo: repoOf(rest), revision: 'main', address }
+  const { revision } = takeRevision(rest.slice(at + 1))
+  return { kind: 'api', repo: repoOf(rest.slice(0, at)), revision, address }
+}
+
+function repoOf(segments: string[]): RepoId {
+  return parseRepoId(segments.map(decodeURIComponent).join('/'))
+}
+
+/** One segment, its slashes encoded; of `refs/pr/1` and `refs/convert/...` the Hub takes them as they are. */
+function takeRevision(segments: string[]): { revision: string; rest: string[] } {
+  const isPlainRef = segments[0] === 'refs' && ['pr', 'convert'].includes(segments[1] ?? '')
+  const length = isPlainRef ? 3 : 1
+  const revision = decodeURIComponent(segments.slice(0, length).join('/'))
+  return { revision: parseRevision(revision, revision), rest: segments.slice(length) }
+}

@@ -1,0 +1,109 @@
+// Loaded by `--require` before everything else: in the workers by Vitest's `execArgv`, in the processes that tests start by
+// NODE_OPTIONS. It must cost nothing where no model is asked for, and never fail: what it can't do is left undone. Plain
+// CommonJS that also an old Node.js reads.
+import fs = require('node:fs')
+import Module = require('node:module')
+import url = require('node:url')
+import attach = require('./attach-transformers.cts')
+
+type Fetch = typeof fetch
+
+interface Bridge {
+  bases: string[]
+  fetch(original: Fetch, input: Parameters<Fetch>[0], init?: Parameters<Fetch>[1]): Promise<Response>
+}
+
+const BRIDGE = Symbol.for('vitest-model-cache.intercept')
+const WRAPPED = Symbol.for('vitest-model-cache.wrapped')
+const PATCHED = Symbol.for('vitest-model-cache.patched')
+
+/** Puts a `fetch` in place that answers the Hub's URLs from the cache once there is a bridge, and costs others nothing. */
+function wrapFetch(global: { fetch?: Fetch }): void {
+  const original = global.fetch
+  if (typeof original !== 'function' || Reflect.has(original, WRAPPED)) return
+  const wrapped = {
+    fetch(this: unknown, input: Parameters<Fetch>[0], init?: Parameters<Fetch>[1]): Promise<Response> {
+      const bridge: Bridge | undefined = Reflect.get(process, BRIDGE)
+      if (bridge !== undefined) {
+        const url = typeof input === 'string' ? input : input instanceof URL ? input.href : Object(input).url
+        if (typeof url === 'string')
+          for (const base of bridge.bases)
+            if (url.startsWith(base))
+              return bridge.fetch((...args) => Reflect.apply(original, global, args), input, init)
+      }
+      // biome-ignore lint/complexity/noArguments: as it came
+      return Reflect.apply(original, this === undefined ? global : this, arguments)
+    },
+  }.fetch
+  Object.defineProperty(wrapped, WRAPPED, { value: true })
+  global.fetch = wrapped
+}
+
+/** Has transformers.js ask the bridge for its files, in whichever way Node.js or Vitest read its source. */
+function patchSources(): void {
+  if (Reflect.has(process, PATCHED)) return
+  Object.defineProperty(process, PATCHED, { value: true })
+  const { readFileSync } = fs
+  const { readFile } = fs.promises
+  fs.readFileSync = function (this: unknown, path: unknown) {
+    // biome-ignore lint/complexity/noArguments: as it came
+    const content = Reflect.apply(readFileSync, this, arguments)
+    return isTransformers(path) ? extended(content) : content
+  } as typeof readFileSync
+  fs.promises.readFile = function (this: unknown, path: unknown) {
+    // biome-ignore lint/complexity/noArguments: as it came
+    const content: Promise<unknown> = Reflect.apply(readFile, this, arguments)
+    return isTransformers(path) ? content.then(extended) : content
+  } as typeof readFile
+  const { registerHooks } = Module as { registerHooks?: (hooks: object) => void }
+  if (registerHooks === undefined) return
+  registerHooks({
+    load(address: string, context: unknown, nextLoad: (address: string, context: unknown) => { source?: unknown }) {
+      const loaded = nextLoad(address, context)
+      return isTransformers(address) && loaded.source ? { ...loaded, source: extended(loaded.source) } : loaded
+    },
+  })
+}
+
+function isTransformers(path: unknown): boolean {
+  const text = typeof path === 'string' ? path : path instanceof URL ? path.href : ''
+  return (
+    text.includes('transformers.node.') &&
+    /[\\/]@huggingface[\\/]transformers[\\/]dist[\\/]transformers\.node\.[cm]js$/.test(text)
+  )
+}
+
+function extended(source: unknown): unknown {
+  const text = typeof source === 'string' ? source : Buffer.from(source as Uint8Array).toString('utf8')
+  if (text.includes(attach.MARK)) return source
+  const whole = text + attach.SOURCE
+  return typeof source === 'string' ? whole : Buffer.from(whole)
+}
+
+/** In a process that a test started: the engine is loaded when the Hub is first asked for something. */
+function openChild(settings: string): void {
+  const { bases } = JSON.parse(settings)
+  let real: Promise<{ fetch: Bridge['fetch']; locate: (...args: unknown[]) => Promise<unknown> }> | undefined
+  const open = () => {
+    if (real === undefined)
+      real = import(url.pathToFileURL(require.resolve('./child.js')).href).then((child) => child.openChild(settings))
+    return real
+  }
+  Reflect.set(process, BRIDGE, {
+    bases,
+    exists: fs.existsSync,
+    fetch: (...args: Parameters<Bridge['fetch']>) => open().then((bridge) => bridge.fetch(...args)),
+    locate: (...args: unknown[]) => open().then((bridge) => bridge.locate(...args)),
+  })
+  wrapFetch(globalThis)
+}
+
+try {
+  const settings = process.env.VITEST_MODEL_CACHE_CHILD
+  patchSources()
+  if (settings) openChild(settings)
+} catch {
+  // A process that can't be served downloads for itself.
+}
+
+export = { wrapFetch }

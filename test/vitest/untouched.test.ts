@@ -1,0 +1,41 @@
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { configSource } from '../support/config-source.ts'
+import { Consumer } from '../support/consumer.ts'
+import { startModelsHub } from '../support/models-hub.ts'
+
+const REPO = 'org/embeddings'
+const { hub, env } = await startModelsHub([REPO])
+const POOLS = ['forks', 'threads', 'vmForks', 'vmThreads']
+
+// No word of this package: what a suite looks like before it is installed, but for the stand-in Hub.
+const PIPELINE = `
+  import { expect, test } from 'vitest'
+  import { env, pipeline } from '@huggingface/transformers'
+  env.cacheDir = './own-cache'
+  test('embeds', async () => {
+    const embed = await pipeline('feature-extraction', '${REPO}')
+    expect((await embed('A dog', { pooling: 'mean', normalize: true })).data[0]).toBeCloseTo(-0.2976082)
+  })
+`
+
+describe.each(POOLS)('an untouched pipeline() in %s', (pool) => {
+  test('comes from the cache: one download, then none, and no second copy', async () => {
+    const config = configSource({}, `pool: '${pool}'`)
+    const project = await Consumer.create({
+      files: { 'vitest.config.ts': config, 'a.test.ts': PIPELINE, 'b.test.ts': PIPELINE },
+    })
+    const cold = await project.vitest([], env)
+    expect(cold.exitCode, cold.output).toBe(0)
+    expect(cold.report).toMatchObject({ requests: 2, misses: 1, errors: [] })
+    const sent = hub.requests.filter(({ kind }) => kind === 'resolve').map(({ file }) => file)
+    expect(sent.sort()).toEqual([...new Set(sent)].sort())
+    hub.clearRequests()
+    const warm = await project.vitest([], env)
+    expect(warm.exitCode, warm.output).toBe(0)
+    expect(hub.requests).toEqual([])
+    expect(warm.report).toMatchObject({ requests: 2, hits: 2, models: [{ repo: REPO, tiers: { disk: 2 } }] })
+    expect(await readdir(join(project.directory, 'own-cache')).catch(() => [])).toEqual([])
+  })
+})
