@@ -22,7 +22,7 @@ const WITHOUT_VITEST = FLOORS.slice(FLOORS.findIndex((rooms) => rooms.includes('
 
 const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
   .map((path) => path.split(sep).join('/'))
-  .filter((path) => path.endsWith('.ts'))
+  .filter((path) => /\.[cm]?ts$/.test(path))
   .sort()
 
 interface Import {

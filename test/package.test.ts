@@ -22,7 +22,7 @@ test('holds the build, the licence and the documents, and nothing else', async (
   const paths: string[] = []
   await list({ file: inject('tarball'), onReadEntry: ({ path }) => paths.push(path.replace('package/', '')) })
   expect(paths.filter((path) => !path.startsWith('dist/')).sort()).toEqual(['LICENSE', 'README.md', 'package.json'])
-  expect(paths.filter((path) => path.startsWith('dist/') && !/\.(m?js|d\.m?ts)$/.test(path))).toEqual([])
+  expect(paths.filter((path) => path.startsWith('dist/') && !/\.([cm]?js|d\.[cm]?ts)$/.test(path))).toEqual([])
 })
 
 test('has every export, with its types', async () => {
