@@ -102,8 +102,10 @@ export function makeBridge(settings: BridgeSettings): Bridge {
       // Of Node.js's own classes, whatever realm or window the caller lives in.
       const request = new originals.Request(urlOf(input), partsOf(input, init))
       const read = parseHubUrl(request.url, bases)
+      request.signal.throwIfAborted()
       const answer = read && (await answerTo(read, request))
-      return answer ? toResponse(answer, request.url) : original(input, init)
+      request.signal.throwIfAborted()
+      return answer ? toResponse(answer, request) : original(input, init)
     },
     async locate(url, { token, isLocalOnly, isProbe }) {
       const read = parseHubUrl(url, bases)

@@ -35,7 +35,7 @@ function wrapFetch(global: { fetch?: Fetch }): void {
       return Reflect.apply(original, this === undefined ? global : this, arguments)
     },
   }.fetch
-  Object.defineProperty(wrapped, WRAPPED, { value: true })
+  Object.defineProperty(wrapped, WRAPPED, { value: original })
   global.fetch = wrapped
 }
 

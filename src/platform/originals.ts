@@ -29,6 +29,9 @@ export interface Originals {
 
 const KEY = Symbol.for('vitest-model-cache.originals')
 
+// What `intercept/preload.cts` marks its own fetch with; the value is the one behind it.
+const WRAPPED = Symbol.for('vitest-model-cache.wrapped')
+
 /** The global object of Node.js itself, also from within a vm context: `Buffer` is shared with those. */
 export function hostGlobal(): typeof globalThis {
   return Reflect.get(Buffer, 'constructor')('return globalThis')()
@@ -45,7 +48,8 @@ function takeOriginals(): Originals {
     clearTimeout: host.clearTimeout,
     setInterval: host.setInterval,
     clearInterval: host.clearInterval,
-    fetch: host.fetch,
+    // In a process that a test started, ours is in place before the engine is loaded: it would ask itself.
+    fetch: Reflect.get(host.fetch, WRAPPED) ?? host.fetch,
     Headers: host.Headers,
     Request: host.Request,
     Response: host.Response,

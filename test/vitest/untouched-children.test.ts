@@ -1,0 +1,102 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { configSource } from '../support/config-source.ts'
+import { Consumer } from '../support/consumer.ts'
+import { startModelsHub } from '../support/models-hub.ts'
+
+const REPO = 'org/embeddings'
+const { hub, env } = await startModelsHub([REPO])
+
+// What tests of command lines do: the program under test is another process.
+const PROGRAM = `
+  import { pipeline } from '@huggingface/transformers'
+  const embed = await pipeline('feature-extraction', '${REPO}')
+  console.log((await embed('A dog', { pooling: 'mean', normalize: true })).data[0].toFixed(4))
+`
+const COMMONJS = PROGRAM.replace(/import (.*) from (.*)/, 'const $1 = require($2)')
+  .replace('const embed', 'void (async () => {\nconst embed')
+  .concat('})()')
+
+function testThat(spawn: string): string {
+  return `
+    import { execFile } from 'node:child_process'
+    import { mkdtempSync } from 'node:fs'
+    import { tmpdir } from 'node:os'
+    import { join } from 'node:path'
+    import { promisify } from 'node:util'
+    import { expect, test } from 'vitest'
+    const run = promisify(execFile)
+    test('x', async () => {
+      const home = mkdtempSync(join(tmpdir(), 'home '))
+      const { stdout } = await ${spawn}
+      expect(stdout.trim()).toBe('-0.2976')
+    })
+  `
+}
+
+async function runTwice(spawn: string, pool = 'forks') {
+  const files = {
+    'vitest.config.ts': configSource({}, `pool: '${pool}'`),
+    'program.mjs': PROGRAM,
+    'program.cjs': COMMONJS,
+    'option.cjs': 'globalThis.wasRequired = true',
+    'a.test.ts': testThat(spawn),
+  }
+  const project = await Consumer.create({ files })
+  await mkdir(join(project.directory, 'elsewhere'))
+  const cold = await project.vitest([], env)
+  expect(cold.exitCode, cold.output).toBe(0)
+  expect(hub.requests.length).toBeGreaterThan(0)
+  hub.clearRequests()
+  const warm = await project.vitest([], env)
+  expect(warm.exitCode, warm.output).toBe(0)
+  return { cold, warm, project }
+}
+
+describe('a process that a test starts is served from the cache, and counted', () => {
+  test.each([
+    ['as it is', `run(process.execPath, ['program.mjs'])`, 'forks'],
+    ['from CommonJS', `run(process.execPath, ['program.cjs'])`, 'vmThreads'],
+    [
+      'with another home and working directory',
+      `run(process.execPath, [process.cwd() + '/program.mjs'], { cwd: 'elsewhere', env: { ...process.env, HOME: home } })`,
+      'threads',
+    ],
+    ['by a process of its own', `run('sh', ['-c', '"$0" program.mjs', process.execPath])`, 'forks'],
+  ])('%s', async (_, spawn, pool) => {
+    const { cold, warm } = await runTwice(spawn, pool)
+    expect(cold.report).toMatchObject({ requests: 1, misses: 1 })
+    expect(warm.report).toMatchObject({ requests: 1, hits: 1, models: [{ repo: REPO, tiers: { disk: 1 } }] })
+    expect(hub.requests).toEqual([])
+  })
+
+  test("with the user's own NODE_OPTIONS, which stay in force", async () => {
+    const spawn = `run(process.execPath, ['-e', 'if (!globalThis.wasRequired) throw 1; import("./program.mjs")'])`
+    const project = await Consumer.create({
+      files: {
+        'vitest.config.ts': configSource({}, `env: { NODE_OPTIONS: '--require ./option.cjs' }`),
+        'program.mjs': PROGRAM,
+        'option.cjs': 'globalThis.wasRequired = true',
+        'a.test.ts': testThat(spawn),
+      },
+    })
+    for (const requests of [1, 0]) {
+      hub.clearRequests()
+      const { exitCode, output } = await project.vitest([], env)
+      expect(exitCode, output).toBe(0)
+      expect(hub.requests.length > 0).toBe(requests === 1)
+    }
+  })
+
+  test('leaves nothing of the run behind, and no trace in a process that asks for no model', async () => {
+    const spawn = `run(process.execPath, ['-p', '"-0.2976"'])`
+    const project = await Consumer.create({
+      files: { 'vitest.config.ts': configSource(), 'a.test.ts': testThat(spawn) },
+    })
+    const { exitCode, output, stderr } = await project.vitest([], env)
+    expect(exitCode, output).toBe(0)
+    expect(stderr).toBe('')
+    expect((await project.shell('ls cache/events 2>/dev/null')).stdout).toBe('')
+  })
+})

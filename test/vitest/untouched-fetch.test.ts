@@ -1,0 +1,168 @@
+import { createHash } from 'node:crypto'
+import { expect, test } from 'vitest'
+import type { ModelCacheOptions } from '../../src/config/options.ts'
+import { configSource } from '../support/config-source.ts'
+import { Consumer } from '../support/consumer.ts'
+import { startModelsHub } from '../support/models-hub.ts'
+
+const TOKEN = 'hf_opens_what_is_private'
+const { hub, env } = await startModelsHub([], { token: TOKEN })
+const WEIGHTS = Buffer.from(Array.from({ length: 100_000 }, (_, index) => (index * 7) % 251))
+const FILES = { 'config.json': '{"model_type":"bert"}', 'deep/weights.bin': WEIGHTS }
+const { commit } = hub.addRepo('org/files', { files: FILES })
+hub.addRepo('org/private', { files: FILES, private: true })
+const SHA256 = createHash('sha256').update(WEIGHTS).digest('hex')
+
+async function run(body: string, { options = {}, more = {} }: { options?: ModelCacheOptions; more?: object } = {}) {
+  const source = `
+    import { createHash } from 'node:crypto'
+    import { expect, test } from 'vitest'
+    const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex')
+    const HF = 'https://huggingface.co'
+    test('x', async () => {
+      ${body}
+    })
+  `
+  const project = await Consumer.create({ files: { 'vitest.config.ts': configSource(options), 'a.test.ts': source } })
+  const again = () => project.vitest([], { ...env, ...more })
+  const cold = await again()
+  expect(cold.exitCode, cold.output).toBe(0)
+  const asked = hub.requests.filter(({ kind }) => kind === 'resolve').map(({ file }) => String(file))
+  const all = [...hub.requests]
+  hub.clearRequests()
+  const warm = await again()
+  expect(warm.exitCode, warm.output).toBe(0)
+  return { project, cold, warm, asked, all }
+}
+
+test('fetch of a file of huggingface.co: the bytes, the headers and the address are as they would be', async () => {
+  const { asked, warm } = await run(`
+    const url = HF + '/org/files/resolve/main/deep/weights.bin?download=true'
+    const response = await fetch(url)
+    expect(response).toBeInstanceOf(Response)
+    expect([response.status, response.ok, response.url]).toEqual([200, true, url])
+    expect(response.headers.get('content-length')).toBe('100000')
+    expect(response.headers.get('x-repo-commit')).toBe('${commit}')
+    expect(response.headers.get('etag')).toContain('${SHA256}')
+    expect(sha256(Buffer.from(await response.arrayBuffer()))).toBe('${SHA256}')
+    const json = await (await fetch(new URL(HF + '/org/files/resolve/${commit}/config.json'))).json()
+    expect(json).toEqual({ model_type: 'bert' })
+    expect(await (await fetch(new Request(HF + '/org/files/raw/../resolve/main/config.json'))).json()).toEqual(json)
+  `)
+  expect(asked.sort()).toEqual(['config.json', 'deep/weights.bin'])
+  expect(hub.requests).toEqual([])
+  expect(warm.report).toMatchObject({ hits: 2, misses: 0 })
+})
+
+test('fetch with Range, HEAD, and of what does not exist', async () => {
+  const { asked } = await run(`
+    const url = HF + '/org/files/resolve/main/deep/weights.bin'
+    const part = await fetch(url, { headers: { Range: 'bytes=10-19' } })
+    expect([part.status, part.headers.get('content-range')]).toEqual([206, 'bytes 10-19/100000'])
+    expect([...new Uint8Array(await part.arrayBuffer())]).toEqual(Array.from({ length: 10 }, (_, i) => ((i + 10) * 7) % 251))
+    const end = await fetch(url, { headers: new Headers({ range: 'bytes=-4' }) })
+    expect((await end.arrayBuffer()).byteLength).toBe(4)
+    expect((await fetch(url, { headers: [['Range', 'bytes=100000-']] })).status).toBe(416)
+    const head = await fetch(url, { method: 'HEAD' })
+    expect([head.status, head.headers.get('content-length'), (await head.arrayBuffer()).byteLength]).toEqual([200, '100000', 0])
+    const missing = await fetch(HF + '/org/files/resolve/main/nope.json')
+    expect([missing.status, missing.headers.get('x-error-code')]).toEqual([404, 'EntryNotFound'])
+  `)
+  expect(asked).toEqual(['deep/weights.bin'])
+  expect(hub.requests).toEqual([])
+})
+
+test('the configured endpoint and more hosts are answered for too; other addresses are left alone', async () => {
+  const { all } = await run(
+    `
+    for (const base of [process.env.HF_ENDPOINT, 'https://hf.co', 'https://mirror.example'])
+      expect((await fetch(base + '/org/files/resolve/main/config.json')).status).toBe(200)
+    const other = await fetch(process.env.HF_ENDPOINT + '/not-there')
+    expect(other.status).toBe(404)
+    expect(await fetch('data:text/plain,hello').then((response) => response.text())).toBe('hello')
+  `,
+    { options: { intercept: { hosts: ['https://mirror.example'] } } },
+  )
+  expect(all.filter(({ kind }) => kind === 'resolve')).toHaveLength(1)
+  expect(hub.requests.map(({ path }) => path)).toEqual(['/not-there'])
+})
+
+test('an abort is one, and a signal that aborted before too', async () => {
+  await run(`
+    const url = HF + '/org/files/resolve/main/config.json'
+    await expect(fetch(url, { signal: AbortSignal.abort() })).rejects.toThrow(/abort/i)
+    const controller = new AbortController()
+    expect((await fetch(url, { signal: controller.signal })).status).toBe(200)
+  `)
+})
+
+test('@huggingface/hub makes no request in a warm run', async () => {
+  const { asked } = await run(`
+    const { downloadFile, listFiles, modelInfo, pathsInfo, snapshotDownload } = await import('@huggingface/hub')
+    const repo = 'org/files'
+    expect((await modelInfo({ name: repo, additionalFields: ['sha'] })).sha).toBe('${commit}')
+    const files = []
+    for await (const { path } of listFiles({ repo, recursive: true })) files.push(path)
+    expect(files).toContain('deep/weights.bin')
+    expect((await pathsInfo({ repo, paths: ['config.json'] })).map(({ path }) => path)).toEqual(['config.json'])
+    const blob = await downloadFile({ repo, path: 'deep/weights.bin', xet: false })
+    expect(sha256(Buffer.from(await blob.arrayBuffer()))).toBe('${SHA256}')
+    const folder = await snapshotDownload({ repo, revision: '${commit}' })
+    const { readFileSync } = await import('node:fs')
+    expect(sha256(readFileSync(folder + '/deep/weights.bin'))).toBe('${SHA256}')
+  `)
+  expect(asked.filter((file) => file === 'deep/weights.bin')).toHaveLength(1)
+  expect(hub.requests).toEqual([])
+})
+
+test('what is private stays so for whoever lacks the token', async () => {
+  const url = `'${'https://huggingface.co'}/org/private/resolve/main/config.json'`
+  const { asked } = await run(
+    `
+    const withToken = { headers: { Authorization: 'Bearer ${TOKEN}' } }
+    expect((await fetch(process.env.HF_ENDPOINT + '/org/private/resolve/main/config.json', withToken)).status).toBe(200)
+    expect((await fetch(${url}, withToken)).status).toBe(200)
+    const without = await fetch(process.env.HF_ENDPOINT + '/org/private/resolve/main/config.json')
+    expect(without.status).toBe(401)
+    const other = await fetch(process.env.HF_ENDPOINT + '/org/private/resolve/main/config.json', { headers: { Authorization: 'Bearer other' } })
+    expect(other.status).toBe(401)
+  `,
+    { more: { HF_TOKEN: TOKEN } },
+  )
+  expect(asked.length).toBeGreaterThan(0)
+  // The two that the Hub itself refuses are all that a warm run sends.
+  expect(hub.requests.map(({ status }) => status)).toEqual([401, 401])
+})
+
+test('offline, what is missing is an error that names the model and the command', async () => {
+  const source = `
+    import { expect, test } from 'vitest'
+    test('x', async () => {
+      await expect(fetch('https://huggingface.co/org/files/resolve/main/config.json')).rejects.toMatchObject({
+        code: 'OFFLINE', message: expect.stringContaining('vitest-model-cache warm org/files'),
+      })
+    })
+  `
+  const project = await Consumer.create({ files: { 'vitest.config.ts': configSource(), 'a.test.ts': source } })
+  const { exitCode, output } = await project.vitest([], { ...env, MODEL_CACHE_OFFLINE: '1' })
+  expect(exitCode, output).toBe(0)
+  expect(hub.requests).toEqual([])
+})
+
+test.each([[{ intercept: false }], [{ mode: 'unit' }]] satisfies [ModelCacheOptions][])(
+  'nothing is answered with %j',
+  async (options) => {
+    const source = `
+      import { expect, test } from 'vitest'
+      test('x', async () => {
+        expect((await fetch(process.env.HF_ENDPOINT + '/org/files/resolve/main/config.json')).status).toBe(200)
+        expect(process.env.NODE_OPTIONS ?? '').not.toContain('preload')
+        expect(process.execArgv.join()).not.toContain('preload')
+      })
+    `
+    const project = await Consumer.create({ files: { 'vitest.config.ts': configSource(options), 'a.test.ts': source } })
+    const runs = [await project.vitest([], env), await project.vitest([], env)]
+    for (const { exitCode, output } of runs) expect(exitCode, output).toBe(0)
+    expect(hub.requests.filter(({ kind }) => kind === 'resolve')).toHaveLength(2)
+  },
+)
