@@ -5,6 +5,7 @@ import { messageOf } from '../model/errors.ts'
 import type { Tree } from '../model/tree.ts'
 import { originals } from '../platform/originals.ts'
 import type { Manifest } from './manifest.ts'
+import type { Progress } from './progress.ts'
 import { type HubFolder, Layout } from './store/layout.ts'
 import { Lease, type Run } from './store/leases.ts'
 import type { Metadata } from './store/metadata.ts'
@@ -52,6 +53,8 @@ export class CacheContext {
   #validation: Promise<Validation> | undefined
   #otherCaches: Promise<HubFolder[]> | undefined
   #temporary: Promise<CacheContext> | undefined
+  /** Models that are being brought in now, by their labels, and how far they have come. */
+  readonly underWay = new Map<string, Progress>()
   readonly #warned = new Set<string>()
   readonly #trees = new Map<string, Tree>()
 

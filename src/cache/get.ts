@@ -1,6 +1,6 @@
 import { entryKey } from '../model/entry.ts'
 import { type ErrorCode, ModelCacheError, systemCode } from '../model/errors.ts'
-import { describeModel, type Model, modelKey } from '../model/model.ts'
+import { describeModel, type Model, modelKey, modelLabel } from '../model/model.ts'
 import { selectionKey } from '../model/selection.ts'
 import { originals } from '../platform/originals.ts'
 import { cacheUnusable } from './cache-unusable.ts'
@@ -43,9 +43,29 @@ async function find(context: CacheContext, model: Model, options: GetOptions): P
   const cached =
     located && isThere
       ? serve(context, model, located, started)
-      : await (await import('./bring-in.ts')).bringIn(context, model, { ...options, started })
+      : await broughtIn(context, model, { ...options, started })
   if (cached.tier === 'disk') context.debug(`🎯 Cache HIT: ${describeModel(model)}${await ageOf(context, cached)}`)
   return cached
+}
+
+/** Brings a model in, and lets others see how far it has come. */
+async function broughtIn(
+  context: CacheContext,
+  model: Model,
+  options: GetOptions & { started: number },
+): Promise<CachedModel> {
+  const label = describeModel(model)
+  const progress = (progress: Progress) => {
+    context.underWay.set(label, progress)
+    options.onProgress?.(progress)
+  }
+  progress({ model: modelLabel(model), receivedBytes: 0, totalBytes: 0, elapsedMs: 0 })
+  try {
+    const { bringIn } = await import('./bring-in.ts')
+    return await bringIn(context, model, { ...options, onProgress: progress })
+  } finally {
+    context.underWay.delete(label)
+  }
 }
 
 /**

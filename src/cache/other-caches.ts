@@ -6,7 +6,9 @@ import { HubFolder } from './store/layout.ts'
 /** Caches from which files may be taken over: what the options name, and the user's own Hugging Face cache. */
 export async function findOtherCaches(context: CacheContext): Promise<HubFolder[]> {
   const { adopt = true, adoptFrom = [] } = context.options
-  const named = [...adoptFrom, ...(adopt ? [huggingFaceCache(context.env)] : [])]
+  // In workers the variable may name our own: then the user's is where it is by default.
+  const byDefault = { ...context.env, HF_HUB_CACHE: undefined, HUGGINGFACE_HUB_CACHE: undefined }
+  const named = [...adoptFrom, ...(adopt ? [huggingFaceCache(context.env), huggingFaceCache(byDefault)] : [])]
   const own = await realpath(context.layout.hub).catch(() => context.layout.hub)
   const folders = await Promise.all(named.map((path) => path && realpath(path).catch(() => undefined)))
   return [...new Set(folders)].flatMap((path) => (path && path !== own ? new HubFolder(path) : []))

@@ -1,3 +1,4 @@
+import type { Progress } from '../cache/progress.ts'
 import type { FileReport } from '../model/request.ts'
 import type { AnyDefinition, ProviderDefinition } from './definition.ts'
 import type { Models } from './models.ts'
@@ -15,6 +16,8 @@ export interface ActiveModels {
   models: Models
   /** A test file begins: what its code asks of the Hub by itself is served for it. */
   begin: (testFile: string) => void
+  /** What is on its way now, for a test that waited too long. */
+  underWay: () => Iterable<Progress>
   /** What was asked for since the last call. */
   drain: () => FileReport
   disposeAll: () => Promise<void>

@@ -40,6 +40,9 @@ export function makeInterception(cache: ModelCache, provided: Provided): Interce
       }
       process.env.VITEST_MODEL_CACHE_CHILD = JSON.stringify(child)
       process.env.NODE_OPTIONS = withPreload(process.env.NODE_OPTIONS)
+      // For other languages, which read and write the same layout. Whoever names a place of their own keeps it.
+      const { HF_HUB_CACHE, HUGGINGFACE_HUB_CACHE, HF_HOME } = process.env
+      if (!HF_HUB_CACHE && !HUGGINGFACE_HUB_CACHE && !HF_HOME) process.env.HF_HUB_CACHE = join(settings.cacheDir, 'hub')
     },
   }
 }

@@ -2,6 +2,7 @@
 import { afterAll, beforeEach, expect, inject, type TestContext } from 'vitest'
 import { ModelCacheError } from '../model/errors.ts'
 import { CHANNEL, writeFileReport } from './channel.ts'
+import { explainTimeout } from './explain-timeout.ts'
 import { openWorker } from './worker.ts'
 
 const provided = inject(CHANNEL)
@@ -22,11 +23,13 @@ beforeEach(function () {
   // biome-ignore lint/complexity/noArguments: see above
   const context: TestContext = arguments[0]
   context.models = worker.models
+  context.onTestFailed(({ task }) => explainTimeout(task, worker.underWay()))
 })
 
 // The first argument has to be destructured: Vitest reads from it which fixtures a hook wants.
 // biome-ignore lint/correctness/noEmptyPattern: see above
 afterAll(({}, suite) => {
+  for (const task of [suite.file, ...suite.tasks]) explainTimeout(task, worker.underWay())
   // A delta: with --no-isolate the next file in this worker counts from zero again.
   const report = worker.drain()
   if (report.requests.length > 0 || report.errors.length > 0) writeFileReport(suite.file.meta, report)

@@ -39,7 +39,14 @@ export function openWorker(provided: Provided): ActiveModels {
     const [own, others] = [recorder.drain(), requests.drain()]
     return { requests: [...own.requests, ...others.requests], errors: [...own.errors, ...others.errors] }
   }
-  slot.active = { runId: run.id, begin, drain, ...makeModels({ cache, mode, recorder, root }, slot.definitions) }
+  const underWay = () => cache.context.underWay.values()
+  slot.active = {
+    runId: run.id,
+    begin,
+    drain,
+    underWay,
+    ...makeModels({ cache, mode, recorder, root }, slot.definitions),
+  }
   return slot.active
 }
 

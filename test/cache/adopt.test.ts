@@ -126,7 +126,7 @@ describe("what lies in the user's own Hugging Face cache", () => {
   })
 
   test('may be our own cache, by HF_HUB_CACHE: then there is nothing to take over', async () => {
-    const env = { HF_HUB_CACHE: engine.inCache('hub') }
+    const env = { HF_HUB_CACHE: engine.inCache('hub'), HF_HOME: join(engine.folder, 'home') }
     expect((await open({ env }).get('org/name')).tier).toBe('hub')
     expect((await open({ env }).get('org/name')).tier).toBe('disk')
   })
