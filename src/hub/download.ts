@@ -6,6 +6,7 @@ import type { Span } from '../model/spans.ts'
 import { FileRequests, forget, type Opened } from './file-requests.ts'
 import { Growth } from './growth.ts'
 import { type HubAccess, isNetworkError, rootMessage } from './http.ts'
+import { mayPass } from './retry.ts'
 import { StallWatch } from './stall-watch.ts'
 
 /** Where the bytes of a download go. */
@@ -88,8 +89,9 @@ class Transfer {
     this.#running.push(this.#lane())
     // More of them begin while these run.
     for (const lane of this.#running) await lane
-    // What one lane failed at another may have brought in.
-    if (this.#failure && this.sink.received !== this.request.size) throw this.#failure.error
+    // What one lane failed at another may have brought in; but not what the sink refused.
+    const { received } = this.sink
+    if (this.#failure && (received !== this.request.size || !mayPass(this.#failure.error))) throw this.#failure.error
   }
 
   /** One connection: fetches one part after the other. What it fails at is left to the others. */
@@ -99,7 +101,8 @@ class Transfer {
       try {
         await this.#fetch(rest)
       } catch (error) {
-        this.#failure = { error }
+        // What no other try would change goes first: it is what matters.
+        if (!this.#failure || mayPass(this.#failure.error)) this.#failure = { error }
         this.#growth?.settle(Math.max(1, this.#lanes - 1))
         if (rest.start < rest.end) this.#gaps.unshift(rest)
         break

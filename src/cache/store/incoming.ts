@@ -43,6 +43,8 @@ export class IncomingFile {
   /** Side by side connections each have one. */
   #pending: Pending[] = []
   #etag: string | undefined
+  /** What the disk refused: bytes that came, and may be hashed, are not there. */
+  #lost: { error: unknown } | undefined
 
   private constructor(
     path: string,
@@ -90,6 +92,7 @@ export class IncomingFile {
   }
 
   async write(chunk: Uint8Array, at: number): Promise<void> {
+    if (this.#lost) throw this.#lost.error
     const end = at + chunk.byteLength
     if (at === this.#hashed) {
       this.#hasher.update(chunk)
@@ -117,8 +120,9 @@ export class IncomingFile {
     await this.#note(thisProcess())
   }
 
-  /** Moves the file to its place when its digest is right. Throws `DigestMismatchError`. */
+  /** Moves the file to its place when its digest is right. Throws `DigestMismatchError`, and what the disk refused before. */
   async publish(blob: string): Promise<void> {
+    if (this.#lost) throw this.#lost.error
     await this.#flushAll()
     await this.#readBack()
     const received = this.#hasher.digest()
@@ -156,7 +160,16 @@ export class IncomingFile {
 
   async #flush(pending: Pending): Promise<void> {
     this.#pending = this.#pending.filter((other) => other !== pending)
-    const { start, end, chunks } = pending
+    try {
+      await this.#put(pending)
+    } catch (error) {
+      this.#lost ??= { error }
+      throw error
+    }
+    await this.#readBack()
+  }
+
+  async #put({ start, end, chunks }: Pending): Promise<void> {
     // Whoever takes it over must not mistake a gap for content: the note says so before there is one.
     if (this.#noted === 0 && start > this.#written.endOf(0)) await this.#note(thisProcess(), { hasGaps: true })
     const { bytesWritten } = await this.#file.writev(chunks, start)
@@ -167,7 +180,6 @@ export class IncomingFile {
     }
     this.#written.add({ start, end })
     if (this.#noted > 0 && this.#written.bytes - this.#noted >= NOTE_EVERY_BYTES) await this.#note(thisProcess())
-    await this.#readBack()
   }
 
   /** Hashes from the disk what is next in turn and was not hashed as it came. */
