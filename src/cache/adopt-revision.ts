@@ -15,16 +15,16 @@ import { readTree } from './store/trees.ts'
 export async function adoptRevision(
   context: CacheContext,
   model: Model,
-): Promise<{ commit: Commit; tree: Tree } | undefined> {
+): Promise<{ commit: Commit; tree: Tree; isPartial: boolean } | undefined> {
   for (const folder of await context.otherCaches()) {
     const ref = await readRef(folder, model.repo, model.revision)
-    const tree =
-      ref &&
-      ((await readTree(folder, model.repo, ref.commit)) ?? (await treeOfSnapshot(folder, model.repo, ref.commit)))
-    if (!ref || !tree || tree.size === 0) continue
+    if (!ref) continue
+    const listed = await readTree(folder, model.repo, ref.commit)
+    const tree = listed ?? (await treeOfSnapshot(folder, model.repo, ref.commit))
+    if (tree.size === 0) continue
     context.debug(`Adopted ${modelLabel(model)} at ${ref.commit.slice(0, 7)} from ${folder.hub}`)
     await writeRef(context.layout, model.repo, model.revision, ref.commit, ref.ageMs)
-    return { commit: ref.commit, tree }
+    return { commit: ref.commit, tree, isPartial: listed === undefined }
   }
   return undefined
 }

@@ -92,7 +92,9 @@ async function bringInLocked(
     const keys = options.isPart ? [] : [selectionKey(model.selection)]
     // What `pipeline(<its task>)` will ask for next is the same by another name: found without planning it again.
     if (rule === 'own task') keys.push(selectionKey({ ...model.selection, task: intake.ownTask }))
-    const recorded = intake.record(keys.map((key) => ({ key, files, used: false })))
+    // Else a later run would take what happens to be there for all that was asked for.
+    const known = resolved.isPartial ? [] : keys
+    const recorded = intake.record(known.map((key) => ({ key, files, used: false })))
     // Before the lock is free: from then on others may remove it.
     await context.claim(recorded)
     await recordEntry(context, recorded)

@@ -1,7 +1,9 @@
+import { type Entry, entryKey } from '../model/entry.ts'
 import { parseHubPath } from '../model/hub-path.ts'
 import type { RequestEvent } from '../model/request.ts'
 import { isoNow } from '../platform/originals.ts'
 import type { CacheContext } from './context.ts'
+import { stampOf } from './store/blobs.ts'
 
 /**
  * Folds what a run's workers asked for into the metadata, in one write: last access, hits, and which selections were
@@ -11,6 +13,12 @@ export async function recordUses(context: CacheContext, requests: RequestEvent[]
   if (requests.length === 0) return
   const now = isoNow()
   const metadata = await context.metadata()
+  const recorded = await metadata.all()
+  const keys = new Set(requests.map(({ repo, commit }) => `${repo}@${commit}`))
+  const listed = await listedEntries(
+    context,
+    [...keys].flatMap((key) => recorded.get(key) ?? []),
+  )
   await metadata.update((entries) => {
     for (const { repo, commit, revision, selection, files, tier } of requests) {
       const entry = entries.get(`${repo}@${commit}`)
@@ -20,7 +28,14 @@ export async function recordUses(context: CacheContext, requests: RequestEvent[]
       if (tier !== 'hub') entry.hits++
       const known = entry.selections.find(({ key }) => key === selection)
       if (known) known.used = true
-      else entry.selections.push({ key: selection, files: files.map(([path]) => parseHubPath(path, repo)), used: true })
+      else if (listed.has(entryKey(entry)))
+        entry.selections.push({ key: selection, files: files.map(([path]) => parseHubPath(path, repo)), used: true })
     }
   })
+}
+
+/** Those of which the Hub's listing is there. What was served without it may be a part of what was asked for. */
+async function listedEntries({ layout }: CacheContext, entries: Entry[]): Promise<Set<string>> {
+  const isListed = await Promise.all(entries.map(({ repo, commit }) => stampOf(layout.tree(repo, commit))))
+  return new Set(entries.filter((_, index) => isListed[index]).map(entryKey))
 }

@@ -30,6 +30,8 @@ export interface Resolved {
   repo: RepoId
   commit: Commit
   tree: Tree
+  /** True when the repo may have more files than the tree says: what a selection comes to is not known for good. */
+  isPartial?: boolean
   /** What the Hub said now; undefined when it was not asked, or did not answer. */
   fresh: HubModel | undefined
 }
@@ -65,7 +67,7 @@ export async function resolve(
   if (known?.trusted && stored) return { repo: known.repo, commit: known.commit, tree: stored, fresh: undefined }
   // Its listing was lost; what was recorded of its files is enough to verify them.
   if (context.options.offline && known?.entry)
-    return { repo: known.repo, commit: known.commit, tree: treeOf(known.entry), fresh: undefined }
+    return { repo: known.repo, commit: known.commit, tree: treeOf(known.entry), isPartial: true, fresh: undefined }
   if (context.options.offline) return resolveElsewhere(context, { ...model, repo: held }, offlineMiss(model))
   try {
     return await resolveAtHub(context, model, held, signal)

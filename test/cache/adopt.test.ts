@@ -1,9 +1,10 @@
-import { chmod, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { snapshotDownload } from '@huggingface/hub'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
-import { contentsOf, Engine, refusalOf } from '../support/engine.ts'
+import { contentsOf, Engine, pathsOf, refusalOf } from '../support/engine.ts'
 import type { Repository } from '../support/hub/index.ts'
+import { makeRequest } from '../support/request.ts'
 
 const WEIGHTS = 'weights'.repeat(2_000)
 const FILES = { 'config.json': '{"model_type":"bert"}', 'deep/weights.bin': WEIGHTS }
@@ -118,6 +119,17 @@ describe("what lies in the user's own Hugging Face cache", () => {
     await engine.hub.stopListening()
     expect((await open().get('org/name')).tier).toBe('adopted')
   }, 30_000)
+
+  test('is not taken for all of a model when it is a part of it', async () => {
+    await download()
+    await rm(join(ownCache(), 'models--org--name/snapshots', repository.commit, 'deep'), { recursive: true })
+    await rm(join(ownCache(), 'models--org--name/trees'), { recursive: true, force: true })
+    const { repo, commit, files } = await open({ offline: true }).get('org/name')
+    expect([...files.keys()]).toEqual(['config.json'])
+    await open().recordUses([makeRequest({ repo, commit, files: [...files] })])
+    expect(pathsOf(await open({ offline: true, env: {} }).get('org/name'))).toEqual(['config.json'])
+    expect(await contentsOf(await open({ env: {} }).get('org/name'))).toEqual(FILES)
+  })
 
   test('does not make up what it lacks', async () => {
     await download()

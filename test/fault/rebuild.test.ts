@@ -1,6 +1,6 @@
 import { rm, symlink, utimes, writeFile } from 'node:fs/promises'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
-import { contentsOf, Engine } from '../support/engine.ts'
+import { contentsOf, Engine, pathsOf } from '../support/engine.ts'
 
 const FILES = { 'config.json': '{}', 'deep/weights.bin': 'weights', 'ünï.txt': 'unicode' }
 
@@ -74,4 +74,12 @@ test('leaves out what has no valid name, and loses nothing else for it', async (
   const found = await engine.open().list()
   expect(found.map(({ repo }) => repo).sort()).toEqual(['gpt2', 'org/name'])
   expect(found.find(({ repo }) => repo === 'gpt2')?.files.size).toBe(1)
+})
+
+test('a part of a model that is served offline without its listing is not taken for all of it', async () => {
+  engine.hub.addRepo('org/part', { files: FILES })
+  await engine.open().get({ repo: 'org/part', files: ['config.json'] })
+  await rm(engine.inCache('hub/models--org--part/trees'), { recursive: true })
+  expect(pathsOf(await engine.open({ offline: true }).get('org/part'))).toEqual(['config.json'])
+  expect(await contentsOf(await engine.open().get('org/part'))).toEqual(FILES)
 })
