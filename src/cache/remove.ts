@@ -1,4 +1,4 @@
-import { readdir, readFile, rm } from 'node:fs/promises'
+import { lstat, readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { blobNameOf } from '../model/digest.ts'
 import { type Entry, entryKey } from '../model/entry.ts'
@@ -62,7 +62,8 @@ async function deleteBehind(
         await metadata.update((all) => recorded && all.set(entryKey(entry), recorded))
         return
       }
-      removed.freedBytes += await deleteFiles(context, entry, siblings)
+      // As recorded by now: more of it may have come since it was chosen.
+      removed.freedBytes += await deleteFiles(context, recorded ?? entry, siblings)
       removed.entries.push(entry)
     })
   }
@@ -74,22 +75,37 @@ async function deleteFiles(context: CacheContext, entry: Entry, siblings: Entry[
   const { repo, commit } = entry
   const shared = new Set(siblings.flatMap(({ files }) => [...files.values()].map(({ digest }) => digest)))
   const own = new Map([...entry.files.values()].map(({ digest, size }) => [digest, size]))
+  const folder = layout.repo(repo)
+  // What lies behind a link is another's, such as the user's own cache: of that nothing goes but the link.
+  if (await isLink(folder)) {
+    if (siblings.length === 0) await rm(folder, { force: true })
+    return 0
+  }
+  const remove = async (kind: string, name: string) => {
+    if (!(await isLink(join(folder, kind)))) await rm(join(folder, kind, name), { recursive: true, force: true })
+  }
   let freedBytes = 0
   // Before its snapshot: other tools refuse a repo with a ref to a commit that has none, and a kill may come in between.
-  await deleteRefs(join(layout.repo(repo), 'refs'), commit)
-  await rm(layout.snapshot(repo, commit), { recursive: true, force: true })
-  await rm(join(layout.repo(repo), '.no_exist', commit), { recursive: true, force: true })
-  await rm(layout.tree(repo, commit), { force: true })
+  if (!(await isLink(join(folder, 'refs')))) await deleteRefs(join(folder, 'refs'), commit)
+  await remove('snapshots', commit)
+  await remove('.no_exist', commit)
+  await remove('trees', `${commit}.json`)
   for (const [digest, size] of own) {
     if (shared.has(digest)) continue
-    await rm(join(layout.repo(repo), 'blobs', blobNameOf(digest)), { force: true })
+    await remove('blobs', blobNameOf(digest))
     freedBytes += size
   }
   // With its last snapshot the repo goes: what another tool left in its blobs folder is reachable by nothing.
-  if ((await names(join(layout.repo(repo), 'snapshots'))).length === 0)
-    for (const folder of [layout.repo(repo), layout.apiAnswers(repo)])
-      await rm(folder, { recursive: true, force: true })
+  if ((await names(join(folder, 'snapshots'))).length === 0)
+    for (const whole of [folder, layout.apiAnswers(repo)]) await rm(whole, { recursive: true, force: true })
   return freedBytes
+}
+
+async function isLink(path: string): Promise<boolean> {
+  return lstat(path).then(
+    (stats) => stats.isSymbolicLink(),
+    () => false,
+  )
 }
 
 async function deleteRefs(folder: string, commit: string): Promise<void> {

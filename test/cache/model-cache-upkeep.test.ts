@@ -1,11 +1,12 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { lstat, mkdir, readFile, rm, stat, symlink, watch, writeFile } from 'node:fs/promises'
+import { lstat, mkdir, readdir, readFile, rename, rm, stat, symlink, watch, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { snapshotDownload } from '@huggingface/hub'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { deleteEntries } from '../../src/cache/remove.ts'
 import { withLock } from '../../src/cache/store/lock.ts'
-import { contentsOf, Engine, filesOf, refusalOf, sha256 } from '../support/engine.ts'
+import { contentsOf, Engine, filesOf, gitSha1, refusalOf, sha256 } from '../support/engine.ts'
 
 const WEIGHTS = Buffer.alloc(50_000, 'weights')
 const FILES = { 'config.json': '{"model_type":"custom"}', 'weights.bin': WEIGHTS, 'notes/read me.txt': 'a note' }
@@ -41,6 +42,31 @@ describe('removing', () => {
     expect((await engine.open().list()).map(({ repo }) => repo)).toEqual(['org/other'])
     expect(await engine.open().has('org/name')).toBe(false)
     expect((await engine.open().get('org/name')).tier).toBe('hub')
+  })
+
+  test.each(['', 'blobs'])('never follows a link: models--org--name/%s', async (linked) => {
+    engine.hub.addRepo('org/name', { files: FILES })
+    await engine.open().get('org/name')
+    const [theirs, ours] = [join(engine.folder, 'theirs'), engine.inCache('hub/models--org--name', linked)]
+    await rename(ours, theirs)
+    await symlink(theirs, ours)
+    const before = await readdir(theirs, { recursive: true })
+    await engine.open().get('org/name')
+    await engine.open().remove('org/name')
+    expect(await engine.open().list()).toEqual([])
+    expect((await readdir(theirs, { recursive: true })).sort()).toEqual(before.sort())
+  })
+
+  test('takes along what came since it was chosen', async () => {
+    const repository = engine.hub.addRepo('org/name', { files: FILES })
+    const cache = engine.open()
+    await cache.get(filesOf('org/name', 'config.json'))
+    const chosen = await cache.list()
+    await engine.open().get('org/name')
+    repository.addCommit({ files: { other: 'other' }, branch: 'dev' })
+    await engine.open().get(filesOf('org/name@dev', 'other'))
+    await deleteEntries(cache.context, chosen)
+    expect(await engine.listing('hub/models--org--name/blobs')).toEqual([gitSha1('other')])
   })
 
   test('keeps blobs that another commit shares until the last of them goes', async () => {
