@@ -33,10 +33,14 @@ export function isAsRecorded(stamp: FileStamp | undefined, recorded: FileStamp |
   )
 }
 
-/** True when the bytes at `path` have the size and the digest that the Hub stated. Reads the whole file. */
+/**
+ * True when the bytes at `path` have the size and the digest that the Hub stated. Reads the whole file; one that changes
+ * meanwhile is not believed: what was read already may be what changed.
+ */
 export async function matchesDigest(path: string, digest: Digest, size: number): Promise<boolean> {
-  if ((await stampOf(path))?.size !== size) return false
+  const before = await stampOf(path)
+  if (before?.size !== size) return false
   const hasher = new Hasher(digest, size)
   for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) hasher.update(chunk)
-  return hasher.digest() === digest
+  return hasher.digest() === digest && isAsRecorded(await stampOf(path), before)
 }

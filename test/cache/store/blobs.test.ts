@@ -40,6 +40,19 @@ async function link(path: string, digest: Digest): Promise<string> {
   return layout.file(REPO, COMMIT, hubPath)
 }
 
+test('what changes while its digest is computed is not believed', async () => {
+  const content = 'content'.repeat(3_000_000)
+  const blob = layout.blob(REPO, await storeBlob(content))
+  let matches: boolean | undefined
+  const matching = matchesDigest(blob, sha256(content), content.length).then((isRight) => {
+    matches = isRight
+  })
+  for (let time = 1; matches === undefined; time++) await utimes(blob, time, time)
+  await matching
+  expect(matches).toBe(false)
+  expect(await matchesDigest(blob, sha256(content), content.length)).toBe(true)
+})
+
 describe('a stamp', () => {
   test('tells size, time and inode of the file behind a link', async () => {
     const digest = await storeBlob('content')
