@@ -55,7 +55,10 @@ export async function verifyEntries(
   options: VerifyOptions = {},
 ): Promise<Verification> {
   const checks = await checkAll(context, entries, options)
-  const wrong = checks.filter(({ what }) => what !== undefined)
+  const metadata = await context.metadata()
+  const recorded = await metadata.all()
+  // What was removed meanwhile is nobody's trouble.
+  const wrong = checks.filter(({ entry, what }) => what !== undefined && recorded.has(entryKey(entry)))
   await distrust(context, wrong)
   const problems: Problem[] = []
   for (const entry of new Set(wrong.map(({ entry }) => entry))) {
@@ -100,7 +103,12 @@ async function findProblem(
   const stamp = await stampOf(path)
   if (!stamp) return 'missing'
   if (stamp.size !== size) return 'wrong size'
-  return (await pool.matches(path, digest, size, signal)) ? undefined : 'wrong digest'
+  try {
+    return (await pool.matches(path, digest, size, signal)) ? undefined : 'wrong digest'
+  } catch (error) {
+    if (!(await stampOf(path))) return 'missing'
+    throw error
+  }
 }
 
 /** Opens the stamps of what is wrong, so that it is verified and replaced before it is served again. */

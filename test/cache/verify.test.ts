@@ -84,6 +84,18 @@ describe('verify', () => {
     expect(await refusalOf(engine.open().verify(['org/none']))).toMatchObject({ code: 'MODEL_NOT_FOUND' })
   })
 
+  test('is not disturbed by a model that is removed meanwhile', async () => {
+    const files = Array.from({ length: 20 }, (_, index) => [`${index}.bin`, Buffer.alloc(1 << 20, index)])
+    engine.hub.addRepo('org/removed', { files: Object.fromEntries(files) })
+    await engine.open().get('org/removed')
+    let removing: Promise<unknown> | undefined
+    const onProgress = () => {
+      removing ??= engine.open().remove('org/removed')
+    }
+    expect((await engine.open().verify(undefined, { onProgress })).problems).toEqual([])
+    await removing
+  })
+
   test('tells how far it came', async () => {
     const seen: number[] = []
     await engine.open().verify(undefined, { onProgress: ({ files, bytes }) => seen.push(files, bytes) })
