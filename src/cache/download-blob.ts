@@ -36,7 +36,8 @@ export async function downloadBlob(context: CacheContext, target: FileTarget): P
       // Bounded all the same: a file has only so many megabytes to come further by.
       madeProgress: () => {
         const gained = incoming.received - mark
-        mark = incoming.received
+        // Further than ever: who begins anew each time, and breaks off now here and now there, comes no further.
+        mark = Math.max(mark, incoming.received)
         return gained >= 1 << 20
       },
       onRetry: (error, waitMs) =>

@@ -52,6 +52,19 @@ describe('a download that broke', () => {
     expect(sent()).toBeLessThan(WEIGHTS.length + 4 * MEGABYTE)
   })
 
+  test('is given up where each try begins anew, however far it comes', async () => {
+    const withoutRange: typeof fetch = (input, init) => {
+      const headers = new Headers(init?.headers)
+      headers.delete('Range')
+      return fetch(input, { ...init, headers })
+    }
+    for (let turn = 0; turn < 10; turn++)
+      for (const truncate of [MEGABYTE, 4 * MEGABYTE]) engine.hub.fault(FILE, { truncate }, { times: 1 })
+    const refused = engine.open({ fetch: withoutRange }).get('org/name')
+    await expect(refused).rejects.toMatchObject({ code: 'BROKEN_DOWNLOAD' })
+    expect(ranges().length).toBeLessThan(10)
+  })
+
   test('by standing still is given up, and goes on', async () => {
     engine.hub.fault(FILE, { stallAfter: 4 * MEGABYTE }, { times: 1 })
     await expectRight(await engine.open({ stallMs: 300 }).get('org/name'))
