@@ -82,6 +82,9 @@ export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   })
 }
 
+// A timer that is asked for more fires at once.
+const LONGEST_TIMER_MS = 2 ** 31 - 1
+
 /**
  * Runs `work` with a signal that aborts when the caller's does, or after `ms` milliseconds with what `late` makes. Without
  * `ms` there is no limit.
@@ -93,7 +96,8 @@ export async function withTimeLimit<T>(
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const { controller, unlink } = linkedController(signal)
-  const timer = ms === undefined ? undefined : originals.setTimeout(() => controller.abort(late(ms)), ms)
+  const onLate = () => controller.abort(late(ms ?? 0))
+  const timer = ms === undefined ? undefined : originals.setTimeout(onLate, Math.min(ms, LONGEST_TIMER_MS))
   try {
     return await work(controller.signal)
   } finally {
