@@ -3,6 +3,8 @@ import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { IncomingFile } from '../../src/cache/store/incoming.ts'
+import { Layout } from '../../src/cache/store/layout.ts'
 import { contentsOf, Engine, refusalOf } from '../support/engine.ts'
 import { canMount, mountMemory } from '../support/mount.ts'
 
@@ -128,6 +130,20 @@ describe.skipIf(!canMount)('a file system of its own', () => {
   })
 })
 
+describe.skipIf(!canMount)('a disk that is full already', () => {
+  test('has nothing of a download that could not begin', async () => {
+    const memory = mountMemory(engine.cacheDir, 4)
+    const layout = new Layout(engine.cacheDir)
+    await mkdir(layout.incoming)
+    await writeFile(engine.inCache('other'), Buffer.alloc(4 * MEGABYTE)).catch(() => undefined)
+    const claim = IncomingFile.claim(layout, `sha256:${'0'.repeat(64)}`, 2 * MEGABYTE)
+    await expect(claim).rejects.toMatchObject({ code: 'ENOSPC' })
+    expect(await engine.listing('incoming')).toEqual([])
+    // Refused while a file there is open.
+    memory.unmount()
+  })
+})
+
 describe('a model that does not come', () => {
   test('within the time that the options allow is an error, and what came is kept', async () => {
     engine.hub.throttle({ total: 4 * MEGABYTE })
@@ -140,6 +156,11 @@ describe('a model that does not come', () => {
     engine.hub.clearRequests()
     await engine.open().get('org/large')
     expect(engine.hub.bytesSent({ kind: 'cdn' })).toBeLessThan(WEIGHTS.length - MEGABYTE)
+  })
+
+  test('has as long as the options say, also when that is longer than a timer can run', async () => {
+    const hub = { endpoint: engine.hub.url, concurrency: 8, timeoutMs: 30 * 86_400_000 }
+    expect((await engine.open({ hub }).get('org/name')).tier).toBe('hub')
   })
 
   test('because the Hub does not answer is tried again, and then an error', async () => {

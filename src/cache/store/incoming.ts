@@ -70,9 +70,14 @@ export class IncomingFile {
     const file = await open(path, constants.O_RDWR | constants.O_CREAT, 0o600)
     const isTooLong = (left.written.at(-1)?.end ?? 0) > size
     const incoming = new IncomingFile(path, file, { digest, size }, isTooLong ? { written: [] } : left)
-    if (isTooLong) await file.truncate(0)
-    await incoming.#note(thisProcess())
-    await incoming.#readBack()
+    try {
+      if (isTooLong) await file.truncate(0)
+      await incoming.#note(thisProcess())
+      await incoming.#readBack()
+    } catch (error) {
+      await incoming.discard()
+      throw error
+    }
     return incoming
   }
 
