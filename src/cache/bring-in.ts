@@ -87,7 +87,7 @@ async function bringInLocked(
       asked: `Model ${describeModel(model)}`,
     })
     context.debug(`Files of ${describeModel(model)}: ${files.length}, chosen by ${rule}`)
-    await makeRoom(context, model, intake.missingBytes(files))
+    await makeRoom(context, model, await intake.missing(files))
     await intake.ensure(files)
     const keys = options.isPart ? [] : [selectionKey(model.selection)]
     // What `pipeline(<its task>)` will ask for next is the same by another name: found without planning it again.

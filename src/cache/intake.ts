@@ -47,13 +47,14 @@ export class Intake {
     return this.resolved.fresh?.task ?? this.entry?.task
   }
 
-  /** Bytes of these files that are not recorded yet; what two of them share counts once. */
-  missingBytes(paths: HubPath[]): number {
-    const known = new Set([...this.#files.values(), ...(this.entry?.files.values() ?? [])].map(({ digest }) => digest))
-    const missing = paths
-      .flatMap((path) => this.resolved.tree.get(path) ?? [])
-      .filter(({ digest }) => !known.has(digest))
-    return [...new Map(missing.map(({ digest, size }) => [digest, size])).values()].reduce((sum, size) => sum + size, 0)
+  /** Those of these files that no commit of the repo has recorded yet, with their sizes; what two share is there once. */
+  async missing(paths: HubPath[]): Promise<Map<Digest, number>> {
+    const metadata = await this.context.metadata()
+    const commits = [...(await metadata.all()).values()].filter(({ repo }) => repo === this.model.repo)
+    const files = [...this.#files.values(), ...commits.flatMap((commit) => [...commit.files.values()])]
+    const known = new Set(files.map(({ digest }) => digest))
+    const stated = paths.flatMap((path) => this.resolved.tree.get(path) ?? [])
+    return new Map(stated.filter(({ digest }) => !known.has(digest)).map(({ digest, size }) => [digest, size]))
   }
 
   /** The repo's `config.json`, brought in when it is not there. */

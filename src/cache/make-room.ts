@@ -1,5 +1,6 @@
 import { statfs } from 'node:fs/promises'
 import { formatSize } from '../config/units.ts'
+import type { Digest } from '../model/digest.ts'
 import { entryKey } from '../model/entry.ts'
 import { ModelCacheError } from '../model/errors.ts'
 import { describeModel, type Model } from '../model/model.ts'
@@ -8,18 +9,21 @@ import type { CacheContext } from './context.ts'
 import { planRemovals, totalSize } from './limits.ts'
 import { deleteEntries } from './remove.ts'
 import { leasedEntries } from './store/leases.ts'
+import { bytesLeft } from './store/leftovers.ts'
 
 /**
- * Makes room for bytes that are about to be downloaded: removes the least recently used until they fit into `maxSize`.
+ * Makes room for blobs that are about to be brought in: removes the least recently used until they fit into `maxSize`.
  * What live runs use stays, and may exceed the limit with one warning. Throws `TOO_LARGE` for a model that is larger than
  * the limit where the options say so, `CACHE_UNUSABLE` when the disk has not that much left.
  */
-export async function makeRoom(context: CacheContext, model: Model, bytes: number): Promise<void> {
+export async function makeRoom(context: CacheContext, model: Model, missing: Map<Digest, number>): Promise<void> {
+  const bytes = [...missing.values()].reduce((sum, size) => sum + size, 0)
   if (bytes === 0) return
   const { maxSize, onTooLarge } = context.options
   if (bytes > maxSize) tooLarge(context, model, bytes, onTooLarge)
   else await removeUntilFits(context, model, bytes)
-  await checkDisk(context, model, bytes)
+  // What is there already of a download that goes on needs no room.
+  await checkDisk(context, model, bytes - (await bytesLeft(context.layout, [...missing.keys()])))
 }
 
 async function removeUntilFits(context: CacheContext, model: Model, bytes: number): Promise<void> {

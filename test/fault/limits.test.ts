@@ -37,6 +37,18 @@ test('what a live run uses stays, and may exceed the limit with one warning', as
   expect(engine.warnings).toEqual([expect.stringContaining('exceeds its limit of 150 KB')])
 })
 
+test('a new commit needs no room for what it shares with one that is there', async () => {
+  const maxSize = 250 * KILOBYTE
+  const files = { 'config.json': '{}', 'weights.bin': randomBytes(100 * KILOBYTE) }
+  const repository = engine.hub.addRepo('org/moving', { files })
+  await engine.open({ maxSize }).get('org/one')
+  await engine.open({ maxSize }).get('org/moving')
+  repository.addCommit({ files: { 'config.json': '{"new":true}' }, branch: 'dev' })
+  await engine.open({ maxSize, onTooLarge: 'error' }).get('org/moving@dev')
+  expect(await cached()).toEqual(['org/moving', 'org/moving', 'org/one'])
+  expect(engine.warnings).toEqual([])
+})
+
 test('a model larger than the limit is served, and goes when the run is over', async () => {
   const cache = engine.open({ maxSize: 50 * KILOBYTE, run: { id: 'run', pid: process.pid } })
   expect((await cache.get('org/one')).tier).toBe('hub')
@@ -63,6 +75,8 @@ test('two that make room for each other do not wait for ever', async () => {
 test('what the disk has no room for is refused', async () => {
   const cache = engine.open({ maxSize: Number.POSITIVE_INFINITY })
   await cache.get('org/one')
-  const refusal = await refusalOf(makeRoom(cache.context, parseModel('org/two'), 2 ** 60))
+  const refusal = await refusalOf(
+    makeRoom(cache.context, parseModel('org/two'), new Map([[`sha1:${'0'.repeat(40)}`, 2 ** 60]])),
+  )
   expect(refusal).toMatchObject({ code: 'CACHE_UNUSABLE', reason: expect.stringMatching(/the disk of .* has .* left/) })
 })

@@ -110,6 +110,19 @@ describe.skipIf(!canMount)('a file system of its own', () => {
     expect(engine.filesAsked).toEqual([])
   })
 
+  test('that has room for the rest of a download goes on with it', async () => {
+    mount(16)
+    engine.hub.throttle({ perConnection: 20 * MEGABYTE })
+    const controller = new AbortController()
+    const { signal } = controller
+    const onProgress = ({ receivedBytes }: { receivedBytes: number }) => {
+      if (receivedBytes > 8 * MEGABYTE) controller.abort(new Error('enough'))
+    }
+    await expect(engine.open().get('org/large', { signal, onProgress })).rejects.toThrow('enough')
+    const model = await engine.open().get('org/large')
+    expect(Buffer.compare(await readFile(model.file('weights.bin')), WEIGHTS)).toBe(0)
+  })
+
   test('that fills up in the middle leaves nothing behind, and the run is served', async () => {
     mount(16)
     engine.hub.throttle({ perConnection: 30 * MEGABYTE })

@@ -63,6 +63,22 @@ export async function takeOver(layout: Layout, digest: Digest, path: string): Pr
   return { written: [] }
 }
 
+/** How much of these blobs lies there of downloads that did not end: of each the largest, as it takes room on disk. */
+export async function bytesLeft(layout: Layout, digests: Digest[]): Promise<number> {
+  const names = (await readdir(layout.incoming)).filter((name) => name.endsWith('.incomplete'))
+  const sizes = digests.map(async (digest) => {
+    const own = names.filter((name) => name.startsWith(`${blobNameOf(digest)}.`))
+    return Math.max(0, ...(await Promise.all(own.map((name) => sizeOnDisk(join(layout.incoming, name))))))
+  })
+  return (await Promise.all(sizes)).reduce((sum, bytes) => sum + bytes, 0)
+}
+
+/** Without the gaps of what several connections wrote; 0 when it is gone. */
+async function sizeOnDisk(path: string): Promise<number> {
+  const { size, blocks } = await lstat(path).catch(() => ({ size: 0, blocks: 0 }))
+  return Math.min(size, blocks * 512)
+}
+
 /** Removes what nobody went on with for a day, and what writers that were killed left of their temporary files. */
 export async function sweepIncoming(layout: Layout): Promise<void> {
   await sweep(layout.incoming, /\.(incomplete(\.json)?|tmp)$/)
