@@ -52,6 +52,17 @@ test.each(['HTTP_PROXY', 'http_proxy'])(
   },
 )
 
+test('a proxy may be named by its host alone', async () => {
+  await engine.open({ env: { HTTP_PROXY: hostOf(proxy.url) } }).get('org/name')
+  expect(proxy.targets).toContain(hostOf(engine.hub.url))
+})
+
+test('what is no address of a proxy is an error that names the variable, and not what it holds', async () => {
+  const refused = engine.open({ env: { HTTP_PROXY: 'ftp://user:secret@host' } }).get('org/name')
+  await expect(refused).rejects.toMatchObject({ code: 'INVALID_OPTION', asked: 'Environment variable HTTP_PROXY' })
+  await expect(refused).rejects.not.toMatchObject({ message: expect.stringContaining('secret') })
+})
+
 test('what NO_PROXY names is asked directly', async () => {
   await engine.open({ env: { HTTP_PROXY: proxy.url, NO_PROXY: '127.0.0.1' } }).get('org/name')
   expect(proxy.targets).toEqual([])
