@@ -2,8 +2,7 @@ import { lstat, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { blobNameOf, type Digest } from '../../model/digest.ts'
 import { type Span, Spans } from '../../model/spans.ts'
-import { originals } from '../../platform/originals.ts'
-import { writeAtomically } from './atomic-write.ts'
+import { diskNow, writeAtomically } from './atomic-write.ts'
 import type { Layout } from './layout.ts'
 import { isOwner, type Owner, stateOf } from './owner.ts'
 
@@ -124,8 +123,9 @@ function isSpans(value: unknown): value is Span[] {
   return Array.isArray(value) && value.every(isSpan)
 }
 
-/** Milliseconds since a file was last written to; 0 when it is gone: published, or swept by another. */
+/** Milliseconds since a file was last written to, by the disk's clock as its writer may be another machine; 0 when it is gone: published, or swept by another. */
 async function silenceOf(path: string): Promise<number> {
   const { mtimeMs } = await lstat(path).catch(() => ({ mtimeMs: Number.POSITIVE_INFINITY }))
-  return Math.max(0, originals.now() - mtimeMs)
+  if (mtimeMs === Number.POSITIVE_INFINITY) return 0
+  return Math.max(0, (await diskNow(path)) - mtimeMs)
 }

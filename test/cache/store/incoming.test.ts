@@ -2,12 +2,14 @@ import { createHash, randomBytes } from 'node:crypto'
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { beforeEach, expect, onTestFinished, test } from 'vitest'
+import { beforeEach, expect, onTestFinished, test, vi } from 'vitest'
 import { IncomingFile } from '../../../src/cache/store/incoming.ts'
 import { Layout } from '../../../src/cache/store/layout.ts'
+import { sweepIncoming } from '../../../src/cache/store/leftovers.ts'
 import { BrokenDownloadError, DigestMismatchError } from '../../../src/model/broken-download.ts'
 import type { Digest } from '../../../src/model/digest.ts'
 import { parseRepoId } from '../../../src/model/repo-id.ts'
+import { originals } from '../../../src/platform/originals.ts'
 
 const REPO = parseRepoId('org/name')
 
@@ -129,6 +131,23 @@ test('what came with gaps is gone on with, gap by gap', async () => {
   for (const { start, end } of second.gaps()) await second.write(content.subarray(start, end), start)
   await second.publish(layout.blob(REPO, sha256(content)))
   expect(await readdir(layout.incoming)).toEqual([])
+})
+
+test('what another machine writes is not taken for left, however far our clock is ahead', async () => {
+  const content = randomBytes(3_000_000)
+  const first = await IncomingFile.claim(layout, sha256(content), content.length)
+  onTestFinished(() => first.discard())
+  await first.write(content.subarray(0, 2_000_000), 0)
+  const names = await readdir(layout.incoming)
+  const note = names.find((name) => name.endsWith('.json')) ?? ''
+  await writeFile(join(layout.incoming, note), JSON.stringify({ pid: 1, host: 'another' }))
+  const now = vi.spyOn(originals, 'now').mockReturnValue(Date.now() + 48 * 3_600_000)
+  onTestFinished(() => now.mockRestore())
+  await sweepIncoming(layout)
+  expect((await readdir(layout.incoming)).sort()).toEqual(names.sort())
+  const second = await IncomingFile.claim(layout, sha256(content), content.length)
+  expect(second.received).toBe(0)
+  await second.discard()
 })
 
 test('a note that knows of more than is on disk is not believed', async () => {
