@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { beforeEach, expect, onTestFinished, test } from 'vitest'
 import { makeRoom } from '../../src/cache/make-room.ts'
+import type { Digest } from '../../src/model/digest.ts'
 import { parseModel } from '../../src/model/model.ts'
 import { Engine, refusalOf } from '../support/engine.ts'
 
@@ -75,8 +76,7 @@ test('two that make room for each other do not wait for ever', async () => {
 test('what the disk has no room for is refused', async () => {
   const cache = engine.open({ maxSize: Number.POSITIVE_INFINITY })
   await cache.get('org/one')
-  const refusal = await refusalOf(
-    makeRoom(cache.context, parseModel('org/two'), new Map([[`sha1:${'0'.repeat(40)}`, 2 ** 60]])),
-  )
+  const missing = new Map<Digest, number>([[`sha1:${'0'.repeat(40)}`, 2 ** 60]])
+  const refusal = await refusalOf(makeRoom(cache.context, parseModel('org/two'), missing))
   expect(refusal).toMatchObject({ code: 'CACHE_UNUSABLE', reason: expect.stringMatching(/the disk of .* has .* left/) })
 })

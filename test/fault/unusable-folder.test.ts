@@ -128,12 +128,13 @@ describe.skipIf(!canMount)('a file system of its own', () => {
     engine.hub.throttle({ perConnection: 30 * MEGABYTE })
     const id = `run-${randomBytes(4).toString('hex')}`
     let filled: Promise<void> | undefined
+    const fill = () => writeFile(engine.inCache('other'), Buffer.alloc(8 * MEGABYTE)).catch(() => undefined)
     const onProgress = ({ receivedBytes }: { receivedBytes: number }) => {
-      if (receivedBytes > 4 * MEGABYTE) filled ??= writeFile(engine.inCache('other'), Buffer.alloc(8 * MEGABYTE))
+      if (receivedBytes > 4 * MEGABYTE) filled ??= fill()
     }
     const refusal = await refusalOf(engine.open().get('org/large', { onProgress }))
     expect(refusal).toMatchObject({ code: 'CACHE_UNUSABLE', reason: expect.stringMatching(/ENOSPC|full/) })
-    await filled?.catch(() => undefined)
+    await filled
     expect(await engine.listing('incoming')).toEqual([])
     expect(await engine.listing('hub').then((paths) => paths.filter((path) => /blobs|snapshots/.test(path)))).toEqual(
       [],
