@@ -9,6 +9,7 @@ import type { CacheContext } from './context.ts'
 import { stampOf } from './store/blobs.ts'
 import { leasedEntries } from './store/leases.ts'
 import { withFreeLock } from './store/lock.ts'
+import type { Metadata } from './store/metadata.ts'
 import { writeHome } from './store/renames.ts'
 
 /**
@@ -57,22 +58,37 @@ async function move(context: CacheContext, from: RepoId, to: RepoId, other: Repo
 async function moveFolder(context: CacheContext, from: RepoId, to: RepoId): Promise<boolean> {
   const { layout } = context
   const metadata = await context.metadata()
-  const leased = await leasedEntries(layout)
   const own = [...(await metadata.all()).values()].filter(({ repo }) => repo === from)
-  if (own.some((entry) => leased.has(entryKey(entry)))) return false
+  const isUsed = async () => {
+    const leased = await leasedEntries(layout)
+    return own.some((entry) => leased.has(entryKey(entry)))
+  }
+  if (await isUsed()) return false
+  // Both are there: the new one counts, the old one goes when it is unused for long. (Where names differ by case alone,
+  // a disk that ignores case has one folder for both.)
+  if (layout.lock(from) !== layout.lock(to) && (await stampOf(layout.repo(to)))) return true
+  await renameEntries(metadata, from, to)
+  // Who claims first and looks after that either finds no record, or has its claim seen here.
+  if (await isUsed()) {
+    await renameEntries(metadata, to, from)
+    return false
+  }
   try {
     await rename(layout.repo(from), layout.repo(to))
   } catch (error) {
+    await renameEntries(metadata, to, from)
     if (!['ENOTEMPTY', 'EEXIST', 'EPERM'].includes(systemCode(error) ?? '')) throw error
-    // Both were there: the new one counts, the old one goes when it is unused for long.
     return true
   }
+  context.debug(`${from} was renamed to ${to} at the Hub: what was cached of it moved along`)
+  return true
+}
+
+async function renameEntries(metadata: Metadata, from: RepoId, to: RepoId): Promise<void> {
   await metadata.update((entries) => {
     for (const entry of [...entries.values()].filter(({ repo }) => repo === from)) {
       entries.delete(entryKey(entry))
       entries.set(entryKey({ ...entry, repo: to }), { ...entry, repo: to })
     }
   })
-  context.debug(`${from} was renamed to ${to} at the Hub: what was cached of it moved along`)
-  return true
 }
