@@ -114,7 +114,7 @@ export class ModelCache {
     await this.context.release()
     const { run } = this.context.options
     if (!run) return
-    await removeTemporary(run.id)
+    await removeTemporary(this.context, run.id)
     await releaseRun(this.context.layout, run.id)
   }
 

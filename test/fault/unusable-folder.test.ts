@@ -21,8 +21,8 @@ beforeEach(async () => {
 })
 
 /** A cache that works for a live run, as the plugin's does. */
-function openForRun(id: string) {
-  const cache = engine.open({ run: { id, pid: process.pid }, whenUnusable: 'temporary' })
+function openForRun(id: string, options: Parameters<Engine['open']>[0] = {}) {
+  const cache = engine.open({ run: { id, pid: process.pid }, whenUnusable: 'temporary', ...options })
   onTestFinished(() => cache.endRun())
   return cache
 }
@@ -63,6 +63,16 @@ describe.each([
     await cache.endRun()
     expect(await temporaryFolders(id)).toEqual([])
   })
+})
+
+test('two caches of a run that ask different Hubs have a folder each', async () => {
+  const other = await Engine.start(onTestFinished)
+  other.hub.addRepo('org/name', { files: { 'config.json': '{"other":true}' } })
+  const id = `run-${randomBytes(4).toString('hex')}`
+  await writeFile(engine.cacheDir, 'a file')
+  expect(await contentsOf(await openForRun(id).get('org/name'))).toEqual(FILES)
+  const cache = openForRun(id, { hub: { endpoint: other.hub.url, concurrency: 8 } })
+  expect(await contentsOf(await cache.get('org/name'))).toEqual({ 'config.json': '{"other":true}' })
 })
 
 test('a part of the cache on another device works', async () => {
