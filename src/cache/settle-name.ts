@@ -1,4 +1,4 @@
-import { rename } from 'node:fs/promises'
+import { rename, rm } from 'node:fs/promises'
 import { fetchModel } from '../hub/api.ts'
 import type { HubAccess } from '../hub/http.ts'
 import { entryKey } from '../model/entry.ts'
@@ -9,7 +9,6 @@ import type { CacheContext } from './context.ts'
 import { stampOf } from './store/blobs.ts'
 import { leasedEntries } from './store/leases.ts'
 import { withFreeLock } from './store/lock.ts'
-import type { Metadata } from './store/metadata.ts'
 import { writeHome } from './store/renames.ts'
 
 /**
@@ -64,31 +63,25 @@ async function moveFolder(context: CacheContext, from: RepoId, to: RepoId): Prom
     return own.some((entry) => leased.has(entryKey(entry)))
   }
   if (await isUsed()) return false
-  // Both are there: the new one counts, the old one goes when it is unused for long. (Where names differ by case alone,
-  // a disk that ignores case has one folder for both.)
-  if (layout.lock(from) !== layout.lock(to) && (await stampOf(layout.repo(to)))) return true
-  await renameEntries(metadata, from, to)
-  // Who claims first and looks after that either finds no record, or has its claim seen here.
+  await writeHome(layout, from, to)
+  // Who claims first and looks after that either is led to the new name, or has its claim seen here.
   if (await isUsed()) {
-    await renameEntries(metadata, to, from)
+    await rm(layout.rename(from), { force: true })
     return false
   }
   try {
     await rename(layout.repo(from), layout.repo(to))
   } catch (error) {
-    await renameEntries(metadata, to, from)
     if (!['ENOTEMPTY', 'EEXIST', 'EPERM'].includes(systemCode(error) ?? '')) throw error
+    // Both were there: the new one counts, the old one goes when it is unused for long.
     return true
   }
-  context.debug(`${from} was renamed to ${to} at the Hub: what was cached of it moved along`)
-  return true
-}
-
-async function renameEntries(metadata: Metadata, from: RepoId, to: RepoId): Promise<void> {
   await metadata.update((entries) => {
     for (const entry of [...entries.values()].filter(({ repo }) => repo === from)) {
       entries.delete(entryKey(entry))
       entries.set(entryKey({ ...entry, repo: to }), { ...entry, repo: to })
     }
   })
+  context.debug(`${from} was renamed to ${to} at the Hub: what was cached of it moved along`)
+  return true
 }

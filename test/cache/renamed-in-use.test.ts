@@ -1,4 +1,4 @@
-import { basename } from 'node:path'
+import { basename, dirname } from 'node:path'
 import { beforeEach, expect, onTestFinished, test, vi } from 'vitest'
 import type { CachedModel } from '../../src/cache/cached-model.ts'
 import { contentsOf, Engine } from '../support/engine.ts'
@@ -29,7 +29,7 @@ test('a repo that a run claims while it moves to its new name stays where it is'
   engine.hub.renameRepo('old/name', 'new/name')
   let used: Promise<CachedModel> | undefined
   before.rename = async (from, to) => {
-    const isMove = from.endsWith('models--old--name') || basename(to) === 'cache_metadata.json'
+    const isMove = from.endsWith('models--old--name') || basename(dirname(to)) === 'renames'
     if (!isMove || used) return
     used = engine.open({ run: { id: 'live', pid: process.pid } }).get('old/name')
     await used
@@ -39,3 +39,19 @@ test('a repo that a run claims while it moves to its new name stays where it is'
   expect(model && (await contentsOf(model))).toEqual(FILES)
   expect((await engine.open().list()).map(({ repo }) => repo)).toContain('old/name')
 })
+
+test.each(['old/name', 'new/name'])(
+  'a move that was killed in the middle loses nothing: asked for as %s',
+  async (name) => {
+    engine.hub.addRepo('old/name', { files: FILES })
+    await engine.open().get('old/name')
+    engine.hub.renameRepo('old/name', 'new/name')
+    before.rename = async (from) => {
+      if (from.endsWith('models--old--name')) throw new Error('killed')
+    }
+    await expect(engine.open().get('new/name')).rejects.toThrow('killed')
+    before.rename = async () => undefined
+    expect((await engine.open().get(name)).downloadedBytes).toBe(0)
+    expect((await engine.open().list()).map(({ repo }) => repo)).toEqual(['new/name'])
+  },
+)
