@@ -36,13 +36,14 @@ async function tryAdopt(context: CacheContext, target: FileTarget, candidate: st
     try {
       // Verified under our own name: what its old name stands for may change in between.
       await linkOrCopy(await realpath(candidate), own)
-      if (!(await matchesDigest(own, digest, size))) return false
+      if (!(await matchesDigest(own, digest, size, target.signal))) return false
       await moveInto(own, blob)
       return true
     } finally {
       await rm(own, { force: true })
     }
   } catch (error) {
+    if (target.signal?.aborted) throw error
     // Not ours to read, or gone in between: then it is downloaded.
     context.debug(`${targetLabel(target)} could not be adopted: ${messageOf(error)}`)
     return false

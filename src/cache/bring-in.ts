@@ -30,16 +30,20 @@ type BringInOptions = IntakeOptions & {
  * process does it for a repo at a time; who waited finds it done, and so each blob crosses the network once.
  */
 export async function bringIn(context: CacheContext, model: Model, options: BringInOptions): Promise<CachedModel> {
+  await prepareCacheFolder(context.layout)
+  // Who waits for another that brings it in waits no longer either.
+  return withTimeLimit(context.options.hub.timeoutMs, options.signal, tooSlow(model), (signal) =>
+    bringInto(context, model, { ...options, signal }),
+  )
+}
+
+/** Under the lock of the id by which the repo is kept, which may turn out to be another. */
+async function bringInto(context: CacheContext, model: Model, options: BringInOptions): Promise<CachedModel> {
   const { layout } = context
-  await prepareCacheFolder(layout)
   let { repo } = await readHome(layout, model.repo)
   for (;;) {
     const held = repo
-    const work = () =>
-      withTimeLimit(context.options.hub.timeoutMs, options.signal, tooSlow(model), (signal) =>
-        bringInLocked(context, model, held, { ...options, signal }),
-      )
-    const done = await withLock(layout.lock(held), work, options.signal)
+    const done = await withLock(layout.lock(held), () => bringInLocked(context, model, held, options), options.signal)
     if (typeof done === 'object') return done
     repo = done
   }

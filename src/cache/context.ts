@@ -1,6 +1,6 @@
 import type { CacheSettings, Validation } from '../config/options.ts'
 import type { Connections } from '../hub/download.ts'
-import { type Entry, entryKey } from '../model/entry.ts'
+import { type Entry, type EntryFile, entryKey } from '../model/entry.ts'
 import { messageOf } from '../model/errors.ts'
 import type { Tree } from '../model/tree.ts'
 import { originals } from '../platform/originals.ts'
@@ -56,6 +56,7 @@ export class CacheContext {
   /** Models that are being brought in now, by their labels, and how far they have come. */
   readonly underWay = new Map<string, Progress>()
   readonly #warned = new Set<string>()
+  readonly #verified = new Map<string, Promise<boolean>>()
   readonly #trees = new Map<string, Tree>()
 
   constructor(readonly options: CacheOptions) {
@@ -107,6 +108,16 @@ export class CacheContext {
     return this.#validation
   }
 
+  /** True when the file has its digest; each state of a file is read once. */
+  isVerified(file: string, { digest, size, mtimeMs, ino }: EntryFile): Promise<boolean> {
+    const key = [file, digest, mtimeMs, ino].join(' ')
+    const known = this.#verified.get(key)
+    if (known) return known
+    const verified = import('./store/blobs.ts').then(({ matchesDigest }) => matchesDigest(file, digest, size))
+    this.#verified.set(key, verified)
+    return verified
+  }
+
   /** Other caches from which files may be taken over. */
   otherCaches(): Promise<HubFolder[]> {
     this.#otherCaches ??= import('./other-caches.ts').then(({ findOtherCaches }) => findOtherCaches(this))
@@ -114,10 +125,10 @@ export class CacheContext {
   }
 
   /** What serves this run when the cache folder can't take a model; undefined where that is an error. */
-  temporary(): Promise<CacheContext> | undefined {
+  temporary(reason: string): Promise<CacheContext> | undefined {
     const { run, whenUnusable } = this.options
     if (whenUnusable !== 'temporary' || !run) return undefined
-    this.#temporary ??= import('./temporary.ts').then(({ openTemporary }) => openTemporary(this, run.id))
+    this.#temporary ??= import('./temporary.ts').then(({ openTemporary }) => openTemporary(this, run.id, reason))
     return this.#temporary
   }
 

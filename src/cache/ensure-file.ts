@@ -11,6 +11,7 @@ export type BlobSource = 'disk' | 'adopted' | 'hub'
 
 /** Makes the blob of a file be there, verified, from the nearest place that has it. */
 export async function ensureBlob(context: CacheContext, target: FileTarget): Promise<BlobSource> {
+  target.signal?.throwIfAborted()
   const source = (await isPresent(context, target)) ? 'disk' : (await adoptBlob(context, target)) ? 'adopted' : 'hub'
   if (source === 'hub') await downloadBlob(context, target)
   else target.onBytes.present(target.stated.size)
@@ -41,7 +42,7 @@ async function isPresent(context: CacheContext, target: FileTarget): Promise<boo
   const blob = context.layout.blob(model.repo, stated.digest)
   if (!(await stampOf(blob))) return false
   const name = targetLabel(target)
-  if (await matchesDigest(blob, stated.digest, stated.size)) {
+  if (await matchesDigest(blob, stated.digest, stated.size, target.signal)) {
     context.debug(`Validation: ${name} ${known ? 'was restored or copied' : 'has no record'}; its digest is right`)
     return true
   }

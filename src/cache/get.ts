@@ -27,9 +27,8 @@ export async function getModel(context: CacheContext, model: Model, options: Get
   } catch (error) {
     const explained = explainDiskError(error, model, signal)
     if (!(explained instanceof ModelCacheError) || explained.code !== 'CACHE_UNUSABLE') throw explained
-    const temporary = await context.temporary()
+    const temporary = await context.temporary(explained.message)
     if (!temporary) throw explained
-    context.warn(`${explained.message} Until then, what is missing comes anew in each run, into a temporary folder.`)
     return await getModel(temporary, model, options)
   }
 }

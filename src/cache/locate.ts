@@ -8,7 +8,7 @@ import type { Commit } from '../model/revision.ts'
 import { isDefaultSelection, selectionKey } from '../model/selection.ts'
 import type { CacheContext } from './context.ts'
 import { findInManifest } from './manifest.ts'
-import { isAsRecorded, matchesDigest, stampOf } from './store/blobs.ts'
+import { isAsRecorded, stampOf } from './store/blobs.ts'
 
 /** A selection of which all files are recorded at a commit. */
 export interface Located {
@@ -100,7 +100,7 @@ async function compareWithDisk(
   })
   if (found.length < files.length) return undefined
   const isRight = await Promise.all(
-    found.map(({ path, record }) => isUnchanged(context.layout.file(repo, commit, path), record, validation)),
+    found.map(({ path, record }) => isUnchanged(context, context.layout.file(repo, commit, path), record, validation)),
   )
   return {
     repo,
@@ -112,11 +112,18 @@ async function compareWithDisk(
   }
 }
 
-async function isUnchanged(file: string, record: EntryFile, validation: Validation): Promise<boolean> {
+async function isUnchanged(
+  context: CacheContext,
+  file: string,
+  record: EntryFile,
+  validation: Validation,
+): Promise<boolean> {
+  // Never verified: the record was rebuilt, or `verify` found the file wrong.
+  if (record.ino === '0' && record.mtimeMs === 0) return false
   const stamp = await stampOf(file)
   if (validation === 'none') return stamp !== undefined
   if (!isAsRecorded(stamp, record)) return false
-  return validation === 'stat' || matchesDigest(file, record.digest, record.size)
+  return validation === 'stat' || context.isVerified(file, record)
 }
 
 function sumOrNull(values: (number | null)[]): number | null {

@@ -6,7 +6,9 @@ import type { CacheContext } from './context.ts'
 import { planRemovals } from './limits.ts'
 import { recordStrangers } from './record-strangers.ts'
 import { deleteEntries, type Removed } from './remove.ts'
+import { removeOrphans } from './remove-orphans.ts'
 import { leasedEntries } from './store/leases.ts'
+import { sweepIncoming } from './store/leftovers.ts'
 
 /**
  * Enforces `maxAge` and `maxSize`. Offline nothing expires: it could not be brought in again. What the cache's own run
@@ -15,6 +17,7 @@ import { leasedEntries } from './store/leases.ts'
 export async function maintain(context: CacheContext, { isOver = false } = {}): Promise<Removed> {
   const ownRun = isOver ? context.options.run?.id : undefined
   const { maxSize, maxAge, offline } = context.options
+  await sweepIncoming(context.layout)
   await recordStrangers(context)
   const metadata = await context.metadata()
   const entries = [...(await metadata.all()).values()]
@@ -25,6 +28,7 @@ export async function maintain(context: CacheContext, { isOver = false } = {}): 
     { now, leased: await leasedEntries(context.layout, ownRun) },
   )
   const removed = await deleteEntries(context, [...expired, ...evicted], ownRun)
+  await removeOrphans(context, [...(await metadata.all()).values()])
   const isGone = (entry: Entry) => removed.entries.includes(entry)
   for (const entry of expired.filter(isGone))
     context.debug(

@@ -61,7 +61,8 @@ function tooLarge(context: CacheContext, model: Model, bytes: number, onTooLarge
 
 /** A download that can't end is not begun. */
 async function checkDisk(context: CacheContext, model: Model, bytes: number): Promise<void> {
-  const { bavail, bsize } = await statfs(context.layout.directory)
+  // `hub` may be a link to another disk, or not be there yet.
+  const { bavail, bsize } = await statfs(context.layout.hub).catch(() => statfs(context.layout.directory))
   const free = bavail * bsize
   if (free >= bytes) return
   throw new ModelCacheError({

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { entryKey } from '../model/entry.ts'
 import type { CacheContext } from './context.ts'
 import { rebuildEntries } from './store/rebuild.ts'
@@ -12,6 +13,8 @@ export async function recordStrangers(context: CacheContext): Promise<void> {
   const strangers = await rebuildEntries(context.layout, context.options.hub.endpoint, (key) => recorded.has(key))
   if (strangers.length === 0) return
   await metadata.update((entries) => {
-    for (const entry of strangers) if (!entries.has(entryKey(entry))) entries.set(entryKey(entry), entry)
+    // What was removed while it was looked at stays away.
+    const there = strangers.filter(({ repo, commit }) => existsSync(context.layout.snapshot(repo, commit)))
+    for (const entry of there) if (!entries.has(entryKey(entry))) entries.set(entryKey(entry), entry)
   })
 }

@@ -40,15 +40,13 @@ export async function resolveOnDisk(context: CacheContext, model: Model): Promis
   const { repo, ageMs } = await readHome(context.layout, model.repo)
   const ref = await readRef(context.layout, repo, model.revision)
   if (!ref) return undefined
-  const { offline, maxAge } = context.options
+  const { offline, maxAge, hub } = context.options
   const metadata = await context.metadata()
-  return {
-    repo,
-    commit: ref.commit,
-    // A commit stays what it is, whatever becomes of the names.
-    trusted: offline || isCommit(model.revision) || Math.max(ref.ageMs, ageMs) <= maxAge,
-    entry: await metadata.find(entryKey({ repo, commit: ref.commit })),
-  }
+  const entry = await metadata.find(entryKey({ repo, commit: ref.commit }))
+  // Another Hub's name may mean another repo. A commit stays what it is, whatever becomes of the names.
+  const isOfThisHub = entry === undefined || entry.endpoint === hub.endpoint
+  const isFresh = isOfThisHub && Math.max(ref.ageMs, ageMs) <= maxAge
+  return { repo, commit: ref.commit, trusted: offline || isCommit(model.revision) || isFresh, entry }
 }
 
 /**

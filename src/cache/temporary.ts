@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto'
+import { rmSync } from 'node:fs'
 import { lstat, mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import process from 'node:process'
 import { systemCode } from '../model/errors.ts'
 import { CacheContext, type CacheOptions } from './context.ts'
 
@@ -9,8 +11,15 @@ import { CacheContext, type CacheOptions } from './context.ts'
  * A cache for one run alone, for when the cache folder can't take what is missing: all processes of the run share it, and
  * it takes over what the cache folder has.
  */
-export async function openTemporary({ options, layout }: CacheContext, runId: string): Promise<CacheContext> {
-  const cacheDir = await makeFolder(folderOf(options, runId))
+export async function openTemporary(
+  { options, layout, warn, debug }: CacheContext,
+  runId: string,
+  reason: string,
+): Promise<CacheContext> {
+  const { cacheDir, isNew } = await makeFolder(folderOf(options, runId))
+  // Of the processes of the run one says so.
+  const tell = isNew ? warn : debug
+  tell(`${reason} Until then, what is missing comes anew in each run, into a temporary folder.`)
   const adoptFrom = [layout.hub, ...(options.adoptFrom ?? [])]
   return new CacheContext({ ...options, cacheDir, adoptFrom, manifest: undefined, whenUnusable: 'error' })
 }
@@ -18,7 +27,7 @@ export async function openTemporary({ options, layout }: CacheContext, runId: st
 /** Removes what `openTemporary` made, when the run is over. */
 export async function removeTemporary({ options }: CacheContext, runId: string): Promise<void> {
   const folder = folderOf(options, runId)
-  if (await isOurs(folder)) await rm(folder, { recursive: true, force: true })
+  if (await isOwn(folder)) await rm(folder, { recursive: true, force: true })
 }
 
 /** One for each cache of the run: projects may ask different Hubs for the same names. */
@@ -28,17 +37,21 @@ function folderOf({ cacheDir, hub }: CacheOptions, runId: string): string {
 }
 
 /** The temporary folder is everybody's: a name that somebody else took is left to them. */
-async function makeFolder(folder: string): Promise<string> {
+async function makeFolder(folder: string): Promise<{ cacheDir: string; isNew: boolean }> {
   try {
     await mkdir(folder, { mode: 0o700 })
-    return folder
+    return { cacheDir: folder, isNew: true }
   } catch (error) {
     if (systemCode(error) !== 'EEXIST') throw error
   }
-  return (await isOurs(folder)) ? folder : mkdtemp(`${folder}-`)
+  if (await isOwn(folder)) return { cacheDir: folder, isNew: false }
+  const cacheDir = await mkdtemp(`${folder}-`)
+  // Known to this process alone.
+  process.once('exit', () => rmSync(cacheDir, { recursive: true, force: true }))
+  return { cacheDir, isNew: true }
 }
 
-async function isOurs(folder: string): Promise<boolean> {
+async function isOwn(folder: string): Promise<boolean> {
   const stats = await lstat(folder).catch(() => undefined)
   return stats?.isDirectory() === true && (process.geteuid === undefined || stats.uid === process.geteuid())
 }

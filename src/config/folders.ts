@@ -23,18 +23,26 @@ export function defaultCacheFolder(
 
 /** Where huggingface_hub keeps its things: its constants.py. Throws where there is no home folder. */
 export function huggingFaceHome(env: Environment): string {
-  return env.HF_HOME || join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'huggingface')
+  return (
+    (env.HF_HOME && withoutTilde(env.HF_HOME)) || join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'huggingface')
+  )
 }
 
 /** The user's own Hugging Face cache, which may not exist; undefined where there is no home folder. */
 export function huggingFaceCache(env: Environment): string | undefined {
   const named = env.HF_HUB_CACHE || env.HUGGINGFACE_HUB_CACHE
-  if (named) return named
+  if (named) return withoutTilde(named)
   try {
     return join(huggingFaceHome(env), 'hub')
   } catch {
     return undefined
   }
+}
+
+/** As Python's `expanduser`: variables that were set in quotes keep their tilde. */
+export function withoutTilde(path: string): string {
+  const home = homeFolder()
+  return home !== undefined && (path === '~' || path.startsWith('~/')) ? join(home, path.slice(2)) : path
 }
 
 /** Undefined for a user id without an entry in the system's list, as in some containers. */

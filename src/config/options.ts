@@ -1,9 +1,9 @@
-import { isAbsolute, join, resolve } from 'node:path'
+import { isAbsolute, resolve } from 'node:path'
 import * as v from 'valibot'
 import { ModelCacheError, showValue } from '../model/errors.ts'
 import { type Model, type ModelSpec, parseModel } from '../model/model.ts'
 import { type Environment, readEnvironment } from './environment-variables.ts'
-import { defaultCacheFolder, homeFolder } from './folders.ts'
+import { defaultCacheFolder, withoutTilde } from './folders.ts'
 import { DEFAULT_ENDPOINT, type HubSettings, SHORT_ENDPOINT } from './token.ts'
 import { parseDuration, parseSize } from './units.ts'
 
@@ -105,6 +105,11 @@ const duration = v.pipe(
   v.union([v.string(), v.number()], DURATION),
   v.check((input) => parseDuration(input) !== undefined, DURATION),
 )
+const TIMEOUT = 'a duration of more than nothing such as "1h" or "10m", or a number of milliseconds'
+const timeout = v.pipe(
+  v.union([v.string(), v.number()], TIMEOUT),
+  v.check((input) => (parseDuration(input) ?? 0) > 0, TIMEOUT),
+)
 const ENDPOINT = 'an http or https URL without user name, query or fragment'
 const endpoint = v.pipe(v.string(ENDPOINT), v.check(isEndpoint, ENDPOINT))
 const HUB = '`endpoint`, `token`, `concurrency`, `timeout`'
@@ -136,7 +141,7 @@ const Schema = v.strictObject(
           endpoint: v.optional(endpoint),
           token: v.optional(text),
           concurrency: v.optional(concurrency),
-          timeout: v.optional(duration),
+          timeout: v.optional(timeout),
         },
         `an object with ${HUB}`,
       ),
@@ -234,9 +239,8 @@ export function cacheSettings(options: Options): CacheSettings {
 function cacheFolder(env: Environment, variable: string | undefined, option: string | undefined, root: string): string {
   const chosen = variable ?? option
   if (chosen === undefined) return defaultCacheFolder(env)
-  const home = homeFolder()
-  if (home !== undefined && (chosen === '~' || chosen.startsWith('~/'))) return join(home, chosen.slice(2))
-  return isAbsolute(chosen) ? chosen : resolve(variable === undefined ? root : process.cwd(), chosen)
+  const expanded = withoutTilde(chosen)
+  return isAbsolute(expanded) ? expanded : resolve(variable === undefined ? root : process.cwd(), expanded)
 }
 
 function check(input: unknown, name: (option: string) => string): v.InferOutput<typeof Schema> {

@@ -6,6 +6,8 @@ import { HubHttpError, isNetworkError } from './http.ts'
 const ATTEMPTS = 5
 const FIRST_DELAY_MS = 300
 const LONGEST_DELAY_MS = 60_000
+// The Hub counts requests over five minutes: it asks for no longer wait. Who asks for more is answered by giving up.
+const LONGEST_ASKED_MS = 330_000
 
 export interface RetryOptions {
   signal?: AbortSignal
@@ -26,6 +28,7 @@ export async function withRetry<T>(attempt: () => Promise<T>, options: RetryOpti
       if (options.madeProgress?.()) failures = 1
       if (failures >= ATTEMPTS || options.signal?.aborted || !mayPass(error)) throw error
       const waitMs = delayAfter(error, failures)
+      if (waitMs > LONGEST_ASKED_MS) throw error
       options.onRetry?.(error, waitMs)
       await sleep(waitMs, options.signal)
     }
@@ -41,7 +44,7 @@ export function mayPass(error: unknown): boolean {
 
 function delayAfter(error: unknown, failures: number): number {
   const asked = error instanceof HubHttpError ? error.retryAfterMs : undefined
-  if (asked !== undefined) return Math.min(asked, LONGEST_DELAY_MS)
+  if (asked !== undefined) return asked
   const ceiling = Math.min(FIRST_DELAY_MS * 2 ** (failures - 1), LONGEST_DELAY_MS)
   return ceiling / 2 + Math.random() * (ceiling / 2)
 }

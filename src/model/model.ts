@@ -67,8 +67,10 @@ export function toModel(model: ModelSpec | Model): Model {
   if (typeof model !== 'object' || model === null || !('selection' in model)) return parseModel(model)
   const selection = parseSelection(model.selection)
   if (!selection) throw invalid(model, '`selection` is none that this package made.')
-  const revision = parseRevision(String(model.revision), asked(model))
-  return { repo: parseRepoId(String(model.repo)), revision, selection, pin: model.pin === true }
+  parseRevision(String(model.revision), asked(model))
+  parseRepoId(String(model.repo))
+  // The same object: who handed it over knows it again in what comes of it.
+  return model
 }
 
 /** The model for people and for the command line: `org/name`, or `org/name@revision` when that is not `main`. */

@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events'
+
 // A suite may fake timers, set the clock to 0, stub fetch or spy on process.kill; environments put a window's fetch and timers in place of
 // Node.js's; a vm context has none of its own that Node.js knows. None of that may reach the engine. So what it needs is
 // taken once a process, from Node.js's own realm, by whichever copy of this module is loaded first: that is the
@@ -106,9 +108,17 @@ export async function withTimeLimit<T>(
   }
 }
 
+const MOST_LISTENERS = 10_000
+
 /** A controller that aborts when the signal does, until it is unlinked. */
 export function linkedController(signal?: AbortSignal): { controller: AbortController; unlink: () => void } {
   const controller = new originals.AbortController()
+  try {
+    // As many may listen as there are files and connections. Without a limit (0), getMaxListeners of Node.js 20 fails.
+    setMaxListeners(MOST_LISTENERS, controller.signal)
+  } catch {
+    // One of a window, which counts no listeners.
+  }
   const onAbort = () => controller.abort(signal?.reason)
   if (signal?.aborted) onAbort()
   signal?.addEventListener('abort', onAbort, { once: true })

@@ -37,7 +37,11 @@ export function takeChildEvents(folder: string): ChildEvent[] {
 
 /** Removes what is there for the children of a run that is over. */
 export function removeEvents(folder: string): void {
-  rmSync(folder, { recursive: true, force: true })
+  try {
+    rmSync(folder, { recursive: true, force: true })
+  } catch {
+    // A cache folder that is a file, or that only serves what it has.
+  }
 }
 
 /** A process that was killed while it wrote leaves half a line. */

@@ -74,19 +74,22 @@ async function foldIn(caches: ModelCache[], reports: ModuleReport[], isOver: boo
   const started = originals.monotonic()
   let removed = 0
   for (const cache of caches) {
-    await cache.recordUses(reports.flatMap(({ setup, requests }) => (setup.cache === cache ? requests : [])))
-    removed += await maintain(cache, isOver)
+    const requests = reports.flatMap(({ setup, requests }) => (setup.cache === cache ? requests : []))
+    const work = cache.recordUses(requests).then(() => cache.maintain({ isOver }))
+    removed += (await inTime(work))?.entries.length ?? 0
   }
   return { maintenanceMs: originals.monotonic() - started, removed }
 }
 
-/** How many models were removed in time. */
-async function maintain(cache: ModelCache, isOver: boolean): Promise<number> {
-  const bound = new AbortController()
+/** What the work gives; undefined when that takes too long: then the next run does the rest. */
+async function inTime<T>(work: Promise<T>): Promise<T | undefined> {
+  const bound = new originals.AbortController()
   const late = sleep(MAINTAIN_WITHIN_MS, bound.signal).catch(() => undefined)
-  const removed = await Promise.race([cache.maintain({ isOver }), late])
-  bound.abort()
-  return removed?.entries.length ?? 0
+  try {
+    return (await Promise.race([work, late])) ?? undefined
+  } finally {
+    bound.abort()
+  }
 }
 
 /** One record for each project: its next run warms what it used. */

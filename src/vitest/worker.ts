@@ -1,7 +1,6 @@
-import { setMaxListeners } from 'node:events'
 import process from 'node:process'
 import { ModelCache } from '../cache/model-cache.ts'
-import { hostGlobal, originals } from '../platform/originals.ts'
+import { hostGlobal, linkedController } from '../platform/originals.ts'
 import { makeModels, OWN_PROVIDERS } from '../providers/models.ts'
 import { Recorder } from '../providers/recorder.ts'
 import { type ActiveModels, slotOf } from '../providers/slot.ts'
@@ -60,13 +59,7 @@ function mainProcessGone(): AbortSignal {
   const global: object = hostGlobal()
   const host: { [GONE]?: AbortSignal } = global
   if (host[GONE]) return host[GONE]
-  const controller = new originals.AbortController()
-  try {
-    // Each request under way listens to it.
-    setMaxListeners(0, controller.signal)
-  } catch {
-    // One of a window, which counts no listeners.
-  }
+  const { controller } = linkedController()
   process.once('disconnect', () => controller.abort(new Error('The main process of this test run is gone.')))
   host[GONE] = controller.signal
   return controller.signal

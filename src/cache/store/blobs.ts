@@ -37,10 +37,18 @@ export function isAsRecorded(stamp: FileStamp | undefined, recorded: FileStamp |
  * True when the bytes at `path` have the size and the digest that the Hub stated. Reads the whole file; one that changes
  * meanwhile is not believed: what was read already may be what changed.
  */
-export async function matchesDigest(path: string, digest: Digest, size: number): Promise<boolean> {
+export async function matchesDigest(
+  path: string,
+  digest: Digest,
+  size: number,
+  signal?: AbortSignal,
+): Promise<boolean> {
   const before = await stampOf(path)
   if (before?.size !== size) return false
   const hasher = new Hasher(digest, size)
-  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) hasher.update(chunk)
+  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) {
+    signal?.throwIfAborted()
+    hasher.update(chunk)
+  }
   return hasher.digest() === digest && isAsRecorded(await stampOf(path), before)
 }

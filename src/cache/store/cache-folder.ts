@@ -1,5 +1,5 @@
 import { constants } from 'node:fs'
-import { access, mkdir, readFile } from 'node:fs/promises'
+import { access, mkdir, readFile, stat } from 'node:fs/promises'
 import { ModelCacheError, messageOf, systemCode } from '../../model/errors.ts'
 import { writeAtomically } from './atomic-write.ts'
 import { stampOf } from './blobs.ts'
@@ -58,7 +58,7 @@ export async function isOurs(layout: Layout): Promise<boolean> {
 export async function isWritable(layout: Layout): Promise<boolean> {
   try {
     await access(layout.directory, constants.W_OK)
-    return true
+    return (await stat(layout.directory)).isDirectory()
   } catch (error) {
     return systemCode(error) === 'ENOENT'
   }

@@ -81,11 +81,12 @@ async function sizeOnDisk(path: string): Promise<number> {
 /** Removes what nobody went on with for a day, and what writers that were killed left of their temporary files. */
 export async function sweepIncoming(layout: Layout): Promise<void> {
   await sweep(layout.incoming, /\.(incomplete(\.json)?|tmp)$/)
-  await sweep(layout.directory, /\.[0-9]+-[0-9a-f]{12}\.tmp$/)
+  for (const folder of [layout.directory, layout.leases, layout.runs, layout.renames])
+    await sweep(folder, /\.[0-9]+-[0-9a-f]{12}\.tmp$/)
 }
 
 async function sweep(folder: string, abandoned: RegExp): Promise<void> {
-  for (const name of await readdir(folder)) {
+  for (const name of await readdir(folder).catch(() => [])) {
     if (!abandoned.test(name)) continue
     const path = join(folder, name)
     if ((await silenceOf(path)) > ABANDONED_AFTER_MS) await rm(path, { force: true })

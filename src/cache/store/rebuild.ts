@@ -3,11 +3,11 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Entry, type EntryFile, entryKey } from '../../model/entry.ts'
 import type { HubPath } from '../../model/hub-path.ts'
-import { parseRepoId, type RepoId } from '../../model/repo-id.ts'
+import type { RepoId } from '../../model/repo-id.ts'
 import { type Commit, isCommit, parseRevision } from '../../model/revision.ts'
 import { originals } from '../../platform/originals.ts'
 import type { Layout } from './layout.ts'
-import { filesBelow, snapshotFiles, valid } from './snapshot-files.ts'
+import { filesBelow, repoFolders, snapshotFiles, valid } from './snapshot-files.ts'
 
 /**
  * Makes entries of what lies in `hub/` without a record, as that was lost or another tool put it there: each blob's name
@@ -20,9 +20,7 @@ export async function rebuildEntries(
   isRecorded: (key: string) => boolean = () => false,
 ): Promise<Entry[]> {
   const entries: Entry[] = []
-  for (const folder of await list(layout.hub)) {
-    const repo = repoOfFolder(folder.name)
-    if (!folder.isDirectory() || repo === undefined) continue
+  for (const repo of await repoFolders(layout.hub)) {
     const commits = (await list(join(layout.repo(repo), 'snapshots'))).map(({ name }) => name).filter(isCommit)
     const unknown = commits.filter((commit) => !isRecorded(entryKey({ repo, commit })))
     if (unknown.length === 0) continue
@@ -64,11 +62,6 @@ async function revisionsOf(refs: string): Promise<Map<string, string>> {
     if (revision === 'main' || !revisions.has(commit)) revisions.set(commit, revision)
   }
   return revisions
-}
-
-function repoOfFolder(name: string): RepoId | undefined {
-  const [kind, ...parts] = name.split('--')
-  return kind === 'models' ? valid(() => parseRepoId(parts.join('/'))) : undefined
 }
 
 async function list(folder: string): Promise<Dirent[]> {

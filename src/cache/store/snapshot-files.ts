@@ -3,7 +3,7 @@ import { readdir, realpath, stat } from 'node:fs/promises'
 import { basename, join, relative, sep } from 'node:path'
 import { type Digest, digestOfBlobName } from '../../model/digest.ts'
 import { type HubPath, parseHubPath } from '../../model/hub-path.ts'
-import type { RepoId } from '../../model/repo-id.ts'
+import { parseRepoId, type RepoId } from '../../model/repo-id.ts'
 import type { Commit } from '../../model/revision.ts'
 import type { HubFolder } from './layout.ts'
 import { readTree } from './trees.ts'
@@ -33,6 +33,17 @@ export async function snapshotFiles(
     if (digest) files.set(safe, { digest, stats: found.stats })
   }
   return files
+}
+
+/** The repos that have a folder in a Hugging Face cache. */
+export async function repoFolders(hub: string): Promise<RepoId[]> {
+  const entries = await readdir(hub, { withFileTypes: true }).catch(() => [])
+  return entries.flatMap((entry) => (entry.isDirectory() ? (repoOfFolder(entry.name) ?? []) : []))
+}
+
+function repoOfFolder(name: string): RepoId | undefined {
+  const [kind, ...parts] = name.split('--')
+  return kind === 'models' ? valid(() => parseRepoId(parts.join('/'))) : undefined
 }
 
 /** The paths of all files and links below a folder, with forward slashes. */
