@@ -2,7 +2,7 @@ import { download } from '../hub/download.ts'
 import { explainHubError, HubHttpError } from '../hub/http.ts'
 import { withRetry } from '../hub/retry.ts'
 import { DigestMismatchError } from '../model/broken-download.ts'
-import { ModelCacheError, messageOf, nameOf, systemCode } from '../model/errors.ts'
+import { isSystemError, ModelCacheError, messageOf } from '../model/errors.ts'
 import type { CacheContext } from './context.ts'
 import { type FileTarget, fileFailure, targetLabel } from './file-target.ts'
 import { IncomingFile } from './store/incoming.ts'
@@ -62,7 +62,6 @@ function explainFailure(error: unknown, target: FileTarget): unknown {
 
 /** What is no trouble of the Hub's is the disk's: full, read-only, gone. */
 function explainDiskError(error: unknown, target: FileTarget): unknown {
-  const isDisk =
-    systemCode(error) !== undefined && !(error instanceof ModelCacheError) && nameOf(error) !== 'AbortError'
+  const isDisk = !(error instanceof ModelCacheError) && isSystemError(error)
   return isDisk ? fileFailure(target, 'CACHE_UNUSABLE', `It could not be written: ${messageOf(error)}.`, error) : error
 }

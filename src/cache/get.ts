@@ -1,5 +1,5 @@
 import { entryKey } from '../model/entry.ts'
-import { type ErrorCode, ModelCacheError, systemCode } from '../model/errors.ts'
+import { type ErrorCode, isSystemError, ModelCacheError } from '../model/errors.ts'
 import { describeModel, type Model, modelKey, modelLabel } from '../model/model.ts'
 import { selectionKey } from '../model/selection.ts'
 import { originals } from '../platform/originals.ts'
@@ -79,7 +79,7 @@ async function claimed(context: CacheContext, model: Model, found: Located): Pro
 
 /** What the system refuses is the disk's trouble; what else is thrown stays as it is. */
 function explainDiskError(error: unknown, model: Model, signal?: AbortSignal): unknown {
-  if (error instanceof ModelCacheError || signal?.aborted || systemCode(error) === undefined) return error
+  if (error instanceof ModelCacheError || signal?.aborted || !isSystemError(error)) return error
   return cacheUnusable(model, error)
 }
 

@@ -65,7 +65,8 @@ export function retryAfterMs(headers: Headers): number | undefined {
 export function isNetworkError(error: unknown): boolean {
   const code = systemCode(error) ?? ''
   // fetch throws a TypeError for all that goes wrong below HTTP, with the socket's error as its cause.
-  return nameOf(error) === 'TypeError' || code.startsWith('UND_ERR_') || NETWORK_CODES.has(code)
+  const isOfFetch = nameOf(error) === 'TypeError' && /^(fetch failed|terminated)$/.test(messageOf(error))
+  return isOfFetch || code.startsWith('UND_ERR_') || NETWORK_CODES.has(code)
 }
 
 const NETWORK_CODES = new Set([

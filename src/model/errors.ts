@@ -86,6 +86,11 @@ export function systemCode(error: unknown): string | undefined {
   return textField(error, 'code')
 }
 
+/** True for what the system refused (`ENOSPC`, `EACCES`...), not for Node.js's own errors (`ERR_INVALID_URL`). */
+export function isSystemError(error: unknown): boolean {
+  return /^E(?!RR_)[A-Z0-9]+$/.test(systemCode(error) ?? '')
+}
+
 function textField(error: unknown, field: string): string | undefined {
   const value: unknown = typeof error === 'object' && error !== null ? Reflect.get(error, field) : undefined
   return typeof value === 'string' ? value : undefined
