@@ -31,17 +31,21 @@ interface Import {
   specifier: string
   /** The file below `src` that a relative one means. */
   target?: string
+  /** True where nothing of it is left when types are gone. */
+  isType: boolean
 }
 
+const TYPE_ONLY = /\b(?:import|export)\s+type\s[^'"=;]*$/
 // `import x from 'y'`, `export { x } from 'y'`, `import type`, `import 'y'`, `import('y')`, `typeof import('y')`, and
 // module augmentations.
 const STATEMENT = /\b(?:from|import|declare\s+module)\s*\(?\s*(['"])([^'"\n]+)\1/g
 
 function importsOf(path: string): Import[] {
   const text = readFileSync(join(SRC, path), 'utf8').replace(/\/\*[\s\S]*?\*\/|(?<=^|\s)\/\/.*$/gm, '')
-  return [...text.matchAll(STATEMENT)].map(([, , specifier = '']) => ({
+  return [...text.matchAll(STATEMENT)].map(({ index, 0: statement, 2: specifier = '' }) => ({
     from: path,
     specifier,
+    isType: /^declare/.test(statement) || TYPE_ONLY.test(text.slice(0, index)),
     target: specifier.startsWith('.')
       ? relative(SRC, resolve(SRC, dirname(path), specifier))
           .split(sep)
@@ -97,6 +101,19 @@ describe('the house', () => {
       return isVitest && room !== undefined && WITHOUT_VITEST.includes(room)
     })
     expect(wrong.map(shown)).toEqual([])
+  })
+
+  test('needs nothing of Node.js, and no package but Vitest, in what runs in a browser', () => {
+    const reached = new Set(['vitest/browser/setup-file.ts', 'models.ts'])
+    const foreign: string[] = []
+    for (const path of reached)
+      for (const { specifier, target, isType, ...rest } of imports.filter(({ from }) => from === path)) {
+        if (isType) continue
+        if (target) reached.add(target)
+        else if (specifier !== 'vitest') foreign.push(shown({ specifier, isType, ...rest }))
+      }
+    expect(reached.size).toBeGreaterThan(6)
+    expect(foreign).toEqual([])
   })
 
   test('has files that are read in one sitting', () => {

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { CHROMIUM } from './support/chromium.ts'
 import { Consumer } from './support/consumer.ts'
 import { type Hub, startHub } from './support/hub/index.ts'
 import { makeEmbeddingModel, makeWhisperModel } from './support/model-maker/index.ts'
@@ -19,7 +20,10 @@ let hub: Hub
 // Made models under the names that the examples ask for.
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'models of the examples '))
-  const embeddings = await makeEmbeddingModel(join(directory, 'embeddings'), { size: 1_000_000 })
+  const embeddings = await makeEmbeddingModel(join(directory, 'embeddings'), {
+    size: 1_000_000,
+    dtypes: ['fp32', 'q8'],
+  })
   const whisper = await makeWhisperModel(join(directory, 'whisper'))
   hub = await startHub()
   hub.addRepo(EMBEDDINGS, { directory: embeddings.directory, pipelineTag: 'feature-extraction' })
@@ -55,6 +59,26 @@ describe('the example', () => {
     expect(warm.report).toMatchObject({ requests, hitRate: 1 })
     expect(hub.requests).toEqual([])
   })
+
+  test.skipIf(!CHROMIUM)(
+    'browser downloads its model once, and passes again without network',
+    { timeout: 240_000 },
+    async () => {
+      const consumer = await copyOf('browser')
+      const env = { HF_ENDPOINT: hub.url, CHROMIUM_PATH: CHROMIUM }
+      const cold = await consumer.vitest([], env)
+      expect(cold.exitCode, cold.output).toBe(0)
+      expect(cold.report).toMatchObject({ requests: 1, misses: 1, errors: [], models: [{ repo: EMBEDDINGS }] })
+      const weights = hub.requests.filter(({ kind, method }) => kind === 'cdn' && method === 'GET')
+      expect(weights).toHaveLength(1)
+
+      hub.clearRequests()
+      const warm = await consumer.vitest([], env)
+      expect(warm.exitCode, warm.output).toBe(0)
+      expect(warm.report).toMatchObject({ requests: 1, hitRate: 1, errors: [] })
+      expect(hub.requests).toEqual([])
+    },
+  )
 
   test('transcription runs in unit mode without model, cache and network', async () => {
     const consumer = await copyOf('transcription')

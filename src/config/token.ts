@@ -16,6 +16,8 @@ export interface HubSettings {
   concurrency: number
   /** How long one model may take to come, milliseconds. Default: no limit. */
   timeoutMs?: number
+  /** True where no token at all may be sent: for requests of somebody who has none. */
+  isAnonymous?: boolean
 }
 
 /**
@@ -24,6 +26,7 @@ export interface HubSettings {
  * or huggingface.co. No token travels over plain http, except to this machine.
  */
 export async function findToken(hub: HubSettings, env: Environment): Promise<string | undefined> {
+  if (hub.isAnonymous) return undefined
   const url = new URL(hub.endpoint)
   if (url.protocol !== 'https:' && !isLoopback(url.hostname)) return undefined
   if (hub.token) return hub.token

@@ -66,6 +66,11 @@ const ITS_OWN_ANSWER: ErrorCode[] = [
   'TOO_LARGE',
 ]
 
+/** True for an error that the Hub itself would explain to whoever asks it. */
+export function isHubsOwnAnswer({ code }: ModelCacheError): boolean {
+  return ITS_OWN_ANSWER.includes(code)
+}
+
 export function makeBridge(settings: BridgeSettings): Bridge {
   const { cache, bases, onServed } = settings
 
@@ -78,7 +83,7 @@ export function makeBridge(settings: BridgeSettings): Bridge {
       if (!(error instanceof ModelCacheError) || signal?.aborted) throw error
       if (error.code === 'FILE_NOT_FOUND') return 'absent'
       settings.onFailed(read.repo, error)
-      if (ITS_OWN_ANSWER.includes(error.code)) return undefined
+      if (isHubsOwnAnswer(error)) return undefined
       throw error
     }
   }

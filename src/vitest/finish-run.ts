@@ -27,7 +27,7 @@ interface ModuleReport extends FileReport {
  */
 export async function finishRun(session: Session, modules: ReadonlyArray<TestModule>, number: number): Promise<void> {
   const reports = modules.flatMap((module) => moduleReport(session, module))
-  for (const [project, setup] of session.projects) reports.push(...childReports(session, project.config.root, setup))
+  for (const [project, setup] of session.projects) reports.push(...lateReports(session, project.config.root, setup))
   const { warmed, warmUpMs, output } = session
   session.warmed = []
   session.warmUpMs = null
@@ -64,9 +64,9 @@ function moduleReport(session: Session, module: TestModule): ModuleReport[] {
   return report ? [{ ...report, root, testFile: relative(root, module.moduleId), setup }] : []
 }
 
-/** What the processes asked for that the tests of a project started. */
-function childReports({ runId }: Session, root: string, setup: ProjectSetup): ModuleReport[] {
-  const events = takeChildEvents(eventsFolder(setup.options.cacheDir, runId))
+/** What the processes asked for that the tests of a project started, and its browsers when a test file was over. */
+function lateReports({ runId }: Session, root: string, setup: ProjectSetup): ModuleReport[] {
+  const events = [...takeChildEvents(eventsFolder(setup.options.cacheDir, runId)), ...(setup.browser?.drainAll() ?? [])]
   return events.map(({ testFile, ...report }) => ({ ...report, testFile: relative(root, testFile), root, setup }))
 }
 

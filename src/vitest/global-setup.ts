@@ -1,9 +1,10 @@
 import type { TestProject } from 'vitest/node'
 import type { Manifest } from '../cache/manifest.ts'
 import { cacheSettings, type Options } from '../config/options.ts'
+import { BROWSER_CHANNEL } from './browser/channel.ts'
 import { CHANNEL, type Provided } from './channel.ts'
 import { eventsFolder, removeEvents, shareManifest } from './child-events.ts'
-import { openSession, optionsByHand, setUpProject } from './session.ts'
+import { openSession, optionsByHand, type ProjectSetup, setUpProject } from './session.ts'
 import { warmUp } from './warm-up.ts'
 
 const NOTHING: Manifest = { models: [], failures: [] }
@@ -14,20 +15,43 @@ export default async function globalSetup(project: TestProject): Promise<() => P
   const setup = session.projects.get(project) ?? setUpProject(session, project, optionsByHand(project.config))
   const isWarmed = setup.options.mode === 'integration' && (session.isRunning || !session.hasReporter)
   const manifest = isWarmed ? await warmUp(session, project, setup) : NOTHING
+  if (project.isBrowserEnabled()) return serveBrowsers(project, setup, manifest)
   const provide = (manifest: Manifest) => {
     project.provide(CHANNEL, provided(session.runId, project, setup.options, manifest))
     shareManifest(eventsFolder(setup.options.cacheDir, session.runId), manifest)
   }
   provide(manifest)
-  project.onTestsRerun(() => {
-    // In watch mode: what the first run downloaded is no miss of the next, and what failed then is tried again.
-    const models = manifest.models.map((model) => ({ ...model, downloaded: false }))
-    provide({ models, failures: [] })
-  })
+  project.onTestsRerun(() => provide(ofRerun(manifest)))
   return async () => {
     removeEvents(eventsFolder(setup.options.cacheDir, session.runId))
     await setup.cache.endRun()
   }
+}
+
+/** Browsers have no Node.js that could open the cache: the main process answers them, and hands none of it to the page. */
+async function serveBrowsers(
+  project: TestProject,
+  setup: ProjectSetup,
+  manifest: Manifest,
+): Promise<() => Promise<void>> {
+  const { closeService, openService } = await import('./browser/service.ts')
+  const { options } = setup
+  // Where nothing real is loaded nothing is answered either.
+  const intercept = options.mode === 'unit' ? [] : options.intercept
+  const service = openService({ ...options, intercept }, project.config.root)
+  setup.browser = service
+  service.serve(manifest)
+  project.provide(BROWSER_CHANNEL, service.provided)
+  project.onTestsRerun(() => service.serve(ofRerun(manifest)))
+  return async () => {
+    closeService(service)
+    await setup.cache.endRun()
+  }
+}
+
+/** In watch mode: what the first run downloaded is no miss of the next, and what failed then is tried again. */
+function ofRerun({ models }: Manifest): Manifest {
+  return { models: models.map((model) => ({ ...model, downloaded: false })), failures: [] }
 }
 
 /** The options that workers need: of the Hub's name by name, as the token must never be among them. */

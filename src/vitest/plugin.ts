@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { TestProject, Vite, Vitest } from 'vitest/node'
 import { type ModelCacheOptions, type Options, resolveOptions } from '../config/options.ts'
+import { PREFIX } from './browser/channel.ts'
 import { PRELOAD } from './preload-path.ts'
 import ModelCacheReporter from './reporter.ts'
 import { openSession, type Session, setUpProject } from './session.ts'
@@ -11,6 +12,7 @@ import { openSession, type Session, setUpProject } from './session.ts'
 export type ModelCachePlugin = Vite.Plugin & { api: { options: Options } }
 
 const SETUP_FILE = ownFile('./setup-file.js')
+const BROWSER_SETUP_FILE = ownFile('./browser/setup-file.js')
 const ENVIRONMENTS = ['node', 'jsdom', 'happy-dom', 'edge-runtime']
 
 /**
@@ -35,8 +37,20 @@ export function modelCache(options: ModelCacheOptions = {}): ModelCachePlugin {
         },
       }
     },
-    configResolved({ root }) {
+    configResolved({ root, test }) {
       api.options = resolveOptions(options, process.env, root)
+      // None of it runs in a browser, and Vite would look through it for what to bundle.
+      const own = [SETUP_FILE, ...api.options.providers]
+      if (test?.browser?.enabled) test.setupFiles = [test.setupFiles ?? []].flat().filter((file) => !own.includes(file))
+    },
+    configureServer(server) {
+      // Before Vite's own. Vitest makes the browser's server with another instance of this plugin.
+      server.middlewares.use((request, response, next) => {
+        if (!request.url?.startsWith(PREFIX)) return next()
+        import('./browser/middleware.ts')
+          .then(({ answerBrowser }) => answerBrowser(server, request, response))
+          .catch(next)
+      })
     },
     configureVitest({ vitest, project }) {
       const session = openSession(vitest)
@@ -52,11 +66,10 @@ export function modelCache(options: ModelCacheOptions = {}): ModelCachePlugin {
 function wireProject(project: TestProject, options: Options): void {
   const { config } = project
   const own = [SETUP_FILE, ...options.providers.map((path) => resolve(config.root, path))]
-  const theirs = config.setupFiles.filter((file) => !own.includes(file))
-  // In a browser there is no Node.js that could open the cache.
-  config.setupFiles = project.isBrowserEnabled() ? theirs : [...own, ...theirs]
-  if (project.isBrowserEnabled()) return
+  const theirs = config.setupFiles.filter((file) => ![...own, BROWSER_SETUP_FILE].includes(file))
+  config.setupFiles = [...(project.isBrowserEnabled() ? [BROWSER_SETUP_FILE] : own), ...theirs]
   config.globalSetup = [ownFile('./global-setup.js'), ...[config.globalSetup ?? []].flat()]
+  if (project.isBrowserEnabled()) return
   // A custom environment of the user's is left alone: there the setup file serves the models.
   if (ENVIRONMENTS.includes(config.environment))
     config.environment = ownFile(`./environments/${config.environment}.js`) as typeof config.environment

@@ -1,5 +1,6 @@
 import type { Reporter, TestModule, Vitest } from 'vitest/node'
 import { messageOf } from '../model/errors.ts'
+import { writeFileReport } from './channel.ts'
 import { openSession, type Session } from './session.ts'
 
 /** Prints hits, misses and times after Vitest's own summary, and keeps the run's record. */
@@ -14,6 +15,12 @@ export default class ModelCacheReporter implements Reporter {
 
   onTestRunStart(): void {
     if (this.#session) this.#session.isRunning = true
+  }
+
+  /** Workers hand their requests over themselves; those of a browser the main process has counted. */
+  onTestModuleEnd(module: TestModule): void {
+    const report = this.#session?.projects.get(module.project)?.browser?.drain(module.moduleId)
+    if (report && report.requests.length + report.errors.length > 0) writeFileReport(module.meta(), report)
   }
 
   async onTestRunEnd(modules: ReadonlyArray<TestModule>): Promise<void> {

@@ -5,6 +5,7 @@ import { cacheSettings, type Options, resolveOptions } from '../config/options.t
 import { ModelCacheError } from '../model/errors.ts'
 import { isoNow, originals } from '../platform/originals.ts'
 import type { WarmedModel } from '../report/report.ts'
+import type { BrowserService } from './browser/service.ts'
 import { type Output, outputOf } from './output.ts'
 
 /** What the three hooks of one Vitest process share. */
@@ -28,6 +29,8 @@ export interface Session {
 export interface ProjectSetup {
   options: Options
   cache: ModelCache
+  /** What its browsers are served by, where it has any. */
+  browser?: BrowserService
 }
 
 // With `projects` the plugin's module may be evaluated once for each, so that a map of its own would miss the others.

@@ -1,0 +1,77 @@
+import { createReadStream } from 'node:fs'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { text } from 'node:stream/consumers'
+import { pipeline } from 'node:stream/promises'
+import type { Vite } from 'vitest/node'
+import type { Answer } from '../../intercept/answer.ts'
+import { messageOf } from '../../model/errors.ts'
+import { fromAddress, OUTCOME, type Outcome, PREFIX, TEST_FILE } from './channel.ts'
+import { isOwnPage } from './own-page.ts'
+import { type BrowserService, findService, type Result } from './service.ts'
+
+// The paths that a query of the Hub's API names.
+const LONGEST_BODY = 1 << 20
+
+/** Answers below `/__vitest-model-cache__/`, for whichever browsers are served in this process. */
+export async function answerBrowser(
+  server: Vite.ViteDevServer,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  // Nothing of it stays in the browser, where it would be a second copy, and nobody guesses at types.
+  response.setHeader('Cache-Control', 'no-store')
+  response.setHeader('X-Content-Type-Options', 'nosniff')
+  const [key = '', ...rest] = (request.url ?? '').slice(PREFIX.length).split('/')
+  const service = isOwnPage(server, request) ? findService(key) : undefined
+  const url = fromAddress(rest.join('/'))
+  if (!service || !url) return send(response, 'refused', plain(403, 'Only pages of this test run are served.'))
+  const gone = new AbortController()
+  response.once('close', () => gone.abort())
+  try {
+    const result = await ask(service, url, request, gone.signal)
+    await send(response, ...outcomeOf(result))
+  } catch (error) {
+    // The page went away, or the disk failed in the middle.
+    if (response.headersSent || gone.signal.aborted) response.destroy()
+    else await send(response, 'refused', plain(500, messageOf(error)))
+  }
+}
+
+async function ask(
+  service: BrowserService,
+  url: string,
+  request: IncomingMessage,
+  signal: AbortSignal,
+): Promise<Result> {
+  const { method = 'GET', headers } = request
+  const hasBody = method !== 'GET' && method !== 'HEAD'
+  if (hasBody && !(Number(headers['content-length']) <= LONGEST_BODY)) return { error: undefined, isPassedOn: true }
+  const named = new Headers()
+  for (const name of ['range', 'content-type']) if (headers[name] !== undefined) named.set(name, String(headers[name]))
+  const body = hasBody ? await text(request) : undefined
+  const testFile = decodeURIComponent(String(headers[TEST_FILE.toLowerCase()] ?? ''))
+  return service.answer(url, new Request(url, { method, headers: named, body, signal }), testFile)
+}
+
+function outcomeOf(result: Result): [Outcome, Answer] {
+  if ('answer' in result) return ['served', result.answer]
+  const { error, isPassedOn } = result
+  if (isPassedOn) return ['refused', plain(403, error?.message ?? 'This is not answered from the cache.')]
+  const headers = { 'Content-Type': 'application/json' }
+  return ['failed', { status: 502, headers, body: JSON.stringify(error) }]
+}
+
+function plain(status: number, body: string): Answer {
+  return { status, headers: { 'Content-Type': 'text/plain; charset=utf-8' }, body }
+}
+
+async function send(response: ServerResponse, outcome: Outcome, { status, headers, body }: Answer): Promise<void> {
+  response.writeHead(status, { ...headers, [OUTCOME]: outcome })
+  // `end` is included there, and an empty part has no last byte.
+  if (typeof body !== 'object' || body.start === body.end) response.end(typeof body === 'string' ? body : undefined)
+  else
+    await pipeline(
+      createReadStream(body.file, { start: body.start, end: body.end - 1, highWaterMark: 1 << 18 }),
+      response,
+    )
+}

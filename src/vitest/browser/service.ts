@@ -1,0 +1,163 @@
+import { randomBytes } from 'node:crypto'
+import type { CachedFile } from '../../cache/get-file.ts'
+import type { Manifest, ManifestModel } from '../../cache/manifest.ts'
+import { ModelCache } from '../../cache/model-cache.ts'
+import { cacheSettings, type Options } from '../../config/options.ts'
+import type { Answer } from '../../intercept/answer.ts'
+import { answerApi } from '../../intercept/answer-api.ts'
+import { answerFile, answerMissing } from '../../intercept/answer-file.ts'
+import { isHubsOwnAnswer } from '../../intercept/bridge.ts'
+import { FoldedRequests } from '../../intercept/folded-requests.ts'
+import { type HubRead, parseHubUrl } from '../../intercept/hub-url.ts'
+import { ModelCacheError } from '../../model/errors.ts'
+import { modelKey, modelLabel } from '../../model/model.ts'
+import type { FileReport } from '../../model/request.ts'
+import { type BrowserProvided, PREFIX } from './channel.ts'
+import { answerRuntimeFile, installedRuntimes } from './runtimes.ts'
+
+/** What becomes of a request: an answer, or an error with the place where it is to go. */
+export type Result = { answer: Answer } | { error: ModelCacheError | undefined; isPassedOn: boolean }
+
+/** What the browsers of one project are served, and what each test file asked for. */
+export class BrowserService {
+  /** Part of the address, so that no page but ours knows it. */
+  readonly key = randomBytes(16).toString('hex')
+  readonly #options: Options
+  readonly #runtimes: Map<string, string>
+  readonly #requests = new Map<string, FoldedRequests>()
+  #manifest: Manifest = { models: [], failures: [] }
+  #cache: ModelCache
+
+  constructor(options: Options, root: string) {
+    this.#options = options
+    this.#runtimes = options.intercept.length > 0 ? installedRuntimes(root) : new Map()
+    this.#cache = this.#openCache()
+  }
+
+  /** What the browsers are told. */
+  get provided(): BrowserProvided {
+    const { intercept } = this.#options
+    return { address: `${PREFIX}${this.key}/`, intercept, runtimes: [...this.#runtimes.keys()] }
+  }
+
+  /** What the warm-up brought in is what may be asked for. */
+  serve(manifest: Manifest): void {
+    this.#manifest = manifest
+    this.#cache = this.#openCache()
+  }
+
+  /** What a request for a URL of the Hub, or of a runtime, is answered with. */
+  async answer(url: string, request: Request, testFile: string): Promise<Result> {
+    const runtimeFile = await answerRuntimeFile(this.#runtimes, url, request.method)
+    if (runtimeFile) return { answer: runtimeFile }
+    const read = parseHubUrl(url, this.#options.intercept)
+    if (!read) return { error: undefined, isPassedOn: true }
+    const requests = this.#requestsOf(testFile)
+    try {
+      this.#checkAllowed(read)
+      const answer = await this.#answerTo(read, request, requests)
+      return answer ? { answer } : { error: undefined, isPassedOn: true }
+    } catch (error) {
+      if (!(error instanceof ModelCacheError) || request.signal.aborted) throw error
+      if (error.code === 'FILE_NOT_FOUND') return { answer: answerMissing() }
+      requests.failed(read.repo, error)
+      const isItsOwn = error.code === 'NOT_SET_UP' || isHubsOwnAnswer(error)
+      return { error, isPassedOn: isItsOwn && !this.#options.offline }
+    }
+  }
+
+  /** What a test file asked for since the last call. */
+  drain(testFile: string): FileReport {
+    return this.#requests.get(testFile)?.drain() ?? { requests: [], errors: [] }
+  }
+
+  /** What was asked for after the test file had ended. */
+  drainAll(): ({ testFile: string } & FileReport)[] {
+    return [...this.#requests.keys()].map((testFile) => ({ testFile, ...this.drain(testFile) }))
+  }
+
+  async #answerTo(read: HubRead, request: Request, requests: FoldedRequests): Promise<Answer | undefined> {
+    if (read.kind === 'api') return answerApi(this.#cache, read, request)
+    const { method, headers, signal } = request
+    if (method !== 'GET' && method !== 'HEAD') return undefined
+    const cached: CachedFile = await this.#cache.file(read, read.path, { signal })
+    const range = headers.get('Range')
+    requests.served({ cached, isRead: method === 'GET' && range === null })
+    return answerFile(cached, method, range)
+  }
+
+  /** A page may read what this run's tests were given, and no more: whatever is loaded into it could ask. */
+  #checkAllowed(read: HubRead): void {
+    const { repo, revision } = read
+    const model = this.#manifest.models.find(
+      ({ names, ...warmed }) =>
+        (warmed.repo === repo || names.includes(repo)) && (warmed.revision === revision || warmed.commit === revision),
+    )
+    if (!model) throw this.#notWarmed(read)
+    if (model.access !== 'public' && (read.kind === 'api' || !this.#isDeclared(model)))
+      throw new ModelCacheError({
+        code: 'ACCESS_DENIED',
+        asked: `Model ${modelLabel(read)}, in a browser`,
+        reason: 'It is not public.',
+        nextStep: `To have its files served to browser tests, declare it: modelCache({ models: ['${modelLabel(read)}'] }).`,
+      })
+  }
+
+  #notWarmed(read: HubRead): ModelCacheError {
+    const failure = this.#manifest.failures.find((failure) => modelKey(failure) === modelKey(read))
+    if (failure) return new ModelCacheError(failure.error)
+    return new ModelCacheError({
+      code: 'NOT_SET_UP',
+      asked: `Model ${modelLabel(read)}, in a browser`,
+      reason: 'Browsers are served what was warmed before the tests, and this was not.',
+      nextStep: `Declare it: modelCache({ models: ['${modelLabel(read)}'] }).`,
+    })
+  }
+
+  #isDeclared({ repo, names, revision }: ManifestModel): boolean {
+    return this.#options.models.some(
+      (declared) => declared.revision === revision && (declared.repo === repo || names.includes(declared.repo)),
+    )
+  }
+
+  #requestsOf(testFile: string): FoldedRequests {
+    const requests = this.#requests.get(testFile) ?? new FoldedRequests()
+    this.#requests.set(testFile, requests)
+    return requests
+  }
+
+  /** Without a token: what has to be asked of the Hub for a page is asked as anybody may. The warm-up has claimed it all. */
+  #openCache(): ModelCache {
+    const { endpoint, concurrency, timeoutMs } = this.#options.hub
+    return new ModelCache({
+      ...cacheSettings(this.#options),
+      hub: { endpoint, concurrency, timeoutMs, isAnonymous: true },
+      manifest: this.#manifest,
+    })
+  }
+}
+
+// By key, for the middleware. Vitest makes the browser's server with a plugin of its own, which knows no project, and in a
+// monorepo this module may be there twice.
+const SERVICES = Symbol.for('vitest-model-cache.browser-services')
+
+function services(): Map<string, BrowserService> {
+  const holder: { [SERVICES]?: Map<string, BrowserService> } = globalThis as object
+  holder[SERVICES] ??= new Map()
+  return holder[SERVICES]
+}
+
+/** Makes what the browsers of a project are served by, until `closeService`. */
+export function openService(options: Options, root: string): BrowserService {
+  const service = new BrowserService(options, root)
+  services().set(service.key, service)
+  return service
+}
+
+export function findService(key: string): BrowserService | undefined {
+  return services().get(key)
+}
+
+export function closeService({ key }: BrowserService): void {
+  services().delete(key)
+}
