@@ -20,6 +20,7 @@ slotOf(globalThis).active = {
   runId: provided.address,
   models: MODELS_IN_A_BROWSER,
   begin: () => undefined,
+  underWay: () => [],
   drain: () => ({ requests: [], errors: [] }),
   disposeAll: async () => undefined,
 }
