@@ -31,8 +31,13 @@ export interface ServedFile {
 /** What code that has no import of this package reaches it by. */
 export interface Bridge {
   bases: string[]
-  /** In place of `fetch`, for a URL below one of the bases. */
-  fetch(original: typeof fetch, input: RequestInfo | URL, init?: RequestInit): Promise<Response>
+  /** In place of `fetch`, for a URL below one of the bases. What it gives is of the class `answers`, if one is given. */
+  fetch(
+    original: typeof fetch,
+    input: RequestInfo | URL,
+    init?: RequestInit,
+    answers?: typeof Response,
+  ): Promise<Response>
   /** For a loader that opens files itself: the file, `absent` when the repo has none such, undefined when it is not ours to say. */
   locate(url: string, options: LocateOptions): Promise<{ file: string; size: number } | 'absent' | undefined>
   exists(path: string): boolean
@@ -103,14 +108,14 @@ export function makeBridge(settings: BridgeSettings): Bridge {
   return {
     bases,
     exists: existsSync,
-    async fetch(original, input, init) {
+    async fetch(original, input, init, answers = originals.Response) {
       // Of Node.js's own classes, whatever realm or window the caller lives in.
       const request = new originals.Request(urlOf(input), partsOf(input, init))
       const read = parseHubUrl(request.url, bases)
       request.signal.throwIfAborted()
       const answer = read && (await answerTo(read, request))
       request.signal.throwIfAborted()
-      return answer ? toResponse(answer, request) : original(input, init)
+      return answer ? toResponse(answer, request, answers) : original(input, init)
     },
     async locate(url, { token, isLocalOnly, isProbe }) {
       const read = parseHubUrl(url, bases)

@@ -10,26 +10,35 @@ type Fetch = typeof fetch
 
 interface Bridge {
   bases: string[]
-  fetch(original: Fetch, input: Parameters<Fetch>[0], init?: Parameters<Fetch>[1]): Promise<Response>
+  fetch(
+    original: Fetch,
+    input: Parameters<Fetch>[0],
+    init?: Parameters<Fetch>[1],
+    answers?: typeof Response,
+  ): Promise<Response>
 }
 
 const BRIDGE = Symbol.for('vitest-model-cache.intercept')
 const WRAPPED = Symbol.for('vitest-model-cache.wrapped')
 const PATCHED = Symbol.for('vitest-model-cache.patched')
+const GLOBALS = Symbol.for('vitest-model-cache.globals')
 
-/** Puts a `fetch` in place that answers the Hub's URLs from the cache once there is a bridge, and costs others nothing. */
-function wrapFetch(global: { fetch?: Fetch }): void {
+/**
+ * Puts a `fetch` in place that answers the Hub's URLs from the cache once there is a bridge, and costs others nothing.
+ * `answers` is the class that callers know a response by, where it is not Node.js's own.
+ */
+function wrapFetch(global: { fetch?: Fetch }, answers?: typeof Response): void {
   const original = global.fetch
   if (typeof original !== 'function' || Reflect.has(original, WRAPPED)) return
   const wrapped = {
     fetch(this: unknown, input: Parameters<Fetch>[0], init?: Parameters<Fetch>[1]): Promise<Response> {
       const bridge: Bridge | undefined = Reflect.get(process, BRIDGE)
       if (bridge !== undefined) {
-        const url = typeof input === 'string' ? input : input instanceof URL ? input.href : Object(input).url
+        const url = addressOf(input)
         if (typeof url === 'string')
           for (const base of bridge.bases)
             if (url.startsWith(base))
-              return bridge.fetch((...args) => Reflect.apply(original, global, args), input, init)
+              return bridge.fetch((...args) => Reflect.apply(original, global, args), input, init, answers)
       }
       // biome-ignore lint/complexity/noArguments: as it came
       return Reflect.apply(original, this === undefined ? global : this, arguments)
@@ -66,11 +75,19 @@ function patchSources(): void {
 }
 
 function isTransformers(path: unknown): boolean {
-  const text = typeof path === 'string' ? path : path instanceof URL ? path.href : ''
+  const text = addressOf(path)
   return (
+    typeof text === 'string' &&
     text.includes('transformers.node.') &&
     /[\\/]@huggingface[\\/]transformers[\\/]dist[\\/]transformers\.node\.[cm]js$/.test(text)
   )
+}
+
+/** By its shape: a URL may be of another realm, or of a window that put its own class in place of Node.js's (happy-dom). */
+function addressOf(input: unknown): unknown {
+  if (typeof input === 'string') return input
+  const { href, url } = Object(input)
+  return href === undefined ? url : href
 }
 
 function extended(source: unknown): unknown {
@@ -100,6 +117,8 @@ function openChild(settings: string): void {
 
 try {
   const settings = process.env.VITEST_MODEL_CACHE_CHILD
+  // Before an environment puts its window's in their place. As they are described: to read some of them loads them.
+  Reflect.set(process, GLOBALS, Object.getOwnPropertyDescriptors(globalThis))
   patchSources()
   if (settings) openChild(settings)
 } catch {

@@ -1,7 +1,5 @@
 import { createReadStream } from 'node:fs'
-
 import { Readable } from 'node:stream'
-import { originals } from '../platform/originals.ts'
 import type { Answer } from './answer.ts'
 
 // Those of node:http, which would be loaded for them alone.
@@ -12,10 +10,17 @@ const STATUS_TEXTS = new Map([
   [416, 'Range Not Satisfiable'],
 ])
 
-/** The answer as `fetch` gives it; an abort of the request ends its body too. */
-export function toResponse({ status, headers, body }: Answer, { url, signal }: Request): Response {
+/**
+ * The answer as `fetch` gives it, of the class that the caller's own `fetch` would give; an abort of the request ends its
+ * body too.
+ */
+export function toResponse(
+  { status, headers, body }: Answer,
+  { url, signal }: Request,
+  Class: typeof Response,
+): Response {
   const content = typeof body === 'object' ? streamOf(body, signal) : (body ?? null)
-  const response = new originals.Response(content, { status, statusText: STATUS_TEXTS.get(status) ?? '', headers })
+  const response = new Class(content, { status, statusText: STATUS_TEXTS.get(status) ?? '', headers })
   // A response that was made has no address of its own; callers look at it for errors and for names.
   Object.defineProperty(response, 'url', { value: url })
   return response

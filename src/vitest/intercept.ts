@@ -31,7 +31,8 @@ export function makeInterception(cache: ModelCache, provided: Provided): Interce
     begin(testFile) {
       if (bases.length === 0) return installBridge(undefined)
       installBridge(bridge)
-      preload.wrapFetch(globalThis)
+      // Before user code: the window of happy-dom has a class of its own, by which transformers.js 3 knows what to keep.
+      preload.wrapFetch(globalThis, globalThis.Response)
       const own = join(events, randomBytes(6).toString('hex'))
       const child: ChildSettings = {
         ...{ run, cache: settings, bases, testFile, debug },
