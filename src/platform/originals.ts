@@ -3,7 +3,7 @@ import { setMaxListeners } from 'node:events'
 // A suite may fake timers, set the clock to 0, stub fetch or spy on process.kill; environments put a window's fetch and timers in place of
 // Node.js's; a vm context has none of its own that Node.js knows. None of that may reach the engine. So what it needs is
 // taken once a process, from Node.js's own realm, by whichever copy of this module is loaded first: that is the
-// environment's, before any user code.
+// environment's, before any user code. Where a docblock replaced our environment, the preload has what was there before.
 //
 // File functions need no copy here: the engine imports them by name from `node:fs`, and a spy on the `fs` object does
 // not change such bindings.
@@ -39,24 +39,41 @@ export function hostGlobal(): typeof globalThis {
   return Reflect.get(Buffer, 'constructor')('return globalThis')()
 }
 
+const GLOBALS = Symbol.for('vitest-model-cache.globals')
+
+type GlobalOf<Name> = Name extends keyof typeof globalThis ? (typeof globalThis)[Name] : unknown
+
+/** A global of Node.js itself: as the preload found it, before any environment, or else as it is now. */
+export function hostValue<Name extends string>(name: Name): GlobalOf<Name> {
+  const host = hostGlobal()
+  const found: Record<string, PropertyDescriptor> = Reflect.get(host.process, GLOBALS) ?? {}
+  const { get, value } = found[name] ?? { value: Reflect.get(host, name) }
+  if (get === undefined) return value
+  // Node.js loads some of its globals when they are first read, and then puts them in place of what is there by now.
+  const present = Object.getOwnPropertyDescriptor(host, name)
+  const loaded = Reflect.apply(get, host, [])
+  if (present) Object.defineProperty(host, name, present)
+  return loaded
+}
+
 export const originals: Originals = takeOriginals()
 
 function takeOriginals(): Originals {
   const host: typeof globalThis & { [KEY]?: Originals } = hostGlobal()
   host[KEY] ??= {
-    now: host.Date.now.bind(host.Date),
-    monotonic: host.performance.now.bind(host.performance),
-    setTimeout: host.setTimeout,
-    clearTimeout: host.clearTimeout,
-    setInterval: host.setInterval,
-    clearInterval: host.clearInterval,
+    now: hostValue('Date').now.bind(hostValue('Date')),
+    monotonic: hostValue('performance').now.bind(hostValue('performance')),
+    setTimeout: hostValue('setTimeout'),
+    clearTimeout: hostValue('clearTimeout'),
+    setInterval: hostValue('setInterval'),
+    clearInterval: hostValue('clearInterval'),
     // In a process that a test started, ours is in place before the engine is loaded: it would ask itself.
-    fetch: Reflect.get(host.fetch, WRAPPED) ?? host.fetch,
-    Headers: host.Headers,
-    Request: host.Request,
-    Response: host.Response,
-    AbortController: host.AbortController,
-    Date: host.Date,
+    fetch: Reflect.get(hostValue('fetch'), WRAPPED) ?? hostValue('fetch'),
+    Headers: hostValue('Headers'),
+    Request: hostValue('Request'),
+    Response: hostValue('Response'),
+    AbortController: hostValue('AbortController'),
+    Date: hostValue('Date'),
     kill: host.process.kill.bind(host.process),
     pid: host.process.pid,
   }

@@ -3,6 +3,7 @@ import { afterAll, beforeEach, expect, inject, type TestContext } from 'vitest'
 import { ModelCacheError } from '../model/errors.ts'
 import { CHANNEL, writeFileReport } from './channel.ts'
 import { explainTimeout } from './explain-timeout.ts'
+import { shareClasses } from './share-classes.ts'
 import { openWorker } from './worker.ts'
 
 const provided = inject(CHANNEL)
@@ -13,6 +14,8 @@ if (!provided)
     reason: 'The global setup of the package did not run for this project.',
     nextStep: 'Use the plugin modelCache(), or add `vitest-model-cache/global-setup` to `globalSetup`.',
   })
+// Our environments did so already; one that a docblock or the user's config names did not.
+shareClasses(globalThis)
 const worker = openWorker(provided)
 worker.begin(expect.getState().testPath ?? '')
 

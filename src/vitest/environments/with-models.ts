@@ -1,32 +1,8 @@
 import { fileURLToPath } from 'node:url'
 import { builtinEnvironments, type Environment } from 'vitest/runtime'
-import { hostGlobal, sleep } from '../../platform/originals.ts'
+import { sleep } from '../../platform/originals.ts'
 import { slotOf } from '../../providers/slot.ts'
-
-// onnxruntime-node tells typed arrays by their class, and knows those of Node.js itself. A vm context has classes of its
-// own, and jsdom puts its window's in place of Node.js's: in both every model would fail ("A float32 tensor's data must
-// be type of function Float32Array()"). Sharing the classes mends both directions.
-const SHARED = [
-  'Float32Array',
-  'Float64Array',
-  'Float16Array',
-  'Int8Array',
-  'Int16Array',
-  'Int32Array',
-  'Uint8Array',
-  'Uint8ClampedArray',
-  'Uint16Array',
-  'Uint32Array',
-  'BigInt64Array',
-  'BigUint64Array',
-]
-
-// transformers.js needs them to read a local file, and the vm contexts of jsdom lack some. In the other pools Vitest
-// leaves those of Node.js in place; here they are filled in where there are none.
-const FILLED_IN = ['ReadableStream', 'WritableStream', 'TransformStream', 'Response', 'Request', 'Headers', 'fetch']
-
-// Taken when this file is loaded, before any environment changed them.
-const host = new Map([...SHARED, ...FILLED_IN].map((name) => [name, Reflect.get(hostGlobal(), name)]))
+import { shareClasses } from '../share-classes.ts'
 
 // A teardown that hangs would keep the main process alive for a minute.
 const DISPOSE_WITHIN_MS = 2_000
@@ -72,14 +48,6 @@ function ofInner(name: string, options: Record<string, unknown>): Record<string,
   // Vitest 4.1 keys the options of happy-dom like this, and those of the others by their names.
   const key = name === 'happy-dom' ? 'happyDOM' : name
   return given === undefined ? options : { ...options, [key]: { ...Object(options[key]), ...Object(given) } }
-}
-
-function shareClasses(global: object): void {
-  for (const [name, value] of host) {
-    const isMissing = !(name in global)
-    // Float16Array exists from Node.js 24 on.
-    if (value !== undefined && (isMissing || SHARED.includes(name))) Reflect.set(global, name, value)
-  }
 }
 
 async function disposeModels(global: object): Promise<void> {
