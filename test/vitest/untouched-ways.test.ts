@@ -1,0 +1,144 @@
+import { join } from 'node:path'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { configSource } from '../support/config-source.ts'
+import { Consumer } from '../support/consumer.ts'
+import { startModelsHub } from '../support/models-hub.ts'
+
+const REPO = 'org/embeddings'
+const OTHER = 'org/external-data'
+const { hub, env } = await startModelsHub([REPO, OTHER])
+
+/** A suite's file that knows nothing of the cache. */
+const untouched = (repo: string, more = '') => `
+  import { expect, test } from 'vitest'
+  import { env, pipeline } from '@huggingface/transformers'
+  env.cacheDir = './own-cache'
+  ${more}
+  test('embeds with ${repo}', async () => {
+    const embed = await pipeline('feature-extraction', '${repo}')
+    expect((await embed('A dog', { pooling: 'mean', normalize: true })).dims).toEqual([1, 16])
+  })
+`
+const TWO_FILES = { 'a.test.ts': untouched(REPO), 'b.test.ts': untouched(REPO) }
+
+async function suite(files: Record<string, string>, test = '') {
+  return Consumer.create({ files: { 'vitest.config.ts': configSource({}, test), ...files } })
+}
+
+/** What was downloaded since the log was cleared, each name as often as it was. */
+function downloads(): string[] {
+  return hub.requests.flatMap(({ kind, method, repo, file }) =>
+    kind === 'resolve' && method === 'GET' ? [`${repo}/${file}`] : [],
+  )
+}
+
+describe('an untouched pipeline() comes from the cache', () => {
+  test.each([
+    ['forks', 'jsdom'],
+    ['forks', 'happy-dom'],
+    ['vmThreads', 'jsdom'],
+    ['vmThreads', 'happy-dom'],
+  ])('in %s where a docblock asks for %s, which replaces our own', async (pool, environment) => {
+    const docblock = `/** @vitest${'-environment'} ${environment} */\n`
+    const where = `test('has a window', () => { expect(typeof document).toBe('object') })`
+    const project = await suite({ 'a.test.ts': docblock + untouched(REPO, where) }, `pool: '${pool}'`)
+    const cold = await project.vitest([], env)
+    expect(cold.exitCode, cold.output).toBe(0)
+    expect(cold.report).toMatchObject({ requests: 1, misses: 1, errors: [] })
+    hub.clearRequests()
+    const warm = await project.vitest([], env)
+    expect(warm.exitCode, warm.output).toBe(0)
+    expect(warm.report).toMatchObject({ requests: 1, hits: 1 })
+    expect(hub.requests).toEqual([])
+  })
+
+  test.each([
+    ['of plugins of their own', ''],
+    ['that extend the root', 'extends: true,'],
+  ])('in two projects %s, with one warm-up and one report', async (_, extend) => {
+    const plugin = `modelCache({ models: ['${REPO}'], report: { outputFile: 'report.json' } })`
+    const plugins = `plugins: [${plugin}],`
+    const projects = ['one', 'two'].map(
+      (name) => `{ ${extend || plugins} test: { name: '${name}', include: ['${name}/*.test.ts'] } }`,
+    )
+    const project = await Consumer.create({
+      files: {
+        'vitest.config.ts': `
+          import { defineConfig } from 'vitest/config'
+          import { modelCache } from 'vitest-model-cache'
+          export default defineConfig({ ${extend && plugins} test: { projects: [${projects.join()}] } })
+        `,
+        'one/a.test.ts': untouched(REPO),
+        'two/a.test.ts': untouched(REPO),
+      },
+    })
+    const cold = await project.vitest([], env)
+    expect(cold.exitCode, cold.output).toBe(0)
+    expect(cold.output.match(/Model cache/g)).toHaveLength(1)
+    expect(cold.report).toMatchObject({ requests: 2, errors: [] })
+    expect(downloads()).toEqual([...new Set(downloads())])
+    hub.clearRequests()
+    const warm = await project.vitest([], env)
+    expect(warm.exitCode, warm.output).toBe(0)
+    expect(warm.report).toMatchObject({ requests: 2, hits: 2 })
+    expect(hub.requests).toEqual([])
+  })
+
+  test('in shards, and the merged report counts all', async () => {
+    const project = await suite(TWO_FILES)
+    for (const shard of ['1/2', '2/2']) {
+      const run = await project.vitest([`--shard=${shard}`, '--reporter=blob'], env)
+      expect(run.exitCode, run.output).toBe(0)
+      expect(run.report).toMatchObject({ requests: 1 })
+    }
+    expect(downloads()).toEqual([...new Set(downloads())])
+    hub.clearRequests()
+    const merged = await project.vitest(['--merge-reports'], env)
+    expect(merged.exitCode, merged.output).toBe(0)
+    expect(merged.report).toMatchObject({ requests: 2, hits: 1, misses: 1, models: [{ repo: REPO }] })
+    expect(hub.requests).toEqual([])
+  })
+
+  test('in watch mode: a re-run asks for nothing, and a new model is picked up', async () => {
+    const project = await suite(TWO_FILES)
+    const { watcher, finished } = project.watch(env)
+    onTestFinished(() => void watcher.kill())
+    expect(await finished()).toMatchObject({ requests: 2, misses: 1 })
+    hub.clearRequests()
+    const again = finished()
+    await project.write({ 'a.test.ts': `${untouched(REPO)}\n// changed` })
+    expect(await again).toMatchObject({ requests: 1, hits: 1, misses: 0, warmUpMs: null })
+    expect(hub.requests).toEqual([])
+    const other = finished()
+    await project.write({ 'a.test.ts': untouched(OTHER) })
+    expect(await other).toMatchObject({ requests: 1, misses: 1, models: [{ repo: OTHER }] })
+    expect(downloads()).toEqual([...new Set(downloads())])
+    hub.clearRequests()
+    const last = finished()
+    await project.write({ 'a.test.ts': `${untouched(OTHER)}\n// changed` })
+    expect(await last).toMatchObject({ requests: 1, hits: 1, models: [{ repo: OTHER }] })
+    expect(hub.requests).toEqual([])
+  })
+
+  test('with options of Node.js that the suite sets for its workers', async () => {
+    const project = await suite(
+      { 'a.test.ts': untouched(REPO, `test('has them', () => { expect(typeof globalThis.gc).toBe('function') })`) },
+      `execArgv: ['--expose-gc']`,
+    )
+    expect((await project.vitest([], env)).exitCode).toBe(0)
+    hub.clearRequests()
+    const warm = await project.vitest([], env)
+    expect(warm.exitCode, warm.output).toBe(0)
+    expect(warm.report).toMatchObject({ requests: 1, hits: 1 })
+    expect(hub.requests).toEqual([])
+  })
+})
+
+test('listing the tests loads and downloads nothing', async () => {
+  const project = await suite(TWO_FILES)
+  const cli = join(project.directory, 'node_modules', 'vitest', 'vitest.mjs')
+  const { exitCode, stdout } = await project.shell(`cd app && HF_ENDPOINT=${hub.url} node '${cli}' list`)
+  expect(exitCode).toBe(0)
+  expect(stdout).toContain(`b.test.ts > embeds with ${REPO}`)
+  expect(hub.requests).toEqual([])
+})
