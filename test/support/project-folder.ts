@@ -172,7 +172,7 @@ export class ProjectFolder {
 }
 
 /** This process's environment without what Vitest and the machine's owner put there. */
-function cleanEnvironment(): Environment {
+export function cleanEnvironment(): Environment {
   const ours =
     /^(VITEST|MODEL_CACHE_|HF_|HUGGING_?FACE_|CI$|GITHUB_|NODE_ENV$|NODE_OPTIONS$|FORCE_COLOR$|TEST$|DEV$|PROD$|MODE$)/
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !ours.test(name)))
@@ -184,7 +184,7 @@ function isSource(path: string): boolean {
 }
 
 /** The repository's own modules, linked, and the package as a real folder, so that Node.js finds both from it. */
-async function installPackage(packageDirectory: string, directory: string): Promise<void> {
+export async function installPackage(packageDirectory: string, directory: string): Promise<void> {
   const modules = join(directory, 'node_modules')
   await mkdir(modules)
   for (const name of await readdir(REPOSITORY_MODULES)) {

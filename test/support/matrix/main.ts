@@ -1,0 +1,89 @@
+// `npm run matrix`: each way to run a suite, with an empty cache and again, and what that costs at the Hub.
+import { join } from 'node:path'
+import process from 'node:process'
+import { parseArgs } from 'node:util'
+import pLimit from 'p-limit'
+import { makeEmbeddingModel } from '../model-maker/index.ts'
+import { ENVIRONMENTS, POOLS } from './cells.ts'
+import { faultsOf } from './judge.ts'
+import { Workshop } from './lanes.ts'
+import { librariesMatrix } from './libraries.ts'
+import { runTwice } from './run-suite.ts'
+import { type Line, lineOf, markdownOfLines, type Task } from './table.ts'
+import { waysMatrix } from './ways.ts'
+
+const USAGE = `Usage: npm run matrix [-- options]
+
+  --lane <4|5>           Vitest 4 on the Node.js that runs this, or Vitest 5 on Node.js 24
+  --pool <name>          ${POOLS.join(', ')}
+  --environment <name>   ${ENVIRONMENTS.join(', ')}
+  --isolate <yes|no>
+  --quick                one cell a lane and pool
+  --transformers         instead: versions of transformers.js, and two copies of it in one tree
+  --library <name>       of those only what holds this in its name
+  --help                 show this`
+
+// Each of them has two workers.
+const RUNS_AT_A_TIME = 2
+
+const text = { type: 'string' } as const
+const flag = { type: 'boolean' } as const
+const { values: options } = parseArgs({
+  options: {
+    ...{ lane: text, pool: text, environment: text, isolate: text, library: text },
+    ...{ quick: flag, transformers: flag, help: flag },
+  },
+})
+
+if (options.help) console.log(USAGE)
+else process.exitCode = await main()
+
+/** Gives the exit code. */
+async function main(): Promise<number> {
+  const started = performance.now()
+  const workshop = await Workshop.open()
+  try {
+    const made = await makeEmbeddingModel(join(workshop.directory, 'model'), {
+      size: 1_000_000,
+      dtypes: ['fp32', 'q8'],
+    })
+    const isolate = options.isolate === undefined ? undefined : options.isolate !== 'no'
+    const tasks = options.transformers
+      ? await librariesMatrix(workshop, made.directory, options)
+      : await waysMatrix(workshop, made.directory, { ...options, isolate })
+    console.log(`${tasks.length} suites, set up in ${seconds(performance.now() - started)}`)
+    const lines = await runAll(tasks)
+    console.log(`\n${markdownOfLines(lines)}\n`)
+    const red = lines.filter(({ faults }) => faults.length > 0)
+    console.log(`${lines.length - red.length} green, ${red.length} red, in ${seconds(performance.now() - started)}`)
+    return red.length === 0 && lines.length > 0 ? 0 : 1
+  } finally {
+    await workshop.remove()
+  }
+}
+
+async function runAll(tasks: Task[]): Promise<Line[]> {
+  const limit = pLimit(RUNS_AT_A_TIME)
+  // Suites that would see each other's copies take turns.
+  const turns = new Map(tasks.map(({ turn }) => [turn, pLimit(1)]))
+  return Promise.all(
+    tasks.map((task) => {
+      const work = () => limit(() => runTask(task))
+      return task.turn === undefined ? work() : (turns.get(task.turn)?.(work) ?? work())
+    }),
+  )
+}
+
+async function runTask(task: Task): Promise<Line> {
+  const outcome = await runTwice(task.lane, task.suite)
+  const line = lineOf(task, outcome, faultsOf(outcome, task.expected))
+  console.log(Object.values(line.cells).join('  '))
+  if (line.faults.length === 0) return line
+  console.log(line.faults.map((fault) => `  ${fault}`).join('\n'))
+  for (const run of [outcome.cold, outcome.warm]) if (run.exitCode !== 0) console.log(run.output)
+  return line
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(1)} s`
+}

