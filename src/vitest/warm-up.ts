@@ -32,8 +32,9 @@ export async function warmUp(
     const print = (line: string) => session.output.print(line)
     const results = await cache.warm(models, { onProgress: progressLines(print) })
     // What only an earlier run used may be gone by now: who still asks for it is told why.
+    const declared = new Set(options.models.map(keyOf))
     for (const result of results)
-      if ('error' in result && options.models.includes(result.model))
+      if ('error' in result && declared.has(keyOf(result.model)))
         session.output.note(`${describeModel(result.model)} could not be warmed: ${result.error.message}`)
     await cache.claim(...results.flatMap((result) => ('cached' in result ? [result.cached] : [])))
     session.warmed.push(...results.flatMap(broughtIn))
@@ -66,10 +67,14 @@ function modelOfUse({ repo, revision, selection }: RunRecord['used'][number]): M
 function distinct(models: Model[]): Model[] {
   const keys = new Map<string, Model>()
   for (const model of models) {
-    const key = `${modelKey(model)} ${selectionKey(model.selection)}`
+    const key = keyOf(model)
     if (!keys.has(key)) keys.set(key, model)
   }
   return [...keys.values()]
+}
+
+function keyOf(model: Model): string {
+  return `${modelKey(model)} ${selectionKey(model.selection)}`
 }
 
 /** What the report has to say of a warmed model; nothing when it was there already. */
