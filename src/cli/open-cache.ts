@@ -23,7 +23,9 @@ async function configuredOptions(): Promise<Options | undefined> {
     throw error
   })
   if (!vitest) return undefined
-  const { viteConfig } = await vitest.resolveConfig({ watch: false })
-  const plugin = viteConfig.plugins.find(({ name }) => name === 'vitest-model-cache')
+  const resolved = await vitest.resolveConfig({ watch: false })
+  // Vitest 4.1 gives Vite's config beside its own, 5 gives Vite's alone.
+  const { plugins }: Pick<typeof resolved.viteConfig, 'plugins'> = Reflect.get(resolved, 'viteConfig') ?? resolved
+  const plugin = plugins.find(({ name }) => name === 'vitest-model-cache')
   return plugin?.api?.options
 }

@@ -2,6 +2,8 @@ import type { Vitest } from 'vitest/node'
 
 // Reporters that write a document to stdout unless they are given a file.
 const OWNERS_OF_STDOUT = ['json', 'junit', 'tap', 'tap-flat']
+// Those that Vitest 5 gives a file of its own choice, unless they are told `stdout: true`.
+const WITH_OWN_FILE = ['json', 'junit']
 
 /** Where whole lines of ours go: to stdout beside Vitest's own, or to stderr when another reporter owns stdout. */
 export interface Output {
@@ -31,5 +33,7 @@ export function outputOf(vitest: Vitest): Output {
 function hasFile(vitest: Vitest, [name, options]: unknown[]): boolean {
   const { outputFile } = vitest.config
   const own = typeof options === 'object' && options !== null && 'outputFile' in options && options.outputFile
+  const hasOwnChoice = 'createReport' in vitest && WITH_OWN_FILE.includes(String(name))
+  if (hasOwnChoice && Reflect.get(Object(options), 'stdout') !== true) return true
   return Boolean(own || (typeof outputFile === 'string' ? outputFile : outputFile?.[String(name) as 'json']))
 }

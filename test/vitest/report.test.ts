@@ -54,7 +54,9 @@ test('is silent when no model was asked for, and its file says so', async () => 
 })
 
 test('goes to stderr when another reporter owns stdout', async () => {
-  const { stdout, stderr } = await (await suite(ASKS)).vitest(['--reporter=json'], env)
+  // Vitest 5 asks to be told, 4.1 does it anyway.
+  const consumer = await suite(ASKS, undefined, `reporters: [['json', { stdout: true }]]`)
+  const { stdout, stderr } = await consumer.vitest([], env)
   expect(JSON.parse(stdout)).toMatchObject({ numPassedTests: 1 })
   expect(stderr).toContain('Model cache')
 })
