@@ -2,12 +2,16 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { on } from 'node:events'
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { basename, dirname, join } from 'node:path'
+import { basename, delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
 import type { Report } from '../../src/report/report.ts'
 
 const REPOSITORY_MODULES = fileURLToPath(new URL('../../node_modules', import.meta.url))
+
+// Another Node.js, and a `node_modules` that goes before the repository's: another Vitest (`npm run matrix -- --tests`).
+const NODE = process.env.CONSUMER_NODE ?? process.execPath
+const MODULES = [process.env.CONSUMER_MODULES ?? [], REPOSITORY_MODULES].flat()
 
 export interface ProjectOptions {
   /** The folder of the built package: the repository's own, or where a tarball was unpacked. */
@@ -92,16 +96,16 @@ export class ProjectFolder {
   async vitest(args: string[] = [], env: Environment = {}, options: RunOptions = {}): Promise<RunResult> {
     const reportFile = join(this.directory, this.reportFile)
     await rm(reportFile, { force: true })
-    const cli = join(REPOSITORY_MODULES, 'vitest', 'vitest.mjs')
-    const result = await this.run(process.execPath, [cli, 'run', ...args], env, options)
+    const cli = join(this.directory, 'node_modules', 'vitest', 'vitest.mjs')
+    const result = await this.run(NODE, [cli, 'run', ...args], env, options)
     const report = await readFile(reportFile, 'utf8').catch(() => undefined)
     return { ...result, report: report === undefined ? undefined : JSON.parse(report) }
   }
 
   /** Starts Vitest in watch mode; `finished` resolves when the next run of the tests has ended. */
   watch(env: Environment = {}) {
-    const cli = join(REPOSITORY_MODULES, 'vitest', 'vitest.mjs')
-    const watcher = execa(process.execPath, [cli, '--watch'], {
+    const cli = join(this.directory, 'node_modules', 'vitest', 'vitest.mjs')
+    const watcher = execa(NODE, [cli, '--watch'], {
       cwd: this.directory,
       env: { ...cleanEnvironment(), ...this.ownFolders(), NO_COLOR: '1', ...env },
       extendEnv: false,
@@ -118,13 +122,13 @@ export class ProjectFolder {
 
   /** Runs the package's own command line. */
   async cli(args: string[], env: Environment = {}): Promise<Omit<RunResult, 'report'>> {
-    return this.run(process.execPath, [this.bin, ...args], env)
+    return this.run(NODE, [this.bin, ...args], env)
   }
 
   /** Starts `vitest run`, or the package's own command line, as the leader of a process group, to be interrupted. */
   start(what: 'vitest' | 'cli', args: string[], env: Environment = {}): ChildProcess {
-    const command = what === 'cli' ? [this.bin] : [join(REPOSITORY_MODULES, 'vitest', 'vitest.mjs'), 'run']
-    return spawn(process.execPath, [...command, ...args], {
+    const command = what === 'cli' ? [this.bin] : [join(this.directory, 'node_modules', 'vitest', 'vitest.mjs'), 'run']
+    return spawn(NODE, [...command, ...args], {
       cwd: this.directory,
       env: { ...cleanEnvironment(), ...this.ownFolders(), NO_COLOR: '1', ...env },
       detached: true,
@@ -148,6 +152,7 @@ export class ProjectFolder {
       HF_HOME: join(this.parent, 'huggingface'),
       // A Vitest that is ended early leaves its own temporary folder behind.
       TMPDIR: this.temporary,
+      PATH: `${dirname(NODE)}${delimiter}${process.env.PATH}`,
     }
   }
 
@@ -187,10 +192,23 @@ function isSource(path: string): boolean {
 export async function installPackage(packageDirectory: string, directory: string): Promise<void> {
   const modules = join(directory, 'node_modules')
   await mkdir(modules)
-  for (const name of await readdir(REPOSITORY_MODULES)) {
-    if (name.startsWith('.') || name === 'vitest-model-cache') continue
-    await symlink(join(REPOSITORY_MODULES, name), join(modules, name))
-  }
+  const linked = new Set(['vitest-model-cache'])
+  for (const from of MODULES)
+    for (const name of await packagesIn(from)) {
+      if (linked.has(name)) continue
+      linked.add(name)
+      await mkdir(dirname(join(modules, name)), { recursive: true })
+      await symlink(join(from, name), join(modules, name))
+    }
   for (const part of ['package.json', 'dist'])
     await cp(join(packageDirectory, part), join(modules, 'vitest-model-cache', part), { recursive: true })
+}
+
+/** The names of packages, those of a scope one by one. */
+async function packagesIn(modules: string): Promise<string[]> {
+  const names = (await readdir(modules)).filter((name) => !name.startsWith('.'))
+  const found = names.map(async (name) =>
+    name.startsWith('@') ? (await readdir(join(modules, name))).map((inner) => `${name}/${inner}`) : name,
+  )
+  return (await Promise.all(found)).flat()
 }

@@ -2,15 +2,16 @@
 import { join } from 'node:path'
 import process from 'node:process'
 import { parseArgs } from 'node:util'
+import { execa } from 'execa'
 import pLimit from 'p-limit'
 import { makeEmbeddingModel } from '../model-maker/index.ts'
 import { ENVIRONMENTS, POOLS } from './cells.ts'
 import { faultsOf } from './judge.ts'
-import { Workshop } from './lanes.ts'
+import { type Lane, Workshop } from './lanes.ts'
 import { librariesMatrix } from './libraries.ts'
 import { runTwice } from './run-suite.ts'
 import { type Line, lineOf, markdownOfLines, type Task } from './table.ts'
-import { waysMatrix } from './ways.ts'
+import { openLane, waysMatrix } from './ways.ts'
 
 const USAGE = `Usage: npm run matrix [-- options]
 
@@ -19,6 +20,7 @@ const USAGE = `Usage: npm run matrix [-- options]
   --environment <name>   ${ENVIRONMENTS.join(', ')}
   --isolate <yes|no>
   --quick                one cell a lane and pool
+  --tests                instead: the nested runs of test/vitest, or of the files that are named, with Vitest 5 on Node.js 24
   --transformers         instead: versions of transformers.js, and two copies of it in one tree
   --library <name>       of those only what holds this in its name
   --help                 show this`
@@ -28,10 +30,11 @@ const RUNS_AT_A_TIME = 2
 
 const text = { type: 'string' } as const
 const flag = { type: 'boolean' } as const
-const { values: options } = parseArgs({
+const { values: options, positionals } = parseArgs({
+  allowPositionals: true,
   options: {
     ...{ lane: text, pool: text, environment: text, isolate: text, library: text },
-    ...{ quick: flag, transformers: flag, help: flag },
+    ...{ quick: flag, tests: flag, transformers: flag, help: flag },
   },
 })
 
@@ -43,6 +46,7 @@ async function main(): Promise<number> {
   const started = performance.now()
   const workshop = await Workshop.open()
   try {
+    if (options.tests) return await runTests(await openLane(workshop, '5'))
     const made = await makeEmbeddingModel(join(workshop.directory, 'model'), {
       size: 1_000_000,
       dtypes: ['fp32', 'q8'],
@@ -60,6 +64,16 @@ async function main(): Promise<number> {
   } finally {
     await workshop.remove()
   }
+}
+
+/** The repository's tests, whose nested runs take Vitest and Node.js of a lane. Gives the exit code. */
+async function runTests({ directory, node }: Lane): Promise<number> {
+  const files = positionals.length > 0 ? positionals : ['test/vitest']
+  const { exitCode } = await execa('npx', ['vitest', 'run', ...files], {
+    env: { CONSUMER_NODE: node, CONSUMER_MODULES: join(directory, 'node_modules') },
+    ...{ stdio: 'inherit', reject: false },
+  })
+  return exitCode ?? 1
 }
 
 async function runAll(tasks: Task[]): Promise<Line[]> {

@@ -12,17 +12,22 @@ const LANES: Record<string, (workshop: Workshop) => Promise<Lane>> = {
       `@huggingface/transformers@${await versionOf('@huggingface/transformers')}`,
       'jsdom@31',
       'happy-dom@21',
+      '@edge-runtime/vm@5',
     ]),
+}
+
+/** A lane by its name. */
+export async function openLane(workshop: Workshop, name: string): Promise<Lane> {
+  const open = LANES[name]
+  if (open === undefined) throw new Error(`There is no lane ${name}: ${Object.keys(LANES).join(', ')}`)
+  return open(workshop)
 }
 
 /** Every way to run a suite: Vitest and Node.js, pool, isolation, environment. */
 export async function waysMatrix(workshop: Workshop, model: string, filter: Filter): Promise<Task[]> {
   const cells = cellsOf(Object.keys(LANES), filter)
   const lanes = new Map<string, Lane>()
-  for (const name of new Set(cells.map(({ lane }) => lane))) {
-    const lane = await LANES[name]?.(workshop)
-    if (lane) lanes.set(name, lane)
-  }
+  for (const name of new Set(cells.map(({ lane }) => lane))) lanes.set(name, await openLane(workshop, name))
   return cells.flatMap((cell) => {
     const lane = lanes.get(cell.lane)
     const { pool, environment } = cell
