@@ -48,6 +48,16 @@ function wrapFetch(global: { fetch?: Fetch }, answers?: typeof Response): void {
   global.fetch = wrapped
 }
 
+/**
+ * Those of Node.js itself, before an environment puts its window's in their place: once, as a vm context evaluates this file
+ * again. As they are described: to read some of them loads them.
+ */
+function keepGlobals(): void {
+  if (Reflect.has(process, GLOBALS)) return
+  const host: object = Reflect.get(Buffer, 'constructor')('return globalThis')()
+  Object.defineProperty(process, GLOBALS, { value: Object.getOwnPropertyDescriptors(host) })
+}
+
 /** Has transformers.js ask the bridge for its files, in whichever way Node.js or Vitest read its source. */
 function patchSources(): void {
   if (Reflect.has(process, PATCHED)) return
@@ -117,8 +127,7 @@ function openChild(settings: string): void {
 
 try {
   const settings = process.env.VITEST_MODEL_CACHE_CHILD
-  // Before an environment puts its window's in their place. As they are described: to read some of them loads them.
-  Reflect.set(process, GLOBALS, Object.getOwnPropertyDescriptors(globalThis))
+  keepGlobals()
   patchSources()
   if (settings) openChild(settings)
 } catch {

@@ -41,14 +41,16 @@ describe('an untouched pipeline() comes from the cache', () => {
   ])('in %s where a docblock asks for %s, which replaces our own', async (pool, environment) => {
     const docblock = `/** @vitest${'-environment'} ${environment} */\n`
     const where = `test('has a window', () => { expect(typeof document).toBe('object') })`
-    const project = await suite({ 'a.test.ts': docblock + untouched(REPO, where) }, `pool: '${pool}'`)
+    const source = docblock + untouched(REPO, where)
+    // One after the other in one worker: what the first one's window leaves must not reach the second.
+    const project = await suite({ 'a.test.ts': source, 'b.test.ts': source }, `pool: '${pool}', maxWorkers: 1`)
     const cold = await project.vitest([], env)
     expect(cold.exitCode, cold.output).toBe(0)
-    expect(cold.report).toMatchObject({ requests: 1, misses: 1, errors: [] })
+    expect(cold.report).toMatchObject({ requests: 2, misses: 1, errors: [] })
     hub.clearRequests()
     const warm = await project.vitest([], env)
     expect(warm.exitCode, warm.output).toBe(0)
-    expect(warm.report).toMatchObject({ requests: 1, hits: 1 })
+    expect(warm.report).toMatchObject({ requests: 2, hits: 2 })
     expect(hub.requests).toEqual([])
   })
 
@@ -117,6 +119,31 @@ describe('an untouched pipeline() comes from the cache', () => {
     const last = finished()
     await project.write({ 'a.test.ts': `${untouched(OTHER)}\n// changed` })
     expect(await last).toMatchObject({ requests: 1, hits: 1, models: [{ repo: OTHER }] })
+    expect(hub.requests).toEqual([])
+  })
+
+  test('in a process that a test starts, which brings in what is missing itself', async () => {
+    const program = `
+      import { env, pipeline } from '@huggingface/transformers'
+      env.cacheDir = './own-cache'
+      const embed = await pipeline('feature-extraction', '${REPO}')
+      console.log((await embed('A dog', { pooling: 'mean', normalize: true })).dims.join())
+    `
+    const starts = `
+      import { execFileSync } from 'node:child_process'
+      import { expect, test } from 'vitest'
+      test('starts it', () => {
+        expect(execFileSync(process.execPath, ['program.mjs'], { encoding: 'utf8', timeout: 25_000 })).toBe('1,16\\n')
+      })
+    `
+    const project = await suite({ 'program.mjs': program, 'a.test.ts': starts })
+    const cold = await project.vitest([], env)
+    expect(cold.exitCode, cold.output).toBe(0)
+    expect(cold.report).toMatchObject({ requests: 1, misses: 1 })
+    expect(downloads()).toEqual([...new Set(downloads())])
+    hub.clearRequests()
+    const warm = await project.vitest([], env)
+    expect(warm.report).toMatchObject({ requests: 1, hits: 1 })
     expect(hub.requests).toEqual([])
   })
 

@@ -59,9 +59,9 @@ export function isAbsent(error: unknown): boolean {
   return ['ENOENT', 'ENOTDIR', 'EISDIR'].includes(systemCode(error) ?? '')
 }
 
-/** Milliseconds since the epoch, by the clock that dates the files beside `path`: a file server's may differ from ours. */
-export async function diskNow(path: string): Promise<number> {
-  const probe = uniqueBeside(path, 'tmp')
+/** Milliseconds since the epoch, by the clock that dates the files of a folder: a file server's may differ from ours. */
+export async function diskNow(folder: string): Promise<number> {
+  const probe = uniqueBeside(join(folder, 'clock'), 'tmp')
   try {
     await writeFile(probe, ' ', { mode: 0o600 })
     return (await stat(probe)).mtimeMs

@@ -1,5 +1,5 @@
 import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { threadId } from 'node:worker_threads'
 import { nameOf } from '../../model/errors.ts'
 import { originals } from '../../platform/originals.ts'
@@ -129,5 +129,5 @@ async function isLive(owner: Owner, path: string, heartbeat: number): Promise<bo
   const state = stateOf(owner)
   if (state !== 'unknown') return state === 'alive'
   // A heartbeat that is still to come is nobody's: a copy, or the work of another clock.
-  return Math.abs((await diskNow(path)) - heartbeat) < EXPIRES_AFTER_MS
+  return Math.abs((await diskNow(dirname(path))) - heartbeat) < EXPIRES_AFTER_MS
 }

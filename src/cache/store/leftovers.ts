@@ -1,7 +1,8 @@
 import { lstat, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { blobNameOf, type Digest } from '../../model/digest.ts'
 import { type Span, Spans } from '../../model/spans.ts'
+import { originals } from '../../platform/originals.ts'
 import { diskNow, writeAtomically } from './atomic-write.ts'
 import type { Layout } from './layout.ts'
 import { isOwner, type Owner, stateOf } from './owner.ts'
@@ -89,14 +90,14 @@ async function sweep(folder: string, abandoned: RegExp): Promise<void> {
   for (const name of await readdir(folder).catch(() => [])) {
     if (!abandoned.test(name)) continue
     const path = join(folder, name)
-    if ((await silenceOf(path)) > ABANDONED_AFTER_MS) await rm(path, { force: true })
+    if (await isSilentFor(ABANDONED_AFTER_MS, path)) await rm(path, { force: true })
   }
 }
 
 async function isFree({ pid, host }: Note, path: string): Promise<boolean> {
   if (pid === undefined || host === undefined) return true
   const state = stateOf({ pid, host })
-  return state === 'dead' || (state === 'unknown' && (await silenceOf(path)) > SILENT_AFTER_MS)
+  return state === 'dead' || (state === 'unknown' && (await isSilentFor(SILENT_AFTER_MS, path)))
 }
 
 /** Undefined for what may be another's: without a note nobody can say whether its writer lives. */
@@ -108,7 +109,7 @@ async function readNote(path: string): Promise<Note | undefined> {
     const written = 'written' in note ? (isSpans(note.written) ? note.written : []) : undefined
     return { ...(isOwner(note) && { pid: note.pid, host: note.host }), etag, written }
   } catch {
-    return (await silenceOf(path)) > SILENT_AFTER_MS ? {} : undefined
+    return (await isSilentFor(SILENT_AFTER_MS, path)) ? {} : undefined
   }
 }
 
@@ -124,9 +125,15 @@ function isSpans(value: unknown): value is Span[] {
   return Array.isArray(value) && value.every(isSpan)
 }
 
-/** Milliseconds since a file was last written to, by the disk's clock as its writer may be another machine; 0 when it is gone: published, or swept by another. */
-async function silenceOf(path: string): Promise<number> {
-  const { mtimeMs } = await lstat(path).catch(() => ({ mtimeMs: Number.POSITIVE_INFINITY }))
-  if (mtimeMs === Number.POSITIVE_INFINITY) return 0
-  return Math.max(0, (await diskNow(path)) - mtimeMs)
+/**
+ * True when a file was not written to for so long: by our own clock, and by the disk's too, as its writer may be another
+ * machine. False when it is gone: published, or swept by another.
+ */
+async function isSilentFor(ms: number, path: string): Promise<boolean> {
+  const written = await lstat(path).then(
+    ({ mtimeMs }) => mtimeMs,
+    () => undefined,
+  )
+  if (written === undefined || originals.now() - written <= ms) return false
+  return (await diskNow(dirname(path))) - written > ms
 }
