@@ -41,7 +41,8 @@ export async function librariesMatrix(
   const tools = await Promise.all(['vitest', 'happy-dom'].map(async (name) => `${name}@${await versionOf(name)}`))
   const tasks: Task[] = []
   for (const library of libraries) {
-    const packages = [...tools, ...library.packages]
+    const { packages: own } = library
+    const packages = [...tools, ...own]
     const lane = await workshop.installedLane(library.name.replaceAll('/', ' '), packages, library.overrides)
     tasks.push(...SURROUNDINGS.map((surroundings) => taskOf(library, lane, model, surroundings)))
   }
