@@ -115,6 +115,8 @@ export class CacheContext {
     if (known) return known
     const verified = import('./store/blobs.ts').then(({ matchesDigest }) => matchesDigest(file, digest, size))
     this.#verified.set(key, verified)
+    // What could not be read is no answer to keep.
+    verified.catch(() => this.#verified.delete(key))
     return verified
   }
 

@@ -6,7 +6,7 @@ import { type Commit, parseCommit } from '../model/revision.ts'
 import { addToTree, type Tree } from '../model/tree.ts'
 import { explainHubError, type HubAccess, hubFetch } from './http.ts'
 import { withRetry } from './retry.ts'
-import { StallWatch } from './stall-watch.ts'
+import { underStallWatch } from './stall-watch.ts'
 
 /** A repo at one commit, as the Hub states it. */
 export interface HubModel {
@@ -125,16 +125,7 @@ async function explained<T>(
   { asked, signal, stallMs }: Pick<ApiRequest, 'asked' | 'signal' | 'stallMs'>,
   call: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  const attempt = async () => {
-    const watch = new StallWatch({ path: 'The answer', signal, stallMs })
-    try {
-      return await call(watch.signal)
-    } catch (error) {
-      throw watch.stalled ?? error
-    } finally {
-      watch.stop()
-    }
-  }
+  const attempt = () => underStallWatch({ path: 'The answer', signal, stallMs }, (watch) => call(watch.signal))
   try {
     return await withRetry(attempt, { signal })
   } catch (error) {

@@ -7,7 +7,7 @@ import { FileRequests, forget, type Opened } from './file-requests.ts'
 import { Growth } from './growth.ts'
 import { type HubAccess, isNetworkError, rootMessage } from './http.ts'
 import { mayPass } from './retry.ts'
-import { StallWatch } from './stall-watch.ts'
+import { type StallWatch, underStallWatch } from './stall-watch.ts'
 
 /** Where the bytes of a download go. */
 export interface Sink {
@@ -134,20 +134,15 @@ class Transfer {
 
   /** Fetches a part; `rest` is what is missing of it at any time. */
   async #fetch(rest: Span): Promise<void> {
-    const watch = new StallWatch(this.request)
-    this.#growth?.opening()
-    try {
+    await underStallWatch(this.request, async (watch) => {
+      this.#growth?.opening()
       const { body } = await this.#open(rest, watch.signal).finally(() => this.#growth?.opened())
       for await (const chunk of this.#chunks(body)) await this.#receive(chunk, rest, watch)
       if (rest.start < rest.end)
         throw new BrokenDownloadError(
           `${this.request.path} came with ${this.sink.received} bytes, the Hub stated ${this.request.size}`,
         )
-    } catch (error) {
-      throw watch.stalled ?? error
-    } finally {
-      watch.stop()
-    }
+    })
   }
 
   /** A connection that goes while the body comes is no Hub that can't be reached. */

@@ -1,6 +1,6 @@
 import { type HubAccess, hubFetch } from './http.ts'
 import { withRetry } from './retry.ts'
-import { StallWatch } from './stall-watch.ts'
+import { underStallWatch } from './stall-watch.ts'
 
 /** An answer of the Hub's API, word by word. */
 export interface RawAnswer {
@@ -21,22 +21,16 @@ export interface RawRequest {
 
 /** Asks the Hub without a token. Throws `HubHttpError` for an answer that is no success, and as `fetch` does. */
 export async function fetchRaw({ token: _, ...hub }: HubAccess, request: RawRequest): Promise<RawAnswer> {
-  const { address, method, body, contentType, signal } = request
-  const attempt = async () => {
-    const watch = new StallWatch({ path: 'The answer', signal, stallMs: request.stallMs })
-    try {
-      const headers = contentType === undefined ? undefined : { 'Content-Type': contentType }
+  const { address, method, body, contentType, signal, stallMs } = request
+  const headers = contentType === undefined ? undefined : { 'Content-Type': contentType }
+  const attempt = () =>
+    underStallWatch({ path: 'The answer', signal, stallMs }, async (watch) => {
       const response = await hubFetch(hub, watch.signal)(`${hub.endpoint}${address}`, { method, body, headers })
       const kept = ['Content-Type', 'Link'].flatMap((name) => {
         const value = response.headers.get(name)
         return value === null ? [] : [[name, value]]
       })
       return { headers: Object.fromEntries(kept), body: await response.text() }
-    } catch (error) {
-      throw watch.stalled ?? error
-    } finally {
-      watch.stop()
-    }
-  }
+    })
   return withRetry(attempt, { signal })
 }

@@ -38,3 +38,18 @@ export class StallWatch {
     this.#unlink()
   }
 }
+
+/** Runs `call` under a watch; what throws is the stall where that ended it. */
+export async function underStallWatch<T>(
+  options: ConstructorParameters<typeof StallWatch>[0],
+  call: (watch: StallWatch) => Promise<T>,
+): Promise<T> {
+  const watch = new StallWatch(options)
+  try {
+    return await call(watch)
+  } catch (error) {
+    throw watch.stalled ?? error
+  } finally {
+    watch.stop()
+  }
+}

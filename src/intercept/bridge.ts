@@ -2,7 +2,6 @@ import { existsSync } from 'node:fs'
 import process from 'node:process'
 import type { CachedFile } from '../cache/get-file.ts'
 import type { ModelCache } from '../cache/model-cache.ts'
-import type { Environment } from '../config/environment-variables.ts'
 import { environmentToken } from '../config/token.ts'
 import { type ErrorCode, ModelCacheError } from '../model/errors.ts'
 import { originals } from '../platform/originals.ts'
@@ -16,7 +15,6 @@ export interface BridgeSettings {
   cache: ModelCache
   /** Origins with base path, no slash at the end, whose reads are answered. */
   bases: string[]
-  env: Environment
   onServed: (served: ServedFile) => void
   onFailed: (repo: string, error: unknown) => void
 }
@@ -130,8 +128,8 @@ export function makeBridge(settings: BridgeSettings): Bridge {
 }
 
 /** What is not public is for whoever has the token that the cache would ask with. */
-async function mayRead({ env }: BridgeSettings, { access }: CachedFile, token: string | undefined): Promise<boolean> {
-  return access === 'public' || (token !== undefined && token === (await environmentToken(env)))
+async function mayRead({ cache }: BridgeSettings, { access }: CachedFile, token: string | undefined): Promise<boolean> {
+  return access === 'public' || (token !== undefined && token === (await environmentToken(cache.context.env)))
 }
 
 function bearerOf(authorization: string | null): string | undefined {

@@ -46,7 +46,6 @@ export function openChild(settings: string): Bridge {
       onWarning: write,
     }),
     bases,
-    env: process.env,
     onServed: (served) => requests.served(served),
     onFailed: (repo, error) => requests.failed(repo, error),
   })

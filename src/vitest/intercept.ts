@@ -22,7 +22,6 @@ export function makeInterception(cache: ModelCache, provided: Provided): Interce
   const requests = new FoldedRequests()
   const bridge = makeBridge({
     ...{ cache, bases },
-    env: cache.context.env,
     onServed: (served) => requests.served(served),
     onFailed: (repo, error) => requests.failed(repo, error),
   })

@@ -4,6 +4,7 @@ import type { Repository } from './repository.ts'
 /** GET /api/models/{id}[/revision/{rev}]. With `expand`, only what it names; with `blobs`, sizes and digests too. */
 export async function sendModelInfo(exchange: Exchange, repository: Repository, commit: string): Promise<void> {
   const { options, name, id } = repository
+  const { libraryName } = options
   const blobs = exchange.query.get('blobs')?.toLowerCase() === 'true'
   const info: Record<string, unknown> = {
     _id: id,
@@ -15,7 +16,7 @@ export async function sendModelInfo(exchange: Exchange, repository: Repository, 
     gated: options.gated ?? false,
     disabled: false,
     pipeline_tag: options.pipelineTag,
-    library_name: options.libraryName,
+    library_name: libraryName,
     tags: options.tags ?? [],
     downloads: 0,
     likes: 0,
