@@ -105,7 +105,8 @@ async function bringInLocked(
     return finish(context, model, intake, recorded, files, options.started)
   } catch (error) {
     // What is complete by now is kept and counted to the size; the failure is what matters.
-    await recordEntry(context, intake.record([])).catch(() => undefined)
+    const soFar = intake.record([])
+    if (soFar.files.size > 0) await recordEntry(context, soFar).catch(() => undefined)
     throw error
   }
 }

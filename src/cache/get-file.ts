@@ -2,47 +2,109 @@ import type { Digest } from '../model/digest.ts'
 import { type Access, entryKey } from '../model/entry.ts'
 import { type HubPath, parseHubPath } from '../model/hub-path.ts'
 import type { RepoId } from '../model/repo-id.ts'
+import type { Commit } from '../model/revision.ts'
 import type { CachedModel } from './cached-model.ts'
 import type { CacheContext } from './context.ts'
-import { type GetOptions, getModel } from './get.ts'
-import { findInManifest } from './manifest.ts'
+import { findModel, type GetOptions, whereUsable } from './get.ts'
+import { findInManifest, type ManifestModel } from './manifest.ts'
 
-/** One file of a repo that is there to be used. */
-export interface CachedFile {
+/** What is known of one file of a repo, whether its bytes are there or not. */
+export interface KnownFile {
   path: HubPath
-  /** The absolute path on disk. */
-  file: string
+  commit: Commit
   /** Bytes. */
   size: number
   digest: Digest
   /** Who may read the repo. */
   access: Access
+}
+
+/** One file of a repo that is there to be used. */
+export interface CachedFile extends KnownFile {
+  /** The absolute path on disk. */
+  file: string
   /** How it was served: the selection is this file alone. */
   served: CachedModel
+}
+
+interface Revision {
+  repo: RepoId
+  revision: string
 }
 
 /** Gives one file of a repo, bringing it in when it is missing. Throws as `getModel`; `FILE_NOT_FOUND` is definite. */
 export async function getFile(
   context: CacheContext,
-  { repo, revision }: { repo: RepoId; revision: string },
+  of: Revision,
   path: string,
-  options?: GetOptions,
+  options: GetOptions = {},
 ): Promise<CachedFile> {
-  const safe = parseHubPath(path, `File ${JSON.stringify(path)} of ${repo}`)
-  const model = { repo, revision, selection: { paths: [safe] }, pin: false }
-  const served = await getModel(context, model, { ...options, isPart: true })
-  const known = await recordIn(context, served, safe)
-  // Removed in between: the next look brings it in again.
-  if (!known) return getFile(context, { repo, revision }, path, options)
-  return { ...known, path: safe, file: served.file(safe), served }
+  const safe = parseHubPath(path, askedFor(of, path))
+  const model = { ...of, selection: { paths: [safe] }, pin: false }
+  return whereUsable(context, model, options, async (usable, signal) => {
+    for (;;) {
+      const served = await findModel(usable, model, { ...options, signal, isPart: true })
+      const recorded = await recordIn(usable, served, safe)
+      if (recorded) return { ...recorded, path: safe, commit: served.commit, file: served.file(safe), served }
+      // Removed in between: the next look brings it in again.
+    }
+  })
 }
 
-async function recordIn(context: CacheContext, { repo, revision, commit }: CachedModel, path: HubPath) {
-  const warmed = findInManifest(context.options.manifest, { repo, revision })
-  const record = warmed?.commit === commit ? warmed.files.find(([name]) => name === path)?.[1] : undefined
+/**
+ * Says what a file is without bringing it in: by what is recorded of it, else by the repo's listing, which is brought in
+ * when it is missing. Throws as `getFile`.
+ */
+export async function describeFile(
+  context: CacheContext,
+  of: Revision,
+  path: string,
+  options: GetOptions = {},
+): Promise<KnownFile> {
+  const asked = askedFor(of, path)
+  const safe = parseHubPath(path, asked)
+  const model = { ...of, selection: { paths: [] }, pin: false }
+  return whereUsable(context, model, options, async (usable, signal) => {
+    const served = await findModel(usable, model, { ...options, signal, isPart: true })
+    const { commit } = served
+    const recorded = await recordIn(usable, served, safe)
+    if (recorded) return { ...recorded, path: safe, commit }
+    const tree = await usable.tree(served)
+    // Its listing was lost, and can't be had: only the files that are there are known.
+    if (!tree) return getFile(usable, of, path, { ...options, signal })
+    const stated = tree.get(safe)
+    if (stated)
+      return { path: safe, commit, size: stated.size, digest: stated.digest, access: await accessOf(usable, served) }
+    const { noSuchFile } = await import('./plan.ts')
+    throw noSuchFile([...tree.keys()], safe, asked)
+  })
+}
+
+function askedFor({ repo }: Revision, path: string): string {
+  return `File ${JSON.stringify(path)} of ${repo}`
+}
+
+/** What is recorded of a file that is there: by the warm-up's answer, else by the metadata. */
+async function recordIn(
+  context: CacheContext,
+  served: CachedModel,
+  path: HubPath,
+): Promise<Pick<KnownFile, 'size' | 'digest' | 'access'> | undefined> {
+  const warmed = warmedAt(context, served)
+  const record = warmed?.files.find(([name]) => name === path)?.[1]
   if (warmed && record) return { size: record.size, digest: record.digest, access: warmed.access }
   const metadata = await context.metadata()
-  const entry = await metadata.find(entryKey({ repo, commit }))
+  const entry = await metadata.find(entryKey(served))
   const file = entry?.files.get(path)
   return entry && file && { size: file.size, digest: file.digest, access: entry.access }
+}
+
+async function accessOf(context: CacheContext, served: CachedModel): Promise<Access> {
+  const known = warmedAt(context, served) ?? (await (await context.metadata()).find(entryKey(served)))
+  return known?.access ?? 'unknown'
+}
+
+function warmedAt({ options }: CacheContext, { repo, revision, commit }: CachedModel): ManifestModel | undefined {
+  const warmed = findInManifest(options.manifest, { repo, revision })
+  return warmed?.commit === commit ? warmed : undefined
 }

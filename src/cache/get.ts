@@ -21,19 +21,30 @@ export interface GetOptions {
  * needed for bringing in is loaded only then.
  */
 export async function getModel(context: CacheContext, model: Model, options: GetOptions = {}): Promise<CachedModel> {
+  return whereUsable(context, model, options, (usable, signal) => findModel(usable, model, { ...options, signal }))
+}
+
+/** Does something with a model in this cache, or in the one that stands in where this can't take the model. */
+export async function whereUsable<T>(
+  context: CacheContext,
+  model: Model,
+  options: GetOptions,
+  act: (usable: CacheContext, signal: AbortSignal | undefined) => Promise<T>,
+): Promise<T> {
   const signal = options.signal ?? context.options.signal
   try {
-    return await find(context, model, { ...options, signal })
+    return await act(context, signal)
   } catch (error) {
     const explained = explainDiskError(error, model, signal)
     if (!(explained instanceof ModelCacheError) || explained.code !== 'CACHE_UNUSABLE') throw explained
     const temporary = await context.temporary(explained.message)
     if (!temporary) throw explained
-    return await getModel(temporary, model, options)
+    return await whereUsable(temporary, model, options, act)
   }
 }
 
-async function find(context: CacheContext, model: Model, options: GetOptions): Promise<CachedModel> {
+/** As `getModel`, in this cache and no other. */
+export async function findModel(context: CacheContext, model: Model, options: GetOptions): Promise<CachedModel> {
   const started = originals.monotonic()
   const warmed = await locateInManifest(context, model)
   const located = warmed ?? (await locateOnDisk(context, model))

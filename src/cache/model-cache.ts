@@ -6,7 +6,7 @@ import type { RequestEvent } from '../model/request.ts'
 import type { CachedModel } from './cached-model.ts'
 import { CacheContext, type CacheOptions } from './context.ts'
 import { type GetOptions, getModel } from './get.ts'
-import type { CachedFile } from './get-file.ts'
+import type { CachedFile, KnownFile } from './get-file.ts'
 import { hasModel } from './has.ts'
 import type { Manifest } from './manifest.ts'
 import type { Removed } from './remove.ts'
@@ -39,6 +39,12 @@ export class ModelCache {
   async file(repo: { repo: RepoId; revision: string }, path: string, options?: GetOptions): Promise<CachedFile> {
     const { getFile } = await import('./get-file.ts')
     return getFile(this.context, repo, path, options)
+  }
+
+  /** What a file of a repo is, without bringing it in: its listing is enough. Throws as `file`. */
+  async describe(repo: { repo: RepoId; revision: string }, path: string, options?: GetOptions): Promise<KnownFile> {
+    const { describeFile } = await import('./get-file.ts')
+    return describeFile(this.context, repo, path, options)
   }
 
   /** True when the file would be served without the network. */

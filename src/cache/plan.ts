@@ -89,7 +89,8 @@ function matcher(patterns: string | string[], asked: string): picomatch.Matcher 
   }
 }
 
-function noSuchFile(paths: HubPath[], pattern: string, asked: string): ModelCacheError {
+/** The error of a path, or a glob, for which a repo has no file. */
+export function noSuchFile(paths: HubPath[], pattern: string, asked: string): ModelCacheError {
   const shown = paths.slice(0, 8).join(', ')
   return new ModelCacheError({
     code: 'FILE_NOT_FOUND',

@@ -3,7 +3,6 @@ import type { CacheContext } from './context.ts'
 
 /** Records what was brought in of a model, beside what is recorded of it already. */
 export async function recordEntry(context: CacheContext, recorded: Entry): Promise<void> {
-  if (recorded.files.size === 0) return
   const metadata = await context.metadata()
   const key = entryKey(recorded)
   await metadata.update((entries) => {

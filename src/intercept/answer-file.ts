@@ -1,26 +1,35 @@
-import type { CachedFile } from '../cache/get-file.ts'
+import type { CachedFile, KnownFile } from '../cache/get-file.ts'
 import { blobNameOf } from '../model/digest.ts'
 import { type Answer, contentTypeOf, partOf } from './answer.ts'
 
-/** What a GET or HEAD of a file is answered with, `Range` honoured. */
-export function answerFile(cached: CachedFile, method: string, range: string | null): Answer {
-  const { path, file, size, digest, served } = cached
+/** What a GET of a file is answered with, `Range` honoured. */
+export function answerFile(cached: CachedFile, range: string | null): Answer {
+  const { status, headers, part } = describe(cached, range)
+  return { status, headers, ...(part && { body: { file: cached.file, ...part } }) }
+}
+
+/** What a HEAD of a file is answered with: its bytes need not be there. */
+export function answerHead(known: KnownFile, range: string | null): Answer {
+  const { status, headers } = describe(known, range)
+  return { status, headers }
+}
+
+function describe({ path, size, digest, commit }: KnownFile, range: string | null) {
   const etag = `"${blobNameOf(digest)}"`
   const headers: Record<string, string> = {
     'Accept-Ranges': 'bytes',
     'Content-Type': contentTypeOf(path),
     ETag: etag,
-    'X-Repo-Commit': served.commit,
+    'X-Repo-Commit': commit,
     'X-Linked-Size': String(size),
     'X-Linked-ETag': etag,
   }
-  const part = partOf(range, size)
-  if (part === 'none') return { status: 416, headers: { ...headers, 'Content-Range': `bytes */${size}` } }
-  const { start, end } = part ?? { start: 0, end: size }
-  headers['Content-Length'] = String(end - start)
-  if (part) headers['Content-Range'] = `bytes ${start}-${end - 1}/${size}`
-  const status = part ? 206 : 200
-  return { status, headers, ...(method !== 'HEAD' && { body: { file, start, end } }) }
+  const asked = partOf(range, size)
+  if (asked === 'none') return { status: 416, headers: { ...headers, 'Content-Range': `bytes */${size}` } }
+  const part = asked ?? { start: 0, end: size }
+  headers['Content-Length'] = String(part.end - part.start)
+  if (asked) headers['Content-Range'] = `bytes ${part.start}-${part.end - 1}/${size}`
+  return { status: asked ? 206 : 200, headers, part }
 }
 
 /** What a file that does not exist at a commit is answered with: transformers.js and @huggingface/hub look at both. */

@@ -1,13 +1,13 @@
 import { existsSync } from 'node:fs'
 import process from 'node:process'
-import type { CachedFile } from '../cache/get-file.ts'
+import type { CachedFile, KnownFile } from '../cache/get-file.ts'
 import type { ModelCache } from '../cache/model-cache.ts'
 import { environmentToken } from '../config/token.ts'
 import { type ErrorCode, ModelCacheError } from '../model/errors.ts'
 import { originals } from '../platform/originals.ts'
 import type { Answer } from './answer.ts'
 import { answerApi } from './answer-api.ts'
-import { answerFile, answerMissing } from './answer-file.ts'
+import { answerFile, answerHead, answerMissing } from './answer-file.ts'
 import { type HubRead, parseHubUrl } from './hub-url.ts'
 import { toResponse } from './to-response.ts'
 
@@ -15,15 +15,8 @@ export interface BridgeSettings {
   cache: ModelCache
   /** Origins with base path, no slash at the end, whose reads are answered. */
   bases: string[]
-  onServed: (served: ServedFile) => void
+  onServed: (served: CachedFile) => void
   onFailed: (repo: string, error: unknown) => void
-}
-
-/** A file that was served to code that knows nothing of the cache. */
-export interface ServedFile {
-  cached: CachedFile
-  /** False for a probe: a HEAD, or a part of the file. */
-  isRead: boolean
 }
 
 /** What code that has no import of this package reaches it by. */
@@ -36,8 +29,11 @@ export interface Bridge {
     init?: RequestInit,
     answers?: typeof Response,
   ): Promise<Response>
-  /** For a loader that opens files itself: the file, `absent` when the repo has none such, undefined when it is not ours to say. */
-  locate(url: string, options: LocateOptions): Promise<{ file: string; size: number } | 'absent' | undefined>
+  /**
+   * For a loader that opens files itself: `absent` when the repo has none such, undefined when it is not ours to say. A probe
+   * gives the size alone.
+   */
+  locate(url: string, options: LocateOptions): Promise<{ file?: string; size: number } | 'absent' | undefined>
   exists(path: string): boolean
 }
 
@@ -77,30 +73,40 @@ export function isHubsOwnAnswer({ code }: ModelCacheError): boolean {
 export function makeBridge(settings: BridgeSettings): Bridge {
   const { cache, bases, onServed } = settings
 
-  /** Undefined when the request has to go where it was going. */
-  async function find(read: HubRead & { kind: 'file' }, token: string | undefined, signal?: AbortSignal) {
+  /** What `look` gives; undefined when the request has to go where it was going. */
+  async function find<T extends KnownFile>(
+    { repo }: HubRead,
+    token: string | undefined,
+    look: () => Promise<T>,
+    signal?: AbortSignal,
+  ): Promise<T | 'absent' | undefined> {
     try {
-      const cached = await cache.file(read, read.path, { signal })
-      return (await mayRead(settings, cached, token)) ? cached : undefined
+      const found = await look()
+      return (await mayRead(settings, found, token)) ? found : undefined
     } catch (error) {
       if (!(error instanceof ModelCacheError) || signal?.aborted) throw error
       if (error.code === 'FILE_NOT_FOUND') return 'absent'
-      settings.onFailed(read.repo, error)
+      settings.onFailed(repo, error)
       if (isHubsOwnAnswer(error)) return undefined
       throw error
     }
   }
 
   async function answerTo(read: HubRead, request: Request): Promise<Answer | undefined> {
-    const token = bearerOf(request.headers.get('Authorization'))
+    const { method, headers, signal } = request
+    const token = bearerOf(headers.get('Authorization'))
     if (read.kind === 'api') return token === undefined ? answerApi(cache, read, request) : undefined
-    if (request.method !== 'GET' && request.method !== 'HEAD') return undefined
-    const found = await find(read, token, request.signal)
-    if (found === undefined) return undefined
-    if (found === 'absent') return answerMissing()
-    const range = request.headers.get('Range')
-    onServed({ cached: found, isRead: request.method === 'GET' && range === null })
-    return answerFile(found, request.method, range)
+    const range = headers.get('Range')
+    if (method === 'HEAD') {
+      const known = await find(read, token, () => cache.describe(read, read.path, { signal }), signal)
+      return known === 'absent' ? answerMissing() : known && answerHead(known, range)
+    }
+    if (method !== 'GET') return undefined
+    const cached = await find(read, token, () => cache.file(read, read.path, { signal }), signal)
+    if (cached === undefined) return undefined
+    if (cached === 'absent') return answerMissing()
+    onServed(cached)
+    return answerFile(cached, range)
   }
 
   return {
@@ -119,16 +125,16 @@ export function makeBridge(settings: BridgeSettings): Bridge {
       const read = parseHubUrl(url, bases)
       if (read?.kind !== 'file') return undefined
       if (isLocalOnly && !(await cache.hasFile(read, read.path))) return undefined
-      const found = await find(read, token)
-      if (found === undefined || found === 'absent') return found
-      onServed({ cached: found, isRead: !isProbe })
-      return { file: found.file, size: found.size }
+      if (isProbe) return find(read, token, () => cache.describe(read, read.path))
+      const found = await find(read, token, () => cache.file(read, read.path))
+      if (typeof found === 'object') onServed(found)
+      return found
     },
   }
 }
 
 /** What is not public is for whoever has the token that the cache would ask with. */
-async function mayRead({ cache }: BridgeSettings, { access }: CachedFile, token: string | undefined): Promise<boolean> {
+async function mayRead({ cache }: BridgeSettings, { access }: KnownFile, token: string | undefined): Promise<boolean> {
   return access === 'public' || (token !== undefined && token === (await environmentToken(cache.context.env)))
 }
 

@@ -1,9 +1,9 @@
+import type { CachedFile } from '../cache/get-file.ts'
 import { ModelCacheError, messageOf } from '../model/errors.ts'
 import type { FileReport, RequestEvent } from '../model/request.ts'
 import { selectionKey } from '../model/selection.ts'
 import { TIERS, type Tier } from '../model/tier.ts'
 import { originals } from '../platform/originals.ts'
-import type { ServedFile } from './bridge.ts'
 
 /**
  * Collects what code that knows nothing of the cache asked for. It asks file by file: all of one repo at one commit
@@ -13,13 +13,10 @@ export class FoldedRequests {
   #requests = new Map<string, RequestEvent>()
   #errors: FileReport['errors'] = []
 
-  served({ cached, isRead }: ServedFile): void {
-    const { path, size, served } = cached
+  served({ path, size, served }: CachedFile): void {
     const { repo, revision, commit } = served
     const key = `${repo}@${commit} ${revision}`
     const before = this.#requests.get(key)
-    // Probes belong to the request whose files are read; alone they ask for nothing.
-    if (!isRead && served.tier === 'disk' && !before) return
     const request = before ?? newRequest({ repo, revision, commit })
     const files = new Map(request.files)
     files.set(path, size)

@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { IncomingFile } from '../../src/cache/store/incoming.ts'
 import { Layout } from '../../src/cache/store/layout.ts'
+import { parseRepoId } from '../../src/model/repo-id.ts'
 import { contentsOf, Engine, refusalOf } from '../support/engine.ts'
 import { canMount, mountMemory } from '../support/mount.ts'
 
@@ -63,6 +64,18 @@ describe.each([
     await cache.endRun()
     expect(await temporaryFolders(id)).toEqual([])
   })
+})
+
+test('a file that untouched code asks for comes into the temporary folder too', async () => {
+  await writeFile(engine.cacheDir, 'a file')
+  const cache = openForRun(`run-${randomBytes(4).toString('hex')}`)
+  const main = { repo: parseRepoId('org/large'), revision: 'main' }
+  expect(await cache.describe(main, 'weights.bin')).toMatchObject({ size: WEIGHTS.length, access: 'public' })
+  expect(engine.filesAsked).toEqual([])
+  const { file } = await cache.file(main, 'weights.bin')
+  expect(Buffer.compare(await readFile(file), WEIGHTS)).toBe(0)
+  expect(await refusalOf(cache.file(main, 'nope.bin'))).toMatchObject({ code: 'FILE_NOT_FOUND' })
+  expect(await refusalOf(cache.describe(main, 'nope.bin'))).toMatchObject({ code: 'FILE_NOT_FOUND' })
 })
 
 test('two caches of a run that ask different Hubs have a folder each', async () => {

@@ -72,6 +72,17 @@ test('fetch with Range, HEAD, and of what does not exist', async () => {
   expect(hub.requests).toEqual([])
 })
 
+test('a HEAD brings nothing in: the listing knows size and digest, and a warm run asks nobody', async () => {
+  const { asked } = await run(`
+    const head = await fetch(HF + '/org/files/resolve/main/deep/weights.bin', { method: 'HEAD' })
+    expect([head.status, head.headers.get('content-length')]).toEqual([200, '100000'])
+    expect(head.headers.get('etag')).toContain('${SHA256}')
+    expect((await fetch(HF + '/org/files/resolve/main/nope.json', { method: 'HEAD' })).status).toBe(404)
+  `)
+  expect(asked).toEqual([])
+  expect(hub.requests).toEqual([])
+})
+
 test('the configured endpoint and more hosts are answered for too; other addresses are left alone', async () => {
   const { all } = await run(
     `

@@ -1,11 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import type { CachedFile } from '../../cache/get-file.ts'
 import type { Manifest, ManifestModel } from '../../cache/manifest.ts'
 import { ModelCache } from '../../cache/model-cache.ts'
 import { cacheSettings, type Options } from '../../config/options.ts'
 import type { Answer } from '../../intercept/answer.ts'
 import { answerApi } from '../../intercept/answer-api.ts'
-import { answerFile, answerMissing } from '../../intercept/answer-file.ts'
+import { answerFile, answerHead, answerMissing } from '../../intercept/answer-file.ts'
 import { isHubsOwnAnswer } from '../../intercept/bridge.ts'
 import { FoldedRequests } from '../../intercept/folded-requests.ts'
 import { type HubRead, parseHubUrl } from '../../intercept/hub-url.ts'
@@ -79,11 +78,12 @@ export class BrowserService {
   async #answerTo(read: HubRead, request: Request, requests: FoldedRequests): Promise<Answer | undefined> {
     if (read.kind === 'api') return answerApi(this.#cache, read, request)
     const { method, headers, signal } = request
-    if (method !== 'GET' && method !== 'HEAD') return undefined
-    const cached: CachedFile = await this.#cache.file(read, read.path, { signal })
     const range = headers.get('Range')
-    requests.served({ cached, isRead: method === 'GET' && range === null })
-    return answerFile(cached, method, range)
+    if (method === 'HEAD') return answerHead(await this.#cache.describe(read, read.path, { signal }), range)
+    if (method !== 'GET') return undefined
+    const cached = await this.#cache.file(read, read.path, { signal })
+    requests.served(cached)
+    return answerFile(cached, range)
   }
 
   /** A page may read what this run's tests were given, and no more: whatever is loaded into it could ask. */
