@@ -6,6 +6,7 @@ import { installBridge, makeBridge } from '../intercept/bridge.ts'
 import type { ChildSettings } from '../intercept/child.ts'
 import { FoldedRequests } from '../intercept/folded-requests.ts'
 import preload from '../intercept/preload.cts'
+import { foreignValue } from '../platform/originals.ts'
 import type { Provided } from './channel.ts'
 import { manifestFile } from './child-events.ts'
 import { PRELOAD } from './preload-path.ts'
@@ -31,7 +32,7 @@ export function makeInterception(cache: ModelCache, provided: Provided): Interce
       if (bases.length === 0) return installBridge(undefined)
       installBridge(bridge)
       // Before user code: the window of happy-dom has a class of its own, by which transformers.js 3 knows what to keep.
-      preload.wrapFetch(globalThis, globalThis.Response)
+      preload.wrapFetch(globalThis, foreignValue(globalThis, 'Response') as typeof Response | undefined)
       const own = join(events, randomBytes(6).toString('hex'))
       const child: ChildSettings = {
         ...{ run, cache: settings, bases, testFile, debug },

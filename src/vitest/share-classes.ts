@@ -22,13 +22,11 @@ const SHARED = [
 // leaves those of Node.js in place; here they are filled in where there are none.
 const FILLED_IN = ['ReadableStream', 'WritableStream', 'TransformStream', 'Response', 'Request', 'Headers', 'fetch']
 
-const host = new Map([...SHARED, ...FILLED_IN].map((name) => [name, hostValue(name)]))
-
 /** Gives a global object, a context's or one that an environment changed, the classes of Node.js that runtimes know. */
 export function shareClasses(global: object): void {
-  for (const [name, value] of host) {
-    const isMissing = !(name in global)
+  for (const name of [...SHARED, ...FILLED_IN.filter((name) => !(name in global))]) {
+    const value = hostValue(name)
     // Float16Array exists from Node.js 24 on.
-    if (value !== undefined && (isMissing || SHARED.includes(name))) Reflect.set(global, name, value)
+    if (value !== undefined) Reflect.set(global, name, value)
   }
 }

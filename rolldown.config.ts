@@ -1,0 +1,124 @@
+import { dirname, join, posix, relative, sep } from 'node:path'
+import { defineConfig, type Plugin } from 'rolldown'
+
+// The package is bundled, for a worker that loads one file starts ten times as fast as one that loads thirty: the files that
+// the outside names (exports, setup files, what is loaded by path) keep their names, and what they share goes into few chunks.
+const SRC = join(import.meta.dirname, 'src')
+
+const ENTRIES = [
+  'index',
+  'models',
+  'cache/index',
+  'cli/main',
+  'intercept/child',
+  'vitest/global-setup',
+  'vitest/reporter',
+  'vitest/setup-file',
+  ...['node', 'jsdom', 'happy-dom', 'edge-runtime'].map((name) => `vitest/environments/${name}`),
+]
+
+/**
+ * Chunks, in this order: a module goes into the first whose entries load it at once. The files that are entries stay
+ * themselves: what they do when they are loaded is not for whoever needs a part of what they need.
+ */
+const CHUNKS: Record<string, string[]> = {
+  // Also loaded by pages.
+  models: ['models'],
+  engine: ['intercept/child'],
+  worker: ['vitest/setup-file'],
+  environment: ['vitest/environments/node'],
+  main: ['index', 'vitest/global-setup', 'vitest/reporter', 'cache/index'],
+  'finish-run': ['vitest/finish-run'],
+  'bring-in': ['cache/bring-in'],
+}
+
+const input = (names: string[]) => Object.fromEntries(names.map((name) => [name, join(SRC, `${name}.ts`)]))
+const isEntry = (id: string) => ENTRIES.some((entry) => id === join(SRC, `${entry}.ts`))
+const isExternal = (id: string) => !/^[./]/.test(id)
+
+export default defineConfig([
+  {
+    input: input(ENTRIES),
+    external: isExternal,
+    platform: 'node',
+    plugins: [ownPlaces(), preloadAsBuilt()],
+    output: {
+      dir: 'dist',
+      entryFileNames: '[name].js',
+      chunkFileNames: 'chunks/[name].js',
+      codeSplitting: {
+        groups: Object.entries(CHUNKS).map(([name, entries], index) => ({
+          priority: 10 - index,
+          debugName: name,
+          name: (id, context) => (!isEntry(id) && loadedAtOnce(entries, context).has(id) ? name : null),
+        })),
+      },
+    },
+  },
+  // For a page: nothing that it shares with the others may bring in a module of Node.js.
+  {
+    input: input(['vitest/browser/setup-file']),
+    external: isExternal,
+    output: { dir: 'dist', entryFileNames: '[name].js' },
+  },
+  // Loaded by `--require`, also by an old Node.js: one file, as it is written.
+  {
+    input: { 'intercept/preload': join(SRC, 'intercept/preload.cts') },
+    external: isExternal,
+    platform: 'node',
+    output: { dir: 'dist', entryFileNames: '[name].cjs', format: 'cjs' },
+  },
+  {
+    input: { 'cache/store/digest-worker': join(SRC, 'cache/store/digest-worker.mjs') },
+    external: isExternal,
+    platform: 'node',
+    output: { dir: 'dist', entryFileNames: '[name].mjs' },
+  },
+])
+
+/** The modules that entries load before any of their own code runs. */
+function loadedAtOnce(
+  entries: string[],
+  context: { getModuleInfo(id: string): { importedIds: readonly string[] } | null },
+): Set<string> {
+  const found = new Set<string>()
+  const todo = entries.map((entry) => join(SRC, `${entry}.ts`))
+  for (const id of todo) {
+    if (found.has(id)) continue
+    found.add(id)
+    todo.push(...(context.getModuleInfo(id)?.importedIds ?? []))
+  }
+  return found
+}
+
+/** `import.meta.url` stays the place of the module among the built files, whatever chunk it went into. */
+function ownPlaces(): Plugin {
+  const MARK = '__OWN_PLACE__'
+  return {
+    name: 'own-places',
+    transform(code, id) {
+      const place = relative(SRC, id).split(sep).join('/')
+      return code.replaceAll('import.meta.url', `${MARK}(${JSON.stringify(place)})`)
+    },
+    renderChunk(code, { fileName }) {
+      return code.replaceAll(new RegExp(`${MARK}\\("([^"]+)"\\)`, 'g'), (_, place) => {
+        const path = posix.relative(dirname(fileName), place)
+        return `new URL(${JSON.stringify(path.startsWith('.') ? path : `./${path}`)}, import.meta.url)`
+      })
+    },
+  }
+}
+
+/** The preload is a file of its own for whoever imports it, too: it is there once. */
+function preloadAsBuilt(): Plugin {
+  return {
+    name: 'preload-as-built',
+    resolveId(id) {
+      if (!id.endsWith('.cts')) return undefined
+      return {
+        id: join(import.meta.dirname, 'dist/intercept', posix.basename(id, '.cts') + '.cjs'),
+        external: 'relative',
+      }
+    },
+  }
+}

@@ -1,0 +1,79 @@
+// An untouched `pipeline()` in a test, warm: out of our cache, and as transformers.js serves it from its own.
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { startHub } from '../support/hub/index.ts'
+import { makeEmbeddingModel } from '../support/model-maker/index.ts'
+import { ProjectFolder } from '../support/project-folder.ts'
+import { interleave, sample } from './rounds.ts'
+import type { BenchContext, Row } from './row.ts'
+
+const MODEL = 'org/embeddings'
+
+/** What a test measured of itself: milliseconds, and bytes of its own process (a fork). */
+interface Measured {
+  ms: number
+  peak: number
+}
+
+export async function warmPipeline({ packageDirectory, isQuick }: BenchContext): Promise<Row[]> {
+  const megabytes = isQuick ? 100 : 500
+  const project = await ProjectFolder.create({ packageDirectory, files: FILES })
+  const hub = await startHub()
+  try {
+    const { directory } = await makeEmbeddingModel(join(project.directory, 'made'), { size: megabytes * 1_000_000 })
+    hub.addRepo(MODEL, { directory, pipelineTag: 'feature-extraction' })
+    const run = (who: 'ours' | 'theirs') => async (): Promise<Measured> => {
+      const { exitCode, output } = await project.vitest(['--config', `${who}.config.mjs`], { HF_ENDPOINT: hub.url })
+      if (exitCode !== 0) throw new Error(output)
+      return JSON.parse(await readFile(join(project.directory, 'measured.json'), 'utf8'))
+    }
+    const ways = { ours: run('ours'), theirs: run('theirs') }
+    for (const cold of Object.values(ways)) await cold()
+    hub.clearRequests()
+    const { ours, theirs } = await interleave(ways, isQuick ? 3 : 7)
+    if (hub.requests.length > 0) throw new Error('A warm run asked the Hub.')
+    const times = (runs: Measured[]) => runs.map(({ ms }) => ms)
+    const peaks = (runs: Measured[]) => runs.map(({ peak }) => peak)
+    const paired = (a: number[], b: number[]) => a.map((value, index) => value / (b[index] ?? Number.NaN))
+    const of = `warm pipeline() of ${megabytes} MB`
+    return [
+      {
+        what: `${of}: time against transformers.js alone`,
+        unit: 'x',
+        value: sample(paired(times(ours), times(theirs))),
+        reach: 1.02,
+      },
+      { what: '  ours', unit: 'ms', value: sample(times(ours)) },
+      { what: '  transformers.js alone', unit: 'ms', value: sample(times(theirs)) },
+      { what: `${of}: peak memory against it`, unit: 'x', value: sample(paired(peaks(ours), peaks(theirs))), reach: 1 },
+      { what: '  ours', unit: 'bytes', value: sample(peaks(ours)) },
+      { what: '  transformers.js alone', unit: 'bytes', value: sample(peaks(theirs)) },
+    ]
+  } finally {
+    await hub.close()
+    await project.remove()
+  }
+}
+
+const FILES = {
+  'a.test.js': `
+    import { writeFileSync } from 'node:fs'
+    import { env, pipeline } from '@huggingface/transformers'
+    import { expect, test } from 'vitest'
+    env.cacheDir = './own-cache'
+    env.remoteHost = process.env.HF_ENDPOINT + '/'
+    test('embeds', async () => {
+      const started = performance.now()
+      const embed = await pipeline('feature-extraction', '${MODEL}')
+      const { dims } = await embed('A dog', { pooling: 'mean', normalize: true })
+      const ms = performance.now() - started
+      expect(dims[0]).toBe(1)
+      writeFileSync('measured.json', JSON.stringify({ ms, peak: process.resourceUsage().maxRSS * 1024 }))
+    })
+  `,
+  'ours.config.mjs': `
+    import { modelCache } from 'vitest-model-cache'
+    export default { plugins: [modelCache()], test: { testTimeout: 120_000 } }
+  `,
+  'theirs.config.mjs': 'export default { test: { testTimeout: 120_000 } }',
+}
