@@ -50,7 +50,8 @@ export default defineConfig([
         groups: Object.entries(CHUNKS).map(([name, entries], index) => ({
           priority: 10 - index,
           debugName: name,
-          name: (id, context) => (!isEntry(id) && loadedAtOnce(entries, context).has(id) ? name : null),
+          name: (id: string, context: ModuleGraph) =>
+            !isEntry(id) && loadedAtOnce(entries, context).has(id) ? name : null,
         })),
       },
     },
@@ -76,11 +77,12 @@ export default defineConfig([
   },
 ])
 
+interface ModuleGraph {
+  getModuleInfo(id: string): { importedIds: readonly string[] } | null
+}
+
 /** The modules that entries load before any of their own code runs. */
-function loadedAtOnce(
-  entries: string[],
-  context: { getModuleInfo(id: string): { importedIds: readonly string[] } | null },
-): Set<string> {
+function loadedAtOnce(entries: string[], context: ModuleGraph): Set<string> {
   const found = new Set<string>()
   const todo = entries.map((entry) => join(SRC, `${entry}.ts`))
   for (const id of todo) {
@@ -116,7 +118,7 @@ function preloadAsBuilt(): Plugin {
     resolveId(id) {
       if (!id.endsWith('.cts')) return undefined
       return {
-        id: join(import.meta.dirname, 'dist/intercept', posix.basename(id, '.cts') + '.cjs'),
+        id: join(import.meta.dirname, 'dist/intercept', `${posix.basename(id, '.cts')}.cjs`),
         external: 'relative',
       }
     },
