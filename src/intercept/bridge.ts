@@ -119,6 +119,7 @@ export function makeBridge(settings: BridgeSettings): Bridge {
       request.signal.throwIfAborted()
       const answer = read && (await answerTo(read, request))
       request.signal.throwIfAborted()
+      if (answer) cache.context.debug(`Answered to fetch: ${request.method} ${request.url} with ${answer.status}`)
       return answer ? toResponse(answer, request, answers) : original(input, init)
     },
     async locate(url, { token, isLocalOnly, isProbe }) {
@@ -127,7 +128,9 @@ export function makeBridge(settings: BridgeSettings): Bridge {
       if (isLocalOnly && !(await cache.hasFile(read, read.path))) return undefined
       if (isProbe) return find(read, token, () => cache.describe(read, read.path))
       const found = await find(read, token, () => cache.file(read, read.path))
-      if (typeof found === 'object') onServed(found)
+      if (typeof found !== 'object') return found
+      cache.context.debug(`Opened by its loader: ${read.repo} ${read.path}`)
+      onServed(found)
       return found
     },
   }

@@ -29,8 +29,8 @@ export function parseHubUrl(url: string, bases: readonly string[]): HubRead | un
 
 function fileRead(segments: string[]): HubRead | undefined {
   if (OTHER_KINDS.includes(segments[0] ?? '')) return undefined
-  const at = segments.indexOf('resolve')
-  if (at !== 1 && at !== 2) return undefined
+  const at = [2, 1].find((index) => segments[index] === 'resolve')
+  if (at === undefined) return undefined
   const { revision, rest } = takeRevision(segments.slice(at + 1))
   const path = rest.map(decodeURIComponent).join('/')
   if (path === '') return undefined

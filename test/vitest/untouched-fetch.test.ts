@@ -90,12 +90,22 @@ test('the configured endpoint and more hosts are answered for too; other address
       expect((await fetch(base + '/org/files/resolve/main/config.json')).status).toBe(200)
     const other = await fetch(process.env.HF_ENDPOINT + '/not-there')
     expect(other.status).toBe(404)
+    for (const elsewhere of ['/datasets/org/files/resolve/main/config.json', '/spaces/org/files/resolve/main/config.json'])
+      await fetch(process.env.HF_ENDPOINT + elsewhere)
+    await fetch(process.env.HF_ENDPOINT + '/api/models/org/files/commit/main', { method: 'POST', body: '{}' })
+    await fetch(process.env.HF_ENDPOINT + '/org/files/resolve/main/config.json', { method: 'DELETE' })
     expect(await fetch('data:text/plain,hello').then((response) => response.text())).toBe('hello')
   `,
     { options: { intercept: { hosts: ['https://mirror.example'] } } },
   )
-  expect(all.filter(({ kind }) => kind === 'resolve')).toHaveLength(1)
-  expect(hub.requests.map(({ path }) => path)).toEqual(['/not-there'])
+  expect(all.filter(({ kind, method }) => kind === 'resolve' && method === 'GET')).toHaveLength(1)
+  expect(hub.requests.map(({ method, path }) => `${method} ${path}`)).toEqual([
+    'GET /not-there',
+    'GET /datasets/org/files/resolve/main/config.json',
+    'GET /spaces/org/files/resolve/main/config.json',
+    'POST /api/models/org/files/commit/main',
+    'DELETE /org/files/resolve/main/config.json',
+  ])
 })
 
 test('an abort is one, and a signal that aborted before too', async () => {
