@@ -5,6 +5,7 @@ import fs = require('node:fs')
 import Module = require('node:module')
 import url = require('node:url')
 import attach = require('./attach-transformers.cts')
+import notice = require('./notice-http.cts')
 
 type Fetch = typeof fetch
 
@@ -129,6 +130,7 @@ try {
   const settings = process.env.VITEST_MODEL_CACHE_CHILD
   keepGlobals()
   patchSources()
+  notice.noticeHttp()
   if (settings) openChild(settings)
 } catch {
   // A process that can't be served downloads for itself.

@@ -1,0 +1,200 @@
+// A connection that answers a read of the Hub from the cache. Requests are Node.js's own: their events, limits and aborts.
+import http = require('node:http')
+import https = require('node:https')
+import net = require('node:net')
+import stream = require('node:stream')
+import util = require('node:util')
+
+const BRIDGE = Symbol.for('vitest-model-cache.intercept')
+const URL_OF_READ = Symbol('vitest-model-cache.url')
+
+type Header = [name: string, value: string]
+type WebStream = Parameters<typeof stream.Readable.fromWeb>[0]
+type Done = (error: Error | null | undefined, socket?: net.Socket) => void
+/** Opens the connection that there would be without us. */
+type Connect = (done: Done) => void
+
+/** What is not declared of it. */
+interface Agent {
+  addRequest(request: ClientRequest, options: RequestOptions): void
+  createSocket(request: ClientRequest, options: RequestOptions, done: Done): void
+  createConnection(options: RequestOptions, done: Done): net.Socket | undefined
+}
+type ClientRequest = http.ClientRequest & { timeout?: number; onSocket(socket: net.Socket): void }
+type RequestOptions = Omit<http.RequestOptions, 'agent'> & { [URL_OF_READ]?: string }
+
+interface Bridge {
+  bases: string[]
+  /** What `original` gives where it is not for the cache to answer. */
+  fetch<T>(original: () => Promise<T>, url: string, init: RequestInit): Promise<Response | T>
+}
+
+/** In place of `addRequest`, which every agent of Node.js has: gives the request a connection. */
+function answer(
+  url: string,
+  agent: Agent,
+  request: ClientRequest,
+  options: RequestOptions,
+  addRequest: Agent['addRequest'],
+): void {
+  const nodes = protocolOf(url).Agent.prototype as unknown as Agent
+  if (agent.createConnection === nodes.createConnection) {
+    const socket = new HubSocket(url, (done) => agent.createSocket(request, options, done))
+    if (request.timeout) socket.setTimeout(request.timeout)
+    request.onSocket(socket)
+  } else {
+    // An agent that connects in a way of its own is the suite's, or msw's, and comes first. If it then connects as
+    // Node.js does, the read is known by its options.
+    patchConnections(nodes)
+    Reflect.apply(addRequest, agent, [request, { ...options, [URL_OF_READ]: url }])
+  }
+}
+
+const patched = new WeakSet<Agent>()
+
+function patchConnections(prototype: Agent): void {
+  if (patched.has(prototype)) return
+  patched.add(prototype)
+  const { createConnection } = prototype
+  prototype.createConnection = function (this: Agent, options, ...rest) {
+    const { [URL_OF_READ]: url, ...own } = Object(options)
+    if (url === undefined) return Reflect.apply(createConnection, this, [options, ...rest])
+    return new HubSocket(url, (done) => {
+      const socket = Reflect.apply(createConnection, this, [own, done])
+      if (socket) done(null, socket)
+    })
+  }
+}
+
+function protocolOf(url: string): typeof http | typeof https {
+  return url.startsWith('https:') ? https : http
+}
+
+class HubSocket extends net.Socket {
+  declare connecting: boolean
+  readonly encrypted: boolean
+  readonly authorized: boolean
+  readonly #url: string
+  readonly #connect: Connect
+  /** Ends what is under way; of Node.js's own class, which the window of an environment may have replaced. */
+  readonly #gone = util.transferableAbortController()
+  #written: Buffer[] = []
+  #isAsked = false
+  #source: stream.Readable | undefined
+  #real: net.Socket | undefined
+
+  constructor(url: string, connect: Connect) {
+    super()
+    this.#url = url
+    this.#connect = connect
+    this.encrypted = url.startsWith('https:')
+    this.authorized = this.encrypted
+    // Until there is an answer: a download is none of the silence that a time limit of the caller's is about.
+    this.connecting = true
+    // The response was read. Who keeps connections for more requests must not keep this one.
+    this.once('free', () => this.destroy())
+    this.once('close', () => {
+      this.#gone.abort()
+      this.#source?.destroy()
+      this.#real?.destroy()
+    })
+  }
+
+  override setTimeout(ms: number, onTimeout?: () => void): this {
+    if (!this.connecting) return super.setTimeout(ms, onTimeout)
+    return this.once('connect', () => this.setTimeout(ms, onTimeout))
+  }
+
+  override _read(): void {
+    this.#source?.resume()
+    this.#real?.resume()
+  }
+
+  override _write(chunk: Buffer | string, encoding: BufferEncoding, done: (error?: Error | null) => void): void {
+    if (this.#real) return void this.#real.write(chunk, encoding, done)
+    this.#written.push(typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk)
+    if (!this.#isAsked) this.#readHead()
+    done()
+  }
+
+  // Of several at a time: there is none, so that each comes to the above.
+  override _writev: undefined
+
+  override _final(done: (error?: Error | null) => void): void {
+    this.#real?.end()
+    done()
+  }
+
+  #readHead(): void {
+    const [head = '', method = ''] =
+      /^([A-Z]+) [\s\S]*?\r\n\r\n/.exec(Buffer.concat(this.#written).toString('latin1')) ?? []
+    if (head === '') return
+    this.#isAsked = true
+    const headers = [...head.matchAll(/^([^:\s]+): *(.*)\r$/gm)].map(
+      ([, name = '', value = '']): Header => [name, value],
+    )
+    this.#ask(method, headers).catch((error) => this.destroy(error))
+  }
+
+  async #ask(method: string, headers: Header[]): Promise<void> {
+    const bridge: Bridge | undefined = Reflect.get(process, BRIDGE)
+    const { signal } = this.#gone
+    const response = await bridge?.fetch(async () => undefined, this.#url, { method, headers, signal })
+    if (response === undefined) return this.#connect((error, socket) => this.#passThrough(error, socket))
+    const text = response.headers.has('Content-Length') ? undefined : Buffer.from(await response.arrayBuffer())
+    this.#connected()
+    this.#receive(headOf(response, text, headers.find(([name]) => /^origin$/i.test(name))?.[1]))
+    if (method === 'HEAD') return
+    if (text) this.#receive(text)
+    else if (response.body) this.#pour(stream.Readable.fromWeb(response.body as WebStream))
+  }
+
+  #pour(source: stream.Readable): void {
+    this.#source = source
+    source.on('data', (chunk) => this.#receive(chunk)).on('error', (error) => this.destroy(error))
+  }
+
+  /** What was written goes to where it was going, and what comes from there is the answer. */
+  #passThrough(error: Error | null | undefined, real: net.Socket | undefined): void {
+    // Node.js calls it again when what it gave is connected.
+    if (this.#real) return
+    if (real === undefined) return void this.destroy(error ?? undefined)
+    this.#real = real
+    real.on('data', (chunk) => this.#receive(chunk)).on('error', (error) => this.destroy(error))
+    real.on('end', () => this.push(null)).on('close', () => real.readableEnded || this.destroy())
+    for (const chunk of this.#written.splice(0)) real.write(chunk)
+    if (this.destroyed) real.destroy()
+    this.#connected()
+  }
+
+  #connected(): void {
+    this.connecting = false
+    for (const event of ['connect', ...(this.encrypted ? ['secureConnect'] : []), 'ready']) this.emit(event)
+  }
+
+  #receive(chunk: Buffer): void {
+    // Begins the time anew.
+    if (this.timeout) this.setTimeout(this.timeout)
+    if (this.push(chunk)) return
+    this.#source?.pause()
+    this.#real?.pause()
+  }
+}
+
+function headOf(
+  { status, statusText, headers }: Response,
+  text: Buffer | undefined,
+  origin: string | undefined,
+): Buffer {
+  const fields: Header[] = [...headers]
+  if (text) fields.push(['content-length', String(text.length)])
+  // XMLHttpRequest of jsdom comes this way too, and looks for what the Hub allows to every page.
+  if (origin) {
+    fields.push(['access-control-expose-headers', [...headers.keys()].join()])
+    fields.push(['access-control-allow-origin', origin])
+  }
+  const lines = [`HTTP/1.1 ${status} ${statusText}`, ...fields.map(([name, value]) => `${name}: ${value}`)]
+  return Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1')
+}
+
+export = { answer }
