@@ -27,15 +27,7 @@ export function modelCache(options: ModelCacheOptions = {}): ModelCachePlugin {
     config() {
       // Files that stand here are transformed and run for each test file. What is added later would be imported by
       // Node.js, once a worker: no second file of a worker that is not isolated would get models.
-      const { intercept, mode, providers } = api.options
-      const isIntercepting = intercept.length > 0 && mode === 'integration'
-      return {
-        test: {
-          setupFiles: [SETUP_FILE, ...providers],
-          // In the workers alone, never in the main process.
-          ...(isIntercepting && { execArgv: ['--require', PRELOAD] }),
-        },
-      }
+      return { test: { setupFiles: [SETUP_FILE, ...api.options.providers] } }
     },
     configResolved({ root, test }) {
       api.options = resolveOptions(options, process.env, root)
@@ -70,6 +62,10 @@ function wireProject(project: TestProject, options: Options): void {
   config.setupFiles = [...(project.isBrowserEnabled() ? [BROWSER_SETUP_FILE] : own), ...theirs]
   config.globalSetup = [ownFile('./global-setup.js'), ...[config.globalSetup ?? []].flat()]
   if (project.isBrowserEnabled()) return
+  // In the workers alone, never in the main process. What the `config` hook gives does not come to a project with `extends`
+  // (Vitest 5).
+  const isIntercepting = options.intercept.length > 0 && options.mode === 'integration'
+  if (isIntercepting) config.execArgv = [...(config.execArgv ?? []), '--require', PRELOAD]
   // A custom environment of the user's is left alone: there the setup file serves the models.
   if (ENVIRONMENTS.includes(config.environment))
     config.environment = ownFile(`./environments/${config.environment}.js`) as typeof config.environment
