@@ -129,8 +129,8 @@ function openChild(settings: string): void {
 try {
   const settings = process.env.VITEST_MODEL_CACHE_CHILD
   keepGlobals()
-  patchSources()
   notice.noticeHttp()
+  patchSources()
   if (settings) openChild(settings)
 } catch {
   // A process that can't be served downloads for itself.
