@@ -62,13 +62,13 @@ export default defineConfig([
     external: isExternal,
     output: { dir: 'dist', entryFileNames: '[name].js' },
   },
-  // Loaded by `--require`, also by an old Node.js: one file, as it is written.
-  {
-    input: { 'intercept/preload': join(SRC, 'intercept/preload.cts') },
-    external: isExternal,
-    platform: 'node',
-    output: { dir: 'dist', entryFileNames: '[name].cjs', format: 'cjs' },
-  },
+  // Loaded by `--require`, also by an old Node.js; and what it loads when somebody asks the Hub.
+  ...['preload', 'hub-socket'].map((name) => ({
+    input: { [name]: join(SRC, `intercept/${name}.cts`) },
+    external: (id: string) => isExternal(id) || id.endsWith('.cjs'),
+    platform: 'node' as const,
+    output: { dir: 'dist/intercept', entryFileNames: '[name].cjs', format: 'cjs' as const },
+  })),
   {
     input: { 'cache/store/digest-worker': join(SRC, 'cache/store/digest-worker.mjs') },
     external: isExternal,
