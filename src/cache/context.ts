@@ -2,6 +2,7 @@ import type { CacheSettings, Validation } from '../config/options.ts'
 import type { Connections } from '../hub/download.ts'
 import { type Entry, type EntryFile, entryKey } from '../model/entry.ts'
 import { messageOf } from '../model/errors.ts'
+import type { Evicted } from '../model/request.ts'
 import type { Tree } from '../model/tree.ts'
 import { originals } from '../platform/originals.ts'
 import type { Manifest } from './manifest.ts'
@@ -57,6 +58,7 @@ export class CacheContext {
   readonly underWay = new Map<string, Progress>()
   readonly #warned = new Set<string>()
   readonly #verified = new Map<string, Promise<boolean>>()
+  #evicted: Evicted = { models: [], bytes: 0 }
   readonly #trees = new Map<string, Tree>()
 
   constructor(readonly options: CacheOptions) {
@@ -68,6 +70,17 @@ export class CacheContext {
       this.#warned.add(message)
       options.onWarning?.(message)
     }
+  }
+
+  /** What was removed to make room since the last `takeEvicted`. */
+  get evicted(): Evicted {
+    return this.#evicted
+  }
+
+  takeEvicted(): Evicted {
+    const evicted = this.#evicted
+    this.#evicted = { models: [], bytes: 0 }
+    return evicted
   }
 
   /** The metadata reader; loading it costs a schema library, which a hit from the manifest never pays. */

@@ -3,18 +3,21 @@ import type { Entry } from '../model/entry.ts'
 import { modelLabel } from '../model/model.ts'
 import { originals } from '../platform/originals.ts'
 import type { CacheContext } from './context.ts'
-import { planRemovals } from './limits.ts'
+import { planRemovals, type Removals } from './limits.ts'
 import { recordStrangers } from './record-strangers.ts'
 import { deleteEntries, type Removed } from './remove.ts'
 import { removeOrphans } from './remove-orphans.ts'
 import { leasedEntries } from './store/leases.ts'
 import { sweepIncoming } from './store/leftovers.ts'
 
+/** What was removed, and which of it for its age and which for size. */
+export type Maintained = Removed & Removals
+
 /**
  * Enforces `maxAge` and `maxSize`. Offline nothing expires: it could not be brought in again. What the cache's own run
  * used is protected too, unless that run is over.
  */
-export async function maintain(context: CacheContext, { isOver = false } = {}): Promise<Removed> {
+export async function maintain(context: CacheContext, { isOver = false } = {}): Promise<Maintained> {
   const ownRun = isOver ? context.options.run?.id : undefined
   const { maxSize, maxAge, offline } = context.options
   await sweepIncoming(context.layout)
@@ -36,5 +39,5 @@ export async function maintain(context: CacheContext, { isOver = false } = {}): 
     )
   for (const entry of evicted.filter(isGone))
     context.debug(`🗑️ Removed model to stay within ${formatSize(maxSize)}: ${modelLabel(entry)}`)
-  return removed
+  return { ...removed, expired: expired.filter(isGone), evicted: evicted.filter(isGone) }
 }

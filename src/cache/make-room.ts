@@ -3,7 +3,7 @@ import { formatSize } from '../config/units.ts'
 import type { Digest } from '../model/digest.ts'
 import { entryKey } from '../model/entry.ts'
 import { ModelCacheError } from '../model/errors.ts'
-import { describeModel, type Model } from '../model/model.ts'
+import { describeModel, type Model, modelLabel } from '../model/model.ts'
 import { originals } from '../platform/originals.ts'
 import type { CacheContext } from './context.ts'
 import { planRemovals, totalSize } from './limits.ts'
@@ -36,6 +36,8 @@ async function removeUntilFits(context: CacheContext, model: Model, bytes: numbe
   const limits = { maxSize: maxSize - bytes, maxAge: Number.POSITIVE_INFINITY }
   const { evicted } = planRemovals(entries, limits, { now: originals.now(), leased: kept })
   const removed = await deleteEntries(context, evicted)
+  context.evicted.models.push(...removed.entries.map(modelLabel))
+  context.evicted.bytes += removed.freedBytes
   for (const { repo } of removed.entries) context.debug(`🗑️ Removed model to make room for ${model.repo}: ${repo}`)
   const left = totalSize(entries.filter((entry) => !removed.entries.includes(entry)))
   if (left + bytes > maxSize)

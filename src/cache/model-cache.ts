@@ -8,6 +8,7 @@ import { CacheContext, type CacheOptions } from './context.ts'
 import { type GetOptions, getModel } from './get.ts'
 import type { CachedFile, KnownFile } from './get-file.ts'
 import { hasModel } from './has.ts'
+import type { Maintained } from './maintain.ts'
 import type { Manifest } from './manifest.ts'
 import type { Removed } from './remove.ts'
 import type { CacheStatistics } from './statistics.ts'
@@ -149,7 +150,7 @@ export class ModelCache {
   }
 
   /** Enforces `maxAge` and `maxSize`; what the cache's own run used is spared unless the run is over. */
-  async maintain(options?: { isOver?: boolean }): Promise<Removed> {
+  async maintain(options?: { isOver?: boolean }): Promise<Maintained> {
     const { maintain } = await import('./maintain.ts')
     return maintain(this.context, options)
   }

@@ -43,9 +43,14 @@ export class FoldedRequests {
     this.#errors.push({ model, code, message: messageOf(error) })
   }
 
-  /** What was collected since the last call. */
+  /** What was collected since the last `drain`. */
+  get collected(): FileReport {
+    return { requests: [...this.#requests.values()], errors: this.#errors }
+  }
+
+  /** Takes out what was collected since the last call. */
   drain(): FileReport {
-    const report = { requests: [...this.#requests.values()], errors: this.#errors }
+    const report = this.collected
     this.#requests = new Map()
     this.#errors = []
     return report

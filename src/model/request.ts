@@ -40,8 +40,18 @@ export interface RequestError {
   message: string
 }
 
+/** Models that were removed to make room for others. */
+export interface Evicted {
+  /** As people name them, `org/name[@revision]`. */
+  models: string[]
+  /** Bytes that became free. */
+  bytes: number
+}
+
 /** What a worker reports for one test file. */
 export interface FileReport {
   requests: RequestEvent[]
   errors: RequestError[]
+  /** Left out where nothing had to go. */
+  evicted?: Evicted
 }

@@ -76,8 +76,11 @@ export class ProviderFactory {
     const known = this.#loaded.get(key)
     if (known) {
       known.users.add(user)
+      const isLoaded = known.request !== undefined
       const instance = (await known.instance) as Instance
-      if (known.request) this.settings.recorder.servedFromMemory(known.request, originals.monotonic() - started)
+      // Who comes while it is loaded waits for that load, which is reported already, and looks nothing up.
+      const lookupMs = isLoaded ? originals.monotonic() - started : 0
+      if (known.request) this.settings.recorder.servedFromMemory(known.request, lookupMs)
       return instance
     }
     const loaded: Loaded = {
@@ -114,14 +117,15 @@ export class ProviderFactory {
       if (definition.mock) return definition.mock({ model: model.repo, options })
       throw noMock(`Provider "${definition.name}"`)
     }
+    const at = originals.now()
     const cached = await cache.get(model)
     const started = originals.monotonic()
     try {
       const instance = await definition.load({ model: cached, options, root })
-      onRequest(recorder.served(model, cached, originals.monotonic() - started))
+      onRequest(recorder.served(model, cached, originals.monotonic() - started, at))
       return instance
     } catch (error) {
-      recorder.served(model, cached, null)
+      recorder.served(model, cached, null, at)
       throw error
     }
   }

@@ -9,8 +9,8 @@ import { originals } from '../platform/originals.ts'
 export class Recorder {
   #report: FileReport = { requests: [], errors: [] }
 
-  /** A request that was served from disk or from further away. */
-  served(model: Model, cached: CachedModel, loadMs: number | null): RequestEvent {
+  /** A request that was served from disk or from further away; `at` is when it was asked for. */
+  served(model: Model, cached: CachedModel, loadMs: number | null, at: number): RequestEvent {
     const { repo, revision, commit, tier, lookupMs, downloadMs, downloadedBytes } = cached
     const { adoptedBytes, recordedDownloadMs, warmedInThisRun } = cached
     const event: RequestEvent = {
@@ -22,7 +22,7 @@ export class Recorder {
         warmedInThisRun,
         selection: selectionKey(model.selection),
         files: [...cached.files],
-        at: originals.now(),
+        at,
       },
     }
     this.#report.requests.push(event)
@@ -33,7 +33,7 @@ export class Recorder {
   servedFromMemory(first: RequestEvent, lookupMs: number): void {
     this.#report.requests.push({
       ...first,
-      ...{ tier: 'memory', lookupMs, at: originals.now() },
+      ...{ tier: 'memory', lookupMs, at: originals.now() - lookupMs },
       ...{ restoreMs: null, downloadMs: null, downloadedBytes: 0, adoptedBytes: 0, repaired: [], loadMs: null },
     })
   }
@@ -43,7 +43,12 @@ export class Recorder {
     this.#report.errors.push({ model: describeModel(model), code, message: messageOf(error) })
   }
 
-  /** What was collected since the last call. */
+  /** What was collected since the last `drain`. */
+  get collected(): FileReport {
+    return this.#report
+  }
+
+  /** Takes out what was collected since the last call. */
   drain(): FileReport {
     const report = this.#report
     this.#report = { requests: [], errors: [] }

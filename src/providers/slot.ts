@@ -18,8 +18,12 @@ export interface ActiveModels {
   begin: (testFile: string) => void
   /** What is on its way now, for a test that waited too long. */
   underWay: () => Iterable<Progress>
-  /** What was asked for since the last call. */
+  /** What was asked for since the last `drain`. */
+  collected: () => FileReport
+  /** Takes out what was asked for since the last call. */
   drain: () => FileReport
+  /** The meta of the test file that runs, until its report is handed over. */
+  openMeta?: object
   disposeAll: () => Promise<void>
 }
 

@@ -27,7 +27,24 @@ export interface Provided {
 
 /** Puts a test file's report where the main process finds it; it travels with blobs too. */
 export function writeFileReport(meta: object, report: FileReport): void {
-  Reflect.set(meta, CHANNEL, report)
+  const value = isEmpty(report) ? undefined : report
+  Reflect.defineProperty(meta, CHANNEL, { value, enumerable: true, configurable: true, writable: true })
+}
+
+/**
+ * Has each message with this meta bring what was collected by then. Of a test file that throws while it is collected, or of
+ * which all is skipped, Vitest sends the meta too, and calls no hook before it.
+ */
+export function reportWhenSent(meta: object, collected: () => FileReport): void {
+  const get = () => {
+    const report = collected()
+    return isEmpty(report) ? undefined : report
+  }
+  Reflect.defineProperty(meta, CHANNEL, { get, enumerable: true, configurable: true })
+}
+
+export function isEmpty({ requests, errors, evicted }: FileReport): boolean {
+  return requests.length === 0 && errors.length === 0 && evicted === undefined
 }
 
 export function readFileReport(meta: object): FileReport | undefined {

@@ -1,7 +1,7 @@
 // Runs in every worker before each test file. Listed first among `setupFiles`, so before any code of the user.
-import { afterAll, beforeEach, expect, inject, type TestContext } from 'vitest'
+import { afterAll, beforeEach, expect, inject, type TestContext, TestRunner } from 'vitest'
 import { ModelCacheError } from '../model/errors.ts'
-import { CHANNEL, writeFileReport } from './channel.ts'
+import { CHANNEL, reportWhenSent, writeFileReport } from './channel.ts'
 import { explainTimeout } from './explain-timeout.ts'
 import { shareClasses } from './share-classes.ts'
 import { openWorker } from './worker.ts'
@@ -17,7 +17,11 @@ if (!provided)
 // Our environments did so already; one that a docblock or the user's config names did not.
 shareClasses(globalThis)
 const worker = openWorker(provided)
+// With --no-isolate the file before this one was here too. Where it got no `afterAll` its report was sent by now.
+if (worker.openMeta) writeFileReport(worker.openMeta, worker.drain())
 worker.begin(expect.getState().testPath ?? '')
+worker.openMeta = TestRunner.getCurrentSuite().file?.meta
+if (worker.openMeta) reportWhenSent(worker.openMeta, worker.collected)
 
 // Without a declared parameter: Vitest reads from the parameters which fixtures a hook wants, and in a suite that has
 // fixtures it refuses a hook whose first one is not destructured (@vitest/runner 4.1, getUsedProps). A fixture of the
@@ -34,6 +38,6 @@ beforeEach(function () {
 afterAll(({}, suite) => {
   for (const task of [suite.file, ...suite.tasks]) explainTimeout(task, worker.underWay())
   // A delta: with --no-isolate the next file in this worker counts from zero again.
-  const report = worker.drain()
-  if (report.requests.length > 0 || report.errors.length > 0) writeFileReport(suite.file.meta, report)
+  writeFileReport(suite.file.meta, worker.drain())
+  worker.openMeta = undefined
 })

@@ -1,5 +1,6 @@
 import process from 'node:process'
 import { ModelCache } from '../cache/model-cache.ts'
+import type { Evicted, FileReport } from '../model/request.ts'
 import { hostGlobal, linkedController } from '../platform/originals.ts'
 import { makeModels, OWN_PROVIDERS } from '../providers/models.ts'
 import { Recorder } from '../providers/recorder.ts'
@@ -34,14 +35,18 @@ export function openWorker(provided: Provided): ActiveModels {
   })
   const recorder = new Recorder()
   const { begin, requests } = makeInterception(cache, provided)
-  const drain = () => {
-    const [own, others] = [recorder.drain(), requests.drain()]
-    return { requests: [...own.requests, ...others.requests], errors: [...own.errors, ...others.errors] }
-  }
+  const both = (own: FileReport, others: FileReport, evicted: Evicted): FileReport => ({
+    requests: [...own.requests, ...others.requests],
+    errors: [...own.errors, ...others.errors],
+    ...(evicted.models.length > 0 && { evicted }),
+  })
+  const collected = () => both(recorder.collected, requests.collected, cache.context.evicted)
+  const drain = () => both(recorder.drain(), requests.drain(), cache.context.takeEvicted())
   const underWay = () => cache.context.underWay.values()
   slot.active = {
     runId: run.id,
     begin,
+    collected,
     drain,
     underWay,
     ...makeModels({ cache, mode, recorder, root }, slot.definitions),

@@ -21,6 +21,7 @@ slotOf(globalThis).active = {
   models: MODELS_IN_A_BROWSER,
   begin: () => undefined,
   underWay: () => [],
+  collected: () => ({ requests: [], errors: [] }),
   drain: () => ({ requests: [], errors: [] }),
   disposeAll: async () => undefined,
 }

@@ -1,0 +1,40 @@
+import { expect, test } from 'vitest'
+import { configSource } from '../support/config-source.ts'
+import { Consumer } from '../support/consumer.ts'
+import { startModelsHub } from '../support/models-hub.ts'
+
+const { hub, env } = await startModelsHub([])
+hub.addRepo('org/tiny', { files: { 'config.json': '{}' } })
+
+const POOLS = ['forks', 'threads', 'vmForks', 'vmThreads']
+const ASKS = `
+  import { test } from 'vitest'
+  import { models } from 'vitest-model-cache/models'
+  await models.path('org/tiny')
+`
+const FILES = {
+  'a-throws.test.ts': `${ASKS}\nawait models.path('org/nope').catch(() => {})\nthrow new Error('while it is collected')`,
+  'b-skips.test.ts': `${ASKS}\ntest.skip('x', () => {})`,
+  // With one worker for all three, what the others asked for must not be counted as this one's.
+  'c-runs.test.ts': `${ASKS}\ntest('x', async () => { await models.path('org/tiny') })`,
+}
+
+test.each([true, false])(
+  'a test file that runs no test keeps its requests, once, in every pool; isolated: %s',
+  async (isolate) => {
+    const projects = POOLS.map(
+      (pool) => `{ extends: true, test: { name: '${pool}', pool: '${pool}', isolate: ${isolate} } }`,
+    )
+    const config = configSource({ models: ['org/tiny'] }, `fileParallelism: false, projects: [${projects}]`)
+    const consumer = await Consumer.create({ files: { ...FILES, 'vitest.config.ts': config } })
+    const { exitCode, output, report } = await consumer.vitest([], env)
+    expect(exitCode).toBe(1)
+    expect(output).toContain('while it is collected')
+    // One of each file at its top, and one in the test; a warmed model's first request is the miss.
+    expect(report, output).toMatchObject({
+      requests: 4 * POOLS.length,
+      misses: 1,
+      errors: [{ code: 'MODEL_NOT_FOUND' }],
+    })
+  },
+)
