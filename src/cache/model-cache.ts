@@ -5,6 +5,7 @@ import type { RepoId } from '../model/repo-id.ts'
 import type { RequestEvent } from '../model/request.ts'
 import type { CachedModel } from './cached-model.ts'
 import { CacheContext, type CacheOptions } from './context.ts'
+import type { DiskUse } from './disk-use.ts'
 import { type GetOptions, getModel } from './get.ts'
 import type { CachedFile, KnownFile } from './get-file.ts'
 import { hasModel } from './has.ts'
@@ -101,6 +102,12 @@ export class ModelCache {
     return cacheStatistics(this.context)
   }
 
+  /** What the models take on disk, and what is left there. */
+  async diskUse(): Promise<DiskUse> {
+    const { diskUse } = await import('./disk-use.ts')
+    return diskUse(this.context.layout)
+  }
+
   /** What workers need to serve what was warmed. */
   async manifest(results: WarmResult[]): Promise<Manifest> {
     const { makeManifest } = await import('./make-manifest.ts')
@@ -141,6 +148,12 @@ export class ModelCache {
   async lastRuns(project: string, count: number): Promise<RunRecord[]> {
     const { readRuns } = await import('./store/runs.ts')
     return readRuns(this.context.layout, project, count)
+  }
+
+  /** The last runs of all projects that are accepted, newest first. */
+  async lastRunsOf(accepts: (run: RunRecord) => boolean, count: number): Promise<RunRecord[]> {
+    const { readAllRuns } = await import('./store/runs.ts')
+    return readAllRuns(this.context.layout, count, accepts)
   }
 
   /** Folds the requests of a run into the metadata: last access, hits, used selections. */

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs'
-import { Command, CommanderError } from 'commander'
+import { Command, CommanderError, InvalidArgumentError } from 'commander'
 import { ModelCacheError, messageOf } from '../model/errors.ts'
 import { list } from './ls.ts'
 import { remove } from './rm.ts'
@@ -39,6 +39,23 @@ program
   .description('remove models; refused while a test run uses one')
   .addHelpText('after', '\nExample: npx vitest-model-cache rm Xenova/all-MiniLM-L6-v2')
   .action((models: string[]) => run(() => remove(models, program.opts())))
+program
+  .command('stats')
+  .option('--runs <number>', 'how many runs back', wholeNumber, 10)
+  .option('--all', 'of all projects that share the cache')
+  .option('--json', 'as JSON')
+  .description('say how the last runs of this project went, and what the cache takes')
+  .addHelpText('after', '\nExample: npx vitest-model-cache stats --runs 20')
+  .action((options) => run(async () => (await import('./stats.ts')).stats(options, program.opts())))
+program
+  .command('report')
+  .option('--json', 'as JSON')
+  .option('--markdown', 'as Markdown')
+  .option('--html <file>', 'as a page of its own, with what the runs before it came to')
+  .option('--all', 'of all projects that share the cache')
+  .description('show the report of the last run again; exit code 1 where there is none to write')
+  .addHelpText('after', '\nExample: npx vitest-model-cache report --html report.html')
+  .action((options) => run(async () => (await import('./report.ts')).report(options, program.opts())))
 
 try {
   await program.parseAsync()
@@ -46,6 +63,11 @@ try {
   // Commander has printed what was wrong; its own code for that is 1.
   if (!(error instanceof CommanderError)) throw error
   process.exitCode = error.exitCode === 0 ? 0 : WRONG_CALL
+}
+
+function wholeNumber(text: string): number {
+  if (/^[1-9]\d{0,5}$/.test(text)) return Number(text)
+  throw new InvalidArgumentError('A whole number from 1 on is needed.')
 }
 
 /** Runs a command: it gives the exit code, or throws what the user is told. */

@@ -60,6 +60,8 @@ export interface ModelCacheOptions {
         outputFile?: string
         /** The hit rate to reach, 0 to 1. Default 0.8. */
         target?: number
+        /** In GitHub Actions, add a summary to the job and warnings to the run. Default true. */
+        summary?: boolean
       }
 }
 
@@ -87,7 +89,7 @@ export interface Options extends CacheSettings {
   /** Origins with base path whose reads are answered from the cache; empty where none is. */
   intercept: string[]
   providers: string[]
-  report: false | { outputFile?: string; target: number }
+  report: false | { outputFile?: string; target: number; summary: boolean }
   debug: boolean
 }
 
@@ -155,8 +157,15 @@ const Schema = v.strictObject(
     providers: v.optional(v.array(text, 'a list of module paths')),
     report: v.optional(
       v.union(
-        [v.literal(false), v.strictObject({ outputFile: v.optional(text), target: v.optional(target) })],
-        'false, or an object with `outputFile` (a path) and `target` (a number from 0 to 1)',
+        [
+          v.literal(false),
+          v.strictObject({
+            outputFile: v.optional(text),
+            target: v.optional(target),
+            summary: v.optional(v.boolean()),
+          }),
+        ],
+        'false, or an object with `outputFile` (a path), `target` (a number from 0 to 1) and `summary` (true or false)',
       ),
     ),
   },
@@ -214,6 +223,7 @@ export function resolveOptions(input: unknown, env: Environment, root: string): 
     report: report && {
       outputFile: report.outputFile === undefined ? undefined : resolve(root, report.outputFile),
       target: report.target ?? 0.8,
+      summary: report.summary ?? true,
     },
     debug: environment.debug,
   }

@@ -1,48 +1,10 @@
 import { modelNameOf, parseRepoId } from '../model/repo-id.ts'
 import type { RequestError, RequestEvent } from '../model/request.ts'
 import { TIERS, type Tier } from '../model/tier.ts'
+import { distributionOf, median, sum } from './distribution.ts'
+import type { ModelReport, Report } from './schema.ts'
 
-/** The report of one run, as it is written to `report.outputFile`. Times are milliseconds, null where unknown. */
-export interface Report {
-  schemaVersion: 1
-  requests: number
-  hits: number
-  misses: number
-  /** 0 to 1; null without requests. */
-  hitRate: number | null
-  warmUpMs: number | null
-  /** What the downloads would have taken that this run was spared, as recorded; null where none is known. */
-  savedMs: number | null
-  savedBytes: number
-  models: ModelReport[]
-  errors: RequestError[]
-  cache: { directory: string; size: number; maxSize: number; entries: number } | null
-}
-
-export interface ModelReport {
-  modelName: string
-  repo: string
-  revision: string
-  commit: string
-  /** How many requests each tier served. */
-  tiers: Partial<Record<Tier, number>>
-  requests: number
-  /** Of all files that were asked for. */
-  bytes: number
-  /** The median over the requests. */
-  lookupMs: number | null
-  restoreMs: number | null
-  /** What this run's download took. */
-  downloadMs: number | null
-  /** What this run downloaded of it. */
-  downloadedBytes: number
-  /** What this run took over from the user's own Hugging Face cache. */
-  adoptedBytes: number
-  /** Files that this run found changed in the cache, and brought in anew. */
-  repaired: string[]
-  /** The median over the loads. */
-  loadMs: number | null
-}
+export type { ModelReport, Report } from './schema.ts'
 
 /** A model that the warm-up brought in in this run. */
 export interface WarmedModel {
@@ -55,20 +17,35 @@ export interface WarmedModel {
   downloadedBytes: number
   adoptedBytes: number
   repaired: string[]
+  /** When it was asked for, milliseconds since the epoch. */
+  at?: number
+}
+
+/** A request, and the test file that asked. */
+export type TestRequest = RequestEvent & { testFile?: string }
+
+/** What went from the cache during the run and after it. */
+export interface Removals {
+  evicted: string[]
+  expired: string[]
+  freedBytes: number
 }
 
 export interface ReportInput {
-  requests: RequestEvent[]
+  requests: TestRequest[]
   errors: RequestError[]
   /** What the warm-up brought in: each that was downloaded is one miss, whether it was asked for or not. */
   warmed: WarmedModel[]
   warmUpMs: number | null
   cache: Report['cache']
+  removals?: Removals
+  startedAt?: string
+  durationMs?: number
 }
 
 /** Computes the report of a run. Pure. */
-export function makeReport({ requests, errors, warmed, warmUpMs, cache }: ReportInput): Report {
-  const groups = new Map<string, { requests: RequestEvent[]; warmed: WarmedModel[] }>()
+export function makeReport({ requests, errors, warmed, warmUpMs, cache, ...run }: ReportInput): Report {
+  const groups = new Map<string, { requests: TestRequest[]; warmed: WarmedModel[] }>()
   const groupOf = (of: { repo: string; commit: string }) => {
     const key = `${of.repo}@${of.commit}`
     const group = groups.get(key) ?? { requests: [], warmed: [] }
@@ -81,20 +58,48 @@ export function makeReport({ requests, errors, warmed, warmUpMs, cache }: Report
   const models = computed.map(({ report }) => report).sort((a, b) => (a.repo < b.repo ? -1 : 1))
   const total = models.reduce((sum, model) => sum + model.requests, 0)
   const misses = models.reduce((sum, model) => sum + (model.tiers.hub ?? 0), 0)
-  const saved = computed.flatMap(({ savedMs }) => savedMs ?? [])
   return {
     schemaVersion: 1,
+    ...{ startedAt: run.startedAt ?? null, durationMs: run.durationMs ?? null },
     requests: total,
     hits: total - misses,
     misses,
     hitRate: total === 0 ? null : (total - misses) / total,
+    tiers: sumOfTiers(models),
     warmUpMs,
-    savedMs: saved.length === 0 ? null : saved.reduce((sum, ms) => sum + ms, 0),
-    savedBytes: computed.reduce((sum, { savedBytes }) => sum + savedBytes, 0),
+    times: {
+      lookup: distributionOf(requests.map(({ lookupMs }) => lookupMs)),
+      restore: distributionOf(known(requests, 'restoreMs')),
+      download: distributionOf(known([...warmed, ...requests], 'downloadMs')),
+      load: distributionOf(known(requests, 'loadMs')),
+    },
+    savedMs: sumOrNull(computed.flatMap(({ savedMs }) => savedMs ?? [])),
+    savedBytes: sum(computed.map(({ savedBytes }) => savedBytes)),
+    downloadedBytes: sum(models.map(({ downloadedBytes }) => downloadedBytes)),
+    adoptedBytes: sum(models.map(({ adoptedBytes }) => adoptedBytes)),
+    repaired: sum(models.map(({ repaired }) => repaired.length)),
+    ...(run.removals ?? { evicted: [], expired: [], freedBytes: 0 }),
     models,
     errors: distinctErrors(errors),
+    errorCounts: Object.fromEntries(countBy(errors.map(({ code }) => code))),
     cache,
   }
+}
+
+function sumOfTiers(models: ModelReport[]): Report['tiers'] {
+  const sums = TIERS.map((tier) => [tier, sum(models.map(({ tiers }) => tiers[tier] ?? 0))] as const)
+  return Object.fromEntries(sums.filter(([, count]) => count > 0))
+}
+
+function countBy(keys: string[]): Map<string, number> {
+  const counts = new Map<string, number>()
+  for (const key of keys) counts.set(key, (counts.get(key) ?? 0) + 1)
+  return counts
+}
+
+/** What was measured of a step. */
+function known<Key extends string>(of: { [key in Key]: number | null }[], key: Key): number[] {
+  return of.flatMap((one) => one[key] ?? [])
 }
 
 /** Ten tests that ask for the same missing model have one error to show. */
@@ -106,33 +111,42 @@ function distinctErrors(errors: RequestError[]): RequestError[] {
  * One model. It was downloaded in this run or not: downloaded is one miss, and its first request is that miss; without
  * any request the download itself counts. A spared download is counted once a run, however many workers it served.
  */
-function modelReport(requests: RequestEvent[], warmed: WarmedModel[]) {
+function modelReport(requests: TestRequest[], warmed: WarmedModel[]) {
   const wasDownloaded =
     [...warmed, ...requests].some(({ tier }) => tier === 'hub') || requests.some((request) => request.warmedInThisRun)
   const wasAdopted = !wasDownloaded && warmed.some(({ tier }) => tier === 'adopted')
   const tiers = countTiers(requests, wasDownloaded ? 'hub' : wasAdopted ? 'adopted' : undefined)
   const files = new Map([...requests, ...warmed].flatMap(({ files }) => files))
-  const bytes = [...files.values()].reduce((sum, size) => sum + size, 0)
-  const recorded = requests.flatMap(({ recordedDownloadMs }) => recordedDownloadMs ?? [])
-  const downloads = [...warmed, ...requests].flatMap(({ downloadMs }) => downloadMs ?? [])
+  const bytes = sum([...files.values()])
+  const recorded = known(requests, 'recordedDownloadMs')
+  const loads = known(requests, 'loadMs')
   const { repo, revision, commit } = [...requests, ...warmed][0] ?? { repo: '', revision: '', commit: '' }
   const report: ModelReport = {
     modelName: modelNameOf(parseRepoId(repo)),
     ...{ repo, revision, commit, tiers, bytes },
-    requests: Object.values(tiers).reduce((sum, count) => sum + count, 0),
+    requests: sum(Object.values(tiers)),
     lookupMs: median(requests.map(({ lookupMs }) => lookupMs)),
-    restoreMs: sumOrNull(requests.flatMap(({ restoreMs }) => restoreMs ?? [])),
-    downloadMs: sumOrNull(downloads),
-    downloadedBytes: [...warmed, ...requests].reduce((sum, { downloadedBytes }) => sum + downloadedBytes, 0),
-    adoptedBytes: [...warmed, ...requests].reduce((sum, { adoptedBytes }) => sum + adoptedBytes, 0),
+    restoreMs: sumOrNull(known(requests, 'restoreMs')),
+    downloadMs: sumOrNull(known([...warmed, ...requests], 'downloadMs')),
+    downloadedBytes: sum([...warmed, ...requests].map(({ downloadedBytes }) => downloadedBytes)),
+    adoptedBytes: sum([...warmed, ...requests].map(({ adoptedBytes }) => adoptedBytes)),
     repaired: [...new Set([...warmed, ...requests].flatMap(({ repaired }) => repaired))],
-    loadMs: median(requests.flatMap(({ loadMs }) => loadMs ?? [])),
+    loadMs: median(loads),
+    loads: loads.length,
+    loadMsTotal: sum(loads),
+    testFiles: testFilesOf(requests),
   }
   return {
     report,
     savedBytes: wasDownloaded ? 0 : bytes,
     savedMs: wasDownloaded || recorded.length === 0 ? null : Math.max(...recorded),
   }
+}
+
+/** Who asked, the last one last. */
+function testFilesOf(requests: TestRequest[]): string[] {
+  const inOrder = [...requests].sort((a, b) => b.at - a.at).flatMap(({ testFile }) => testFile ?? [])
+  return [...new Set(inOrder)].reverse()
 }
 
 /** How often each tier served. What brought the model in served the first request, and a download counts without any. */
@@ -155,13 +169,6 @@ function countTiers(
   return Object.fromEntries(counts)
 }
 
-function median(values: number[]): number | null {
-  const sorted = [...values].sort((a, b) => a - b)
-  const middle = sorted.length / 2
-  const [low, high] = [sorted[Math.ceil(middle) - 1], sorted[Math.floor(middle)]]
-  return low === undefined || high === undefined ? null : (low + high) / 2
-}
-
 function sumOrNull(values: number[]): number | null {
-  return values.length === 0 ? null : values.reduce((sum, value) => sum + value, 0)
+  return values.length === 0 ? null : sum(values)
 }

@@ -1,7 +1,10 @@
 import { styleText } from 'node:util'
 import { formatDuration, formatSize } from '../config/units.ts'
 import { TIERS } from '../model/tier.ts'
-import type { ModelReport, Report } from './report.ts'
+import { joinParts, table, truncate, withoutCommand, wrap } from './lines.ts'
+import type { ModelReport, Report } from './schema.ts'
+import { slowStep } from './slow-step.ts'
+import { count, labelOf, oneLine, percent } from './words.ts'
 
 export interface TextOptions {
   /** Colour by ANSI codes. */
@@ -25,14 +28,22 @@ export function renderText(report: Report, options: TextOptions): string[] {
     options.color ? styleText(style, text, { validateStream: false }) : text
   const columns = Math.min(options.columns, 120)
   const isShort = report.hitRate !== null && report.hitRate < options.target
-  const lines = (style: Style, texts: string[]) => texts.map((text) => paint(style, truncate(`  ${text}`, columns)))
+  const lines = (style: Style, texts: string[]) =>
+    texts.map((text) => paint(style, withoutCommand(truncate(`  ${oneLine(text)}`, columns))))
+  const step = slowStep(report)
   return [
     '',
     paint('bold', ' Model cache'),
     ...lines(isShort ? 'yellow' : 'green', [summaryLine(report, options.target)]),
-    ...lines('reset', modelLines(report.models)),
-    ...lines('dim', footLines(report, options)),
-    ...report.models.flatMap((model) => (repairs(model) ? lines('yellow', wrap(repairs(model), columns - 2)) : [])),
+    ...lines('reset', modelLines(report.models, columns - 2)),
+    ...(step ? lines('yellow', wrap(`→ ${step}`, columns - 2)) : []),
+    ...lines('dim', footLines(report, options, columns - 2)),
+    ...report.models.flatMap((model) =>
+      lines(
+        'yellow',
+        repairs(model).flatMap((text) => wrap(text, columns - 2)),
+      ),
+    ),
     ...report.errors.flatMap(({ message }) => lines('red', wrap(`✗ ${message}`, columns - 2))),
     '',
   ]
@@ -44,29 +55,42 @@ function summaryLine({ requests, hits, misses, hitRate }: Report, target: number
   return `${count(requests, 'request')}: ${count(hits, 'hit')}, ${count(misses, 'miss', 'misses')} · ${rate}`
 }
 
-function modelLines(models: ModelReport[]): string[] {
-  const rows = models.map((model) => [
-    model.revision === 'main' ? model.repo : `${model.repo}@${model.revision}`,
-    TIERS.flatMap((tier) => (model.tiers[tier] ? `${tier} ×${model.tiers[tier]}` : [])).join(' '),
-    formatSize(model.bytes),
-    [
-      ...(model.lookupMs === null ? [] : [`lookup ${formatDuration(model.lookupMs)}`]),
-      ...(model.downloadMs === null ? [] : [`download ${formatDuration(model.downloadMs)}${rate(model)}`]),
-      ...(model.restoreMs === null ? [] : [`restore ${formatDuration(model.restoreMs)}`]),
-      ...(model.loadMs === null ? [] : [`load ${formatDuration(model.loadMs)}`]),
-    ].join(' · '),
-  ])
-  const widths = [0, 1, 2].map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
-  return rows.map(([name = '', tiers = '', size = '', times = '']) =>
-    [name.padEnd(widths[0] ?? 0), tiers.padEnd(widths[1] ?? 0), size.padStart(widths[2] ?? 0), times]
-      .join('  ')
-      .trimEnd(),
+function modelLines(models: ModelReport[], columns: number): string[] {
+  const rows = models.map(
+    (model) =>
+      [
+        labelOf(model),
+        TIERS.flatMap((tier) => (model.tiers[tier] ? `${tier} ×${model.tiers[tier]}` : [])).join(' '),
+        formatSize(model.bytes),
+        [
+          ...(model.lookupMs === null ? [] : [`lookup ${formatDuration(model.lookupMs)}`]),
+          ...(model.downloadMs === null ? [] : [`download ${formatDuration(model.downloadMs)}${rate(model)}`]),
+          ...(model.restoreMs === null ? [] : [`restore ${formatDuration(model.restoreMs)}`]),
+          ...(model.loadMs === null ? [] : [`load ${formatDuration(model.loadMs)}`]),
+        ],
+      ] as const,
   )
+  const heads = table(
+    rows.map(([name, tiers, size]) => [name, tiers, size]),
+    [false, false, true],
+  )
+  const inOneLine = heads.map((head, index) => [head, rows[index]?.[3].join(' · ') ?? ''].join('  ').trimEnd())
+  if (inOneLine.every((line) => line.length <= columns)) return inOneLine
+  // On a narrow screen, or with long names: what belongs to a model stands below its name.
+  return rows.flatMap(([name, tiers, size, times]) => [
+    name,
+    ...joinParts(
+      [`    ${tiers}`, size, ...times].filter((part) => part.trim() !== ''),
+      columns,
+      '    ',
+    ),
+  ])
 }
 
 function footLines(
   { warmUpMs, savedMs, savedBytes, models, cache }: Report,
   { maintenanceMs, removed }: TextOptions,
+  columns: number,
 ): string[] {
   const saved = [
     ...(savedMs === null ? [] : [formatDuration(savedMs)]),
@@ -84,50 +108,18 @@ function footLines(
     `cache ${formatSize(cache.size)} of ${formatSize(cache.maxSize)} in ${count(cache.entries, 'model')}`,
     cache.directory,
   ]
-  return [...(steps.length > 0 ? [steps.join(' · ')] : []), ...(state ? [state.join(' · ')] : [])]
+  return [...joinParts(steps, columns), ...joinParts(state ?? [], columns)]
 }
 
-/** Empty where nothing was repaired. */
-function repairs({ repo, repaired }: ModelReport): string {
-  if (repaired.length === 0) return ''
+/** None where nothing was repaired. */
+function repairs({ repo, repaired }: ModelReport): string[] {
+  if (repaired.length === 0) return []
   const [first, ...others] = repaired
   const files = others.length > 0 ? `${first} and ${count(others.length, 'more file')}` : first
-  return `⚠ ${repo}: ${files} had changed in the cache, and ${others.length > 0 ? 'were' : 'was'} repaired`
+  return [`⚠ ${repo}: ${files} had changed in the cache, and ${others.length > 0 ? 'were' : 'was'} repaired`]
 }
 
 /** ` (63 MB/s)` */
 function rate({ downloadedBytes, downloadMs }: ModelReport): string {
   return downloadMs === null || downloadMs === 0 ? '' : ` (${formatSize((downloadedBytes / downloadMs) * 1000)}/s)`
-}
-
-function percent(share: number): string {
-  // 99.6 % is not yet 100 %.
-  return `${share < 1 ? Math.min(99, Math.round(share * 100)) : 100}%`
-}
-
-function count(number: number, one: string, many = `${one}s`): string {
-  return `${number} ${number === 1 ? one : many}`
-}
-
-/** Breaks at spaces, and indents what follows. An error is never cut: it says what to do at its end. */
-function wrap(text: string, columns: number): string[] {
-  const lines: string[] = []
-  let line = ''
-  for (const word of text.split(/\s+/).flatMap((word) => pieces(word, columns - 2))) {
-    if (line !== '' && line.length + 1 + word.length > columns) {
-      lines.push(line)
-      line = '  '
-    }
-    line += line.trim() === '' ? word : ` ${word}`
-  }
-  return [...lines, line]
-}
-
-/** A URL may be longer than a line. */
-function pieces(word: string, length: number): string[] {
-  return word.match(new RegExp(`.{1,${Math.max(1, length)}}`, 'gu')) ?? []
-}
-
-function truncate(line: string, columns: number): string {
-  return line.length <= columns ? line : `${line.slice(0, columns - 1)}…`
 }

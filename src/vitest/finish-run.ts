@@ -2,57 +2,58 @@ import { relative } from 'node:path'
 import type { TestModule } from 'vitest/node'
 import type { ModelCache } from '../cache/model-cache.ts'
 import { messageOf } from '../model/errors.ts'
-import type { FileReport } from '../model/request.ts'
+import { modelLabel } from '../model/model.ts'
 import { originals, sleep } from '../platform/originals.ts'
-import { makeReport, type Report } from '../report/report.ts'
-import { renderText } from '../report/text.ts'
 import { readFileReport } from './channel.ts'
 import { eventsFolder, takeChildEvents } from './child-events.ts'
+import { type FinishedRun, type ModuleReport, partOf, reportOf, usedModels } from './finished-run.ts'
+import { recordRuns } from './record-runs.ts'
 import { optionsByHand, type ProjectSetup, type Session, setUpProject } from './session.ts'
+import { showReport } from './show-report.ts'
 
 // Maintenance is never in the way of the tests: what is not done by then, the next run does.
 const MAINTAIN_WITHIN_MS = 5_000
-
-/** What one test file asked for. */
-interface ModuleReport extends FileReport {
-  testFile: string
-  /** The root folder of its project. */
-  root: string
-  setup: ProjectSetup
-}
 
 /**
  * Ends one run of tests: folds what the workers asked for into the metadata, keeps the run's record, removes what is
  * beyond the limits, and shows the report. `number` tells the runs of a watch session apart.
  */
 export async function finishRun(session: Session, modules: ReadonlyArray<TestModule>, number: number): Promise<void> {
-  const reports = modules.flatMap((module) => moduleReport(session, module))
-  for (const [project, setup] of session.projects) reports.push(...lateReports(session, project.config.root, setup))
-  const { warmed, warmUpMs, output } = session
-  session.warmed = []
-  session.warmUpMs = null
-  const [first] = session.projects.values()
-  if (!first) return
-  const caches = [...new Set([...session.projects.values()].map(({ cache }) => cache))]
-  const wasUsed = reports.some(({ requests }) => requests.length > 0) || warmed.length > 0
+  const run = takeRun(session, modules)
+  const setups = [...session.projects.values()]
+  const caches = [...new Set(setups.map(({ cache }) => cache))]
   const writable: ModelCache[] = []
   for (const cache of caches) if (await cache.isWritable()) writable.push(cache)
+  for (const cache of caches) addEvicted(run, cache.context.takeEvicted())
   // A cache that can't be written to is no reason to show nothing.
-  const note = (error: unknown) => output.note(`The run could not be recorded: ${messageOf(error)}`)
-  const maintenance = wasUsed ? await foldIn(writable, reports, !session.isWatching).catch(note) : undefined
-  const { takenAt: _, ...cache } = await first.cache.statistics()
-  const requests = reports.flatMap(({ requests }) => requests)
-  const report = makeReport({ requests, errors: reports.flatMap(({ errors }) => errors), warmed, warmUpMs, cache })
-  if (wasUsed) await recordRuns(session, writable, reports, report, number).catch(note)
-  const { report: settings } = first.options
-  if (settings === false) return
-  const { color, columns } = output
-  const lines = renderText(report, { color, columns, target: settings.target, ...maintenance })
-  if (lines.length > 0) output.print(lines.join('\n'))
-  if (settings.outputFile) {
-    const { outputJson } = await import('fs-extra/esm')
-    await outputJson(settings.outputFile, report, { spaces: 2 })
+  const note = (error: unknown) => session.output.note(`The run could not be recorded: ${messageOf(error)}`)
+  if (usedModels(run)) {
+    await foldIn(writable, run, !session.isWatching).catch(note)
+    await recordRuns(`${session.runId}-${number}`, writable, run).catch(note)
   }
+  // A project that wants no report is no part of it; its record is what its next run warms.
+  const isShown = ({ options }: ProjectSetup) => options.report !== false
+  const first = setups.find(isShown)
+  if (!first) return
+  const shown = partOf(run, ({ setup }) => isShown(setup))
+  const settings = setups.flatMap(({ options }) => options.report || [])
+  await showReport(session.output, await reportOf(shown, first.cache), settings, run.maintenanceMs)
+}
+
+function takeRun(session: Session, modules: ReadonlyArray<TestModule>): FinishedRun {
+  const reports = modules.flatMap((module) => moduleReport(session, module))
+  for (const [project, setup] of session.projects) reports.push(...lateReports(session, project.config.root, setup))
+  const { warmUps, startedAt } = session
+  session.warmUps = []
+  const durationMs = Math.max(0, originals.now() - Date.parse(startedAt))
+  const run = { reports, warmUps, startedAt, durationMs, removals: { evicted: [], expired: [], freedBytes: 0 } }
+  for (const { evicted } of reports) addEvicted(run, evicted)
+  return run
+}
+
+function addEvicted({ removals }: FinishedRun, { models, bytes } = { models: [] as string[], bytes: 0 }): void {
+  removals.evicted.push(...models)
+  removals.freedBytes += bytes
 }
 
 function moduleReport(session: Session, module: TestModule): ModuleReport[] {
@@ -70,15 +71,16 @@ function lateReports({ runId }: Session, root: string, setup: ProjectSetup): Mod
   return events.map(({ testFile, ...report }) => ({ ...report, testFile: relative(root, testFile), root, setup }))
 }
 
-async function foldIn(caches: ModelCache[], reports: ModuleReport[], isOver: boolean) {
+async function foldIn(caches: ModelCache[], run: FinishedRun, isOver: boolean): Promise<void> {
   const started = originals.monotonic()
-  let removed = 0
   for (const cache of caches) {
-    const requests = reports.flatMap(({ setup, requests }) => (setup.cache === cache ? requests : []))
-    const work = cache.recordUses(requests).then(() => cache.maintain({ isOver }))
-    removed += (await inTime(work))?.entries.length ?? 0
+    const requests = run.reports.flatMap(({ setup, requests }) => (setup.cache === cache ? requests : []))
+    const removed = await inTime(cache.recordUses(requests).then(() => cache.maintain({ isOver })))
+    if (!removed) continue
+    addEvicted(run, { models: removed.evicted.map(modelLabel), bytes: removed.freedBytes })
+    run.removals.expired.push(...removed.expired.map(modelLabel))
   }
-  return { maintenanceMs: originals.monotonic() - started, removed }
+  run.maintenanceMs = originals.monotonic() - started
 }
 
 /** What the work gives; undefined when that takes too long: then the next run does the rest. */
@@ -90,39 +92,4 @@ async function inTime<T>(work: Promise<T>): Promise<T | undefined> {
   } finally {
     bound.abort()
   }
-}
-
-/** One record for each project: its next run warms what it used. */
-async function recordRuns(
-  session: Session,
-  writable: ModelCache[],
-  reports: ModuleReport[],
-  report: Report,
-  number: number,
-): Promise<void> {
-  const projects = new Map(reports.map(({ root, setup }) => [root, setup]))
-  for (const [index, [project, { cache }]] of [...projects].entries()) {
-    if (!writable.includes(cache)) continue
-    const used = usedModels(reports.filter(({ root }) => root === project))
-    const id = `${session.runId}-${number}-${index}`
-    await cache.recordRun({ schemaVersion: 1, id, startedAt: session.startedAt, project, used, report })
-  }
-}
-
-/** Each model selection with the test files that asked for it. */
-function usedModels(reports: ModuleReport[]) {
-  const used = new Map<string, ReturnType<typeof newUse>>()
-  for (const { requests, testFile } of reports)
-    for (const request of requests) {
-      const key = `${request.repo}@${request.revision} ${request.selection}`
-      const use = used.get(key) ?? newUse(request)
-      if (!use.testFiles.includes(testFile)) use.testFiles.push(testFile)
-      used.set(key, use)
-    }
-  return [...used.values()]
-}
-
-function newUse({ repo, revision, commit, selection }: FileReport['requests'][number]) {
-  const testFiles: string[] = []
-  return { repo, revision, commit, selection, testFiles }
 }

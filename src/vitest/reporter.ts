@@ -1,5 +1,6 @@
 import type { Reporter, TestModule, Vitest } from 'vitest/node'
 import { messageOf } from '../model/errors.ts'
+import { isoNow } from '../platform/originals.ts'
 import { writeFileReport } from './channel.ts'
 import { openSession, type Session } from './session.ts'
 
@@ -14,7 +15,10 @@ export default class ModelCacheReporter implements Reporter {
   }
 
   onTestRunStart(): void {
-    if (this.#session) this.#session.isRunning = true
+    if (!this.#session) return
+    this.#session.isRunning = true
+    // The first run began with its warm-up.
+    if (this.#runs > 0) this.#session.startedAt = isoNow()
   }
 
   /** Workers hand their requests over themselves; those of a browser the main process has counted. */

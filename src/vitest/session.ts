@@ -11,18 +11,25 @@ import { type Output, outputOf } from './output.ts'
 /** What the three hooks of one Vitest process share. */
 export interface Session {
   runId: string
+  /** ISO 8601: of the run of tests that goes on. */
   startedAt: string
   output: Output
   projects: Map<TestProject, ProjectSetup>
-  /** What the warm-up brought in since the last report. */
-  warmed: WarmedModel[]
-  /** Milliseconds; null when nothing was warmed since the last report. */
-  warmUpMs: number | null
+  /** What the warm-ups since the last report did, each for one project. */
+  warmUps: WarmUp[]
   hasReporter: boolean
   /** In watch mode the run goes on: what it used is needed again. */
   isWatching: boolean
   /** False while Vitest only lists tests: it runs the global setup for that too (4.1). */
   isRunning: boolean
+}
+
+export interface WarmUp {
+  root: string
+  setup: ProjectSetup
+  ms: number
+  /** What it brought in. */
+  models: WarmedModel[]
 }
 
 /** A project's options, and the cache that they mean. */
@@ -49,7 +56,7 @@ export function openSession(vitest: Vitest): Session {
     output: outputOf(vitest),
     projects: new Map(),
     isWatching: vitest.config.watch,
-    ...{ warmed: [], warmUpMs: null, hasReporter: false, isRunning: false },
+    ...{ warmUps: [], hasReporter: false, isRunning: false },
   }
   holder[SESSIONS].set(vitest, session)
   return session

@@ -1,10 +1,11 @@
 import type { TestProject } from 'vitest/node'
 import type { Manifest } from '../cache/manifest.ts'
 import type { ModelCache } from '../cache/model-cache.ts'
+import type { Progress } from '../cache/progress.ts'
 import type { RunRecord } from '../cache/store/runs.ts'
 import type { WarmResult } from '../cache/warm.ts'
 import { messageOf } from '../model/errors.ts'
-import { describeModel, type Model, modelKey } from '../model/model.ts'
+import { describeModel, type Model, modelKey, modelLabel } from '../model/model.ts'
 import { parseRepoId } from '../model/repo-id.ts'
 import { parseRevision } from '../model/revision.ts'
 import { parseSelection, selectionKey } from '../model/selection.ts'
@@ -20,32 +21,40 @@ const RUNS_BACK = 3
  * Brings in what a project declared and what its last runs used, and gives the manifest for its workers. Never throws:
  * a model that can't be had fails the test that asks for it, with the reason, and not the run.
  */
-export async function warmUp(
-  session: Session,
-  { config }: TestProject,
-  { options, cache }: ProjectSetup,
-): Promise<Manifest> {
+export async function warmUp(session: Session, { config }: TestProject, setup: ProjectSetup): Promise<Manifest> {
+  const { options, cache } = setup
   const started = originals.monotonic()
+  const warmed: WarmedModel[] = []
   try {
     const models = distinct([...options.models, ...(await lastUsed(cache, config.root))])
     if (models.length === 0) return { models: [], failures: [] }
     const print = (line: string) => session.output.print(line)
-    const results = await cache.warm(models, { onProgress: progressLines(print) })
+    const { begunAt, results } = await warmModels(cache, models, progressLines(print))
     // What only an earlier run used may be gone by now: who still asks for it is told why.
     const declared = new Set(options.models.map(keyOf))
     for (const result of results)
       if ('error' in result && declared.has(keyOf(result.model)))
         session.output.note(`${describeModel(result.model)} could not be warmed: ${result.error.message}`)
     await cache.claim(...results.flatMap((result) => ('cached' in result ? [result.cached] : [])))
-    session.warmed.push(...results.flatMap(broughtIn))
+    warmed.push(...results.flatMap((result) => broughtIn(result, begunAt)))
     return await cache.manifest(results)
   } catch (error) {
     // The cache itself can't be used: the tests that ask for a model say so, the others do not need it.
     session.output.note(`Warm-up failed: ${messageOf(error)}`)
     return { models: [], failures: [] }
   } finally {
-    session.warmUpMs = (session.warmUpMs ?? 0) + originals.monotonic() - started
+    session.warmUps.push({ root: config.root, setup, ms: originals.monotonic() - started, models: warmed })
   }
+}
+
+/** Notes when each model was begun: not all of them are at once. */
+async function warmModels(cache: ModelCache, models: Model[], show: (progress: Progress) => void) {
+  const begunAt = new Map<string, number>()
+  const onProgress = (progress: Progress) => {
+    if (!begunAt.has(progress.model)) begunAt.set(progress.model, originals.now())
+    show(progress)
+  }
+  return { begunAt, results: await cache.warm(models, { onProgress }) }
 }
 
 /** What the last runs of this project asked for. A use that can't be read is left out: the others are warmed. */
@@ -78,9 +87,9 @@ function keyOf(model: Model): string {
 }
 
 /** What the report has to say of a warmed model; nothing when it was there already. */
-function broughtIn(result: WarmResult): WarmedModel[] {
+function broughtIn(result: WarmResult, begunAt: Map<string, number>): WarmedModel[] {
   if (!('cached' in result) || result.cached.tier === 'disk') return []
   const { repo, revision, commit, tier, files, downloadMs, downloadedBytes, adoptedBytes, repaired } = result.cached
-  const shape = { files: [...files], repaired: [...repaired] }
+  const shape = { files: [...files], repaired: [...repaired], at: begunAt.get(modelLabel(result.model)) }
   return [{ repo, revision, commit, tier, downloadMs, downloadedBytes, adoptedBytes, ...shape }]
 }

@@ -1,79 +1,15 @@
 import { stripVTControlCharacters } from 'node:util'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { TIERS } from '../../src/model/tier.ts'
-import type { ModelReport, Report } from '../../src/report/report.ts'
+import type { Report } from '../../src/report/report.ts'
 import { renderText, type TextOptions } from '../../src/report/text.ts'
+import { anyReport, MODEL, REPORT, words } from '../support/reports.ts'
 
 const ESCAPE = '\u001b'
-
-const MODEL: ModelReport = {
-  modelName: 'org_name',
-  repo: 'org/name',
-  revision: 'main',
-  commit: '0123456789abcdef0123456789abcdef01234567',
-  tiers: { disk: 3, hub: 1 },
-  requests: 4,
-  bytes: 94_792_320,
-  lookupMs: 0.42,
-  restoreMs: null,
-  downloadMs: 3940,
-  downloadedBytes: 94_792_320,
-  adoptedBytes: 0,
-  repaired: [],
-  loadMs: 182,
-}
-const REPORT: Report = {
-  schemaVersion: 1,
-  requests: 4,
-  hits: 3,
-  misses: 1,
-  hitRate: 0.75,
-  warmUpMs: 4100,
-  savedMs: 125_000,
-  savedBytes: 2 ** 30,
-  models: [MODEL],
-  errors: [],
-  cache: { directory: '/home/user/.cache/vitest-model-cache', size: 2 ** 30, maxSize: 2 * 2 ** 30, entries: 3 },
-}
 
 function render(report: Partial<Report> = {}, options: Partial<TextOptions> = {}): string[] {
   return renderText({ ...REPORT, ...report }, { color: false, columns: 120, target: 0.8, ...options })
 }
-
-/** Text as people write it: words of printable characters. */
-const words = (maxLength: number, longest = 40) =>
-  fc
-    .array(fc.stringMatching(/^[\x21-\x7e]+$/, { maxLength: longest }), { minLength: 1, maxLength })
-    .map((parts) => parts.join(' '))
-const ms = fc.option(fc.double({ min: 0, max: 1e8, noNaN: true }))
-const model: fc.Arbitrary<ModelReport> = fc.record({
-  modelName: fc.string(),
-  repo: fc.stringMatching(/^[\w.-]{1,60}\/[\w.-]{1,60}$/),
-  revision: fc.constantFrom('main', 'v1.0', 'a-branch-of-a-rather-long-name/of-two-parts', '0'.repeat(40)),
-  commit: fc.constant(MODEL.commit),
-  tiers: fc.dictionary(fc.constantFrom(...TIERS), fc.integer({ min: 1, max: 1e6 })),
-  requests: fc.nat(),
-  bytes: fc.nat({ max: 2 ** 40 }),
-  downloadedBytes: fc.nat({ max: 2 ** 40 }),
-  adoptedBytes: fc.nat({ max: 2 ** 40 }),
-  repaired: fc.array(fc.stringMatching(/^[\w./-]{1,60}$/)),
-  ...{ lookupMs: ms, restoreMs: ms, downloadMs: ms, loadMs: ms },
-})
-const anyReport: fc.Arbitrary<Report> = fc.record({
-  schemaVersion: fc.constant(1 as const),
-  requests: fc.nat(),
-  hits: fc.nat(),
-  misses: fc.nat(),
-  hitRate: fc.option(fc.double({ min: 0, max: 1, noNaN: true })),
-  ...{ warmUpMs: ms, savedMs: ms },
-  savedBytes: fc.nat(),
-  models: fc.array(model, { maxLength: 4 }),
-  errors: fc.array(fc.record({ model: fc.string(), code: fc.constant('OFFLINE' as const), message: words(40) }), {
-    maxLength: 3,
-  }),
-  cache: fc.option(fc.record({ directory: words(8), size: fc.nat(), maxSize: fc.nat(), entries: fc.nat() })),
-})
 
 describe('the report for people', () => {
   test('says what was asked for, what it took and what was saved', () => {

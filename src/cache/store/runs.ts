@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { readdir, readFile, rm } from 'node:fs/promises'
+import { readdir, readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as v from 'valibot'
 import { nameOf, systemCode } from '../../model/errors.ts'
@@ -7,6 +7,10 @@ import { writeAtomically } from './atomic-write.ts'
 import type { Layout } from './layout.ts'
 
 const RUNS_KEPT = 100
+/** Of all projects together: folders that were projects once leave theirs behind. */
+const RUNS_KEPT_IN_ALL = 1000
+/** A record that we wrote is far smaller. */
+const LARGEST_RECORD = 8 * 2 ** 20
 
 const Schema = v.looseObject({
   schemaVersion: v.literal(1),
@@ -20,6 +24,7 @@ const Schema = v.looseObject({
       commit: v.string(),
       selection: v.string(),
       testFiles: v.array(v.string()),
+      files: v.optional(v.array(v.string())),
     }),
   ),
 })
@@ -27,32 +32,54 @@ const Schema = v.looseObject({
 /** One run: its statistics, and which test file used which model. */
 export type RunRecord = v.InferOutput<typeof Schema>
 
-/** Writes a run's record and removes the project's oldest beyond the last hundred. */
+/** Writes a run's record, and removes the oldest: the project's beyond the last hundred, and those of all beyond a thousand. */
 export async function writeRun(layout: Layout, record: RunRecord): Promise<void> {
   const path = join(layout.runs, `${record.id}${suffixOf(record.project)}`)
-  await writeAtomically(path, `${JSON.stringify(record, null, 1)}\n`)
-  const names = await runNames(layout, record.project)
-  for (const name of names.slice(0, -RUNS_KEPT)) await rm(join(layout.runs, name), { force: true })
+  await writeAtomically(path, `${JSON.stringify(record)}\n`)
+  const names = await runNames(layout)
+  const own = names.filter((name) => name.endsWith(suffixOf(record.project)))
+  for (const name of new Set([...own.slice(0, -RUNS_KEPT), ...names.slice(0, -RUNS_KEPT_IN_ALL)]))
+    await rm(join(layout.runs, name), { force: true })
 }
 
 /** The last `count` runs of a project, newest first. Records that can't be read are left out. */
 export async function readRuns(layout: Layout, project: string, count: number): Promise<RunRecord[]> {
+  const names = await runNames(layout)
+  const own = names.filter((name) => name.endsWith(suffixOf(project)))
+  return readNewest(layout, own, count, (run) => run.project === project)
+}
+
+/** The last `count` runs of all projects that are accepted, newest first. Records that can't be read are left out. */
+export async function readAllRuns(
+  layout: Layout,
+  count: number,
+  accepts: (run: RunRecord) => boolean,
+): Promise<RunRecord[]> {
+  return readNewest(layout, await runNames(layout), count, accepts)
+}
+
+async function readNewest(
+  layout: Layout,
+  names: string[],
+  count: number,
+  accepts: (run: RunRecord) => boolean,
+): Promise<RunRecord[]> {
   const runs: RunRecord[] = []
-  for (const name of (await runNames(layout, project)).reverse()) {
+  for (const name of [...names].reverse()) {
     if (runs.length >= count) break
     const run = await readRun(join(layout.runs, name))
-    if (run?.project === project) runs.push(run)
+    if (run && accepts(run)) runs.push(run)
   }
   return runs
 }
 
 /** Their names begin with the time in base 36, so that they sort by age, and end with the project's mark. */
-async function runNames(layout: Layout, project: string): Promise<string[]> {
+async function runNames(layout: Layout): Promise<string[]> {
   const names = await readdir(layout.runs).catch((error) => {
     if (systemCode(error) === 'ENOENT') return []
     throw error
   })
-  return names.filter((name) => name.endsWith(suffixOf(project))).sort()
+  return names.filter((name) => /\.[0-9a-f]{12}\.json$/.test(name)).sort()
 }
 
 /** Runs of other projects in the same cache are told apart without being read. */
@@ -62,6 +89,7 @@ function suffixOf(project: string): string {
 
 async function readRun(path: string): Promise<RunRecord | undefined> {
   try {
+    if ((await stat(path)).size > LARGEST_RECORD) return undefined
     const result = v.safeParse(Schema, JSON.parse(await readFile(path, 'utf8')))
     return result.success ? result.output : undefined
   } catch (error) {

@@ -1,0 +1,59 @@
+import { writeFile } from 'node:fs/promises'
+import process from 'node:process'
+import type { Options } from '../config/options.ts'
+import type { Run } from '../report/schema.ts'
+import { renderText } from '../report/text.ts'
+import { shortDate } from '../report/words.ts'
+import { type GlobalOptions, openCache } from './open-cache.ts'
+import { gatherStatistics, readRuns } from './statistics.ts'
+
+export interface ReportOptions {
+  json?: boolean
+  markdown?: boolean
+  /** The file to write. */
+  html?: string
+  all?: boolean
+}
+
+/** As many runs are told of in the page. */
+const RUNS_IN_PAGE = 100
+const DEFAULT_TARGET = 0.8
+
+/** The report of the last run. Without one it says so: 1 where a document was asked for, that has nothing to hold. */
+export async function report(
+  { json, markdown, html, all }: ReportOptions,
+  globalOptions: GlobalOptions,
+): Promise<number> {
+  if ([json, markdown, html].filter(Boolean).length > 1) {
+    console.error('One of --json, --markdown and --html at a time.')
+    return 2
+  }
+  const { cache, options } = await openCache(globalOptions)
+  const runs = await readRuns(cache, html === undefined ? 1 : RUNS_IN_PAGE, all)
+  const [last] = runs
+  if (!last) {
+    console.error('No run has been recorded yet for this folder: run the tests once, or ask for --all projects.')
+    return json || markdown || html !== undefined ? 1 : 0
+  }
+  if (html !== undefined) {
+    const { renderPage } = await import('../report/html/page.ts')
+    await writeFile(html, await renderPage(await gatherStatistics(cache, options, runs), last, targetOf(options)))
+    console.log(`Wrote ${html}`)
+  } else if (json) console.log(JSON.stringify(last.report, null, 2))
+  else if (markdown) {
+    const { renderMarkdown } = await import('../report/markdown.ts')
+    process.stdout.write(renderMarkdown(last.report, { target: targetOf(options) }))
+  } else console.log(textOf(last, options))
+  return 0
+}
+
+function textOf(run: Run, options: Options): string {
+  const color = process.stdout.isTTY === true && !process.env.NO_COLOR
+  const columns = process.stdout.columns ?? 80
+  const lines = renderText(run.report, { color, columns, target: targetOf(options) })
+  return [` Run of ${shortDate(run.startedAt)} (UTC)`, ...lines.slice(1)].join('\n').trimEnd()
+}
+
+function targetOf({ report }: Options): number {
+  return report === false ? DEFAULT_TARGET : report.target
+}

@@ -1,0 +1,13 @@
+/** A warning as GitHub Actions shows it beside a run. What the text holds can't end it or begin another command. */
+export function annotation(message: string): string {
+  return `::warning title=${property('Model cache')}::${data(message)}`
+}
+
+// https://github.com/actions/toolkit/blob/main/packages/core/src/command.ts
+function data(text: string): string {
+  return text.replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A')
+}
+
+function property(text: string): string {
+  return data(text).replaceAll(':', '%3A').replaceAll(',', '%2C')
+}

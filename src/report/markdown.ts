@@ -1,0 +1,94 @@
+import { formatDuration, formatSize } from '../config/units.ts'
+import { TIERS } from '../model/tier.ts'
+import type { ModelReport, Report } from './schema.ts'
+import { slowStep } from './slow-step.ts'
+import { warningsOf } from './warnings.ts'
+import { count, labelOf, oneLine, percent } from './words.ts'
+
+// GitHub takes a megabyte of summary for each step, of which this is one part.
+const MODELS_SHOWN = 50
+const ERRORS_SHOWN = 20
+const LONGEST_ERROR = 1_000
+
+/** The report as Markdown, for GitHub's summary of a job. */
+export function renderMarkdown(report: Report, { target }: { target: number }): string {
+  const { models, errors, cache } = report
+  const step = slowStep(report)
+  const blocks = [
+    '### Model cache',
+    bold(summary(report, target)),
+    models.length > 0 ? modelTable(models.slice(0, MODELS_SHOWN)) : '',
+    more(models.length - MODELS_SHOWN, 'model'),
+    list([
+      ...saved(report),
+      ...(step ? [step] : []),
+      ...(cache
+        ? [`cache ${formatSize(cache.size)} of ${formatSize(cache.maxSize)} in ${count(cache.entries, 'model')}`]
+        : []),
+      ...removed(report),
+    ]),
+    list(warningsOf(report, target), '⚠️ '),
+    list(
+      errors.slice(0, ERRORS_SHOWN).map(({ message }) => message.slice(0, LONGEST_ERROR)),
+      '❌ ',
+    ),
+    more(errors.length - ERRORS_SHOWN, 'error'),
+  ]
+  return `${blocks.filter((block) => block !== '').join('\n\n')}\n`
+}
+
+function summary({ requests, hits, misses, hitRate }: Report, target: number): string {
+  if (hitRate === null) return 'No request was served'
+  const counts = `${count(requests, 'request')}: ${count(hits, 'hit')}, ${count(misses, 'miss', 'misses')}`
+  return `${counts} · hit rate ${percent(hitRate)} (target ${percent(target)})`
+}
+
+function modelTable(models: ModelReport[]): string {
+  const rows = models.map((model) => [
+    labelOf(model),
+    TIERS.flatMap((tier) => (model.tiers[tier] ? `${tier} ×${model.tiers[tier]}` : [])).join(' '),
+    formatSize(model.bytes),
+    ...[model.lookupMs, model.downloadMs, model.loadMs].map((ms) => (ms === null ? '' : formatDuration(ms))),
+  ])
+  return [
+    '| Model | Served from | Size | Lookup | Download | Load |',
+    '| :-- | :-- | --: | --: | --: | --: |',
+    ...rows.map((row) => `| ${row.map(escapeMarkdown).join(' | ')} |`),
+  ].join('\n')
+}
+
+function saved({ savedMs, savedBytes, warmUpMs }: Report): string[] {
+  const what = [
+    ...(savedMs === null ? [] : [formatDuration(savedMs)]),
+    ...(savedBytes > 0 ? [formatSize(savedBytes)] : []),
+  ]
+  return [
+    ...(what.length > 0 ? [`saved ${what.join(' and ')} of download`] : []),
+    ...(warmUpMs === null ? [] : [`warm-up ${formatDuration(warmUpMs)}`]),
+  ]
+}
+
+function removed({ evicted, expired, freedBytes }: Report): string[] {
+  const models = [...evicted, ...expired]
+  return models.length === 0 ? [] : [`removed ${models.join(', ')} (${formatSize(freedBytes)})`]
+}
+
+function list(items: string[], mark = ''): string {
+  return items.map((item) => `- ${mark}${escapeMarkdown(item)}`).join('\n')
+}
+
+function more(number: number, what: string): string {
+  return number > 0 ? `… and ${count(number, `more ${what}`)}` : ''
+}
+
+function bold(text: string): string {
+  return `**${escapeMarkdown(text)}**`
+}
+
+/** A text as it stands: no markup, no cell's end, no link, no HTML. */
+export function escapeMarkdown(text: string): string {
+  return oneLine(text)
+    .trim()
+    .replace(/[\\`*_[\]<>#|~$&:@]/g, '\\$&')
+    .replace(/www\./gi, (match) => `${match.slice(0, 3)}\\.`)
+}

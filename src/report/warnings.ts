@@ -1,0 +1,26 @@
+import { formatSize } from '../config/units.ts'
+import type { Report } from './schema.ts'
+import { count, labelOf, percent } from './words.ts'
+
+/** What whoever looks at a run should know of. */
+export function warningsOf(report: Report, target: number): string[] {
+  const { hitRate, hits, requests, cache, models } = report
+  const repaired = models.filter(({ repaired }) => repaired.length > 0)
+  return [
+    ...(hitRate !== null && hitRate < target
+      ? [
+          `The hit rate of models is ${percent(hitRate)} (${hits} of ${requests}), under the target of ${percent(target)}.`,
+        ]
+      : []),
+    ...(cache && cache.size > cache.maxSize
+      ? [`The model cache takes ${formatSize(cache.size)}, over its limit of ${formatSize(cache.maxSize)}.`]
+      : []),
+    ...(repaired.length > 0
+      ? [`Cached files had changed, and were repaired: ${repaired.map(filesRepaired).join(', ')}.`]
+      : []),
+  ]
+}
+
+function filesRepaired(model: Report['models'][number]): string {
+  return `${labelOf(model)} (${count(model.repaired.length, 'file')})`
+}

@@ -1,0 +1,28 @@
+/** `1 model`, `3 models` */
+export function count(number: number, one: string, many = `${one}s`): string {
+  return `${number} ${number === 1 ? one : many}`
+}
+
+export function percent(share: number): string {
+  // 99.6 % is not yet 100 %.
+  return `${share < 1 ? Math.min(99, Math.round(share * 100)) : 100}%`
+}
+
+/** `2026-01-15 10:30`, in UTC: the same everywhere, and in an order that sorts. */
+export function shortDate(date: string): string {
+  return new Date(date).toISOString().slice(0, 16).replace('T', ' ')
+}
+
+/** `org/name`, and the revision where it is another than `main`. */
+export function labelOf({ repo, revision }: { repo: string; revision: string }): string {
+  return revision === 'main' ? repo : `${repo}@${revision}`
+}
+
+// Control characters, and those that turn the direction of writing: a name that a test file or a record brings along must
+// neither move the cursor nor look like another.
+const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu
+
+/** A text from outside as a part of one line. */
+export function oneLine(text: string): string {
+  return text.replace(UNPRINTABLE, ' ')
+}

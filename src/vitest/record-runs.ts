@@ -1,0 +1,79 @@
+import type { ModelCache } from '../cache/model-cache.ts'
+import type { RequestEvent } from '../model/request.ts'
+import type { WarmedModel } from '../report/report.ts'
+import type { Span } from '../report/schema.ts'
+import { labelOf } from '../report/words.ts'
+import { type FinishedRun, type ModuleReport, partOf, reportOf } from './finished-run.ts'
+
+/** As many requests of a run are kept one by one: those that took longest. */
+const SPANS_KEPT = 200
+const NOTHING = { evicted: [], expired: [], freedBytes: 0 }
+
+/** Keeps one record for each project: what it used its next run warms, and what it took the command line shows. */
+export async function recordRuns(id: string, writable: ModelCache[], run: FinishedRun): Promise<void> {
+  const projects = new Map<string, { root: string; cache: ModelCache }>()
+  const warmUps = run.warmUps.filter(({ models }) => models.length > 0)
+  for (const { root, setup } of [...run.reports, ...warmUps])
+    projects.set(`${writable.indexOf(setup.cache)} ${root}`, { root, cache: setup.cache })
+  for (const [index, { root, cache }] of [...projects.values()].entries()) {
+    if (!writable.includes(cache)) continue
+    const part = partOf(run, (of) => of.root === root && of.setup.cache === cache)
+    // The sum over a run's records is the run's.
+    if (index > 0) part.removals = NOTHING
+    await cache.recordRun({
+      ...{ schemaVersion: 1, id: `${id}-${index}`, startedAt: run.startedAt, project: root },
+      used: usedBy(part.reports),
+      report: await reportOf(part, cache),
+      timeline: timelineOf(part),
+    })
+  }
+}
+
+/** Each model selection with its files, and the test files that asked for it. */
+function usedBy(reports: ModuleReport[]) {
+  const used = new Map<string, ReturnType<typeof newUse>>()
+  for (const { requests, testFile } of reports)
+    for (const request of requests) {
+      const key = `${request.repo}@${request.revision} ${request.selection}`
+      const use = used.get(key) ?? newUse(request)
+      if (!use.testFiles.includes(testFile)) use.testFiles.push(testFile)
+      used.set(key, use)
+    }
+  return [...used.values()]
+}
+
+function newUse({ repo, revision, commit, selection, files }: RequestEvent) {
+  const testFiles: string[] = []
+  return { repo, revision, commit, selection, testFiles, files: files.map(([path]) => path) }
+}
+
+/** In the order in which they began. What was loaded already took no time. */
+function timelineOf({ reports, warmUps }: FinishedRun): Span[] {
+  const warmed = warmUps.flatMap(({ models }) => models.flatMap((model) => spanOfWarmed(model) ?? []))
+  const requests = reports.flatMap(({ requests, testFile }) =>
+    requests.filter(({ tier }) => tier !== 'memory').map((request) => spanOf(request, testFile)),
+  )
+  const longest = [...warmed, ...requests].sort((a, b) => durationOf(b) - durationOf(a)).slice(0, SPANS_KEPT)
+  return longest.sort((a, b) => a.at - b.at)
+}
+
+function spanOf(request: RequestEvent, testFile: string): Span {
+  const { lookupMs, restoreMs, downloadMs, loadMs, tier, at } = request
+  const steps = { lookup: lookupMs, restore: restoreMs ?? 0, download: downloadMs ?? 0, load: loadMs ?? 0 }
+  return { model: labelOf(request), testFile, tier, at, steps, bytes: sizeOf(request) }
+}
+
+function spanOfWarmed(model: WarmedModel): Span | undefined {
+  const { at, tier, downloadMs } = model
+  if (at === undefined) return undefined
+  const steps = { lookup: 0, restore: 0, download: downloadMs ?? 0, load: 0 }
+  return { model: labelOf(model), testFile: null, tier, at, steps, bytes: sizeOf(model) }
+}
+
+function sizeOf({ files }: Pick<RequestEvent, 'files'>): number {
+  return files.reduce((sum, [, bytes]) => sum + bytes, 0)
+}
+
+function durationOf({ steps }: Span): number {
+  return steps.lookup + steps.restore + steps.download + steps.load
+}
