@@ -89,6 +89,6 @@ function bold(text: string): string {
 export function escapeMarkdown(text: string): string {
   return oneLine(text)
     .trim()
-    .replace(/[\\`*_[\]<>#|~$&:@]/g, '\\$&')
+    .replace(/[\\`*_[\]<>#|~$&@]|:(?=\/\/|[\w+-]+:)/g, '\\$&')
     .replace(/www\./gi, (match) => `${match.slice(0, 3)}\\.`)
 }

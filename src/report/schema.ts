@@ -10,6 +10,7 @@ const count = v.pipe(v.number(), v.integer(), v.minValue(0))
 const amount = v.pipe(v.number(), v.finite(), v.minValue(0))
 const date = v.pipe(
   v.string(),
+  v.isoTimestamp(),
   v.check((text) => !Number.isNaN(Date.parse(text)), 'a date'),
 )
 const text = v.string()

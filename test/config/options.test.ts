@@ -262,6 +262,7 @@ describe('paths', () => {
     expect(options({ report: { outputFile: 'out/report.json' } }).report).toEqual({
       outputFile: join(ROOT, 'out', 'report.json'),
       target: 0.8,
+      summary: true,
     })
   })
 
@@ -273,9 +274,10 @@ describe('paths', () => {
   })
 })
 
-test('the report can be turned off, and its target set', () => {
+test('the report can be turned off, its target set, and what it adds in GitHub Actions left out', () => {
   expect(options({ report: false }).report).toBe(false)
-  expect(options({ report: { target: 1 } }).report).toEqual({ outputFile: undefined, target: 1 })
+  expect(options({ report: { target: 1 } }).report).toEqual({ outputFile: undefined, target: 1, summary: true })
+  expect(options({ report: { summary: false } }).report).toMatchObject({ target: 0.8, summary: false })
 })
 
 test('models are given back checked', () => {

@@ -212,13 +212,49 @@ describe('times and bytes', () => {
   })
 })
 
+test('of the run are its steps, each with its spread', () => {
+  const requests = [1, 2, 3, 4].map((lookupMs) => request({ lookupMs, loadMs: lookupMs === 1 ? 50 : null }))
+  expect(report({ requests, warmed: [warmed()] }).times).toEqual({
+    lookup: { count: 4, total: 10, p50: 2.5, p95: expect.closeTo(3.85), max: 4 },
+    restore: null,
+    download: { count: 1, total: 400, p50: 400, p95: 400, max: 400 },
+    load: { count: 1, total: 50, p50: 50, p95: 50, max: 50 },
+  })
+})
+
+test('test files are those that asked for a model, the last one last', () => {
+  const asked = (testFile: string, at: number) => ({ ...request({ at }), testFile })
+  const requests = [asked('b.test.ts', 5), asked('a.test.ts', 9), asked('b.test.ts', 1), asked('c.test.ts', 7)]
+  expect(report({ requests }).models[0]?.testFiles).toEqual(['b.test.ts', 'c.test.ts', 'a.test.ts'])
+})
+
+test('failed requests are counted by code, also those that are named once', () => {
+  const offline = { model: 'org/name', code: 'OFFLINE' as const, message: 'It is not there.' }
+  const gated = { model: 'org/other', code: 'GATED' as const, message: 'It is gated.' }
+  expect(report({ errors: [offline, gated, { ...offline }] }).errorCounts).toEqual({ OFFLINE: 2, GATED: 1 })
+})
+
 test('the JSON has these keys, and no others', () => {
   const cache = { directory: '/cache', size: 5, maxSize: 10, entries: 1 }
   const errors = [{ model: 'org/other', code: 'OFFLINE' as const, message: 'It is not there.' }]
   const downloaded = request({ tier: 'hub', lookupMs: 2, downloadMs: 400, downloadedBytes: 9500, loadMs: 30 })
   const requests = [downloaded, request({ loadMs: 50 })]
-  expect(JSON.parse(JSON.stringify(report({ requests, errors, cache, warmUpMs: 500 })))).toStrictEqual({
+  const run = { startedAt: '2026-01-15T10:30:00.000Z', durationMs: 900 }
+  const removals = { evicted: ['org/old'], expired: [], freedBytes: 7 }
+  expect(
+    JSON.parse(JSON.stringify(report({ requests, errors, cache, warmUpMs: 500, removals, ...run }))),
+  ).toStrictEqual({
     schemaVersion: 1,
+    ...run,
+    ...removals,
+    tiers: { disk: 1, hub: 1 },
+    times: {
+      lookup: { count: 2, total: 3, p50: 1.5, p95: 1.95, max: 2 },
+      restore: null,
+      download: { count: 1, total: 400, p50: 400, p95: 400, max: 400 },
+      load: { count: 2, total: 80, p50: 40, p95: 49, max: 50 },
+    },
+    ...{ downloadedBytes: 9500, adoptedBytes: 0, repaired: 0, errorCounts: { OFFLINE: 1 } },
     requests: 2,
     hits: 1,
     misses: 1,
@@ -242,6 +278,9 @@ test('the JSON has these keys, and no others', () => {
         adoptedBytes: 0,
         repaired: [],
         loadMs: 40,
+        loads: 2,
+        loadMsTotal: 80,
+        testFiles: [],
       },
     ],
     errors,

@@ -71,7 +71,9 @@ export const anyReport: fc.Arbitrary<Report> = fc.record({
   hitRate: fc.option(fc.double({ min: 0, max: 1, noNaN: true })),
   ...{ warmUpMs: ms, savedMs: ms },
   savedBytes: fc.nat(),
-  startedAt: fc.option(fc.date({ noInvalidDate: true }).map((date) => date.toISOString())),
+  startedAt: fc.option(
+    fc.date({ noInvalidDate: true, min: new Date(0), max: new Date('2099-12-31') }).map((date) => date.toISOString()),
+  ),
   durationMs: ms,
   tiers,
   times: fc.record({ lookup: distribution, restore: distribution, download: distribution, load: distribution }),
@@ -85,3 +87,6 @@ export const anyReport: fc.Arbitrary<Report> = fc.record({
   }),
   cache: fc.option(fc.record({ directory: words(8), size: fc.nat(), maxSize: fc.nat(), entries: fc.nat() })),
 })
+
+/** With control characters, line breaks and letters of other scripts. */
+export const anyText = fc.string({ unit: fc.integer({ min: 0, max: 0x2fff }).map((code) => String.fromCharCode(code)) })

@@ -40,6 +40,8 @@ export async function openCharts(): Promise<Charts> {
     drawn.setAttribute('aria-label', label)
     // The page has a style of its own, and allows no other.
     for (const style of [...Array.from(drawn.getElementsByTagName('style'))]) style.parentNode?.removeChild(style)
+    // An image has one name, and parts without any.
+    for (const part of Array.from(drawn.getElementsByTagName('g'))) part.removeAttribute('aria-label')
     return new XMLSerializer().serializeToString(drawn as never)
   }
 

@@ -1,0 +1,94 @@
+import fc from 'fast-check'
+import { marked } from 'marked'
+import { describe, expect, test } from 'vitest'
+import { annotation } from '../../src/report/github.ts'
+import { escapeMarkdown, renderMarkdown } from '../../src/report/markdown.ts'
+import { warningsOf } from '../../src/report/warnings.ts'
+import { anyReport, anyText, MODEL, REPORT } from '../support/reports.ts'
+
+const HOSTILE = [
+  '<script>alert(1)</script>',
+  'a | b | c',
+  'a\\|b',
+  '**bold** _it_ `code` ~~gone~~',
+  '[click](https://evil.example)',
+  '![](https://evil.example/pixel.png)',
+  'https://evil.example www.evil.example',
+  '# no head',
+  'two\nlines\n\n- of a list',
+  '@somebody #1 :tada: $x$',
+  '\u001b[31mred\u202etxt.exe',
+]
+
+/** What a reader sees of HTML. */
+function textOf(html: string): string {
+  const entities: Record<string, string> = { amp: '&', lt: '<', gt: '>', quot: '"', '#39': "'" }
+  return html.replace(/<[^>]*>/g, '').replace(/&(\w+|#39);/g, (all, name) => entities[name] ?? all)
+}
+
+describe('the summary in Markdown', () => {
+  test('has the rates, a row for each model, what was saved and how full the cache is', () => {
+    expect(renderMarkdown(REPORT, { target: 0.8 })).toBe(`### Model cache
+
+**4 requests: 3 hits, 1 miss · hit rate 75% (target 80%)**
+
+| Model | Served from | Size | Lookup | Download | Load |
+| :-- | :-- | --: | --: | --: | --: |
+| org/name | disk ×3 hub ×1 | 90.4 MB | 0.4 ms | 3.94 s | 182 ms |
+
+- saved 2 m 05 s and 1 GB of download
+- warm-up 4.1 s
+- cache 1 GB of 2 GB in 3 models
+
+- ⚠️ The hit rate of models is 75% (3 of 4), under the target of 80%.
+`)
+  })
+
+  test.each(HOSTILE)('shows a name as it stands, and nothing that it would be as markup: %j', (name) => {
+    const html = marked.parseInline(escapeMarkdown(name), { async: false, gfm: true })
+    expect(html).not.toMatch(/<[a-z]/i)
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: these become spaces
+    const expected = name.replace(/[\u0000-\u001f\u202e]+/g, ' ').trim()
+    expect(textOf(html)).toBe(expected)
+  })
+
+  test('has one cell for each value, whatever the values are', () => {
+    fc.assert(
+      fc.property(fc.array(fc.oneof(fc.constantFrom(...HOSTILE), anyText), { maxLength: 5 }), (names) => {
+        const models = names.map((repo) => ({ ...MODEL, repo }))
+        const html = marked.parse(renderMarkdown({ ...REPORT, models }, { target: 0.8 }), { async: false, gfm: true })
+        expect(html.match(/<tr>/g)?.length ?? 0).toBe(names.length === 0 ? 0 : names.length + 1)
+        expect(html.match(/<td/g)?.length ?? 0).toBe(names.length * 6)
+      }),
+    )
+  })
+
+  test('stays far below the megabyte that GitHub takes', () => {
+    const models = Array.from({ length: 5_000 }, (_, index) => ({ ...MODEL, repo: `org/${'n'.repeat(80)}${index}` }))
+    const errors = models.map(({ repo }) => ({ model: repo, code: 'OFFLINE', message: 'x'.repeat(5_000) }))
+    const text = renderMarkdown({ ...REPORT, models, errors }, { target: 0.8 })
+    expect(text.length).toBeLessThan(100_000)
+    expect(text).toContain('… and 4950 more models')
+    expect(text).toContain('… and 4980 more errors')
+  })
+})
+
+describe('a warning for GitHub', () => {
+  test('is one line that only GitHub itself could begin', () => {
+    expect(annotation('100%\n::error::gone\r')).toBe('::warning title=Model cache::100%25%0A::error::gone%0D')
+    fc.assert(fc.property(anyText, (text) => !/[\r\n]/.test(annotation(text))))
+  })
+
+  test('is there for a rate under the target, a cache over its limit and repaired files, and for nothing else', () => {
+    const full = { directory: '/cache', size: 3 * 2 ** 30, maxSize: 2 * 2 ** 30, entries: 3 }
+    const models = [{ ...MODEL, repaired: ['a', 'b'] }]
+    expect(warningsOf({ ...REPORT, cache: full, models }, 0.8)).toEqual([
+      'The hit rate of models is 75% (3 of 4), under the target of 80%.',
+      'The model cache takes 3 GB, over its limit of 2 GB.',
+      'Cached files had changed, and were repaired: org/name (2 files).',
+    ])
+    expect(warningsOf(REPORT, 0.75)).toEqual([])
+    expect(warningsOf({ ...REPORT, requests: 0, hitRate: null }, 1)).toEqual([])
+    fc.assert(fc.property(anyReport, (report) => warningsOf(report, 0).every((text) => !text.includes('NaN'))))
+  })
+})

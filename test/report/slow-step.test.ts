@@ -1,0 +1,59 @@
+import { expect, test } from 'vitest'
+import type { Report } from '../../src/report/report.ts'
+import { slowStep } from '../../src/report/slow-step.ts'
+import { renderText } from '../../src/report/text.ts'
+import { MODEL, REPORT } from '../support/reports.ts'
+
+const spread = (total: number) => ({ count: 3, total, p50: total / 3, p95: total / 3, max: total / 3 })
+const LOADED = { ...MODEL, tiers: { disk: 3 }, downloadMs: null, loads: 3, loadMsTotal: 3900 }
+
+/** A warm run in which loading took 3.9 s of 4.2 s. */
+function warm(parts: Partial<Report> = {}): Report {
+  const times = { lookup: spread(100), restore: null, download: null, load: spread(3900) }
+  return { ...REPORT, misses: 0, hitRate: 1, warmUpMs: 200, times, models: [LOADED], ...parts }
+}
+
+test('a warm run that is slow has its slowest step named, and what to do', () => {
+  const line =
+    'loading took 3.9 s of 4.2 s: org/name was loaded 3 times in one file: with the same options each time it is loaded once'
+  expect(slowStep(warm())).toBe(line)
+  const text = renderText(warm(), { color: false, columns: 80, target: 0.8 }).join(' ').replace(/\s+/g, ' ')
+  expect(text).toContain(`→ ${line}`)
+})
+
+test('what to do follows from how often, and by how many files, the model was loaded', () => {
+  const loadedBy = (parts: Partial<typeof LOADED>) => slowStep(warm({ models: [{ ...LOADED, ...parts }] }))
+  expect(loadedBy({ loads: 1 })).toContain('a smaller dtype of org/name loads faster')
+  expect(loadedBy({ testFiles: ['a', 'b'] })).toContain('was loaded 3 times in 2 files; with `isolate: false`')
+})
+
+test('of several models the one that was loaded longest is named', () => {
+  const models = [
+    { ...LOADED, repo: 'org/small', loadMsTotal: 900 },
+    { ...LOADED, repo: 'org/large', loadMsTotal: 3000 },
+  ]
+  expect(slowStep(warm({ models }))).toContain('org/large')
+})
+
+test('a slow warm-up and slow lookups are named too', () => {
+  const times = { lookup: spread(100), restore: null, download: null, load: null }
+  expect(slowStep(warm({ warmUpMs: 3000, times }))).toContain('warm-up took 3 s of 3.1 s')
+  expect(slowStep(warm({ warmUpMs: 0, times: { ...times, lookup: spread(5000) } }))).toContain(
+    'looking up took 5 s of 5 s',
+  )
+})
+
+test.each([
+  ['everything is done within a second', { times: { lookup: null, restore: null, download: null, load: spread(700) } }],
+  ['something was downloaded: the next run is another one', { misses: 1 }],
+  [
+    'no step is half of it',
+    { warmUpMs: 2000, times: { lookup: spread(1500), restore: spread(1500), download: null, load: spread(1900) } },
+  ],
+  [
+    'there was nothing to do',
+    { warmUpMs: null, times: { lookup: null, restore: null, download: null, load: null }, models: [] },
+  ],
+])('nothing is named where %s', (_, parts) => {
+  expect(slowStep(warm(parts))).toBeUndefined()
+})

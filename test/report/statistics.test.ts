@@ -1,0 +1,151 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { TIERS } from '../../src/model/tier.ts'
+import { distributionOf, sum } from '../../src/report/distribution.ts'
+import { makeStatistics } from '../../src/report/statistics.ts'
+import { renderStatistics } from '../../src/report/statistics-text.ts'
+import { anyReport, anyText, MODEL, REPORT } from '../support/reports.ts'
+import { DAY_MS, makeCache, makeEntry, makeRun } from '../support/runs.ts'
+
+const NOW = Date.parse('2026-02-05T10:30:00.000Z')
+
+describe('the spread of measurements', () => {
+  test('is none where nothing was measured', () => {
+    expect(distributionOf([])).toBeNull()
+  })
+
+  test('is of one what it is', () => {
+    expect(distributionOf([7])).toEqual({ count: 1, total: 7, p50: 7, p95: 7, max: 7 })
+  })
+
+  test('lies between two as far as the share does', () => {
+    expect(distributionOf([40, 10, 30, 20])).toMatchObject({ p50: 25, p95: expect.closeTo(38.5), max: 40 })
+    expect(distributionOf(Array.from({ length: 101 }, (_, index) => index))).toMatchObject({
+      p50: 50,
+      p95: 95,
+      max: 100,
+    })
+  })
+
+  test('is in order, within the measurements, and has as many below as it says', () => {
+    fc.assert(
+      fc.property(fc.array(fc.double({ min: 0, max: 1e9, noNaN: true }), { minLength: 1 }), (values) => {
+        const spread = distributionOf(values)
+        if (!spread) throw new Error('There are values.')
+        const { p50, p95, max } = spread
+        expect(Math.min(...values)).toBeLessThanOrEqual(p50)
+        expect(p50).toBeLessThanOrEqual(p95)
+        expect(p95).toBeLessThanOrEqual(max)
+        expect(max).toBe(Math.max(...values))
+        for (const [share, quantile] of [
+          [0.5, p50],
+          [0.95, p95],
+        ] as const) {
+          const below = values.filter((value) => value <= quantile).length
+          expect(below).toBeGreaterThanOrEqual(Math.floor((values.length - 1) * share) + 1)
+        }
+      }),
+    )
+  })
+})
+
+describe('statistics over runs', () => {
+  test('are sums, whatever the order of the runs', () => {
+    fc.assert(
+      fc.property(fc.array(anyReport, { maxLength: 5 }), (reports) => {
+        const runs = reports.map((report, index) => makeRun(index, { report }))
+        const { totals } = makeStatistics(runs, makeCache([]), NOW)
+        const backwards = makeStatistics([...runs].reverse(), makeCache([]), NOW).totals
+        expect(backwards.requests).toBe(totals.requests)
+        expect(totals.requests).toBe(sum(reports.map(({ requests }) => requests)))
+        expect(totals.evicted).toBe(sum(reports.map(({ evicted }) => evicted.length)))
+        for (const tier of TIERS) {
+          const models = reports.flatMap(({ models }) => models)
+          expect(totals.tiers[tier] ?? 0).toBe(sum(models.map(({ tiers }) => tiers[tier] ?? 0)))
+        }
+        expect(totals.hitRate === null || Number.isFinite(totals.hitRate)).toBe(true)
+      }),
+    )
+  })
+
+  test('tell how often a model is used, when, and by which test file last', () => {
+    const use = (requests: number, testFiles: string[]) => ({ ...REPORT, models: [{ ...MODEL, requests, testFiles }] })
+    const newest = makeRun(14, { report: use(3, ['b.test.ts', 'a.test.ts']) })
+    const oldest = makeRun(0, { report: use(6, ['c.test.ts']) })
+    const { models } = makeStatistics([newest, oldest], makeCache([]), NOW)
+    // From 15 January to 5 February are three weeks.
+    expect(models).toEqual([
+      {
+        ...{ model: 'org/name', runs: 2, requests: 9, usesPerWeek: 3, lastUsedAt: newest.startedAt },
+        ...{ lastTestFile: 'a.test.ts', testFiles: ['b.test.ts', 'a.test.ts', 'c.test.ts'] },
+        ...{ bytes: MODEL.bytes, loadMs: 182 },
+      },
+    ])
+  })
+
+  test('do not make a week of an hour', () => {
+    const run = makeRun(0)
+    const { models } = makeStatistics([run], makeCache([]), Date.parse(run.startedAt) + 3_600_000)
+    expect(models[0]?.usesPerWeek).toBe(MODEL.requests)
+  })
+
+  test('name what was slowest in a run', () => {
+    const { runs } = makeStatistics([makeRun()], makeCache([]), NOW)
+    expect(runs[0]?.slowest).toEqual({ model: 'org/name', step: 'download', ms: 3940 })
+  })
+
+  test('hold what the disk gives against what was downloaded', () => {
+    const cache = makeCache([makeEntry({ bytes: 300 })], { diskBytes: 150 })
+    expect(makeStatistics([], cache, NOW).cache.efficiency).toBe(2)
+    expect(makeStatistics([], makeCache([]), NOW).cache.efficiency).toBeNull()
+  })
+})
+
+describe('statistics for people', () => {
+  test('are a line for each run, the totals, the models, and the cache', () => {
+    const entry = makeEntry({ lastUsedAt: new Date(NOW - DAY_MS).toISOString() })
+    const statistics = makeStatistics([makeRun(1), makeRun(0)], makeCache([entry]), NOW)
+    expect(renderStatistics(statistics, { now: NOW })).toEqual([
+      'run (UTC)         hits  asked     saved  fetched  slowest',
+      '2026-01-16 10:30   75%      4  2 m 05 s  90.4 MB  download 3.94 s org/name',
+      '2026-01-15 10:30   75%      4  2 m 05 s  90.4 MB  download 3.94 s org/name',
+      '',
+      '2 runs, 8 requests, hit rate 75% · disk ×6 hub ×2 · saved 4 m 10 s and 2 GB',
+      '  downloaded 181 MB',
+      '',
+      'model     a week     used     size    load  last by',
+      'org/name     2.7  20d ago  90.4 MB  182 ms  test/a.test.ts',
+      '',
+      'cache 90.4 MB of 2 GB in 1 model · 90.4 MB on disk for 90.4 MB as downloaded',
+      '  oldest 21d · newest 21d · longest unused 1d · 100 GB free',
+      '/home/user/.cache/vitest-model-cache',
+    ])
+  })
+
+  test('say so where nothing has run yet', () => {
+    const [first] = renderStatistics(makeStatistics([], makeCache([]), NOW), { now: NOW })
+    expect(first).toBe('No run has been recorded yet: run the tests once.')
+  })
+
+  test('name the project of each run where there are several', () => {
+    const runs = [makeRun(1), makeRun(0, { project: '/projects/other' })]
+    const lines = renderStatistics(makeStatistics(runs, makeCache([]), NOW), { now: NOW })
+    expect(lines.slice(1, 5).filter((line) => line.startsWith('    '))).toEqual([
+      '    /projects/app',
+      '    /projects/other',
+    ])
+  })
+
+  test('have no line of more than 80 columns, and no control character', () => {
+    fc.assert(
+      fc.property(fc.array(anyReport, { maxLength: 3 }), anyText, (reports, project) => {
+        const runs = reports.map((report, index) => makeRun(index, { report, project: index === 0 ? project : '/app' }))
+        for (const line of renderStatistics(makeStatistics(runs, makeCache([makeEntry()]), NOW), { now: NOW })) {
+          expect(line.length).toBeLessThanOrEqual(80)
+          // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what must not be there
+          expect(line).not.toMatch(/[\u0000-\u001f\u007f-\u009f]/)
+        }
+      }),
+    )
+  })
+})
