@@ -127,14 +127,14 @@ function slowestOf(models: ModelReport[]): RunSummary['slowest'] {
   const steps = models.flatMap((of) =>
     (['download', 'load'] as const).map((step) => ({ model: labelOf(of), step, ms: of[`${step}Ms`] ?? 0 })),
   )
-  const [slowest] = steps.filter(({ ms }) => ms > 0).sort((a, b) => b.ms - a.ms)
+  const [slowest] = steps.filter(({ ms }) => ms >= 1).sort((a, b) => b.ms - a.ms)
   return slowest ?? null
 }
 
 function totalsOf(runs: Run[]): Totals {
   const reports = runs.map(({ report }) => report)
   const models = reports.flatMap(({ models }) => models)
-  const total = (valueOf: (report: Report) => number) => sum(reports.map(valueOf))
+  const total = (of: (report: Report) => number) => sum(reports.map(of))
   const [requests, hits] = [total(({ requests }) => requests), total(({ hits }) => hits)]
   const step = (name: keyof Report['times']) => distributionOf(reports.flatMap(({ times }) => times[name]?.total ?? []))
   return {

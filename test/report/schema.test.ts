@@ -15,7 +15,7 @@ const isReport = new Ajv({ formats: { 'date-time': true } }).compile(json)
 const written = (value: unknown) => JSON.parse(JSON.stringify(value))
 
 describe('the JSON Schema', () => {
-  test('is what reports are read by (else: npx tsx test/support/print-schema.ts)', () => {
+  test('is what reports are read by (else: npm run schema)', () => {
     expect(json).toEqual(written(reportSchema()))
   })
 
@@ -97,7 +97,7 @@ describe('a run record', () => {
     ['its date', ['startedAt'], '2026-02-99T00:00:00.000Z'],
     ['a number', ['report', 'hits'], -1],
     ['a number that is none', ['report', 'savedMs'], 'NaN'],
-    ['a model', ['report', 'models', 0, 'tiers'], { disk: 1e999 }],
+    ['a model', ['report', 'models', 0, 'tiers'], { disk: Number.POSITIVE_INFINITY }],
   ])('is left out without %s', (_, path, value) => {
     expect(parseRun(changed(written(makeRun()), path, value))).toBeUndefined()
   })

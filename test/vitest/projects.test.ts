@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { configSource } from '../support/config-source.ts'
@@ -14,7 +15,11 @@ const asks = (repo: string) =>
 function projectsConfig(cacheDirs: (string | undefined)[]): string {
   const projects = cacheDirs.map((cacheDir, index) => {
     const name = ['one', 'two'][index]
-    const options = JSON.stringify({ models: [`org/${name}`], cacheDir, report: { outputFile: 'report.json' } })
+    const options = JSON.stringify({
+      models: [`org/${name}`],
+      cacheDir,
+      report: { outputFile: ['report.json', 'two/report.json'][index] },
+    })
     return `{ plugins: [modelCache(${options})], test: { name: '${name}', include: ['${name}/**/*.test.ts'] } }`
   })
   return `
@@ -34,12 +39,13 @@ async function twoProjects(cacheDirs: (string | undefined)[]) {
   })
 }
 
-test('two projects share a cache and have one report', async () => {
+test('two projects share a cache and have one report, which is written where each of them says', async () => {
   const consumer = await twoProjects([undefined, undefined])
   const { exitCode, output, report } = await consumer.vitest([], env)
   expect(exitCode, output).toBe(0)
   expect(output.match(/Model cache/g)).toHaveLength(1)
   expect(report).toMatchObject({ requests: 2, misses: 2, cache: { entries: 2 } })
+  expect(JSON.parse(await readFile(join(consumer.directory, 'two/report.json'), 'utf8'))).toEqual(report)
   hub.clearRequests()
   expect(await consumer.vitest([], env)).toMatchObject({ exitCode: 0, report: { hits: 2 } })
   expect(hub.requests).toEqual([])

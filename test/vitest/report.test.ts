@@ -11,6 +11,9 @@ const { env, hub, repo } = await startModelsHub([REPO])
 hub.addRepo('org/tiny', { files: { 'config.json': JSON.stringify({ text: 'x'.repeat(2000) }) } })
 const ASKS = `import { test } from 'vitest'; test('x', async ({ models }) => { await models.pipeline('feature-extraction', '${REPO}') })`
 
+const ANY = expect.any(Number)
+const ANY_SPREAD = { count: 1, total: ANY, p50: ANY, p95: ANY, max: ANY }
+
 async function suite(source: string, options: Parameters<typeof configSource>[0] = { models: [REPO] }, config = '') {
   return Consumer.create({ files: { 'vitest.config.ts': configSource(options, config), 'a.test.ts': source } })
 }
@@ -31,13 +34,22 @@ test('is written as JSON with a fixed schema', async () => {
   expect(report).toEqual({
     schemaVersion: 1,
     ...{ requests: 1, hits: 0, misses: 1, hitRate: 0, savedMs: null, savedBytes: 0, errors: [] },
-    warmUpMs: expect.any(Number),
+    ...{
+      startedAt: expect.any(String),
+      durationMs: expect.any(Number),
+      warmUpMs: expect.any(Number),
+      tiers: { hub: 1 },
+    },
+    times: { lookup: ANY_SPREAD, restore: null, download: ANY_SPREAD, load: ANY_SPREAD },
+    ...{ downloadedBytes: expect.any(Number), adoptedBytes: 0, repaired: 0, errorCounts: {} },
+    ...{ evicted: [], expired: [], freedBytes: 0 },
     models: [
       {
         ...{ modelName: 'org_embeddings', repo: REPO, revision: 'main', commit: repo(REPO).commit },
         ...{ tiers: { hub: 1 }, requests: 1, bytes: expect.any(Number), restoreMs: null },
         ...{ lookupMs: expect.any(Number), downloadMs: expect.any(Number), loadMs: expect.any(Number) },
         ...{ downloadedBytes: expect.any(Number), adoptedBytes: 0, repaired: [] },
+        ...{ loads: 1, loadMsTotal: expect.any(Number), testFiles: ['a.test.ts'] },
       },
     ],
     cache: { directory: expect.any(String), size: expect.any(Number), maxSize: 2 * 2 ** 30, entries: 1 },
@@ -53,12 +65,19 @@ test('is silent when no model was asked for, and its file says so', async () => 
   expect(report).toMatchObject({ requests: 0, hitRate: null, models: [] })
 })
 
-test('goes to stderr when another reporter owns stdout', async () => {
+test('goes to stderr when another reporter owns stdout, also what GitHub is told', async () => {
   // Vitest 5 asks to be told, 4.1 does it anyway.
   const consumer = await suite(ASKS, undefined, `reporters: [['json', { stdout: true }]]`)
-  const { stdout, stderr } = await consumer.vitest([], env)
+  const summary = join(consumer.directory, 'summary.md')
+  await consumer.write({ 'summary.md': '# Of the step before\n' })
+  const { stdout, stderr } = await consumer.vitest([], { ...env, GITHUB_ACTIONS: 'true', GITHUB_STEP_SUMMARY: summary })
   expect(JSON.parse(stdout)).toMatchObject({ numPassedTests: 1 })
   expect(stderr).toContain('Model cache')
+  // There GitHub finds what begins a line as a warning; and the summary is one part of many.
+  expect(stderr).toMatch(/^::warning title=Model cache::The hit rate of models is 0%25 \(0 of 1\)/m)
+  expect(await readFile(summary, 'utf8')).toMatch(
+    /^# Of the step before\n\n### Model cache\n[\s\S]*\| org\/embeddings \|/,
+  )
 })
 
 test('is off when the option says so', async () => {

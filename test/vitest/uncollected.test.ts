@@ -1,5 +1,4 @@
 import { expect, test } from 'vitest'
-import { configSource } from '../support/config-source.ts'
 import { Consumer } from '../support/consumer.ts'
 import { startModelsHub } from '../support/models-hub.ts'
 
@@ -19,22 +18,32 @@ const FILES = {
   'c-runs.test.ts': `${ASKS}\ntest('x', async () => { await models.path('org/tiny') })`,
 }
 
+function everyPool(isolate: boolean): string {
+  const plugin = `modelCache({ models: ['org/tiny'], report: { outputFile: 'report.json' } })`
+  const projects = POOLS.map(
+    (pool) => `{
+      plugins: [${plugin}],
+      test: { name: '${pool}', pool: '${pool}', isolate: ${isolate}, fileParallelism: false, testTimeout: 30_000 },
+    }`,
+  )
+  return `
+    import { defineConfig } from 'vitest/config'
+    import { modelCache } from 'vitest-model-cache'
+    export default defineConfig({ test: { projects: [${projects}] } })
+  `
+}
+
 test.each([true, false])(
   'a test file that runs no test keeps its requests, once, in every pool; isolated: %s',
   async (isolate) => {
-    const projects = POOLS.map(
-      (pool) => `{ extends: true, test: { name: '${pool}', pool: '${pool}', isolate: ${isolate} } }`,
-    )
-    const config = configSource({ models: ['org/tiny'] }, `fileParallelism: false, projects: [${projects}]`)
-    const consumer = await Consumer.create({ files: { ...FILES, 'vitest.config.ts': config } })
+    const consumer = await Consumer.create({ files: { ...FILES, 'vitest.config.ts': everyPool(isolate) } })
     const { exitCode, output, report } = await consumer.vitest([], env)
     expect(exitCode).toBe(1)
     expect(output).toContain('while it is collected')
     // One of each file at its top, and one in the test; a warmed model's first request is the miss.
     expect(report, output).toMatchObject({
-      requests: 4 * POOLS.length,
-      misses: 1,
-      errors: [{ code: 'MODEL_NOT_FOUND' }],
+      ...{ requests: 4 * POOLS.length, misses: 1, errorCounts: { MODEL_NOT_FOUND: POOLS.length } },
+      models: [{ testFiles: expect.arrayContaining(Object.keys(FILES)) }],
     })
   },
 )

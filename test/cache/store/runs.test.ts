@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { Layout } from '../../../src/cache/store/layout.ts'
-import { type RunRecord, readRuns, writeRun } from '../../../src/cache/store/runs.ts'
+import { type RunRecord, readAllRuns, readRuns, writeRun } from '../../../src/cache/store/runs.ts'
 
 const APP = '/projects/app'
 const OTHER = '/projects/other'
@@ -80,7 +80,42 @@ describe('the last runs of a project', () => {
   })
 })
 
+describe('the last runs of all projects', () => {
+  test('are those that are accepted, newest first, as many as were asked for', async () => {
+    for (const number of [1, 2, 3, 4]) await writeRun(layout, runOf(number, number % 2 === 0 ? APP : OTHER))
+    const projects = async (count: number, accepts: (run: RunRecord) => boolean) =>
+      (await readAllRuns(layout, count, accepts)).map(({ project }) => project)
+    expect(await projects(3, () => true)).toEqual([APP, OTHER, APP])
+    expect(await projects(3, ({ project }) => project === OTHER)).toEqual([OTHER, OTHER])
+  })
+
+  test('are not what is larger than any record of ours', async () => {
+    await writeRun(layout, { ...runOf(1), report: 'x'.repeat(9 * 2 ** 20) })
+    expect(await readAllRuns(layout, 9, () => true)).toEqual([])
+  })
+
+  test('are all there when they were written at the same time', async () => {
+    const runs = Array.from({ length: 30 }, (_, number) => runOf(number, number % 2 === 0 ? APP : OTHER))
+    await Promise.all(runs.map((run) => writeRun(layout, run)))
+    expect(await readAllRuns(layout, 100, () => true)).toEqual(runs.reverse())
+  })
+})
+
 describe('old runs', () => {
+  test('go beyond a thousand of all projects together', async () => {
+    await mkdir(layout.runs, { recursive: true })
+    for (let number = 0; number < 1000; number++) {
+      const name = `${runOf(number).id}.${String(number % 20).padStart(12, '0')}.json`
+      await writeFile(join(layout.runs, name), '')
+    }
+    await writeFile(join(layout.runs, 'not-ours.txt'), '')
+    await writeRun(layout, runOf(5000))
+    const names = (await readdir(layout.runs)).sort()
+    expect(names).toHaveLength(1001)
+    expect(names).toContain('not-ours.txt')
+    expect(names[0]).toMatch(new RegExp(`^${runOf(1).id}`))
+  })
+
   test('go beyond the last hundred of their project, and those of others stay', async () => {
     await writeRun(layout, runOf(0, OTHER))
     for (let number = 0; number < 103; number++) await writeRun(layout, runOf(number))

@@ -1,0 +1,78 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { beforeEach, expect, onTestFinished, test, vi } from 'vitest'
+import { showReport } from '../../src/vitest/show-report.ts'
+import { REPORT } from '../support/reports.ts'
+
+const SETTINGS = { target: 0.8, summary: true }
+let folder: string
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'shown report '))
+  vi.stubEnv('GITHUB_ACTIONS', undefined)
+  vi.stubEnv('GITHUB_STEP_SUMMARY', undefined)
+  onTestFinished(async () => {
+    vi.unstubAllEnvs()
+    await rm(folder, { recursive: true, force: true })
+  })
+})
+
+async function shown(settings: Parameters<typeof showReport>[2], report = REPORT) {
+  const [printed, notes]: [string[], string[]] = [[], []]
+  const output = {
+    ...{ color: false, columns: 120 },
+    print: (text: string) => void printed.push(...text.split('\n')),
+    note: (text: string) => void notes.push(text),
+  }
+  await showReport(output, report, settings)
+  return { printed, notes, warnings: printed.filter((line) => line.startsWith('::')) }
+}
+
+function inGitHub(file = 'summary.md'): string {
+  const summary = join(folder, file)
+  vi.stubEnv('GITHUB_ACTIONS', 'true')
+  vi.stubEnv('GITHUB_STEP_SUMMARY', summary)
+  return summary
+}
+
+test('of several projects the highest target counts, and each file is written', async () => {
+  const files = ['one.json', 'deep/two.json'].map((name) => join(folder, name))
+  const settings = [0.5, 0.9].map((target, index) => ({ ...SETTINGS, target, outputFile: files[index] }))
+  const { printed } = await shown(settings)
+  expect(printed.join('\n')).toContain('hit rate 75% (target 90%)')
+  for (const file of files) expect(JSON.parse(await readFile(file, 'utf8'))).toEqual(REPORT)
+})
+
+test('a file that can not be written is no reason to leave out the others', async () => {
+  const [bad, good] = [join(folder, 'good.json', 'below-a-file.json'), join(folder, 'good.json')]
+  const outputFiles = [good, bad, join(folder, 'other.json')]
+  const { notes } = await shown(outputFiles.map((outputFile) => ({ ...SETTINGS, outputFile })))
+  expect(notes).toEqual([expect.stringContaining('The report could not be written')])
+  expect(JSON.parse(await readFile(join(folder, 'other.json'), 'utf8'))).toEqual(REPORT)
+})
+
+test('GitHub gets a summary, one after the other, and warnings', async () => {
+  const summary = inGitHub()
+  expect((await shown([SETTINGS])).warnings).toHaveLength(1)
+  await shown([SETTINGS])
+  expect((await readFile(summary, 'utf8')).match(/^### Model cache$/gm)).toHaveLength(2)
+})
+
+test.each([
+  ['one project wants none', [SETTINGS, { ...SETTINGS, summary: false }], REPORT],
+  ['no model was asked for', [SETTINGS], { ...REPORT, requests: 0, hitRate: null, models: [] }],
+])('GitHub gets neither where %s', async (_, settings, report) => {
+  const summary = inGitHub()
+  expect((await shown(settings, report)).warnings).toEqual([])
+  await expect(readFile(summary, 'utf8')).rejects.toMatchObject({ code: 'ENOENT' })
+})
+
+test('elsewhere there are no warnings for GitHub', async () => {
+  expect((await shown([SETTINGS])).warnings).toEqual([])
+})
+
+test('a summary that can not be written is noted', async () => {
+  inGitHub('no-such-folder/summary.md')
+  expect((await shown([SETTINGS])).notes).toEqual([expect.stringContaining('could not be written')])
+})
