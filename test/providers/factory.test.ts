@@ -94,6 +94,24 @@ describe('a provider', () => {
     expect(recorder.drain().requests.map(({ tier }) => tier)).toEqual(['hub', ...Array(5).fill('memory')])
   })
 
+  test('dates each request by when it was asked for, and counts a load once for all who wait for it', async () => {
+    let begunAt = 0
+    const { definition } = notes({
+      load: async () => {
+        begunAt = Date.now()
+        while (Date.now() === begunAt) await new Promise(setImmediate)
+        return { text: 'slow' }
+      },
+    })
+    const provider = factory().create(definition)
+    await Promise.all([provider.load('org/name'), provider.load('org/name')])
+    const { requests } = recorder.drain()
+    const [loaded, waited] = requests
+    expect(loaded?.loadMs).toBeGreaterThan(0)
+    expect(loaded?.at).toBeLessThanOrEqual(begunAt)
+    expect(waited).toMatchObject({ tier: 'memory', lookupMs: 0, loadMs: null })
+  })
+
   test('tells instances apart by model, selection and options, and not by callbacks', async () => {
     const { definition, made } = notes()
     const provider = factory().create(definition)

@@ -100,15 +100,17 @@ test('names each decision in the debug log', async () => {
 test.each([
   [
     'what was not used for longer than maxAge',
+    'expired',
     { MODEL_CACHE_MAX_AGE: '8d' },
     /🗑️ Removed expired model: org\/embeddings \(age: \d+d/,
   ],
   [
     'the least recently used beyond maxSize',
+    'evicted',
     { MODEL_CACHE_MAX_SIZE: '4KB', MODEL_CACHE_MAX_AGE: '9999d' },
     /Removed model to make room for org\/tiny: org\/embeddings/,
   ],
-])('removes after the run %s, and not what the run uses', async (_, limit, line) => {
+])('removes after the run %s, and not what the run uses', async (_, kind, limit, line) => {
   const consumer = await suite(ASKS)
   await consumer.vitest([], env)
   const metadata = join(consumer.cacheDir, 'cache_metadata.json')
@@ -119,8 +121,9 @@ test.each([
     'a.test.ts': `import { test } from 'vitest'; test('x', async ({ models }) => { await models.path('org/tiny') })`,
     'vitest.config.ts': configSource({ models: ['org/tiny'] }),
   })
-  const { output } = await consumer.vitest([], { ...env, ...limit, MODEL_CACHE_DEBUG: '1' })
+  const { output, report } = await consumer.vitest([], { ...env, ...limit, MODEL_CACHE_DEBUG: '1' })
   expect(output).toMatch(line)
+  expect(report).toMatchObject({ [kind]: [REPO], freedBytes: expect.any(Number) })
   expect((await consumer.cli(['ls'])).stdout).toMatch(/^org\/tiny.*$/)
 })
 
