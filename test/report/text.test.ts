@@ -99,6 +99,24 @@ describe('the report for people', () => {
   })
 })
 
+describe('on a narrow screen', () => {
+  test('what belongs to a model stands below its name, and nothing is cut', () => {
+    const models = [{ ...MODEL, repo: 'organisation/a-model-with-a-rather-long-name' }]
+    expect(render({ models }, { columns: 80 }).slice(3, 6)).toEqual([
+      '  organisation/a-model-with-a-rather-long-name',
+      '      disk ×3 hub ×1 · 90.4 MB · lookup 0.4 ms · download 3.94 s (22.9 MB/s)',
+      '      load 182 ms',
+    ])
+  })
+
+  test("no line begins as a command of GitHub's log, whatever an error holds", () => {
+    const message = `${'x'.repeat(70)} ::error::gone ${'y'.repeat(70)} ##[group]gone`
+    const lines = render({ errors: [{ model: 'org/name', code: 'HUB_ERROR', message }] }, { columns: 80 })
+    expect(lines.filter((line) => line.includes('gone'))).toHaveLength(2)
+    expect(lines.filter((line) => /^\s*(::|##\[)/.test(line))).toEqual([])
+  })
+})
+
 describe('whatever was asked for', () => {
   test('no line is longer than 120 columns, nor than the screen', () => {
     fc.assert(
