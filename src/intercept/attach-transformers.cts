@@ -27,7 +27,7 @@ declare let loadResourceFile: (
   asPath?: boolean,
   cache?: unknown,
 ) => Promise<unknown>
-declare let _get_file_metadata: (id: string, filename: string, options?: Options) => Promise<unknown>
+declare let _get_file_metadata: (id: string, filename: string, options?: Options) => Promise<{ exists: boolean }>
 declare const buildResourcePaths: (id: string, filename: string, options: Options, cache: unknown) => Paths
 declare const handleError: (status: number, url: string, fatal: boolean) => unknown
 declare const FileResponse: { new (path: string): FileResponseLike; prototype: object }
@@ -62,9 +62,18 @@ function attachToTransformers(): void {
     return found && { found, remoteURL }
   }
 
+  // Where the cache has an error for an answer, the copy that transformers.js keeps itself is good.
+  const KEPT = { local_files_only: true }
+  const failure = (error: unknown) => ({ error })
+
   loadResourceFile = async (id, filename, fatal = true, options = {}, asPath = false, cache = null) => {
-    const located = await locate(id, filename, options ?? {}, false)
+    const located = await locate(id, filename, options ?? {}, false).catch(failure)
     if (located === undefined) return load(id, filename, fatal, options, asPath, cache)
+    if ('error' in located) {
+      const kept = await load(id, filename, false, { ...options, ...KEPT }, asPath, cache).catch(() => null)
+      if (kept === null) throw located.error
+      return kept
+    }
     const { found, remoteURL } = located
     if (found === 'absent') return handleError(404, remoteURL, fatal)
     const response = asPath ? pathResponse(found) : new FileResponse(found.file)
@@ -77,8 +86,13 @@ function attachToTransformers(): void {
   }
 
   _get_file_metadata = async (id, filename, options = {}) => {
-    const located = await locate(id, filename, options ?? {}, true)
+    const located = await locate(id, filename, options ?? {}, true).catch(failure)
     if (located === undefined) return probe(id, filename, options)
+    if ('error' in located) {
+      const kept = await probe(id, filename, { ...options, ...KEPT })
+      if (!kept.exists) throw located.error
+      return kept
+    }
     if (located.found === 'absent') return { exists: false, fromCache: false }
     return { exists: true, size: located.found.size, contentType: 'application/octet-stream', fromCache: true }
   }

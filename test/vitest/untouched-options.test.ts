@@ -105,6 +105,28 @@ test('a model folder of the user is not outranked', async () => {
   expect(hub.requests).toEqual([])
 })
 
+test('a copy that transformers.js keeps itself is good where the Hub gives nothing, and the rest is an error', async () => {
+  const project = await Consumer.create({
+    files: {
+      'vitest.config.ts': configSource(),
+      'own/org/embeddings/config.json': '{"model_type":"mine"}',
+      'own/org/embeddings/tokenizer_config.json': '{}',
+      'a.test.ts': `
+        import { AutoConfig, AutoTokenizer, env } from '@huggingface/transformers'
+        import { expect, test } from 'vitest'
+        env.cacheDir = './own'
+        test('x', async () => {
+          expect((await AutoConfig.from_pretrained('${REPO}')).model_type).toBe('mine')
+          await expect(AutoTokenizer.from_pretrained('${REPO}')).rejects.toThrow('vitest-model-cache warm ${REPO}')
+        })
+      `,
+    },
+  })
+  const { exitCode, output } = await project.vitest([], { ...env, MODEL_CACHE_OFFLINE: '1' })
+  expect(exitCode, output).toBe(0)
+  expect(hub.requests).toEqual([])
+})
+
 test("a cache of the user's own is asked as ever, and fed from ours", async () => {
   await runTwice(`${IMPORT}
     const { AutoTokenizer } = await import('@huggingface/transformers')
