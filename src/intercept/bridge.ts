@@ -109,6 +109,9 @@ export function makeBridge(settings: BridgeSettings): Bridge {
     return answerFile(cached, range)
   }
 
+  // What a loader was refused here and fetches for itself next: the Hub would only say the same again.
+  const refused = new Set<string>()
+
   return {
     bases,
     exists: existsSync,
@@ -117,6 +120,7 @@ export function makeBridge(settings: BridgeSettings): Bridge {
       const request = new originals.Request(urlOf(input), partsOf(input, init))
       const read = parseHubUrl(request.url, bases)
       request.signal.throwIfAborted()
+      if (refused.delete(request.url)) return original(input, init)
       const answer = read && (await answerTo(read, request))
       request.signal.throwIfAborted()
       if (answer) cache.context.debug(`Answered to fetch: ${request.method} ${request.url} with ${answer.status}`)
@@ -126,9 +130,10 @@ export function makeBridge(settings: BridgeSettings): Bridge {
       const read = parseHubUrl(url, bases)
       if (read?.kind !== 'file') return undefined
       if (isLocalOnly && !(await cache.hasFile(read, read.path))) return undefined
-      if (isProbe) return find(read, token, () => cache.describe(read, read.path))
-      const found = await find(read, token, () => cache.file(read, read.path))
-      if (typeof found !== 'object') return found
+      const look = () => (isProbe ? cache.describe(read, read.path) : cache.file(read, read.path))
+      const found: KnownFile | CachedFile | 'absent' | undefined = await find(read, token, look)
+      if (found === undefined) refused.add(new URL(url).href)
+      if (typeof found !== 'object' || !('file' in found)) return found
       cache.context.debug(`Opened by its loader: ${read.repo} ${read.path}`)
       onServed(found)
       return found

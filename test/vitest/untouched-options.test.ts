@@ -127,6 +127,22 @@ test('a copy that transformers.js keeps itself is good where the Hub gives nothi
   expect(hub.requests).toEqual([])
 })
 
+test('what the Hub refuses is asked for once by us, and once by transformers.js', async () => {
+  const source = `
+    import { AutoConfig, env } from '@huggingface/transformers'
+    import { expect, test } from 'vitest'
+    env.remoteHost = process.env.HF_ENDPOINT
+    test('x', () => expect(AutoConfig.from_pretrained('org/none')).rejects.toThrow('org/none'))
+  `
+  const project = await Consumer.create({ files: { 'vitest.config.ts': configSource(), 'a.test.ts': source } })
+  const { exitCode, output } = await project.vitest([], env)
+  expect(exitCode, output).toBe(0)
+  expect(hub.requests.map(({ kind, status }) => [kind, status])).toEqual([
+    ['api', 401],
+    ['resolve', 401],
+  ])
+})
+
 test("a cache of the user's own is asked as ever, and fed from ours", async () => {
   await runTwice(`${IMPORT}
     const { AutoTokenizer } = await import('@huggingface/transformers')
