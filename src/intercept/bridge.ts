@@ -130,10 +130,11 @@ export function makeBridge(settings: BridgeSettings): Bridge {
       const read = parseHubUrl(url, bases)
       if (read?.kind !== 'file') return undefined
       if (isLocalOnly && !(await cache.hasFile(read, read.path))) return undefined
-      const look = () => (isProbe ? cache.describe(read, read.path) : cache.file(read, read.path))
-      const found: KnownFile | CachedFile | 'absent' | undefined = await find(read, token, look)
-      if (found === undefined) refused.add(new URL(url).href)
-      if (typeof found !== 'object' || !('file' in found)) return found
+      const passOn = () => void refused.add(new URL(url).href)
+      if (isProbe) return (await find(read, token, () => cache.describe(read, read.path))) ?? passOn()
+      const found = await find(read, token, () => cache.file(read, read.path))
+      if (found === undefined) return passOn()
+      if (found === 'absent') return found
       cache.context.debug(`Opened by its loader: ${read.repo} ${read.path}`)
       onServed(found)
       return found
