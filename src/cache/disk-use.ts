@@ -10,7 +10,7 @@ export interface DiskUse {
 }
 
 /** What models take on disk, counted in its blocks. A file with several names counts once. */
-export async function diskUse({ hub, directory }: Layout): Promise<DiskUse> {
+export async function diskUse(layout: Layout): Promise<DiskUse> {
   const seen = new Set<string>()
   let diskBytes = 0
   const walk = async (folder: string): Promise<void> => {
@@ -22,9 +22,21 @@ export async function diskUse({ hub, directory }: Layout): Promise<DiskUse> {
       else if (entry.isFile()) diskBytes += await newBytes(path, seen)
     }
   }
-  await walk(hub)
-  const disk = await statfs(directory).catch(() => undefined)
-  return { diskBytes, freeBytes: disk ? disk.bavail * disk.bsize : null }
+  await walk(layout.hub)
+  return { diskBytes, freeBytes: await freeBytes(layout) }
+}
+
+/** Bytes left for whoever runs this; null where the system does not say. */
+export async function freeBytes({ hub, directory }: Layout): Promise<number | null> {
+  // `hub` may be a link to another disk, or not be there yet.
+  for (const folder of [hub, directory])
+    try {
+      const { bavail, bsize } = await statfs(folder)
+      return bavail * bsize
+    } catch {
+      // Not there, or a file system that does not say.
+    }
+  return null
 }
 
 async function newBytes(path: string, seen: Set<string>): Promise<number> {

@@ -1,28 +1,111 @@
-import type { Entry } from '../model/entry.ts'
+import picomatch from 'picomatch'
+import { type Entry, entryKey } from '../model/entry.ts'
 import { ModelCacheError } from '../model/errors.ts'
-import { type Model, modelLabel } from '../model/model.ts'
+import { type Model, modelLabel, parseModel } from '../model/model.ts'
+import type { RepoId } from '../model/repo-id.ts'
 import type { CacheContext } from './context.ts'
 import { readRef } from './store/refs.ts'
 import { readHome } from './store/renames.ts'
 
-/** The entries that names mean: all of a repo, or the one at a revision. Throws `MODEL_NOT_FOUND` for the first unknown. */
-export async function findEntries(context: CacheContext, models: Model[]): Promise<Entry[]> {
-  const metadata = await context.metadata()
-  const all = [...(await metadata.all()).values()]
+// As git: shorter ones mean too much.
+const COMMIT_PREFIX = /^[0-9a-f]{4,40}$/
+
+/**
+ * The entries that models mean: all of a repo, or the one at a revision; an entry means itself. Throws `MODEL_NOT_FOUND`
+ * for the first unknown.
+ */
+export async function findEntries(context: CacheContext, models: (Model | Entry)[]): Promise<Entry[]> {
+  const all = await allEntries(context)
   const found = await Promise.all(models.map((model) => findOne(context, model, all)))
   return [...new Set(found.flat())]
 }
 
-async function findOne(context: CacheContext, model: Model, all: Entry[]): Promise<Entry[]> {
+/**
+ * The entries that names mean as people write them: `[org/]name[@revision]`, a commit by its first digits (also after the
+ * `@`), or a glob over the repos such as `Xenova/*`. Throws `MODEL_NOT_FOUND` for the first that means none, and
+ * `INVALID_MODEL` for a commit that could be several.
+ */
+export async function findNamed(context: CacheContext, names: string[]): Promise<Entry[]> {
+  const all = await allEntries(context)
+  const found = await Promise.all(names.map((name) => findByName(context, name, all)))
+  return [...new Set(found.flat())]
+}
+
+async function allEntries(context: CacheContext): Promise<Entry[]> {
+  const metadata = await context.metadata()
+  return [...(await metadata.all()).values()]
+}
+
+async function findOne(context: CacheContext, model: Model | Entry, all: Entry[]): Promise<Entry[]> {
+  if ('commit' in model) {
+    const same = all.filter((entry) => entryKey(entry) === entryKey(model))
+    return same.length > 0 ? same : notFound(context, modelLabel(model))
+  }
   const home = await readHome(context.layout, model.repo)
   // What came by an old name, and could not move to the new one, still has it.
   const ofRepo = all.filter(({ repo }) => repo === model.repo || repo === home.repo)
-  const ref = model.revision === 'main' ? undefined : await readRef(context.layout, home.repo, model.revision)
-  const found = model.revision === 'main' ? ofRepo : ofRepo.filter(({ commit }) => commit === ref?.commit)
-  if (found.length > 0) return found
+  const found = await atRevision(context, ofRepo, model.revision)
+  return found.length > 0 ? found : notFound(context, modelLabel(model))
+}
+
+async function findByName(context: CacheContext, name: string, all: Entry[]): Promise<Entry[]> {
+  const at = name.indexOf('@')
+  const [repo, revision] = at === -1 ? [name, 'main'] : [name.slice(0, at), name.slice(at + 1)]
+  const found = isGlob(repo)
+    ? await atRevision(context, all.filter(globOver(repo)), revision)
+    : at === -1 && COMMIT_PREFIX.test(name) && !all.some((entry) => entry.repo === name)
+      ? onlyOne(name, byCommit(all, name))
+      : await findOne(context, parseModel(name), all)
+  return found.length > 0 ? found : notFound(context, name)
+}
+
+/** Of each repo the entry that a revision stands for there; all of them for `main`. */
+async function atRevision(context: CacheContext, entries: Entry[], revision: string): Promise<Entry[]> {
+  if (revision === 'main') return entries
+  const commits = new Map<RepoId, string | undefined>()
+  for (const { repo } of entries)
+    if (!commits.has(repo)) commits.set(repo, (await readRef(context.layout, repo, revision))?.commit)
+  const found = entries.filter(({ repo, commit }) => commits.get(repo) === commit)
+  if (found.length > 0 || !COMMIT_PREFIX.test(revision)) return found
+  return onlyOne(revision, byCommit(entries, revision))
+}
+
+/** The entries that a pattern means: a glob over repos, the first digits of a commit, or a name. Pure, and never throws. */
+export function matchEntries(pattern: string, entries: Entry[]): Entry[] {
+  if (isGlob(pattern)) return entries.filter(globOver(pattern))
+  const named = entries.filter((entry) => entry.repo === pattern || modelLabel(entry) === pattern)
+  return named.length > 0 || !COMMIT_PREFIX.test(pattern) ? named : byCommit(entries, pattern)
+}
+
+function isGlob(name: string): boolean {
+  return /[*?[\]{}()!]/.test(name)
+}
+
+/** A star stands for slashes too: `*whisper*` finds `org/whisper-tiny`. */
+function globOver(pattern: string): (entry: Entry) => boolean {
+  const matches = picomatch(pattern, { bash: true, nocase: true, dot: true })
+  return ({ repo }) => matches(repo)
+}
+
+function byCommit(entries: Entry[], prefix: string): Entry[] {
+  return entries.filter(({ commit }) => commit.startsWith(prefix))
+}
+
+function onlyOne(prefix: string, found: Entry[]): Entry[] {
+  if (found.length < 2) return found
+  const which = found.map(({ repo, commit }) => `${repo}@${commit.slice(0, 12)}`).join(', ')
+  throw new ModelCacheError({
+    code: 'INVALID_MODEL',
+    asked: `Commit ${prefix}`,
+    reason: `It could be ${which}.`,
+    nextStep: 'Write more of it, or one of these.',
+  })
+}
+
+function notFound(context: CacheContext, name: string): never {
   throw new ModelCacheError({
     code: 'MODEL_NOT_FOUND',
-    asked: `Model ${modelLabel(model)}`,
+    asked: `Model ${name}`,
     reason: `It is not in the cache ${context.layout.directory}.`,
     nextStep: 'See `npx vitest-model-cache ls` for what is there.',
   })

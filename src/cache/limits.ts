@@ -43,22 +43,27 @@ export function planRemovals(
   return { expired, evicted: evicted.reverse() }
 }
 
-/** Bytes on disk of all entries: a blob counts once in its repo. */
+/** Bytes on disk of all entries: a blob counts once in its repo, and once in all where it is one file. */
 export function totalSize(entries: Entry[]): number {
   return new DiskUse(entries).bytes
 }
 
-/** What a set of entries takes on disk, kept up as entries come and go. */
+/** What a set of entries takes on disk, kept up as entries come and go. Nobody comes who was not there at first. */
 class DiskUse {
   bytes = 0
   readonly #users = new Map<string, number>()
+  /** The file behind each blob: `optimize` makes one of those that several repos have. */
+  readonly #files = new Map<string, string>()
 
   constructor(entries: Entry[]) {
+    for (const { repo, files } of entries)
+      for (const { digest, ino } of files.values())
+        if (ino !== '0') this.#files.set(`${repo} ${digest}`, `${ino} ${digest}`)
     for (const entry of entries) this.add(entry)
   }
 
   add(entry: Entry): void {
-    for (const [blob, size] of blobsOf(entry)) {
+    for (const [blob, size] of this.#blobsOf(entry)) {
       const users = this.#users.get(blob) ?? 0
       if (users === 0) this.bytes += size
       this.#users.set(blob, users + 1)
@@ -66,16 +71,17 @@ class DiskUse {
   }
 
   remove(entry: Entry): void {
-    for (const [blob, size] of blobsOf(entry)) {
+    for (const [blob, size] of this.#blobsOf(entry)) {
       const users = (this.#users.get(blob) ?? 1) - 1
       if (users === 0) this.bytes -= size
       this.#users.set(blob, users)
     }
   }
-}
 
-function blobsOf({ repo, files }: Entry): Map<string, number> {
-  return new Map([...files.values()].map(({ digest, size }) => [`${repo} ${digest}`, size]))
+  #blobsOf({ repo, files }: Entry): Map<string, number> {
+    const blobs = [...files.values()].map(({ digest, size }): [string, number] => [`${repo} ${digest}`, size])
+    return new Map(blobs.map(([blob, size]) => [this.#files.get(blob) ?? blob, size]))
+  }
 }
 
 function byLastAccess(a: Entry, b: Entry): number {

@@ -19,25 +19,38 @@ export type Maintained = Removed & Removals
  */
 export async function maintain(context: CacheContext, { isOver = false } = {}): Promise<Maintained> {
   const ownRun = isOver ? context.options.run?.id : undefined
-  const { maxSize, maxAge, offline } = context.options
   await sweepIncoming(context.layout)
   await recordStrangers(context)
+  const removed = await enforceLimits(context, await planLimits(context, ownRun), ownRun)
   const metadata = await context.metadata()
-  const entries = [...(await metadata.all()).values()]
-  const now = originals.now()
-  const { expired, evicted } = planRemovals(
-    entries,
-    { maxSize, maxAge: offline ? Number.POSITIVE_INFINITY : maxAge },
-    { now, leased: await leasedEntries(context.layout, ownRun) },
-  )
-  const removed = await deleteEntries(context, [...expired, ...evicted], ownRun)
   await removeOrphans(context, [...(await metadata.all()).values()])
+  return removed
+}
+
+/** What has to go by the limits, other than what runs use now. */
+export async function planLimits(context: CacheContext, ownRun?: string): Promise<Removals> {
+  const { maxSize, maxAge, offline } = context.options
+  const metadata = await context.metadata()
+  return planRemovals(
+    [...(await metadata.all()).values()],
+    { maxSize, maxAge: offline ? Number.POSITIVE_INFINITY : maxAge },
+    { now: originals.now(), leased: await leasedEntries(context.layout, ownRun) },
+  )
+}
+
+/** Removes it. */
+export async function enforceLimits(
+  context: CacheContext,
+  { expired, evicted }: Removals,
+  ownRun?: string,
+  signal?: AbortSignal,
+): Promise<Maintained> {
+  const removed = await deleteEntries(context, [...expired, ...evicted], ownRun, signal)
   const isGone = (entry: Entry) => removed.entries.includes(entry)
+  const age = (entry: Entry) => formatAge(originals.now() - Date.parse(entry.lastAccessDate))
   for (const entry of expired.filter(isGone))
-    context.debug(
-      `🗑️ Removed expired model: ${modelLabel(entry)} (age: ${formatAge(now - Date.parse(entry.lastAccessDate))})`,
-    )
+    context.debug(`🗑️ Removed expired model: ${modelLabel(entry)} (age: ${age(entry)})`)
   for (const entry of evicted.filter(isGone))
-    context.debug(`🗑️ Removed model to stay within ${formatSize(maxSize)}: ${modelLabel(entry)}`)
+    context.debug(`🗑️ Removed model to stay within ${formatSize(context.options.maxSize)}: ${modelLabel(entry)}`)
   return { ...removed, expired: expired.filter(isGone), evicted: evicted.filter(isGone) }
 }

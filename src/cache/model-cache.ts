@@ -4,6 +4,7 @@ import { type Model, type ModelSpec, toModel } from '../model/model.ts'
 import type { RepoId } from '../model/repo-id.ts'
 import type { RequestEvent } from '../model/request.ts'
 import type { CachedModel } from './cached-model.ts'
+import type { Cleaned, CleanOptions } from './clean.ts'
 import { CacheContext, type CacheOptions } from './context.ts'
 import type { DiskUse } from './disk-use.ts'
 import { type GetOptions, getModel } from './get.ts'
@@ -11,8 +12,10 @@ import type { CachedFile, KnownFile } from './get-file.ts'
 import { hasModel } from './has.ts'
 import type { Maintained } from './maintain.ts'
 import type { Manifest } from './manifest.ts'
+import type { Optimized, OptimizeOptions } from './optimize.ts'
 import type { Removed } from './remove.ts'
 import type { CacheStatistics } from './statistics.ts'
+import type { CacheStatus } from './status.ts'
 import type { RunRecord } from './store/runs.ts'
 import type { Verification, VerifyOptions } from './verify.ts'
 import type { WarmOptions, WarmResult } from './warm.ts'
@@ -78,21 +81,49 @@ export class ModelCache {
   }
 
   /**
+   * The entries that names mean: `[org/]name[@revision]`, the first digits of a commit, or a glob such as `Xenova/*`.
+   * Throws `MODEL_NOT_FOUND` for the first that means none, `INVALID_MODEL` for a commit that could be several.
+   */
+  async find(...names: string[]): Promise<Entry[]> {
+    const { findNamed } = await import('./find-entries.ts')
+    return findNamed(this.context, names)
+  }
+
+  /**
    * Removes the entries of repos; with a revision other than `main` only those at it. Throws `IN_USE` when another live
    * run uses one, `MODEL_NOT_FOUND` when one is not there: then nothing is removed.
    */
-  async remove(...models: (ModelSpec | Model)[]): Promise<Removed> {
+  async remove(...models: (ModelSpec | Model | Entry)[]): Promise<Removed> {
     const [{ findEntries }, { removeEntries }] = await Promise.all([import('./find-entries.ts'), import('./remove.ts')])
-    return removeEntries(this.context, await findEntries(this.context, models.map(toModel)))
+    const entries = await findEntries(this.context, models.map(modelOrEntry))
+    return removeEntries(this.context, entries, this.context.options.signal)
+  }
+
+  /** Pins entries, so that they are neither evicted nor expired, or ends that. Gives those of which it is new. */
+  async pin(entries: Entry[], pinned = true): Promise<Entry[]> {
+    const { pinEntries } = await import('./pin.ts')
+    return pinEntries(this.context, entries, pinned)
+  }
+
+  /** Removes models by age and use, and partial downloads. Live runs keep theirs, and pinned ones stay unless named. */
+  async clean(options?: CleanOptions): Promise<Cleaned> {
+    const { clean } = await import('./clean.ts')
+    return clean(this.context, options)
+  }
+
+  /** Frees what can be freed without losing anything that is wanted, and says by which step. */
+  async optimize(options?: OptimizeOptions): Promise<Optimized> {
+    const { optimize } = await import('./optimize.ts')
+    return optimize(this.context, options)
   }
 
   /**
    * Recomputes the digests of all entries, or of those of some models. What is wrong is not served any more; with
    * `repair` it is brought in anew at once. Throws `MODEL_NOT_FOUND` when a model is not there.
    */
-  async verify(models?: (ModelSpec | Model)[], options?: VerifyOptions): Promise<Verification> {
+  async verify(models?: (ModelSpec | Model | Entry)[], options?: VerifyOptions): Promise<Verification> {
     const [{ findEntries }, { verifyEntries }] = await Promise.all([import('./find-entries.ts'), import('./verify.ts')])
-    const entries = models ? await findEntries(this.context, models.map(toModel)) : await this.list()
+    const entries = models ? await findEntries(this.context, models.map(modelOrEntry)) : await this.list()
     return verifyEntries(this.context, entries, options)
   }
 
@@ -106,6 +137,12 @@ export class ModelCache {
   async diskUse(): Promise<DiskUse> {
     const { diskUse } = await import('./disk-use.ts')
     return diskUse(this.context.layout)
+  }
+
+  /** What the cache holds, and how it does: sizes, ages, hit rates, leftovers, live runs. */
+  async status(): Promise<CacheStatus> {
+    const { cacheStatus } = await import('./status.ts')
+    return cacheStatus(this.context)
   }
 
   /** What workers need to serve what was warmed. */
@@ -167,4 +204,8 @@ export class ModelCache {
     const { maintain } = await import('./maintain.ts')
     return maintain(this.context, options)
   }
+}
+
+function modelOrEntry(model: ModelSpec | Model | Entry): Model | Entry {
+  return typeof model === 'object' && model !== null && 'commit' in model ? model : toModel(model)
 }

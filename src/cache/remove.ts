@@ -5,6 +5,7 @@ import { type Entry, entryKey } from '../model/entry.ts'
 import { ModelCacheError, systemCode } from '../model/errors.ts'
 import type { CacheContext } from './context.ts'
 import { isOurs } from './store/cache-folder.ts'
+import type { Layout } from './store/layout.ts'
 import { leasedEntries } from './store/leases.ts'
 import { withFreeLock, withLock } from './store/lock.ts'
 
@@ -15,10 +16,10 @@ export interface Removed {
 }
 
 /** Removes entries. Throws `IN_USE` when another live run uses one of them: then nothing is removed. */
-export async function removeEntries(context: CacheContext, entries: Entry[]): Promise<Removed> {
+export async function removeEntries(context: CacheContext, entries: Entry[], signal?: AbortSignal): Promise<Removed> {
   const leased = await leasedEntries(context.layout, context.options.run?.id)
   const inUse = entries.find((entry) => leased.has(entryKey(entry)))
-  if (!inUse) return deleteBehind(withLock, context, entries, context.options.run?.id)
+  if (!inUse) return deleteBehind(holdEach, context, entries, context.options.run?.id, signal)
   throw new ModelCacheError({
     code: 'IN_USE',
     asked: `Model ${inUse.repo}`,
@@ -32,42 +33,109 @@ export async function removeEntries(context: CacheContext, entries: Entry[]): Pr
  * record, so that a kill in the middle leaves files that nobody is promised, then what no other entry of the repo needs.
  * Only ever deletes by names that the cache itself gives.
  */
-export async function deleteEntries(context: CacheContext, entries: Entry[], exceptRun?: string): Promise<Removed> {
-  return deleteBehind(withFreeLock, context, entries, exceptRun)
-}
-
-async function deleteBehind(
-  lock: typeof withFreeLock,
+export async function deleteEntries(
   context: CacheContext,
   entries: Entry[],
   exceptRun?: string,
+  signal?: AbortSignal,
+): Promise<Removed> {
+  return deleteBehind(holdFree, context, entries, exceptRun, signal)
+}
+
+/** Runs `work` for entries, in one go or several, under the locks of their repos. */
+type Hold = (context: CacheContext, entries: Entry[], work: (held: Entry[]) => Promise<void>) => Promise<void>
+
+async function deleteBehind(
+  hold: Hold,
+  context: CacheContext,
+  entries: Entry[],
+  exceptRun?: string,
+  signal?: AbortSignal,
 ): Promise<Removed> {
   const removed: Removed = { entries: [], freedBytes: 0 }
   if (entries.length === 0 || !(await isOurs(context.layout))) return removed
-  const metadata = await context.metadata()
-  for (const entry of entries) {
-    // What is on its way in counts on blobs that it found, and is recorded when it is complete.
-    await lock(context.layout.lock(entry.repo), async () => {
-      const leased = await leasedEntries(context.layout, exceptRun)
-      if (leased.has(entryKey(entry))) return
-      let siblings: Entry[] = []
-      let recorded: Entry | undefined
-      await metadata.update((all) => {
-        recorded = all.get(entryKey(entry))
-        all.delete(entryKey(entry))
-        siblings = [...all.values()].filter(({ repo }) => repo === entry.repo)
-      })
-      // Who claims first and looks after that either finds no record, or has its claim seen here.
-      if ((await leasedEntries(context.layout, exceptRun)).has(entryKey(entry))) {
-        await metadata.update((all) => recorded && all.set(entryKey(entry), recorded))
-        return
-      }
-      // As recorded by now: more of it may have come since it was chosen.
-      removed.freedBytes += await deleteFiles(context, recorded ?? entry, siblings)
-      removed.entries.push(entry)
-    })
-  }
+  // What is on its way in counts on blobs that it found, and is recorded when it is complete.
+  await hold(context, entries, async (held) => {
+    signal?.throwIfAborted()
+    for (const { entry, siblings } of await takeRecords(context, held, exceptRun)) {
+      removed.freedBytes += await deleteFiles(context, entry, siblings)
+      removed.entries.push(...held.filter((asked) => entryKey(asked) === entryKey(entry)))
+    }
+  })
   return removed
+}
+
+/** Takes the records of those away that no run has leased, and gives each with what else is recorded of its repo. */
+async function takeRecords(
+  context: CacheContext,
+  asked: Entry[],
+  exceptRun?: string,
+): Promise<{ entry: Entry; siblings: Entry[] }[]> {
+  const metadata = await context.metadata()
+  const isFree = async (entries: Entry[]) => {
+    const leased = await leasedEntries(context.layout, exceptRun)
+    return entries.filter((entry) => !leased.has(entryKey(entry)))
+  }
+  const free = await isFree(asked)
+  if (free.length === 0) return []
+  const taken = new Map<string, Entry>()
+  let left: Entry[] = []
+  await metadata.update((all) => {
+    // As recorded by now: more of it may have come since it was chosen.
+    for (const entry of free) taken.set(entryKey(entry), all.get(entryKey(entry)) ?? entry)
+    for (const key of taken.keys()) all.delete(key)
+    left = [...all.values()]
+  })
+  // Who claims first and looks after that either finds no record, or has its claim seen here.
+  const stillFree = new Set((await isFree(free)).map(entryKey))
+  const claimed = [...taken].filter(([key]) => !stillFree.has(key))
+  if (claimed.length > 0)
+    await metadata.update((all) => {
+      for (const [key, entry] of claimed) all.set(key, entry)
+      left = [...all.values()]
+    })
+  return [...taken.values()]
+    .filter((entry) => stillFree.has(entryKey(entry)))
+    .map((entry) => ({ entry, siblings: left.filter(({ repo }) => repo === entry.repo) }))
+}
+
+/** One repo after the other, each when its lock is free. */
+const holdEach: Hold = async ({ layout }, entries, work) => {
+  for (const [lock, own] of byLock(layout, entries)) await withLock(lock, () => work(own))
+}
+
+// Each write of the metadata costs by the number of all entries: many go at once. A kill leaves no more than these
+// without a record.
+const AT_ONCE = 50
+
+/** Those whose locks are free, many at once; it never waits for any. */
+const holdFree: Hold = async ({ layout }, entries, work) => {
+  const locks = [...byLock(layout, entries)]
+  for (let done = 0; done < locks.length; done += AT_ONCE) await holdAll(locks.slice(done, done + AT_ONCE), [], work)
+}
+
+async function holdAll(
+  [first, ...others]: [string, Entry[]][],
+  held: Entry[],
+  work: (held: Entry[]) => Promise<void>,
+): Promise<void> {
+  if (!first) return held.length > 0 ? work(held) : undefined
+  const [lock, own] = first
+  let isHeld = false
+  await withFreeLock(lock, () => {
+    isHeld = true
+    return holdAll(others, [...held, ...own], work)
+  })
+  if (!isHeld) await holdAll(others, held, work)
+}
+
+function byLock(layout: Layout, entries: Entry[]): Map<string, Entry[]> {
+  const locks = new Map<string, Entry[]>()
+  for (const entry of entries) {
+    const lock = layout.lock(entry.repo)
+    locks.set(lock, [...(locks.get(lock) ?? []), entry])
+  }
+  return locks
 }
 
 async function deleteFiles(context: CacheContext, entry: Entry, siblings: Entry[]): Promise<number> {
@@ -92,8 +160,10 @@ async function deleteFiles(context: CacheContext, entry: Entry, siblings: Entry[
   await remove('trees', `${commit}.json`)
   for (const [digest, size] of own) {
     if (shared.has(digest)) continue
+    const { nlink } = await lstat(layout.blob(repo, digest)).catch(() => ({ nlink: 0 }))
     await remove('blobs', blobNameOf(digest))
-    freedBytes += size
+    // Another repo, or the user's own cache, has the same file: nothing becomes free.
+    if (nlink === 1) freedBytes += size
   }
   // With its last snapshot the repo goes: what another tool left in its blobs folder is reachable by nothing.
   if ((await names(join(folder, 'snapshots'))).length === 0)

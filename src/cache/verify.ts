@@ -1,6 +1,9 @@
+import { availableParallelism } from 'node:os'
+import pLimit from 'p-limit'
 import { type Entry, type EntryFile, entryKey } from '../model/entry.ts'
 import { ModelCacheError, messageOf } from '../model/errors.ts'
 import type { HubPath } from '../model/hub-path.ts'
+import { linkedController } from '../platform/originals.ts'
 import type { CacheContext } from './context.ts'
 import { repairFiles } from './repair.ts'
 import { stampOf } from './store/blobs.ts'
@@ -78,18 +81,25 @@ async function checkAll(context: CacheContext, entries: Entry[], options: Verify
   const totalBytes = todo.reduce((sum, { file }) => sum + file.size, 0)
   const progress = { files: 0, totalFiles: todo.length, bytes: 0, totalBytes }
   const pool = new DigestPool()
+  // Each file that waits listens to the signal, and there may be thousands: no more than keep the threads busy.
+  const limit = pLimit(2 * availableParallelism())
+  const { controller, unlink } = linkedController(options.signal)
   try {
     return await Promise.all(
-      todo.map(async ({ entry, path, file }) => {
-        const absolute = context.layout.file(entry.repo, entry.commit, path)
-        const what = await findProblem(pool, absolute, file, options.signal)
-        progress.files++
-        progress.bytes += file.size
-        options.onProgress?.({ ...progress })
-        return { entry, path, what }
-      }),
+      todo.map(({ entry, path, file }) =>
+        limit(async () => {
+          controller.signal.throwIfAborted()
+          const absolute = context.layout.file(entry.repo, entry.commit, path)
+          const what = await findProblem(pool, absolute, file, controller.signal)
+          progress.files++
+          progress.bytes += file.size
+          options.onProgress?.({ ...progress })
+          return { entry, path, what }
+        }),
+      ),
     )
   } finally {
+    unlink()
     await pool.close()
   }
 }

@@ -16,6 +16,7 @@ export type ErrorCode =
   | 'TOO_LARGE'
   | 'CACHE_UNUSABLE'
   | 'CACHE_FORMAT'
+  | 'NOT_A_CACHE'
   | 'IN_USE'
   | 'UNIT_MODE'
   | 'PROVIDER_UNKNOWN'

@@ -10,8 +10,8 @@ import { parseRepoId } from '../model/repo-id.ts'
 import { parseRevision } from '../model/revision.ts'
 import { parseSelection, selectionKey } from '../model/selection.ts'
 import { originals } from '../platform/originals.ts'
+import { progressLines } from '../report/progress-lines.ts'
 import type { WarmedModel } from '../report/report.ts'
-import { progressLines } from './progress-lines.ts'
 import type { ProjectSetup, Session } from './session.ts'
 
 /** How many runs back "what the last runs used" goes. */

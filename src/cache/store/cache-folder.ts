@@ -1,5 +1,5 @@
 import { constants } from 'node:fs'
-import { access, mkdir, readFile, stat } from 'node:fs/promises'
+import { access, mkdir, readdir, readFile, stat } from 'node:fs/promises'
 import { ModelCacheError, messageOf, systemCode } from '../../model/errors.ts'
 import { writeAtomically } from './atomic-write.ts'
 import { stampOf } from './blobs.ts'
@@ -52,6 +52,24 @@ export async function isOurs(layout: Layout): Promise<boolean> {
     reason: `Its cache.json says ${JSON.stringify(text.trim().slice(0, 80))}; this version reads format ${FORMAT}.`,
     nextStep: 'Update vitest-model-cache, or set MODEL_CACHE_DIR to another folder. Nothing was changed.',
   })
+}
+
+// What is there when a kill comes while the folder is made.
+const BEGUN = /^(CACHEDIR\.TAG|cache_metadata\.json(\.lock)?|incoming)(\..*\.tmp)?$/
+
+/**
+ * True for a folder that holds something and carries no mark of ours: nothing of it may be changed. Throws `CACHE_FORMAT`
+ * for a newer format.
+ */
+export async function isForeign(layout: Layout): Promise<boolean> {
+  try {
+    const names = await readdir(layout.directory)
+    return names.some((name) => !BEGUN.test(name)) && !(await isOurs(layout))
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return false
+    if (systemCode(error) === 'ENOTDIR') return true
+    throw error
+  }
 }
 
 /** False for a folder that is there and can't be written: baked into an image, or another user's. */

@@ -78,15 +78,25 @@ export class Lease {
 
 /** The entries that live runs claim, other than `exceptRun`. Leases of dead runs are removed on the way. */
 export async function leasedEntries(layout: Layout, exceptRun?: string): Promise<Set<string>> {
-  const leased = new Set<string>()
+  const others = [...(await liveRuns(layout))].filter(([run]) => run !== exceptRun)
+  return new Set(others.flatMap(([, entries]) => [...entries]))
+}
+
+/** The runs that live now, by their ids, and the entries that they claim. Leases of dead runs are removed on the way. */
+export async function liveRuns(layout: Layout): Promise<Map<string, Set<string>>> {
+  const runs = new Map<string, Set<string>>()
   for (const name of await leaseNames(layout)) {
     const path = join(layout.leases, name)
     const lease = await readLease(path)
     if (!lease) continue
-    if (!lease.isLive) await rm(path, { force: true })
-    else if (exceptRun === undefined || !isOf(name, exceptRun)) for (const key of lease.entries) leased.add(key)
+    if (!lease.isLive) {
+      await rm(path, { force: true })
+      continue
+    }
+    const run = name.slice(0, name.indexOf('.'))
+    runs.set(run, new Set([...(runs.get(run) ?? []), ...lease.entries]))
   }
-  return leased
+  return runs
 }
 
 /** Ends all claims of a run that is over, also those of its workers, which are gone by then. */

@@ -5,7 +5,7 @@ import { type Span, Spans } from '../../model/spans.ts'
 import { originals } from '../../platform/originals.ts'
 import { diskNow, writeAtomically } from './atomic-write.ts'
 import type { Layout } from './layout.ts'
-import { isOwner, type Owner, stateOf } from './owner.ts'
+import { isOwner, type Owner, stateOf, thisProcess } from './owner.ts'
 
 const ABANDONED_AFTER_MS = 24 * 3_600_000
 // A writer on another machine changes its file more often than this.
@@ -79,19 +79,71 @@ async function sizeOnDisk(path: string): Promise<number> {
   return Math.min(size, blocks * 512)
 }
 
-/** Removes what nobody went on with for a day, and what writers that were killed left of their temporary files. */
-export async function sweepIncoming(layout: Layout): Promise<void> {
-  await sweep(layout.incoming, /\.(incomplete(\.json)?|tmp)$/)
-  for (const folder of [layout.directory, layout.leases, layout.runs, layout.renames])
-    await sweep(folder, /\.[0-9]+-[0-9a-f]{12}\.tmp$/)
+/** How many files, and what they take on disk. */
+export interface Amount {
+  files: number
+  bytes: number
 }
 
-async function sweep(folder: string, abandoned: RegExp): Promise<void> {
+export function addTo(amount: Amount, bytes: number): void {
+  amount.files++
+  amount.bytes += bytes
+}
+
+/** Removes what nobody went on with for a day, and what writers that were killed left of their temporary files. */
+export async function sweepIncoming(layout: Layout, options: { dryRun?: boolean } = {}): Promise<Amount> {
+  const swept = { files: 0, bytes: 0 }
+  await sweep(swept, options, layout.incoming, /\.(incomplete(\.json)?|tmp)$/)
+  for (const folder of [layout.directory, layout.leases, layout.runs, layout.renames])
+    await sweep(swept, options, folder, /\.[0-9]+-[0-9a-f]{12}\.tmp$/)
+  return swept
+}
+
+async function sweep(swept: Amount, options: { dryRun?: boolean }, folder: string, abandoned: RegExp): Promise<void> {
   for (const name of await readdir(folder).catch(() => [])) {
     if (!abandoned.test(name)) continue
     const path = join(folder, name)
-    if (await isSilentFor(ABANDONED_AFTER_MS, path)) await rm(path, { force: true })
+    if (!(await isSilentFor(ABANDONED_AFTER_MS, path))) continue
+    addTo(swept, await sizeOnDisk(path))
+    if (!options.dryRun) await rm(path, { force: true })
   }
+}
+
+/** A partial download, and what it takes on disk. */
+export interface Incomplete {
+  path: string
+  bytes: number
+}
+
+/** What lies there of downloads: those that nobody is writing, which may be removed, and the others. */
+export async function findIncomplete(layout: Layout): Promise<{ free: Incomplete[]; held: Incomplete[] }> {
+  const found: { free: Incomplete[]; held: Incomplete[] } = { free: [], held: [] }
+  for (const name of await readdir(layout.incoming).catch(() => [])) {
+    if (!name.endsWith('.incomplete')) continue
+    const path = join(layout.incoming, name)
+    const bytes = await sizeOnDisk(path)
+    found[(await isGivenUp(name, path)) ? 'free' : 'held'].push({ path, bytes })
+  }
+  return found
+}
+
+/** Removes a partial download with its note. */
+export async function removeIncomplete(path: string): Promise<void> {
+  await rm(path, { force: true })
+  await rm(noteOf(path), { force: true })
+}
+
+async function isGivenUp(name: string, path: string): Promise<boolean> {
+  const note = await readNote(path)
+  if (!note || !(await isFree(note, path))) return false
+  if (note.host !== undefined || note.etag !== undefined) return true
+  // Between taking over and the first note only the name says who writes.
+  const writer = Number(/\.(\d+)-[0-9a-f]{12}\.incomplete$/.exec(name)?.[1] ?? 0)
+  return !isAliveHere(writer)
+}
+
+function isAliveHere(pid: number): boolean {
+  return pid > 0 && pid !== originals.pid && stateOf({ ...thisProcess(), pid }) === 'alive'
 }
 
 async function isFree({ pid, host }: Note, path: string): Promise<boolean> {

@@ -73,6 +73,21 @@ async function readNewest(
   return runs
 }
 
+/** The last `count` runs of each project, newest first. Records that can't be read are left out. */
+export async function readRunsOfEach(layout: Layout, count: number): Promise<RunRecord[]> {
+  const found = new Map<string, number>()
+  const runs: RunRecord[] = []
+  for (const name of (await runNames(layout)).reverse()) {
+    const project = name.slice(name.indexOf('.'))
+    const before = found.get(project) ?? 0
+    const run = before < count ? await readRun(join(layout.runs, name)) : undefined
+    if (!run) continue
+    found.set(project, before + 1)
+    runs.push(run)
+  }
+  return runs
+}
+
 /** Their names begin with the time in base 36, so that they sort by age, and end with the project's mark. */
 async function runNames(layout: Layout): Promise<string[]> {
   const names = await readdir(layout.runs).catch((error) => {

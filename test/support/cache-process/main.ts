@@ -49,6 +49,14 @@ const verbs: Record<Task['verb'], (models: string[]) => Promise<CachedModel[]>> 
     await cache.maintain()
     return []
   },
+  async clean() {
+    await cache.clean()
+    return []
+  },
+  async optimize() {
+    await cache.optimize({ aloneForMs: 0 })
+    return []
+  },
   async revisit(models) {
     return models.flatMap((model) => seen.get(model) ?? [])
   },

@@ -1,0 +1,68 @@
+import { readdir, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type Entry, entryKey } from '../model/entry.ts'
+import { originals } from '../platform/originals.ts'
+import type { CacheContext } from './context.ts'
+import { stampOf } from './store/blobs.ts'
+import { type Amount, addTo } from './store/leftovers.ts'
+import { withFreeLock } from './store/lock.ts'
+
+interface CompactOptions {
+  dryRun?: boolean
+  signal?: AbortSignal
+}
+
+/**
+ * Drops records that can't be read or whose snapshot is gone, and what the Hub's API answered longer ago than `maxAge` of
+ * repos of which nothing is cached.
+ */
+export async function compact(context: CacheContext, { dryRun, signal }: CompactOptions): Promise<Amount> {
+  const { layout } = context
+  const metadata = await context.metadata()
+  const dropped = { files: 0, bytes: 0 }
+  const before = (await stampOf(layout.metadata))?.size ?? 0
+  const entries = [...(await metadata.all()).values()]
+  for (const entry of entries) {
+    signal?.throwIfAborted()
+    if (await hasSnapshot(context, entry)) continue
+    dropped.files++
+    if (!dryRun) await withFreeLock(layout.lock(entry.repo), () => dropRecord(context, entry))
+  }
+  if (!dryRun) {
+    // What can't be read is left out of what is written.
+    await metadata.update(() => undefined)
+    dropped.bytes += Math.max(0, before - ((await stampOf(layout.metadata))?.size ?? 0))
+  }
+  await dropAnswers(context, new Set(entries.map(({ repo }) => layout.apiAnswers(repo))), dropped, dryRun)
+  return dropped
+}
+
+async function hasSnapshot({ layout }: CacheContext, { repo, commit }: Entry): Promise<boolean> {
+  return (await stampOf(layout.snapshot(repo, commit))) !== undefined
+}
+
+/** Under the repo's lock: it may have been brought in anew in between. */
+async function dropRecord(context: CacheContext, entry: Entry): Promise<void> {
+  if (await hasSnapshot(context, entry)) return
+  const metadata = await context.metadata()
+  await metadata.update((all) => void all.delete(entryKey(entry)))
+}
+
+async function dropAnswers(
+  { layout, options }: CacheContext,
+  wanted: ReadonlySet<string>,
+  dropped: Amount,
+  dryRun: boolean | undefined,
+): Promise<void> {
+  for (const name of await readdir(layout.api).catch(() => [])) {
+    const folder = join(layout.api, name)
+    if (wanted.has(folder)) continue
+    for (const file of await readdir(folder).catch(() => [])) {
+      const path = join(folder, file)
+      const { size, mtimeMs } = await stat(path).catch(() => ({ size: 0, mtimeMs: originals.now() }))
+      if (originals.now() - mtimeMs <= options.maxAge) continue
+      addTo(dropped, size)
+      if (!dryRun) await rm(path, { force: true })
+    }
+  }
+}

@@ -1,0 +1,20 @@
+import { type Entry, entryKey } from '../model/entry.ts'
+import type { CacheContext } from './context.ts'
+import { isOurs } from './store/cache-folder.ts'
+
+/** Pins entries, or ends that: what is pinned is neither evicted nor expired. Gives those of which it is new. */
+export async function pinEntries(context: CacheContext, entries: Entry[], pinned: boolean): Promise<Entry[]> {
+  const others = entries.filter((entry) => entry.pinned !== pinned)
+  if (others.length === 0 || !(await isOurs(context.layout))) return []
+  const metadata = await context.metadata()
+  const changed: Entry[] = []
+  await metadata.update((all) => {
+    for (const entry of others) {
+      const recorded = all.get(entryKey(entry))
+      if (!recorded || recorded.pinned === pinned) continue
+      recorded.pinned = pinned
+      changed.push(recorded)
+    }
+  })
+  return changed
+}

@@ -1,0 +1,137 @@
+import * as v from 'valibot'
+import { type Entry, entrySize } from '../model/entry.ts'
+import { isoNow } from '../platform/originals.ts'
+import type { CacheContext } from './context.ts'
+import { freeBytes } from './disk-use.ts'
+import { totalSize } from './limits.ts'
+import { liveRuns } from './store/leases.ts'
+import { type Amount, addTo, findIncomplete } from './store/leftovers.ts'
+import { type RunRecord, readAllRuns } from './store/runs.ts'
+
+const RUNS_SHOWN = 30
+
+// A part of the report that a run's record holds.
+const Counts = v.object({ report: v.object({ requests: v.number(), hits: v.number(), misses: v.number() }) })
+
+/** How well runs were served. */
+export interface RunCounts {
+  runs: number
+  requests: number
+  hits: number
+  misses: number
+  /** 0 to 1; null without requests. */
+  hitRate: number | null
+}
+
+/** What the cache holds, and how it does. */
+export interface CacheStatus {
+  directory: string
+  /** Bytes on disk of all models. */
+  bytes: number
+  maxBytes: number
+  models: number
+  pinned: number
+  files: number
+  /** What is spared as models share blobs: how many files stand for a blob of another, and their bytes. */
+  shared: Amount
+  /** The models that were used the longest time ago, and last; null without any. */
+  oldest: { model: string; commit: string; lastAccessDate: string } | null
+  newest: { model: string; commit: string; lastAccessDate: string } | null
+  /** The last run of any project; null before the first. */
+  lastRun: (RunCounts & { startedAt: string; project: string }) | null
+  lastRuns: RunCounts
+  /** Null where the file system does not say. */
+  disk: { freeBytes: number } | null
+  /** Partial downloads: those that nobody is writing, and those that somebody may be. */
+  incoming: { left: Amount; underWay: Amount }
+  /** Test runs that live now, and how many models they use. */
+  leases: { runs: number; models: number }
+  /** ISO 8601. */
+  takenAt: string
+}
+
+export async function cacheStatus(context: CacheContext): Promise<CacheStatus> {
+  const { layout, options } = context
+  const metadata = await context.metadata()
+  const [all, runs, live, incomplete, free] = await Promise.all([
+    metadata.all(),
+    // A run of several projects has a record for each.
+    readAllRuns(layout, 4 * RUNS_SHOWN, () => true),
+    liveRuns(layout),
+    findIncomplete(layout),
+    freeBytes(layout),
+  ])
+  const entries = [...all.values()]
+  const byUse = [...entries].sort((a, b) => Date.parse(a.lastAccessDate) - Date.parse(b.lastAccessDate))
+  const counted = groupByRun(runs).slice(0, RUNS_SHOWN)
+  const [last] = counted[0] ?? []
+  return {
+    directory: layout.directory,
+    bytes: totalSize(entries),
+    maxBytes: options.maxSize,
+    models: entries.length,
+    pinned: entries.filter(({ pinned }) => pinned).length,
+    files: entries.reduce((sum, { files }) => sum + files.size, 0),
+    shared: sharedBlobs(entries),
+    oldest: useOf(byUse[0]),
+    newest: useOf(byUse.at(-1)),
+    lastRun: last ? { startedAt: last.startedAt, project: last.project, ...sumUp(counted.slice(0, 1)) } : null,
+    lastRuns: sumUp(counted),
+    disk: free === null ? null : { freeBytes: free },
+    incoming: { left: amountOf(incomplete.free), underWay: amountOf(incomplete.held) },
+    leases: { runs: live.size, models: new Set([...live.values()].flatMap((keys) => [...keys])).size },
+    takenAt: isoNow(),
+  }
+}
+
+function useOf(entry: Entry | undefined): CacheStatus['oldest'] {
+  return entry ? { model: entry.repo, commit: entry.commit, lastAccessDate: entry.lastAccessDate } : null
+}
+
+/** What all models would take, each for itself, less what they take. */
+function sharedBlobs(entries: Entry[]): Amount {
+  const files = new Map<string, number>()
+  let shared = 0
+  for (const { files: own } of entries)
+    for (const digest of new Set([...own.values()].map(({ digest }) => digest))) {
+      const users = files.get(digest) ?? 0
+      if (users > 0) shared++
+      files.set(digest, users + 1)
+    }
+  const apart = entries.reduce((sum, entry) => sum + entrySize(entry), 0)
+  const bytes = apart - totalSize(entries)
+  return { files: bytes > 0 ? shared : 0, bytes }
+}
+
+function amountOf(files: { bytes: number }[]): Amount {
+  const amount = { files: 0, bytes: 0 }
+  for (const { bytes } of files) addTo(amount, bytes)
+  return amount
+}
+
+/** The records of each run: one of several projects has one for each, whose ids differ in their last part. */
+function groupByRun(records: RunRecord[]): RunRecord[][] {
+  const runs = new Map<string, RunRecord[]>()
+  for (const record of records) {
+    const run = record.id.replace(/-\d+$/, '')
+    runs.set(run, [...(runs.get(run) ?? []), record])
+  }
+  return [...runs.values()]
+}
+
+function sumUp(runs: RunRecord[][]): RunCounts {
+  const sum = { runs: 0, requests: 0, hits: 0, misses: 0 }
+  for (const run of runs) {
+    const counts = run.flatMap((record) => {
+      const parsed = v.safeParse(Counts, record)
+      return parsed.success ? [parsed.output.report] : []
+    })
+    if (counts.length > 0) sum.runs++
+    for (const { requests, hits, misses } of counts) {
+      sum.requests += requests
+      sum.hits += hits
+      sum.misses += misses
+    }
+  }
+  return { ...sum, hitRate: sum.requests === 0 ? null : sum.hits / sum.requests }
+}

@@ -1,0 +1,136 @@
+import { mkdir, readdir, utimes, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import type { Cleaned, CleanOptions } from '../../src/cache/index.ts'
+import { Engine, sha256 } from '../support/engine.ts'
+import { type SketchedModel, writeCache } from '../support/many-models.ts'
+
+const DAY_MS = 86_400_000
+
+let engine: Engine
+
+beforeEach(async () => {
+  engine = await Engine.start(onTestFinished)
+})
+
+async function withModels(...models: Omit<SketchedModel, 'files'>[]): Promise<void> {
+  const files = ({ repo }: { repo: string }) => ({ 'config.json': repo, 'shared.json': 'the same' })
+  await writeCache(
+    engine.cacheDir,
+    models.map((model) => ({ ...model, files: files(model) })),
+  )
+}
+
+/** What a run of a project, so many days ago, asked for. */
+async function recordRun(project: string, daysAgo: number, ...repos: string[]): Promise<void> {
+  const cache = engine.open()
+  const used = (await cache.list()).filter(({ repo }) => repos.includes(repo))
+  const time = Date.now() - daysAgo * DAY_MS
+  await cache.recordRun({
+    ...{ schemaVersion: 1, id: `${time.toString(36)}-1-abc-1-0`, startedAt: new Date(time).toISOString(), project },
+    used: used.map(({ repo, revision, commit }) => ({ repo, revision, commit, selection: '{}', testFiles: [] })),
+  })
+}
+
+async function clean(options?: CleanOptions) {
+  const cleaned = await engine.open().clean(options)
+  return { ...cleaned, removed: namesOf(cleaned), left: (await engine.open().list()).map(({ repo }) => String(repo)) }
+}
+
+function namesOf({ removed }: Cleaned): string[] {
+  return removed.map(({ repo }) => String(repo))
+}
+
+describe('cleaning', () => {
+  test('removes all, and keeps what is pinned or what a live run uses, saying why', async () => {
+    await withModels({ repo: 'org/free' }, { repo: 'org/pinned', pinned: true }, { repo: 'org/used' })
+    const run = engine.open({ run: { id: 'live', pid: process.pid } })
+    await run.claim(...(await run.find('org/used')))
+    const { removed, kept, left } = await clean()
+    expect(removed).toEqual(['org/free'])
+    expect(kept.map(({ entry, why }) => [entry.repo, why])).toEqual([
+      ['org/pinned', 'pinned'],
+      ['org/used', 'in use'],
+    ])
+    expect(left).toEqual(['org/pinned', 'org/used'])
+    expect(await readdir(engine.inCache('hub'))).toEqual(['models--org--pinned', 'models--org--used'])
+    expect((await clean({ pinned: true })).removed).toEqual(['org/pinned'])
+    await run.endRun()
+    expect((await clean()).left).toEqual([])
+  })
+
+  test('by age takes what is older, by expiry what is beyond `maxAge`', async () => {
+    await withModels({ repo: 'org/a', idleDays: 1 }, { repo: 'org/b', idleDays: 5 }, { repo: 'org/c', idleDays: 9 })
+    expect((await clean({ olderThan: 4 * DAY_MS, dryRun: true })).removed).toEqual(['org/b', 'org/c'])
+    expect(await clean({ expired: true })).toMatchObject({ removed: ['org/c'], left: ['org/a', 'org/b'] })
+  })
+
+  test('by use takes what none of the last runs of any project asked for', async () => {
+    await withModels(...['a', 'b', 'c', 'd'].map((name) => ({ repo: `org/${name}`, idleDays: 20 })))
+    await recordRun('/one', 3, 'org/a')
+    await recordRun('/one', 2, 'org/b')
+    // It has not run since, and its models are wanted all the same.
+    await recordRun('/other', 10, 'org/c')
+    expect((await clean({ unusedRuns: 2, dryRun: true })).removed).toEqual(['org/d'])
+    expect(await clean({ unusedRuns: 1 })).toMatchObject({ removed: ['org/a', 'org/d'], runs: 2 })
+  })
+
+  test('by use spares what came since the last run, and everything where no run is recorded', async () => {
+    await withModels({ repo: 'org/new', idleDays: 1 }, { repo: 'org/old', idleDays: 9 })
+    expect(await clean({ unusedRuns: 5 })).toMatchObject({ removed: [], runs: 0 })
+    await recordRun('/one', 3)
+    expect((await clean({ unusedRuns: 5 })).removed).toEqual(['org/old'])
+  })
+
+  test('of partial downloads removes those that nobody is writing', async () => {
+    await withModels({ repo: 'org/model' })
+    const place = async (name: string, note: object | undefined, minutes: number) => {
+      const path = engine.inCache('incoming', `${sha256(name)}.99999999-0123456789ab.incomplete`)
+      await mkdir(join(path, '..'), { recursive: true })
+      await writeFile(path, 'x'.repeat(4096))
+      if (note) await writeFile(`${path}.json`, JSON.stringify(note))
+      const then = Date.now() / 1000 - 60 * minutes
+      await utimes(path, then, then)
+      return path
+    }
+    await place('given up', { etag: '"e"' }, 0)
+    await place('silent', undefined, 20)
+    const held = [await place('young', undefined, 0), await place('elsewhere', { pid: 1, host: 'another' }, 0)]
+    const cleaned = await clean({ incomplete: true })
+    expect(cleaned).toMatchObject({ removed: [], incomplete: { files: 2 }, incompleteHeld: 2, left: ['org/model'] })
+    const left = (await engine.listing('incoming')).filter((name) => name.endsWith('.incomplete'))
+    expect(left.map((name) => engine.inCache('incoming', name)).sort()).toEqual(held.sort())
+  })
+
+  test('only says what would go, when told so', async () => {
+    await withModels({ repo: 'org/a' }, { repo: 'org/b' })
+    const before = await engine.listing()
+    const planned = await clean({ dryRun: true })
+    expect(await engine.listing()).toEqual(before)
+    expect(await clean()).toMatchObject({ removed: planned.removed, freedBytes: planned.freedBytes })
+    expect(planned.freedBytes).toBe('org/aorg/b'.length + 2 * 'the same'.length)
+  })
+
+  test('ends between models when it is aborted, and the next one does the rest', async () => {
+    await withModels(...Array.from({ length: 120 }, (_, index) => ({ repo: `org/model-${index}` })))
+    await expect(engine.open().clean({ signal: AbortSignal.abort() })).rejects.toThrow(/abort/)
+    expect((await clean()).removed).toHaveLength(120)
+  })
+})
+
+test('a kill in the middle leaves a cache in which what is listed is right, and the rest is removed by the next', async () => {
+  for (const ms of [20, 60]) {
+    await withModels(...Array.from({ length: 70 }, (_, index) => ({ repo: `org/model-${index}` })))
+    const victim = await engine.spawn()
+    const done = victim.begin('clean', [])
+    await Promise.race([done, new Promise((resolve) => setTimeout(resolve, ms))])
+    await victim.kill()
+    const cache = engine.open()
+    expect((await cache.verify()).problems).toEqual([])
+    // What lost its record and kept its files is found again, to be verified.
+    await cache.maintain()
+    await cache.clean()
+    expect(await engine.listing('hub')).toEqual([])
+  }
+  expect(engine.warnings).toEqual([])
+})

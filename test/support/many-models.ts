@@ -1,0 +1,72 @@
+import { createHash } from 'node:crypto'
+import { mkdir, stat, symlink, utimes, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Layout } from '../../src/cache/store/layout.ts'
+import { toRecord } from '../../src/cache/store/record.ts'
+import type { Digest } from '../../src/model/digest.ts'
+import type { EntryFile } from '../../src/model/entry.ts'
+import { type HubPath, parseHubPath } from '../../src/model/hub-path.ts'
+import { parseRepoId } from '../../src/model/repo-id.ts'
+import { parseCommit } from '../../src/model/revision.ts'
+import { entryWith } from './entry.ts'
+
+const DAY_MS = 86_400_000
+
+export interface SketchedModel {
+  repo: string
+  /** Contents by path. */
+  files: Record<string, string>
+  /** Days since the last use. */
+  idleDays?: number
+  pinned?: boolean
+  hits?: number
+}
+
+/** Writes a cache as if these models had been brought in, without a Hub: what is measured is what comes after. */
+export async function writeCache(folder: string, models: SketchedModel[]): Promise<void> {
+  const layout = new Layout(folder)
+  await mkdir(layout.incoming, { recursive: true })
+  const records: object[] = []
+  for (const model of models) records.push(await writeModel(layout, model))
+  await writeFile(layout.metadata, `${JSON.stringify(records, null, 1)}\n`)
+  await writeFile(layout.marker, '{"format":1}\n')
+}
+
+/** So many models of four small files each; every third has the tokenizer of the first. */
+export function manyModels(count: number): SketchedModel[] {
+  return Array.from({ length: count }, (_, index) => ({
+    repo: `org/model-${String(index).padStart(4, '0')}`,
+    files: {
+      'config.json': `{"index":${index}}`,
+      'tokenizer.json': `{"tokenizer":${index % 3 === 0 ? 0 : index}}`,
+      'tokenizer_config.json': '{}',
+      'onnx/model.onnx': `weights of ${index}`.repeat(10),
+    },
+    idleDays: index % 5,
+    hits: index,
+  }))
+}
+
+async function writeModel(layout: Layout, { repo: name, files, idleDays = 0, pinned, hits }: SketchedModel) {
+  const repo = parseRepoId(name)
+  const commit = parseCommit(createHash('sha1').update(name).digest('hex'), 'a test')
+  const recorded = new Map<HubPath, EntryFile>()
+  for (const [path, content] of Object.entries(files)) {
+    const digest: Digest = `sha256:${createHash('sha256').update(content).digest('hex')}`
+    const blob = layout.blob(repo, digest)
+    const file = layout.file(repo, commit, parseHubPath(path, name))
+    await mkdir(join(blob, '..'), { recursive: true })
+    await mkdir(join(file, '..'), { recursive: true })
+    await writeFile(blob, content, { mode: 0o444 })
+    await symlink(join('../'.repeat(path.split('/').length + 1), 'blobs', digest.slice(7)), file)
+    const { size, mtimeNs, ino } = await stat(blob, { bigint: true })
+    const stamp = { size: Number(size), mtimeMs: Number(mtimeNs / 1000n) / 1000, ino: String(ino) }
+    recorded.set(parseHubPath(path, name), { ...stamp, digest, downloadMs: 100 })
+  }
+  await mkdir(join(layout.ref(repo, 'main'), '..'), { recursive: true })
+  await writeFile(layout.ref(repo, 'main'), commit)
+  const used = new Date(Date.now() - idleDays * DAY_MS)
+  await utimes(layout.ref(repo, 'main'), used, used)
+  const dates = { cachedDate: used.toISOString(), lastAccessDate: used.toISOString() }
+  return toRecord(entryWith({ repo, commit, files: recorded, pinned: pinned ?? false, hits: hits ?? 0, ...dates }))
+}
