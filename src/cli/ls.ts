@@ -1,20 +1,109 @@
+import { matchEntries } from '../cache/find-entries.ts'
 import { formatAge, formatSize } from '../config/units.ts'
-import { entrySize } from '../model/entry.ts'
-import { modelLabel } from '../model/model.ts'
+import { type Entry, entrySize } from '../model/entry.ts'
+import { ModelCacheError } from '../model/errors.ts'
 import { originals } from '../platform/originals.ts'
+import { parseFilter } from './filter.ts'
 import { type GlobalOptions, openCache } from './open-cache.ts'
+import { entryJson, printJson } from './show/json.ts'
+import { columnsOf, paint } from './show/style.ts'
+import { type Column, renderTable } from './show/table.ts'
 
-/** One line a model: name, commit, size, number of files, time since its last use. */
-export async function list(globalOptions: GlobalOptions): Promise<number> {
-  const { cache } = await openCache(globalOptions)
-  const rows = (await cache.list()).map((entry) => [
-    modelLabel(entry),
-    entry.commit.slice(0, 7),
-    formatSize(entrySize(entry)),
-    `${entry.files.size} files`,
-    `used ${formatAge(originals.now() - Date.parse(entry.lastAccessDate))} ago`,
-  ])
-  const widths = [0, 1, 2, 3].map((column) => Math.max(0, ...rows.map((row) => row[column]?.length ?? 0)))
-  for (const row of rows) console.log(row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  '))
+export interface ListOptions extends GlobalOptions {
+  sort?: string
+  filter?: string[]
+  files?: boolean
+}
+
+interface ShownColumn extends Column {
+  show: (entry: Entry, now: number) => string
+  /** What it is sorted by: numbers with the largest first, texts by the alphabet. */
+  order: (entry: Entry) => number | string
+}
+
+const COLUMNS: ShownColumn[] = [
+  { header: 'model', isShrinkable: true, show: ({ repo }) => repo, order: ({ repo }) => repo },
+  { header: 'revision', isShrinkable: true, show: ({ revision }) => shortRevision(revision), order: (e) => e.revision },
+  { header: 'commit', show: ({ commit }) => commit.slice(0, 7), order: ({ commit }) => commit },
+  { header: 'size', isRight: true, show: (entry) => formatSize(entrySize(entry)), order: entrySize },
+  { header: 'files', isRight: true, show: ({ files }) => String(files.size), order: ({ files }) => files.size },
+  {
+    header: 'used',
+    isRight: true,
+    show: (e, now) => since(e.lastAccessDate, now),
+    order: (e) => date(e.lastAccessDate),
+  },
+  { header: 'age', isRight: true, show: (e, now) => since(e.cachedDate, now), order: (e) => date(e.cachedDate) },
+  { header: 'hits', isRight: true, show: ({ hits }) => String(hits), order: ({ hits }) => hits },
+  { header: 'pinned', show: ({ pinned }) => (pinned ? 'yes' : ''), order: ({ pinned }) => (pinned ? 1 : 0) },
+]
+
+/** A line a model. */
+export async function list(pattern: string | undefined, options: ListOptions): Promise<number> {
+  const filters = (options.filter ?? []).map(parseFilter)
+  const order = sorter(options.sort ?? 'model')
+  const { cache } = await openCache(options, { needsOptions: false })
+  const now = originals.now()
+  const all = await cache.list()
+  const matching = pattern === undefined ? all : matchEntries(pattern, all)
+  const entries = matching.filter((entry) => filters.every((filter) => filter(entry, now))).sort(order)
+  if (options.json) printJson({ models: entries.map((entry) => ({ ...entryJson(entry), ...paths(entry, options) })) })
+  else if (entries.length > 0) print(entries, options, now)
+  else console.error(all.length === 0 ? `There is no model in ${cache.context.layout.directory}.` : 'No model matches.')
   return 0
+}
+
+function print(entries: Entry[], options: ListOptions, now: number): void {
+  const columns = COLUMNS.filter(({ header }) => header !== 'pinned' || entries.some(({ pinned }) => pinned))
+  const rows = entries.map((entry) => columns.map(({ show }) => show(entry, now)))
+  const [header = '', ...lines] = renderTable(columns, rows, columnsOf())
+  console.log(paint('dim', header))
+  for (const [index, line] of lines.entries()) {
+    console.log(line)
+    if (options.files) for (const file of fileLines(entries[index])) console.log(paint('dim', file))
+  }
+}
+
+function fileLines(entry: Entry | undefined): string[] {
+  return [...(entry?.files ?? [])]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([path, { size }]) => `  ${formatSize(size).padStart(8)}  ${path}`)
+}
+
+function paths({ files }: Entry, options: ListOptions): object {
+  if (!options.files) return {}
+  return { paths: [...files].map(([path, { size, digest }]) => ({ path, bytes: size, digest })) }
+}
+
+function sorter(name: string): (a: Entry, b: Entry) => number {
+  const column = COLUMNS.find(({ header }) => header === name)
+  if (!column)
+    throw new ModelCacheError({
+      code: 'INVALID_OPTION',
+      asked: `Option --sort ${name}`,
+      reason: 'There is no such column.',
+      nextStep: `The columns are ${COLUMNS.map(({ header }) => header).join(', ')}.`,
+    })
+  return (a, b) => {
+    const [one, other] = [column.order(a), column.order(b)]
+    if (typeof one === 'number' && typeof other === 'number') return other - one || compare(a.repo, b.repo)
+    return compare(String(one), String(other)) || compare(a.repo, b.repo)
+  }
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0
+}
+
+function shortRevision(revision: string): string {
+  return /^[0-9a-f]{40}$/.test(revision) ? revision.slice(0, 7) : revision
+}
+
+/** The largest unit says enough in a table. */
+function since(text: string, now: number): string {
+  return formatAge(now - date(text)).split(' ')[0] ?? ''
+}
+
+function date(text: string): number {
+  return Date.parse(text)
 }

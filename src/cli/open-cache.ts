@@ -1,31 +1,61 @@
+import process from 'node:process'
 import { ModelCache } from '../cache/model-cache.ts'
+import { isForeign } from '../cache/store/cache-folder.ts'
+import { readEnvironment } from '../config/environment-variables.ts'
+import { defaultCacheFolder } from '../config/folders.ts'
 import { type Options, resolveOptions } from '../config/options.ts'
-import { systemCode } from '../model/errors.ts'
+import { ModelCacheError } from '../model/errors.ts'
+import { readVitestConfig, type VitestConfig } from './config.ts'
+import { interrupted } from './interruption.ts'
 
 export interface GlobalOptions {
   cacheDir?: string
+  json?: boolean
 }
 
-/** The cache that the project's tests use: by the flag, the environment, the Vitest config, or the defaults. */
-export async function openCache({ cacheDir }: GlobalOptions): Promise<{ cache: ModelCache; options: Options }> {
+/** What says where the cache is. */
+export type Origin = '--cache-dir' | 'MODEL_CACHE_DIR' | 'the Vitest config' | 'the default'
+
+export interface OpenedCache {
+  cache: ModelCache
+  options: Options
+  origin: Origin
+  config: VitestConfig | undefined
+}
+
+/**
+ * The cache that the project's tests use: by the flag, the environment, the Vitest config, or the defaults. Who needs
+ * nothing but its place does not wait for the Vitest config where that is known without it. Throws `NOT_A_CACHE` for a
+ * folder that holds something else, `CACHE_FORMAT` for a newer cache.
+ */
+export async function openCache(
+  { cacheDir }: GlobalOptions,
+  { needsOptions = true }: { needsOptions?: boolean } = {},
+): Promise<OpenedCache> {
   if (cacheDir !== undefined) process.env.MODEL_CACHE_DIR = cacheDir
-  const options = (await configuredOptions()) ?? resolveOptions({}, process.env, process.cwd())
+  const isPlaceKnown = readEnvironment(process.env).cacheDir !== undefined
+  const config = isPlaceKnown && !needsOptions ? undefined : await readVitestConfig()
+  const options = config?.options ?? resolveOptions({}, process.env, process.cwd())
   const note = (message: string) => console.error(message)
-  const cache = new ModelCache({ ...options, onDebug: options.debug ? note : undefined, onWarning: note })
-  return { cache, options }
+  const onDebug = options.debug ? note : undefined
+  const cache = new ModelCache({ ...options, signal: interrupted, onDebug, onWarning: note })
+  await refuseForeign(cache)
+  return { cache, options, config, origin: originOf(cacheDir, isPlaceKnown, options) }
 }
 
-/** The options of the plugin in the Vitest config of this folder; undefined where there is none. */
-async function configuredOptions(): Promise<Options | undefined> {
-  const vitest = await import('vitest/node').catch((error) => {
-    // The command line also works where Vitest is not installed.
-    if (systemCode(error) === 'ERR_MODULE_NOT_FOUND') return undefined
-    throw error
+export function originOf(flag: string | undefined, isPlaceKnown: boolean, { cacheDir }: Options): Origin {
+  if (flag !== undefined) return '--cache-dir'
+  if (isPlaceKnown) return 'MODEL_CACHE_DIR'
+  return cacheDir === defaultCacheFolder(process.env) ? 'the default' : 'the Vitest config'
+}
+
+async function refuseForeign({ context: { layout } }: ModelCache): Promise<void> {
+  if (!(await isForeign(layout))) return
+  throw new ModelCacheError({
+    code: 'NOT_A_CACHE',
+    asked: `Cache folder ${layout.directory}`,
+    reason: 'It holds something, and no cache.json that says it is a cache of this package.',
+    nextStep:
+      'Name the right folder by --cache-dir or MODEL_CACHE_DIR. If its cache.json was lost, write {"format":1} into it anew. Nothing was changed.',
   })
-  if (!vitest) return undefined
-  const resolved = await vitest.resolveConfig({ watch: false })
-  // Vitest 4.1 gives Vite's config beside its own, 5 gives Vite's alone.
-  const { plugins }: Pick<typeof resolved.viteConfig, 'plugins'> = Reflect.get(resolved, 'viteConfig') ?? resolved
-  const plugin = plugins.find(({ name }) => name === 'vitest-model-cache')
-  return plugin?.api?.options
 }

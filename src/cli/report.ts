@@ -5,10 +5,10 @@ import type { Run } from '../report/schema.ts'
 import { renderText } from '../report/text.ts'
 import { shortDate } from '../report/words.ts'
 import { type GlobalOptions, openCache } from './open-cache.ts'
+import { printJson } from './show/json.ts'
 import { gatherStatistics, readRuns } from './statistics.ts'
 
-export interface ReportOptions {
-  json?: boolean
+export interface ReportOptions extends GlobalOptions {
   markdown?: boolean
   /** The file to write. */
   html?: string
@@ -20,15 +20,13 @@ const RUNS_IN_PAGE = 100
 const DEFAULT_TARGET = 0.8
 
 /** The report of the last run. Without one it says so: 1 where a document was asked for, that has nothing to hold. */
-export async function report(
-  { json, markdown, html, all }: ReportOptions,
-  globalOptions: GlobalOptions,
-): Promise<number> {
+export async function report({ markdown, html, all, ...global }: ReportOptions): Promise<number> {
+  const { json } = global
   if ([json, markdown, html].filter(Boolean).length > 1) {
     console.error('One of --json, --markdown and --html at a time.')
     return 2
   }
-  const { cache, options } = await openCache(globalOptions)
+  const { cache, options } = await openCache(global)
   const runs = await readRuns(cache, html === undefined ? 1 : RUNS_IN_PAGE, all)
   const [last] = runs
   if (!last) {
@@ -39,7 +37,7 @@ export async function report(
     const { renderPage } = await import('../report/html/page.ts')
     await writeFile(html, await renderPage(await gatherStatistics(cache, options, runs), last, targetOf(options)))
     console.log(`Wrote ${html}`)
-  } else if (json) console.log(JSON.stringify(last.report, null, 2))
+  } else if (json) printJson(last.report)
   else if (markdown) {
     const { renderMarkdown } = await import('../report/markdown.ts')
     process.stdout.write(renderMarkdown(last.report, { target: targetOf(options) }))

@@ -1,11 +1,24 @@
 import { formatSize } from '../config/units.ts'
+import { entrySize } from '../model/entry.ts'
 import { type GlobalOptions, openCache } from './open-cache.ts'
+import { type Confirmation, confirm } from './show/confirm.ts'
+import { entryJson, printJson } from './show/json.ts'
+import { atCommit, counted } from './show/text.ts'
 
-/** Removes models. A name that is not in the cache is refused before anything is removed. */
-export async function remove(names: string[], globalOptions: GlobalOptions): Promise<number> {
-  const { cache } = await openCache(globalOptions)
-  const { entries, freedBytes } = await cache.remove(...names)
-  for (const { repo, commit } of entries) console.log(`Removed ${repo} at ${commit.slice(0, 7)}`)
-  console.log(`Freed ${formatSize(freedBytes)}`)
+/** Removes models, also pinned ones. A name that is not in the cache is refused before anything is removed. */
+export async function remove(names: string[], options: GlobalOptions & Confirmation): Promise<number> {
+  const { cache } = await openCache(options, { needsOptions: false })
+  const entries = await cache.find(...names)
+  const bytes = entries.reduce((sum, entry) => sum + entrySize(entry), 0)
+  const question = `Remove ${counted(entries.length, 'model')} (${entries.map(atCommit).join(', ')}, ${formatSize(bytes)})?`
+  if (!(await confirm(question, options))) return 1
+  const removed = options.dryRun ? { entries, freedBytes: bytes } : await cache.remove(...entries)
+  if (options.json) {
+    const { freedBytes } = removed
+    printJson({ dryRun: options.dryRun ?? false, removed: removed.entries.map(entryJson), freedBytes })
+    return 0
+  }
+  for (const entry of removed.entries) console.log(`${options.dryRun ? 'Would remove' : 'Removed'} ${atCommit(entry)}`)
+  console.log(`${options.dryRun ? 'Would free up to' : 'Freed'} ${formatSize(removed.freedBytes)}`)
   return 0
 }

@@ -1,19 +1,19 @@
 import { originals } from '../platform/originals.ts'
 import { renderStatistics } from '../report/statistics-text.ts'
 import { type GlobalOptions, openCache } from './open-cache.ts'
+import { printJson } from './show/json.ts'
 import { gatherStatistics, readRuns } from './statistics.ts'
 
-export interface StatsOptions {
+export interface StatsOptions extends GlobalOptions {
   runs: number
-  json?: boolean
   all?: boolean
 }
 
 /** How the last runs went, what was used how often, and what the cache takes. */
-export async function stats({ runs, json, all }: StatsOptions, globalOptions: GlobalOptions): Promise<number> {
-  const { cache, options } = await openCache(globalOptions)
+export async function stats({ runs, all, ...global }: StatsOptions): Promise<number> {
+  const { cache, options } = await openCache(global)
   const statistics = await gatherStatistics(cache, options, await readRuns(cache, runs, all))
-  if (json) console.log(JSON.stringify(statistics, null, 2))
+  if (global.json) printJson(statistics)
   else for (const line of renderStatistics(statistics, { now: originals.now() })) console.log(line)
   return 0
 }

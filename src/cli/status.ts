@@ -1,11 +1,70 @@
-import { formatSize } from '../config/units.ts'
-import { type GlobalOptions, openCache } from './open-cache.ts'
+import type { CacheStatus, RunCounts } from '../cache/status.ts'
+import type { Amount } from '../cache/store/leftovers.ts'
+import { formatAge, formatSize } from '../config/units.ts'
+import { originals } from '../platform/originals.ts'
+import { type GlobalOptions, type OpenedCache, openCache } from './open-cache.ts'
+import { printJson } from './show/json.ts'
+import { paint } from './show/style.ts'
 
-export async function status(globalOptions: GlobalOptions): Promise<number> {
-  const { cache } = await openCache(globalOptions)
-  const { directory, size, maxSize, entries } = await cache.statistics()
-  console.log(
-    `${directory}\n${entries} ${entries === 1 ? 'model' : 'models'}, ${formatSize(size)} of ${formatSize(maxSize)}`,
-  )
+/** Where the cache is and why there, how full, and how it does. */
+export async function status(options: GlobalOptions): Promise<number> {
+  const opened = await openCache(options)
+  const found = await opened.cache.status()
+  if (options.json) printJson({ from: opened.origin, ...found })
+  else printStatus(opened, found)
   return 0
+}
+
+export function printStatus({ origin }: Pick<OpenedCache, 'origin'>, found: CacheStatus): void {
+  for (const [name, text] of statusLines(origin, found)) console.log(`${paint('dim', name.padEnd(9))} ${text}`)
+}
+
+function statusLines(origin: string, found: CacheStatus): [string, string][] {
+  const { bytes, maxBytes, models, pinned, files, shared, incoming, leases, lastRun, lastRuns, disk } = found
+  const share = maxBytes === 0 ? '' : ` (${Math.round((bytes / maxBytes) * 100)}%)`
+  const lines: [string, string | undefined][] = [
+    ['cache', `${found.directory} (by ${origin})`],
+    ['size', `${formatSize(bytes)} of ${formatSize(maxBytes)}${share}`],
+    ['models', `${models}${pinned > 0 ? `, ${pinned} pinned` : ''} · ${count(files, 'file')}`],
+    ['shared', shared.files > 0 ? `${count(shared.files, 'blob')}, ${formatSize(shared.bytes)} spared` : undefined],
+    ['used', usedText(found)],
+    [
+      'hit rate',
+      lastRun ? `${rate(lastRun)} in the last run · ${rate(lastRuns)} in the last ${lastRuns.runs}` : 'no run yet',
+    ],
+    ['disk', disk ? `${formatSize(disk.freeBytes)} free` : undefined],
+    ['partial', partialText(incoming)],
+    ['in use', leases.runs > 0 ? `${count(leases.models, 'model')} by ${count(leases.runs, 'live run')}` : undefined],
+  ]
+  return lines.flatMap(([name, text]): [string, string][] => (text === undefined ? [] : [[name, text]]))
+}
+
+function usedText({ oldest, newest }: CacheStatus): string | undefined {
+  if (!oldest || !newest) return undefined
+  const ago = ({ model, lastAccessDate }: typeof oldest) =>
+    `${model} ${formatAge(originals.now() - Date.parse(lastAccessDate))} ago`
+  return oldest.commit === newest.commit && oldest.model === newest.model
+    ? ago(newest)
+    : `${ago(newest)}, and the longest ago ${ago(oldest)}`
+}
+
+function partialText({ left, underWay }: CacheStatus['incoming']): string | undefined {
+  const parts = [
+    ...(left.files > 0 ? [`${amount(left)} left of downloads that broke off`] : []),
+    ...(underWay.files > 0 ? [`${amount(underWay)} on the way`] : []),
+  ]
+  return parts.length > 0 ? parts.join(' · ') : undefined
+}
+
+function amount({ files, bytes }: Amount): string {
+  return `${count(files, 'file')}, ${formatSize(bytes)}`
+}
+
+function rate({ hitRate, hits, requests }: RunCounts): string {
+  if (hitRate === null) return 'no request'
+  return `${hitRate < 1 ? Math.min(99, Math.round(hitRate * 100)) : 100}% (${hits} of ${requests})`
+}
+
+function count(number: number, one: string): string {
+  return `${number} ${one}${number === 1 ? '' : 's'}`
 }

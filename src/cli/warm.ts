@@ -1,24 +1,58 @@
+import type { WarmResult } from '../cache/warm.ts'
 import { formatDuration, formatSize } from '../config/units.ts'
-import { describeModel, parseModel } from '../model/model.ts'
+import { describeModel, type Model, modelKey, parseModel } from '../model/model.ts'
+import { selectionKey } from '../model/selection.ts'
+import { interrupted } from './interruption.ts'
 import { type GlobalOptions, openCache } from './open-cache.ts'
+import { printJson } from './show/json.ts'
+import { openProgress } from './show/progress.ts'
+import { paint } from './show/style.ts'
+import { counted } from './show/text.ts'
 
-/** Brings models in: those that are named, else those of the Vitest config. 1 when one could not be had. */
-export async function warm(names: string[], globalOptions: GlobalOptions): Promise<number> {
-  const { cache, options } = await openCache(globalOptions)
-  const models = names.length > 0 ? names.map(parseModel) : options.models
+/** Brings models in: those that are named, those of the Vitest config, or both. 1 when one could not be had. */
+export async function warm(names: string[], options: GlobalOptions & { config?: boolean }): Promise<number> {
+  const named = names.map(parseModel)
+  const { cache, options: configured } = await openCache(options)
+  const models = distinct([...named, ...(options.config || named.length === 0 ? configured.models : [])])
   if (models.length === 0) {
     console.error('No model was named, and the Vitest config declares none: `npx vitest-model-cache warm org/name`.')
     return 2
   }
-  const results = await cache.warm(models)
-  for (const result of results) {
-    if ('error' in result) console.error(`✗ ${result.error.message}`)
-    else console.log(`✓ ${describeModel(result.model)}  ${outcome(result.cached)}`)
+  const progress = await openProgress()
+  let results: WarmResult[]
+  try {
+    results = await cache.warm(models, { signal: interrupted, onProgress: progress.show })
+  } finally {
+    progress.end()
   }
+  if (options.json) printJson({ models: results.map(resultJson) })
+  else print(results)
   return results.some((result) => 'error' in result) ? 1 : 0
 }
 
-function outcome({ bytes, downloadMs }: { bytes: number; downloadMs: number | null }): string {
-  const how = downloadMs === null ? 'was there' : `downloaded in ${formatDuration(downloadMs)}`
+function distinct(models: Model[]): Model[] {
+  return [...new Map(models.map((model) => [`${modelKey(model)} ${selectionKey(model.selection)}`, model])).values()]
+}
+
+function print(results: WarmResult[]): void {
+  for (const result of results) {
+    if ('error' in result) console.error(`${paint('red', '✗', process.stderr)} ${result.error.message}`)
+    else console.log(`${paint('green', '✓')} ${describeModel(result.model)}  ${outcome(result.cached)}`)
+  }
+  const failed = results.flatMap((result) => ('error' in result ? [describeModel(result.model)] : []))
+  if (failed.length > 0)
+    console.error(`${counted(failed.length, 'model')} of ${results.length} could not be had: ${failed.join(', ')}`)
+}
+
+function outcome({ bytes, downloadMs, tier }: { bytes: number; downloadMs: number | null; tier: string }): string {
+  const there = tier === 'adopted' ? 'taken from your Hugging Face cache' : 'was there'
+  const how = downloadMs === null ? there : `downloaded in ${formatDuration(downloadMs)}`
   return `${formatSize(bytes)}, ${how}`
+}
+
+function resultJson(result: WarmResult): object {
+  const { repo, revision } = result.model
+  if ('error' in result) return { repo, revision, ok: false, error: result.error.toJSON() }
+  const { commit, tier, bytes, downloadMs, downloadedBytes, directory } = result.cached
+  return { repo, revision, ok: true, commit, tier, bytes, downloadMs, downloadedBytes, directory }
 }

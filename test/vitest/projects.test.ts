@@ -91,7 +91,7 @@ test('the command line finds the cache of the config, also with a root elsewhere
 test('removes nothing when one of the names is wrong', async () => {
   const consumer = await Consumer.create({ files: {} })
   await consumer.cli(['warm', 'org/one'], env)
-  expect(await consumer.cli(['rm', 'org/one', 'org/nope'], env)).toMatchObject({ exitCode: 2 })
+  expect(await consumer.cli(['rm', 'org/one', 'org/nope', '--yes'], env)).toMatchObject({ exitCode: 2 })
   expect((await consumer.cli(['ls'], env)).stdout).toContain('org/one')
-  expect(await consumer.cli(['rm', 'org/one'], env)).toMatchObject({ exitCode: 0 })
+  expect(await consumer.cli(['rm', 'org/one', '--yes'], env)).toMatchObject({ exitCode: 0 })
 })

@@ -228,13 +228,13 @@ describe('models.provider', () => {
           import { expect, test } from 'vitest'
           test('another process', () => {
             const bin = 'node_modules/vitest-model-cache/dist/cli/main.js'
-            expect(() => execFileSync(process.execPath, [bin, 'rm', 'org/embeddings'], { stdio: 'pipe' })).toThrow('IN_USE')
+            expect(() => execFileSync(process.execPath, [bin, 'rm', 'org/embeddings', '--yes'], { stdio: 'pipe' })).toThrow('IN_USE')
           })
         `,
       },
     })
     const { exitCode, output } = await consumer.vitest([], env)
     expect(exitCode, output).toBe(0)
-    expect(await consumer.cli(['rm', 'org/embeddings'], env)).toMatchObject({ exitCode: 0 })
+    expect(await consumer.cli(['rm', 'org/embeddings', '--yes'], env)).toMatchObject({ exitCode: 0 })
   })
 })

@@ -124,7 +124,8 @@ test.each([
   const { output, report } = await consumer.vitest([], { ...env, ...limit, MODEL_CACHE_DEBUG: '1' })
   expect(output).toMatch(line)
   expect(report).toMatchObject({ [kind]: [REPO], freedBytes: expect.any(Number) })
-  expect((await consumer.cli(['ls'])).stdout).toMatch(/^org\/tiny.*$/)
+  const { models } = JSON.parse((await consumer.cli(['ls', '--json'])).stdout)
+  expect(models).toMatchObject([{ repo: 'org/tiny' }])
 })
 
 test('counts each run of a watch session for itself', async () => {

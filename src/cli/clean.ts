@@ -1,0 +1,86 @@
+import type { Cleaned } from '../cache/clean.ts'
+import { isAll } from '../cache/clean-plan.ts'
+import { formatSize, parseDuration } from '../config/units.ts'
+import { ModelCacheError } from '../model/errors.ts'
+import { interrupted } from './interruption.ts'
+import { type GlobalOptions, openCache } from './open-cache.ts'
+import { type Confirmation, confirm } from './show/confirm.ts'
+import { entryJson, printJson } from './show/json.ts'
+import { atCommit, counted } from './show/text.ts'
+
+export interface CleanFlags extends GlobalOptions, Confirmation {
+  expired?: boolean
+  olderThan?: string
+  incomplete?: boolean
+  /** True without a number. */
+  unused?: string | true
+  pinned?: boolean
+}
+
+const DEFAULT_RUNS = 10
+
+/** Removes models that are not needed any more: all, or those that any of the flags means. */
+export async function clean(flags: CleanFlags): Promise<number> {
+  const { expired, incomplete, pinned, dryRun } = flags
+  const choice = { expired, incomplete, pinned, olderThan: duration(flags.olderThan), unusedRuns: runs(flags.unused) }
+  const { cache } = await openCache(flags, { needsOptions: expired === true })
+  // What would go is shown before anybody is asked.
+  const planned = await cache.clean({ ...choice, dryRun: true })
+  const isNothing = planned.removed.length + planned.incomplete.files === 0
+  if (isNothing || dryRun) return show(planned, { ...flags, dryRun: true }, isNothing)
+  const scope = isAll(choice) ? 'all' : 'these'
+  const question = `Remove ${scope}: ${what(planned)}?`
+  if (!(await confirm(question, flags))) return 1
+  return show(await cache.clean({ ...choice, signal: interrupted }), flags, false)
+}
+
+function show(cleaned: Cleaned, flags: CleanFlags, isNothing: boolean): number {
+  const { removed, kept, incomplete, incompleteHeld, runs, freedBytes } = cleaned
+  const dryRun = flags.dryRun === true && (!isNothing || flags.yes !== true)
+  if (flags.json) {
+    const held = kept.map(({ entry, why }) => ({ ...entryJson(entry), why }))
+    printJson({ dryRun, removed: removed.map(entryJson), kept: held, incomplete, incompleteHeld, freedBytes })
+    return 0
+  }
+  for (const entry of removed) console.log(`${dryRun ? 'Would remove' : 'Removed'} ${atCommit(entry)}`)
+  for (const { entry, why } of kept) console.log(`Kept ${atCommit(entry)}: ${why}`)
+  if (incompleteHeld > 0) console.log(`Kept ${counted(incompleteHeld, 'partial download')}: somebody may be writing`)
+  if (flags.unused !== undefined && runs === 0) console.log('No run is recorded: nothing is known to be unused.')
+  if (isNothing) console.log('There is nothing to remove.')
+  else console.log(`${dryRun ? 'Would free up to' : 'Freed'} ${formatSize(freedBytes)}: ${what(cleaned)}`)
+  return 0
+}
+
+function what({ removed, incomplete }: Cleaned): string {
+  const parts = [
+    ...(removed.length > 0 || incomplete.files === 0 ? [counted(removed.length, 'model')] : []),
+    ...(incomplete.files > 0
+      ? [`${counted(incomplete.files, 'partial download')} (${formatSize(incomplete.bytes)})`]
+      : []),
+  ]
+  return parts.join(' and ')
+}
+
+function duration(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  const ms = parseDuration(text)
+  // A number alone would be milliseconds, which nobody means here.
+  if (ms !== undefined && /[a-z]/i.test(text)) return ms
+  throw invalid(`--older-than ${text}`, 'Write a duration such as 7d, 12h or 30m.')
+}
+
+function runs(text: string | true | undefined): number | undefined {
+  if (text === undefined) return undefined
+  if (text === true) return DEFAULT_RUNS
+  if (/^[1-9]\d{0,2}$/.test(text)) return Number(text)
+  throw invalid(`--unused ${text}`, 'Write how many last runs are looked at, 1 to 999.')
+}
+
+function invalid(option: string, nextStep: string): ModelCacheError {
+  return new ModelCacheError({
+    code: 'INVALID_OPTION',
+    asked: `Option ${option}`,
+    reason: 'Its value is none.',
+    nextStep,
+  })
+}

@@ -1,0 +1,66 @@
+import process from 'node:process'
+import { ModelCache } from '../cache/model-cache.ts'
+import { readEnvironment } from '../config/environment-variables.ts'
+import { type Options, resolveOptions } from '../config/options.ts'
+import { ModelCacheError } from '../model/errors.ts'
+import { readVitestConfig, type VitestConfig } from './config.ts'
+import { type Check, fail } from './doctor/check.ts'
+import { checkDisk, checkFolder, checkLinks, checkPermissions } from './doctor/folder.ts'
+import { checkHub, checkProxy, checkToken } from './doctor/network.ts'
+import { checkConfig, checkNode, checkOnnxRuntime, checkTransformers, checkVitest } from './doctor/project.ts'
+import { interrupted } from './interruption.ts'
+import { type GlobalOptions, originOf } from './open-cache.ts'
+import { printJson } from './show/json.ts'
+import { paint } from './show/style.ts'
+
+const MARKS = { ok: paint('green', '✓'), warn: paint('yellow', '!'), fail: paint('red', '✗') }
+
+/** Looks at what commonly goes wrong, one line each. 1 when something does not work. */
+export async function doctor(options: GlobalOptions): Promise<number> {
+  if (options.cacheDir !== undefined) process.env.MODEL_CACHE_DIR = options.cacheDir
+  const checks: Check[] = []
+  const print = (...more: Check[]) => {
+    checks.push(...more)
+    if (!options.json) for (const check of more) printCheck(check)
+  }
+  const from = process.cwd()
+  const config: VitestConfig | { error: unknown } = await readVitestConfig().catch((error) => ({ error }))
+  print(checkNode(), checkVitest(from), checkConfig(config, from), checkTransformers(from), checkOnnxRuntime(from))
+  const settings = settingsOf(config)
+  if ('level' in settings) print(settings)
+  else {
+    const isPlaceKnown = readEnvironment(process.env).cacheDir !== undefined
+    const origin = originOf(options.cacheDir, isPlaceKnown, settings)
+    await checkCache(new ModelCache({ ...settings, signal: interrupted }), origin, print)
+  }
+  const failed = checks.filter(({ level }) => level === 'fail').length
+  if (options.json)
+    printJson({ ok: failed === 0, checks: checks.map((check) => ({ ...check, next: check.next ?? null })) })
+  return failed === 0 ? 0 : 1
+}
+
+async function checkCache(cache: ModelCache, origin: string, print: (...checks: Check[]) => void): Promise<void> {
+  const { context } = cache
+  const folder = await checkFolder(context.layout, origin)
+  print(folder)
+  if (folder.level !== 'fail')
+    print(await checkPermissions(context.layout), await checkLinks(context.layout), await checkDisk(cache))
+  const proxy = await checkProxy(context)
+  print(proxy, await checkToken(context))
+  if (proxy.level !== 'fail') print(...(await checkHub(context)))
+}
+
+/** What the config says; where that can't be read, what the environment says. */
+function settingsOf(config: VitestConfig | { error: unknown }): Options | Check {
+  try {
+    return ('options' in config && config.options) || resolveOptions({}, process.env, process.cwd())
+  } catch (error) {
+    if (error instanceof ModelCacheError) return fail('environment', `${error.asked}: ${error.reason}`, error.nextStep)
+    throw error
+  }
+}
+
+function printCheck({ name, level, text, next }: Check): void {
+  const then = next === undefined ? '' : ` → ${next}`
+  console.log(`${MARKS[level]} ${name.padEnd(12)} ${text}${then}`)
+}

@@ -1,0 +1,81 @@
+import type { CacheContext } from '../../cache/context.ts'
+import { findToken } from '../../config/token.ts'
+import { formatDuration } from '../../config/units.ts'
+import { rootMessage } from '../../hub/http.ts'
+import { proxyFetch } from '../../hub/proxy.ts'
+import { ModelCacheError } from '../../model/errors.ts'
+import { originals } from '../../platform/originals.ts'
+import { type Check, fail, ok, warn } from './check.ts'
+
+const ANSWER_WITHIN_MS = 5_000
+// Signed addresses of downloads are valid for an hour; ages of models and refs are days.
+const CLOCK_MAY_DIFFER_MS = 5 * 60_000
+
+/** The hosts alone: a proxy's address may hold a password. */
+export async function checkProxy({ env }: CacheContext): Promise<Check> {
+  const name = 'proxy'
+  try {
+    await proxyFetch(env)
+  } catch (error) {
+    if (error instanceof ModelCacheError) return fail(name, `${error.asked}: ${error.reason}`, error.nextStep)
+    throw error
+  }
+  const set = ['https_proxy', 'http_proxy', 'no_proxy'].flatMap((variable) => {
+    const value = env[variable] ?? env[variable.toUpperCase()]
+    return value ? [`${variable.toUpperCase()} ${variable === 'no_proxy' ? value : hostOf(value)}`] : []
+  })
+  return ok(name, set.length > 0 ? set.join(', ') : 'none')
+}
+
+function hostOf(value: string): string {
+  const url = value.includes('://') ? value : `http://${value}`
+  return URL.canParse(url) ? new URL(url).host : '(an address that is not shown)'
+}
+
+/** Whether there is one, and never which. */
+export async function checkToken({ options, env }: CacheContext): Promise<Check> {
+  const name = 'token'
+  const token = await findToken(options.hub, env)
+  if (token) return ok(name, `there is one for ${options.hub.endpoint}`)
+  return ok(name, 'none: public models need none; for others set HF_TOKEN or run `hf auth login`')
+}
+
+/** Whether the Hub answers, and what its clock says. */
+export async function checkHub(context: CacheContext): Promise<Check[]> {
+  const name = 'hub'
+  const { options } = context
+  const { endpoint } = options.hub
+  if (options.offline) return [ok(name, `${endpoint} is not asked: offline`)]
+  const started = originals.monotonic()
+  try {
+    const ask = await context.fetch()
+    const signals = [AbortSignal.timeout(ANSWER_WITHIN_MS), ...(options.signal ? [options.signal] : [])]
+    const answer = await ask(`${endpoint}/api/models?limit=1`, { signal: AbortSignal.any(signals) })
+    await answer.body?.cancel()
+    const took = formatDuration(originals.monotonic() - started)
+    return [statusCheck(endpoint, answer.status, took), ...clockChecks(answer.headers.get('date'))]
+  } catch (error) {
+    options.signal?.throwIfAborted()
+    const next =
+      'Check the network, the proxy variables and HF_ENDPOINT; MODEL_CACHE_OFFLINE=1 works with what is cached.'
+    return [fail(name, `${endpoint} can't be reached: ${rootMessage(error)}`, next)]
+  }
+}
+
+function statusCheck(endpoint: string, status: number, took: string): Check {
+  if (status >= 500) return warn('hub', `${endpoint} answers HTTP ${status}`, 'Try again later: status.huggingface.co.')
+  if (status === 429)
+    return warn('hub', `${endpoint} limits the rate of requests`, 'Set HF_TOKEN: limits are higher then.')
+  if (status === 407)
+    return fail('hub', `the proxy refuses (HTTP 407)`, 'Give the proxy variables a user name and password.')
+  return ok('hub', `${endpoint} answers in ${took}`)
+}
+
+function clockChecks(date: string | null): Check[] {
+  const theirs = Date.parse(date ?? '')
+  if (Number.isNaN(theirs)) return []
+  const difference = Math.abs(originals.now() - theirs)
+  if (difference < CLOCK_MAY_DIFFER_MS) return [ok('clock', "agrees with the Hub's")]
+  const text = `differs from the Hub's by ${formatDuration(difference)}`
+  return [warn('clock', text, 'Set the clock: the age of models and of branch names is told by it.')]
+}

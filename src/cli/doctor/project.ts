@@ -1,0 +1,112 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import process from 'node:process'
+import { ModelCacheError, messageOf } from '../../model/errors.ts'
+import type { VitestConfig } from '../config.ts'
+import { type Check, fail, ok, warn } from './check.ts'
+
+export interface Installed {
+  folder: string
+  version: string
+}
+
+/** A package as code in a folder would find it; undefined where it is not installed. */
+export function findInstalled(name: string, from: string): Installed | undefined {
+  for (let folder = from; ; folder = dirname(folder)) {
+    const found = join(folder, 'node_modules', name)
+    try {
+      return { folder: found, version: String(JSON.parse(readFileSync(join(found, 'package.json'), 'utf8')).version) }
+    } catch {
+      if (folder === dirname(folder)) return undefined
+    }
+  }
+}
+
+/** `^20.19 || ^22.12 || >=24` */
+export function checkNode(version = process.versions.node): Check {
+  const [major = 0, minor = 0] = version.split('.').map(Number)
+  const isRight = (major === 20 && minor >= 19) || (major === 22 && minor >= 12) || major >= 24
+  if (isRight) return ok('Node.js', version)
+  return fail('Node.js', `${version} is not supported`, 'Use Node.js 20.19, 22.12, 24 or newer.')
+}
+
+export function checkVitest(from: string): Check {
+  const found = findInstalled('vitest', from)
+  if (!found) return fail('Vitest', 'not installed here', 'Run `npm install --save-dev vitest` in the project.')
+  const [major = 0, minor = 0] = found.version.split('.').map(Number)
+  if ((major === 4 && minor >= 1) || major === 5) return ok('Vitest', found.version)
+  return fail('Vitest', `${found.version} is not supported`, 'Install Vitest 4.1 or 5.')
+}
+
+/** The config as it was read, or what was thrown. */
+export function checkConfig(config: VitestConfig | { error: unknown }, from: string): Check {
+  if ('error' in config) {
+    const { error } = config
+    const isOurs = error instanceof ModelCacheError
+    const next = isOurs ? error.nextStep : 'Correct the Vitest config: `npx vitest list` shows the same error.'
+    return fail('config', isOurs ? `${error.asked}: ${error.reason}` : messageOf(error), next)
+  }
+  const { file, options } = config
+  if (file === undefined)
+    return warn('config', 'there is no Vitest config here', 'Add `plugins: [modelCache()]` to a vitest.config.ts.')
+  const name = relative(from, file)
+  if (!options)
+    return warn(
+      'config',
+      `${name} has no modelCache() in its \`plugins\``,
+      'Add it, unless a project of it has it or the parts are wired by hand.',
+    )
+  const models = `${options.models.length} ${options.models.length === 1 ? 'model' : 'models'} declared`
+  return ok('config', `${name} has modelCache(), ${models}, mode ${options.mode}`)
+}
+
+// What `attach-transformers.cts` needs to find in the source.
+const INTERNALS = ['loadResourceFile', '_get_file_metadata', 'buildResourcePaths', 'handleError', 'FileResponse']
+
+/** Which way untouched `pipeline()` calls go. */
+export function checkTransformers(from: string): Check {
+  const name = 'transformers'
+  const found = findInstalled('@huggingface/transformers', from) ?? findInstalled('@xenova/transformers', from)
+  if (!found) return ok(name, 'not installed: models.path() and models.file() serve every other runtime')
+  const source = ['mjs', 'cjs'].map((end) => join(found.folder, 'dist', `transformers.node.${end}`)).find(existsSync)
+  const text = source === undefined ? '' : readFileSync(source, 'utf8')
+  const has = (word: string) => new RegExp(`\\b(function|class|var|let|const)\\s+${word}\\b`).test(text)
+  if (INTERNALS.every(has)) return ok(name, `${found.version}: files are opened where they lie in the cache`)
+  return warn(
+    name,
+    `${found.version}: served by fetch, and it keeps a second copy in a cache of its own`,
+    'With @huggingface/transformers 4.3 there is no second copy.',
+  )
+}
+
+export function checkOnnxRuntime(from: string): Check {
+  const name = 'onnxruntime'
+  const transformers = findInstalled('@huggingface/transformers', from)
+  const ofTransformers = transformers && findInstalled('onnxruntime-node', transformers.folder)
+  const own = findInstalled('onnxruntime-node', from)
+  const found = own ?? ofTransformers
+  if (!found) return ok(name, 'onnxruntime-node is not installed')
+  if (own && ofTransformers && own.version !== ofTransformers.version)
+    return warn(
+      name,
+      `onnxruntime-node ${own.version} here, and ${ofTransformers.version} in transformers.js: one process can't load both`,
+      'Give package.json `overrides` that keep one version.',
+    )
+  if (hasBinary(found.folder)) return ok(name, `onnxruntime-node ${found.version}, with its binary`)
+  return fail(
+    name,
+    `onnxruntime-node ${found.version} has no binary for ${process.platform} ${process.arch}`,
+    'Install it anew with ONNXRUNTIME_NODE_INSTALL=skip, which keeps its install script from breaking the installation.',
+  )
+}
+
+function hasBinary(folder: string): boolean {
+  try {
+    const binaries = join(folder, 'bin')
+    return readdirSync(binaries).some((napi) =>
+      existsSync(join(binaries, napi, process.platform, process.arch, 'onnxruntime_binding.node')),
+    )
+  } catch {
+    return false
+  }
+}

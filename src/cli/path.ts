@@ -1,0 +1,40 @@
+import { realpath } from 'node:fs/promises'
+import { stampOf } from '../cache/store/blobs.ts'
+import type { Entry } from '../model/entry.ts'
+import { ModelCacheError } from '../model/errors.ts'
+import { parseHubPath } from '../model/hub-path.ts'
+import { type GlobalOptions, openCache } from './open-cache.ts'
+import { printJson } from './show/json.ts'
+import { atCommit } from './show/text.ts'
+
+/** Prints the absolute path of a cached model's folder, or of one of its files, and nothing else. Never downloads. */
+export async function path(name: string, file: string | undefined, options: GlobalOptions): Promise<number> {
+  const { cache } = await openCache(options, { needsOptions: false })
+  const entry = newest(await cache.find(name))
+  const { layout } = cache.context
+  const folder = layout.snapshot(entry.repo, entry.commit)
+  const found = file === undefined ? folder : layout.file(entry.repo, entry.commit, parseHubPath(file, name))
+  const isThere = file === undefined || [...entry.files.keys()].some((path) => path === file)
+  if (!isThere || !(await stampOf(found))) throw missing(entry, file)
+  // The cache folder itself may lie behind a link; the file must keep the name that it has in the model.
+  const { repo, revision, commit } = entry
+  if (options.json) printJson({ repo, revision, commit, path: found, realPath: await realpath(found) })
+  else console.log(found)
+  return 0
+}
+
+/** Of several commits the one that was used last. */
+function newest(entries: Entry[]): Entry {
+  const [first, ...others] = entries
+  if (!first) throw new Error('A name that means no entry was accepted')
+  return others.reduce((a, b) => (b.lastAccessDate > a.lastAccessDate ? b : a), first)
+}
+
+function missing(entry: Entry, file: string | undefined): ModelCacheError {
+  return new ModelCacheError({
+    code: 'FILE_NOT_FOUND',
+    asked: file === undefined ? `Model ${entry.repo}` : `File ${file} of ${entry.repo}`,
+    reason: `It is not in the cache, which has ${entry.files.size} files of ${atCommit(entry)}.`,
+    nextStep: `See \`npx vitest-model-cache ls ${entry.repo} --files\`.`,
+  })
+}

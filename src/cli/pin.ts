@@ -1,0 +1,19 @@
+import { type GlobalOptions, openCache } from './open-cache.ts'
+import { entryJson, printJson } from './show/json.ts'
+import { atCommit } from './show/text.ts'
+
+/** Pins models, so that they neither expire nor are evicted, or ends that. */
+export async function pin(names: string[], pinned: boolean, options: GlobalOptions): Promise<number> {
+  const { cache } = await openCache(options, { needsOptions: false })
+  const entries = await cache.find(...names)
+  const changed = await cache.pin(entries, pinned)
+  if (options.json) {
+    printJson({ pinned, changed: changed.map(entryJson) })
+    return 0
+  }
+  const isNew = new Set(changed.map(atCommit))
+  const verb = pinned ? 'pinned' : 'not pinned'
+  for (const entry of entries)
+    console.log(isNew.has(atCommit(entry)) ? `${atCommit(entry)} is ${verb} now` : `${atCommit(entry)} was ${verb}`)
+  return 0
+}

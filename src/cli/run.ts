@@ -1,0 +1,110 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import process from 'node:process'
+import type { ModelCache } from '../cache/model-cache.ts'
+import type { CacheStatus } from '../cache/status.ts'
+import { formatSize } from '../config/units.ts'
+import type { Entry } from '../model/entry.ts'
+import { ModelCacheError } from '../model/errors.ts'
+import { exitCodeOf, handInterruptsTo, interrupted } from './interruption.ts'
+import { type GlobalOptions, type OpenedCache, openCache } from './open-cache.ts'
+import { counted } from './show/text.ts'
+import { printStatus } from './status.ts'
+
+export interface RunFlags extends GlobalOptions {
+  cleanCache?: boolean
+  cacheInfo?: boolean
+}
+
+// As the warm-up looks back.
+const RUNS_BACK = 3
+const OWN_COMMANDS = ['run', 'watch', 'dev', 'related', 'bench', 'list', 'init']
+
+/** Runs the project's own Vitest, and ends with its exit code. */
+export async function run(args: string[], flags: RunFlags): Promise<number> {
+  const program = findVitest(process.cwd())
+  const opened = flags.cleanCache || flags.cacheInfo || flags.json ? await openCache(flags) : undefined
+  if (flags.cacheDir !== undefined) process.env.MODEL_CACHE_DIR = flags.cacheDir
+  const cleaned = opened && flags.cleanCache ? await cleanProject(opened) : undefined
+  if (cleaned && !flags.json) console.log(cleanLine(cleaned))
+  const before = opened && (flags.cacheInfo || flags.json) ? await opened.cache.status() : undefined
+  if (before && !flags.json) show('Before', opened, before)
+  const exitCode = await runVitest(program, OWN_COMMANDS.includes(args[0] ?? '') ? args : ['run', ...args])
+  if (!opened || !before) return exitCode
+  // Other processes wrote meanwhile.
+  const after = await opened.cache.status()
+  if (flags.json) console.log(JSON.stringify({ schemaVersion: 1, exitCode, cleaned: cleaned ?? null, before, after }))
+  else show('After', opened, after)
+  return exitCode
+}
+
+interface CleanedProject {
+  models: number
+  kept: number
+  freedBytes: number
+}
+
+/** Removes what the project declares and what its last runs used; live runs and pins keep theirs. */
+async function cleanProject({ cache, options, config }: OpenedCache): Promise<CleanedProject> {
+  const entries = await cache.list()
+  const used = await usedKeys(cache, config?.root ?? process.cwd())
+  const declared: Entry[] = []
+  for (const { repo, revision } of options.models)
+    declared.push(...(await cache.find(`${repo}@${revision}`).catch(none)))
+  const among = [...declared, ...entries.filter(({ repo, commit }) => used.has(`${repo}@${commit}`))]
+  const { removed, kept, freedBytes } = await cache.clean({ among, signal: interrupted })
+  return { models: removed.length, kept: kept.length, freedBytes }
+}
+
+async function usedKeys(cache: ModelCache, root: string): Promise<Set<string>> {
+  const runs = await cache.lastRuns(root, RUNS_BACK)
+  return new Set(runs.flatMap((run) => run.used.map(({ repo, commit }) => `${repo}@${commit}`)))
+}
+
+/** What is declared and not there needs no removing. */
+function none(error: unknown): Entry[] {
+  if (error instanceof ModelCacheError && error.code === 'MODEL_NOT_FOUND') return []
+  throw error
+}
+
+function cleanLine({ models, kept, freedBytes }: CleanedProject): string {
+  const left = kept > 0 ? `; kept ${kept} that ${kept === 1 ? 'is' : 'are'} pinned or in use` : ''
+  return `Removed ${counted(models, 'model')} of this project (${formatSize(freedBytes)})${left}.`
+}
+
+function show(when: string, opened: OpenedCache | undefined, status: CacheStatus): void {
+  if (!opened) return
+  console.log(`\n${when}`)
+  printStatus(opened, status)
+  console.log('')
+}
+
+/** The Vitest that the project itself has. Throws `INVALID_OPTION` where it has none. */
+function findVitest(folder: string): string {
+  try {
+    const manifest = createRequire(join(folder, 'package.json')).resolve('vitest/package.json')
+    const { bin } = JSON.parse(readFileSync(manifest, 'utf8'))
+    return join(dirname(manifest), typeof bin === 'string' ? bin : bin.vitest)
+  } catch (cause) {
+    throw new ModelCacheError({
+      code: 'INVALID_OPTION',
+      asked: `Vitest of ${folder}`,
+      reason: 'This project has none installed.',
+      nextStep: 'Run `npm install --save-dev vitest`, or change to the folder of the project.',
+      cause,
+    })
+  }
+}
+
+async function runVitest(program: string, args: string[]): Promise<number> {
+  const child = spawn(process.execPath, [program, ...args], { stdio: 'inherit' })
+  // At a terminal an interrupt reaches Vitest too; one more would have it give up its own end in order.
+  handInterruptsTo((name) => {
+    if (name !== 'SIGINT' || !process.stdin.isTTY) child.kill(name)
+  })
+  const [code, signal]: [number | null, NodeJS.Signals | null] = (await once(child, 'exit')) as never
+  return signal ? exitCodeOf(signal) : (code ?? 1)
+}

@@ -1,0 +1,33 @@
+import process from 'node:process'
+import { createInterface } from 'node:readline/promises'
+import { ModelCacheError } from '../../model/errors.ts'
+import { interrupted } from '../interruption.ts'
+
+export interface Confirmation {
+  yes?: boolean
+  dryRun?: boolean
+}
+
+/**
+ * True when it may be done: with `--yes`, with nothing to be done (`--dry-run`), or when the user at the terminal says so.
+ * Throws `INVALID_OPTION` where nobody can be asked.
+ */
+export async function confirm(question: string, { yes, dryRun }: Confirmation): Promise<boolean> {
+  if (yes || dryRun) return true
+  if (!process.stdin.isTTY || !process.stderr.isTTY)
+    throw new ModelCacheError({
+      code: 'INVALID_OPTION',
+      asked: question,
+      reason: 'There is no terminal to ask at.',
+      nextStep: 'Add `--yes` to do it, or `--dry-run` to see what would be done. Nothing was changed.',
+    })
+  // Not as a terminal of its own: an interrupt reaches us as it does everywhere else.
+  const lines = createInterface({ input: process.stdin, output: process.stderr, terminal: false })
+  const ended = new Promise<string>((resolve) => lines.once('close', () => resolve('')))
+  try {
+    const answer = await Promise.race([lines.question(`${question} [y/N] `, { signal: interrupted }), ended])
+    return /^y(es)?$/i.test(answer.trim())
+  } finally {
+    lines.close()
+  }
+}

@@ -1,0 +1,46 @@
+import process from 'node:process'
+import type { Progress } from '../../cache/progress.ts'
+import { formatDuration, formatSize } from '../../config/units.ts'
+import { progressLines } from '../../report/progress-lines.ts'
+
+/** Shows how far things have come: bars at a terminal, now and then a whole line elsewhere. Both go to stderr. */
+export interface ProgressView {
+  show: (progress: Progress) => void
+  /** Leaves the terminal as it was. */
+  end: () => void
+}
+
+/** `verb` says what is done to the bytes of a thing. */
+export async function openProgress(verb = ''): Promise<ProgressView> {
+  if (!process.stderr.isTTY) return { show: progressLines((line) => console.error(line)), end: () => undefined }
+  const { MultiBar } = await import('cli-progress')
+  const bars = new MultiBar({
+    stream: process.stderr,
+    clearOnComplete: true,
+    hideCursor: true,
+    // Two columns are left free: a bar that wraps would leave a trail.
+    format: ` ${verb}{model} {bar} {percentage}% {amount}`,
+    barsize: 20,
+    fps: 8,
+    linewrap: false,
+  })
+  const known = new Map<string, ReturnType<typeof bars.create>>()
+  return {
+    show(progress) {
+      const { model, receivedBytes, totalBytes } = progress
+      if (totalBytes === 0) return
+      const payload = { model: model.padEnd(24), amount: amountOf(progress) }
+      const bar = known.get(model) ?? bars.create(totalBytes, 0, payload)
+      known.set(model, bar)
+      bar.setTotal(totalBytes)
+      bar.update(receivedBytes, payload)
+    },
+    end: () => bars.stop(),
+  }
+}
+
+function amountOf({ receivedBytes, totalBytes, elapsedMs }: Progress): string {
+  const rate = elapsedMs > 0 ? receivedBytes / elapsedMs : 0
+  const left = rate > 0 ? ` · ${formatDuration(Math.ceil((totalBytes - receivedBytes) / rate / 1000) * 1000)} left` : ''
+  return `${formatSize(receivedBytes)} of ${formatSize(totalBytes)}${left}`
+}

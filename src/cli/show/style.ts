@@ -1,0 +1,20 @@
+import process from 'node:process'
+import { styleText } from 'node:util'
+
+type Style = Parameters<typeof styleText>[0]
+
+/** Colours a text where the stream is a terminal; NO_COLOR and FORCE_COLOR come first. */
+export function paint(style: Style, text: string, stream: NodeJS.WriteStream = process.stdout): string {
+  return isColored(stream) ? styleText(style, text, { validateStream: false }) : text
+}
+
+function isColored(stream: NodeJS.WriteStream): boolean {
+  const { FORCE_COLOR, NO_COLOR } = process.env
+  if (FORCE_COLOR !== undefined) return !['0', 'false'].includes(FORCE_COLOR)
+  return stream.isTTY === true && !NO_COLOR
+}
+
+/** The width of the terminal; undefined where the output is piped, and whole. */
+export function columnsOf(stream: NodeJS.WriteStream = process.stdout): number | undefined {
+  return stream.isTTY ? (stream.columns ?? 80) : undefined
+}

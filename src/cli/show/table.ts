@@ -1,0 +1,47 @@
+export interface Column {
+  header: string
+  /** Numbers. */
+  isRight?: boolean
+  /** May be cut in the middle where the line would be too long. */
+  isShrinkable?: boolean
+}
+
+const GAP = '  '
+const NARROWEST = 6
+
+/** Rows under their headers, as whole lines; none is longer than `width`, as far as cells may be cut. */
+export function renderTable(columns: Column[], rows: string[][], width?: number): string[] {
+  const all = [columns.map(({ header }) => header), ...rows]
+  const widths = columns.map((_, index) => Math.max(...all.map((row) => row[index]?.length ?? 0)))
+  if (width !== undefined) shrink(columns, widths, width)
+  return all.map((row) =>
+    columns
+      .map(({ isRight }, index) => {
+        const room = widths[index] ?? 0
+        const cell = cutMiddle(row[index] ?? '', room)
+        return isRight ? cell.padStart(room) : cell.padEnd(room)
+      })
+      .join(GAP)
+      .trimEnd(),
+  )
+}
+
+/** Takes from the widest that may be cut, one by one. */
+function shrink(columns: Column[], widths: number[], width: number): void {
+  const total = () => widths.reduce((sum, each) => sum + each, GAP.length * (widths.length - 1))
+  while (total() > width) {
+    const candidates = columns.flatMap(({ isShrinkable }, index) =>
+      isShrinkable && (widths[index] ?? 0) > NARROWEST ? [index] : [],
+    )
+    const widest = candidates.sort((a, b) => (widths[b] ?? 0) - (widths[a] ?? 0))[0]
+    if (widest === undefined) return
+    widths[widest] = (widths[widest] ?? 0) - 1
+  }
+}
+
+/** `onnx-comm…y-tiny.en`: both ends of a name tell it from others. */
+export function cutMiddle(text: string, width: number): string {
+  if (text.length <= width) return text
+  const left = Math.floor((width - 1) / 2)
+  return `${text.slice(0, left)}…${text.slice(text.length - (width - 1 - left))}`
+}

@@ -1,0 +1,60 @@
+import type { Problem, Verification } from '../cache/verify.ts'
+import { formatDuration, formatSize } from '../config/units.ts'
+import { originals } from '../platform/originals.ts'
+import { interrupted } from './interruption.ts'
+import { type GlobalOptions, openCache } from './open-cache.ts'
+import { printJson } from './show/json.ts'
+import { openProgress } from './show/progress.ts'
+import { paint } from './show/style.ts'
+import { counted } from './show/text.ts'
+
+/** Recomputes digests. 1 when something is wrong that was not repaired. */
+export async function verify(names: string[], options: GlobalOptions & { repair?: boolean }): Promise<number> {
+  const { cache } = await openCache(options, { needsOptions: options.repair === true })
+  const entries = names.length > 0 ? await cache.find(...names) : await cache.list()
+  const started = originals.monotonic()
+  const progress = await openProgress()
+  let found: Verification
+  try {
+    found = await cache.verify(entries, {
+      repair: options.repair,
+      signal: interrupted,
+      onProgress: ({ bytes, totalBytes }) =>
+        progress.show({
+          model: counted(entries.length, 'model'),
+          receivedBytes: bytes,
+          totalBytes,
+          elapsedMs: originals.monotonic() - started,
+        }),
+    })
+  } finally {
+    progress.end()
+  }
+  const ms = originals.monotonic() - started
+  if (options.json) {
+    const { entries, ...rest } = found
+    printJson({ models: entries, ...rest, ms: Math.round(ms) })
+  } else print(found, ms, options.repair === true)
+  return found.problems.every(({ isRepaired }) => isRepaired) ? 0 : 1
+}
+
+function print({ entries, files, bytes, problems }: Verification, ms: number, isRepairing: boolean): void {
+  for (const problem of problems) console.log(problemLine(problem))
+  const rate = ms > 0 ? ` (${formatSize((bytes / ms) * 1000)}/s)` : ''
+  const seen = `${counted(entries, 'model')}, ${counted(files, 'file')}, ${formatSize(bytes)} in ${formatDuration(ms)}${rate}`
+  if (problems.length === 0) console.log(`${paint('green', '✓')} ${seen}: all as the Hub stated`)
+  if (problems.length === 0) return
+  const open = problems.filter(({ isRepaired }) => !isRepaired).length
+  console.log(
+    `${seen}: ${counted(problems.length, 'file')} wrong${open < problems.length ? `, ${problems.length - open} repaired` : ''}`,
+  )
+  if (open > 0 && !isRepairing)
+    console.log('What is wrong is not served, and brought in anew when it is next asked for; `--repair` does that now.')
+}
+
+function problemLine({ repo, revision, path, what, isRepaired, error }: Problem): string {
+  const model = revision === 'main' ? repo : `${repo}@${revision}`
+  const mark = isRepaired ? paint('yellow', '!') : paint('red', '✗')
+  const after = isRepaired ? ', repaired' : error === undefined ? '' : `, not repaired: ${error}`
+  return `${mark} ${model}  ${path}: ${what}${after}`
+}

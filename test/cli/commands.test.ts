@@ -1,0 +1,211 @@
+import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { isAbsolute } from 'node:path'
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { Cli } from '../support/cli.ts'
+import { Engine } from '../support/engine.ts'
+import { type SketchedModel, writeCache } from '../support/many-models.ts'
+
+const MODELS: SketchedModel[] = [
+  { repo: 'Xenova/bert', files: { 'config.json': '{}', 'onnx/model.onnx': 'w'.repeat(5_000) }, idleDays: 1, hits: 7 },
+  { repo: 'Xenova/whisper', files: { 'config.json': '{}' }, idleDays: 20 },
+  { repo: 'org/pinned', files: { 'weights.bin': 'p'.repeat(9_000) }, idleDays: 30, pinned: true },
+]
+
+let engine: Engine
+let cli: Cli
+
+beforeEach(async () => {
+  engine = await Engine.start(onTestFinished)
+  cli = new Cli(engine)
+})
+
+async function repos(): Promise<string[]> {
+  return (await engine.open().list()).map(({ repo }) => String(repo))
+}
+
+describe('reading commands', () => {
+  beforeEach(() => writeCache(engine.cacheDir, MODELS))
+
+  test('say where the cache is and why there, how full, how old, and who uses it', async () => {
+    const run = engine.open({ run: { id: 'live', pid: process.pid } })
+    await run.claim(...(await run.find('Xenova/bert')))
+    for (const [index, hits] of [1, 3].entries())
+      await run.recordRun({
+        ...{
+          schemaVersion: 1,
+          id: `${index}run-1-a-1-0`,
+          startedAt: '2026-01-01T00:00:00.000Z',
+          project: '/app',
+          used: [],
+        },
+        report: { requests: 4, hits, misses: 4 - hits },
+      })
+    const [text, json] = await Promise.all([cli.run('status'), cli.json(0, 'info')])
+    expect(text.stdout).toContain(`${engine.cacheDir} (by MODEL_CACHE_DIR)`)
+    expect(text.stdout).toMatch(/models +3, 1 pinned · 4 files/)
+    expect(text.stdout).toMatch(/hit rate +75% \(3 of 4\) in the last run · 50% \(4 of 8\) in the last 2/)
+    expect(text.stdout).toMatch(/in use +1 model by 1 live run/)
+    expect(json).toMatchObject({
+      ...{ schemaVersion: 1, from: 'MODEL_CACHE_DIR', directory: engine.cacheDir, bytes: 14_004, models: 3, pinned: 1 },
+      ...{ oldest: { model: 'org/pinned' }, newest: { model: 'Xenova/bert' }, leases: { runs: 1, models: 1 } },
+      ...{ lastRun: { hitRate: 0.75 }, lastRuns: { runs: 2, hitRate: 0.5 }, disk: { freeBytes: expect.any(Number) } },
+    })
+    await run.endRun()
+  })
+
+  test('list models by pattern, filter and column, whole where they are piped', async () => {
+    const [text, json, none] = await Promise.all([
+      cli.run('ls', '--sort', 'size'),
+      cli.json(0, 'ls', 'xenova/*', '--filter', 'accessed>7d', '--files'),
+      cli.run('ls', '--filter', 'size>1GB'),
+    ])
+    expect(text.stdout.split('\n').map((line) => line.split(/ {2,}/)[0])).toEqual([
+      ...['model', 'org/pinned', 'Xenova/bert', 'Xenova/whisper'],
+    ])
+    expect(text.stdout).toMatch(/^model +revision +commit +size +files +used +age +hits +pinned$/m)
+    expect(text.stdout).toMatch(/^Xenova\/bert +main +[0-9a-f]{7} +4.88 KB +2 +1d +1d +7$/m)
+    expect(json.models).toMatchObject([
+      { repo: 'Xenova/whisper', bytes: 2, files: 1, paths: [{ path: 'config.json' }] },
+    ])
+    expect(none).toMatchObject({ exitCode: 0, stdout: '', stderr: 'No model matches.' })
+  })
+
+  test('print a path and nothing else, and never download', async () => {
+    engine.hub.addRepo('org/there', { files: { 'config.json': '{}' } })
+    const [file, folder, absent, unknown] = await Promise.all([
+      cli.run('path', 'Xenova/bert', 'onnx/model.onnx'),
+      cli.run('path', 'org/pinned'),
+      cli.run('path', 'Xenova/bert', 'tokenizer.json'),
+      cli.run('path', 'org/there'),
+    ])
+    expect([file.exitCode, isAbsolute(file.stdout)]).toEqual([0, true])
+    expect(await readFile(file.stdout, 'utf8')).toBe('w'.repeat(5_000))
+    expect(await readdir(folder.stdout)).toEqual(['weights.bin'])
+    expect([absent.exitCode, absent.stdout, unknown.exitCode, unknown.stdout]).toEqual([1, '', 2, ''])
+    expect(absent.stderr).toContain('ls Xenova/bert --files')
+    expect(engine.hub.requests).toEqual([])
+  })
+
+  test('verify all or some, and say what is wrong; repair where they are told to', async () => {
+    engine.hub.addRepo('org/real', { files: { 'config.json': '{"real":1}', 'vocab.txt': 'words' } })
+    const model = await engine.open().get('org/real')
+    await rm(model.file('vocab.txt'))
+    const [wrong, other] = await Promise.all([cli.run('verify', 'org/*'), cli.json(0, 'verify', 'Xenova/*')])
+    expect(wrong).toMatchObject({ exitCode: 1, stdout: expect.stringContaining('✗ org/real  vocab.txt: missing') })
+    expect(other).toMatchObject({ models: 2, files: 3, problems: [] })
+    const repaired = await cli.json(0, 'verify', 'org/real', '--repair')
+    expect(repaired.problems).toMatchObject([{ path: 'vocab.txt', what: 'missing', isRepaired: true }])
+    expect(await readFile(model.file('vocab.txt'), 'utf8')).toBe('words')
+  })
+})
+
+describe('changing commands', () => {
+  beforeEach(() => writeCache(engine.cacheDir, MODELS))
+
+  test('ask, and where nobody can be asked need --yes', async () => {
+    const [refused, planned] = await Promise.all([cli.run('rm', 'Xenova/*'), cli.run('clean', '--dry-run')])
+    expect(refused).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringMatching(/Xenova\/bert.*--yes.*Nothing was changed/s),
+    })
+    expect(planned.stdout).toMatch(/Would remove Xenova\/bert.*Kept org\/pinned at \w+: pinned.*Would free up to/s)
+    expect(await repos()).toHaveLength(3)
+    const removed = await cli.json(0, 'rm', 'Xenova/*', '--yes')
+    expect(removed).toMatchObject({ dryRun: false, freedBytes: 5_004 })
+    expect(await repos()).toEqual(['org/pinned'])
+  })
+
+  test('clean by age, and keep what is pinned until that ends', async () => {
+    const cleaned = await cli.json(0, 'clean', '--older-than', '7d', '--yes')
+    expect(cleaned).toMatchObject({
+      removed: [{ repo: 'Xenova/whisper' }],
+      kept: [{ repo: 'org/pinned', why: 'pinned' }],
+    })
+    expect((await cli.run('unpin', 'org/pinned')).stdout).toMatch(/org\/pinned at \w+ is not pinned now/)
+    expect(await cli.json(0, 'pin', 'Xenova/bert')).toMatchObject({ pinned: true, changed: [{ repo: 'Xenova/bert' }] })
+    expect((await cli.run('clean', '--yes')).stdout).toMatch(
+      /Removed org\/pinned.*Kept Xenova\/bert.*Freed 8.79 KB: 1 model/s,
+    )
+    expect(await repos()).toEqual(['Xenova/bert'])
+  })
+
+  test('optimize without asking, and say what each step freed', async () => {
+    const steps = await cli.json(0, 'optimize')
+    expect(steps).toMatchObject({
+      expired: [{ repo: 'Xenova/whisper' }],
+      evicted: [],
+      modelBytes: 2,
+      linked: { files: 0 },
+    })
+    expect((await cli.run('optimize')).stdout).toMatch(/^limits +0 B .*^Freed 0 B$/ms)
+  })
+
+  test('warm what is named, and name what could not be had', async () => {
+    engine.hub.addRepo('org/real', { files: { 'config.json': '{}' } })
+    const result = await cli.run('warm', 'org/real', 'org/nothing')
+    expect(result).toMatchObject({ exitCode: 1, stdout: expect.stringMatching(/^✓ org\/real {2}2 B, downloaded in/) })
+    expect(result.stderr).toMatch(/✗ Model org\/nothing.*1 model of 2 could not be had: org\/nothing/s)
+  })
+})
+
+describe('a wrong call changes nothing and ends with 2', () => {
+  test.each([
+    [['sttus'], /unknown command 'sttus'.*Did you mean status/s],
+    [['clean', '--expred'], /unknown option '--expred'.*Did you mean --expired/s],
+    [['clean', '--older-than', '7', '--yes'], /--older-than 7.*7d, 12h/],
+    [['clean', '--unused', 'x', '--yes'], /--unused x.*1 to 999/],
+    [['ls', '--sort', 'colour'], /--sort colour.*model, revision/],
+    [['ls', '--filter', 'size~5'], /Filter "size~5"/],
+    [['rm', 'not a model', '--yes'], /no repo id/],
+    [['path'], /missing required argument 'model'/],
+  ])('%s', async (args, message) => {
+    await writeCache(engine.cacheDir, MODELS)
+    const { exitCode, stderr } = await cli.run(...args)
+    expect(stderr).toMatch(message)
+    expect(exitCode).toBe(2)
+    expect(await repos()).toHaveLength(3)
+  })
+
+  test.each([
+    ['a folder of something else', 'notes.txt', 'mine', /no cache.json/],
+    ['a newer cache', 'cache.json', '{"format":2}', /format 1.*Update vitest-model-cache/],
+  ])('on %s', async (_, name, content, message) => {
+    await writeCache(engine.cacheDir, MODELS)
+    await rm(engine.inCache('cache.json'))
+    await writeFile(engine.inCache(name), content)
+    const before = await engine.listing()
+    const calls = [['status'], ['warm', 'org/x'], ['clean', '--yes'], ['optimize']]
+    for (const { exitCode, stderr } of await Promise.all(calls.map((args) => cli.run(...args)))) {
+      expect(stderr).toMatch(message)
+      expect(exitCode).toBe(2)
+    }
+    expect(await engine.listing()).toEqual(before)
+  })
+})
+
+test('a folder that is not there is an empty cache, and is not made', async () => {
+  const [status, list, clean] = await Promise.all([
+    cli.json(0, 'status'),
+    cli.json(0, 'ls'),
+    cli.run('clean', '--yes'),
+    cli.run('optimize'),
+    cli.run('verify'),
+  ])
+  expect(status).toMatchObject({ bytes: 0, models: 0, lastRun: null, oldest: null })
+  expect(list.models).toEqual([])
+  expect(clean).toMatchObject({ exitCode: 0, stdout: 'There is nothing to remove.' })
+  await expect(stat(engine.cacheDir)).rejects.toThrow(/ENOENT/)
+})
+
+test('--help says what a command does, its exit codes and an example', async () => {
+  const { exitCode, stdout } = await cli.run('clean', '--help')
+  expect(exitCode).toBe(0)
+  expect(stdout).toMatch(/--older-than.*Example: npx vitest-model-cache clean.*Exit codes: 0 done, 1/s)
+})
+
+test('colours are for terminals, unless FORCE_COLOR says otherwise', async () => {
+  const colored = new Cli(engine, { FORCE_COLOR: '1' })
+  const code = '\u001b['
+  expect((await cli.run('status')).stdout).not.toContain(code)
+  expect((await colored.run('status')).stdout).toContain(code)
+})

@@ -1,0 +1,40 @@
+import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
+import { setTimeout as wait } from 'node:timers/promises'
+import { expect, onTestFinished, test } from 'vitest'
+import { Cli } from '../support/cli.ts'
+import { Engine } from '../support/engine.ts'
+import { manyModels, writeCache } from '../support/many-models.ts'
+
+test('an interrupted `clean` ends with 130, frees its locks, and leaves nothing half done', async () => {
+  const engine = await Engine.start(onTestFinished)
+  await writeCache(engine.cacheDir, manyModels(200))
+  const metadata = engine.inCache('cache_metadata.json')
+  const before = await readFile(metadata, 'utf8')
+  const child = new Cli(engine).start('clean', '--yes')
+  const ended = once(child, 'exit')
+  while ((await readFile(metadata, 'utf8')) === before && child.exitCode === null) await wait(1)
+  child.kill('SIGINT')
+  expect(await ended).toEqual([130, null])
+  expect(await engine.listing('incoming')).toEqual([])
+  const cache = engine.open()
+  const left = await cache.list()
+  expect(left.length).toBeGreaterThan(0)
+  expect(left.length).toBeLessThan(200)
+  expect((await cache.verify()).problems).toEqual([])
+  // What is not listed is gone from the disk too.
+  const folders = new Set((await engine.listing('hub')).map((path) => path.split('/')[0]))
+  expect(folders.size).toBe(left.length)
+})
+
+test('an interrupted `warm` ends with 130 and frees its locks', async () => {
+  const engine = await Engine.start(onTestFinished)
+  engine.hub.addRepo('org/large', { files: { 'weights.bin': 'w'.repeat(5_000_000) } })
+  engine.hub.throttle({ bytesPerSecond: 500_000 })
+  const child = new Cli(engine).start('warm', 'org/large')
+  const ended = once(child, 'exit')
+  while (!engine.hub.requests.some(({ kind }) => kind === 'resolve') && child.exitCode === null) await wait(5)
+  child.kill('SIGINT')
+  expect(await ended).toEqual([130, null])
+  expect((await engine.listing('incoming')).filter((path) => path.endsWith('.lock'))).toEqual([])
+})

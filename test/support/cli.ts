@@ -1,0 +1,51 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { execa } from 'execa'
+import type { Engine } from './engine.ts'
+import { cleanEnvironment } from './project-folder.ts'
+
+// As `npm run build` made it: what a user's `npx vitest-model-cache` starts.
+const PROGRAM = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
+
+export interface CliResult {
+  exitCode: number
+  stdout: string
+  stderr: string
+}
+
+/** The command line over the cache of an engine, in a folder that is no project. */
+export class Cli {
+  constructor(
+    private readonly engine: Engine,
+    private readonly env: Record<string, string> = {},
+  ) {}
+
+  async run(...args: string[]): Promise<CliResult> {
+    const { exitCode = -1, stdout, stderr } = await execa(process.execPath, [PROGRAM, ...args], this.options())
+    return { exitCode, stdout, stderr }
+  }
+
+  /** What a command prints with `--json`; fails the test when it is no JSON or the exit code is another. */
+  async json(exitCode: number, ...args: string[]) {
+    const result = await this.run(...args, '--json')
+    if (result.exitCode !== exitCode)
+      throw new Error(`exit code ${result.exitCode}: ${result.stdout}\n${result.stderr}`)
+    return JSON.parse(result.stdout)
+  }
+
+  /** Starts a command that is about to be interrupted. */
+  start(...args: string[]): ChildProcess {
+    const { cwd, env } = this.options()
+    return spawn(process.execPath, [PROGRAM, ...args], { cwd, env, stdio: 'ignore' })
+  }
+
+  private options() {
+    const { folder, cacheDir, hub } = this.engine
+    const own = { MODEL_CACHE_DIR: cacheDir, HF_ENDPOINT: hub.url, HF_HOME: `${folder}/no login`, NO_COLOR: '1' }
+    return {
+      cwd: folder,
+      env: { ...cleanEnvironment(), ...own, ...this.env },
+      ...{ extendEnv: false, reject: false, stdin: 'ignore' as const, timeout: 60_000 },
+    }
+  }
+}
