@@ -30,7 +30,7 @@ test('an interrupted `clean` ends with 130, frees its locks, and leaves nothing 
 test('an interrupted `warm` ends with 130 and frees its locks', async () => {
   const engine = await Engine.start(onTestFinished)
   engine.hub.addRepo('org/large', { files: { 'weights.bin': 'w'.repeat(5_000_000) } })
-  engine.hub.throttle({ bytesPerSecond: 500_000 })
+  engine.hub.throttle({ total: 500_000 })
   const child = new Cli(engine).start('warm', 'org/large')
   const ended = once(child, 'exit')
   while (!engine.hub.requests.some(({ kind }) => kind === 'resolve') && child.exitCode === null) await wait(5)

@@ -1,0 +1,73 @@
+import { once } from 'node:events'
+import { readdir } from 'node:fs/promises'
+import { setTimeout as wait } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import { configSource } from '../support/config-source.ts'
+import { Consumer } from '../support/consumer.ts'
+import { startModelsHub } from '../support/models-hub.ts'
+
+const { hub, env } = await startModelsHub(['org/embeddings'])
+const CONFIG = configSource({ models: [{ repo: 'org/embeddings', files: ['config.json'] }] })
+const ASKS = `
+  import { expect, test } from 'vitest'
+  test('asks', async ({ models }) => { await models.file('org/embeddings', 'config.json') })
+  test('is asked to fail', () => expect(process.env.FAIL).toBeUndefined())
+`
+
+test('`run` is Vitest, with its exit code; the models of the project go first where that is asked for', async () => {
+  const consumer = await Consumer.create({ files: { 'vitest.config.ts': CONFIG, 'a.test.ts': ASKS } })
+  hub.addRepo('org/other', { files: { 'config.json': '{}' } })
+  await consumer.cli(['warm', 'org/other', '--config'], env)
+  hub.clearRequests()
+  const cleaned = await consumer.cli(['run', '--clean-cache', '--cache-info', '--', '-t', 'asks'], env)
+  expect(cleaned.exitCode, cleaned.stderr).toBe(0)
+  expect(cleaned.stdout).toMatch(/Removed 1 model of this project.*Before.*models +1 .*1 passed.*After.*models +2 /s)
+  expect(hub.requests.filter(({ kind }) => kind === 'resolve').map(({ file }) => file)).toEqual(['config.json'])
+  await consumer.cli(['pin', 'org/embeddings'], env)
+  const failed = await consumer.cli(['run', '--clean-cache', '--json'], { ...env, FAIL: '1' })
+  expect(failed.exitCode).toBe(1)
+  const result = JSON.parse(failed.stdout.trim().split('\n').at(-1) ?? '')
+  expect(result).toMatchObject({
+    exitCode: 1,
+    cleaned: { models: 0, kept: 1 },
+    before: { models: 2 },
+    after: { models: 2 },
+  })
+})
+
+test('`run` hands signals to Vitest, and waits for its end', async () => {
+  const waits = `
+    import { writeFileSync } from 'node:fs'
+    import { test } from 'vitest'
+    test('waits', () => { writeFileSync('began', ''); return new Promise(() => undefined) }, 60_000)
+  `
+  const consumer = await Consumer.create({ files: { 'vitest.config.ts': configSource(), 'a.test.ts': waits } })
+  const child = consumer.start('cli', ['run'], env)
+  const ended = once(child, 'exit')
+  while (!(await readdir(consumer.directory)).includes('began') && child.exitCode === null) await wait(20)
+  child.kill('SIGTERM')
+  const [code] = await ended
+  expect([130, 143, 1]).toContain(code)
+  expect(await readdir(`${consumer.cacheDir}/leases`).catch(() => [])).toEqual([])
+})
+
+test('`doctor` says in a line each what is well and what is not', async () => {
+  const consumer = await Consumer.create({ files: { 'vitest.config.ts': CONFIG } })
+  const well = await consumer.cli(['doctor'], {
+    ...env,
+    HF_TOKEN: 'hf_secret',
+    HTTPS_PROXY: 'http://user:pass@proxy:81',
+    NO_PROXY: '*',
+  })
+  expect(well.exitCode, well.output).toBe(0)
+  expect(well.stdout).toMatch(/✓ config +vitest.config.ts has modelCache\(\), 1 model declared/)
+  expect(well.stdout).toMatch(/✓ transformers +4\.\d.*where they lie.*✓ token +there is one.*✓ hub +http.*answers in/s)
+  expect(well.stdout).not.toMatch(/hf_secret|pass/)
+  await consumer.write({ 'vitest.config.ts': CONFIG.replace('"models"', '"modles"'), '../cache/notes.txt': 'mine' })
+  const ill = await consumer.cli(['doctor', '--json'], { ...env, HF_ENDPOINT: 'http://127.0.0.1:9' })
+  const { ok, checks } = JSON.parse(ill.stdout)
+  const failed = checks
+    .filter(({ level }: { level: string }) => level === 'fail')
+    .map(({ name }: { name: string }) => name)
+  expect([ill.exitCode, ok, failed]).toEqual([1, false, ['config', 'cache', 'hub']])
+})
