@@ -27,7 +27,7 @@ export async function clean(flags: CleanFlags): Promise<number> {
   // What would go is shown before anybody is asked.
   const planned = await cache.clean({ ...choice, dryRun: true })
   const isNothing = planned.removed.length + planned.incomplete.files === 0
-  if (isNothing || dryRun) return show(planned, { ...flags, dryRun: true }, isNothing)
+  if (isNothing || dryRun) return show(planned, flags, isNothing)
   const scope = isAll(choice) ? 'all' : 'these'
   const question = `Remove ${scope}: ${what(planned)}?`
   if (!(await confirm(question, flags))) return 1
@@ -36,7 +36,7 @@ export async function clean(flags: CleanFlags): Promise<number> {
 
 function show(cleaned: Cleaned, flags: CleanFlags, isNothing: boolean): number {
   const { removed, kept, incomplete, incompleteHeld, runs, freedBytes } = cleaned
-  const dryRun = flags.dryRun === true && (!isNothing || flags.yes !== true)
+  const dryRun = flags.dryRun === true
   if (flags.json) {
     const held = kept.map(({ entry, why }) => ({ ...entryJson(entry), why }))
     printJson({ dryRun, removed: removed.map(entryJson), kept: held, incomplete, incompleteHeld, freedBytes })
