@@ -62,17 +62,18 @@ export async function cacheStatus(context: CacheContext): Promise<CacheStatus> {
     freeBytes(layout),
   ])
   const entries = [...all.values()]
+  const bytes = totalSize(entries)
   const byUse = [...entries].sort((a, b) => Date.parse(a.lastAccessDate) - Date.parse(b.lastAccessDate))
   const counted = groupByRun(runs).slice(0, RUNS_SHOWN)
   const [last] = counted[0] ?? []
   return {
     directory: layout.directory,
-    bytes: totalSize(entries),
+    bytes,
     maxBytes: options.maxSize,
     models: entries.length,
     pinned: entries.filter(({ pinned }) => pinned).length,
     files: entries.reduce((sum, { files }) => sum + files.size, 0),
-    shared: sharedBlobs(entries),
+    shared: sharedBlobs(entries, bytes),
     oldest: useOf(byUse[0]),
     newest: useOf(byUse.at(-1)),
     lastRun: last ? { startedAt: last.startedAt, project: last.project, ...sumUp(counted.slice(0, 1)) } : null,
@@ -89,7 +90,7 @@ function useOf(entry: Entry | undefined): CacheStatus['oldest'] {
 }
 
 /** What all models would take, each for itself, less what they take. */
-function sharedBlobs(entries: Entry[]): Amount {
+function sharedBlobs(entries: Entry[], taken: number): Amount {
   const files = new Map<string, number>()
   let shared = 0
   for (const { files: own } of entries)
@@ -99,7 +100,7 @@ function sharedBlobs(entries: Entry[]): Amount {
       files.set(digest, users + 1)
     }
   const apart = entries.reduce((sum, entry) => sum + entrySize(entry), 0)
-  const bytes = apart - totalSize(entries)
+  const bytes = apart - taken
   return { files: bytes > 0 ? shared : 0, bytes }
 }
 
