@@ -24,11 +24,11 @@ const ENTRIES = [
 const CHUNKS: Record<string, string[]> = {
   // Also loaded by pages.
   models: ['models'],
-  engine: ['intercept/child'],
   worker: ['vitest/setup-file'],
+  engine: ['vitest/engine', 'intercept/child'],
   environment: ['vitest/environments/node'],
   main: ['index', 'vitest/global-setup', 'vitest/reporter', 'cache/index'],
-  'finish-run': ['vitest/finish-run'],
+  'conclude-run': ['vitest/conclude-run'],
   'bring-in': ['cache/bring-in'],
 }
 

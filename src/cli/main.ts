@@ -87,7 +87,11 @@ command('stats', 'say how the last runs of this project went, and what the cache
   .option('--runs <number>', 'how many runs back', wholeNumber, 10)
   .option('--all', ALL_PROJECTS)
   .action((options) => run(async () => (await import('./stats.ts')).stats(merged(options))))
-command('report', 'show the report of the last run again; exit code 1 where there is none to write', 'report --html report.html')
+command(
+  'report',
+  'show the report of the last run again; exit code 1 where there is none to write',
+  'report --html report.html',
+)
   .option('--markdown', 'as Markdown')
   .option('--html <file>', 'as a page of its own, with what the runs before it came to')
   .option('--all', ALL_PROJECTS)

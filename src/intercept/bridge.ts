@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs'
-import process from 'node:process'
 import type { CachedFile, KnownFile } from '../cache/get-file.ts'
 import type { ModelCache } from '../cache/model-cache.ts'
 import { environmentToken } from '../config/token.ts'
@@ -44,13 +43,6 @@ export interface LocateOptions {
   isLocalOnly?: boolean
   /** True when only its existence and size are wanted. */
   isProbe?: boolean
-}
-
-const KEY = Symbol.for('vitest-model-cache.intercept')
-
-/** Makes the bridge of this process, or of this worker, the one that is reached. On `process`: what all realms share. */
-export function installBridge(bridge: Bridge | undefined): void {
-  Reflect.set(process, KEY, bridge)
 }
 
 // What the Hub itself says to whoever asks: the request goes on to it.

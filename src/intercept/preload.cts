@@ -11,12 +11,19 @@ type Fetch = typeof fetch
 
 interface Bridge {
   bases: string[]
+  exists(path: string): boolean
+  locate(...args: unknown[]): Promise<unknown>
   fetch(
     original: Fetch,
     input: Parameters<Fetch>[0],
     init?: Parameters<Fetch>[1],
     answers?: typeof Response,
   ): Promise<Response>
+}
+
+interface Readers {
+  readFileSync: typeof fs.readFileSync
+  readFile: typeof fs.promises.readFile
 }
 
 const BRIDGE = Symbol.for('vitest-model-cache.intercept')
@@ -62,7 +69,6 @@ function keepGlobals(): void {
 /** Has transformers.js ask the bridge for its files, in whichever way Node.js or Vitest read its source. */
 function patchSources(): void {
   if (Reflect.has(process, PATCHED)) return
-  Object.defineProperty(process, PATCHED, { value: true })
   const { readFileSync } = fs
   const { readFile } = fs.promises
   fs.readFileSync = function (this: unknown, path: unknown) {
@@ -75,6 +81,8 @@ function patchSources(): void {
     const content: Promise<unknown> = Reflect.apply(readFile, this, arguments)
     return isTransformers(path) ? content.then(extended) : content
   } as typeof readFile
+  const own: Readers = { readFileSync: fs.readFileSync, readFile: fs.promises.readFile }
+  Object.defineProperty(process, PATCHED, { value: own })
   const { registerHooks } = Module as { registerHooks?: (hooks: object) => void }
   if (registerHooks === undefined) return
   registerHooks({
@@ -108,20 +116,45 @@ function extended(source: unknown): unknown {
   return typeof source === 'string' ? whole : Buffer.from(whole)
 }
 
-/** In a process that a test started: the engine is loaded when the Hub is first asked for something. */
-function openChild(settings: string): void {
-  const { bases } = JSON.parse(settings)
-  let real: Promise<{ fetch: Bridge['fetch']; locate: (...args: unknown[]) => Promise<unknown> }> | undefined
-  const open = () => {
-    if (real === undefined)
-      real = import(url.pathToFileURL(require.resolve('./child.js')).href).then((child) => child.openChild(settings))
-    return real
-  }
-  Reflect.set(process, BRIDGE, {
+/** What is asked for when it is needed: to load it takes time that most processes can spare. */
+type Open = () => Promise<Pick<Bridge, 'fetch' | 'locate'>>
+
+/** Makes a bridge the one that this process, or this worker, is answered by; with no bases, none. */
+function installBridge(bases: string[], open: Open): void {
+  const bridge: Bridge = {
     bases,
     exists: fs.existsSync,
-    fetch: (...args: Parameters<Bridge['fetch']>) => open().then((bridge) => bridge.fetch(...args)),
-    locate: (...args: unknown[]) => open().then((bridge) => bridge.locate(...args)),
+    fetch: (...args) => open().then((bridge) => bridge.fetch(...args)),
+    locate: (...args) => open().then((bridge) => bridge.locate(...args)),
+  }
+  Reflect.set(process, BRIDGE, bases.length > 0 ? bridge : undefined)
+}
+
+/**
+ * Loads a module as it is: a suite that has Node.js's own readers answer with something else would have `import` run that. Its
+ * spies are back as soon as the module is there.
+ */
+async function importAsIs<T>(load: () => Promise<T>): Promise<T> {
+  const own: Readers | undefined = Reflect.get(process, PATCHED)
+  const spies: Readers = { readFileSync: fs.readFileSync, readFile: fs.promises.readFile }
+  if (own === undefined || (spies.readFileSync === own.readFileSync && spies.readFile === own.readFile)) return load()
+  fs.readFileSync = own.readFileSync
+  fs.promises.readFile = own.readFile
+  try {
+    return await load()
+  } finally {
+    fs.readFileSync = spies.readFileSync
+    fs.promises.readFile = spies.readFile
+  }
+}
+
+function openChild(settings: string): void {
+  const { bases } = JSON.parse(settings)
+  let opened: ReturnType<Open> | undefined
+  const load = () => import(url.pathToFileURL(require.resolve('./child.js')).href)
+  installBridge(bases, () => {
+    if (opened === undefined) opened = importAsIs(load).then((child) => child.openChild(settings))
+    return opened
   })
   wrapFetch(globalThis)
 }
@@ -136,4 +169,4 @@ try {
   // A process that can't be served downloads for itself.
 }
 
-export = { wrapFetch }
+export = { wrapFetch, installBridge, importAsIs }

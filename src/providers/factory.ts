@@ -11,7 +11,8 @@ import type { Recorder } from './recorder.ts'
 
 /** What all providers of a worker share. */
 export interface ProviderSettings {
-  cache: ModelCache
+  /** The engine is loaded when the first model is asked for. */
+  openCache: () => Promise<ModelCache>
   mode: Mode
   recorder: Recorder
   /** The project's root folder. */
@@ -37,21 +38,23 @@ export class ProviderFactory {
     definition: ProviderDefinition<Instance, Options>,
   ): Provider<Instance, Options> {
     const user = {}
-    const { cache, mode } = this.settings
+    const { openCache, mode } = this.settings
     const isUnit = mode === 'unit'
     const modelOf = (spec: ModelSpec, options?: Options) => selectedModel(definition, spec, options)
     return {
       name: definition.name,
       load: (spec, options) => this.#load(definition, user, spec, options),
       download: async (spec, options) => {
-        if (!isUnit) await cache.get(modelOf(spec, options), { onProgress: options?.onProgress })
+        if (isUnit) return
+        const model = modelOf(spec, options)
+        await (await openCache()).get(model, { onProgress: options?.onProgress })
       },
       remove: async (spec) => {
-        if (!isUnit) await cache.remove(parseModel(spec))
+        if (!isUnit) await (await openCache()).remove(parseModel(spec))
       },
-      isDownloaded: async (spec, options) => isUnit || cache.has(modelOf(spec, options)),
+      isDownloaded: async (spec, options) => isUnit || (await openCache()).has(modelOf(spec, options)),
       isLoaded: (spec, options) => this.#loaded.has(instanceKey(definition.name, modelOf(spec, options), options)),
-      list: async () => (isUnit ? [] : (await cache.list()).map(modelLabel)),
+      list: async () => (isUnit ? [] : (await (await openCache()).list()).map(modelLabel)),
       dispose: () => this.#release((loaded) => loaded.users.delete(user)),
     }
   }
@@ -111,13 +114,14 @@ export class ProviderFactory {
     given: Options | undefined,
     onRequest: (request: RequestEvent) => void,
   ): Promise<Instance> {
-    const { cache, mode, recorder, root } = this.settings
+    const { openCache, mode, recorder, root } = this.settings
     const options = (given ?? {}) as Options
     if (mode === 'unit') {
       if (definition.mock) return definition.mock({ model: model.repo, options })
       throw noMock(`Provider "${definition.name}"`)
     }
     const at = originals.now()
+    const cache = await openCache()
     const cached = await cache.get(model)
     const started = originals.monotonic()
     try {

@@ -13,6 +13,8 @@ export interface WorkerSlot {
 
 export interface ActiveModels {
   runId: string
+  /** Set where something has to be there before any user code runs. */
+  ready?: Promise<unknown>
   models: Models
   /** A test file begins: what its code asks of the Hub by itself is served for it. */
   begin: (testFile: string) => void

@@ -1,43 +1,25 @@
 import { relative } from 'node:path'
 import type { TestModule } from 'vitest/node'
-import type { ModelCache } from '../cache/model-cache.ts'
-import { messageOf } from '../model/errors.ts'
-import { modelLabel } from '../model/model.ts'
-import { originals, sleep } from '../platform/originals.ts'
+import { originals } from '../platform/originals.ts'
 import { readFileReport } from './channel.ts'
 import { eventsFolder, takeChildEvents } from './child-events.ts'
-import { type FinishedRun, type ModuleReport, partOf, reportOf, usedModels } from './finished-run.ts'
-import { recordRuns } from './record-runs.ts'
+import { addEvicted, type FinishedRun, type ModuleReport, usedModels } from './finished-run.ts'
 import { optionsByHand, type ProjectSetup, type Session, setUpProject } from './session.ts'
-import { showReport } from './show-report.ts'
-
-// Maintenance is never in the way of the tests: what is not done by then, the next run does.
-const MAINTAIN_WITHIN_MS = 5_000
 
 /**
- * Ends one run of tests: folds what the workers asked for into the metadata, keeps the run's record, removes what is
- * beyond the limits, and shows the report. `number` tells the runs of a watch session apart.
+ * Ends one run of tests. Where no model was asked for there is nothing to do, and nothing is loaded for it. `number` tells the runs
+ * of a watch session apart.
  */
 export async function finishRun(session: Session, modules: ReadonlyArray<TestModule>, number: number): Promise<void> {
   const run = takeRun(session, modules)
-  const setups = [...session.projects.values()]
-  const caches = [...new Set(setups.map(({ cache }) => cache))]
-  const writable: ModelCache[] = []
-  for (const cache of caches) if (await cache.isWritable()) writable.push(cache)
-  for (const cache of caches) addEvicted(run, cache.context.takeEvicted())
-  // A cache that can't be written to is no reason to show nothing.
-  const note = (error: unknown) => session.output.note(`The run could not be recorded: ${messageOf(error)}`)
-  if (usedModels(run)) {
-    await foldIn(writable, run, !session.isWatching).catch(note)
-    await recordRuns(`${session.runId}-${number}`, writable, run).catch(note)
-  }
-  // A project that wants no report is no part of it; its record is what its next run warms.
-  const isShown = ({ options }: ProjectSetup) => options.report !== false
-  const first = setups.find(isShown)
-  if (!first) return
-  const shown = partOf(run, ({ setup }) => isShown(setup))
-  const settings = setups.flatMap(({ options }) => options.report || [])
-  await showReport(session.output, await reportOf(shown, first.cache), settings, run.maintenanceMs)
+  if (!usedModels(run) && run.reports.every(({ errors }) => errors.length === 0) && !isWritten(session)) return
+  const { concludeRun } = await import('./conclude-run.ts')
+  await concludeRun(session, run, number)
+}
+
+/** True when somebody reads the report of each run. */
+function isWritten({ projects }: Session): boolean {
+  return [...projects.values()].some(({ options: { report } }) => report !== false && report.outputFile !== undefined)
 }
 
 function takeRun(session: Session, modules: ReadonlyArray<TestModule>): FinishedRun {
@@ -49,11 +31,6 @@ function takeRun(session: Session, modules: ReadonlyArray<TestModule>): Finished
   const run = { reports, warmUps, startedAt, durationMs, removals: { evicted: [], expired: [], freedBytes: 0 } }
   for (const { evicted } of reports) addEvicted(run, evicted)
   return run
-}
-
-function addEvicted({ removals }: FinishedRun, { models, bytes } = { models: [] as string[], bytes: 0 }): void {
-  removals.evicted.push(...models)
-  removals.freedBytes += bytes
 }
 
 function moduleReport(session: Session, module: TestModule): ModuleReport[] {
@@ -69,27 +46,4 @@ function moduleReport(session: Session, module: TestModule): ModuleReport[] {
 function lateReports({ runId }: Session, root: string, setup: ProjectSetup): ModuleReport[] {
   const events = [...takeChildEvents(eventsFolder(setup.options.cacheDir, runId)), ...(setup.browser?.drainAll() ?? [])]
   return events.map(({ testFile, ...report }) => ({ ...report, testFile: relative(root, testFile), root, setup }))
-}
-
-async function foldIn(caches: ModelCache[], run: FinishedRun, isOver: boolean): Promise<void> {
-  const started = originals.monotonic()
-  for (const cache of caches) {
-    const requests = run.reports.flatMap(({ setup, requests }) => (setup.cache === cache ? requests : []))
-    const removed = await inTime(cache.recordUses(requests).then(() => cache.maintain({ isOver })))
-    if (!removed) continue
-    addEvicted(run, { models: removed.evicted.map(modelLabel), bytes: removed.freedBytes })
-    run.removals.expired.push(...removed.expired.map(modelLabel))
-  }
-  run.maintenanceMs = originals.monotonic() - started
-}
-
-/** What the work gives; undefined when that takes too long: then the next run does the rest. */
-async function inTime<T>(work: Promise<T>): Promise<T | undefined> {
-  const bound = new originals.AbortController()
-  const late = sleep(MAINTAIN_WITHIN_MS, bound.signal).catch(() => undefined)
-  try {
-    return (await Promise.race([work, late])) ?? undefined
-  } finally {
-    bound.abort()
-  }
 }

@@ -1,6 +1,5 @@
-import type { ModelCache } from '../cache/model-cache.ts'
 import type { FileReport } from '../model/request.ts'
-import { makeReport, type Removals, type Report } from '../report/report.ts'
+import type { Removals } from '../report/report.ts'
 import type { ProjectSetup, WarmUp } from './session.ts'
 
 /** What one test file asked for. */
@@ -28,19 +27,13 @@ export function usedModels({ reports, warmUps }: FinishedRun): boolean {
   return reports.some(({ requests }) => requests.length > 0) || warmUps.some(({ models }) => models.length > 0)
 }
 
+/** Counts what was removed to make room for others. */
+export function addEvicted({ removals }: FinishedRun, { models, bytes } = { models: [] as string[], bytes: 0 }): void {
+  removals.evicted.push(...models)
+  removals.freedBytes += bytes
+}
+
 /** The part of a run that some of its projects had. */
 export function partOf(run: FinishedRun, isMeant: (of: { root: string; setup: ProjectSetup }) => boolean): FinishedRun {
   return { ...run, reports: run.reports.filter(isMeant), warmUps: run.warmUps.filter(isMeant) }
-}
-
-export async function reportOf(run: FinishedRun, cache: ModelCache): Promise<Report> {
-  const { reports, warmUps, removals, startedAt, durationMs } = run
-  const { takenAt: _, ...state } = await cache.statistics()
-  return makeReport({
-    requests: reports.flatMap(({ requests, testFile }) => requests.map((request) => ({ ...request, testFile }))),
-    errors: reports.flatMap(({ errors }) => errors),
-    warmed: warmUps.flatMap(({ models }) => models),
-    warmUpMs: warmUps.length === 0 ? null : warmUps.reduce((sum, { ms }) => sum + ms, 0),
-    ...{ cache: state, removals, startedAt, durationMs },
-  })
 }

@@ -3,7 +3,8 @@ import type { RequestEvent } from '../model/request.ts'
 import type { WarmedModel } from '../report/report.ts'
 import type { Span } from '../report/schema.ts'
 import { labelOf } from '../report/words.ts'
-import { type FinishedRun, type ModuleReport, partOf, reportOf } from './finished-run.ts'
+import { type FinishedRun, type ModuleReport, partOf } from './finished-run.ts'
+import { reportOf } from './report-of.ts'
 
 /** As many requests of a run are kept one by one: those that took longest. */
 const SPANS_KEPT = 200

@@ -2,6 +2,7 @@ import type { Reporter, TestModule, Vitest } from 'vitest/node'
 import { messageOf } from '../model/errors.ts'
 import { isoNow } from '../platform/originals.ts'
 import { writeFileReport } from './channel.ts'
+import { finishRun } from './finish-run.ts'
 import { openSession, type Session } from './session.ts'
 
 /** Prints hits, misses and times after Vitest's own summary, and keeps the run's record. */
@@ -31,7 +32,6 @@ export default class ModelCacheReporter implements Reporter {
     if (!this.#session) return
     this.#runs++
     try {
-      const { finishRun } = await import('./finish-run.ts')
       await finishRun(this.#session, modules, this.#runs)
     } catch (error) {
       // A report that fails must not fail the suite.

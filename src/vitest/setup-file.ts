@@ -1,22 +1,14 @@
 // Runs in every worker before each test file. Listed first among `setupFiles`, so before any code of the user.
 import { afterAll, beforeEach, expect, inject, type TestContext, TestRunner } from 'vitest'
-import { ModelCacheError } from '../model/errors.ts'
 import { CHANNEL, reportWhenSent, writeFileReport } from './channel.ts'
 import { explainTimeout } from './explain-timeout.ts'
 import { shareClasses } from './share-classes.ts'
 import { openWorker } from './worker.ts'
 
-const provided = inject(CHANNEL)
-if (!provided)
-  throw new ModelCacheError({
-    code: 'NOT_SET_UP',
-    asked: 'vitest-model-cache/setup-file',
-    reason: 'The global setup of the package did not run for this project.',
-    nextStep: 'Use the plugin modelCache(), or add `vitest-model-cache/global-setup` to `globalSetup`.',
-  })
 // Our environments did so already; one that a docblock or the user's config names did not.
 shareClasses(globalThis)
-const worker = openWorker(provided)
+const worker = openWorker(inject(CHANNEL))
+await worker.ready
 // With --no-isolate the file before this one was here too. Where it got no `afterAll` its report was sent by now.
 if (worker.openMeta) writeFileReport(worker.openMeta, worker.drain())
 worker.begin(expect.getState().testPath ?? '')

@@ -1,71 +1,63 @@
 import process from 'node:process'
-import { ModelCache } from '../cache/model-cache.ts'
+import preload from '../intercept/preload.cts'
+import { ModelCacheError } from '../model/errors.ts'
 import type { Evicted, FileReport } from '../model/request.ts'
-import { hostGlobal, linkedController } from '../platform/originals.ts'
+import { hostGlobal } from '../platform/originals.ts'
 import { makeModels, OWN_PROVIDERS } from '../providers/models.ts'
 import { Recorder } from '../providers/recorder.ts'
 import { type ActiveModels, slotOf } from '../providers/slot.ts'
 import type { Provided } from './channel.ts'
-import { makeInterception } from './intercept.ts'
+import type { Engine } from './engine.ts'
+import { intercept } from './intercept.ts'
 
 /**
  * Makes what a worker serves models with, in the realm in which the tests run: in a vm pool what a runtime gives back
- * must be of the context's own classes. Files that share a worker share it.
+ * must be of the context's own classes. Files that share a worker share it. Throws `NOT_SET_UP`.
  */
-export function openWorker(provided: Provided): ActiveModels {
+export function openWorker(provided: Provided | undefined): ActiveModels {
+  if (!provided) throw notSetUp()
   const slot = slotOf(globalThis)
   if (slot.active?.runId === provided.run.id) return slot.active
   for (const definition of OWN_PROVIDERS)
     if (!slot.definitions.has(definition.name)) slot.definitions.set(definition.name, definition)
-  const { run, root, mode, debug, manifest } = provided
-  const write = (message: string) => void process.stderr.write(`[model-cache] ${message}\n`)
+  const { run, root, mode } = provided
   const atStart = { ...process.env }
-  const cache = new ModelCache({
-    ...provided.cache,
-    // A token that a setup file brings counts; one that was there stays, whatever the suite does to the environment.
-    get env() {
-      return { ...process.env, ...atStart }
-    },
-    run,
-    manifest,
-    signal: mainProcessGone(),
-    onDebug: debug ? write : undefined,
-    onWarning: write,
-    whenUnusable: 'temporary',
-  })
+  let opened: Engine | undefined
+  let opening: Promise<Engine> | undefined
+  const open = () => {
+    opening ??= preload
+      .importAsIs(() => import('./engine.ts'))
+      .then(({ openEngine }) => {
+        opened = openEngine(provided, atStart)
+        return opened
+      })
+    return opening
+  }
   const recorder = new Recorder()
-  const { begin, requests } = makeInterception(cache, provided)
-  const both = (own: FileReport, others: FileReport, evicted: Evicted): FileReport => ({
-    requests: [...own.requests, ...others.requests],
-    errors: [...own.errors, ...others.errors],
-    ...(evicted.models.length > 0 && { evicted }),
+  const both = (own: FileReport, others?: FileReport, evicted?: Evicted): FileReport => ({
+    requests: [...own.requests, ...(others?.requests ?? [])],
+    errors: [...own.errors, ...(others?.errors ?? [])],
+    ...(evicted && evicted.models.length > 0 && { evicted }),
   })
-  const collected = () => both(recorder.collected, requests.collected, cache.context.evicted)
-  const drain = () => both(recorder.drain(), requests.drain(), cache.context.takeEvicted())
-  const underWay = () => cache.context.underWay.values()
+  // A vm context keeps what a module of Node.js exports at the first import, which may be a suite's spies by the time a model is asked for.
+  const isVm = hostGlobal() !== globalThis
   slot.active = {
     runId: run.id,
-    begin,
-    collected,
-    drain,
-    underWay,
-    ...makeModels({ cache, mode, recorder, root }, slot.definitions),
+    ready: isVm && mode === 'integration' ? open() : undefined,
+    begin: (testFile) => intercept(provided, testFile, async () => (await open()).bridge),
+    collected: () => both(recorder.collected, opened?.requests.collected, opened?.cache.context.evicted),
+    drain: () => both(recorder.drain(), opened?.requests.drain(), opened?.cache.context.takeEvicted()),
+    underWay: () => opened?.cache.context.underWay.values() ?? [],
+    ...makeModels({ openCache: async () => (await open()).cache, mode, recorder, root }, slot.definitions),
   }
   return slot.active
 }
 
-const GONE = Symbol.for('vitest-model-cache.main-process-gone')
-
-/**
- * Aborts when the main process of a forked worker is gone: what is under way is of use to nobody any more, and would keep
- * the worker alive. One a process: a worker of a vm pool opens many.
- */
-function mainProcessGone(): AbortSignal {
-  const global: object = hostGlobal()
-  const host: { [GONE]?: AbortSignal } = global
-  if (host[GONE]) return host[GONE]
-  const { controller } = linkedController()
-  process.once('disconnect', () => controller.abort(new Error('The main process of this test run is gone.')))
-  host[GONE] = controller.signal
-  return controller.signal
+function notSetUp(): ModelCacheError {
+  return new ModelCacheError({
+    code: 'NOT_SET_UP',
+    asked: 'vitest-model-cache/setup-file',
+    reason: 'The global setup of the package did not run for this project.',
+    nextStep: 'Use the plugin modelCache(), or add `vitest-model-cache/global-setup` to `globalSetup`.',
+  })
 }

@@ -10,24 +10,29 @@ import type { BenchContext, Row } from './row.ts'
 interface Times {
   /** Of the plugin's own parts in the main process, by name. */
   main: Record<string, number>
-  /** What Vitest says of each test file: its environment and setup files, as they took in the worker. */
+  /** What Vitest says of each test file: all that its worker did before the first test. */
   workers: number[]
 }
 
 export async function ownTime(context: BenchContext): Promise<Row[]> {
   const project = await ProjectFolder.create({ packageDirectory: context.packageDirectory, files: FILES })
   try {
-    const run = (plugin: 'with' | 'without') => async () => {
+    const run = (plugin: 'with' | 'without' | 'empty') => async () => {
       const { exitCode, output } = await project.vitest([], { PLUGIN: plugin })
       if (exitCode !== 0) throw new Error(output)
       return JSON.parse(await readFile(join(project.directory, 'times.json'), 'utf8')) as Times
     }
     const rounds = context.isQuick ? 5 : 15
-    const runs = await interleave({ with: run('with'), without: run('without') }, rounds)
-    const children = await preloadTimes(project, rounds * 2)
+    const ways = { with: run('with'), without: run('without'), empty: run('empty') }
+    const runs = await interleave(ways, rounds)
+    const children = await preloadTimes(project, rounds)
     const parts = Object.keys(runs.with[0]?.main ?? {})
-    const worker = ({ workers }: Times) => sample(workers).median
-    const preload = sample(children.worker).median
+    const preload = (index: number) => (children.worker[index] ?? 0) - (children.empty[index] ?? 0)
+    /** What workers took with the plugin, beyond what they take in another way. */
+    const beyond = (others: Times[]) =>
+      runs.with.map(
+        (own, index) => sample(own.workers).median - sample(others[index]?.workers ?? []).median + preload(index),
+      )
     return [
       {
         what: 'no model: main process',
@@ -43,33 +48,45 @@ export async function ownTime(context: BenchContext): Promise<Row[]> {
         }),
       ),
       {
-        what: 'no model: worker (environment, setup file, preload)',
+        what: 'no model: worker, beyond one with an empty environment and setup file',
         unit: 'ms',
-        value: sample(runs.with.map((times, index) => worker(times) - worker(runs.without[index] ?? times) + preload)),
+        value: sample(beyond(runs.empty)),
         reach: 10,
       },
-      { what: '  of it: the preload', unit: 'ms', value: sample(children.worker) },
-      { what: 'no model: child process', unit: 'ms', value: sample(children.child), reach: 10 },
+      { what: '  of it: the preload', unit: 'ms', value: sample(children.worker.map((_, index) => preload(index))) },
+      { what: '  beyond one that has neither', unit: 'ms', value: sample(beyond(runs.without)) },
+      {
+        what: 'no model: child process',
+        unit: 'ms',
+        value: sample(children.child.map((ms, index) => ms - (children.empty[index] ?? 0))),
+        reach: 10,
+      },
     ]
   } finally {
     await project.remove()
   }
 }
 
-/** The preload between two stamps, in processes that do nothing else: as a worker has it, and as a child. */
-async function preloadTimes(project: ProjectFolder, rounds: number): Promise<Record<'worker' | 'child', number[]>> {
+/** What stands between two stamps, in processes that do nothing else: the preload as a worker has it and as a child, and an empty file. */
+async function preloadTimes(
+  project: ProjectFolder,
+  rounds: number,
+): Promise<Record<'worker' | 'child' | 'empty', number[]>> {
   const directory = project.directory
   const [before, after] = [join(directory, 'before.cjs'), join(directory, 'after.cjs')]
   await writeFile(before, 'process.stamp = performance.now()')
   await writeFile(after, 'process.stdout.write(String(performance.now() - process.stamp))')
   const preload = join(directory, 'node_modules/vitest-model-cache/dist/intercept/preload.cjs')
   const settings = JSON.stringify({ bases: ['https://huggingface.co'], run: { id: 'bench', pid: process.pid } })
-  const run = (env: Record<string, string>) => async () => {
-    const required = [before, preload, after].flatMap((path) => ['--require', path])
+  const empty = join(directory, 'empty.cjs')
+  await writeFile(empty, '')
+  const run = (file: string, env: Record<string, string>) => async () => {
+    const required = [before, file, after].flatMap((path) => ['--require', path])
     const { stdout } = await execa(process.execPath, [...required, '-e', '0'], { env })
     return Number(stdout)
   }
-  return interleave({ worker: run({}), child: run({ VITEST_MODEL_CACHE_CHILD: settings }) }, rounds)
+  const child = run(preload, { VITEST_MODEL_CACHE_CHILD: settings })
+  return interleave({ worker: run(preload, {}), child, empty: run(empty, {}) }, rounds)
 }
 
 const TEST = `
@@ -78,6 +95,11 @@ const TEST = `
 `
 
 const FILES = {
+  'empty.js': '',
+  'environment.js': `
+    import { builtinEnvironments } from 'vitest/runtime'
+    export default builtinEnvironments.node
+  `,
   'a.test.js': TEST,
   'b.test.js': TEST,
   'c.test.js': TEST,
@@ -113,8 +135,9 @@ const FILES = {
       }
     const diagnostics = {
       onTestModuleEnd(module) {
-        const { environmentSetupDuration, setupDuration } = module.diagnostic()
-        workers.push(environmentSetupDuration + setupDuration)
+        // What one of the first three loads already, the next need not: all up to the first test.
+        const { environmentSetupDuration, prepareDuration, setupDuration, collectDuration } = module.diagnostic()
+        workers.push(environmentSetupDuration + prepareDuration + setupDuration + collectDuration)
       },
     }
     const plugins = []
@@ -134,6 +157,10 @@ const FILES = {
       })
     }
     process.once('exit', () => writeFileSync(new URL('./times.json', import.meta.url), JSON.stringify({ main: times, workers })))
-    export default { plugins, test: { maxWorkers: 1, reporters: ['dot', diagnostics] } }
+    const empty = { environment: './environment.js', setupFiles: ['./empty.js'] }
+    export default {
+      plugins,
+      test: { maxWorkers: 1, reporters: ['dot', diagnostics], ...(process.env.PLUGIN === 'empty' && empty) },
+    }
   `,
 }

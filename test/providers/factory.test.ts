@@ -30,7 +30,7 @@ beforeEach(async () => {
 })
 
 function factory(mode: Mode = 'integration'): ProviderFactory {
-  return new ProviderFactory({ cache, mode, recorder, root: process.cwd() })
+  return new ProviderFactory({ openCache: async () => cache, mode, recorder, root: process.cwd() })
 }
 
 interface Note {

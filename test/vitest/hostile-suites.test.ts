@@ -159,6 +159,28 @@ describe.each(['forks', 'vmThreads'])('a suite in the pool %s reaches nothing of
   })
 })
 
+test('a suite that has the readers of Node.js answer with something else is served what was warmed', async () => {
+  const source = `
+    import { createRequire } from 'node:module'
+    const fs = createRequire(import.meta.url)('node:fs')
+    test('asks', async ({ models }) => {
+      const spies = [vi.spyOn(fs.promises, 'readFile'), vi.spyOn(fs, 'readFileSync')].map((spy) => spy.mockReturnValue('mine'))
+      try {
+        ${ASK}
+        expect([fs.promises.readFile('x'), fs.readFileSync('x')]).toEqual(['mine', 'mine'])
+      } finally {
+        for (const spy of spies) spy.mockRestore()
+      }
+    })
+  `
+  const options = { models: ['org/weights'] }
+  const consumer = await Consumer.create({
+    files: { 'vitest.config.ts': configSource(options), 'a.test.ts': `${HEAD}\n${source}` },
+  })
+  const run = await consumer.vitest([], env)
+  expect(run, run.output).toMatchObject({ exitCode: 0, report: { requests: 1, errors: [] } })
+})
+
 test('a suite that lets a day go by while it waits reaches nothing of the engine', async () => {
   const source = `
     test('asks', async ({ models }) => {

@@ -1,0 +1,57 @@
+import type { ModelCache } from '../cache/model-cache.ts'
+import { messageOf } from '../model/errors.ts'
+import { modelLabel } from '../model/model.ts'
+import { originals, sleep } from '../platform/originals.ts'
+import { addEvicted, type FinishedRun, partOf, usedModels } from './finished-run.ts'
+import { recordRuns } from './record-runs.ts'
+import { reportOf } from './report-of.ts'
+import type { ProjectSetup, Session } from './session.ts'
+import { showReport } from './show-report.ts'
+
+// Maintenance is never in the way of the tests: what is not done by then, the next run does.
+const MAINTAIN_WITHIN_MS = 5_000
+
+/** Folds what a run came to into the metadata, keeps its record, removes what is beyond the limits, and shows the report. */
+export async function concludeRun(session: Session, run: FinishedRun, number: number): Promise<void> {
+  const setups = [...session.projects.values()]
+  const caches = [...new Set(setups.map(({ cache }) => cache))]
+  const writable: ModelCache[] = []
+  for (const cache of caches) if (await cache.isWritable()) writable.push(cache)
+  for (const cache of caches) addEvicted(run, cache.context.takeEvicted())
+  // A cache that can't be written to is no reason to show nothing.
+  const note = (error: unknown) => session.output.note(`The run could not be recorded: ${messageOf(error)}`)
+  if (usedModels(run)) {
+    await foldIn(writable, run, !session.isWatching).catch(note)
+    await recordRuns(`${session.runId}-${number}`, writable, run).catch(note)
+  }
+  // A project that wants no report is no part of it; its record is what its next run warms.
+  const isShown = ({ options }: ProjectSetup) => options.report !== false
+  const first = setups.find(isShown)
+  if (!first) return
+  const shown = partOf(run, ({ setup }) => isShown(setup))
+  const settings = setups.flatMap(({ options }) => options.report || [])
+  await showReport(session.output, await reportOf(shown, first.cache), settings, run.maintenanceMs)
+}
+
+async function foldIn(caches: ModelCache[], run: FinishedRun, isOver: boolean): Promise<void> {
+  const started = originals.monotonic()
+  for (const cache of caches) {
+    const requests = run.reports.flatMap(({ setup, requests }) => (setup.cache === cache ? requests : []))
+    const removed = await inTime(cache.recordUses(requests).then(() => cache.maintain({ isOver })))
+    if (!removed) continue
+    addEvicted(run, { models: removed.evicted.map(modelLabel), bytes: removed.freedBytes })
+    run.removals.expired.push(...removed.expired.map(modelLabel))
+  }
+  run.maintenanceMs = originals.monotonic() - started
+}
+
+/** What the work gives; undefined when that takes too long: then the next run does the rest. */
+async function inTime<T>(work: Promise<T>): Promise<T | undefined> {
+  const bound = new originals.AbortController()
+  const late = sleep(MAINTAIN_WITHIN_MS, bound.signal).catch(() => undefined)
+  try {
+    return (await Promise.race([work, late])) ?? undefined
+  } finally {
+    bound.abort()
+  }
+}
