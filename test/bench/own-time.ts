@@ -38,7 +38,7 @@ export async function ownTime(context: BenchContext): Promise<Row[]> {
         what: 'no model: main process',
         unit: 'ms',
         value: sample(runs.with.map(({ main }) => Object.values(main).reduce((sum, ms) => sum + ms, 0))),
-        reach: 10,
+        reach: 30,
       },
       ...parts.map(
         (part): Row => ({
