@@ -1,6 +1,6 @@
 /// <reference types="vitest/config" />
 import { resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { TestProject, Vite, Vitest } from 'vitest/node'
 import { type ModelCacheOptions, type Options, resolveOptions } from '../config/options.ts'
 import { PREFIX } from './browser/channel.ts'
@@ -62,6 +62,7 @@ function wireProject(project: TestProject, options: Options): void {
   config.setupFiles = [...(project.isBrowserEnabled() ? [BROWSER_SETUP_FILE] : own), ...theirs]
   config.globalSetup = [ownFile('./global-setup.js'), ...[config.globalSetup ?? []].flat()]
   if (project.isBrowserEnabled()) return
+  runForEachFile(project, own)
   // In the workers alone, never in the main process. What the `config` hook gives does not come to a project with `extends`
   // (Vitest 5).
   const isIntercepting = options.intercept.length > 0 && options.mode === 'integration'
@@ -69,6 +70,19 @@ function wireProject(project: TestProject, options: Options): void {
   // A custom environment of the user's is left alone: there the setup file serves the models.
   if (ENVIRONMENTS.includes(config.environment))
     config.environment = ownFile(`./environments/${config.environment}.js`) as typeof config.environment
+}
+
+/**
+ * Vitest evaluates for each test file what stood among the setup files when the config was resolved. Those of the `config` hook do
+ * not come to a project with `extends` (Vitest 5): without this, only the first file of a worker that is not isolated would have
+ * models there. A Vitest that keeps the list elsewhere is left as it is.
+ */
+function runForEachFile(project: TestProject, files: string[]): void {
+  const { inlineFiles }: { inlineFiles?: unknown } = Object(
+    Reflect.get(Object(Reflect.get(project, '_resolver')), 'options'),
+  )
+  if (!Array.isArray(inlineFiles)) return
+  for (const file of files) if (!inlineFiles.includes(file)) inlineFiles.push(file, pathToFileURL(file).href)
 }
 
 /** Reporters are made after this hook, from this list. Several projects share one. */

@@ -45,7 +45,12 @@ export async function warmPipeline({ packageDirectory, isQuick }: BenchContext):
       },
       { what: '  ours', unit: 'ms', value: sample(times(ours)) },
       { what: '  transformers.js alone', unit: 'ms', value: sample(times(theirs)) },
-      { what: `${of}: peak memory against it`, unit: 'x', value: sample(paired(peaks(ours), peaks(theirs))), reach: 1.02 },
+      {
+        what: `${of}: peak memory against it`,
+        unit: 'x',
+        value: sample(paired(peaks(ours), peaks(theirs))),
+        reach: 1.02,
+      },
       { what: '  ours', unit: 'bytes', value: sample(peaks(ours)) },
       { what: '  transformers.js alone', unit: 'bytes', value: sample(peaks(theirs)) },
     ]

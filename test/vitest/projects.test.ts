@@ -51,6 +51,21 @@ test('two projects share a cache and have one report, which is written where eac
   expect(hub.requests).toEqual([])
 })
 
+test('projects that extend the root have models in every file, isolated or not', async () => {
+  const kinds = ['forks', 'threads', 'vmThreads'].map(
+    (pool) => `{ extends: true, test: { name: '${pool}', pool: '${pool}', isolate: false } }`,
+  )
+  const consumer = await Consumer.create({
+    files: {
+      'vitest.config.ts': configSource({ models: ['org/one'] }, `maxWorkers: 1, projects: [${kinds.join()}]`),
+      ...Object.fromEntries(['a', 'b', 'c'].map((name) => [`${name}.test.ts`, asks('org/one')])),
+    },
+  })
+  const { exitCode, output, report } = await consumer.vitest([], env)
+  expect(exitCode, output).toBe(0)
+  expect(report).toMatchObject({ requests: 9, misses: 1, errors: [] })
+})
+
 test('each project keeps to the cache folder that it names', async () => {
   const consumer = await twoProjects(['./cache-one', './cache-two'])
   const { exitCode, output } = await consumer.vitest([], { ...env, MODEL_CACHE_DIR: undefined })
