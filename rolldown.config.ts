@@ -1,3 +1,4 @@
+import { readdir, readFile } from 'node:fs/promises'
 import { dirname, join, posix, relative, sep } from 'node:path'
 import { defineConfig, type Plugin } from 'rolldown'
 
@@ -36,23 +37,30 @@ const input = (names: string[]) => Object.fromEntries(names.map((name) => [name,
 const isEntry = (id: string) => ENTRIES.some((entry) => id === join(SRC, `${entry}.ts`))
 const isExternal = (id: string) => !/^[./]/.test(id)
 
+// What one command needs is brought along: its 43 packages would be installed by everybody.
+const BUNDLED = ['@observablehq/plot', '@xmldom/xmldom']
+const isForeign = (id: string | undefined) => id?.includes('node_modules') === true
+
 export default defineConfig([
   {
     input: input(ENTRIES),
-    external: isExternal,
+    external: (id, importer) => isExternal(id) && !BUNDLED.includes(id) && !isForeign(importer),
     platform: 'node',
-    plugins: [ownPlaces(), preloadAsBuilt()],
+    plugins: [ownPlaces(), preloadAsBuilt(), licences()],
     output: {
       dir: 'dist',
       entryFileNames: '[name].js',
       chunkFileNames: 'chunks/[name].js',
       codeSplitting: {
-        groups: Object.entries(CHUNKS).map(([name, entries], index) => ({
-          priority: 10 - index,
-          debugName: name,
-          name: (id: string, context: ModuleGraph) =>
-            !isEntry(id) && loadedAtOnce(entries, context).has(id) ? name : null,
-        })),
+        groups: [
+          { priority: 20, name: 'charts', test: /node_modules/ },
+          ...Object.entries(CHUNKS).map(([name, entries], index) => ({
+            priority: 10 - index,
+            debugName: name,
+            name: (id: string, context: ModuleGraph) =>
+              !isEntry(id) && loadedAtOnce(entries, context).has(id) ? name : null,
+          })),
+        ],
       },
     },
   },
@@ -99,6 +107,7 @@ function ownPlaces(): Plugin {
   return {
     name: 'own-places',
     transform(code, id) {
+      if (isForeign(id)) return undefined
       const place = relative(SRC, id).split(sep).join('/')
       return code.replaceAll('import.meta.url', `${MARK}(${JSON.stringify(place)})`)
     },
@@ -121,6 +130,29 @@ function preloadAsBuilt(): Plugin {
         id: join(import.meta.dirname, 'dist/intercept', `${posix.basename(id, '.cts')}.cjs`),
         external: 'relative',
       }
+    },
+  }
+}
+
+/** The licences of what is brought along, beside it. */
+function licences(): Plugin {
+  return {
+    name: 'licences',
+    async generateBundle(_, bundle) {
+      const modules = Object.values(bundle).flatMap((part) => (part.type === 'chunk' ? part.moduleIds : []))
+      const packages = new Set(
+        modules.flatMap((id) => /^.*node_modules[\\/](?:@[^\\/]+[\\/])?[^\\/]+/.exec(id)?.[0] ?? []),
+      )
+      const texts = [...packages].sort().map(async (folder) => {
+        const { name, version, license } = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8'))
+        const file = (await readdir(folder)).find((name) => /^licen[cs]e/i.test(name))
+        return `${name} ${version} (${license})\n\n${file ? await readFile(join(folder, file), 'utf8') : ''}`
+      })
+      this.emitFile({
+        type: 'asset',
+        fileName: 'LICENSES-OF-OTHERS.txt',
+        source: (await Promise.all(texts)).join('\n---\n\n'),
+      })
     },
   }
 }

@@ -23,7 +23,7 @@ test('holds the build, the licence and the documents, and nothing else', async (
   await list({ file: inject('tarball'), onReadEntry: ({ path }) => paths.push(path.replace('package/', '')) })
   expect(paths.filter((path) => !path.startsWith('dist/')).sort()).toEqual(['LICENSE', 'README.md', 'package.json'])
   const others = paths.filter((path) => path.startsWith('dist/') && !/\.([cm]?js|d\.[cm]?ts)$/.test(path))
-  expect(others).toEqual(['dist/report/report.schema.json'])
+  expect(others.sort()).toEqual(['dist/LICENSES-OF-OTHERS.txt', 'dist/report/report.schema.json'])
 })
 
 test('has every export, with its types', async () => {
