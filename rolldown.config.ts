@@ -38,13 +38,14 @@ const isEntry = (id: string) => ENTRIES.some((entry) => id === join(SRC, `${entr
 const isExternal = (id: string) => !/^[./]/.test(id)
 
 // What one command needs is brought along: its 43 packages would be installed by everybody.
-const BUNDLED = ['@observablehq/plot', '@xmldom/xmldom']
+// What the bundler itself needs is in no package.
+const BUNDLED = ['@observablehq/plot', '@xmldom/xmldom', '@oxc-project/runtime']
 const isForeign = (id: string | undefined) => id?.includes('node_modules') === true
 
 export default defineConfig([
   {
     input: input(ENTRIES),
-    external: (id, importer) => isExternal(id) && !BUNDLED.includes(id) && !isForeign(importer),
+    external: (id, importer) => isExternal(id) && !BUNDLED.some((name) => id.startsWith(name)) && !isForeign(importer),
     platform: 'node',
     plugins: [ownPlaces(), preloadAsBuilt(), licences()],
     output: {

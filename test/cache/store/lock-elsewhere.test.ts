@@ -2,24 +2,24 @@ import { mkdtemp, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
+import { describe, type TestContext, test, vi } from 'vitest'
 import { withLock } from '../../../src/cache/store/lock.ts'
 
-let folder: string
+async function newFolder(onFinished: TestContext['onTestFinished']): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'lock test '))
+  onFinished(() => rm(folder, { recursive: true, force: true }))
+  return folder
+}
 
-beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'lock test '))
-  onTestFinished(() => rm(folder, { recursive: true, force: true }))
-})
-
-describe('the lock of another machine', () => {
+// Both only wait, and do so side by side.
+describe.concurrent('the lock of another machine', () => {
   const YEAR = 365 * 86_400
   const owner = { pid: process.pid, host: 'elsewhere' }
   /** Milliseconds after which a silent owner is given up. */
   const SILENT_MS = 15_000
 
   /** A lock that somebody else holds, with a heartbeat of that age. */
-  async function place(name: string, content: string, ageSeconds: number): Promise<string> {
+  async function place(folder: string, name: string, content: string, ageSeconds: number): Promise<string> {
     const path = join(folder, name)
     await writeFile(path, content)
     const time = Date.now() / 1000 - ageSeconds
@@ -27,12 +27,16 @@ describe('the lock of another machine', () => {
     return path
   }
 
-  test('is taken over when its heart stands still for a while, whatever its clock says', async () => {
+  test('is taken over when its heart stands still for a while, whatever its clock says', async ({
+    expect,
+    onTestFinished,
+  }) => {
+    const folder = await newFolder(onTestFinished)
     const whole = JSON.stringify({ id: 'far', ...owner })
     const contents = { whole, damaged: whole.slice(0, 20), empty: '', ownerless: '{"id":"far"}', foreign: 'null' }
     const ages = { past: 50 * YEAR, now: 0, future: -70 * YEAR }
     const locks = Object.entries(contents).flatMap(([what, content]) =>
-      Object.entries(ages).map(([when, age]) => place(`${what}-${when}.lock`, content, age)),
+      Object.entries(ages).map(([when, age]) => place(folder, `${what}-${when}.lock`, content, age)),
     )
     const started = performance.now()
     const waited = await Promise.all(
@@ -44,10 +48,11 @@ describe('the lock of another machine', () => {
     expect(await readdir(folder)).toEqual([])
   })
 
-  test('is kept as long as its heart beats, whatever its clock says', async () => {
+  test('is kept as long as its heart beats, whatever its clock says', async ({ expect, onTestFinished }) => {
+    const folder = await newFolder(onTestFinished)
     const ages = [50 * YEAR, 3600, -3600, -70 * YEAR]
     const locks = await Promise.all(
-      ages.map((age, index) => place(`${index}.lock`, JSON.stringify({ id: `far ${index}`, ...owner }), age)),
+      ages.map((age, index) => place(folder, `${index}.lock`, JSON.stringify({ id: `far ${index}`, ...owner }), age)),
     )
     const controller = new AbortController()
     const gotIn = vi.fn(async () => undefined)
