@@ -127,7 +127,7 @@ async function explained<T>(
 ): Promise<T> {
   const attempt = () => underStallWatch({ path: 'The answer', signal, stallMs }, (watch) => call(watch.signal))
   try {
-    return await withRetry(attempt, { signal })
+    return await withRetry(attempt, { signal, endpoint: hub.endpoint })
   } catch (error) {
     throw explainHubError(error, asked, hub)
   }

@@ -32,5 +32,5 @@ export async function fetchRaw({ token: _, ...hub }: HubAccess, request: RawRequ
       })
       return { headers: Object.fromEntries(kept), body: await response.text() }
     })
-  return withRetry(attempt, { signal })
+  return withRetry(attempt, { signal, endpoint: hub.endpoint })
 }

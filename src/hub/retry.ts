@@ -1,6 +1,6 @@
 import { BrokenDownloadError } from '../model/broken-download.ts'
 import { nameOf } from '../model/errors.ts'
-import { sleep } from '../platform/originals.ts'
+import { originals, sleep } from '../platform/originals.ts'
 import { HubHttpError, isNetworkError } from './http.ts'
 
 const ATTEMPTS = 5
@@ -9,8 +9,15 @@ const LONGEST_DELAY_MS = 60_000
 // The Hub counts requests over five minutes: it asks for no longer wait. Who asks for more is answered by giving up.
 const LONGEST_ASKED_MS = 330_000
 
+// For so long after all tries came to nothing, others are not made to wait through as many.
+const UNREACHABLE_MS = 10_000
+const ATTEMPTS_WHILE_UNREACHABLE = 2
+const unreachableSince = new Map<string, number>()
+
 export interface RetryOptions {
   signal?: AbortSignal
+  /** Who is asked. Where it could not be reached a moment ago, there are fewer tries: each file of a model is asked for by itself. */
+  endpoint?: string
   onRetry?: (error: unknown, waitMs: number) => void
   /** True when the attempt that failed came a good deal further: then the count of failures begins anew. */
   madeProgress?: () => boolean
@@ -21,18 +28,31 @@ export interface RetryOptions {
  * exponential backoff and jitter, or after what the server asks for. Throws the last failure.
  */
 export async function withRetry<T>(attempt: () => Promise<T>, options: RetryOptions = {}): Promise<T> {
+  const { endpoint = '' } = options
+  const attempts = isUnreachable(endpoint) ? ATTEMPTS_WHILE_UNREACHABLE : ATTEMPTS
   for (let failures = 1; ; failures++) {
     try {
-      return await attempt()
+      const result = await attempt()
+      unreachableSince.delete(endpoint)
+      return result
     } catch (error) {
       if (options.madeProgress?.()) failures = 1
-      if (failures >= ATTEMPTS || options.signal?.aborted || !mayPass(error)) throw error
+      if (options.signal?.aborted || !mayPass(error)) throw error
+      if (failures >= attempts) {
+        if (endpoint !== '' && isNetworkError(error)) unreachableSince.set(endpoint, originals.monotonic())
+        throw error
+      }
       const waitMs = delayAfter(error, failures)
       if (waitMs > LONGEST_ASKED_MS) throw error
       options.onRetry?.(error, waitMs)
       await sleep(waitMs, options.signal)
     }
   }
+}
+
+function isUnreachable(endpoint: string): boolean {
+  const since = unreachableSince.get(endpoint)
+  return since !== undefined && originals.monotonic() - since < UNREACHABLE_MS
 }
 
 /** True for failures that another try may not meet again. */
