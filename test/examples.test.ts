@@ -7,11 +7,18 @@ import { execa } from 'execa'
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { CHROMIUM } from './support/chromium.ts'
 import { Consumer } from './support/consumer.ts'
+import { Document } from './support/documents/document.ts'
+import { reportShapes } from './support/documents/shape.ts'
 import { type Hub, startHub } from './support/hub/index.ts'
 import { makeEmbeddingModel, makeWhisperModel } from './support/model-maker/index.ts'
 
 const REPOSITORY = fileURLToPath(new URL('..', import.meta.url))
 const EMBEDDINGS = 'Xenova/all-MiniLM-L6-v2'
+/** What README.md says that the demo prints, cold and warm. */
+const SHOWN = new Document('README.md').blocks
+  .filter(({ label }) => label === 'cold' || label === 'warm')
+  .map(({ text }) => text)
+  .join('\n\n')
 const WHISPER = 'onnx-community/whisper-tiny.en'
 
 let directory: string
@@ -97,6 +104,7 @@ describe('the demo', () => {
     expect(exitCode, all).toBe(0)
     expect(all).toMatch(/^ {2}cold .* [1-9]\d* .* 3 of 4 +passed$/m)
     expect(all).toMatch(/^ {2}warm .* 0 +0 B +4 of 4 +passed$/m)
+    expect(reportShapes(all)).toEqual(reportShapes(SHOWN))
     expect(await leftIn(temporary)).toEqual([])
   })
 

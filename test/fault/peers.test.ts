@@ -4,7 +4,7 @@ import { type Cell, type Measured, measure } from '../support/faults/measure.ts'
 import { CONTROL, ROWS } from '../support/faults/rows.ts'
 import { markdownOf, tableOf, tableUnder, wordsOf } from '../support/faults/table.ts'
 
-const HEADING = '### Faults, and what becomes of them'
+const HEADING = '# Faults, and what becomes of them'
 
 let measured: Measured
 
@@ -41,7 +41,7 @@ test('without a fault, all clients get the model, and find it again', () => {
   expect([ours, hub, transformers].map((cells) => cells[control]?.next.bytes)).toEqual([0, 0, 0])
 })
 
-test('README.md shows what was measured: `npm run faults` prints it', async () => {
-  const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8')
-  expect(markdownOf(tableUnder(HEADING, readme))).toBe(markdownOf(await tableOf(ROWS, measured)))
+test('docs/faults.md shows what was measured: `npm run faults` prints it', async () => {
+  const document = await readFile(new URL('../../docs/faults.md', import.meta.url), 'utf8')
+  expect(markdownOf(tableUnder(HEADING, document))).toBe(markdownOf(await tableOf(ROWS, measured)))
 })

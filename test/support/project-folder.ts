@@ -137,8 +137,8 @@ export class ProjectFolder {
   }
 
   /** Runs a shell command in the folder that holds both the project and its cache. */
-  async shell(command: string): Promise<Omit<RunResult, 'report'>> {
-    return this.run('sh', ['-c', `cd .. && ${command}`], {})
+  async shell(command: string, env: Environment = {}): Promise<Omit<RunResult, 'report'>> {
+    return this.run('sh', ['-c', `cd .. && ${command}`], env)
   }
 
   async remove(): Promise<void> {

@@ -1,0 +1,278 @@
+import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { parse } from 'yaml'
+import { type Block, Document, REPOSITORY } from './support/documents/document.ts'
+import { startDocumentsHub, TOKEN } from './support/documents/models.ts'
+import { Actions } from './support/documents/workflow.ts'
+import { filesOf, unusedExceptions, Workshop } from './support/documents/workshop.ts'
+
+const readme = new Document('README.md')
+const recipes = new Document('docs/recipes.md')
+const documents = [readme, recipes, new Document('docs/faults.md'), new Document('examples/README.md')]
+const blocks = [...readme.blocks, ...recipes.blocks]
+const START = filesOf(under('Start'))
+const CLI = 'npx vitest-model-cache'
+
+function under(heading: string, language?: string): Block[] {
+  const found = blocks.filter((block) => block.heading === heading && (language ?? block.language) === block.language)
+  if (found.length === 0) throw new Error(`Nothing stands under "${heading}"`)
+  return found
+}
+
+function textOf(heading: string, language: string): string {
+  return under(heading, language)
+    .map(({ text }) => text)
+    .join('\n')
+}
+
+let workshop: Workshop
+/** A project as Start has it, after one run. */
+let started: string
+let firstRun: string
+
+beforeAll(async () => {
+  workshop = await Workshop.open(inject('packedPackage'))
+  started = await workshop.folder(START)
+  const { exitCode, output } = await workshop.run(textOf('Start', 'sh'), started)
+  expect(exitCode, output).toBe(0)
+  firstRun = output
+}, 60_000)
+afterAll(() => workshop.close())
+
+test('start works as it stands: one download, then no request, and `stats` tells of both as is shown', async () => {
+  expect(firstRun).toContain('1 request: 0 hits, 1 miss')
+  workshop.hub.clearRequests()
+  const again = await workshop.run('npx vitest run', started)
+  expect(again.exitCode, again.output).toBe(0)
+  expect(again.stdout).toContain('1 request: 1 hit, 0 misses')
+  expect(workshop.hub.requests).toEqual([])
+  const { stdout } = await workshop.run(`${CLI} stats`, started)
+  const [shown] = under('Reports', 'text')
+  expect(words(headsOf(stdout))).toEqual(words(headsOf(shown?.text ?? '')))
+})
+
+/** The config of Start with another option. */
+function configWith(option: string): string {
+  return START['vitest.config.ts']?.replace(/modelCache\(.*\)\]/, `modelCache({ ${option} })]`) ?? ''
+}
+
+/** One after the other in two rows: there may be two cores. */
+async function inTurns<T, R>(items: T[], work: (item: T) => Promise<R>): Promise<R[]> {
+  const waiting = items.entries()
+  const results: R[] = []
+  const row = async () => {
+    for (const [index, item] of waiting) results[index] = await work(item)
+  }
+  await Promise.all([row(), row()])
+  return results
+}
+
+/** What stays the same of the lines of `stats`, whatever was measured. */
+function headsOf(output: string): string[] {
+  return output.split('\n').filter((line) => /^(run|model|a run|cache) /.test(line))
+}
+
+function words(lines: string[]): string[] {
+  return lines.map((line) => line.replace(/\d[\d.]*( ?(ms|s|KB|MB|GB|B)\b)?/g, '#').replace(/\s+/g, ' '))
+}
+
+describe.concurrent('each snippet', () => {
+  test('names its file, and is a fenced block of a language that is executed here, or of output', () => {
+    const languages = ['sh', 'ts', 'yaml', 'dockerfile', 'text']
+    expect(blocks.filter(({ language = '' }) => !languages.includes(language))).toEqual([])
+    expect(
+      blocks.filter(({ language = '', file }) => ['ts', 'yaml', 'dockerfile'].includes(language) && !file),
+    ).toEqual([])
+  })
+
+  test('is right by the types of the package', async () => {
+    const typescript = { strict: true, module: 'nodenext', target: 'es2022', lib: ['es2023', 'dom'], types: ['node'] }
+    const options = { ...typescript, noEmit: true, skipLibCheck: true, allowJs: true, checkJs: true }
+    const files = blocks
+      .filter(({ language }) => language === 'ts')
+      .map(({ heading, file, text }) => [`${heading}/${file}`, text])
+    const config = JSON.stringify({ compilerOptions: options, include: ['**/*'] })
+    const folder = await workshop.folder({ 'tsconfig.json': config, ...Object.fromEntries(files) })
+    const tsc = join(REPOSITORY, 'node_modules', 'typescript', 'bin', 'tsc')
+    const { exitCode, output } = await workshop.run(`node '${tsc}'`, folder)
+    expect(exitCode, output).toBe(0)
+  })
+
+  const USES_A_MODEL = START['embeddings.test.ts'] ?? ''
+  test.each<{ heading: string; files: Record<string, string>; prints: string }>([
+    { heading: 'What a test gets', files: {}, prints: '1 passed' },
+    {
+      heading: 'A runtime of your own',
+      files: { 'vitest.config.ts': configWith("providers: ['./test/sizes.ts']") },
+      prints: '1 passed',
+    },
+    { heading: 'Wired by hand', files: { 'a.test.ts': USES_A_MODEL }, prints: 'Model cache' },
+    { heading: 'With msw', files: { 'vitest.config.ts': configWith('') }, prints: 'Model cache' },
+    {
+      heading: 'A monorepo',
+      files: { 'packages/api/a.test.ts': USES_A_MODEL, 'packages/web/b.test.ts': USES_A_MODEL },
+      prints: '2 requests',
+    },
+  ])('of $heading runs', async ({ heading, files, prints }) => {
+    const folder = await workshop.folder({ ...filesOf(under(heading, 'ts')), ...files })
+    const { exitCode, output } = await workshop.run('npx vitest run', folder)
+    expect(exitCode, output).toBe(0)
+    expect(output).toContain(prints)
+  })
+
+  test('of a script runs', async () => {
+    const { exitCode, output } = await workshop.run(
+      'node warm.mjs',
+      await workshop.folder(filesOf(under('In a script'))),
+    )
+    expect(exitCode, output).toBe(0)
+    expect(output).toMatch(/all-MiniLM-L6-v2.* disk/)
+  })
+
+  test('of the way from mocks runs with the mock, with the model, and in unit mode', async () => {
+    const files = filesOf(under('From mocks to models', 'ts'))
+    const unmocked = files['mocked.test.ts']?.replace(/vi\.mock\(.*?\n\}\)\)\n/s, '') ?? ''
+    expect(unmocked).not.toContain('mock(')
+    const folder = await workshop.folder({ ...START, ...files, 'unmocked.test.ts': unmocked })
+    const { exitCode, output } = await workshop.run(textOf('From mocks to models', 'sh'), folder)
+    expect(exitCode, output).toBe(0)
+    // Those of the other three.
+    expect(output).toContain('3 requests')
+  })
+})
+
+describe.concurrent('each command', () => {
+  const inline = documents
+    .flatMap(({ codeSpans }) => codeSpans)
+    .filter((span) => /^([A-Z_]+=\S+ )?npx vitest/.test(span))
+  const shown = under('Command line', 'sh').flatMap(({ text }) => text.split('\n'))
+  const commands = [...new Set([...inline, ...shown])].filter((command) => !command.includes('<'))
+
+  test('of the running text and of Command line ends with 0', async () => {
+    expect(commands.length).toBeGreaterThan(15)
+    const failed = await inTurns(commands, async (command) => {
+      const env = { MODEL_CACHE_DIR: await workshop.copyOfCache() }
+      const { exitCode, output } = await workshop.run(command, started, env)
+      return exitCode === 0 ? [] : [`${command}: ${exitCode}\n${output}`]
+    })
+    expect(failed.flat()).toEqual([])
+  })
+
+  test.each(['Runners of your own', 'Offline'])('of "%s" ends with 0', async (heading) => {
+    const env = { MODEL_CACHE_DIR: await workshop.copyOfCache() }
+    const { exitCode, output } = await workshop.run(textOf(heading, 'sh'), await workshop.folder(START), env)
+    expect(exitCode, output).toBe(0)
+  })
+
+  test('for private models ends with 0, and what was warmed needs no token in the test context', async () => {
+    const heading = 'Private and gated models'
+    const env = { MODEL_CACHE_DIR: await workshop.copyOfCache() }
+    const folder = await workshop.folder(filesOf(under(heading, 'ts')))
+    const withToken = await workshop.run(textOf(heading, 'sh'), folder, env)
+    const without = await workshop.run('npx vitest run -t context', folder, env)
+    expect([withToken.exitCode, without.exitCode], withToken.output + without.output).toEqual([0, 0])
+  })
+
+  test('of the table is one of the program, with the flags that are told of it, and none is left out', async () => {
+    const help = await workshop.run(`${CLI} --help`, started)
+    const known = help.stdout.split('Commands:')[1]?.matchAll(/^ {2}([\w|]+)/gm) ?? []
+    const rows = readme
+      .table('Command line')
+      .map(([name = '', does = '']) => ({ name: name.replaceAll('`', ''), does }))
+    const named = rows.flatMap(({ name }) =>
+      name
+        .replace(/[<[].*/, '')
+        .split(',')
+        .map((part) => part.trim()),
+    )
+    expect(named.sort()).toEqual(
+      [...known]
+        .flatMap(([, names = '']) => names.split('|'))
+        .filter((name) => name !== 'help')
+        .sort(),
+    )
+    const wrong = await inTurns(rows, async ({ name, does }) => {
+      const { stdout } = await workshop.run(`${CLI} ${name.split(/[, ]/, 1)} --help`, started)
+      return [...does.matchAll(/--[\w-]+/g)].flatMap(([flag]) => (stdout.includes(flag) ? [] : [`${name} ${flag}`]))
+    })
+    expect(wrong.flat()).toEqual([])
+  })
+
+  test('of the list that is not executed stands somewhere', () => {
+    const lines = blocks.flatMap(({ text }) => text.split('\n'))
+    const run = lines.map((line) => line.replace(/^ *(?:- (?:run: )?|RUN )/, ''))
+    expect(unusedExceptions(run)).toEqual([])
+  })
+})
+
+describe.concurrent('the recipe for', () => {
+  const secrets = { HF_TOKEN: TOKEN }
+  const tests = { ...START, 'b.test.ts': START['embeddings.test.ts'] ?? '' }
+
+  test('GitHub Actions stores the cache of main, and a pull request from a fork has it', async () => {
+    const { hub, close } = await startDocumentsHub()
+    try {
+      const workflow = parse(textOf('GitHub Actions', 'yaml'))
+      const folder = await workshop.folder(tests)
+      const actions = new Actions(workshop, join(folder, 'storage'), { HF_ENDPOINT: hub.url })
+      await actions.run(workflow, folder, { ref: 'refs/heads/main', secrets })
+      expect(actions.keys).toEqual([expect.stringMatching(/^models-Linux-\d{4}-\d\d-[0-9a-f]{16}$/)])
+      hub.clearRequests()
+      await actions.run(workflow, folder, { ref: 'refs/pull/1/merge', secrets: {} })
+      expect(actions.output).toContain('2 hits, 0 misses')
+      expect(hub.requests).toEqual([])
+      expect(await readFile(join(folder, 'storage', 'summary.md'), 'utf8')).toContain('Xenova/all-MiniLM-L6-v2')
+      // Another model on main: another key.
+      await workshop.write(folder, {
+        'vitest.config.ts': configWith("models: ['org/weights', 'Xenova/all-MiniLM-L6-v2']"),
+      })
+      const { steps } = workflow.jobs.test
+      workflow.jobs.test.steps = steps.filter(({ run }: { run?: string }) => run !== 'npx vitest run')
+      await actions.run(workflow, folder, { ref: 'refs/heads/main', secrets })
+      expect(new Set(actions.keys).size).toBe(2)
+    } finally {
+      await close()
+    }
+  })
+
+  test('shards has one job ask the Hub', async () => {
+    const folder = await workshop.folder(tests)
+    const actions = new Actions(workshop, join(folder, 'storage'))
+    await actions.run(parse(textOf('GitHub Actions, in shards', 'yaml')), folder, { ref: 'refs/heads/main', secrets })
+    expect(actions.output.match(/1 request: 1 hit, 0 misses/g)).toHaveLength(2)
+    expect(actions.keys).toHaveLength(1)
+  })
+
+  test('GitLab runs', async () => {
+    const { test: job } = parse(textOf('GitLab CI', 'yaml'))
+    expect(job.cache.paths.map((path: string) => `$CI_PROJECT_DIR/${path}`)).toEqual([job.variables.MODEL_CACHE_DIR])
+    const folder = await workshop.folder(START)
+    const variables = Object.entries<string>(job.variables).map(([name, value]) => `export ${name}="${value}"`)
+    const env = { CI: 'true', CI_PROJECT_DIR: folder }
+    const { exitCode, output } = await workshop.run([...variables, ...job.script].join('\n'), folder, env)
+    expect(exitCode, output).toBe(0)
+    expect(existsSync(join(folder, '.model-cache', 'hub'))).toBe(true)
+  })
+
+  test('Docker has the models in a layer that needs the config alone', async () => {
+    const folder = await workshop.folder({})
+    const lines = textOf('Docker', 'dockerfile').replaceAll('/models', join(folder, 'models')).split('\n')
+    const script = lines.flatMap((line) => {
+      const [, instruction, rest = ''] = /^(ENV|RUN|CMD) (.*)$/.exec(line) ?? []
+      if (instruction === 'ENV') return [`export "${rest}"`]
+      if (instruction === 'RUN') return [rest]
+      return instruction === 'CMD' ? [JSON.parse(rest).join(' ')] : []
+    })
+    const copiedFirst = lines.slice(0, lines.indexOf('COPY . .')).filter((line) => /^COPY .*vitest/.test(line))
+    expect(copiedFirst).toEqual(['COPY vitest.config.ts ./'])
+    await workshop.write(folder, { 'vitest.config.ts': START['vitest.config.ts'] ?? '' })
+    const layer = await workshop.run(script.slice(0, -2).join('\n'), folder)
+    expect(layer.exitCode, layer.output).toBe(0)
+    await workshop.write(folder, START)
+    const { exitCode, output } = await workshop.run(script.filter((line) => !line.includes(' warm')).join('\n'), folder)
+    expect(exitCode, output).toBe(0)
+    expect(output).toContain('1 request: 1 hit, 0 misses')
+  })
+})

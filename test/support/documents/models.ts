@@ -1,0 +1,45 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type FileSource, type Hub, startHub } from '../hub/index.ts'
+import { makeEmbeddingModel, makeWhisperModel } from '../model-maker/index.ts'
+
+/** As the documents call it. */
+export const TOKEN = 'hf_your_token'
+
+export interface DocumentsHub {
+  hub: Hub
+  /** The length of the made embedding's vector: the real one has 384. */
+  dimension: number
+  close: () => Promise<void>
+}
+
+/** A Hub with made models under all names that the documents use. */
+export async function startDocumentsHub(): Promise<DocumentsHub> {
+  const directory = await mkdtemp(join(tmpdir(), 'models of the documents '))
+  const [embeddings, whisper] = await Promise.all([
+    makeEmbeddingModel(join(directory, 'embeddings'), { size: 1_000_000, dtypes: ['fp32', 'q8'] }),
+    makeWhisperModel(join(directory, 'whisper')),
+  ])
+  const hub = await startHub({ token: TOKEN })
+  hub.addRepo('Xenova/all-MiniLM-L6-v2', { directory: embeddings.directory, pipelineTag: 'feature-extraction' })
+  hub.addRepo('onnx-community/whisper-tiny.en', {
+    directory: whisper.directory,
+    files: quantized(whisper.directory, ['encoder_model', 'decoder_model_merged']),
+    pipelineTag: 'automatic-speech-recognition',
+  })
+  const weights = { 'config.json': '{}', 'model-q4.gguf': 'weights' }
+  hub.addRepo('org/weights', { files: weights })
+  hub.addRepo('org/private', { files: weights, private: true })
+  const close = async () => {
+    await hub.close()
+    await rm(directory, { recursive: true, force: true })
+  }
+  return { hub, dimension: embeddings.dimension, close }
+}
+
+/** Weights under the names of the q8 ones: what they hold is no matter here. */
+function quantized(directory: string, names: string[]): Record<string, FileSource> {
+  const files = names.map((name) => [`onnx/${name}_quantized.onnx`, { path: join(directory, 'onnx', `${name}.onnx`) }])
+  return Object.fromEntries(files)
+}
