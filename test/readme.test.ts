@@ -102,7 +102,6 @@ describe.concurrent('each snippet', () => {
 
   const USES_A_MODEL = START['embeddings.test.ts'] ?? ''
   test.each<{ heading: string; files: Record<string, string>; prints: string }>([
-    { heading: 'What a test gets', files: {}, prints: '1 passed' },
     {
       heading: 'A runtime of your own',
       files: { 'vitest.config.ts': configWith("providers: ['./test/sizes.ts']") },
@@ -120,6 +119,14 @@ describe.concurrent('each snippet', () => {
     const { exitCode, output } = await workshop.run('npx vitest run', folder)
     expect(exitCode, output).toBe(0)
     expect(output).toContain(prints)
+  })
+
+  test('of What a test gets runs, with the weights that its config declares and no others', async () => {
+    const folder = await workshop.folder(filesOf(under('What a test gets', 'ts')))
+    const { exitCode, output } = await workshop.run('npx vitest run', folder)
+    expect(exitCode, output).toBe(0)
+    const encoders = workshop.hub.requests.flatMap(({ file }) => (file?.includes('encoder') ? [file] : []))
+    expect(new Set(encoders)).toEqual(new Set(['onnx/encoder_model_quantized.onnx']))
   })
 
   test('of a script runs', async () => {

@@ -1,7 +1,7 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type FileSource, type Hub, startHub } from '../hub/index.ts'
+import { type Hub, startHub } from '../hub/index.ts'
 import { makeEmbeddingModel, makeWhisperModel } from '../model-maker/index.ts'
 
 /** As the documents call it. */
@@ -25,7 +25,7 @@ export async function startDocumentsHub(): Promise<DocumentsHub> {
   hub.addRepo('Xenova/all-MiniLM-L6-v2', { directory: embeddings.directory, pipelineTag: 'feature-extraction' })
   hub.addRepo('onnx-community/whisper-tiny.en', {
     directory: whisper.directory,
-    files: quantized(whisper.directory, ['encoder_model', 'decoder_model_merged']),
+    files: await quantized(whisper.directory, ['encoder_model', 'decoder_model_merged']),
     pipelineTag: 'automatic-speech-recognition',
   })
   const weights = { 'config.json': '{}', 'model-q4.gguf': 'weights' }
@@ -38,8 +38,11 @@ export async function startDocumentsHub(): Promise<DocumentsHub> {
   return { hub, dimension: embeddings.dimension, close }
 }
 
-/** Weights under the names of the q8 ones: what they hold is no matter here. */
-function quantized(directory: string, names: string[]): Record<string, FileSource> {
-  const files = names.map((name) => [`onnx/${name}_quantized.onnx`, { path: join(directory, 'onnx', `${name}.onnx`) }])
-  return Object.fromEntries(files)
+/** The same weights under the names of the q8 ones, and with a note (`doc_string`) that makes other files of them. */
+async function quantized(directory: string, names: string[]): Promise<Record<string, Uint8Array>> {
+  const files = names.map(async (name) => {
+    const weights = await readFile(join(directory, 'onnx', `${name}.onnx`))
+    return [`onnx/${name}_quantized.onnx`, Buffer.concat([weights, Buffer.from([0x32, 2]), Buffer.from('q8')])] as const
+  })
+  return Object.fromEntries(await Promise.all(files))
 }
