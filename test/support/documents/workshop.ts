@@ -71,10 +71,15 @@ export class Workshop {
     return this.project.shell(`cd ${quote(folder)} && set -e\n${executed.join('\n')}`, { ...own, ...env })
   }
 
-  /** A copy of the cache that all runs share unless they say otherwise. */
+  /** Keeps the cache that all runs share unless they say otherwise, as it is now. */
+  async keepCache(): Promise<void> {
+    await execa('cp', ['-a', this.project.cacheDir, this.keptCache])
+  }
+
+  /** A copy of what was kept, for a run of its own. */
   async copyOfCache(): Promise<string> {
     const copy = join(this.home, `cache ${++this.folders}`)
-    await execa('cp', ['-a', this.project.cacheDir, copy])
+    await execa('cp', ['-a', this.keptCache, copy])
     return copy
   }
 
@@ -82,6 +87,10 @@ export class Workshop {
     await this.documentsHub.close()
     await this.project.remove()
     await rm(this.home, { recursive: true, force: true })
+  }
+
+  private get keptCache(): string {
+    return join(this.home, 'kept cache')
   }
 
   private get bin(): string {
