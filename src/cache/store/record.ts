@@ -1,41 +1,18 @@
-import * as v from 'valibot'
 import { isDigest } from '../../model/digest.ts'
-import { ACCESS, type Entry, type EntryFile, type EntrySelection, entryChecksum, entrySize } from '../../model/entry.ts'
+import {
+  ACCESS,
+  type Access,
+  type Entry,
+  type EntryFile,
+  type EntrySelection,
+  entryChecksum,
+  entrySize,
+} from '../../model/entry.ts'
 import { type HubPath, parseHubPath } from '../../model/hub-path.ts'
 import { modelNameOf, parseRepoId } from '../../model/repo-id.ts'
 import { parseCommit, parseRevision } from '../../model/revision.ts'
 
 const VERSION = '1.0'
-
-const date = v.pipe(
-  v.string(),
-  v.check((text) => !Number.isNaN(Date.parse(text))),
-)
-const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
-const Schema = v.object({
-  version: v.literal(VERSION),
-  originalURL: v.string(),
-  cachedDate: date,
-  lastAccessDate: date,
-  repo: v.string(),
-  revision: v.string(),
-  commit: v.string(),
-  access: v.picklist(ACCESS),
-  task: v.optional(v.string()),
-  hits: count,
-  pinned: v.boolean(),
-  selections: v.array(v.object({ key: v.string(), files: v.array(v.string()), used: v.boolean() })),
-  files: v.record(
-    v.string(),
-    v.object({
-      size: count,
-      digest: v.custom<EntryFile['digest']>((digest) => typeof digest === 'string' && isDigest(digest)),
-      downloadMs: v.nullable(v.number()),
-      mtimeMs: v.number(),
-      ino: v.string(),
-    }),
-  ),
-})
 
 /** An entry as it stands in `cache_metadata.json`. */
 export function toRecord(entry: Entry): object {
@@ -62,35 +39,98 @@ export function isOfNewerVersion(record: unknown): boolean {
   return typeof version === 'string' && Number(version) > Number(VERSION)
 }
 
-/** Reads a record, trusting nothing in it: undefined when a field is missing or malformed, or a path unsafe. */
+/** Of an object of which nothing is known. */
+type Fields = Readonly<Record<string, unknown>>
+
+// Names that would mean something else to who copies an object.
+const PROTOTYPES = new Set(['__proto__', 'prototype', 'constructor'])
+const ASKED = 'cache_metadata.json'
+
+/**
+ * Reads a record, trusting nothing in it: undefined when a field is missing or malformed, or a path unsafe. By hand, and
+ * not by a schema: each command reads all records, and of a thousand that would be most of its time.
+ */
 export function fromRecord(record: unknown): Entry | undefined {
-  const result = v.safeParse(Schema, record)
-  if (!result.success) return undefined
-  const { originalURL, files, selections, version: _, ...fields } = result.output
+  if (!isObject(record) || record.version !== VERSION) return undefined
   try {
-    const asked = 'cache_metadata.json'
-    const repo = parseRepoId(fields.repo)
-    const commit = parseCommit(fields.commit, asked)
-    const suffix = `/${repo}/tree/${commit}`
-    if (!originalURL.endsWith(suffix)) return undefined
-    return {
-      ...fields,
-      repo,
-      commit,
-      revision: parseRevision(fields.revision, asked),
-      endpoint: originalURL.slice(0, -suffix.length),
-      selections: selections.map(
-        (selection): EntrySelection => ({
-          ...selection,
-          files: selection.files.map((path) => parseHubPath(path, asked)),
-        }),
-      ),
-      files: new Map(
-        Object.entries(files).map(([path, file]): [HubPath, EntryFile] => [parseHubPath(path, asked), file]),
-      ),
-    }
+    return readEntry(record)
   } catch {
     // A name that is no repo id, commit or safe path: the record is not ours or was tampered with.
     return undefined
   }
+}
+
+/** Throws what the names throw. */
+function readEntry(record: Fields): Entry | undefined {
+  const { cachedDate, lastAccessDate, access, task, hits, pinned, originalURL } = record
+  if (!isDate(cachedDate) || !isDate(lastAccessDate) || !isAccess(access) || !isCount(hits)) return undefined
+  if (typeof pinned !== 'boolean' || (task !== undefined && !isText(task))) return undefined
+  if (!isText(record.repo) || !isText(record.commit) || !isText(record.revision)) return undefined
+  const repo = parseRepoId(record.repo)
+  const commit = parseCommit(record.commit, ASKED)
+  const revision = parseRevision(record.revision, ASKED)
+  const suffix = `/${repo}/tree/${commit}`
+  if (!isText(originalURL) || !originalURL.endsWith(suffix)) return undefined
+  const endpoint = originalURL.slice(0, -suffix.length)
+  const selections = readSelections(record.selections)
+  const files = readFiles(record.files)
+  if (!selections || !files) return undefined
+  const known = { repo, revision, commit, endpoint, access, cachedDate, lastAccessDate, hits, pinned }
+  return task === undefined ? { ...known, selections, files } : { ...known, task, selections, files }
+}
+
+function readSelections(records: unknown): EntrySelection[] | undefined {
+  if (!Array.isArray(records)) return undefined
+  const selections: EntrySelection[] = []
+  for (const record of records) {
+    if (!isObject(record)) return undefined
+    const { key, files, used } = record
+    if (!isText(key) || !Array.isArray(files) || !files.every(isText) || typeof used !== 'boolean') return undefined
+    selections.push({ key, files: files.map((path) => parseHubPath(path, ASKED)), used })
+  }
+  return selections
+}
+
+function readFiles(records: unknown): Map<HubPath, EntryFile> | undefined {
+  if (!isObject(records)) return undefined
+  const files = new Map<HubPath, EntryFile>()
+  for (const path of Object.keys(records)) {
+    if (PROTOTYPES.has(path)) continue
+    const file = readFile(records[path])
+    if (!file) return undefined
+    files.set(parseHubPath(path, ASKED), file)
+  }
+  return files
+}
+
+function readFile(record: unknown): EntryFile | undefined {
+  if (!isObject(record)) return undefined
+  const { size, digest, downloadMs, mtimeMs, ino } = record
+  if (!isCount(size) || !isText(digest) || !isDigest(digest) || !isText(ino)) return undefined
+  if (!isNumber(mtimeMs) || (downloadMs !== null && !isNumber(downloadMs))) return undefined
+  return { size, digest, downloadMs, mtimeMs, ino }
+}
+
+function isObject(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string'
+}
+
+function isNumber(value: unknown): value is number {
+  return typeof value === 'number' && !Number.isNaN(value)
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && Number(value) >= 0
+}
+
+function isDate(value: unknown): value is string {
+  return isText(value) && !Number.isNaN(Date.parse(value))
+}
+
+function isAccess(value: unknown): value is Access {
+  return ACCESS.some((access) => access === value)
 }
