@@ -32,6 +32,8 @@ const CHUNKS: Record<string, string[]> = {
   environment: ['vitest/environments/node'],
   main: ['index', 'vitest/global-setup', 'vitest/reporter', 'cache/index'],
   'conclude-run': ['vitest/conclude-run'],
+  // What is on disk, for who only looks: commands, and what asks nobody.
+  metadata: ['cache/store/metadata', 'cache/status'],
   'bring-in': ['cache/bring-in'],
 }
 

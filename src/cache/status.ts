@@ -63,7 +63,7 @@ export async function cacheStatus(context: CacheContext): Promise<CacheStatus> {
   ])
   const entries = [...all.values()]
   const bytes = totalSize(entries)
-  const byUse = [...entries].sort((a, b) => Date.parse(a.lastAccessDate) - Date.parse(b.lastAccessDate))
+  const [oldest, newest] = endsByUse(entries)
   const counted = groupByRun(runs).slice(0, RUNS_SHOWN)
   const [last] = counted[0] ?? []
   return {
@@ -74,8 +74,8 @@ export async function cacheStatus(context: CacheContext): Promise<CacheStatus> {
     pinned: entries.filter(({ pinned }) => pinned).length,
     files: entries.reduce((sum, { files }) => sum + files.size, 0),
     shared: sharedBlobs(entries, bytes),
-    oldest: useOf(byUse[0]),
-    newest: useOf(byUse.at(-1)),
+    oldest: useOf(oldest),
+    newest: useOf(newest),
     lastRun: last ? { startedAt: last.startedAt, project: last.project, ...sumUp(counted.slice(0, 1)) } : null,
     lastRuns: sumUp(counted),
     disk: free === null ? null : { freeBytes: free },
@@ -85,23 +85,31 @@ export async function cacheStatus(context: CacheContext): Promise<CacheStatus> {
   }
 }
 
+/** The one that was used the longest time ago, and the last. */
+function endsByUse(entries: Entry[]): [Entry | undefined, Entry | undefined] {
+  const dated = entries.map((entry) => ({ entry, at: Date.parse(entry.lastAccessDate) }))
+  const [first] = dated
+  if (!first) return [undefined, undefined]
+  const oldest = dated.reduce((a, b) => (b.at < a.at ? b : a), first)
+  return [oldest.entry, dated.reduce((a, b) => (b.at >= a.at ? b : a), first).entry]
+}
+
 function useOf(entry: Entry | undefined): CacheStatus['oldest'] {
   return entry ? { model: entry.repo, commit: entry.commit, lastAccessDate: entry.lastAccessDate } : null
 }
 
 /** What all models would take, each for itself, less what they take. */
 function sharedBlobs(entries: Entry[], taken: number): Amount {
-  const files = new Map<string, number>()
-  let shared = 0
-  for (const { files: own } of entries)
-    for (const digest of new Set([...own.values()].map(({ digest }) => digest))) {
-      const users = files.get(digest) ?? 0
-      if (users > 0) shared++
-      files.set(digest, users + 1)
-    }
-  const apart = entries.reduce((sum, entry) => sum + entrySize(entry), 0)
-  const bytes = apart - taken
-  return { files: bytes > 0 ? shared : 0, bytes }
+  const bytes = entries.reduce((sum, entry) => sum + entrySize(entry), 0) - taken
+  if (bytes <= 0) return { files: 0, bytes }
+  const seen = new Set<string>()
+  let users = 0
+  for (const { files } of entries) {
+    const own = new Set([...files.values()].map(({ digest }) => digest))
+    for (const digest of own) seen.add(digest)
+    users += own.size
+  }
+  return { files: users - seen.size, bytes }
 }
 
 function amountOf(files: { bytes: number }[]): Amount {

@@ -55,8 +55,13 @@ export function entryKey({ repo, commit }: Pick<Entry, 'repo' | 'commit'>): stri
 
 /** Bytes of all its files; what two of them share counts once. */
 export function entrySize(entry: Entry): number {
-  const blobs = new Map([...entry.files.values()].map((file) => [file.digest, file.size]))
-  return [...blobs.values()].reduce((sum, size) => sum + size, 0)
+  const seen = new Set<Digest>()
+  let bytes = 0
+  for (const { digest, size } of entry.files.values()) {
+    if (!seen.has(digest)) bytes += size
+    seen.add(digest)
+  }
+  return bytes
 }
 
 /** sha256 over the lines `path NUL digest LF`, sorted by bytes. */
