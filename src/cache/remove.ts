@@ -43,7 +43,12 @@ export async function deleteEntries(
 }
 
 /** Runs `work` for entries, in one go or several, under the locks of their repos. */
-type Hold = (context: CacheContext, entries: Entry[], work: (held: Entry[]) => Promise<void>) => Promise<void>
+type Hold = (
+  context: CacheContext,
+  entries: Entry[],
+  work: (held: Entry[]) => Promise<void>,
+  signal?: AbortSignal,
+) => Promise<void>
 
 async function deleteBehind(
   hold: Hold,
@@ -55,13 +60,14 @@ async function deleteBehind(
   const removed: Removed = { entries: [], freedBytes: 0 }
   if (entries.length === 0 || !(await isOurs(context.layout))) return removed
   // What is on its way in counts on blobs that it found, and is recorded when it is complete.
-  await hold(context, entries, async (held) => {
+  const work = async (held: Entry[]) => {
     signal?.throwIfAborted()
     for (const { entry, siblings } of await takeRecords(context, held, exceptRun)) {
       removed.freedBytes += await deleteFiles(context, entry, siblings)
       removed.entries.push(...held.filter((asked) => entryKey(asked) === entryKey(entry)))
     }
-  })
+  }
+  await hold(context, entries, work, signal)
   return removed
 }
 
@@ -99,9 +105,14 @@ async function takeRecords(
     .map((entry) => ({ entry, siblings: left.filter(({ repo }) => repo === entry.repo) }))
 }
 
-/** One repo after the other, each when its lock is free. */
-const holdEach: Hold = async ({ layout }, entries, work) => {
-  for (const [lock, own] of byLock(layout, entries)) await withLock(lock, () => work(own))
+/** First those whose locks are free, then one repo after the other, each when its lock is free. */
+const holdEach: Hold = async (context, entries, work, signal) => {
+  const left = new Set(entries)
+  await holdFree(context, entries, async (held) => {
+    for (const entry of held) left.delete(entry)
+    await work(held)
+  })
+  for (const [lock, own] of byLock(context.layout, [...left])) await withLock(lock, () => work(own), signal)
 }
 
 // Each write of the metadata costs by the number of all entries: many go at once. A kill leaves no more than these

@@ -1,7 +1,9 @@
-import { mkdir, readdir, utimes, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, utimes, watch, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { Cleaned, CleanOptions } from '../../src/cache/index.ts'
+import { Layout } from '../../src/cache/store/layout.ts'
+import { withLock } from '../../src/cache/store/lock.ts'
 import { Engine, sha256 } from '../support/engine.ts'
 import { type SketchedModel, writeCache } from '../support/many-models.ts'
 
@@ -112,15 +114,43 @@ describe('cleaning', () => {
   })
 
   test('ends between models when it is aborted, and the next one does the rest', async () => {
-    await withModels(...Array.from({ length: 120 }, (_, index) => ({ repo: `org/model-${index}` })))
+    await withModels(...Array.from({ length: 60 }, (_, index) => ({ repo: `org/model-${index}` })))
     await expect(engine.open().clean({ signal: AbortSignal.abort() })).rejects.toThrow(/abort/)
-    expect((await clean()).removed).toHaveLength(120)
+    expect((await clean()).removed).toHaveLength(60)
   })
 })
 
+test('removing many models by name writes the metadata a few times, and waits for the one that somebody works on', async () => {
+  await withModels(...Array.from({ length: 60 }, (_, index) => ({ repo: `org/model-${index}` })))
+  const layout = new Layout(engine.cacheDir)
+  const [busy, ...others] = await engine.open().list()
+  if (!busy) throw new Error('There is no model')
+  const endWatch = new AbortController()
+  const writes = countWrites(endWatch.signal)
+  await withLock(layout.lock(busy.repo), async () => {
+    const removing = engine.open().remove(busy, ...others)
+    await vi.waitFor(async () => expect(await engine.open().list()).toEqual([busy]), 10_000)
+    // By now it waits for the last of them.
+    void removing.then(() => endWatch.abort())
+  })
+  expect(await writes).toBeLessThan(20)
+  expect(await engine.open().list()).toEqual([])
+})
+
+/** How often the metadata was replaced until the signal. */
+async function countWrites(signal: AbortSignal): Promise<number> {
+  let count = 0
+  try {
+    for await (const { filename } of watch(engine.cacheDir, { signal })) if (filename === 'cache_metadata.json') count++
+  } catch {
+    // Ended by the signal.
+  }
+  return count
+}
+
 test('a kill in the middle leaves a cache in which what is listed is right, and the rest is removed by the next', async () => {
   for (const ms of [20, 60]) {
-    await withModels(...Array.from({ length: 70 }, (_, index) => ({ repo: `org/model-${index}` })))
+    await withModels(...Array.from({ length: 55 }, (_, index) => ({ repo: `org/model-${index}` })))
     const victim = await engine.spawn()
     const done = victim.begin('clean', [])
     await Promise.race([done, new Promise((resolve) => setTimeout(resolve, ms))])
