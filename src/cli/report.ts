@@ -26,7 +26,7 @@ export async function report({ markdown, html, all, ...global }: ReportOptions):
     console.error('One of --json, --markdown and --html at a time.')
     return 2
   }
-  const { cache, options } = await openCache(global)
+  const { cache, options } = await openCache(global, { needsOptions: !json })
   const runs = await readRuns(cache, html === undefined ? 1 : RUNS_IN_PAGE, all)
   const [last] = runs
   if (!last) {

@@ -11,6 +11,7 @@ import type { Entry } from '../model/entry.ts'
 import { ModelCacheError } from '../model/errors.ts'
 import { exitCodeOf, handInterruptsTo, interrupted } from './interruption.ts'
 import { type GlobalOptions, type OpenedCache, openCache } from './open-cache.ts'
+import { printJson } from './show/json.ts'
 import { counted } from './show/text.ts'
 import { printStatus } from './status.ts'
 
@@ -32,11 +33,12 @@ export async function run(args: string[], flags: RunFlags): Promise<number> {
   if (cleaned && !flags.json) console.log(cleanLine(cleaned))
   const before = opened && (flags.cacheInfo || flags.json) ? await opened.cache.status() : undefined
   if (before && !flags.json) show('Before', opened, before)
-  const exitCode = await runVitest(program, OWN_COMMANDS.includes(args[0] ?? '') ? args : ['run', ...args])
+  const command = OWN_COMMANDS.includes(args[0] ?? '') ? args : ['run', ...args]
+  const exitCode = await runVitest(program, command, flags.json === true)
   if (!opened || !before) return exitCode
   // Other processes wrote meanwhile.
   const after = await opened.cache.status()
-  if (flags.json) console.log(JSON.stringify({ schemaVersion: 1, exitCode, cleaned: cleaned ?? null, before, after }))
+  if (flags.json) printJson({ exitCode, cleaned: cleaned ?? null, before, after })
   else show('After', opened, after)
   return exitCode
 }
@@ -99,8 +101,9 @@ function findVitest(folder: string): string {
   }
 }
 
-async function runVitest(program: string, args: string[]): Promise<number> {
-  const child = spawn(process.execPath, [program, ...args], { stdio: 'inherit' })
+/** With `--json` stdout is for our document, and what Vitest prints goes to stderr. */
+async function runVitest(program: string, args: string[], isJson: boolean): Promise<number> {
+  const child = spawn(process.execPath, [program, ...args], { stdio: ['inherit', isJson ? 2 : 'inherit', 'inherit'] })
   // At a terminal an interrupt reaches Vitest too; one more would have it give up its own end in order.
   handInterruptsTo((name) => {
     if (name !== 'SIGINT' || !process.stdin.isTTY) child.kill(name)

@@ -26,7 +26,7 @@ test('`run` is Vitest, with its exit code; the models of the project go first wh
   await consumer.cli(['pin', 'org/embeddings'], env)
   const failed = await consumer.cli(['run', '--clean-cache', '--json'], { ...env, FAIL: '1' })
   expect(failed.exitCode).toBe(1)
-  const result = JSON.parse(failed.stdout.trim().split('\n').at(-1) ?? '')
+  const result = JSON.parse(failed.stdout)
   expect(result).toMatchObject({
     exitCode: 1,
     cleaned: { models: 0, kept: 1 },
