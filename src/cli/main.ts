@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError, InvalidArgumentError } from 'commander'
-import { ModelCacheError, messageOf } from '../model/errors.ts'
+import { isSystemError, ModelCacheError, messageOf, systemCode } from '../model/errors.ts'
 import { interrupted, interruptedWith, listenForInterrupts } from './interruption.ts'
 
 /** 0: done. 1: something failed. 2: the call or the set-up was wrong, and nothing was changed. */
@@ -26,7 +26,7 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
 const program = new Command('vitest-model-cache')
   .description('Looks after the cache of ML models for tests.')
   .version(version)
-  .option('--cache-dir <folder>', 'the cache folder (default: MODEL_CACHE_DIR, the Vitest config, the platform)')
+  .option('--cache-dir <folder>', 'the cache folder (default: MODEL_CACHE_DIR, the Vitest config, the platform)', named)
   .option('--json', 'print the result as one JSON document')
   .exitOverride()
   .configureHelp({ showGlobalOptions: true })
@@ -124,8 +124,21 @@ function wholeNumber(text: string): number {
   throw new InvalidArgumentError('A whole number from 1 on is needed.')
 }
 
+/** An empty name, such as a script's variable that is not set, must not mean the default folder. */
+function named(folder: string): string {
+  if (folder.trim() !== '') return folder
+  throw new InvalidArgumentError('The name of a folder is needed.')
+}
+
 function collect(value: string, before: string[] = []): string[] {
   return [...before, value]
+}
+
+/** What the system refused (a full disk, a folder that is read-only) says by itself neither what nor what to do. */
+function reasonOf(error: unknown): string {
+  if (!isSystemError(error)) return messageOf(error)
+  const nextStep = 'Check the permissions and the disk of the folder, or name another one.'
+  return `The command ended before it was done: ${messageOf(error)}. ${nextStep} [${systemCode(error)}]`
 }
 
 /** Runs a command: it gives the exit code, or throws what the user is told. */
@@ -134,7 +147,7 @@ async function run(command: () => Promise<number>): Promise<void> {
     const code = await command()
     process.exitCode = interruptedWith() ?? code
   } catch (error) {
-    console.error(interrupted.aborted ? 'Interrupted: what was done until then stays done.' : messageOf(error))
+    console.error(interrupted.aborted ? 'Interrupted: what was done until then stays done.' : reasonOf(error))
     const isWrongCall = error instanceof ModelCacheError && WRONG_CALL_CODES.includes(error.code)
     process.exitCode = interruptedWith() ?? (isWrongCall ? WRONG_CALL : 1)
   }

@@ -1,5 +1,7 @@
 import { realpath } from 'node:fs/promises'
+import type { ModelCache } from '../cache/model-cache.ts'
 import { stampOf } from '../cache/store/blobs.ts'
+import { readRef } from '../cache/store/refs.ts'
 import type { Entry } from '../model/entry.ts'
 import { ModelCacheError } from '../model/errors.ts'
 import { parseHubPath } from '../model/hub-path.ts'
@@ -10,7 +12,7 @@ import { atCommit } from './show/text.ts'
 /** Prints the absolute path of a cached model's folder, or of one of its files, and nothing else. Never downloads. */
 export async function path(name: string, file: string | undefined, options: GlobalOptions): Promise<number> {
   const { cache } = await openCache(options, { needsOptions: false })
-  const entry = newest(await cache.find(name))
+  const entry = await chosen(cache, name)
   const { layout } = cache.context
   const folder = layout.snapshot(entry.repo, entry.commit)
   const found = file === undefined ? folder : layout.file(entry.repo, entry.commit, parseHubPath(file, name))
@@ -23,11 +25,26 @@ export async function path(name: string, file: string | undefined, options: Glob
   return 0
 }
 
-/** Of several commits the one that was used last. */
-function newest(entries: Entry[]): Entry {
+/** Of several commits the one that `main` stands for; where that is not here, the one that was used last. */
+async function chosen(cache: ModelCache, name: string): Promise<Entry> {
+  const entries = await cache.find(name)
   const [first, ...others] = entries
   if (!first) throw new Error('A name that means no entry was accepted')
-  return others.reduce((a, b) => (b.lastAccessDate > a.lastAccessDate ? b : a), first)
+  if (others.some(({ repo }) => repo !== first.repo)) throw severalModels(name, entries)
+  const main = await readRef(cache.context.layout, first.repo, 'main')
+  const newest = others.reduce((a, b) => (b.lastAccessDate > a.lastAccessDate ? b : a), first)
+  return entries.find(({ commit }) => commit === main?.commit) ?? newest
+}
+
+function severalModels(name: string, entries: Entry[]): ModelCacheError {
+  const repos = [...new Set(entries.map(({ repo }) => repo))]
+  const some = repos.length > 3 ? `${repos.slice(0, 3).join(', ')} and others` : repos.join(', ')
+  return new ModelCacheError({
+    code: 'INVALID_MODEL',
+    asked: `Model ${name}`,
+    reason: `It means ${repos.length} models: ${some}.`,
+    nextStep: 'Name one of them: one path is printed.',
+  })
 }
 
 function missing(entry: Entry, file: string | undefined): ModelCacheError {

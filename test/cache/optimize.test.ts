@@ -92,8 +92,9 @@ describe('what several models share', () => {
   })
 
   test('survives a kill at any instant', async () => {
-    for (const ms of [0, 5, 15, 30, 60]) {
-      const victim = await engine.spawn()
+    const instants = [0, 5, 15, 30, 60]
+    const victims = await Promise.all(instants.map(async (ms) => ({ ms, victim: await engine.spawn() })))
+    for (const { ms, victim } of victims) {
       const done = victim.begin('optimize', [])
       await Promise.race([done, new Promise((resolve) => setTimeout(resolve, ms))])
       await victim.kill()
@@ -104,7 +105,8 @@ describe('what several models share', () => {
     // What a kill left without a stamp is verified once, and never asked for.
     for (const repo of REPOS) expect((await engine.open().get(repo)).tier).toBe('disk')
     expect(engine.hub.requests).toEqual([])
-    expect(await engine.listing('incoming')).toEqual([])
+    // A temporary file that was about to become a lock is swept a day later.
+    expect((await engine.listing('incoming')).filter((name) => !name.endsWith('.tmp'))).toEqual([])
   })
 })
 

@@ -4,6 +4,7 @@ import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { Cli } from '../support/cli.ts'
 import { Engine } from '../support/engine.ts'
 import { type SketchedModel, writeCache } from '../support/many-models.ts'
+import { canMount, mountMemory } from '../support/mount.ts'
 
 const MODELS: SketchedModel[] = [
   { repo: 'Xenova/bert', files: { 'config.json': '{}', 'onnx/model.onnx': 'w'.repeat(5_000) }, idleDays: 1, hits: 7 },
@@ -86,6 +87,15 @@ describe('reading commands', () => {
     expect(engine.hub.requests).toEqual([])
   })
 
+  test('of several commits of a model print the path of its `main`, whichever was used last', async () => {
+    const repository = engine.hub.addRepo('org/moving', { files: { 'config.json': '{"version":1}' } })
+    const before = repository.commit
+    repository.addCommit({ files: { 'config.json': '{"version":2}' } })
+    for (const revision of ['main', before]) await engine.open().get(`org/moving@${revision}`)
+    const { stdout } = await cli.run('path', 'org/moving', 'config.json')
+    expect(await readFile(stdout, 'utf8')).toBe('{"version":2}')
+  })
+
   test('verify all or some, and say what is wrong; repair where they are told to', async () => {
     engine.hub.addRepo('org/real', { files: { 'config.json': '{"real":1}', 'vocab.txt': 'words' } })
     const model = await engine.open().get('org/real')
@@ -149,7 +159,7 @@ describe('changing commands', () => {
 })
 
 describe('a wrong call changes nothing and ends with 2', () => {
-  test.each([
+  const WRONG: [string[], RegExp][] = [
     [['sttus'], /unknown command 'sttus'.*Did you mean status/s],
     [['clean', '--expred'], /unknown option '--expred'.*Did you mean --expired/s],
     [['clean', '--older-than', '7', '--yes'], /--older-than 7.*7d, 12h/],
@@ -158,11 +168,23 @@ describe('a wrong call changes nothing and ends with 2', () => {
     [['ls', '--filter', 'size~5'], /Filter "size~5"/],
     [['rm', 'not a model', '--yes'], /no repo id/],
     [['path'], /missing required argument 'model'/],
-  ])('%s', async (args, message) => {
+    [['path', 'Xenova/*'], /means 2 models: Xenova\/bert, Xenova\/whisper/],
+    // A script's variable that is not set; the default folder would be somebody's own.
+    [['clean', '--yes', '--cache-dir', ''], /'--cache-dir <folder>'.*name of a folder is needed/],
+  ]
+
+  test('whether a command, an option, a value or a model is wrong', async () => {
     await writeCache(engine.cacheDir, MODELS)
-    const { exitCode, stderr } = await cli.run(...args)
-    expect(stderr).toMatch(message)
-    expect(exitCode).toBe(2)
+    const results = await Promise.all(WRONG.map(([args]) => cli.run(...args)))
+    const shown = results.map(({ exitCode, stdout, stderr }, index) => ({
+      args: WRONG[index]?.[0],
+      exitCode,
+      stdout,
+      stderr,
+    }))
+    expect(shown).toEqual(
+      WRONG.map(([args, message]) => ({ args, exitCode: 2, stdout: '', stderr: expect.stringMatching(message) })),
+    )
     expect(await repos()).toHaveLength(3)
   })
 
@@ -174,7 +196,7 @@ describe('a wrong call changes nothing and ends with 2', () => {
     await rm(engine.inCache('cache.json'))
     await writeFile(engine.inCache(name), content)
     const before = await engine.listing()
-    const calls = [['status'], ['warm', 'org/x'], ['clean', '--yes'], ['optimize']]
+    const calls = [['status'], ['warm', 'org/x'], ['clean', '--yes']]
     for (const { exitCode, stderr } of await Promise.all(calls.map((args) => cli.run(...args)))) {
       expect(stderr).toMatch(message)
       expect(exitCode).toBe(2)
@@ -195,6 +217,25 @@ test('a folder that is not there is an empty cache, and is not made', async () =
   expect(list.models).toEqual([])
   expect(clean).toMatchObject({ exitCode: 0, stdout: 'There is nothing to remove.' })
   await expect(stat(engine.cacheDir)).rejects.toThrow(/ENOENT/)
+})
+
+test.skipIf(!canMount)('what the disk refuses is said, with what to do, and what only looks goes on', async () => {
+  const disk = mountMemory(engine.cacheDir, 5)
+  onTestFinished(disk.unmount)
+  await writeCache(engine.cacheDir, MODELS)
+  disk.makeReadOnly()
+  const calls = [
+    ['pin', 'org/pinned', 'Xenova/bert'],
+    ['clean', '--yes'],
+    ['rm', 'Xenova/bert', '--yes'],
+  ]
+  for (const { exitCode, stderr } of await Promise.all(calls.map((args) => cli.run(...args)))) {
+    expect(stderr).toMatch(
+      /^The command ended before it was done: EROFS.*Check the permissions and the disk.*\[EROFS\]$/,
+    )
+    expect(exitCode).toBe(1)
+  }
+  expect(await cli.json(0, 'ls')).toMatchObject({ models: { length: 3 } })
 })
 
 test('--help says what a command does, its exit codes and an example', async () => {
