@@ -31,6 +31,8 @@ const CHUNKS: Record<string, string[]> = {
   engine: ['vitest/engine', 'intercept/child'],
   environment: ['vitest/environments/node'],
   main: ['index', 'vitest/global-setup', 'vitest/reporter', 'cache/index'],
+  // What also commands print with, that load nothing else of the report.
+  words: ['report/words', 'report/lines'],
   'conclude-run': ['vitest/conclude-run'],
   // What is on disk, for who only looks: commands, and what asks nobody.
   metadata: ['cache/store/metadata', 'cache/status'],

@@ -2,11 +2,12 @@ import type { Cleaned } from '../cache/clean.ts'
 import { isAll } from '../cache/clean-plan.ts'
 import { formatSize, parseDuration } from '../config/units.ts'
 import { ModelCacheError } from '../model/errors.ts'
+import { count } from '../report/words.ts'
 import { interrupted } from './interruption.ts'
 import { type GlobalOptions, openCache } from './open-cache.ts'
 import { type Confirmation, confirm } from './show/confirm.ts'
 import { entryJson, printJson } from './show/json.ts'
-import { atCommit, counted } from './show/text.ts'
+import { atCommit } from './show/text.ts'
 
 export interface CleanFlags extends GlobalOptions, Confirmation {
   expired?: boolean
@@ -44,7 +45,7 @@ function show(cleaned: Cleaned, flags: CleanFlags, isNothing: boolean): number {
   }
   for (const entry of removed) console.log(`${dryRun ? 'Would remove' : 'Removed'} ${atCommit(entry)}`)
   for (const { entry, why } of kept) console.log(`Kept ${atCommit(entry)}: ${why}`)
-  if (incompleteHeld > 0) console.log(`Kept ${counted(incompleteHeld, 'partial download')}: somebody may be writing`)
+  if (incompleteHeld > 0) console.log(`Kept ${count(incompleteHeld, 'partial download')}: somebody may be writing`)
   if (flags.unused !== undefined && runs === 0) console.log('No run is recorded: nothing is known to be unused.')
   if (isNothing) console.log('There is nothing to remove.')
   else console.log(`${dryRun ? 'Would free up to' : 'Freed'} ${formatSize(freedBytes)}: ${what(cleaned)}`)
@@ -53,9 +54,9 @@ function show(cleaned: Cleaned, flags: CleanFlags, isNothing: boolean): number {
 
 function what({ removed, incomplete }: Cleaned): string {
   const parts = [
-    ...(removed.length > 0 || incomplete.files === 0 ? [counted(removed.length, 'model')] : []),
+    ...(removed.length > 0 || incomplete.files === 0 ? [count(removed.length, 'model')] : []),
     ...(incomplete.files > 0
-      ? [`${counted(incomplete.files, 'partial download')} (${formatSize(incomplete.bytes)})`]
+      ? [`${count(incomplete.files, 'partial download')} (${formatSize(incomplete.bytes)})`]
       : []),
   ]
   return parts.join(' and ')

@@ -1,10 +1,11 @@
 import type { Optimized } from '../cache/optimize.ts'
 import { formatSize } from '../config/units.ts'
+import { count } from '../report/words.ts'
 import { interrupted } from './interruption.ts'
 import { type GlobalOptions, openCache } from './open-cache.ts'
 import { entryJson, printJson } from './show/json.ts'
 import { paint } from './show/style.ts'
-import { atCommit, counted } from './show/text.ts'
+import { atCommit } from './show/text.ts'
 
 /** Frees what can be freed without losing anything that is wanted. Nobody is asked: each run does most of it too. */
 export async function optimize(options: GlobalOptions & { dryRun?: boolean }): Promise<number> {
@@ -25,15 +26,15 @@ function print(steps: Optimized, dryRun: boolean): void {
   const { leftovers, expired, evicted, modelBytes, orphans, linked, bookkeeping, freedBytes } = steps
   const models = [...expired.entries, ...evicted.entries]
   const lines: [string, string, number][] = [
-    ['leftovers', `${counted(leftovers.files, 'file')} of downloads and writes that broke off`, leftovers.bytes],
+    ['leftovers', `${count(leftovers.files, 'file')} of downloads and writes that broke off`, leftovers.bytes],
     [
       'limits',
-      `${counted(expired.entries.length, 'expired model')}, ${counted(evicted.entries.length, 'model')} over the limit`,
+      `${count(expired.entries.length, 'expired model')}, ${count(evicted.entries.length, 'model')} over the limit`,
       modelBytes,
     ],
-    ['orphans', `${counted(orphans.files, 'blob')} that nothing stands for`, orphans.bytes],
-    ['shared', `${counted(linked.files, 'blob')} linked to the same of another model`, linked.bytes],
-    ['records', `${counted(bookkeeping.files, 'record')} of what is gone`, bookkeeping.bytes],
+    ['orphans', `${count(orphans.files, 'blob')} that nothing stands for`, orphans.bytes],
+    ['shared', `${count(linked.files, 'blob')} linked to the same of another model`, linked.bytes],
+    ['records', `${count(bookkeeping.files, 'record')} of what is gone`, bookkeeping.bytes],
   ]
   for (const entry of models) console.log(`${dryRun ? 'Would remove' : 'Removed'} ${atCommit(entry)}`)
   for (const [name, text, bytes] of lines)

@@ -6,6 +6,7 @@ import { renderText } from '../report/text.ts'
 import { shortDate } from '../report/words.ts'
 import { type GlobalOptions, openCache } from './open-cache.ts'
 import { printJson } from './show/json.ts'
+import { columnsOf, isColored } from './show/style.ts'
 import { gatherStatistics, readRuns } from './statistics.ts'
 
 export interface ReportOptions extends GlobalOptions {
@@ -46,9 +47,7 @@ export async function report({ markdown, html, all, ...global }: ReportOptions):
 }
 
 function textOf(run: Run, options: Options): string {
-  const color = process.stdout.isTTY === true && !process.env.NO_COLOR
-  const columns = process.stdout.columns ?? 80
-  const lines = renderText(run.report, { color, columns, target: targetOf(options) })
+  const lines = renderText(run.report, { color: isColored(), columns: columnsOf() ?? 80, target: targetOf(options) })
   return [` Run of ${shortDate(run.startedAt)} (UTC)`, ...lines.slice(1)].join('\n').trimEnd()
 }
 

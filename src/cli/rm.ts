@@ -1,16 +1,17 @@
 import { formatSize } from '../config/units.ts'
 import { entrySize } from '../model/entry.ts'
+import { count } from '../report/words.ts'
 import { type GlobalOptions, openCache } from './open-cache.ts'
 import { type Confirmation, confirm } from './show/confirm.ts'
 import { entryJson, printJson } from './show/json.ts'
-import { atCommit, counted } from './show/text.ts'
+import { atCommit } from './show/text.ts'
 
 /** Removes models, also pinned ones. A name that is not in the cache is refused before anything is removed. */
 export async function remove(names: string[], options: GlobalOptions & Confirmation): Promise<number> {
   const { cache } = await openCache(options, { needsOptions: false })
   const entries = await cache.find(...names)
   const bytes = entries.reduce((sum, entry) => sum + entrySize(entry), 0)
-  const question = `Remove ${counted(entries.length, 'model')} (${entries.map(atCommit).join(', ')}, ${formatSize(bytes)})?`
+  const question = `Remove ${count(entries.length, 'model')} (${entries.map(atCommit).join(', ')}, ${formatSize(bytes)})?`
   if (!(await confirm(question, options))) return 1
   const removed = options.dryRun ? { entries, freedBytes: bytes } : await cache.remove(...entries)
   if (options.json) {

@@ -9,10 +9,10 @@ import type { CacheStatus } from '../cache/status.ts'
 import { formatSize } from '../config/units.ts'
 import type { Entry } from '../model/entry.ts'
 import { ModelCacheError } from '../model/errors.ts'
+import { count } from '../report/words.ts'
 import { exitCodeOf, handInterruptsTo, interrupted } from './interruption.ts'
 import { type GlobalOptions, type OpenedCache, openCache } from './open-cache.ts'
 import { printJson } from './show/json.ts'
-import { counted } from './show/text.ts'
 import { printStatus } from './status.ts'
 
 export interface RunFlags extends GlobalOptions {
@@ -74,7 +74,7 @@ function none(error: unknown): Entry[] {
 
 function cleanLine({ models, kept, freedBytes }: CleanedProject): string {
   const left = kept > 0 ? `; kept ${kept} that ${kept === 1 ? 'is' : 'are'} pinned or in use` : ''
-  return `Removed ${counted(models, 'model')} of this project (${formatSize(freedBytes)})${left}.`
+  return `Removed ${count(models, 'model')} of this project (${formatSize(freedBytes)})${left}.`
 }
 
 function show(when: string, opened: OpenedCache | undefined, status: CacheStatus): void {

@@ -2,6 +2,7 @@ import type { CacheStatus, RunCounts } from '../cache/status.ts'
 import type { Amount } from '../cache/store/leftovers.ts'
 import { formatAge, formatSize } from '../config/units.ts'
 import { originals } from '../platform/originals.ts'
+import { count, percent } from '../report/words.ts'
 import { type GlobalOptions, type OpenedCache, openCache } from './open-cache.ts'
 import { printJson } from './show/json.ts'
 import { paint } from './show/style.ts'
@@ -62,9 +63,5 @@ function amount({ files, bytes }: Amount): string {
 
 function rate({ hitRate, hits, requests }: RunCounts): string {
   if (hitRate === null) return 'no request'
-  return `${hitRate < 1 ? Math.min(99, Math.round(hitRate * 100)) : 100}% (${hits} of ${requests})`
-}
-
-function count(number: number, one: string): string {
-  return `${number} ${one}${number === 1 ? '' : 's'}`
+  return `${percent(hitRate)} (${hits} of ${requests})`
 }

@@ -1,12 +1,12 @@
 import type { Problem, Verification } from '../cache/verify.ts'
 import { formatDuration, formatSize } from '../config/units.ts'
 import { originals } from '../platform/originals.ts'
+import { count, labelOf } from '../report/words.ts'
 import { interrupted } from './interruption.ts'
 import { type GlobalOptions, openCache } from './open-cache.ts'
 import { printJson } from './show/json.ts'
 import { openProgress } from './show/progress.ts'
 import { paint } from './show/style.ts'
-import { counted } from './show/text.ts'
 
 /** Recomputes digests. 1 when something is wrong that was not repaired. */
 export async function verify(names: string[], options: GlobalOptions & { repair?: boolean }): Promise<number> {
@@ -21,7 +21,7 @@ export async function verify(names: string[], options: GlobalOptions & { repair?
       signal: interrupted,
       onProgress: ({ bytes, totalBytes }) =>
         progress.show({
-          model: counted(entries.length, 'model'),
+          model: count(entries.length, 'model'),
           receivedBytes: bytes,
           totalBytes,
           elapsedMs: originals.monotonic() - started,
@@ -41,20 +41,20 @@ export async function verify(names: string[], options: GlobalOptions & { repair?
 function print({ entries, files, bytes, problems }: Verification, ms: number, isRepairing: boolean): void {
   for (const problem of problems) console.log(problemLine(problem))
   const rate = ms > 0 ? ` (${formatSize((bytes / ms) * 1000)}/s)` : ''
-  const seen = `${counted(entries, 'model')}, ${counted(files, 'file')}, ${formatSize(bytes)} in ${formatDuration(ms)}${rate}`
+  const seen = `${count(entries, 'model')}, ${count(files, 'file')}, ${formatSize(bytes)} in ${formatDuration(ms)}${rate}`
   if (problems.length === 0) console.log(`${paint('green', '✓')} ${seen}: all as the Hub stated`)
   if (problems.length === 0) return
   const open = problems.filter(({ isRepaired }) => !isRepaired).length
   console.log(
-    `${seen}: ${counted(problems.length, 'file')} wrong${open < problems.length ? `, ${problems.length - open} repaired` : ''}`,
+    `${seen}: ${count(problems.length, 'file')} wrong${open < problems.length ? `, ${problems.length - open} repaired` : ''}`,
   )
   if (open > 0 && !isRepairing)
     console.log('What is wrong is not served, and brought in anew when it is next asked for; `--repair` does that now.')
 }
 
-function problemLine({ repo, revision, path, what, isRepaired, error }: Problem): string {
-  const model = revision === 'main' ? repo : `${repo}@${revision}`
+function problemLine(problem: Problem): string {
+  const { path, what, isRepaired, error } = problem
   const mark = isRepaired ? paint('yellow', '!') : paint('red', '✗')
   const after = isRepaired ? ', repaired' : error === undefined ? '' : `, not repaired: ${error}`
-  return `${mark} ${model}  ${path}: ${what}${after}`
+  return `${mark} ${labelOf(problem)}  ${path}: ${what}${after}`
 }

@@ -2,12 +2,12 @@ import type { WarmResult } from '../cache/warm.ts'
 import { formatDuration, formatSize } from '../config/units.ts'
 import { describeModel, type Model, modelKey, parseModel } from '../model/model.ts'
 import { selectionKey } from '../model/selection.ts'
+import { count } from '../report/words.ts'
 import { interrupted } from './interruption.ts'
 import { type GlobalOptions, openCache } from './open-cache.ts'
 import { printJson } from './show/json.ts'
 import { openProgress } from './show/progress.ts'
 import { paint } from './show/style.ts'
-import { counted } from './show/text.ts'
 
 /** Brings models in: those that are named, those of the Vitest config, or both. 1 when one could not be had. */
 export async function warm(names: string[], options: GlobalOptions & { config?: boolean }): Promise<number> {
@@ -41,7 +41,7 @@ function print(results: WarmResult[]): void {
   }
   const failed = results.flatMap((result) => ('error' in result ? [describeModel(result.model)] : []))
   if (failed.length > 0)
-    console.error(`${counted(failed.length, 'model')} of ${results.length} could not be had: ${failed.join(', ')}`)
+    console.error(`${count(failed.length, 'model')} of ${results.length} could not be had: ${failed.join(', ')}`)
 }
 
 function outcome({ bytes, downloadMs, tier }: { bytes: number; downloadMs: number | null; tier: string }): string {

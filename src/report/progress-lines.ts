@@ -21,9 +21,16 @@ export function progressLines(print: (line: string) => void): (progress: Progres
 }
 
 /** ` ↓ org/name 45.2 MB of 90.4 MB (50%) · 12.3 MB/s · 4 s left` */
-function progressLine({ model, receivedBytes, totalBytes, elapsedMs }: Progress): string {
+function progressLine(progress: Progress): string {
+  const { model, receivedBytes, totalBytes, elapsedMs } = progress
   const share = totalBytes === 0 ? 0 : Math.floor((receivedBytes / totalBytes) * 100)
   const rate = receivedBytes / elapsedMs
-  const left = rate > 0 ? ` · ${formatDuration(Math.ceil((totalBytes - receivedBytes) / rate / 1000) * 1000)} left` : ''
-  return ` ↓ ${model} ${formatSize(receivedBytes)} of ${formatSize(totalBytes)} (${share}%) · ${formatSize(rate * 1000)}/s${left}`
+  return ` ↓ ${model} ${formatSize(receivedBytes)} of ${formatSize(totalBytes)} (${share}%) · ${formatSize(rate * 1000)}/s${timeLeft(progress)}`
+}
+
+/** ` · 4 s left`, when it goes on as until now; empty while nothing has come. */
+export function timeLeft({ receivedBytes, totalBytes, elapsedMs }: Progress): string {
+  const rate = elapsedMs > 0 ? receivedBytes / elapsedMs : 0
+  if (rate === 0) return ''
+  return ` · ${formatDuration(Math.ceil((totalBytes - receivedBytes) / rate / 1000) * 1000)} left`
 }

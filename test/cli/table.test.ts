@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { cutMiddle, renderTable } from '../../src/cli/show/table.ts'
+import { renderTable } from '../../src/cli/show/table.ts'
+import { shorten } from '../../src/report/lines.ts'
 import { cases } from '../support/fuzz.ts'
 
 const COLUMNS = [{ header: 'model', isShrinkable: true }, { header: 'size', isRight: true }, { header: 'pinned' }]
@@ -33,7 +34,7 @@ test('a cut text has the width that was asked for, and both its ends', () => {
     fc.string({ minLength: 7, maxLength: 60 }),
     fc.integer({ min: 3, max: 60 }),
     (text, width) => {
-      const cut = cutMiddle(text, width)
+      const cut = shorten(text, width)
       expect(cut.length).toBe(Math.min(width, text.length))
       expect(text.startsWith(cut.split('…')[0] ?? '')).toBe(true)
     },

@@ -6,6 +6,7 @@ import type { Layout } from '../../cache/store/layout.ts'
 import { linkKindOf } from '../../cache/store/links.ts'
 import { formatSize } from '../../config/units.ts'
 import { ModelCacheError, messageOf } from '../../model/errors.ts'
+import { count } from '../../report/words.ts'
 import { type Check, fail, ok, warn } from './check.ts'
 
 const LITTLE_BYTES = 500 * 2 ** 20
@@ -68,7 +69,7 @@ export async function checkDisk(cache: ModelCache): Promise<Check> {
   if (left > 0)
     return warn(
       name,
-      `${free}; ${left} partial downloads`,
+      `${free}; ${count(left, 'partial download')}`,
       'They are gone on with, or removed by `clean --incomplete`.',
     )
   return ok(name, free)

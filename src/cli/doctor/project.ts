@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import process from 'node:process'
 import { ModelCacheError, messageOf } from '../../model/errors.ts'
+import { count } from '../../report/words.ts'
 import type { VitestConfig } from '../config.ts'
 import { type Check, fail, ok, warn } from './check.ts'
 
@@ -56,8 +57,10 @@ export function checkConfig(config: VitestConfig | { error: unknown }, from: str
       `${name} has no modelCache() in its \`plugins\``,
       'Add it, unless a project of it has it or the parts are wired by hand.',
     )
-  const models = `${options.models.length} ${options.models.length === 1 ? 'model' : 'models'} declared`
-  return ok('config', `${name} has modelCache(), ${models}, mode ${options.mode}`)
+  return ok(
+    'config',
+    `${name} has modelCache(), ${count(options.models.length, 'model')} declared, mode ${options.mode}`,
+  )
 }
 
 // What `attach-transformers.cts` needs to find in the source.

@@ -1,7 +1,7 @@
 import process from 'node:process'
 import type { Progress } from '../../cache/progress.ts'
-import { formatDuration, formatSize } from '../../config/units.ts'
-import { progressLines } from '../../report/progress-lines.ts'
+import { formatSize } from '../../config/units.ts'
+import { progressLines, timeLeft } from '../../report/progress-lines.ts'
 
 /** Shows how far things have come: bars at a terminal, now and then a whole line elsewhere. Both go to stderr. */
 export interface ProgressView {
@@ -39,8 +39,6 @@ export async function openProgress(verb = ''): Promise<ProgressView> {
   }
 }
 
-function amountOf({ receivedBytes, totalBytes, elapsedMs }: Progress): string {
-  const rate = elapsedMs > 0 ? receivedBytes / elapsedMs : 0
-  const left = rate > 0 ? ` · ${formatDuration(Math.ceil((totalBytes - receivedBytes) / rate / 1000) * 1000)} left` : ''
-  return `${formatSize(receivedBytes)} of ${formatSize(totalBytes)}${left}`
+function amountOf(progress: Progress): string {
+  return `${formatSize(progress.receivedBytes)} of ${formatSize(progress.totalBytes)}${timeLeft(progress)}`
 }

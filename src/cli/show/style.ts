@@ -8,7 +8,7 @@ export function paint(style: Style, text: string, stream: NodeJS.WriteStream = p
   return isColored(stream) ? styleText(style, text, { validateStream: false }) : text
 }
 
-function isColored(stream: NodeJS.WriteStream): boolean {
+export function isColored(stream: NodeJS.WriteStream = process.stdout): boolean {
   const { FORCE_COLOR, NO_COLOR } = process.env
   if (FORCE_COLOR !== undefined) return !['0', 'false'].includes(FORCE_COLOR)
   return stream.isTTY === true && !NO_COLOR

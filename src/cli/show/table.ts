@@ -1,3 +1,5 @@
+import { shorten } from '../../report/lines.ts'
+
 export interface Column {
   header: string
   /** Numbers. */
@@ -18,7 +20,7 @@ export function renderTable(columns: Column[], rows: string[][], width?: number)
     columns
       .map(({ isRight }, index) => {
         const room = widths[index] ?? 0
-        const cell = cutMiddle(row[index] ?? '', room)
+        const cell = shorten(row[index] ?? '', room)
         return isRight ? cell.padStart(room) : cell.padEnd(room)
       })
       .join(GAP)
@@ -37,11 +39,4 @@ function shrink(columns: Column[], widths: number[], width: number): void {
     if (widest === undefined) return
     widths[widest] = (widths[widest] ?? 0) - 1
   }
-}
-
-/** `onnx-comm…y-tiny.en`: both ends of a name tell it from others. */
-export function cutMiddle(text: string, width: number): string {
-  if (text.length <= width) return text
-  const left = Math.floor((width - 1) / 2)
-  return `${text.slice(0, left)}…${text.slice(text.length - (width - 1 - left))}`
 }
