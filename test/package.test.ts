@@ -1,4 +1,5 @@
-import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { builtinModules } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -24,6 +25,23 @@ test('holds the build, the licence and the documents, and nothing else', async (
   expect(paths.filter((path) => !path.startsWith('dist/')).sort()).toEqual(['LICENSE', 'README.md', 'package.json'])
   const others = paths.filter((path) => path.startsWith('dist/') && !/\.([cm]?js|d\.[cm]?ts)$/.test(path))
   expect(others.sort()).toEqual(['dist/LICENSES-OF-OTHERS.txt', 'dist/report/report.schema.json'])
+})
+
+test('imports nothing that it does not declare', async () => {
+  const folder = inject('packedPackage')
+  const { dependencies, peerDependencies } = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8'))
+  const declared = new Set([...Object.keys({ ...dependencies, ...peerDependencies }), ...builtinModules])
+  const files = (await readdir(folder, { recursive: true })).filter((path) => /\.[cm]?js$/.test(path))
+  const imported = new Set<string>()
+  for (const path of files) {
+    const source = await readFile(join(folder, path), 'utf8')
+    for (const [, name = ''] of source.matchAll(
+      /^(?:import|export)\b[^"';]*?["']((?:@[\w-]+\/)?[\w-]+)[\w./-]*["'];?$/gm,
+    ))
+      imported.add(name)
+  }
+  expect(imported.size).toBeGreaterThan(5)
+  expect([...imported].filter((name) => !declared.has(name))).toEqual([])
 })
 
 test('has every export, with its types', async () => {
