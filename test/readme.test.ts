@@ -62,17 +62,6 @@ function configWith(option: string): string {
   return START['vitest.config.ts']?.replace(/modelCache\(.*\)\]/, `modelCache({ ${option} })]`) ?? ''
 }
 
-/** One after the other in two rows: there may be two cores. */
-async function inTurns<T, R>(items: T[], work: (item: T) => Promise<R>): Promise<R[]> {
-  const waiting = items.entries()
-  const results: R[] = []
-  const row = async () => {
-    for (const [index, item] of waiting) results[index] = await work(item)
-  }
-  await Promise.all([row(), row()])
-  return results
-}
-
 /** What stays the same of the lines of `stats`, whatever was measured. */
 function headsOf(output: string): string[] {
   return output.split('\n').filter((line) => /^(run|model|a run|cache) /.test(line))
@@ -164,11 +153,13 @@ describe.concurrent('each command', () => {
 
   test('of the running text and of Command line ends with 0', async () => {
     expect(commands.length).toBeGreaterThan(15)
-    const failed = await inTurns(commands, async (command) => {
-      const env = { MODEL_CACHE_DIR: await workshop.copyOfCache() }
-      const { exitCode, output } = await workshop.run(command, started, env)
-      return exitCode === 0 ? [] : [`${command}: ${exitCode}\n${output}`]
-    })
+    const failed = await Promise.all(
+      commands.map(async (command) => {
+        const env = { MODEL_CACHE_DIR: await workshop.copyOfCache() }
+        const { exitCode, output } = await workshop.run(command, started, env)
+        return exitCode === 0 ? [] : [`${command}: ${exitCode}\n${output}`]
+      }),
+    )
     expect(failed.flat()).toEqual([])
   })
 
@@ -205,10 +196,12 @@ describe.concurrent('each command', () => {
         .filter((name) => name !== 'help')
         .sort(),
     )
-    const wrong = await inTurns(rows, async ({ name, does }) => {
-      const { stdout } = await workshop.run(`${CLI} ${name.split(/[, ]/, 1)} --help`, started)
-      return [...does.matchAll(/--[\w-]+/g)].flatMap(([flag]) => (stdout.includes(flag) ? [] : [`${name} ${flag}`]))
-    })
+    const wrong = await Promise.all(
+      rows.map(async ({ name, does }) => {
+        const { stdout } = await workshop.run(`${CLI} ${name.split(/[, ]/, 1)} --help`, started)
+        return [...does.matchAll(/--[\w-]+/g)].flatMap(([flag]) => (stdout.includes(flag) ? [] : [`${name} ${flag}`]))
+      }),
+    )
     expect(wrong.flat()).toEqual([])
   })
 

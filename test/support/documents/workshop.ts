@@ -2,6 +2,7 @@ import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { execa } from 'execa'
+import pLimit from 'p-limit'
 import { ProjectFolder } from '../project-folder.ts'
 import type { Block } from './document.ts'
 import { type DocumentsHub, startDocumentsHub } from './models.ts'
@@ -26,6 +27,8 @@ export interface Outcome {
 /** Folders of users' projects with the packed package, and a Hub of their own. */
 export class Workshop {
   private folders = 0
+  /** Tests that run beside these have time limits: two processes at a time are enough for two cores. */
+  private readonly inTurn = pLimit(2)
 
   private constructor(
     readonly documentsHub: DocumentsHub,
@@ -68,7 +71,8 @@ export class Workshop {
   async run(lines: string, folder: string, env: Record<string, string> = {}): Promise<Outcome> {
     const executed = lines.split('\n').filter((line) => !isNotExecuted(line))
     const own = { HF_ENDPOINT: this.hub.url, HOME: this.home, PATH: `${this.bin}${delimiter}${process.env.PATH}` }
-    return this.project.shell(`cd ${quote(folder)} && set -e\n${executed.join('\n')}`, { ...own, ...env })
+    const script = `cd ${quote(folder)} && set -e\n${executed.join('\n')}`
+    return this.inTurn(() => this.project.shell(script, { ...own, ...env }))
   }
 
   /** Keeps the cache that all runs share unless they say otherwise, as it is now. */
