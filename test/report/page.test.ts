@@ -105,6 +105,17 @@ describe.skipIf(!CHROMIUM)('in Chromium', () => {
     }
   })
 
+  test('with a thousand models what follows the table is near, and a full cache is said to be', async () => {
+    const { page } = await open(await pageOf(Array.from({ length: 1000 }, (_, index) => `org/model-${index}`)))
+    expect(await page.locator('#models tbody tr').count()).toBe(1000)
+    for (const width of [1280, 400]) {
+      await page.setViewportSize({ width, height: 900 })
+      const { height = 0 } = (await page.getByRole('region', { name: /^Models in the cache/ }).boundingBox()) ?? {}
+      expect(height).toBeLessThan(900)
+    }
+    expect(await page.getByLabel(/over the limit/).count()).toBe(1)
+  })
+
   test('the table is sorted and filtered by keyboard, and says so', async () => {
     const { page, troubles } = await open(await pageOf(['org/b', 'org/c', 'org/a']))
     expect(await models(page)).toEqual(['org/a', 'org/b', 'org/c'])

@@ -78,7 +78,8 @@ function trend(charts: Charts, { runs }: Statistics, target: number): Html {
 
 function cache(charts: Charts, { cache, models }: Statistics, now: number): Html {
   const { entries, size, maxSize, diskBytes, maxAgeMs, directory } = cache
-  const share = `${formatSize(size)} of ${formatSize(maxSize)} in ${count(entries.length, 'model')}`
+  const over = size > maxSize ? ', over the limit' : ''
+  const share = `${formatSize(size)} of ${formatSize(maxSize)} in ${count(entries.length, 'model')}${over}`
   const bars =
     entries.length === 0
       ? html`<p>The cache is empty.</p>`
@@ -86,9 +87,11 @@ function cache(charts: Charts, { cache, models }: Statistics, now: number): Html
 <figure><h3>Size</h3>${charts.sizes(entries)}</figure>
 <figure><h3>Last use</h3>${charts.ages(entries, maxAgeMs, now)}<figcaption>Dashed, where it is near: the age at which models go.</figcaption></figure>
 </div>`
+  // What is near the limit and what is over it has colours of its own.
+  const limits = html`min="0" low="${maxSize * 0.9}" high="${maxSize}" max="${Math.max(maxSize, size, 1)}" optimum="0"`
   return html`<section aria-labelledby="cache">
 <h2 id="cache">What the cache holds</h2>
-<p><label for="fill">${share}, ${formatSize(diskBytes)} on disk</label><br><meter id="fill" min="0" max="${Math.max(maxSize, size, 1)}" value="${size}">${share}</meter></p>
+<p><label for="fill">${share}, ${formatSize(diskBytes)} on disk</label><br><meter id="fill" ${limits} value="${size}">${share}</meter></p>
 <p class="muted place">${directory}</p>
 ${bars}
 ${modelTable(entries, models)}

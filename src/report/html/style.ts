@@ -41,12 +41,12 @@ svg text { white-space: pre; }
 .lookup { background: var(--lookup); } .restore { background: var(--restore); }
 .download { background: var(--download); } .load { background: var(--load); }
 meter { width: 100%; max-width: 480px; height: 1.1em; }
-.scroll { overflow-x: auto; border: 1px solid var(--line); border-radius: 8px; }
+.scroll { overflow: auto; max-height: min(80vh, 900px); border: 1px solid var(--line); border-radius: 8px; }
 .scroll:focus-visible, button:focus-visible, input:focus-visible, summary:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
 table { border-collapse: collapse; width: 100%; font-size: .92rem; }
 caption { text-align: left; padding: 8px 12px; }
 th, td { padding: 6px 12px; text-align: left; vertical-align: top; border-top: 1px solid var(--line); }
-thead th { background: var(--raised); white-space: nowrap; }
+thead th { background: var(--raised); white-space: nowrap; position: sticky; top: 0; }
 tbody th { font-weight: 600; min-width: 15em; overflow-wrap: anywhere; }
 .text { overflow-wrap: anywhere; } .date { white-space: nowrap; }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
