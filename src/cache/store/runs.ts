@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { readdir, readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as v from 'valibot'
-import { nameOf, systemCode } from '../../model/errors.ts'
+import { isSystemError, nameOf, systemCode } from '../../model/errors.ts'
 import { writeAtomically } from './atomic-write.ts'
 import type { Layout } from './layout.ts'
 
@@ -39,7 +39,7 @@ export async function writeRun(layout: Layout, record: RunRecord): Promise<void>
   const names = await runNames(layout)
   const own = names.filter((name) => name.endsWith(suffixOf(record.project)))
   for (const name of new Set([...own.slice(0, -RUNS_KEPT), ...names.slice(0, -RUNS_KEPT_IN_ALL)]))
-    await rm(join(layout.runs, name), { force: true })
+    await rm(join(layout.runs, name), { recursive: true, force: true })
 }
 
 /** The last `count` runs of a project, newest first. Records that can't be read are left out. */
@@ -108,7 +108,8 @@ async function readRun(path: string): Promise<RunRecord | undefined> {
     const result = v.safeParse(Schema, JSON.parse(await readFile(path, 'utf8')))
     return result.success ? result.output : undefined
   } catch (error) {
-    if (systemCode(error) === 'ENOENT' || nameOf(error) === 'SyntaxError') return undefined
+    // Gone, damaged, another user's, or no file at all: statistics are no reason for a run to fail.
+    if (isSystemError(error) || nameOf(error) === 'SyntaxError') return undefined
     throw error
   }
 }
