@@ -1,6 +1,7 @@
-import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { isAbsolute } from 'node:path'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { thisProcess } from '../../src/cache/store/owner.ts'
 import { Cli } from '../support/cli.ts'
 import { Engine } from '../support/engine.ts'
 import { type SketchedModel, writeCache } from '../support/many-models.ts'
@@ -223,6 +224,10 @@ test.skipIf(!canMount)('what the disk refuses is said, with what to do, and what
   const disk = mountMemory(engine.cacheDir, 5)
   onTestFinished(disk.unmount)
   await writeCache(engine.cacheDir, MODELS)
+  // No process has that number: it died.
+  await mkdir(engine.inCache('leases'))
+  const lease = { ...thisProcess(), pid: 2 ** 30, entries: [] }
+  await writeFile(engine.inCache('leases/dead.1-0.json'), JSON.stringify(lease))
   disk.makeReadOnly()
   const calls = [
     ['pin', 'org/pinned', 'Xenova/bert'],
@@ -235,7 +240,7 @@ test.skipIf(!canMount)('what the disk refuses is said, with what to do, and what
     )
     expect(exitCode).toBe(1)
   }
-  expect(await cli.json(0, 'ls')).toMatchObject({ models: { length: 3 } })
+  expect(await cli.json(0, 'status')).toMatchObject({ models: 3, leases: { runs: 0 } })
 })
 
 test('--help says what a command does, its exit codes and an example', async () => {

@@ -90,7 +90,8 @@ export async function liveRuns(layout: Layout): Promise<Map<string, Set<string>>
     const lease = await readLease(path)
     if (!lease) continue
     if (!lease.isLive) {
-      await rm(path, { force: true })
+      // Where it can't be removed it claims nothing all the same.
+      await rm(path, { force: true }).catch(() => undefined)
       continue
     }
     const run = name.slice(0, name.indexOf('.'))
