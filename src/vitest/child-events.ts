@@ -1,7 +1,11 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import type { Manifest } from '../cache/manifest.ts'
-import type { ChildEvent } from '../intercept/child.ts'
+import type { ChildEvent } from '../intercept/events-file.ts'
+import { originals } from '../platform/originals.ts'
+
+// A run that was killed leaves its folder behind. One that is watched for longer only has its children look further.
+const ABANDONED_AFTER_MS = 24 * 3_600_000
 
 /** Where the processes that tests start find the manifest, and leave what they asked for. */
 export function eventsFolder(cacheDir: string, runId: string): string {
@@ -35,10 +39,14 @@ export function takeChildEvents(folder: string): ChildEvent[] {
   })
 }
 
-/** Removes what is there for the children of a run that is over. */
+/** Removes what is there for the children of a run that is over, and what runs left that were killed. */
 export function removeEvents(folder: string): void {
   try {
     rmSync(folder, { recursive: true, force: true })
+    const all = dirname(folder)
+    for (const name of existsSync(all) ? readdirSync(all) : [])
+      if (originals.now() - statSync(join(all, name)).mtimeMs > ABANDONED_AFTER_MS)
+        rmSync(join(all, name), { recursive: true, force: true })
   } catch {
     // A cache folder that is a file, or that only serves what it has.
   }

@@ -1,6 +1,6 @@
-import { mkdir } from 'node:fs/promises'
+import { mkdir, readdir, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { configSource } from '../support/config-source.ts'
 import { Consumer } from '../support/consumer.ts'
 import { startModelsHub } from '../support/models-hub.ts'
@@ -87,6 +87,74 @@ describe('a process that a test starts is served from the cache, and counted', (
       expect(exitCode, output).toBe(0)
       expect(hub.requests.length > 0).toBe(requests === 1)
     }
+  })
+
+  test('also when it is killed, or is a thread that is terminated', async () => {
+    const project = await Consumer.create({
+      files: {
+        'vitest.config.ts': configSource(),
+        'server.mjs': `
+          import { createServer } from 'node:http'
+          const { status } = await fetch('https://huggingface.co/${REPO}/resolve/main/config.json')
+          createServer().listen(0, '127.0.0.1', () => process.stdout.write(String(status)))
+        `,
+        'thread.mjs': `
+          import { parentPort } from 'node:worker_threads'
+          parentPort.postMessage((await fetch('https://huggingface.co/${REPO}/resolve/main/config.json')).status)
+          parentPort.on('message', () => {})
+        `,
+        'a.test.ts': `
+          import { spawn } from 'node:child_process'
+          import { once } from 'node:events'
+          import { Worker } from 'node:worker_threads'
+          import { expect, test } from 'vitest'
+          test.each(['SIGTERM', 'SIGKILL'])('server ended by %s', async (signal) => {
+            const server = spawn(process.execPath, ['server.mjs'])
+            expect(String(await once(server.stdout, 'data'))).toBe('200')
+            server.kill(signal)
+            await once(server, 'close')
+          })
+          test('thread', async () => {
+            const worker = new Worker('./thread.mjs')
+            expect(await once(worker, 'message')).toEqual([200])
+            await worker.terminate()
+          })
+        `,
+      },
+    })
+    const { exitCode, output, report } = await project.vitest([], env)
+    expect(exitCode, output).toBe(0)
+    expect(report).toMatchObject({ requests: 3, models: [{ repo: REPO, testFiles: ['a.test.ts'] }] })
+  })
+
+  test('but not where it outlives the run: then it leaves nothing, and what a killed run left goes', async () => {
+    const project = await Consumer.create({
+      files: {
+        'vitest.config.ts': configSource(),
+        'late.mjs': `
+          import { writeFileSync } from 'node:fs'
+          import { setTimeout as sleep } from 'node:timers/promises'
+          const { run } = JSON.parse(process.env.VITEST_MODEL_CACHE_CHILD)
+          const isOn = () => { try { return process.kill(run.pid, 0) } catch { return false } }
+          while (isOn()) await sleep(50)
+          const { status } = await fetch('https://huggingface.co/${REPO}/resolve/main/config.json')
+          process.once('exit', () => writeFileSync('late.txt', String(status)))
+        `,
+        'a.test.ts': `
+          import { spawn } from 'node:child_process'
+          import { test } from 'vitest'
+          test('x', () => spawn(process.execPath, ['late.mjs'], { detached: true, stdio: 'ignore' }).unref())
+        `,
+      },
+    })
+    const abandoned = join(project.cacheDir, 'events', 'of-a-killed-run')
+    await mkdir(abandoned, { recursive: true })
+    await utimes(abandoned, 0, 0)
+    const { exitCode, output } = await project.vitest([], env)
+    expect(exitCode, output).toBe(0)
+    await vi.waitFor(async () => expect(await readdir(project.directory)).toContain('late.txt'), 20_000)
+    expect(await readdir(join(project.cacheDir, 'events'))).toEqual([])
+    expect(hub.requests.length).toBeGreaterThan(0)
   })
 
   test('leaves nothing of the run behind, and no trace in a process that asks for no model', async () => {
