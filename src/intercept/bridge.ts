@@ -147,11 +147,14 @@ function urlOf(input: RequestInfo | URL): string {
   return typeof input === 'object' && 'url' in input ? input.url : String(input)
 }
 
-/** The parts that an answer hangs on; a body never does, but for the paths of `paths-info`. */
+/**
+ * The parts that an answer hangs on; a body never does, but for the paths of `paths-info`. That there is one does: a GET may
+ * have none.
+ */
 function partsOf(input: RequestInfo | URL, init: RequestInit = {}): RequestInit {
   const request = typeof input === 'object' && 'url' in input ? input : undefined
   const method = init.method ?? request?.method
-  const body = typeof init.body === 'string' ? init.body : undefined
+  const body = typeof init.body === 'string' ? init.body : init.body ? '' : undefined
   const headers = [...new originals.Headers(Object.fromEntries(headersOf(init.headers ?? request?.headers)))]
   return { method, headers, ...(body !== undefined && { body }), signal: init.signal ?? request?.signal }
 }

@@ -114,6 +114,37 @@ test('an abort is one, and a signal that aborted before too', async () => {
     await expect(fetch(url, { signal: AbortSignal.abort() })).rejects.toThrow(/abort/i)
     const controller = new AbortController()
     expect((await fetch(url, { signal: controller.signal })).status).toBe(200)
+    const weights = HF + '/org/files/resolve/main/deep/weights.bin'
+    for (const reason of [new Error('enough'), undefined]) {
+      const midway = new AbortController()
+      const { body } = await fetch(weights, { signal: midway.signal })
+      const reader = body.getReader({ mode: 'byob' })
+      expect((await reader.read(new Uint8Array(10))).value).toHaveLength(10)
+      midway.abort(reason)
+      await expect(reader.read(new Uint8Array(10))).rejects.toBe(midway.signal.reason)
+      await expect(reader.closed).rejects.toBe(midway.signal.reason)
+    }
+  `)
+})
+
+test('bodies are those of fetch: cloned, read into a buffer, left unread, and none is taken with a GET', async () => {
+  await run(`
+    const url = HF + '/org/files/resolve/main/deep/weights.bin'
+    const response = await fetch(url)
+    const clone = response.clone()
+    expect([clone.url, clone.clone().url]).toEqual([url, url])
+    for (const one of [response, clone]) expect(sha256(Buffer.from(await one.arrayBuffer()))).toBe('${SHA256}')
+    const reader = (await fetch(url, { headers: { Range: 'bytes=5-9' } })).body.getReader({ mode: 'byob' })
+    const { value } = await reader.read(new Uint8Array(20))
+    expect([...value]).toEqual([5, 6, 7, 8, 9].map((i) => (i * 7) % 251))
+    expect((await reader.read(value)).done).toBe(true)
+    for (let times = 0; times < 20; times++) expect((await fetch(url)).ok).toBe(true)
+    const { readdirSync, readlinkSync } = await import('node:fs')
+    if (process.platform === 'linux') {
+      const open = readdirSync('/proc/self/fd').flatMap((fd) => { try { return readlinkSync('/proc/self/fd/' + fd) } catch { return [] } })
+      expect(open.filter((path) => path.includes('models--org--files'))).toEqual([])
+    }
+    for (const body of ['text', new Uint8Array(2)]) await expect(fetch(url, { body })).rejects.toThrow('body')
   `)
 })
 
