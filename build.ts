@@ -79,12 +79,17 @@ const BUNDLES: BuildOptions[] = [
     external: isExternal,
     output: { dir: 'dist', entryFileNames: '[name].js' },
   },
-  // Loaded by `--require`, also by an old Node.js; and what it loads when somebody asks the Hub.
+  // Loaded by `--require`, also by an old Node.js, which has to read it and may lack what it requires; and what it loads when
+  // somebody asks the Hub.
   ...['preload', 'hub-socket'].map((name) => ({
     input: { [name]: join(SRC, `intercept/${name}.cts`) },
     external: (id: string) => isExternal(id) || id.endsWith('.cjs'),
     platform: 'node' as const,
-    output: { dir: 'dist/intercept', entryFileNames: '[name].cjs', format: 'cjs' as const },
+    ...(name === 'preload' && { transform: { target: 'es2019' } }),
+    output: {
+      ...{ dir: 'dist/intercept', entryFileNames: '[name].cjs', format: 'cjs' as const },
+      ...(name === 'preload' && { banner: 'if (parseInt(process.versions.node, 10) < 20) return' }),
+    },
   })),
   {
     input: { 'cache/store/digest-worker': join(SRC, 'cache/store/digest-worker.mjs') },

@@ -1,6 +1,6 @@
 // Loaded by `--require` before everything else: in the workers by Vitest's `execArgv`, in the processes that tests start by
 // NODE_OPTIONS. It must cost nothing where no model is asked for, and never fail: what it can't do is left undone. Plain
-// CommonJS that also an old Node.js reads.
+// CommonJS that also an old Node.js reads; on one that the engine does not run on it does nothing (`build.ts`).
 import fs = require('node:fs')
 import Module = require('node:module')
 import url = require('node:url')
@@ -119,13 +119,18 @@ function extended(source: unknown): unknown {
 /** What is asked for when it is needed: to load it takes time that most processes can spare. */
 type Open = () => Promise<Pick<Bridge, 'fetch' | 'locate'>>
 
-/** Makes a bridge the one that this process, or this worker, is answered by; with no bases, none. */
+/**
+ * Makes a bridge the one that this process, or this worker, is answered by; with no bases, none. What can't be loaded answers
+ * nothing: the request goes where it was going.
+ */
 function installBridge(bases: string[], open: Open): void {
+  const opened = () => open().catch(() => undefined)
   const bridge: Bridge = {
     bases,
     exists: fs.existsSync,
-    fetch: (...args) => open().then((bridge) => bridge.fetch(...args)),
-    locate: (...args) => open().then((bridge) => bridge.locate(...args)),
+    fetch: (original, ...args) =>
+      opened().then((bridge) => (bridge ? bridge.fetch(original, ...args) : original(args[0], args[1]))),
+    locate: (...args) => opened().then((bridge) => (bridge ? bridge.locate(...args) : undefined)),
   }
   Reflect.set(process, BRIDGE, bases.length > 0 ? bridge : undefined)
 }

@@ -127,6 +127,49 @@ describe('a process that a test starts is served from the cache, and counted', (
     expect(report).toMatchObject({ requests: 3, models: [{ repo: REPO, testFiles: ['a.test.ts'] }] })
   })
 
+  test('but not by a Node.js that can not: there it is as without us', async () => {
+    const project = await Consumer.create({
+      files: {
+        'vitest.config.ts': configSource(),
+        // What an old one lacks, as far as a new one can say so.
+        'old.cjs': `
+          Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '14.15.0' } })
+          const Module = require('node:module')
+          const load = Module._load
+          Module._load = (name, ...rest) => {
+            if (name.startsWith('node:')) throw new Error('Cannot find module ' + name)
+            return load(name, ...rest)
+          }
+        `,
+        'asks.cjs': `
+          const url = process.env.HF_ENDPOINT + '/${REPO}/resolve/main/config.json'
+          const status = new Promise((resolve) => require('http').get(url, (response) => resolve(response.resume().statusCode)))
+          Promise.all([status, fetch(url)]).then(([status, answer]) => console.log(status, answer.status))
+        `,
+        'a.test.ts': `
+          import { execFile } from 'node:child_process'
+          import { rmSync } from 'node:fs'
+          import { promisify } from 'node:util'
+          import { expect, test, vi } from 'vitest'
+          const asks = async (...args) => (await promisify(execFile)(process.execPath, [...args, 'asks.cjs'])).stdout.trim()
+          test('an old one', async () => {
+            vi.stubEnv('NODE_OPTIONS', '--require ./old.cjs ' + process.env.NODE_OPTIONS)
+            expect(await asks()).toBe('200 200')
+          })
+          test('one that can not load the engine', async () => {
+            vi.unstubAllEnvs()
+            rmSync('node_modules/vitest-model-cache/dist/intercept/child.js')
+            expect(await asks()).toBe('200 200')
+          })
+        `,
+      },
+    })
+    const { exitCode, output, report } = await project.vitest([], env)
+    expect(exitCode, output).toBe(0)
+    expect(report?.requests).toBe(0)
+    expect(hub.requests.map(({ kind, status }) => `${kind} ${status}`)).toEqual(Array(4).fill('resolve 200'))
+  })
+
   test('but not where it outlives the run: then it leaves nothing, and what a killed run left goes', async () => {
     const project = await Consumer.create({
       files: {
