@@ -89,7 +89,11 @@ function runForEachFile(project: TestProject, files: string[]): void {
 function wireReporter(vitest: Vitest, session: Session): void {
   if (session.hasReporter) return
   session.hasReporter = true
-  vitest.config.reporters.push(new ModelCacheReporter() as never)
+  const { mode, benchmark, reporters } = vitest.config
+  const reporter = new ModelCacheReporter()
+  reporters.push(reporter as never)
+  // `vitest bench` has a list of its own (Vitest 4).
+  if (mode === 'benchmark' && benchmark) benchmark.reporters = [benchmark.reporters, reporter].flat() as never
 }
 
 function ownFile(path: string): string {

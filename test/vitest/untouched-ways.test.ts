@@ -169,3 +169,21 @@ test('listing the tests loads and downloads nothing', async () => {
   expect(stdout).toContain(`b.test.ts > embeds with ${REPO}`)
   expect(hub.requests).toEqual([])
 })
+
+test('benchmarks are warmed for and counted as tests are', async () => {
+  const source = `
+    import { pipeline } from '@huggingface/transformers'
+    import { bench } from 'vitest'
+    const embed = await pipeline('feature-extraction', '${REPO}')
+    bench('embeds', () => void embed, { time: 1, warmupTime: 1, iterations: 1 })
+  `
+  const project = await suite({ 'a.bench.ts': source })
+  const cli = join(project.directory, 'node_modules', 'vitest', 'vitest.mjs')
+  for (const tier of ['hub', 'disk']) {
+    const { exitCode, stdout, stderr } = await project.shell(
+      `cd app && HF_ENDPOINT=${hub.url} MODEL_CACHE_DIR=../cache node '${cli}' bench --run`,
+    )
+    expect(exitCode, stderr).toBe(0)
+    expect(stdout).toMatch(new RegExp(`1 request: .*\\n.*${REPO} +${tier} ×1`))
+  }
+})
