@@ -45,7 +45,8 @@ function wrapFetch(global: { fetch?: Fetch }, answers?: typeof Response): void {
         const url = addressOf(input)
         if (typeof url === 'string')
           for (const base of bridge.bases)
-            if (url.startsWith(base))
+            // Hosts may be written in any letters.
+            if (url.startsWith(base) || url.slice(0, base.length).toLowerCase() === base)
               return bridge.fetch((...args) => Reflect.apply(original, global, args), input, init, answers)
       }
       // biome-ignore lint/complexity/noArguments: as it came

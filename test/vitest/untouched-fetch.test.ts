@@ -86,7 +86,7 @@ test('a HEAD brings nothing in: the listing knows size and digest, and a warm ru
 test('the configured endpoint and more hosts are answered for too; other addresses are left alone', async () => {
   const { all } = await run(
     `
-    for (const base of [process.env.HF_ENDPOINT, 'https://hf.co', 'https://mirror.example'])
+    for (const base of [process.env.HF_ENDPOINT, 'https://hf.co', 'https://mirror.example', 'https://HuggingFace.co'])
       expect((await fetch(base + '/org/files/resolve/main/config.json')).status).toBe(200)
     const other = await fetch(process.env.HF_ENDPOINT + '/not-there')
     expect(other.status).toBe(404)
