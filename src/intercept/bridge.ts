@@ -86,8 +86,9 @@ export function makeBridge(settings: BridgeSettings): Bridge {
 
   async function answerTo(read: HubRead, request: Request): Promise<Answer | undefined> {
     const { method, headers, signal } = request
+    // Asked for without a token: what everybody may read, whoever asks.
+    if (read.kind === 'api') return answerApi(cache, read, request)
     const token = bearerOf(headers.get('Authorization'))
-    if (read.kind === 'api') return token === undefined ? answerApi(cache, read, request) : undefined
     const range = headers.get('Range')
     if (method === 'HEAD') {
       const known = await find(read, token, () => cache.describe(read, read.path, { signal }), signal)

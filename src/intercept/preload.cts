@@ -44,8 +44,8 @@ function wrapFetch(global: { fetch?: Fetch }, answers?: typeof Response): void {
       if (bridge !== undefined) {
         const url = addressOf(input)
         if (typeof url === 'string')
+          // Hosts may be written in any letters.
           for (const base of bridge.bases)
-            // Hosts may be written in any letters.
             if (url.startsWith(base) || url.slice(0, base.length).toLowerCase() === base)
               return bridge.fetch((...args) => Reflect.apply(original, global, args), input, init, answers)
       }

@@ -116,7 +116,12 @@ describe('what there is not, or not for all,', () => {
       reason: expect.stringMatching(/token that was sent does not open it \(HTTP 401\)/),
       nextStep: expect.stringContaining('token is valid'),
     })
-    expect(hub.requests).toHaveLength(1)
+    expect(hub.requests.map(({ status }) => status)).toEqual([401, 401])
+  })
+
+  test('is no matter of a token that is not valid, where it is public', async () => {
+    hub.addRepo('org/public', { files: FILES })
+    expect(await model('org/public', { token: 'hf_made_up' })).toMatchObject({ repo: 'org/public', access: 'public' })
   })
 
   test('is refused as REVISION_NOT_FOUND', async () => {
