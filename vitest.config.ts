@@ -7,6 +7,7 @@ export default defineConfig({
     // Nested runs start whole Vitest processes, each with workers of its own.
     testTimeout: 60_000,
     hookTimeout: 60_000,
-    maxWorkers: 2,
+    // More than two cores: nested runs wait for servers, locks and limits a good part of their time.
+    maxWorkers: 3,
   },
 })

@@ -33,20 +33,29 @@ describe.each(['forks', 'threads', 'vmForks', 'vmThreads'])('in the pool %s', (p
   })
 
   // Nothing is declared: the worker itself reaches the Hub, past the window's fetch and timers.
-  test.each(['jsdom', 'happy-dom', 'edge-runtime'])(
-    'gives models in the environment %s, which stays itself',
-    async (name) => {
-      const isItself = {
-        jsdom: `expect(navigator.userAgent).toContain('jsdom')`,
-        'happy-dom': `expect(navigator.userAgent).toContain('HappyDOM')`,
-        'edge-runtime': `expect(EdgeRuntime).toBe('edge-runtime')`,
-      }[name]
-      const source = `${EVERYWHERE}; test('is ${name}', () => { ${isItself} })`
-      const { exitCode, output } = await run({ 'a.test.ts': source }, `pool: '${pool}', environment: '${name}'`, [])
-      expect(exitCode, output).toBe(0)
-      expect(new Set(hub.requests.map(({ method }) => method))).toEqual(new Set(['GET']))
-    },
-  )
+  test('gives models in every environment, which stays itself', async () => {
+    const isItself = {
+      jsdom: `expect(navigator.userAgent).toContain('jsdom')`,
+      'happy-dom': `expect(navigator.userAgent).toContain('HappyDOM')`,
+      'edge-runtime': `expect(EdgeRuntime).toBe('edge-runtime')`,
+    }
+    const names = Object.keys(isItself)
+    const projects = names.map(
+      (name) => `{ extends: true, test: { name: '${name}', environment: '${name}', include: ['${name}.test.ts'] } }`,
+    )
+    const files = Object.entries(isItself).map(([name, check]) => [
+      `${name}.test.ts`,
+      `${EVERYWHERE}; test('is ${name}', () => { ${check} })`,
+    ])
+    const { exitCode, stdout, output } = await run(
+      Object.fromEntries(files),
+      `pool: '${pool}', projects: [${projects.join()}]`,
+      [],
+    )
+    expect(exitCode, output).toBe(0)
+    for (const name of names) expect(stdout).toMatch(new RegExp(`${name}\\W.*${name}.test.ts`))
+    expect(new Set(hub.requests.map(({ method }) => method))).toEqual(new Set(['GET']))
+  })
 
   test('runs a real pipeline in jsdom', async () => {
     const source = `
