@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { ModelCacheError, messageOf, nameOf } from '../../src/model/errors.ts'
 
-// `npm test` takes half of the cases that a test names; `FUZZ_RUNS=10 npx vitest run test/fault/fuzz` takes ten times as many.
-const FACTOR = Number(process.env.FUZZ_RUNS ?? 0.5)
+// `npm test` takes a quarter of the cases that a test names; `FUZZ_RUNS=10 npx vitest run test/fault/fuzz` takes ten times as many.
+const FACTOR = Number(process.env.FUZZ_RUNS ?? 0.25)
 
 /** So many cases in an ordinary run. One that hangs is a failure, and shown like any other. */
 export function cases(count: number): { numRuns: number; timeout: number } {
