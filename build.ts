@@ -4,8 +4,8 @@ import { dirname, join, posix, relative, sep } from 'node:path'
 import { execa } from 'execa'
 import { type BuildOptions, build, type Plugin } from 'rolldown'
 
-// The package is bundled, for a worker that loads one file starts ten times as fast as one that loads thirty: the files that
-// the outside names (exports, setup files, what is loaded by path) keep their names, and what they share goes into few chunks.
+// The package is bundled, so that a worker loads a few files and not thirty: those that the outside names (exports, setup
+// files, what is loaded by path) keep their names, and what they share goes into few chunks.
 const SRC = join(import.meta.dirname, 'src')
 
 const ENTRIES = [
@@ -43,8 +43,7 @@ const input = (names: string[]) => Object.fromEntries(names.map((name) => [name,
 const isEntry = (id: string) => ENTRIES.some((entry) => id === join(SRC, `${entry}.ts`))
 const isExternal = (id: string) => !/^[./]/.test(id)
 
-// What one command needs is brought along: its 43 packages would be installed by everybody.
-// What the bundler itself needs is in no package.
+// The charts of one command are brought along: their 43 packages would be installed by everybody. The last is the bundler's own.
 const BUNDLED = ['@observablehq/plot', '@xmldom/xmldom', '@oxc-project/runtime']
 const isForeign = (id: string | undefined) => id?.includes('node_modules') === true
 

@@ -39,7 +39,8 @@ export function openWorker(provided: Provided | undefined): ActiveModels {
     errors: [...own.errors, ...(others?.errors ?? [])],
     ...(evicted && evicted.models.length > 0 && { evicted }),
   })
-  // A vm context keeps what a module of Node.js exports at the first import, which may be a suite's spies by the time a model is asked for.
+  // A vm context keeps what a module of Node.js exports at the first import: by the time a model is asked for, that may be a
+  // suite's spies.
   const isVm = hostGlobal() !== globalThis
   slot.active = {
     runId: run.id,
