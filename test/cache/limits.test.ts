@@ -1,4 +1,3 @@
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { type Limits, planRemovals, totalSize } from '../../src/cache/limits.ts'
 import type { Digest } from '../../src/model/digest.ts'
@@ -7,6 +6,7 @@ import { type HubPath, parseHubPath } from '../../src/model/hub-path.ts'
 import { parseRepoId } from '../../src/model/repo-id.ts'
 import { parseCommit } from '../../src/model/revision.ts'
 import { entryWith } from '../support/entry.ts'
+import fc from '../support/property.ts'
 
 const NOW = Date.parse('2026-06-01T00:00:00.000Z')
 const NONE: ReadonlySet<string> = new Set()

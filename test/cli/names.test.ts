@@ -1,10 +1,10 @@
-import fc from 'fast-check'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { matchEntries } from '../../src/cache/find-entries.ts'
 import { parseRepoId } from '../../src/model/repo-id.ts'
 import { Engine, refusalOf } from '../support/engine.ts'
 import { entryWith } from '../support/entry.ts'
 import { cases, hostileText, tolerated } from '../support/fuzz.ts'
+import fc from '../support/property.ts'
 
 const REPOS = ['Xenova/bert', 'Xenova/whisper-tiny', 'org/whisper-small', 'deadbeef']
 

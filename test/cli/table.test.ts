@@ -1,8 +1,8 @@
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { renderTable } from '../../src/cli/show/table.ts'
 import { shorten } from '../../src/report/lines.ts'
 import { cases } from '../support/fuzz.ts'
+import fc from '../support/property.ts'
 
 const COLUMNS = [{ header: 'model', isShrinkable: true }, { header: 'size', isRight: true }, { header: 'pinned' }]
 

@@ -1,10 +1,10 @@
 import { homedir } from 'node:os'
 import { isAbsolute, join, resolve } from 'node:path'
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Environment } from '../../src/config/environment-variables.ts'
 import { resolveOptions } from '../../src/config/options.ts'
 import { ModelCacheError } from '../../src/model/errors.ts'
+import fc from '../support/property.ts'
 
 const ROOT = resolve('/projects/app')
 const GB = 2 ** 30

@@ -1,6 +1,6 @@
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { formatAge, formatDuration, formatSize, parseDuration, parseSize } from '../../src/config/units.ts'
+import fc from '../support/property.ts'
 
 const GB = 2 ** 30
 const [SECOND, MINUTE, HOUR, DAY] = [1000, 60_000, 3_600_000, 86_400_000]

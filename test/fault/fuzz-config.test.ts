@@ -1,9 +1,9 @@
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { planFiles } from '../../src/cache/plan.ts'
 import { parseRepoConfig } from '../../src/cache/transformers-sessions.ts'
 import { addToTree, type Tree } from '../../src/model/tree.ts'
 import { cases, mutate, mutation, tolerated } from '../support/fuzz.ts'
+import fc from '../support/property.ts'
 
 const CONFIG = {
   architectures: ['BertForTokenClassification'],

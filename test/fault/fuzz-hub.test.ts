@@ -1,7 +1,7 @@
-import fc from 'fast-check'
 import { describe, test } from 'vitest'
 import { FUZZ_TIMEOUT, hostileText, mutate, mutation } from '../support/fuzz.ts'
 import { HUB_FILES, withstand } from '../support/hub-siege.ts'
+import fc from '../support/property.ts'
 
 /** What a header can hold; anything else no client would be given. */
 const headerText = fc

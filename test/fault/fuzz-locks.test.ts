@@ -1,12 +1,12 @@
 import { spawnSync } from 'node:child_process'
 import { readdir } from 'node:fs/promises'
-import fc from 'fast-check'
 import { expect, onTestFinished, test } from 'vitest'
 import type { RequestEvent } from '../../src/cache/index.ts'
 import { thisProcess } from '../../src/cache/store/owner.ts'
 import { Besieged } from '../support/besieged.ts'
 import { contentsOf } from '../support/engine.ts'
 import { damage, FUZZ_TIMEOUT, spoil } from '../support/fuzz.ts'
+import fc from '../support/property.ts'
 import { makeRequest } from '../support/request.ts'
 
 // Each may have to be watched for 15 s until it is surely stale: side by side.

@@ -1,10 +1,10 @@
-import fc from 'fast-check'
 import { expect, onTestFinished, test } from 'vitest'
 import { fromRecord, isOfNewerVersion, toRecord } from '../../src/cache/store/record.ts'
 import { parseHubPath } from '../../src/model/hub-path.ts'
 import { parseRepoId } from '../../src/model/repo-id.ts'
 import { Besieged } from '../support/besieged.ts'
 import { cases, damage, FUZZ_TIMEOUT, hostileJson, mutate, mutation, spoil } from '../support/fuzz.ts'
+import fc from '../support/property.ts'
 
 const METADATA = 'cache_metadata.json'
 const COMMIT = '0123456789abcdef0123456789abcdef01234567'

@@ -1,5 +1,4 @@
 import { join, posix, win32 } from 'node:path'
-import fc from 'fast-check'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { ModelCache } from '../../src/cache/index.ts'
 import { Layout } from '../../src/cache/store/layout.ts'
@@ -11,6 +10,7 @@ import { isCommit, parseRevision } from '../../src/model/revision.ts'
 import { selectionKey } from '../../src/model/selection.ts'
 import { Besieged } from '../support/besieged.ts'
 import { cases, FUZZ_TIMEOUT, hostileJson, hostileText, tolerated, toleratedNow } from '../support/fuzz.ts'
+import fc from '../support/property.ts'
 
 const FOLDER = '/cache/folder'
 

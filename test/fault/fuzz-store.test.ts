@@ -1,11 +1,11 @@
 import { readdir, rm } from 'node:fs/promises'
-import fc from 'fast-check'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { ModelCache } from '../../src/cache/index.ts'
 import { thisProcess } from '../../src/cache/store/owner.ts'
 import { Besieged } from '../support/besieged.ts'
 import { sha256 } from '../support/engine.ts'
 import { damage, FUZZ_TIMEOUT, spoil, tolerated } from '../support/fuzz.ts'
+import fc from '../support/property.ts'
 
 const REPO = 'hub/models--org--target'
 const RUN = {

@@ -1,10 +1,10 @@
 import { mkdir, rm, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import fc from 'fast-check'
 import { expect, onTestFinished, test } from 'vitest'
 import { Besieged } from '../support/besieged.ts'
 import type { Engine } from '../support/engine.ts'
 import { FUZZ_TIMEOUT, hostileText } from '../support/fuzz.ts'
+import fc from '../support/property.ts'
 
 const REPO = 'hub/models--org--target'
 const NAMES = ['a'.repeat(40), 'f'.repeat(64), 'models--org--kept', 'models--..--..', 'main.x']

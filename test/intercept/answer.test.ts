@@ -1,6 +1,6 @@
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { partOf } from '../../src/intercept/answer.ts'
+import fc from '../support/property.ts'
 
 test.each([
   [null, undefined],

@@ -1,6 +1,6 @@
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { parseHubUrl } from '../../src/intercept/hub-url.ts'
+import fc from '../support/property.ts'
 
 const HF = 'https://huggingface.co'
 const BASES = [HF, 'http://127.0.0.1:8080/mirror']

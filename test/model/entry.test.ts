@@ -3,12 +3,12 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { execa } from 'execa'
-import fc from 'fast-check'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { blobNameOf, type Digest, digestOfBlobName, Hasher, isDigest } from '../../src/model/digest.ts'
 import { type Entry, entryChecksum, entryKey, entrySize, recordedDownloadMs } from '../../src/model/entry.ts'
 import { parseHubPath } from '../../src/model/hub-path.ts'
 import { entryWith } from '../support/entry.ts'
+import fc from '../support/property.ts'
 
 const SHA1: Digest = `sha1:${'0'.repeat(40)}`
 const SHA256: Digest = `sha256:${'0'.repeat(64)}`

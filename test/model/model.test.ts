@@ -1,8 +1,8 @@
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { ModelCacheError } from '../../src/model/errors.ts'
 import { describeModel, modelKey, modelLabel, parseModel } from '../../src/model/model.ts'
 import { selectionKey } from '../../src/model/selection.ts'
+import fc from '../support/property.ts'
 
 const COMMIT = '0123456789abcdef0123456789abcdef01234567'
 

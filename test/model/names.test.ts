@@ -1,10 +1,10 @@
 import { join, relative, resolve, sep, win32 } from 'node:path'
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { ModelCacheError } from '../../src/model/errors.ts'
 import { type HubPath, isWritable, parseHubPath } from '../../src/model/hub-path.ts'
 import { modelNameOf, parseRepoId } from '../../src/model/repo-id.ts'
 import { isCommit, parseCommit, parseRevision } from '../../src/model/revision.ts'
+import fc from '../support/property.ts'
 
 function codeOf(parse: () => unknown): string {
   try {

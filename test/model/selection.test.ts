@@ -1,7 +1,7 @@
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { DTYPES, isDefaultSelection, type Selection, selectionKey } from '../../src/model/selection.ts'
 import { canonicalTask } from '../../src/model/task.ts'
+import fc from '../support/property.ts'
 
 const dtype = fc.constantFrom(...DTYPES)
 const selection: fc.Arbitrary<Selection> = fc.record(

@@ -1,6 +1,6 @@
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { type Span, Spans } from '../../src/model/spans.ts'
+import fc from '../support/property.ts'
 
 const SIZE = 60
 const span = fc

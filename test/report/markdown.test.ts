@@ -1,9 +1,9 @@
-import fc from 'fast-check'
 import { marked } from 'marked'
 import { describe, expect, test } from 'vitest'
 import { annotation } from '../../src/report/github.ts'
 import { escapeMarkdown, renderMarkdown } from '../../src/report/markdown.ts'
 import { warningsOf } from '../../src/report/warnings.ts'
+import fc from '../support/property.ts'
 import { anyReport, anyText, MODEL, REPORT } from '../support/reports.ts'
 
 const HOSTILE = [

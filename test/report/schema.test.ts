@@ -1,11 +1,11 @@
 import { Ajv } from 'ajv'
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import json from '../../src/report/report.schema.json' with { type: 'json' }
 import { makeReport } from '../../src/report/report.ts'
 import { parseRun } from '../../src/report/schema.ts'
 import { makeStatistics } from '../../src/report/statistics.ts'
 import { renderStatistics } from '../../src/report/statistics-text.ts'
+import fc from '../support/property.ts'
 import { reportSchema } from '../support/report-schema.ts'
 import { anyReport } from '../support/reports.ts'
 import { makeRequest } from '../support/request.ts'

@@ -1,9 +1,9 @@
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { TIERS } from '../../src/model/tier.ts'
 import { distributionOf, sum } from '../../src/report/distribution.ts'
 import { makeStatistics } from '../../src/report/statistics.ts'
 import { renderStatistics } from '../../src/report/statistics-text.ts'
+import fc from '../support/property.ts'
 import { anyReport, anyText, MODEL, REPORT } from '../support/reports.ts'
 import { DAY_MS, makeCache, makeEntry, makeRun } from '../support/runs.ts'
 

@@ -1,8 +1,8 @@
 import { stripVTControlCharacters } from 'node:util'
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Report } from '../../src/report/report.ts'
 import { renderText, type TextOptions } from '../../src/report/text.ts'
+import fc from '../support/property.ts'
 import { anyReport, MODEL, REPORT, words } from '../support/reports.ts'
 
 const ESCAPE = '\u001b'

@@ -1,11 +1,11 @@
 import { readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import fc from 'fast-check'
 import { outputFile } from 'fs-extra/esm'
 import { expect } from 'vitest'
 import type { ModelCache } from '../../src/cache/index.ts'
 import { contentsOf, Engine } from './engine.ts'
 import { cases, tolerated } from './fuzz.ts'
+import fc from './property.ts'
 
 const FILES = {
   'config.json': '{"model_type":"bert"}',

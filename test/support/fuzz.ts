@@ -1,5 +1,5 @@
-import fc from 'fast-check'
 import { ModelCacheError, messageOf, nameOf } from '../../src/model/errors.ts'
+import fc from './property.ts'
 
 // `npm test` takes a quarter of the cases that a test names; `FUZZ_RUNS=10 npx vitest run test/fault/fuzz` takes ten times as many.
 const FACTOR = Number(process.env.FUZZ_RUNS ?? 0.25)

@@ -1,13 +1,13 @@
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import fc from 'fast-check'
 import { outputFile } from 'fs-extra/esm'
 import { expect } from 'vitest'
 import { ModelCache, type ModelSpec } from '../../src/cache/index.ts'
 import { contentsOf } from './engine.ts'
 import { type Exchange, FakeHub } from './fake-hub.ts'
 import { cases, tolerated } from './fuzz.ts'
+import fc from './property.ts'
 
 // Side by side: who tries again waits a while first.
 const AT_ONCE = 12

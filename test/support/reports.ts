@@ -1,6 +1,6 @@
-import fc from 'fast-check'
 import { TIERS } from '../../src/model/tier.ts'
 import type { ModelReport, Report } from '../../src/report/report.ts'
+import fc from './property.ts'
 
 export const MODEL: ModelReport = {
   modelName: 'org_name',
