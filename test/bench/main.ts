@@ -1,9 +1,10 @@
-// `npm run bench`: the figures of the package, each beside what it is to reach.
+// `npm run bench`: the figures of the package, beside its peers and what is to be reached.
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { ownTime } from './own-time.ts'
-import type { Bench, Row } from './row.ts'
-import { table } from './table.ts'
+import { comparison, type Results, readResults, resultsOf, writeResults } from './results.ts'
+import type { Bench, Growth, Row } from './row.ts'
+import { growthTable, table } from './table.ts'
 import { warmPipeline } from './warm-pipeline.ts'
 
 const BENCHES: Record<string, Bench> = { 'own-time': ownTime, 'warm-pipeline': warmPipeline }
@@ -11,30 +12,73 @@ const BENCHES: Record<string, Bench> = { 'own-time': ownTime, 'warm-pipeline': w
 const USAGE = `Usage: npm run bench [-- names and options]
 
   ${Object.keys(BENCHES).join(', ')}: what is measured (default: all)
-  --quick    fewer rounds, smaller models
-  --help     show this`
+  --quick         fewer rounds, smaller models
+  --output FILE   writes the results as JSON
+  --against FILE  compares with results that were written so
+  --help          shows this`
 
-const { values: options, positionals } = parseArgs({
-  allowPositionals: true,
-  options: { quick: { type: 'boolean' }, help: { type: 'boolean' } },
-})
+process.exitCode = await main()
 
-if (options.help) console.log(USAGE)
-else process.exitCode = await main(positionals.length > 0 ? positionals : Object.keys(BENCHES))
-
-/** Gives the exit code. */
-async function main(names: string[]): Promise<number> {
-  const unknown = names.find((name) => !(name in BENCHES))
-  if (unknown !== undefined) {
-    console.error(`There is no bench "${unknown}".\n\n${USAGE}`)
+/** Gives the exit code: 2 for what was asked wrongly. A figure that is not reached is no failure: machines differ. */
+async function main(): Promise<number> {
+  const asked = read()
+  if (typeof asked === 'string') {
+    console.error(`${asked}\n\n${USAGE}`)
     return 2
   }
-  const context = {
-    packageDirectory: fileURLToPath(new URL('../..', import.meta.url)),
-    isQuick: options.quick ?? false,
+  const { names, options } = asked
+  if (options.help) {
+    console.log(USAGE)
+    return 0
   }
-  const rows: Row[] = []
-  for (const name of names) rows.push(...((await BENCHES[name]?.(context)) ?? []))
-  console.log(table(rows))
+  let before: Results | undefined
+  try {
+    before = options.against === undefined ? undefined : await readResults(options.against)
+  } catch (error) {
+    console.error(String(error))
+    return 2
+  }
+  const now = await measure(names, options.quick ?? false)
+  if (options.output !== undefined) await writeResults(options.output, now)
+  if (before) console.log(`\n${comparison(before, now)}`)
   return 0
+}
+
+/** What is wrong with the arguments, as a text, or what they ask for. */
+function read() {
+  try {
+    const { values: options, positionals } = parseArgs({
+      allowPositionals: true,
+      options: {
+        quick: { type: 'boolean' },
+        output: { type: 'string' },
+        against: { type: 'string' },
+        help: { type: 'boolean' },
+      },
+    })
+    const unknown = positionals.find((name) => !Object.hasOwn(BENCHES, name))
+    if (unknown !== undefined) return `There is no bench "${unknown}".`
+    return { options, names: positionals.length > 0 ? positionals : Object.keys(BENCHES) }
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error)
+  }
+}
+
+async function measure(names: string[], isQuick: boolean): Promise<Results> {
+  const packageDirectory = fileURLToPath(new URL('../..', import.meta.url))
+  const rows: Row[] = []
+  const growth: Growth[] = []
+  for (const name of names) {
+    const started = performance.now()
+    const found = await BENCHES[name]?.({ packageDirectory, isQuick })
+    const seconds = (performance.now() - started) / 1000
+    console.log(`\n## ${name} (measured in ${seconds.toFixed(0)} s)\n`)
+    if (!found) continue
+    if (found.rows.length > 0) console.log(table(found.rows))
+    if (found.growth) console.log(`\n${growthTable(found.growth)}`)
+    for (const note of found.notes ?? []) console.log(`\n${note}`)
+    rows.push(...found.rows)
+    growth.push(...(found.growth ?? []))
+  }
+  return resultsOf({ isQuick, rows, growth })
 }

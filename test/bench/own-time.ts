@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { execa } from 'execa'
 import { ProjectFolder } from '../support/project-folder.ts'
 import { interleave, sample } from './rounds.ts'
-import type { BenchContext, Row } from './row.ts'
+import type { BenchContext, Findings, Row } from './row.ts'
 
 /** What a run of the fixture wrote: milliseconds. */
 interface Times {
@@ -14,7 +14,7 @@ interface Times {
   workers: number[]
 }
 
-export async function ownTime(context: BenchContext): Promise<Row[]> {
+export async function ownTime(context: BenchContext): Promise<Findings> {
   const project = await ProjectFolder.create({ packageDirectory: context.packageDirectory, files: FILES })
   try {
     const run = (plugin: 'with' | 'without' | 'empty') => async () => {
@@ -33,12 +33,12 @@ export async function ownTime(context: BenchContext): Promise<Row[]> {
       runs.with.map(
         (own, index) => sample(own.workers).median - sample(others[index]?.workers ?? []).median + preload(index),
       )
-    return [
+    const rows: Row[] = [
       {
         what: 'no model: main process',
         unit: 'ms',
         value: sample(runs.with.map(({ main }) => Object.values(main).reduce((sum, ms) => sum + ms, 0))),
-        reach: 30,
+        atMost: 30,
       },
       ...parts.map(
         (part): Row => ({
@@ -51,7 +51,7 @@ export async function ownTime(context: BenchContext): Promise<Row[]> {
         what: 'no model: worker, beyond one with an empty environment and setup file',
         unit: 'ms',
         value: sample(beyond(runs.empty)),
-        reach: 10,
+        atMost: 10,
       },
       { what: '  of it: the preload', unit: 'ms', value: sample(children.worker.map((_, index) => preload(index))) },
       { what: '  beyond one that has neither', unit: 'ms', value: sample(beyond(runs.without)) },
@@ -59,9 +59,10 @@ export async function ownTime(context: BenchContext): Promise<Row[]> {
         what: 'no model: child process',
         unit: 'ms',
         value: sample(children.child.map((ms, index) => ms - (children.empty[index] ?? 0))),
-        reach: 10,
+        atMost: 10,
       },
     ]
+    return { rows }
   } finally {
     await project.remove()
   }

@@ -31,3 +31,8 @@ export function sample(values: number[]): Sample {
   const median = (at(Math.floor(middle)) + at(Math.ceil(middle))) / 2
   return { median, min: at(0), max: at(sorted.length - 1), rounds: sorted.length }
 }
+
+/** The ratios of rounds that ran side by side: what slows the machine for a while slows both. */
+export function paired(ours: number[], theirs: number[]): Sample {
+  return sample(ours.map((value, index) => value / (theirs[index] ?? Number.NaN)))
+}

@@ -1,23 +1,50 @@
 import { formatSize } from '../../src/config/units.ts'
-import type { Row } from './row.ts'
+import { type Growth, holds, type Row } from './row.ts'
 
 /** The rows as Markdown: median, spread, and whether what is to be reached holds. */
 export function table(rows: Row[]): string {
-  const cells = rows.map(({ what, unit, value, reach }) => [
-    what,
-    show(value.median, unit),
-    `${show(value.min, unit)} to ${show(value.max, unit)}`,
-    String(value.rounds),
-    reach === undefined ? '' : `<= ${show(reach, unit)}`,
-    reach === undefined ? '' : value.median <= reach ? 'holds' : 'does not hold',
-  ])
-  const head = ['what', 'median', 'from, to', 'rounds', 'reach', '']
-  const widths = head.map((name, column) => Math.max(name.length, ...cells.map((row) => row[column]?.length ?? 0)))
-  const line = (row: string[]) => `| ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`
-  return [line(head), line(widths.map((width) => '-'.repeat(width))), ...cells.map(line)].join('\n')
+  return markdown(
+    ['what', 'median', 'from, to', 'rounds', 'reach', ''],
+    rows.map((row) => {
+      const { what, unit, value } = row
+      const spread = `${show(value.min, unit)} to ${show(value.max, unit)}`
+      return [what, show(value.median, unit), spread, String(value.rounds), reach(row), verdict(row)]
+    }),
+  )
 }
 
-function show(value: number, unit: Row['unit']): string {
+/** One line for each cost, with how it grows from the first point to the last. */
+export function growthTable(growth: Growth[]): string {
+  return markdown(
+    ['what', 'at', 'is'],
+    growth.map(({ axis, what, unit, points }) => [
+      what,
+      `${points.map(({ at }) => (axis === 'bytes' ? formatSize(at) : String(at))).join(', ')}${axis === 'bytes' ? '' : ` ${axis}`}`,
+      points.map(({ value }) => show(value.median, unit)).join(', '),
+    ]),
+  )
+}
+
+export function markdown(head: string[], rows: string[][]): string {
+  const widths = head.map((name, column) => Math.max(name.length, ...rows.map((row) => row[column]?.length ?? 0)))
+  const line = (row: string[]) => `| ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`
+  return [line(head), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)].join('\n')
+}
+
+export function show(value: number, unit: Row['unit']): string {
   if (unit === 'bytes') return value < 0 ? `-${formatSize(-value)}` : formatSize(value)
-  return unit === 'x' ? `${value.toFixed(2)}x` : `${value.toFixed(1)} ms`
+  if (unit === 'requests') return String(value)
+  const digits = Math.abs(value) < 10 ? 2 : 1
+  return unit === 'x' ? `${value.toFixed(digits)}x` : `${value.toFixed(digits)} ms`
+}
+
+function reach({ unit, atMost, atLeast }: Row): string {
+  if (atMost !== undefined) return `<= ${show(atMost, unit)}`
+  return atLeast === undefined ? '' : `>= ${show(atLeast, unit)}`
+}
+
+function verdict(row: Row): string {
+  const isReached = holds(row)
+  if (isReached === undefined) return ''
+  return isReached ? 'holds' : 'does not hold'
 }

@@ -1,0 +1,79 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import { cpus } from 'node:os'
+import { execa } from 'execa'
+import type { Growth, Row } from './row.ts'
+import { markdown, show } from './table.ts'
+
+const SCHEMA_VERSION = 1
+
+/** What a run of the benches found, as it is written for later comparisons. */
+export interface Results {
+  schemaVersion: typeof SCHEMA_VERSION
+  commit: string
+  date: string
+  node: string
+  machine: string
+  isQuick: boolean
+  rows: Row[]
+  growth: Growth[]
+}
+
+export async function resultsOf(found: Pick<Results, 'isQuick' | 'rows' | 'growth'>): Promise<Results> {
+  const { stdout: commit } = await execa('git', ['describe', '--always', '--dirty'])
+  const cores = cpus()
+  return {
+    schemaVersion: SCHEMA_VERSION,
+    commit,
+    date: new Date().toISOString(),
+    node: process.version,
+    machine: `${cores.length} x ${cores[0]?.model ?? 'unknown'}`,
+    ...found,
+  }
+}
+
+export async function writeResults(file: string, results: Results): Promise<void> {
+  await writeFile(file, `${JSON.stringify(results, null, 1)}\n`)
+}
+
+/** Throws a text for whoever named the file. */
+export async function readResults(file: string): Promise<Results> {
+  const text = await readFile(file, 'utf8').catch(() => {
+    throw new Error(`${file} can't be read. It is to be a file that \`npm run bench -- --output\` wrote.`)
+  })
+  const results = parsed(text)
+  if (results?.schemaVersion === SCHEMA_VERSION && Array.isArray(results.rows)) return results
+  throw new Error(
+    `${file} holds no results of version ${SCHEMA_VERSION}. Write them anew with \`npm run bench -- --output\`.`,
+  )
+}
+
+function parsed(text: string): Results | undefined {
+  try {
+    return JSON.parse(text) ?? undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** The rows that both have: before, now, and whether the difference is more than the spread of the rounds. */
+export function comparison(before: Results, now: Results): string {
+  const earlier = new Map(before.rows.map((row) => [row.what, row]))
+  const rows = now.rows.flatMap((row) => {
+    const old = earlier.get(row.what)
+    if (!old || old.unit !== row.unit) return []
+    const ratio = row.value.median / old.value.median
+    const isApart = row.value.min > old.value.max || row.value.max < old.value.min
+    const change = old.value.median === 0 ? '' : `${ratio.toFixed(2)}x`
+    const word = ratio > 1 ? 'more' : 'less'
+    return [
+      [
+        row.what,
+        show(old.value.median, row.unit),
+        show(row.value.median, row.unit),
+        change,
+        isApart ? word : 'within the spread',
+      ],
+    ]
+  })
+  return markdown(['what', before.commit, now.commit, 'ratio', ''], rows)
+}
