@@ -34,8 +34,9 @@ const CHUNKS: Record<string, string[]> = {
   // What also commands print with, that load nothing else of the report.
   words: ['report/words', 'report/lines'],
   'conclude-run': ['vitest/conclude-run'],
-  // What is on disk, for who only looks: commands, and what asks nobody.
-  metadata: ['cache/store/metadata', 'cache/status'],
+  // What is on disk, for who only looks: commands, and a run that finds all there.
+  'on-disk': ['cache/on-disk', 'cache/status'],
+  maintain: ['cache/maintain'],
   'bring-in': ['cache/bring-in'],
 }
 
@@ -43,9 +44,13 @@ const input = (names: string[]) => Object.fromEntries(names.map((name) => [name,
 const isEntry = (id: string) => ENTRIES.some((entry) => id === join(SRC, `${entry}.ts`))
 const isExternal = (id: string) => !/^[./]/.test(id)
 
+// Small ones, or those of which little is used: Node.js would have to find, read and compile each of their files.
+const SMALL = ['valibot', 'p-limit', 'yocto-queue', 'picomatch']
+
 // The charts of one command are brought along: their 43 packages would be installed by everybody. The last is the bundler's own.
-const BUNDLED = ['@observablehq/plot', '@xmldom/xmldom', '@oxc-project/runtime']
+const BUNDLED = ['@observablehq/plot', '@xmldom/xmldom', '@oxc-project/runtime', ...SMALL]
 const isForeign = (id: string | undefined) => id?.includes('node_modules') === true
+const isOf = (name: string, id: string) => id.split(/[\\/]/).includes(name)
 
 const BUNDLES: BuildOptions[] = [
   {
@@ -61,7 +66,12 @@ const BUNDLES: BuildOptions[] = [
       chunkFileNames: 'chunks/[name].js',
       codeSplitting: {
         groups: [
-          { priority: 20, name: 'charts', test: /node_modules/ },
+          { priority: 21, name: 'picomatch', test: /node_modules[\\/]picomatch[\\/]/ },
+          {
+            priority: 20,
+            name: 'charts',
+            test: (id: string) => isForeign(id) && !SMALL.some((name) => isOf(name, id)),
+          },
           ...Object.entries(CHUNKS).map(([name, entries], index) => ({
             priority: 10 - index,
             debugName: name,

@@ -10,7 +10,7 @@ import { type CachedModel, makeCachedModel } from './cached-model.ts'
 import type { CacheContext } from './context.ts'
 import { serve } from './get.ts'
 import { Intake, type IntakeOptions } from './intake.ts'
-import { locateOnDisk } from './locate.ts'
+import { findOnDisk } from './locate-on-disk.ts'
 import { makeRoom } from './make-room.ts'
 import { planFiles } from './plan.ts'
 import { recordEntry } from './record-entry.ts'
@@ -67,7 +67,7 @@ async function bringInLocked(
   options: BringInOptions,
 ): Promise<CachedModel | RepoId> {
   await sweepIncoming(context.layout)
-  const waitedFor = await locateOnDisk(context, asked)
+  const waitedFor = await findOnDisk(context, asked)
   if (waitedFor?.changed.length === 0) {
     await context.claim(waitedFor)
     return serve(context, asked, waitedFor, options.started)

@@ -85,7 +85,7 @@ export class CacheContext {
 
   /** The metadata reader; loading it costs a schema library, which a hit from the manifest never pays. */
   metadata(): Promise<Metadata> {
-    this.#metadata ??= import('./store/metadata.ts').then(
+    this.#metadata ??= import('./on-disk.ts').then(
       ({ Metadata }) => new Metadata(this.layout, this.warn, this.options.hub.endpoint),
     )
     return this.#metadata
@@ -94,7 +94,7 @@ export class CacheContext {
   /** The files of a commit as stored, or undefined. What was read is kept: it never changes. */
   async tree({ repo, commit }: Pick<Entry, 'repo' | 'commit'>): Promise<Tree | undefined> {
     const key = entryKey({ repo, commit })
-    const { readTree } = await import('./store/trees.ts')
+    const { readTree } = await import('./on-disk.ts')
     const tree = this.#trees.get(key) ?? (await readTree(this.layout, repo, commit))
     if (tree) this.#trees.set(key, tree)
     return tree
@@ -117,7 +117,7 @@ export class CacheContext {
 
   /** How cached files are checked before they are served. */
   validation(): Promise<Validation> {
-    this.#validation ??= import('./validation.ts').then(({ findValidation }) => findValidation(this))
+    this.#validation ??= import('./on-disk.ts').then(({ findValidation }) => findValidation(this))
     return this.#validation
   }
 
@@ -156,7 +156,7 @@ export class CacheContext {
       return (await this.#lease?.claim(entries.map(entryKey))) ?? false
     } catch (error) {
       const repos = [...new Set(entries.map(({ repo }) => repo))].join(', ')
-      const { isWritable } = await import('./store/cache-folder.ts')
+      const { isWritable } = await import('./on-disk.ts')
       // Of what can't be written as a whole nothing is removed either.
       const tell = (await isWritable(this.layout)) ? this.warn : this.debug
       tell(`${repos} could not be claimed for this run, another may remove it: ${messageOf(error)}.`)

@@ -1,14 +1,13 @@
-import { readFile } from 'node:fs/promises'
 import type { Validation } from '../config/options.ts'
-import type { Entry, EntryFile } from '../model/entry.ts'
+import type { EntryFile } from '../model/entry.ts'
 import { type HubPath, parseHubPath } from '../model/hub-path.ts'
-import { describeModel, type Model } from '../model/model.ts'
+import type { Model } from '../model/model.ts'
 import type { RepoId } from '../model/repo-id.ts'
 import type { Commit } from '../model/revision.ts'
-import { isDefaultSelection, selectionKey } from '../model/selection.ts'
+import { selectionKey } from '../model/selection.ts'
 import type { CacheContext } from './context.ts'
 import { findInManifest } from './manifest.ts'
-import { isAsRecorded, stampOf } from './store/blobs.ts'
+import { isAsRecorded, stampNow } from './store/blobs.ts'
 
 /** A selection of which all files are recorded at a commit. */
 export interface Located {
@@ -37,57 +36,17 @@ export async function locateInManifest(context: CacheContext, model: Model): Pro
 
 /** Finds a model by refs, metadata and stored listing, without the network; undefined when any of it is not there. */
 export async function locateOnDisk(context: CacheContext, model: Model): Promise<Located | undefined> {
-  const { resolveOnDisk } = await import('./resolve.ts')
-  const known = await resolveOnDisk(context, model)
-  if (!known?.trusted || !known.entry) return undefined
-  const files = recordedSelection(known.entry, model) ?? (await planOnDisk(context, model, known.entry))
-  const validation = await context.validation()
-  const located = files && (await compareWithDisk(context, known.entry, files, known.entry.files, validation))
-  const warmed = findInManifest(context.options.manifest, { ...model, repo: known.repo })
-  return located && { ...located, warmedInThisRun: warmed?.downloaded ?? false }
+  const { findOnDisk } = await import('./on-disk.ts')
+  return findOnDisk(context, model)
 }
 
-/** The files that the selection came to before; those of the default change with what is used. */
-function recordedSelection(entry: Entry, model: Model): HubPath[] | undefined {
-  const paths = exactPaths(model)
-  if (paths?.every((path) => entry.files.has(path))) return paths
-  if (isDefaultSelection(model.selection) && entry.selections.some(({ used }) => used)) return undefined
-  return entry.selections.find(({ key }) => key === selectionKey(model.selection))?.files
-}
-
-function exactPaths({ repo, selection }: Model): HubPath[] | undefined {
+/** The paths of a selection that names them one by one. */
+export function exactPaths({ repo, selection }: Model): HubPath[] | undefined {
   return selection.paths?.map((path) => parseHubPath(path, repo))
 }
 
-async function planOnDisk(context: CacheContext, model: Model, entry: Entry): Promise<HubPath[] | undefined> {
-  const [{ planFiles }, { parseRepoConfig }] = await Promise.all([
-    import('./plan.ts'),
-    import('./transformers-sessions.ts'),
-  ])
-  const tree = await context.tree(entry)
-  if (!tree) return undefined
-  const asked = `Model ${describeModel(model)}`
-  const config = parseHubPath('config.json', asked)
-  let isPlannable = true
-  const readConfig = async () => {
-    if (!tree.has(config)) return {}
-    const located = await compareWithDisk(context, entry, [config], entry.files, 'stat')
-    isPlannable = located?.changed.length === 0
-    const file = context.layout.file(entry.repo, entry.commit, config)
-    return isPlannable ? parseRepoConfig(await readFile(file, 'utf8')) : {}
-  }
-  try {
-    const plan = await planFiles({ selection: model.selection, tree, ownTask: entry.task, entry, readConfig, asked })
-    return isPlannable ? plan.files : undefined
-  } catch (error) {
-    // Planned without the config that decides: the Hub has to be asked for it first.
-    if (!isPlannable) return undefined
-    throw error
-  }
-}
-
 /** Undefined when one of the files is not recorded. */
-async function compareWithDisk(
+export async function compareWithDisk(
   context: CacheContext,
   { repo, commit }: { repo: RepoId; commit: Commit },
   files: HubPath[],
@@ -120,7 +79,7 @@ async function isUnchanged(
 ): Promise<boolean> {
   // Never verified: the record was rebuilt, or `verify` found the file wrong.
   if (record.ino === '0' && record.mtimeMs === 0) return false
-  const stamp = await stampOf(file)
+  const stamp = stampNow(file)
   if (validation === 'none') return stamp !== undefined
   if (!isAsRecorded(stamp, record)) return false
   return validation === 'stat' || context.isVerified(file, record)

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import type { RawAnswer, RawRequest } from '../hub/raw.ts'
 import type { Entry } from '../model/entry.ts'
 import { type Model, type ModelSpec, toModel } from '../model/model.ts'
@@ -16,7 +17,9 @@ import type { Optimized, OptimizeOptions } from './optimize.ts'
 import type { Removed } from './remove.ts'
 import type { CacheStatistics } from './statistics.ts'
 import type { CacheStatus } from './status.ts'
+import { releaseRun } from './store/leases.ts'
 import type { RunRecord } from './store/runs.ts'
+import { temporaryFolder } from './temporary-folder.ts'
 import type { Verification, VerifyOptions } from './verify.ts'
 import type { WarmOptions, WarmResult } from './warm.ts'
 
@@ -65,7 +68,7 @@ export class ModelCache {
 
   /** Brings models in; each result says whether it is there or why not. */
   async warm(models: (ModelSpec | Model)[], options?: WarmOptions): Promise<WarmResult[]> {
-    const { warmModels } = await import('./warm.ts')
+    const { warmModels } = await import('./on-disk.ts')
     return warmModels(this.context, models.map(toModel), options)
   }
 
@@ -129,7 +132,7 @@ export class ModelCache {
 
   /** What the cache holds. */
   async statistics(): Promise<CacheStatistics> {
-    const { cacheStatistics } = await import('./statistics.ts')
+    const { cacheStatistics } = await import('./on-disk.ts')
     return cacheStatistics(this.context)
   }
 
@@ -147,7 +150,7 @@ export class ModelCache {
 
   /** What workers need to serve what was warmed. */
   async manifest(results: WarmResult[]): Promise<Manifest> {
-    const { makeManifest } = await import('./make-manifest.ts')
+    const { makeManifest } = await import('./on-disk.ts')
     return makeManifest(this.context, results)
   }
 
@@ -158,44 +161,43 @@ export class ModelCache {
 
   /** Ends all claims of the run that this cache works for. */
   async endRun(): Promise<void> {
-    const [{ releaseRun }, { removeTemporary }] = await Promise.all([
-      import('./store/leases.ts'),
-      import('./temporary.ts'),
-    ])
     await this.context.release()
     const { run } = this.context.options
     if (!run) return
-    await removeTemporary(this.context, run.id)
+    if (existsSync(temporaryFolder(this.context.options, run.id))) {
+      const { removeTemporary } = await import('./temporary.ts')
+      await removeTemporary(this.context, run.id)
+    }
     await releaseRun(this.context.layout, run.id)
   }
 
   /** False where the cache folder only serves what it has. */
   async isWritable(): Promise<boolean> {
-    const { isWritable } = await import('./store/cache-folder.ts')
+    const { isWritable } = await import('./on-disk.ts')
     return isWritable(this.context.layout)
   }
 
   /** Keeps the record of a run. */
   async recordRun(record: RunRecord): Promise<void> {
-    const { writeRun } = await import('./store/runs.ts')
+    const { writeRun } = await import('./on-disk.ts')
     await writeRun(this.context.layout, record)
   }
 
   /** The last runs of a project, newest first. */
   async lastRuns(project: string, count: number): Promise<RunRecord[]> {
-    const { readRuns } = await import('./store/runs.ts')
+    const { readRuns } = await import('./on-disk.ts')
     return readRuns(this.context.layout, project, count)
   }
 
   /** The last runs of all projects that are accepted, newest first. */
   async lastRunsOf(accepts: (run: RunRecord) => boolean, count: number): Promise<RunRecord[]> {
-    const { readAllRuns } = await import('./store/runs.ts')
+    const { readAllRuns } = await import('./on-disk.ts')
     return readAllRuns(this.context.layout, count, accepts)
   }
 
   /** Folds the requests of a run into the metadata: last access, hits, used selections. */
   async recordUses(requests: RequestEvent[]): Promise<void> {
-    const { recordUses } = await import('./record-uses.ts')
+    const { recordUses } = await import('./on-disk.ts')
     return recordUses(this.context, requests)
   }
 

@@ -1,4 +1,3 @@
-import picomatch from 'picomatch'
 import type { Entry } from '../model/entry.ts'
 import { ModelCacheError, messageOf } from '../model/errors.ts'
 import { type HubPath, parseHubPath } from '../model/hub-path.ts'
@@ -31,9 +30,9 @@ export interface PlanInput {
 export async function planFiles(input: PlanInput): Promise<Plan> {
   const { selection, tree, ownTask, entry, asked } = input
   if (selection.paths !== undefined) return { rule: 'paths', files: exactFiles(tree, selection.paths, asked) }
-  const isOptional = matcher(selection.optional ?? [], asked)
+  const isOptional = await matcher(selection.optional ?? [], asked)
   const matched = [
-    ...(selection.files ? matchFiles(tree, selection.files, asked) : []),
+    ...(selection.files ? await matchFiles(tree, selection.files, asked) : []),
     ...[...tree.keys()].filter((path) => isOptional(path)),
   ]
   if (selection.task !== undefined) return { rule: 'task', files: unique([...(await taskFiles(input)), ...matched]) }
@@ -60,22 +59,28 @@ async function taskFiles({ selection, tree, ownTask, readConfig, asked }: PlanIn
 }
 
 /** The paths that match; each glob must match something, or a spelling mistake would pass for an empty model. */
-function matchFiles(tree: Tree, patterns: string[], asked: string): HubPath[] {
+async function matchFiles(tree: Tree, patterns: string[], asked: string): Promise<HubPath[]> {
   const paths = [...tree.keys()]
   const wanted = patterns.filter((pattern) => !pattern.startsWith('!'))
   const refused = patterns.filter((pattern) => pattern.startsWith('!')).map((pattern) => pattern.slice(1))
-  const isRefused = matcher(refused, asked)
-  const files = (wanted.length > 0 ? wanted : ['**']).flatMap((pattern) => {
+  const isRefused = await matcher(refused, asked)
+  const files: HubPath[] = []
+  for (const pattern of wanted.length > 0 ? wanted : ['**']) {
     // A path that is there is meant as it is written, brackets and all.
-    const isWanted = matcher(pattern, asked)
+    const isWanted = await matcher([pattern], asked)
     const found = paths.filter((path) => path === pattern || isWanted(path))
     if (found.length === 0) throw noSuchFile(paths, pattern, asked)
-    return found
-  })
+    files.push(...found)
+  }
   return unique(files).filter((path) => refused.length === 0 || !isRefused(path))
 }
 
-function matcher(patterns: string | string[], asked: string): picomatch.Matcher {
+/** What a glob may be made of; a name without any stands for itself. */
+const GLOB = /[*?![\]{}()|+@\\]|^\.\//
+
+async function matcher(patterns: string[], asked: string): Promise<(path: string) => boolean> {
+  if (!patterns.some((pattern) => GLOB.test(pattern))) return (path) => patterns.includes(path)
+  const { default: picomatch } = await import('picomatch')
   try {
     return picomatch(patterns, { dot: true })
   } catch (error) {

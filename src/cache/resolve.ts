@@ -2,28 +2,18 @@ import { mkdir } from 'node:fs/promises'
 import { findToken } from '../config/token.ts'
 import { fetchModel, fetchTree, type HubModel } from '../hub/api.ts'
 import type { HubAccess } from '../hub/http.ts'
-import { type Entry, entryKey } from '../model/entry.ts'
+import type { Entry } from '../model/entry.ts'
 import { ModelCacheError, messageOf } from '../model/errors.ts'
 import { describeModel, type Model, modelLabel } from '../model/model.ts'
 import type { RepoId } from '../model/repo-id.ts'
-import { type Commit, isCommit } from '../model/revision.ts'
+import type { Commit } from '../model/revision.ts'
 import type { Tree } from '../model/tree.ts'
 import { adoptRevision } from './adopt-revision.ts'
 import type { CacheContext } from './context.ts'
+import { resolveOnDisk } from './resolve-on-disk.ts'
 import { adoptFormerName, settleName } from './settle-name.ts'
-import { readRef, writeRef } from './store/refs.ts'
-import { readHome } from './store/renames.ts'
+import { writeRef } from './store/refs.ts'
 import { readTree, writeTree } from './store/trees.ts'
-
-/** What is known of a model without the network. */
-export interface Known {
-  /** The id under which it is kept. */
-  repo: RepoId
-  commit: Commit
-  /** False when the revision was last looked up longer than `maxAge` ago, and may have moved. */
-  trusted: boolean
-  entry: Entry | undefined
-}
 
 export interface Resolved {
   /** The id under which it is kept. */
@@ -34,19 +24,6 @@ export interface Resolved {
   isPartial?: boolean
   /** What the Hub said now; undefined when it was not asked, or did not answer. */
   fresh: HubModel | undefined
-}
-
-export async function resolveOnDisk(context: CacheContext, model: Model): Promise<Known | undefined> {
-  const { repo, ageMs } = await readHome(context.layout, model.repo)
-  const ref = await readRef(context.layout, repo, model.revision)
-  if (!ref) return undefined
-  const { offline, maxAge, hub } = context.options
-  const metadata = await context.metadata()
-  const entry = await metadata.find(entryKey({ repo, commit: ref.commit }))
-  // Another Hub's name may mean another repo. A commit stays what it is, whatever becomes of the names.
-  const isOfThisHub = entry === undefined || entry.endpoint === hub.endpoint
-  const isFresh = isOfThisHub && Math.max(ref.ageMs, ageMs) <= maxAge
-  return { repo, commit: ref.commit, trusted: offline || isCommit(model.revision) || isFresh, entry }
 }
 
 /**

@@ -1,11 +1,9 @@
-import { createHash } from 'node:crypto'
 import { rmSync } from 'node:fs'
 import { lstat, mkdir, mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import process from 'node:process'
 import { systemCode } from '../model/errors.ts'
-import { CacheContext, type CacheOptions } from './context.ts'
+import { CacheContext } from './context.ts'
+import { temporaryFolder } from './temporary-folder.ts'
 
 /**
  * A cache for one run alone, for when the cache folder can't take what is missing: all processes of the run share it, and
@@ -16,7 +14,7 @@ export async function openTemporary(
   runId: string,
   reason: string,
 ): Promise<CacheContext> {
-  const { cacheDir, isNew } = await makeFolder(folderOf(options, runId))
+  const { cacheDir, isNew } = await makeFolder(temporaryFolder(options, runId))
   // Of the processes of the run one says so.
   const tell = isNew ? warn : debug
   tell(`${reason} Until then, what is missing comes anew in each run, into a temporary folder.`)
@@ -26,14 +24,8 @@ export async function openTemporary(
 
 /** Removes what `openTemporary` made, when the run is over. */
 export async function removeTemporary({ options }: CacheContext, runId: string): Promise<void> {
-  const folder = folderOf(options, runId)
+  const folder = temporaryFolder(options, runId)
   if (await isOwn(folder)) await rm(folder, { recursive: true, force: true })
-}
-
-/** One for each cache of the run: projects may ask different Hubs for the same names. */
-function folderOf({ cacheDir, hub }: CacheOptions, runId: string): string {
-  const mark = createHash('sha256').update(`${cacheDir}\0${hub.endpoint}`).digest('hex').slice(0, 8)
-  return join(tmpdir(), `vitest-model-cache-${runId}-${mark}`)
 }
 
 /** The temporary folder is everybody's: a name that somebody else took is left to them. */

@@ -1,4 +1,4 @@
-import { stat } from 'node:fs/promises'
+import { statSync } from 'node:fs'
 import type { Validation } from '../config/options.ts'
 import { systemCode } from '../model/errors.ts'
 import type { CacheContext } from './context.ts'
@@ -9,7 +9,7 @@ import type { CacheContext } from './context.ts'
  */
 export async function findValidation(context: CacheContext): Promise<Validation> {
   const { validate = 'stat' } = context.options
-  const stranger = validate === 'stat' ? await whoElseWrites(context.layout.directory) : undefined
+  const stranger = validate === 'stat' ? whoElseWrites(context.layout.directory) : undefined
   if (stranger === undefined) return validate
   context.warn(
     `The cache folder ${context.layout.directory} ${stranger}: each file is verified by its digest before it is used. Make it yours alone (chown, chmod 700), or set MODEL_CACHE_DIR.`,
@@ -18,11 +18,11 @@ export async function findValidation(context: CacheContext): Promise<Validation>
 }
 
 /** Undefined for a folder of one's own, of root, or on a system without such owners. */
-async function whoElseWrites(folder: string): Promise<string | undefined> {
+function whoElseWrites(folder: string): string | undefined {
   const user = process.geteuid?.()
   if (user === undefined) return undefined
   try {
-    const { uid, mode } = await stat(folder)
+    const { uid, mode } = statSync(folder)
     if (uid !== user && uid !== 0) return `belongs to another user (uid ${uid})`
     return mode & 0o002 ? 'can be written by every user' : undefined
   } catch (error) {

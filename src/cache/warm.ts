@@ -7,6 +7,7 @@ import type { CachedModel } from './cached-model.ts'
 import type { CacheContext } from './context.ts'
 import { getModel } from './get.ts'
 import type { Progress } from './progress.ts'
+import { resolveOnDisk } from './resolve-on-disk.ts'
 
 export interface WarmOptions {
   signal?: AbortSignal
@@ -25,6 +26,7 @@ export async function warmModels(
   models: Model[],
   options: WarmOptions = {},
 ): Promise<WarmResult[]> {
+  await claimWhatIsThere(context, models)
   const limit = pLimit(MODELS_AT_ONCE)
   const results = await Promise.all(
     models.map((model) =>
@@ -40,6 +42,16 @@ export async function warmModels(
   )
   await pin(context, results)
   return results
+}
+
+/**
+ * Claims what is known at once, in one write: each model is looked for after that, and needs no claim of its own. What is of no
+ * use after all is only kept until the run is over.
+ */
+async function claimWhatIsThere(context: CacheContext, models: Model[]): Promise<void> {
+  const known = await Promise.all(models.map((model) => resolveOnDisk(context, model).catch(() => undefined)))
+  const entries = known.flatMap((known) => known?.entry ?? [])
+  if (entries.length > 1) await context.claim(...entries)
 }
 
 /** Pins what is asked for as pinned and was there already; what was brought in just now is pinned. */

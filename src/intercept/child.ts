@@ -4,6 +4,7 @@ import type { Manifest } from '../cache/manifest.ts'
 import { ModelCache } from '../cache/model-cache.ts'
 import type { Run } from '../cache/store/leases.ts'
 import type { CacheSettings } from '../config/options.ts'
+import { spent } from '../platform/own-time.ts'
 import { type Bridge, makeBridge } from './bridge.ts'
 import { EventsFile } from './events-file.ts'
 
@@ -21,12 +22,12 @@ export interface ChildSettings {
   debug: boolean
 }
 
-/** The bridge of a process that a test started. */
-export function openChild(settings: string): Bridge {
+/** The bridge of a process that a test started. `started` is when it began to be loaded. */
+export function openChild(settings: string, started: number): Bridge {
   const { run, cache, bases, manifest, events, testFile, debug }: ChildSettings = JSON.parse(settings)
   const write = (message: string) => void process.stderr.write(`[model-cache] ${message}\n`)
   const file = new EventsFile(events, testFile, run)
-  return makeBridge({
+  const bridge = makeBridge({
     cache: new ModelCache({
       ...cache,
       run,
@@ -39,6 +40,8 @@ export function openChild(settings: string): Bridge {
     onServed: (served) => file.note((requests) => requests.served(served)),
     onFailed: (repo, error) => file.note((requests) => requests.failed(repo, error)),
   })
+  spent('engine', started)
+  return bridge
 }
 
 function readManifest(path: string): Manifest | undefined {

@@ -5,6 +5,7 @@ import { threadId } from 'node:worker_threads'
 import type { Run } from '../cache/store/leases.ts'
 import { stateOf, thisProcess } from '../cache/store/owner.ts'
 import { messageOf } from '../model/errors.ts'
+import { ownMs } from '../platform/own-time.ts'
 import { FoldedRequests } from './folded-requests.ts'
 
 /** What a line of the events file holds. */
@@ -39,7 +40,7 @@ export class EventsFile {
   #write(): void {
     // Of a run that is over nothing may be left behind.
     if (this.#isRefused || stateOf({ ...thisProcess(), pid: this.run.pid }) === 'dead') return
-    const event: ChildEvent = { testFile: this.testFile, ...this.#requests.collected }
+    const event: ChildEvent = { testFile: this.testFile, ...this.#requests.collected, ownMs: ownMs() }
     try {
       mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 })
       // Whole at any time: it may be read, or this process killed, while it is written.

@@ -1,5 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises'
-import { type ReadableByteStreamController, ReadableStream } from 'node:stream/web'
+import type { ReadableByteStreamController, ReadableStream } from 'node:stream/web'
+import { originals } from '../platform/originals.ts'
 
 const CHUNK_BYTES = 1 << 18
 
@@ -42,7 +43,7 @@ export function fileBody(part: Part, request: Request): ReadableStream<Uint8Arra
     },
     cancel: close,
   }
-  return new ReadableStream(source)
+  return new originals.ReadableStream(source) as ReadableStream<Uint8Array>
 }
 
 class PartReader {

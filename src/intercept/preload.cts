@@ -26,10 +26,14 @@ interface Readers {
   readFile: typeof fs.promises.readFile
 }
 
+const started = performance.now()
+
 const BRIDGE = Symbol.for('vitest-model-cache.intercept')
 const WRAPPED = Symbol.for('vitest-model-cache.wrapped')
 const PATCHED = Symbol.for('vitest-model-cache.patched')
 const GLOBALS = Symbol.for('vitest-model-cache.globals')
+const PRELOAD = Symbol.for('vitest-model-cache.preload')
+const OWN_TIME = Symbol.for('vitest-model-cache.own-time')
 
 /**
  * Puts a `fetch` in place that answers the Hub's URLs from the cache once there is a bridge, and costs others nothing.
@@ -159,11 +163,18 @@ function openChild(settings: string): void {
   let opened: ReturnType<Open> | undefined
   const load = () => import(url.pathToFileURL(require.resolve('./child.js')).href)
   installBridge(bases, () => {
-    if (opened === undefined) opened = importAsIs(load).then((child) => child.openChild(settings))
+    if (opened === undefined) {
+      const started = performance.now()
+      opened = importAsIs(load).then((child) => child.openChild(settings, started))
+    }
     return opened
   })
   wrapFetch(globalThis)
 }
+
+const own = { wrapFetch, installBridge, importAsIs }
+// Found there by the worker (`vitest/preload.ts`): to import this file again would have Node.js read it as another kind of module.
+Reflect.set(process, PRELOAD, own)
 
 try {
   const settings = process.env.VITEST_MODEL_CACHE_CHILD
@@ -171,8 +182,10 @@ try {
   notice.noticeHttp()
   patchSources()
   if (settings) openChild(settings)
+  if (!Reflect.has(process, OWN_TIME))
+    Reflect.set(process, OWN_TIME, { parts: { preload: performance.now() - started }, told: 0 })
 } catch {
   // A process that can't be served downloads for itself.
 }
 
-export = { wrapFetch, installBridge, importAsIs }
+export = own

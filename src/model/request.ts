@@ -54,4 +54,6 @@ export interface FileReport {
   errors: RequestError[]
   /** Left out where nothing had to go. */
   evicted?: Evicted
+  /** What the package took of the worker's time, lookups left out: milliseconds. */
+  ownMs?: number
 }

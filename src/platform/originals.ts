@@ -13,6 +13,8 @@ export interface Originals {
   now: () => number
   /** Milliseconds on a clock that never jumps, for durations. */
   monotonic: () => number
+  /** Shows a span of time, of the clock `monotonic`, to who observes or profiles the process, and keeps it nowhere. */
+  showSpan: (name: string, start: number, end: number) => void
   setTimeout: typeof setTimeout
   clearTimeout: typeof clearTimeout
   setInterval: typeof setInterval
@@ -22,6 +24,7 @@ export interface Originals {
   Headers: typeof Headers
   Request: typeof Request
   Response: typeof Response
+  ReadableStream: typeof ReadableStream
   AbortController: typeof AbortController
   Date: typeof Date
   /** Asks whether a process lives: one that is told so by a spy would take what a live one holds. */
@@ -76,9 +79,16 @@ export const originals: Originals = takeOriginals()
 
 function takeOriginals(): Originals {
   const host: typeof globalThis & { [KEY]?: Originals } = hostGlobal()
+  const performance = hostValue('performance')
+  const measure = performance.measure.bind(performance)
+  const clearMeasures = performance.clearMeasures.bind(performance)
   host[KEY] ??= {
     now: hostValue('Date').now.bind(hostValue('Date')),
-    monotonic: hostValue('performance').now.bind(hostValue('performance')),
+    monotonic: performance.now.bind(performance),
+    showSpan(name, start, end) {
+      measure(name, { start, end })
+      clearMeasures(name)
+    },
     setTimeout: hostValue('setTimeout'),
     clearTimeout: hostValue('clearTimeout'),
     setInterval: hostValue('setInterval'),
@@ -94,6 +104,9 @@ function takeOriginals(): Originals {
     },
     get Response() {
       return hostValue('Response')
+    },
+    get ReadableStream() {
+      return hostValue('ReadableStream')
     },
     AbortController: hostValue('AbortController'),
     Date: hostValue('Date'),

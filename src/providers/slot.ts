@@ -13,7 +13,7 @@ export interface WorkerSlot {
 
 export interface ActiveModels {
   runId: string
-  /** Set where something has to be there before any user code runs. */
+  /** Settles when what has to be there before any user code runs is there. */
   ready?: Promise<unknown>
   models: Models
   /** A test file begins: what its code asks of the Hub by itself is served for it. */

@@ -39,6 +39,8 @@ export interface ReportInput {
   warmUpMs: number | null
   cache: Report['cache']
   removals?: Removals
+  /** What the package took of the processes' time: of the main process, and of each that asked for a model. */
+  ownMs?: { main: number | null; workers?: number[]; children?: number[] }
   startedAt?: string
   durationMs?: number
 }
@@ -72,6 +74,11 @@ export function makeReport({ requests, errors, warmed, warmUpMs, cache, ...run }
       restore: distributionOf(known(requests, 'restoreMs')),
       download: distributionOf(known([...warmed, ...requests], 'downloadMs')),
       load: distributionOf(known(requests, 'loadMs')),
+    },
+    ownMs: {
+      main: run.ownMs?.main ?? null,
+      workers: distributionOf(run.ownMs?.workers ?? []),
+      children: distributionOf(run.ownMs?.children ?? []),
     },
     savedMs: sumOrNull(computed.flatMap(({ savedMs }) => savedMs ?? [])),
     savedBytes: sum(computed.map(({ savedBytes }) => savedBytes)),

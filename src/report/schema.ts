@@ -65,6 +65,14 @@ export const ReportSchema = v.object({
     }),
     'What each step took; null where there was none.',
   ),
+  ownMs: about(
+    v.optional(v.object({ main: v.nullable(amount), workers: distribution, children: distribution }), {
+      main: null,
+      workers: null,
+      children: null,
+    }),
+    "What this package took of the processes' time, in milliseconds: of the main process until its report was made, of the worker of each test file that asked for a model, and of each child process that did. Downloads and loads are left out.",
+  ),
   savedMs: about(v.nullable(amount), 'What the spared downloads would have taken, as recorded; null where unknown.'),
   savedBytes: amount,
   downloadedBytes: v.optional(amount, 0),

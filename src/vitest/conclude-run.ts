@@ -2,6 +2,7 @@ import type { ModelCache } from '../cache/model-cache.ts'
 import { messageOf } from '../model/errors.ts'
 import { modelLabel } from '../model/model.ts'
 import { originals, sleep } from '../platform/originals.ts'
+import { spent, takeOwnMs } from '../platform/own-time.ts'
 import { addEvicted, type FinishedRun, partOf, usedModels } from './finished-run.ts'
 import { recordRuns } from './record-runs.ts'
 import { reportOf } from './report-of.ts'
@@ -13,6 +14,7 @@ const MAINTAIN_WITHIN_MS = 5_000
 
 /** Folds what a run came to into the metadata, keeps its record, removes what is beyond the limits, and shows the report. */
 export async function concludeRun(session: Session, run: FinishedRun, number: number): Promise<void> {
+  let started = originals.monotonic()
   const setups = [...session.projects.values()]
   const caches = [...new Set(setups.map(({ cache }) => cache))]
   const writable: ModelCache[] = []
@@ -22,6 +24,9 @@ export async function concludeRun(session: Session, run: FinishedRun, number: nu
   const note = (error: unknown) => session.output.note(`The run could not be recorded: ${messageOf(error)}`)
   if (usedModels(run)) {
     await foldIn(writable, run, !session.isWatching).catch(note)
+    spent('maintenance', started)
+    run.ownMs = Math.max(0, takeOwnMs() - waitedMs(run))
+    started = originals.monotonic()
     await recordRuns(`${session.runId}-${number}`, writable, run).catch(note)
   }
   // A project that wants no report is no part of it; its record is what its next run warms.
@@ -31,6 +36,12 @@ export async function concludeRun(session: Session, run: FinishedRun, number: nu
   const shown = partOf(run, ({ setup }) => isShown(setup))
   const settings = setups.flatMap(({ options }) => options.report || [])
   await showReport(session.output, await reportOf(shown, first.cache), settings, run.maintenanceMs)
+  spent('report', started)
+}
+
+/** What the warm-ups took that brought something in: they waited for the Hub. */
+function waitedMs({ warmUps }: FinishedRun): number {
+  return warmUps.reduce((sum, { ms, models }) => (models.length > 0 ? sum + ms : sum), 0)
 }
 
 async function foldIn(caches: ModelCache[], run: FinishedRun, isOver: boolean): Promise<void> {

@@ -1,6 +1,7 @@
 import { relative } from 'node:path'
 import type { TestModule } from 'vitest/node'
 import { originals } from '../platform/originals.ts'
+import { measured } from '../platform/own-time.ts'
 import { readFileReport } from './channel.ts'
 import { eventsFolder, takeChildEvents } from './child-events.ts'
 import { addEvicted, type FinishedRun, type ModuleReport, usedModels } from './finished-run.ts'
@@ -11,7 +12,7 @@ import { optionsByHand, type ProjectSetup, type Session, setUpProject } from './
  * of a watch session apart.
  */
 export async function finishRun(session: Session, modules: ReadonlyArray<TestModule>, number: number): Promise<void> {
-  const run = takeRun(session, modules)
+  const run = measured('collecting', () => takeRun(session, modules))
   if (!usedModels(run) && run.reports.every(({ errors }) => errors.length === 0) && !isWritten(session)) return
   const { concludeRun } = await import('./conclude-run.ts')
   await concludeRun(session, run, number)
@@ -44,6 +45,7 @@ function moduleReport(session: Session, module: TestModule): ModuleReport[] {
 
 /** What the processes asked for that the tests of a project started, and its browsers when a test file was over. */
 function lateReports({ runId }: Session, root: string, setup: ProjectSetup): ModuleReport[] {
-  const events = [...takeChildEvents(eventsFolder(setup.options.cacheDir, runId)), ...(setup.browser?.drainAll() ?? [])]
+  const ofChildren = takeChildEvents(eventsFolder(setup.options.cacheDir, runId))
+  const events = [...ofChildren.map((event) => ({ ...event, isOfChild: true })), ...(setup.browser?.drainAll() ?? [])]
   return events.map(({ testFile, ...report }) => ({ ...report, testFile: relative(root, testFile), root, setup }))
 }

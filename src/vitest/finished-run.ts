@@ -8,6 +8,8 @@ export interface ModuleReport extends FileReport {
   /** The root folder of its project. */
   root: string
   setup: ProjectSetup
+  /** True for what a process asked for that a test started. */
+  isOfChild?: boolean
 }
 
 /** What a run of tests came to, or a part of it. */
@@ -17,6 +19,8 @@ export interface FinishedRun {
   removals: Removals
   /** Milliseconds; left out where there was nothing to maintain. */
   maintenanceMs?: number
+  /** What the package took of the main process's time until here: milliseconds. */
+  ownMs?: number
   /** ISO 8601. */
   startedAt: string
   durationMs: number

@@ -1,6 +1,8 @@
 import type { TestProject } from 'vitest/node'
 import type { Manifest } from '../cache/manifest.ts'
 import { cacheSettings, type Options } from '../config/options.ts'
+import { originals } from '../platform/originals.ts'
+import { spent } from '../platform/own-time.ts'
 import { BROWSER_CHANNEL } from './browser/channel.ts'
 import { CHANNEL, type Provided } from './channel.ts'
 import { eventsFolder, removeEvents, shareManifest } from './child-events.ts'
@@ -11,6 +13,21 @@ const NOTHING: Manifest = { models: [], failures: [] }
 
 /** Warms the cache for one project before its tests, and provides to its workers what they need. */
 export default async function globalSetup(project: TestProject): Promise<() => Promise<void>> {
+  const started = originals.monotonic()
+  try {
+    const end = await setUp(project)
+    return async () => {
+      const started = originals.monotonic()
+      await end()
+      spent('teardown', started)
+    }
+  } finally {
+    spent('global setup', started)
+  }
+}
+
+/** Gives what ends it. */
+async function setUp(project: TestProject): Promise<() => Promise<void>> {
   const session = openSession(project.vitest)
   const setup = session.projects.get(project) ?? setUpProject(session, project, optionsByHand(project.config))
   const isWarmed = setup.options.mode === 'integration' && (session.isRunning || !session.hasReporter)

@@ -3,14 +3,13 @@ import { join } from 'node:path'
 import process from 'node:process'
 import type { Bridge } from '../intercept/bridge.ts'
 import type { ChildSettings } from '../intercept/child.ts'
-import preload from '../intercept/preload.cts'
 import { foreignValue } from '../platform/originals.ts'
 import type { Provided } from './channel.ts'
 import { manifestFile } from './child-events.ts'
-import { PRELOAD } from './preload-path.ts'
+import { PRELOAD, type Preload } from './preload.ts'
 
 /** Has untouched code use the cache, for one test file: its own code, and the processes that it starts. */
-export function intercept(provided: Provided, testFile: string, open: () => Promise<Bridge>): void {
+export function intercept(preload: Preload, provided: Provided, testFile: string, open: () => Promise<Bridge>): void {
   const { intercept: bases, cache, run, events, debug } = provided
   preload.installBridge(bases, open)
   if (bases.length === 0) return

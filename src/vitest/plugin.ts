@@ -1,10 +1,11 @@
 /// <reference types="vitest/config" />
-import { resolve } from 'node:path'
+import { resolve as absolutePath } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { TestProject, Vite, Vitest } from 'vitest/node'
 import { type ModelCacheOptions, type Options, resolveOptions } from '../config/options.ts'
+import { measured } from '../platform/own-time.ts'
 import { PREFIX } from './browser/channel.ts'
-import { PRELOAD } from './preload-path.ts'
+import { PRELOAD } from './preload.ts'
 import ModelCacheReporter from './reporter.ts'
 import { openSession, type Session, setUpProject } from './session.ts'
 
@@ -20,7 +21,8 @@ const ENVIRONMENTS = ['node', 'jsdom', 'happy-dom', 'edge-runtime']
  * Throws `INVALID_OPTION` and `INVALID_MODEL`.
  */
 export function modelCache(options: ModelCacheOptions = {}): ModelCachePlugin {
-  const api = { options: resolveOptions(options, process.env, process.cwd()) }
+  const resolve = (root: string) => measured('options', () => resolveOptions(options, process.env, root))
+  const api = { options: resolve(process.cwd()) }
   return {
     name: 'vitest-model-cache',
     api,
@@ -30,7 +32,7 @@ export function modelCache(options: ModelCacheOptions = {}): ModelCachePlugin {
       return { test: { setupFiles: [SETUP_FILE, ...api.options.providers] } }
     },
     configResolved({ root, test }) {
-      api.options = resolveOptions(options, process.env, root)
+      api.options = resolve(root)
       // None of it runs in a browser, and Vite would look through it for what to bundle.
       const own = [SETUP_FILE, ...api.options.providers]
       if (test?.browser?.enabled) test.setupFiles = [test.setupFiles ?? []].flat().filter((file) => !own.includes(file))
@@ -45,11 +47,13 @@ export function modelCache(options: ModelCacheOptions = {}): ModelCachePlugin {
       })
     },
     configureVitest({ vitest, project }) {
-      const session = openSession(vitest)
-      const resolved = resolveOptions(options, process.env, project.config.root)
-      setUpProject(session, project, resolved)
-      wireProject(project, resolved)
-      wireReporter(vitest, session)
+      const resolved = resolve(project.config.root)
+      measured('wiring', () => {
+        const session = openSession(vitest)
+        setUpProject(session, project, resolved)
+        wireProject(project, resolved)
+        wireReporter(vitest, session)
+      })
     },
   }
 }
@@ -57,7 +61,7 @@ export function modelCache(options: ModelCacheOptions = {}): ModelCachePlugin {
 /** Vitest has resolved its config already: paths have to be absolute. */
 function wireProject(project: TestProject, options: Options): void {
   const { config } = project
-  const own = [SETUP_FILE, ...options.providers.map((path) => resolve(config.root, path))]
+  const own = [SETUP_FILE, ...options.providers.map((path) => absolutePath(config.root, path))]
   const theirs = config.setupFiles.filter((file) => ![...own, BROWSER_SETUP_FILE].includes(file))
   config.setupFiles = [...(project.isBrowserEnabled() ? [BROWSER_SETUP_FILE] : own), ...theirs]
   config.globalSetup = [ownFile('./global-setup.js'), ...[config.globalSetup ?? []].flat()]

@@ -20,7 +20,7 @@ export async function recordRuns(id: string, writable: ModelCache[], run: Finish
     if (!writable.includes(cache)) continue
     const part = partOf(run, (of) => of.root === root && of.setup.cache === cache)
     // The sum over a run's records is the run's.
-    if (index > 0) part.removals = NOTHING
+    if (index > 0) Object.assign(part, { removals: NOTHING, ownMs: undefined })
     await cache.recordRun({
       ...{ schemaVersion: 1, id: `${id}-${index}`, startedAt: run.startedAt, project: root },
       used: usedBy(part.reports),

@@ -1,19 +1,24 @@
 // Runs in every worker before each test file. Listed first among `setupFiles`, so before any code of the user.
 import { afterAll, beforeEach, expect, inject, type TestContext, TestRunner } from 'vitest'
+import { measured } from '../platform/own-time.ts'
 import { CHANNEL, reportWhenSent, writeFileReport } from './channel.ts'
 import { explainTimeout } from './explain-timeout.ts'
 import { shareClasses } from './share-classes.ts'
 import { openWorker } from './worker.ts'
 
-// Our environments did so already; one that a docblock or the user's config names did not.
-shareClasses(globalThis)
-const worker = openWorker(inject(CHANNEL))
+const worker = measured('setup file', () => {
+  // Our environments did so already; one that a docblock or the user's config names did not.
+  shareClasses(globalThis)
+  return openWorker(inject(CHANNEL))
+})
 await worker.ready
-// With --no-isolate the file before this one was here too. Where it got no `afterAll` its report was sent by now.
-if (worker.openMeta) writeFileReport(worker.openMeta, worker.drain())
-worker.begin(expect.getState().testPath ?? '')
-worker.openMeta = TestRunner.getCurrentSuite().file?.meta
-if (worker.openMeta) reportWhenSent(worker.openMeta, worker.collected)
+measured('setup file', () => {
+  // With --no-isolate the file before this one was here too. Where it got no `afterAll` its report was sent by now.
+  if (worker.openMeta) writeFileReport(worker.openMeta, worker.drain())
+  worker.begin(expect.getState().testPath ?? '')
+  worker.openMeta = TestRunner.getCurrentSuite().file?.meta
+  if (worker.openMeta) reportWhenSent(worker.openMeta, worker.collected)
+})
 
 // Without a declared parameter: Vitest reads from the parameters which fixtures a hook wants, and in a suite that has
 // fixtures it refuses a hook whose first one is not destructured (@vitest/runner 4.1, getUsedProps). A fixture of the

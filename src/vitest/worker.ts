@@ -1,14 +1,15 @@
 import process from 'node:process'
-import preload from '../intercept/preload.cts'
 import { ModelCacheError } from '../model/errors.ts'
 import type { Evicted, FileReport } from '../model/request.ts'
-import { hostGlobal } from '../platform/originals.ts'
+import { hostGlobal, originals } from '../platform/originals.ts'
+import { ownMs, spent, takeOwnMs } from '../platform/own-time.ts'
 import { makeModels, OWN_PROVIDERS } from '../providers/models.ts'
 import { Recorder } from '../providers/recorder.ts'
 import { type ActiveModels, slotOf } from '../providers/slot.ts'
 import type { Provided } from './channel.ts'
 import type { Engine } from './engine.ts'
 import { intercept } from './intercept.ts'
+import { importPreload, loadedPreload } from './preload.ts'
 
 /**
  * Makes what a worker serves models with, in the realm in which the tests run: in a vm pool what a runtime gives back
@@ -22,19 +23,24 @@ export function openWorker(provided: Provided | undefined): ActiveModels {
     if (!slot.definitions.has(definition.name)) slot.definitions.set(definition.name, definition)
   const { run, root, mode } = provided
   const atStart = { ...process.env }
+  let preload = loadedPreload()
   let opened: Engine | undefined
   let opening: Promise<Engine> | undefined
+  const load = async () => {
+    const started = originals.monotonic()
+    const importEngine = () => import('./engine.ts')
+    const { openEngine } = await (preload ? preload.importAsIs(importEngine) : importEngine())
+    opened = openEngine(provided, atStart)
+    spent('engine', started)
+    return opened
+  }
   const open = () => {
-    opening ??= preload
-      .importAsIs(() => import('./engine.ts'))
-      .then(({ openEngine }) => {
-        opened = openEngine(provided, atStart)
-        return opened
-      })
+    opening ??= load()
     return opening
   }
   const recorder = new Recorder()
-  const both = (own: FileReport, others?: FileReport, evicted?: Evicted): FileReport => ({
+  const together = (ownMs: number, own: FileReport, others?: FileReport, evicted?: Evicted): FileReport => ({
+    ownMs,
     requests: [...own.requests, ...(others?.requests ?? [])],
     errors: [...own.errors, ...(others?.errors ?? [])],
     ...(evicted && evicted.models.length > 0 && { evicted }),
@@ -42,12 +48,16 @@ export function openWorker(provided: Provided | undefined): ActiveModels {
   // A vm context keeps what a module of Node.js exports at the first import: by the time a model is asked for, that may be a
   // suite's spies.
   const isVm = hostGlobal() !== globalThis
+  const prepare = async () => {
+    if (provided.intercept.length > 0) preload ??= await importPreload()
+    if (isVm && mode === 'integration') await open()
+  }
   slot.active = {
     runId: run.id,
-    ready: isVm && mode === 'integration' ? open() : undefined,
-    begin: (testFile) => intercept(provided, testFile, async () => (await open()).bridge),
-    collected: () => both(recorder.collected, opened?.requests.collected, opened?.cache.context.evicted),
-    drain: () => both(recorder.drain(), opened?.requests.drain(), opened?.cache.context.takeEvicted()),
+    ready: prepare(),
+    begin: (testFile) => preload && intercept(preload, provided, testFile, async () => (await open()).bridge),
+    collected: () => together(ownMs(), recorder.collected, opened?.requests.collected, opened?.cache.context.evicted),
+    drain: () => together(takeOwnMs(), recorder.drain(), opened?.requests.drain(), opened?.cache.context.takeEvicted()),
     underWay: () => opened?.cache.context.underWay.values() ?? [],
     ...makeModels({ openCache: async () => (await open()).cache, mode, recorder, root }, slot.definitions),
   }

@@ -1,71 +1,102 @@
-// What the plugin costs the processes of a run in which no test asks for a model, as measured inside of them.
+// What the plugin costs the processes of a run: one in which no test asks for a model, and a warm one in which each test file asks
+// for ten. Both as it counts itself (`src/platform/own-time.ts`), and from outside, with what Vitest needs to load it.
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { execa } from 'execa'
+import { startHub } from '../support/hub/index.ts'
 import { ProjectFolder } from '../support/project-folder.ts'
-import { interleave, sample } from './rounds.ts'
+import { interleave, type Sample, sample } from './rounds.ts'
 import type { BenchContext, Findings, Row } from './row.ts'
+
+const MODELS = Array.from({ length: 10 }, (_, index) => `org/model-${index}`)
+
+/** Milliseconds, by part. */
+type Parts = Record<string, number>
 
 /** What a run of the fixture wrote: milliseconds. */
 interface Times {
-  /** Of the plugin's own parts in the main process, by name. */
-  main: Record<string, number>
+  /** Of the main process. */
+  main: Parts
+  /** Of the worker of each test file, as the package counts itself. */
+  own: Parts[]
   /** What Vitest says of each test file: all that its worker did before the first test. */
-  workers: number[]
+  prepared: number[]
 }
 
 export async function ownTime(context: BenchContext): Promise<Findings> {
   const project = await ProjectFolder.create({ packageDirectory: context.packageDirectory, files: FILES })
+  const hub = await startHub()
   try {
-    const run = (plugin: 'with' | 'without' | 'empty') => async () => {
-      const { exitCode, output } = await project.vitest([], { PLUGIN: plugin })
+    for (const model of MODELS)
+      hub.addRepo(model, { files: { 'config.json': '{}', 'weights.bin': 'x'.repeat(10_000) } })
+    const run = (env: Record<string, string>) => async () => {
+      const { exitCode, output } = await project.vitest([], { HF_ENDPOINT: hub.url, ...env })
       if (exitCode !== 0) throw new Error(output)
-      return JSON.parse(await readFile(join(project.directory, 'times.json'), 'utf8')) as Times
+      return readTimes(project)
     }
+    const models = run({ PLUGIN: 'with', MODELS: MODELS.join() })
+    // Cold; and once more, as the first warm run has the uses of two runs to look at.
+    for (let round = 0; round < 2; round++) await models()
+    hub.clearRequests()
     const rounds = context.isQuick ? 5 : 15
-    const ways = { with: run('with'), without: run('without'), empty: run('empty') }
-    const runs = await interleave(ways, rounds)
-    const children = await preloadTimes(project, rounds)
-    const parts = Object.keys(runs.with[0]?.main ?? {})
-    const preload = (index: number) => (children.worker[index] ?? 0) - (children.empty[index] ?? 0)
-    /** What workers took with the plugin, beyond what they take in another way. */
-    const beyond = (others: Times[]) =>
-      runs.with.map(
-        (own, index) => sample(own.workers).median - sample(others[index]?.workers ?? []).median + preload(index),
-      )
-    const rows: Row[] = [
-      {
-        what: 'no model: main process',
-        unit: 'ms',
-        value: sample(runs.with.map(({ main }) => Object.values(main).reduce((sum, ms) => sum + ms, 0))),
-        atMost: 30,
-      },
-      ...parts.map(
-        (part): Row => ({
-          what: `  of it: ${part}`,
-          unit: 'ms',
-          value: sample(runs.with.map(({ main }) => main[part] ?? 0)),
-        }),
-      ),
-      {
-        what: 'no model: worker, beyond one with an empty environment and setup file',
-        unit: 'ms',
-        value: sample(beyond(runs.empty)),
-        atMost: 10,
-      },
-      { what: '  of it: the preload', unit: 'ms', value: sample(children.worker.map((_, index) => preload(index))) },
-      { what: '  beyond one that has neither', unit: 'ms', value: sample(beyond(runs.without)) },
-      {
-        what: 'no model: child process',
-        unit: 'ms',
-        value: sample(children.child.map((ms, index) => ms - (children.empty[index] ?? 0))),
-        atMost: 10,
-      },
-    ]
-    return { rows }
+    const [none, without, empty] = ['with', 'without', 'empty'].map((plugin) => run({ PLUGIN: plugin, MODELS: '' }))
+    const runs = await interleave({ none, without, empty, models } as Record<string, () => Promise<Times>>, rounds)
+    if (hub.requests.length > 0) throw new Error('A warm run asked the Hub.')
+    const loading = await preloadTimes(project, rounds)
+    return { rows: [...rowsOf(runs, loading)] }
   } finally {
+    await hub.close()
     await project.remove()
   }
+}
+
+async function readTimes(project: ProjectFolder): Promise<Times> {
+  const read = (name: string) => readFile(join(project.directory, name), 'utf8').catch(() => '{}')
+  const main: Omit<Times, 'own'> = JSON.parse(await read('times.json'))
+  const own = await Promise.all(['a', 'b', 'c'].map(async (name) => JSON.parse(await read(`own-${name}.json`))))
+  return { ...main, own }
+}
+
+function rowsOf(runs: Record<string, Times[]>, loading: Record<'worker' | 'child' | 'empty', number[]>): Row[] {
+  const { none = [], without = [], empty = [], models = [] } = runs
+  const preload = loading.worker.map((ms, index) => ms - (loading.empty[index] ?? 0))
+  const child = loading.child.map((ms, index) => ms - (loading.empty[index] ?? 0))
+  /** What workers took with the plugin, beyond what they take in another way. */
+  const beyond = (others: Times[]) =>
+    none.map(
+      ({ prepared }, index) =>
+        sample(prepared).median - sample(others[index]?.prepared ?? []).median + (preload[index] ?? 0),
+    )
+  const ms = (what: string, value: Sample, atMost?: number): Row => ({ what, unit: 'ms', value, atMost })
+  return [
+    ...mainRows('10 models, warm', models),
+    ...mainRows('no model', none),
+    ms('10 models, warm: worker, as it counts itself', sample(models.map(ownOfWorkers)), 10),
+    ms('no model: worker, as it counts itself', sample(none.map(ownOfWorkers)), 10),
+    ms('no model: worker, beyond one with an empty environment and setup file', sample(beyond(empty)), 10),
+    ms('  beyond one that has neither', sample(beyond(without))),
+    ms('  of it: the preload, loading included', sample(preload)),
+    ms('no model: child process, loading included', sample(child), 10),
+  ]
+}
+
+function mainRows(of: string, runs: Times[]): Row[] {
+  const parts = Object.keys(runs[0]?.main ?? {})
+  return [
+    { what: `${of}: main process`, unit: 'ms', value: sample(runs.map(({ main }) => sumOf(main))), atMost: 30 },
+    ...parts.map(
+      (part): Row => ({ what: `  of it: ${part}`, unit: 'ms', value: sample(runs.map(({ main }) => main[part] ?? 0)) }),
+    ),
+  ]
+}
+
+/** The median of a run's workers. */
+function ownOfWorkers({ own }: Times): number {
+  return sample(own.map(sumOf)).median
+}
+
+function sumOf(parts: Parts): number {
+  return Object.values(parts).reduce((sum, ms) => sum + ms, 0)
 }
 
 /** What stands between two stamps, in processes that do nothing else: the preload as a worker has it and as a child, and an empty file. */
@@ -91,8 +122,20 @@ async function preloadTimes(
 }
 
 const TEST = `
-  import { expect, test } from 'vitest'
+  import { writeFileSync } from 'node:fs'
+  import { afterAll, expect, test } from 'vitest'
+  const MODELS = (process.env.MODELS ?? '').split(',').filter(Boolean)
   test('adds', () => expect(1 + 1).toBe(2))
+  test.runIf(MODELS.length > 0)('has the models', async ({ models }) => {
+    for (const model of MODELS) expect(await models.file(model, 'config.json')).toBeTruthy()
+  })
+  afterAll(({}, { file }) => {
+    const { parts } = process[Symbol.for('vitest-model-cache.own-time')] ?? {}
+    const { requests = [] } = file.meta['vitest-model-cache'] ?? {}
+    const lookups = requests.reduce((sum, { lookupMs }) => sum + lookupMs, 0)
+    const name = file.name.replace('.test.js', '')
+    writeFileSync(new URL('./own-' + name + '.json', import.meta.url), JSON.stringify({ ...parts, lookups }))
+  })
 `
 
 const FILES = {
@@ -104,60 +147,28 @@ const FILES = {
   'a.test.js': TEST,
   'b.test.js': TEST,
   'c.test.js': TEST,
-  'global-setup.js': `
-    const times = globalThis.times
-    const started = performance.now()
-    const own = await import('vitest-model-cache/global-setup')
-    const loaded = performance.now() - started
-    export default async function (project) {
-      const started = performance.now()
-      const teardown = await own.default(project)
-      times['global setup'] = loaded + performance.now() - started
-      return async () => {
-        const started = performance.now()
-        await teardown()
-        times['teardown'] = performance.now() - started
-      }
-    }
-  `,
   'vitest.config.mjs': `
     import { writeFileSync } from 'node:fs'
-    import { fileURLToPath } from 'node:url'
-    const times = (globalThis.times = {})
-    const workers = []
-    const timed = (part, act) =>
-      function (...args) {
-        const started = performance.now()
-        const add = () => { times[part] = (times[part] ?? 0) + performance.now() - started }
-        const result = act.apply(this, args)
-        if (typeof result?.then === 'function') return result.finally(add)
-        add()
-        return result
-      }
+    const main = {}
+    const prepared = []
     const diagnostics = {
       onTestModuleEnd(module) {
         // What one of the first three loads already, the next need not: all up to the first test.
         const { environmentSetupDuration, prepareDuration, setupDuration, collectDuration } = module.diagnostic()
-        workers.push(environmentSetupDuration + prepareDuration + setupDuration + collectDuration)
+        prepared.push(environmentSetupDuration + prepareDuration + setupDuration + collectDuration)
       },
     }
     const plugins = []
     if (process.env.PLUGIN === 'with') {
-      const { modelCache } = await timed('loading the plugin', () => import('vitest-model-cache'))()
-      const plugin = timed('options', modelCache)()
-      for (const hook of ['config', 'configResolved', 'configureServer', 'configureVitest'])
-        plugin[hook] = timed('hooks', plugin[hook])
-      plugins.push(plugin, {
-        name: 'times',
-        configureVitest({ vitest, project }) {
-          project.config.globalSetup = [fileURLToPath(new URL('./global-setup.js', import.meta.url))]
-          const reporter = vitest.config.reporters.at(-1)
-          for (const hook of ['onInit', 'onTestRunStart', 'onTestModuleEnd', 'onTestRunEnd'])
-            reporter[hook] = timed('reporter', reporter[hook])
-        },
-      })
+      const started = performance.now()
+      const { modelCache } = await import('vitest-model-cache')
+      main['loading the plugin'] = performance.now() - started
+      plugins.push(modelCache({ models: process.env.MODELS.split(',').filter(Boolean) }))
     }
-    process.once('exit', () => writeFileSync(new URL('./times.json', import.meta.url), JSON.stringify({ main: times, workers })))
+    process.once('exit', () => {
+      const { parts } = process[Symbol.for('vitest-model-cache.own-time')] ?? {}
+      writeFileSync(new URL('./times.json', import.meta.url), JSON.stringify({ main: { ...main, ...parts }, prepared }))
+    })
     const empty = { environment: './environment.js', setupFiles: ['./empty.js'] }
     export default {
       plugins,

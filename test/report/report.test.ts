@@ -245,6 +245,7 @@ test('the JSON has these keys, and no others', () => {
     JSON.parse(JSON.stringify(report({ requests, errors, cache, warmUpMs: 500, removals, ...run }))),
   ).toStrictEqual({
     schemaVersion: 1,
+    ownMs: { main: null, workers: null, children: null },
     ...run,
     ...removals,
     tiers: { disk: 1, hub: 1 },

@@ -32,6 +32,16 @@ describe('the report for people', () => {
     expect(lines).toContain('maintenance 12 ms · removed 1 model')
   })
 
+  test('tells what the package took itself', () => {
+    const workers = { count: 2, total: 12.4, p50: 6.2, p95: 8, max: 8 }
+    const lines = (ownMs: Report['ownMs']) => render({ ownMs }, { maintenanceMs: 12 }).join('\n')
+    expect(lines({ main: 41, workers, children: null })).toContain(
+      'maintenance 12 ms · own time 41 ms, 6.2 ms a worker',
+    )
+    expect(lines({ main: 41, workers: null, children: null })).toMatch(/own time 41 ms$/m)
+    expect(lines({ main: null, workers, children: null })).not.toContain('own time')
+  })
+
   test('lines up the models', () => {
     const models = [MODEL, { ...MODEL, repo: 'org/a-longer-name', tiers: { memory: 12 }, bytes: 5 }]
     const [first = '', second = ''] = render({ models }).slice(3, 5)

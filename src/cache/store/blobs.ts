@@ -1,4 +1,4 @@
-import { createReadStream } from 'node:fs'
+import { type BigIntStats, createReadStream, statSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { type Digest, Hasher } from '../../model/digest.ts'
 import { systemCode } from '../../model/errors.ts'
@@ -15,12 +15,21 @@ export interface FileStamp {
 /** The stamp of the file behind the path, links followed, or undefined when there is none. */
 export async function stampOf(path: string): Promise<FileStamp | undefined> {
   try {
-    const { size, mtimeNs, ino } = await stat(path, { bigint: true })
-    return { size: Number(size), mtimeMs: Number(mtimeNs / 1000n) / 1000, ino: ino.toString() }
+    return stampFrom(await stat(path, { bigint: true }))
   } catch (error) {
     if (systemCode(error) === 'ENOENT' || systemCode(error) === 'ENOTDIR') return undefined
     throw error
   }
+}
+
+/** As `stampOf`, at once: for a few files it takes a tenth of the time. */
+export function stampNow(path: string): FileStamp | undefined {
+  const stats = statSync(path, { bigint: true, throwIfNoEntry: false })
+  return stats && stampFrom(stats)
+}
+
+function stampFrom({ size, mtimeNs, ino }: BigIntStats): FileStamp {
+  return { size: Number(size), mtimeMs: Number(mtimeNs / 1000n) / 1000, ino: ino.toString() }
 }
 
 /** True when it is the file that was recorded, as far as the file system can tell. */

@@ -1,9 +1,10 @@
-import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { readFileSync, statSync } from 'node:fs'
+import { readdir, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { threadId } from 'node:worker_threads'
 import { nameOf } from '../../model/errors.ts'
 import { originals } from '../../platform/originals.ts'
-import { diskNow, isAbsent, writeAtomically } from './atomic-write.ts'
+import { diskNow, isAbsent, unlinkIfThere, writeAtomically } from './atomic-write.ts'
 import type { Layout } from './layout.ts'
 import { isOwner, type Owner, stateOf, thisProcess } from './owner.ts'
 
@@ -102,8 +103,7 @@ export async function liveRuns(layout: Layout): Promise<Map<string, Set<string>>
 
 /** Ends all claims of a run that is over, also those of its workers, which are gone by then. */
 export async function releaseRun(layout: Layout, runId: string): Promise<void> {
-  for (const name of await leaseNames(layout))
-    if (isOf(name, runId)) await rm(join(layout.leases, name), { force: true })
+  for (const name of await leaseNames(layout)) if (isOf(name, runId)) unlinkIfThere(join(layout.leases, name))
 }
 
 async function leaseNames(layout: Layout): Promise<string[]> {
@@ -120,8 +120,8 @@ function isOf(name: string, runId: string): boolean {
 
 async function readLease(path: string): Promise<{ entries: string[]; isLive: boolean } | undefined> {
   try {
-    const [text, { mtimeMs }] = await Promise.all([readFile(path, 'utf8'), stat(path)])
-    const lease: unknown = JSON.parse(text)
+    const lease: unknown = JSON.parse(readFileSync(path, 'utf8'))
+    const { mtimeMs } = statSync(path)
     if (!isOwner(lease)) return { entries: [], isLive: false }
     const entries = 'entries' in lease && Array.isArray(lease.entries) ? lease.entries.filter(isText) : []
     return { entries, isLive: await isLive(lease, path, mtimeMs) }

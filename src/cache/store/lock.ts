@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { link, mkdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { linkSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { mkdir, utimes } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { systemCode } from '../../model/errors.ts'
 import { originals, sleep } from '../../platform/originals.ts'
-import { uniqueBeside } from './atomic-write.ts'
+import { uniqueBeside, unlinkIfThere } from './atomic-write.ts'
 import { isOwner, type Owner, stateOf, thisProcess } from './owner.ts'
 
 const HEARTBEAT_MS = 2_000
@@ -28,7 +29,7 @@ async function holding<T>(path: string, id: string, work: () => Promise<T>): Pro
     return await work()
   } finally {
     originals.clearInterval(heartbeat)
-    await release(path, id)
+    release(path, id)
   }
 }
 
@@ -39,13 +40,13 @@ async function holding<T>(path: string, id: string, work: () => Promise<T>): Pro
 export async function withFreeLock<T>(path: string, work: () => Promise<T>): Promise<T | undefined> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 })
   const id = randomBytes(8).toString('hex')
-  const isFree = (await create(path, id)) || ((await takeFromDead(path)) && (await create(path, id)))
+  const isFree = create(path, id) || ((await takeFromDead(path)) && create(path, id))
   return isFree ? holding(path, id, work) : undefined
 }
 
 /** Takes away a lock whose owner was surely killed: else what it locked could not be removed until it is next asked for. */
 async function takeFromDead(path: string): Promise<boolean> {
-  const held = await read(path)
+  const held = read(path)
   if (!held?.owner || stateOf(held.owner) !== 'dead') return false
   await takeAway(path, held.id)
   return true
@@ -56,8 +57,8 @@ async function acquire(path: string, signal?: AbortSignal): Promise<string> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 })
   const watch = new HeartbeatWatch()
   for (let pollMs = 2; ; pollMs = Math.min(pollMs * 1.6, LONGEST_POLL_MS)) {
-    if (await create(path, id)) return id
-    const held = await read(path)
+    if (create(path, id)) return id
+    const held = read(path)
     if (held && watch.isStale(held)) await takeAway(path, held.id, signal)
     else await sleep(pollMs * (0.75 + Math.random() / 2), signal)
   }
@@ -86,24 +87,24 @@ class HeartbeatWatch {
 }
 
 /** Writes the lock under another name first, so that nobody ever reads a half-written one. */
-async function create(path: string, id: string): Promise<boolean> {
+function create(path: string, id: string): boolean {
   const own = uniqueBeside(path, 'tmp')
-  await writeFile(own, JSON.stringify({ id, ...thisProcess() }), { mode: 0o600 })
+  writeFileSync(own, JSON.stringify({ id, ...thisProcess() }), { mode: 0o600 })
   try {
-    await link(own, path)
+    linkSync(own, path)
     return true
   } catch (error) {
     if (systemCode(error) === 'EEXIST') return false
     // No hard links on this file system: an exclusive create does, at the price of a moment with an empty file.
-    return await createExclusively(path, id)
+    return createExclusively(path, id)
   } finally {
-    await rm(own, { force: true })
+    unlinkIfThere(own)
   }
 }
 
-async function createExclusively(path: string, id: string): Promise<boolean> {
+function createExclusively(path: string, id: string): boolean {
   try {
-    await writeFile(path, JSON.stringify({ id, ...thisProcess() }), { flag: 'wx', mode: 0o600 })
+    writeFileSync(path, JSON.stringify({ id, ...thisProcess() }), { flag: 'wx', mode: 0o600 })
     return true
   } catch (error) {
     if (systemCode(error) === 'EEXIST') return false
@@ -111,10 +112,9 @@ async function createExclusively(path: string, id: string): Promise<boolean> {
   }
 }
 
-async function read(path: string): Promise<Held | undefined> {
+function read(path: string): Held | undefined {
   try {
-    const [text, { mtimeMs }] = await Promise.all([readFile(path, 'utf8'), stat(path)])
-    return { ...parse(text), heartbeat: mtimeMs }
+    return { ...parse(readFileSync(path, 'utf8')), heartbeat: statSync(path).mtimeMs }
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return undefined
     throw error
@@ -137,12 +137,12 @@ function parse(text: string): Omit<Held, 'heartbeat'> {
  * the fresh lock of who was faster.
  */
 async function takeAway(path: string, id: string, signal?: AbortSignal): Promise<void> {
-  await withLock(`${path}.takeover`, () => release(path, id), signal)
+  await withLock(`${path}.takeover`, async () => release(path, id), signal)
 }
 
-async function release(path: string, id: string): Promise<void> {
-  const held = await read(path)
-  if (held?.id === id) await rm(path, { force: true })
+function release(path: string, id: string): void {
+  const held = read(path)
+  if (held?.id === id) unlinkIfThere(path)
 }
 
 async function touch(path: string): Promise<void> {

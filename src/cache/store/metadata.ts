@@ -1,9 +1,9 @@
-import { readFile } from 'node:fs/promises'
+import { readFileSync } from 'node:fs'
 import { DEFAULT_ENDPOINT } from '../../config/token.ts'
 import { type Entry, entryKey } from '../../model/entry.ts'
 import { nameOf } from '../../model/errors.ts'
 import { isAbsent, writeAtomically } from './atomic-write.ts'
-import { stampOf } from './blobs.ts'
+import { stampNow } from './blobs.ts'
 import type { Layout } from './layout.ts'
 import { withLock } from './lock.ts'
 import { fromRecord, isOfNewerVersion, toRecord } from './record.ts'
@@ -59,7 +59,7 @@ export class Metadata {
   }
 
   async #refresh(): Promise<void> {
-    const stamp = await stampOf(this.layout.metadata)
+    const stamp = stampNow(this.layout.metadata)
     const text = stamp ? `${stamp.ino} ${stamp.mtimeMs} ${stamp.size}` : 'missing'
     if (text === this.#stamp) return
     this.#records = stamp ? await this.#read() : await this.#rebuild('is missing')
@@ -68,7 +68,7 @@ export class Metadata {
 
   async #read(): Promise<Map<string, unknown>> {
     try {
-      const records: unknown = JSON.parse(await readFile(this.layout.metadata, 'utf8'))
+      const records: unknown = JSON.parse(readFileSync(this.layout.metadata, 'utf8'))
       if (Array.isArray(records)) return new Map(records.flatMap(keyed))
     } catch (error) {
       if (isAbsent(error)) return this.#rebuild('is missing')

@@ -1,4 +1,5 @@
-import { readFile, rm, stat, utimes } from 'node:fs/promises'
+import { readFileSync, statSync } from 'node:fs'
+import { rm, stat, utimes } from 'node:fs/promises'
 import { systemCode } from '../../model/errors.ts'
 import type { RepoId } from '../../model/repo-id.ts'
 import { type Commit, isCommit } from '../../model/revision.ts'
@@ -17,8 +18,9 @@ export async function readRef(layout: HubFolder, repo: RepoId, revision: string)
   if (isCommit(revision)) return { commit: revision, ageMs: 0 }
   const path = layout.ref(repo, revision)
   try {
-    const [text, { mtimeMs }] = await Promise.all([readFile(path, 'utf8'), stat(path)])
-    const commit = text.trim()
+    // At once: of so small a file most of the time would go into waiting for each of the steps.
+    const commit = readFileSync(path, 'utf8').trim()
+    const { mtimeMs } = statSync(path)
     return isCommit(commit) ? { commit, ageMs: Math.max(0, originals.now() - mtimeMs) } : undefined
   } catch (error) {
     if (isAbsent(error)) return undefined

@@ -1,4 +1,5 @@
-import { readFile, rm, stat } from 'node:fs/promises'
+import { readFileSync, statSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { nameOf, systemCode } from '../../model/errors.ts'
 import { parseRepoId, type RepoId } from '../../model/repo-id.ts'
 import { originals } from '../../platform/originals.ts'
@@ -22,7 +23,7 @@ const MOST_RENAMES = 8
 export async function readHome(layout: Layout, repo: RepoId): Promise<Home> {
   let home: Home = { repo, ageMs: 0 }
   for (let renames = 0; renames < MOST_RENAMES; renames++) {
-    const next = await readRename(layout, home.repo)
+    const next = readRename(layout, home.repo)
     // On a disk that ignores case, a name's own file may be that of another spelling.
     if (!next || next.repo === home.repo) break
     home = { repo: next.repo, ageMs: Math.max(home.ageMs, next.ageMs) }
@@ -36,11 +37,12 @@ export async function writeHome(layout: Layout, repo: RepoId, home: RepoId): Pro
   if (repo !== home) await writeAtomically(layout.rename(repo), home)
 }
 
-async function readRename(layout: Layout, repo: RepoId): Promise<Home | undefined> {
+function readRename(layout: Layout, repo: RepoId): Home | undefined {
   const path = layout.rename(repo)
   try {
-    const [text, { mtimeMs }] = await Promise.all([readFile(path, 'utf8'), stat(path)])
-    return { repo: parseRepoId(text.trim()), ageMs: Math.max(0, originals.now() - mtimeMs) }
+    // At once, as refs are read.
+    const name = readFileSync(path, 'utf8').trim()
+    return { repo: parseRepoId(name), ageMs: Math.max(0, originals.now() - statSync(path).mtimeMs) }
   } catch (error) {
     if (systemCode(error) === 'ENOENT' || systemCode(error) === 'ENOTDIR') return undefined
     // Damaged: as good as absent, the Hub is asked again.

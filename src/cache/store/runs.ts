@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
-import { readdir, readFile, rm, stat } from 'node:fs/promises'
+import { readFileSync, statSync } from 'node:fs'
+import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as v from 'valibot'
 import { isSystemError, nameOf, systemCode } from '../../model/errors.ts'
@@ -67,7 +68,7 @@ async function readNewest(
   const runs: RunRecord[] = []
   for (const name of [...names].reverse()) {
     if (runs.length >= count) break
-    const run = await readRun(join(layout.runs, name))
+    const run = readRun(join(layout.runs, name))
     if (run && accepts(run)) runs.push(run)
   }
   return runs
@@ -80,7 +81,7 @@ export async function readRunsOfEach(layout: Layout, count: number): Promise<Run
   for (const name of (await runNames(layout)).reverse()) {
     const project = name.slice(name.indexOf('.'))
     const before = found.get(project) ?? 0
-    const run = before < count ? await readRun(join(layout.runs, name)) : undefined
+    const run = before < count ? readRun(join(layout.runs, name)) : undefined
     if (!run) continue
     found.set(project, before + 1)
     runs.push(run)
@@ -102,10 +103,10 @@ function suffixOf(project: string): string {
   return `.${createHash('sha256').update(project).digest('hex').slice(0, 12)}.json`
 }
 
-async function readRun(path: string): Promise<RunRecord | undefined> {
+function readRun(path: string): RunRecord | undefined {
   try {
-    if ((await stat(path)).size > LARGEST_RECORD) return undefined
-    const result = v.safeParse(Schema, JSON.parse(await readFile(path, 'utf8')))
+    if (statSync(path).size > LARGEST_RECORD) return undefined
+    const result = v.safeParse(Schema, JSON.parse(readFileSync(path, 'utf8')))
     return result.success ? result.output : undefined
   } catch (error) {
     // Gone, damaged, another user's, or no file at all: statistics are no reason for a run to fail.

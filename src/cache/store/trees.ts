@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises'
+import { readFileSync } from 'node:fs'
 import type { RepoId } from '../../model/repo-id.ts'
 import type { Commit } from '../../model/revision.ts'
 import { addToTree, type Tree } from '../../model/tree.ts'
@@ -12,7 +12,7 @@ const FORMAT_VERSION = 1
 export async function readTree(layout: HubFolder, repo: RepoId, commit: Commit): Promise<Tree | undefined> {
   let text: string
   try {
-    text = await readFile(layout.tree(repo, commit), 'utf8')
+    text = readFileSync(layout.tree(repo, commit), 'utf8')
   } catch (error) {
     if (isAbsent(error)) return undefined
     throw error

@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { builtinEnvironments, type Environment } from 'vitest/runtime'
 import { sleep } from '../../platform/originals.ts'
+import { measured } from '../../platform/own-time.ts'
 import { slotOf } from '../../providers/slot.ts'
 import { shareClasses } from '../share-classes.ts'
 
@@ -16,7 +17,7 @@ export function withModels(name: keyof typeof builtinEnvironments): Environment 
     async setup(global, options) {
       slotOf(global)
       const { teardown } = await inner.setup(global, ofInner(name, options))
-      shareClasses(global)
+      measured('environment', () => shareClasses(global))
       return {
         async teardown(global) {
           await disposeModels(global)
@@ -29,7 +30,7 @@ export function withModels(name: keyof typeof builtinEnvironments): Environment 
       (async (options) => {
         const { getVmContext, teardown } = await setupVM(ofInner(name, options))
         const context = getVmContext()
-        shareClasses(context)
+        measured('environment', () => shareClasses(context))
         slotOf(context)
         return {
           getVmContext: () => context,

@@ -1,0 +1,53 @@
+import { readFile } from 'node:fs/promises'
+import type { Entry } from '../model/entry.ts'
+import { type HubPath, parseHubPath } from '../model/hub-path.ts'
+import { describeModel, type Model } from '../model/model.ts'
+import { isDefaultSelection, selectionKey } from '../model/selection.ts'
+import type { CacheContext } from './context.ts'
+import { compareWithDisk, exactPaths, type Located } from './locate.ts'
+import { findInManifest } from './manifest.ts'
+import { planFiles } from './plan.ts'
+import { resolveOnDisk } from './resolve-on-disk.ts'
+import { parseRepoConfig } from './transformers-sessions.ts'
+
+/** See `locateOnDisk`. */
+export async function findOnDisk(context: CacheContext, model: Model): Promise<Located | undefined> {
+  const known = await resolveOnDisk(context, model)
+  if (!known?.trusted || !known.entry) return undefined
+  const files = recordedSelection(known.entry, model) ?? (await planOnDisk(context, model, known.entry))
+  const validation = await context.validation()
+  const located = files && (await compareWithDisk(context, known.entry, files, known.entry.files, validation))
+  const warmed = findInManifest(context.options.manifest, { ...model, repo: known.repo })
+  return located && { ...located, warmedInThisRun: warmed?.downloaded ?? false }
+}
+
+/** The files that the selection came to before; those of the default change with what is used. */
+function recordedSelection(entry: Entry, model: Model): HubPath[] | undefined {
+  const paths = exactPaths(model)
+  if (paths?.every((path) => entry.files.has(path))) return paths
+  if (isDefaultSelection(model.selection) && entry.selections.some(({ used }) => used)) return undefined
+  return entry.selections.find(({ key }) => key === selectionKey(model.selection))?.files
+}
+
+async function planOnDisk(context: CacheContext, model: Model, entry: Entry): Promise<HubPath[] | undefined> {
+  const tree = await context.tree(entry)
+  if (!tree) return undefined
+  const asked = `Model ${describeModel(model)}`
+  const config = parseHubPath('config.json', asked)
+  let isPlannable = true
+  const readConfig = async () => {
+    if (!tree.has(config)) return {}
+    const located = await compareWithDisk(context, entry, [config], entry.files, 'stat')
+    isPlannable = located?.changed.length === 0
+    const file = context.layout.file(entry.repo, entry.commit, config)
+    return isPlannable ? parseRepoConfig(await readFile(file, 'utf8')) : {}
+  }
+  try {
+    const plan = await planFiles({ selection: model.selection, tree, ownTask: entry.task, entry, readConfig, asked })
+    return isPlannable ? plan.files : undefined
+  } catch (error) {
+    // Planned without the config that decides: the Hub has to be asked for it first.
+    if (!isPlannable) return undefined
+    throw error
+  }
+}
