@@ -1,4 +1,4 @@
-import { lstat, readdir, realpath, rm } from 'node:fs/promises'
+import { lstat, realpath, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { blobNameOf } from '../model/digest.ts'
 import type { Entry } from '../model/entry.ts'
@@ -7,7 +7,7 @@ import { originals } from '../platform/originals.ts'
 import type { CacheContext } from './context.ts'
 import { type Amount, addTo } from './store/leftovers.ts'
 import { withFreeLock } from './store/lock.ts'
-import { filesBelow, repoFolders } from './store/snapshot-files.ts'
+import { entriesIn, filesBelow, repoFolders } from './store/snapshot-files.ts'
 
 // A blob stands alone for a moment while its model is brought in, here or by another tool.
 const ALONE_FOR_MS = 24 * 3_600_000
@@ -34,10 +34,10 @@ export async function removeOrphans(
     entries.flatMap(({ repo, files }) => [...files.values()].map(({ digest }) => `${repo} ${blobNameOf(digest)}`)),
   )
   const removed = { files: 0, bytes: 0 }
-  for (const repo of await repoFolders(layout.hub)) {
+  for await (const repo of repoFolders(layout.hub)) {
     options.signal?.throwIfAborted()
     const folder = join(layout.repo(repo), 'blobs')
-    const names = await readdir(folder).catch(() => [])
+    const names = entriesIn(folder).map(({ name }) => name)
     const unknown = names.filter((name) => !recorded.has(`${repo} ${name}`))
     if (unknown.length === 0 || (await isLink(layout.repo(repo))) || (await isLink(folder))) continue
     const alone = await withFreeLock(layout.lock(repo), () => removeAlone(context, repo, unknown, options))

@@ -1,7 +1,7 @@
 import { relative } from 'node:path'
 import type { TestModule } from 'vitest/node'
 import { originals } from '../platform/originals.ts'
-import { measured } from '../platform/own-time.ts'
+import { measured, spent } from '../platform/own-time.ts'
 import { readFileReport } from './channel.ts'
 import { eventsFolder, takeChildEvents } from './child-events.ts'
 import { addEvicted, type FinishedRun, type ModuleReport, usedModels } from './finished-run.ts'
@@ -14,7 +14,9 @@ import { optionsByHand, type ProjectSetup, type Session, setUpProject } from './
 export async function finishRun(session: Session, modules: ReadonlyArray<TestModule>, number: number): Promise<void> {
   const run = measured('collecting', () => takeRun(session, modules))
   if (!usedModels(run) && run.reports.every(({ errors }) => errors.length === 0) && !isWritten(session)) return
+  const started = originals.monotonic()
   const { concludeRun } = await import('./conclude-run.ts')
+  spent('collecting', started)
   await concludeRun(session, run, number)
 }
 

@@ -74,10 +74,16 @@ test('who waits for another process that brings a model in waits no longer than 
   const { layout } = engine.open().context
   const cache = engine.open({ hub })
   let release: () => void = () => undefined
-  const released = new Promise<void>((resolve) => {
-    release = resolve
+  let held: Promise<void> = Promise.resolve()
+  await new Promise<void>((isHeld) => {
+    const work = () => {
+      isHeld()
+      return new Promise<void>((resolve) => {
+        release = resolve
+      })
+    }
+    held = withLock(layout.lock(parseRepoId('org/name')), work)
   })
-  const held = withLock(layout.lock(parseRepoId('org/name')), () => released)
   expect(await refusalOf(cache.get('org/name'))).toMatchObject({
     reason: expect.stringContaining('did not come within'),
   })

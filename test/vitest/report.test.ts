@@ -41,6 +41,7 @@ test('is written as JSON with a fixed schema', async () => {
       tiers: { hub: 1 },
     },
     times: { lookup: ANY_SPREAD, restore: null, download: ANY_SPREAD, load: ANY_SPREAD },
+    ownMs: { main: ANY, workers: ANY_SPREAD, children: null },
     ...{ downloadedBytes: expect.any(Number), adoptedBytes: 0, repaired: 0, errorCounts: {} },
     ...{ evicted: [], expired: [], freedBytes: 0 },
     models: [

@@ -68,6 +68,7 @@ describe('a process that a test starts is served from the cache, and counted', (
     const { cold, warm } = await runTwice(spawn, pool)
     expect(cold.report).toMatchObject({ requests: 1, misses: 1 })
     expect(warm.report).toMatchObject({ requests: 1, hits: 1, models: [{ repo: REPO, tiers: { disk: 1 } }] })
+    expect(warm.report?.ownMs).toMatchObject({ workers: null, children: { count: 1 } })
     expect(hub.requests).toEqual([])
   })
 

@@ -14,18 +14,22 @@ export interface FileStamp {
 
 /** The stamp of the file behind the path, links followed, or undefined when there is none. */
 export async function stampOf(path: string): Promise<FileStamp | undefined> {
-  try {
-    return stampFrom(await stat(path, { bigint: true }))
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT' || systemCode(error) === 'ENOTDIR') return undefined
-    throw error
-  }
+  return stat(path, { bigint: true }).then(stampFrom).catch(noStamp)
 }
 
 /** As `stampOf`, at once: for a few files it takes a tenth of the time. */
 export function stampNow(path: string): FileStamp | undefined {
-  const stats = statSync(path, { bigint: true, throwIfNoEntry: false })
-  return stats && stampFrom(stats)
+  try {
+    const stats = statSync(path, { bigint: true, throwIfNoEntry: false })
+    return stats && stampFrom(stats)
+  } catch (error) {
+    return noStamp(error)
+  }
+}
+
+function noStamp(error: unknown): undefined {
+  if (systemCode(error) === 'ENOENT' || systemCode(error) === 'ENOTDIR') return undefined
+  throw error
 }
 
 function stampFrom({ size, mtimeNs, ino }: BigIntStats): FileStamp {

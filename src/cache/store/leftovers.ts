@@ -6,6 +6,7 @@ import { originals } from '../../platform/originals.ts'
 import { diskNow, writeAtomically } from './atomic-write.ts'
 import type { Layout } from './layout.ts'
 import { isOwner, type Owner, stateOf, thisProcess } from './owner.ts'
+import { entriesIn } from './snapshot-files.ts'
 
 const ABANDONED_AFTER_MS = 24 * 3_600_000
 // A writer on another machine changes its file more often than this.
@@ -100,7 +101,7 @@ export async function sweepIncoming(layout: Layout, options: { dryRun?: boolean 
 }
 
 async function sweep(swept: Amount, options: { dryRun?: boolean }, folder: string, abandoned: RegExp): Promise<void> {
-  for (const name of await readdir(folder).catch(() => [])) {
+  for (const { name } of entriesIn(folder)) {
     if (!abandoned.test(name)) continue
     const path = join(folder, name)
     if (!(await isSilentFor(ABANDONED_AFTER_MS, path))) continue

@@ -1,5 +1,4 @@
-import type { Dirent } from 'node:fs'
-import { readdir, readFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Entry, type EntryFile, entryKey } from '../../model/entry.ts'
 import type { HubPath } from '../../model/hub-path.ts'
@@ -7,7 +6,7 @@ import type { RepoId } from '../../model/repo-id.ts'
 import { type Commit, isCommit, parseRevision } from '../../model/revision.ts'
 import { originals } from '../../platform/originals.ts'
 import type { Layout } from './layout.ts'
-import { filesBelow, repoFolders, snapshotFiles, valid } from './snapshot-files.ts'
+import { entriesIn, filesBelow, repoFolders, snapshotFiles, valid } from './snapshot-files.ts'
 
 /**
  * Makes entries of what lies in `hub/` without a record, as that was lost or another tool put it there: each blob's name
@@ -20,8 +19,10 @@ export async function rebuildEntries(
   isRecorded: (key: string) => boolean = () => false,
 ): Promise<Entry[]> {
   const entries: Entry[] = []
-  for (const repo of await repoFolders(layout.hub)) {
-    const commits = (await list(join(layout.repo(repo), 'snapshots'))).map(({ name }) => name).filter(isCommit)
+  for await (const repo of repoFolders(layout.hub)) {
+    const commits = entriesIn(join(layout.repo(repo), 'snapshots'))
+      .map(({ name }) => name)
+      .filter(isCommit)
     const unknown = commits.filter((commit) => !isRecorded(entryKey({ repo, commit })))
     if (unknown.length === 0) continue
     const revisions = await revisionsOf(join(layout.repo(repo), 'refs'))
@@ -62,8 +63,4 @@ async function revisionsOf(refs: string): Promise<Map<string, string>> {
     if (revision === 'main' || !revisions.has(commit)) revisions.set(commit, revision)
   }
   return revisions
-}
-
-async function list(folder: string): Promise<Dirent[]> {
-  return readdir(folder, { withFileTypes: true }).catch(() => [])
 }

@@ -1,10 +1,11 @@
-import type { Stats } from 'node:fs'
+import { type Dirent, readdirSync, type Stats } from 'node:fs'
 import { readdir, realpath, stat } from 'node:fs/promises'
 import { basename, join, relative, sep } from 'node:path'
 import { type Digest, digestOfBlobName } from '../../model/digest.ts'
 import { type HubPath, parseHubPath } from '../../model/hub-path.ts'
 import { parseRepoId, type RepoId } from '../../model/repo-id.ts'
 import type { Commit } from '../../model/revision.ts'
+import { sleep } from '../../platform/originals.ts'
 import type { HubFolder } from './layout.ts'
 import { readTree } from './trees.ts'
 
@@ -35,10 +36,25 @@ export async function snapshotFiles(
   return files
 }
 
+// Who goes through many repos does not keep the process from everything else meanwhile.
+const REPOS_AT_ONCE = 64
+
 /** The repos that have a folder in a Hugging Face cache. */
-export async function repoFolders(hub: string): Promise<RepoId[]> {
-  const entries = await readdir(hub, { withFileTypes: true }).catch(() => [])
-  return entries.flatMap((entry) => (entry.isDirectory() ? (repoOfFolder(entry.name) ?? []) : []))
+export async function* repoFolders(hub: string): AsyncGenerator<RepoId> {
+  for (const [index, entry] of entriesIn(hub).entries()) {
+    if (index % REPOS_AT_ONCE === REPOS_AT_ONCE - 1) await sleep(0)
+    const repo = entry.isDirectory() ? repoOfFolder(entry.name) : undefined
+    if (repo) yield repo
+  }
+}
+
+/** What lies in a folder, nothing where there is none. At once: each repo has several, and most hold little. */
+export function entriesIn(folder: string): Dirent[] {
+  try {
+    return readdirSync(folder, { withFileTypes: true })
+  } catch {
+    return []
+  }
 }
 
 function repoOfFolder(name: string): RepoId | undefined {
