@@ -1,6 +1,6 @@
 // `npm run build`: types by tsc, and the package as few files.
-import { chmod, copyFile, readdir, readFile, rm } from 'node:fs/promises'
-import { dirname, join, posix, relative, sep } from 'node:path'
+import { chmod, copyFile, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { basename, dirname, join, posix, relative, sep } from 'node:path'
 import { execa } from 'execa'
 import { type BuildOptions, build, type Plugin } from 'rolldown'
 
@@ -31,12 +31,9 @@ const CHUNKS: Record<string, string[]> = {
   engine: ['vitest/engine', 'intercept/child'],
   environment: ['vitest/environments/node'],
   main: ['index', 'vitest/global-setup', 'vitest/reporter', 'cache/index'],
-  // What also commands print with, that load nothing else of the report.
-  words: ['report/words', 'report/lines'],
-  'conclude-run': ['vitest/conclude-run'],
-  // What is on disk, for who only looks: commands, and a run that finds all there.
-  'on-disk': ['cache/on-disk', 'cache/status'],
-  maintain: ['cache/maintain'],
+  // What is on disk, for who only looks: commands, and a run that finds all there; with the words that both print.
+  'on-disk': ['cache/on-disk', 'cache/status', 'report/words', 'report/lines'],
+  'after-run': ['vitest/conclude-run', 'cache/maintain'],
   'bring-in': ['cache/bring-in'],
 }
 
@@ -66,7 +63,7 @@ const BUNDLES: BuildOptions[] = [
       chunkFileNames: 'chunks/[name].js',
       codeSplitting: {
         groups: [
-          { priority: 21, name: 'picomatch', test: /node_modules[\\/]picomatch[\\/]/ },
+          { priority: 21, name: 'glob', test: /node_modules[\\/]picomatch[\\/]|[\\/]cache[\\/]glob\.ts$/ },
           {
             priority: 20,
             name: 'charts',
@@ -111,8 +108,39 @@ const BUNDLES: BuildOptions[] = [
 await rm('dist', { recursive: true, force: true })
 await execa('tsc', ['-p', 'src'], { preferLocal: true, stdio: 'inherit' })
 for (const bundle of BUNDLES) await build(bundle)
+await withoutFacades('dist')
 await copyFile('src/report/report.schema.json', 'dist/report/report.schema.json')
 await chmod('dist/cli/main.js', 0o755)
+
+/**
+ * A chunk that holds more than the module that is imported late gets a file beside it that gives out that module alone. Each is one
+ * more file to find and to load: who imports it takes the names from the chunk itself.
+ */
+async function withoutFacades(folder: string): Promise<void> {
+  const names = await readdir(folder, { recursive: true })
+  const files = names.filter((name) => name.endsWith('.js')).map((name) => join(folder, name))
+  const sources = new Map(await Promise.all(files.map(async (file) => [file, await readFile(file, 'utf8')] as const)))
+  const facades = new Map<string, { chunk: string; names: string }>()
+  for (const [file, source] of sources) {
+    const [, list, chunk] = /^export \{ ([^}]+) \} from "([^"]+)";\s*$/.exec(source) ?? []
+    if (!list || !chunk || dirname(file) !== join(folder, 'chunks')) continue
+    const pairs = list.split(', ').map((pair) => pair.split(' as '))
+    const names = pairs.map(([name, as = name]) => `${as}: chunk.${name}`).join(', ')
+    facades.set(file, { chunk: join(dirname(file), chunk), names })
+  }
+  for (const [file, source] of sources) {
+    const written = source.replaceAll(/import\("(\.[^"]+)"\)/g, (whole, path) => {
+      const facade = facades.get(join(dirname(file), path))
+      if (!facade) return whole
+      const chunk = relative(dirname(file), facade.chunk).split(sep).join('/')
+      return `import("${chunk.startsWith('.') ? chunk : `./${chunk}`}").then((chunk) => ({ ${facade.names} }))`
+    })
+    if (written !== source) await writeFile(file, written)
+    sources.set(file, written)
+  }
+  const isNamed = (file: string) => [...sources.values()].some((source) => source.includes(`/${basename(file)}"`))
+  for (const file of facades.keys()) if (!isNamed(file)) await rm(file)
+}
 
 interface ModuleGraph {
   getModuleInfo(id: string): { importedIds: readonly string[] } | null

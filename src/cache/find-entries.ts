@@ -1,9 +1,9 @@
-import picomatch from 'picomatch'
 import { type Entry, entryKey } from '../model/entry.ts'
 import { ModelCacheError } from '../model/errors.ts'
 import { type Model, modelLabel, parseModel } from '../model/model.ts'
 import type { RepoId } from '../model/repo-id.ts'
 import type { CacheContext } from './context.ts'
+import { nameMatcher } from './glob.ts'
 import { readRef } from './store/refs.ts'
 import { readHome } from './store/renames.ts'
 
@@ -81,9 +81,8 @@ function isGlob(name: string): boolean {
   return /[*?[\]{}()!]/.test(name)
 }
 
-/** A star stands for slashes too: `*whisper*` finds `org/whisper-tiny`. */
 function globOver(pattern: string): (entry: Entry) => boolean {
-  const matches = picomatch(pattern, { bash: true, nocase: true, dot: true })
+  const matches = nameMatcher(pattern)
   return ({ repo }) => matches(repo)
 }
 

@@ -9,7 +9,7 @@ import type { Cleaned, CleanOptions } from './clean.ts'
 import { CacheContext, type CacheOptions } from './context.ts'
 import type { DiskUse } from './disk-use.ts'
 import { type GetOptions, getModel } from './get.ts'
-import type { CachedFile, KnownFile } from './get-file.ts'
+import { type CachedFile, describeFile, getFile, type KnownFile } from './get-file.ts'
 import { hasModel } from './has.ts'
 import type { Maintained } from './maintain.ts'
 import type { Manifest } from './manifest.ts'
@@ -45,13 +45,11 @@ export class ModelCache {
 
   /** Gives one file of a repo, bringing it in when it is missing. Throws as `get`; `FILE_NOT_FOUND` is definite. */
   async file(repo: { repo: RepoId; revision: string }, path: string, options?: GetOptions): Promise<CachedFile> {
-    const { getFile } = await import('./get-file.ts')
     return getFile(this.context, repo, path, options)
   }
 
   /** What a file of a repo is, without bringing it in: its listing is enough. Throws as `file`. */
   async describe(repo: { repo: RepoId; revision: string }, path: string, options?: GetOptions): Promise<KnownFile> {
-    const { describeFile } = await import('./get-file.ts')
     return describeFile(this.context, repo, path, options)
   }
 

@@ -80,9 +80,9 @@ const GLOB = /[*?![\]{}()|+@\\]|^\.\//
 
 async function matcher(patterns: string[], asked: string): Promise<(path: string) => boolean> {
   if (!patterns.some((pattern) => GLOB.test(pattern))) return (path) => patterns.includes(path)
-  const { default: picomatch } = await import('picomatch')
+  const { pathMatcher } = await import('./glob.ts')
   try {
-    return picomatch(patterns, { dot: true })
+    return pathMatcher(patterns)
   } catch (error) {
     throw new ModelCacheError({
       code: 'INVALID_MODEL',

@@ -1,5 +1,5 @@
-import * as v from 'valibot'
 import { type Entry, entrySize } from '../model/entry.ts'
+import { isCount, isObject } from '../model/json.ts'
 import { isoNow } from '../platform/originals.ts'
 import type { CacheContext } from './context.ts'
 import { freeBytes } from './disk-use.ts'
@@ -9,9 +9,6 @@ import { type Amount, addTo, findIncomplete } from './store/leftovers.ts'
 import { type RunRecord, readAllRuns } from './store/runs.ts'
 
 const RUNS_SHOWN = 30
-
-// A part of the report that a run's record holds.
-const Counts = v.object({ report: v.object({ requests: v.number(), hits: v.number(), misses: v.number() }) })
 
 /** How well runs were served. */
 export interface RunCounts {
@@ -131,10 +128,7 @@ function groupByRun(records: RunRecord[]): RunRecord[][] {
 function sumUp(runs: RunRecord[][]): RunCounts {
   const sum = { runs: 0, requests: 0, hits: 0, misses: 0 }
   for (const run of runs) {
-    const counts = run.flatMap((record) => {
-      const parsed = v.safeParse(Counts, record)
-      return parsed.success ? [parsed.output.report] : []
-    })
+    const counts = run.flatMap(countsOf)
     if (counts.length > 0) sum.runs++
     for (const { requests, hits, misses } of counts) {
       sum.requests += requests
@@ -143,4 +137,11 @@ function sumUp(runs: RunRecord[][]): RunCounts {
     }
   }
   return { ...sum, hitRate: sum.requests === 0 ? null : sum.hits / sum.requests }
+}
+
+/** A part of the report that a run's record holds; nothing of one that is damaged. */
+function countsOf({ report }: RunRecord): { requests: number; hits: number; misses: number }[] {
+  if (!isObject(report)) return []
+  const { requests, hits, misses } = report
+  return isCount(requests) && isCount(hits) && isCount(misses) ? [{ requests, hits, misses }] : []
 }

@@ -1,7 +1,7 @@
 import pLimit from 'p-limit'
 import { entryKey } from '../model/entry.ts'
 import { ModelCacheError } from '../model/errors.ts'
-import type { Model } from '../model/model.ts'
+import { type Model, modelKey } from '../model/model.ts'
 import { cacheUnusable } from './cache-unusable.ts'
 import type { CachedModel } from './cached-model.ts'
 import type { CacheContext } from './context.ts'
@@ -49,7 +49,8 @@ export async function warmModels(
  * use after all is only kept until the run is over.
  */
 async function claimWhatIsThere(context: CacheContext, models: Model[]): Promise<void> {
-  const known = await Promise.all(models.map((model) => resolveOnDisk(context, model).catch(() => undefined)))
+  const distinct = new Map(models.map((model) => [modelKey(model), model]))
+  const known = await Promise.all([...distinct.values()].map((model) => resolveOnDisk(context, model).catch(nothing)))
   const entries = known.flatMap((known) => known?.entry ?? [])
   if (entries.length > 1) await context.claim(...entries)
 }
@@ -71,3 +72,6 @@ async function pin(context: CacheContext, results: WarmResult[]): Promise<void> 
     }
   })
 }
+
+/** What can't be read is found out about when it is asked for. */
+function nothing(): undefined {}

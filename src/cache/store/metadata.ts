@@ -19,6 +19,8 @@ export class Metadata {
   /** What the file was like when it was read: nothing yet, `missing`, or its stamp. */
   #stamp = ''
   #records: Map<string, unknown> = new Map()
+  /** Those that were looked at one by one. */
+  #found: Entries = new Map()
 
   constructor(
     readonly layout: Layout,
@@ -27,11 +29,15 @@ export class Metadata {
     readonly endpoint: string = DEFAULT_ENDPOINT,
   ) {}
 
-  /** The entry of a repo at a commit, or undefined. */
-  async find(key: string): Promise<Entry | undefined> {
+  /** The entry of a repo at a commit, or undefined. Everybody is given the same: it is only to be read. */
+  async find(key: string): Promise<Readonly<Entry> | undefined> {
     await this.#refresh()
+    const known = this.#found.get(key)
+    if (known) return known
     const record = this.#records.get(key)
-    return record === undefined ? undefined : fromRecord(record)
+    const entry = record === undefined ? undefined : fromRecord(record)
+    if (entry) this.#found.set(key, entry)
+    return entry
   }
 
   /** All entries that can be read. */
@@ -63,6 +69,7 @@ export class Metadata {
     const text = stamp ? `${stamp.ino} ${stamp.mtimeMs} ${stamp.size}` : 'missing'
     if (text === this.#stamp) return
     this.#records = stamp ? await this.#read() : await this.#rebuild('is missing')
+    this.#found = new Map()
     this.#stamp = text
   }
 

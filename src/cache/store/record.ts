@@ -9,6 +9,7 @@ import {
   entrySize,
 } from '../../model/entry.ts'
 import { type HubPath, parseHubPath } from '../../model/hub-path.ts'
+import { type Fields, isCount, isObject, isText, isTexts } from '../../model/json.ts'
 import { modelNameOf, parseRepoId } from '../../model/repo-id.ts'
 import { parseCommit, parseRevision } from '../../model/revision.ts'
 
@@ -38,9 +39,6 @@ export function isOfNewerVersion(record: unknown): boolean {
   const version = typeof record === 'object' && record !== null && 'version' in record ? record.version : undefined
   return typeof version === 'string' && Number(version) > Number(VERSION)
 }
-
-/** Of an object of which nothing is known. */
-type Fields = Readonly<Record<string, unknown>>
 
 // Names that would mean something else to who copies an object.
 const PROTOTYPES = new Set(['__proto__', 'prototype', 'constructor'])
@@ -85,7 +83,7 @@ function readSelections(records: unknown): EntrySelection[] | undefined {
   for (const record of records) {
     if (!isObject(record)) return undefined
     const { key, files, used } = record
-    if (!isText(key) || !Array.isArray(files) || !files.every(isText) || typeof used !== 'boolean') return undefined
+    if (!isText(key) || !isTexts(files) || typeof used !== 'boolean') return undefined
     selections.push({ key, files: files.map((path) => parseHubPath(path, ASKED)), used })
   }
   return selections
@@ -111,20 +109,8 @@ function readFile(record: unknown): EntryFile | undefined {
   return { size, digest, downloadMs, mtimeMs, ino }
 }
 
-function isObject(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null
-}
-
-function isText(value: unknown): value is string {
-  return typeof value === 'string'
-}
-
 function isNumber(value: unknown): value is number {
   return typeof value === 'number' && !Number.isNaN(value)
-}
-
-function isCount(value: unknown): value is number {
-  return Number.isSafeInteger(value) && Number(value) >= 0
 }
 
 function isDate(value: unknown): value is string {

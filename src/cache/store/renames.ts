@@ -40,9 +40,11 @@ export async function writeHome(layout: Layout, repo: RepoId, home: RepoId): Pro
 function readRename(layout: Layout, repo: RepoId): Home | undefined {
   const path = layout.rename(repo)
   try {
-    // At once, as refs are read.
+    // At once, as refs are read; and nearly always there is none.
+    const stats = statSync(path, { throwIfNoEntry: false })
+    if (!stats) return undefined
     const name = readFileSync(path, 'utf8').trim()
-    return { repo: parseRepoId(name), ageMs: Math.max(0, originals.now() - statSync(path).mtimeMs) }
+    return { repo: parseRepoId(name), ageMs: Math.max(0, originals.now() - stats.mtimeMs) }
   } catch (error) {
     if (systemCode(error) === 'ENOENT' || systemCode(error) === 'ENOTDIR') return undefined
     // Damaged: as good as absent, the Hub is asked again.

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto'
 import { readFileSync, statSync } from 'node:fs'
 import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import * as v from 'valibot'
 import { isSystemError, nameOf, systemCode } from '../../model/errors.ts'
+import { isObject, isText, isTexts } from '../../model/json.ts'
 import { writeAtomically } from './atomic-write.ts'
 import type { Layout } from './layout.ts'
 
@@ -13,25 +13,17 @@ const RUNS_KEPT_IN_ALL = 1000
 /** A record that we wrote is far smaller. */
 const LARGEST_RECORD = 8 * 2 ** 20
 
-const Schema = v.looseObject({
-  schemaVersion: v.literal(1),
-  id: v.string(),
-  startedAt: v.string(),
-  project: v.string(),
-  used: v.array(
-    v.object({
-      repo: v.string(),
-      revision: v.string(),
-      commit: v.string(),
-      selection: v.string(),
-      testFiles: v.array(v.string()),
-      files: v.optional(v.array(v.string())),
-    }),
-  ),
-})
-
-/** One run: its statistics, and which test file used which model. */
-export type RunRecord = v.InferOutput<typeof Schema>
+/** One run: its statistics (`RunSchema` of `report/schema.ts`), and which test file used which model. */
+export interface RunRecord {
+  schemaVersion: 1
+  id: string
+  /** ISO 8601. */
+  startedAt: string
+  /** The root folder of the project. */
+  project: string
+  used: { repo: string; revision: string; commit: string; selection: string; testFiles: string[]; files?: string[] }[]
+  [more: string]: unknown
+}
 
 /** Writes a run's record, and removes the oldest: the project's beyond the last hundred, and those of all beyond a thousand. */
 export async function writeRun(layout: Layout, record: RunRecord): Promise<void> {
@@ -106,11 +98,26 @@ function suffixOf(project: string): string {
 function readRun(path: string): RunRecord | undefined {
   try {
     if (statSync(path).size > LARGEST_RECORD) return undefined
-    const result = v.safeParse(Schema, JSON.parse(readFileSync(path, 'utf8')))
-    return result.success ? result.output : undefined
+    const record: unknown = JSON.parse(readFileSync(path, 'utf8'))
+    return isRunRecord(record) ? record : undefined
   } catch (error) {
     // Gone, damaged, another user's, or no file at all: statistics are no reason for a run to fail.
     if (isSystemError(error) || nameOf(error) === 'SyntaxError') return undefined
     throw error
   }
+}
+
+/** What the warm-up needs of it is there. */
+function isRunRecord(record: unknown): record is RunRecord {
+  if (!isObject(record) || record.schemaVersion !== 1) return false
+  const { id, startedAt, project, used } = record
+  return isText(id) && isText(startedAt) && isText(project) && Array.isArray(used) && used.every(isUse)
+}
+
+function isUse(use: unknown): boolean {
+  if (!isObject(use)) return false
+  const { repo, revision, commit, selection, testFiles, files } = use
+  return (
+    [repo, revision, commit, selection].every(isText) && isTexts(testFiles) && (files === undefined || isTexts(files))
+  )
 }

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { isObject } from '../../model/json.ts'
 import type { RepoId } from '../../model/repo-id.ts'
 import type { Commit } from '../../model/revision.ts'
 import { addToTree, type Tree } from '../../model/tree.ts'
@@ -47,10 +48,6 @@ function parseTree(content: unknown, repo: RepoId): Tree | undefined {
     if (!addToTree(tree, { path, size, gitId, sha256, xetHash }, repo)) return undefined
   }
   return tree
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null
 }
 
 function isOptionalText(value: unknown): value is string | undefined {
