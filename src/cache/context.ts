@@ -158,7 +158,7 @@ export class CacheContext {
       const repos = [...new Set(entries.map(({ repo }) => repo))].join(', ')
       const { isWritable } = await import('./on-disk.ts')
       // Of what can't be written as a whole nothing is removed either.
-      const tell = (await isWritable(this.layout)) ? this.warn : this.debug
+      const tell = isWritable(this.layout) ? this.warn : this.debug
       tell(`${repos} could not be claimed for this run, another may remove it: ${messageOf(error)}.`)
       return false
     }

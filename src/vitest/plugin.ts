@@ -23,6 +23,7 @@ const ENVIRONMENTS = ['node', 'jsdom', 'happy-dom', 'edge-runtime']
 export function modelCache(options: ModelCacheOptions = {}): ModelCachePlugin {
   const resolve = (root: string) => measured('options', () => resolveOptions(options, process.env, root))
   const api = { options: resolve(process.cwd()) }
+  let rootOfApi: string | undefined
   return {
     name: 'vitest-model-cache',
     api,
@@ -33,6 +34,7 @@ export function modelCache(options: ModelCacheOptions = {}): ModelCachePlugin {
     },
     configResolved({ root, test }) {
       api.options = resolve(root)
+      rootOfApi = root
       // None of it runs in a browser, and Vite would look through it for what to bundle.
       const own = [SETUP_FILE, ...api.options.providers]
       if (test?.browser?.enabled) test.setupFiles = [test.setupFiles ?? []].flat().filter((file) => !own.includes(file))
@@ -47,7 +49,7 @@ export function modelCache(options: ModelCacheOptions = {}): ModelCachePlugin {
       })
     },
     configureVitest({ vitest, project }) {
-      const resolved = resolve(project.config.root)
+      const resolved = project.config.root === rootOfApi ? api.options : resolve(project.config.root)
       measured('wiring', () => {
         const session = openSession(vitest)
         setUpProject(session, project, resolved)

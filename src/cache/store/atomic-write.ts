@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { renameSync, statSync, unlinkSync, writeFileSync } from 'node:fs'
+import { statSync, unlinkSync, writeFileSync } from 'node:fs'
 import { copyFile, mkdir, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { systemCode } from '../../model/errors.ts'
@@ -31,7 +31,7 @@ export async function replaceFile(
   const temporary = uniqueBeside(join(folder, 'new'), 'tmp')
   const replace = async () => {
     await make(temporary)
-    renameSync(temporary, path)
+    await rename(temporary, path)
   }
   try {
     // The folders are nearly always there.

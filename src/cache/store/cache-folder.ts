@@ -1,5 +1,5 @@
-import { constants } from 'node:fs'
-import { access, mkdir, readdir, readFile, stat } from 'node:fs/promises'
+import { accessSync, constants, statSync } from 'node:fs'
+import { mkdir, readdir, readFile } from 'node:fs/promises'
 import { ModelCacheError, messageOf, systemCode } from '../../model/errors.ts'
 import { writeAtomically } from './atomic-write.ts'
 import { stampOf } from './blobs.ts'
@@ -73,10 +73,10 @@ export async function isForeign(layout: Layout): Promise<boolean> {
 }
 
 /** False for a folder that is there and can't be written: baked into an image, or another user's. */
-export async function isWritable(layout: Layout): Promise<boolean> {
+export function isWritable(layout: Layout): boolean {
   try {
-    await access(layout.directory, constants.W_OK)
-    return (await stat(layout.directory)).isDirectory()
+    accessSync(layout.directory, constants.W_OK)
+    return statSync(layout.directory).isDirectory()
   } catch (error) {
     return systemCode(error) === 'ENOENT'
   }
