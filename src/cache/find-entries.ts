@@ -16,8 +16,16 @@ const COMMIT_PREFIX = /^[0-9a-f]{4,40}$/
  */
 export async function findEntries(context: CacheContext, models: (Model | Entry)[]): Promise<Entry[]> {
   const all = await allEntries(context)
-  const found = await Promise.all(models.map((model) => findOne(context, model, all)))
-  return [...new Set(found.flat())]
+  const byKey = new Map(all.map((entry) => [entryKey(entry), entry]))
+  const found = models.map((model) =>
+    'commit' in model ? sameAs(context, model, byKey) : findOne(context, model, all),
+  )
+  return [...new Set((await Promise.all(found)).flat())]
+}
+
+/** As it is recorded by now. */
+async function sameAs(context: CacheContext, entry: Entry, all: ReadonlyMap<string, Entry>): Promise<Entry> {
+  return all.get(entryKey(entry)) ?? notFound(context, modelLabel(entry))
 }
 
 /**
@@ -36,11 +44,7 @@ async function allEntries(context: CacheContext): Promise<Entry[]> {
   return [...(await metadata.all()).values()]
 }
 
-async function findOne(context: CacheContext, model: Model | Entry, all: Entry[]): Promise<Entry[]> {
-  if ('commit' in model) {
-    const same = all.filter((entry) => entryKey(entry) === entryKey(model))
-    return same.length > 0 ? same : notFound(context, modelLabel(model))
-  }
+async function findOne(context: CacheContext, model: Model, all: Entry[]): Promise<Entry[]> {
   const home = await readHome(context.layout, model.repo)
   // What came by an old name, and could not move to the new one, still has it.
   const ofRepo = all.filter(({ repo }) => repo === model.repo || repo === home.repo)

@@ -3,7 +3,17 @@ import { fileURLToPath } from 'node:url'
 import { Tinypool } from 'tinypool'
 import { blobNameOf, type Digest, hashRecipe } from '../../model/digest.ts'
 
-/** Computes digests on all cores: one file a thread. */
+/** A file, and what it is to be. */
+export interface StatedFile {
+  path: string
+  digest: Digest
+  size: number
+}
+
+/** What is wrong with a file. */
+export type Flaw = 'missing' | 'wrong size' | 'wrong digest'
+
+/** Computes digests on all cores. */
 export class DigestPool {
   readonly #pool = new Tinypool({
     filename: fileURLToPath(new URL('./digest-worker.mjs', import.meta.url)),
@@ -11,10 +21,12 @@ export class DigestPool {
     maxThreads: availableParallelism(),
   })
 
-  /** True when the bytes at `path` have that digest. The size has to be known to be right. */
-  async matches(path: string, digest: Digest, size: number, signal?: AbortSignal): Promise<boolean> {
-    const hex: unknown = await this.#pool.run({ path, ...hashRecipe(digest, size) }, { signal })
-    return hex === blobNameOf(digest)
+  /** Says of each file what is wrong with it, or null. One thread sees to all of them, in turn. */
+  async check(files: StatedFile[], signal?: AbortSignal): Promise<(Flaw | null)[]> {
+    const stated = files.map(({ path, digest, size }) => {
+      return { path, size, hex: blobNameOf(digest), ...hashRecipe(digest, size) }
+    })
+    return this.#pool.run(stated, { signal })
   }
 
   async close(): Promise<void> {
