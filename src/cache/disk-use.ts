@@ -1,5 +1,7 @@
-import { lstat, readdir, statfs } from 'node:fs/promises'
+import { type BigIntStats, type Dirent, lstatSync, readdirSync } from 'node:fs'
+import { statfs } from 'node:fs/promises'
 import { join } from 'node:path'
+import { originals, sleep } from '../platform/originals.ts'
 import type { Layout } from './store/layout.ts'
 
 export interface DiskUse {
@@ -9,20 +11,26 @@ export interface DiskUse {
   freeBytes: number | null
 }
 
+// What else the process does waits no longer than this.
+const SLICE_MS = 10
+
 /** What models take on disk, counted in its blocks. A file with several names counts once. */
 export async function diskUse(layout: Layout): Promise<DiskUse> {
   const seen = new Set<string>()
+  const folders = [layout.hub]
   let diskBytes = 0
-  const walk = async (folder: string): Promise<void> => {
-    // What is removed meanwhile takes nothing.
-    const entries = await readdir(folder, { withFileTypes: true }).catch(() => [])
-    for (const entry of entries) {
+  let since = originals.monotonic()
+  // Synchronous, in slices: of a thousand models, most of the time would go into handing each call to a thread.
+  for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
+    for (const entry of entriesOf(folder)) {
       const path = join(folder, entry.name)
-      if (entry.isDirectory()) await walk(path)
-      else if (entry.isFile()) diskBytes += await newBytes(path, seen)
+      if (entry.isDirectory()) folders.push(path)
+      else if (entry.isFile()) diskBytes += newBytes(path, seen)
     }
+    if (originals.monotonic() - since < SLICE_MS) continue
+    await sleep(0)
+    since = originals.monotonic()
   }
-  await walk(layout.hub)
   return { diskBytes, freeBytes: await freeBytes(layout) }
 }
 
@@ -39,11 +47,28 @@ export async function freeBytes({ hub, directory }: Layout): Promise<number | nu
   return null
 }
 
-async function newBytes(path: string, seen: Set<string>): Promise<number> {
-  const stats = await lstat(path, { bigint: true }).catch(() => undefined)
+/** What is removed meanwhile holds nothing. */
+function entriesOf(folder: string): Dirent[] {
+  try {
+    return readdirSync(folder, { withFileTypes: true })
+  } catch {
+    return []
+  }
+}
+
+function newBytes(path: string, seen: Set<string>): number {
+  const stats = statsOf(path)
   const key = `${stats?.dev} ${stats?.ino}`
   if (!stats || seen.has(key)) return 0
   seen.add(key)
   // Windows has no number of blocks.
   return Number(stats.blocks === undefined || stats.blocks === 0n ? stats.size : stats.blocks * 512n)
+}
+
+function statsOf(path: string): BigIntStats | undefined {
+  try {
+    return lstatSync(path, { bigint: true })
+  } catch {
+    return undefined
+  }
 }
