@@ -1,13 +1,11 @@
-import { lstat, readdir, readFile, rm } from 'node:fs/promises'
-import { join } from 'node:path'
-import { blobNameOf } from '../model/digest.ts'
 import { type Entry, entryKey } from '../model/entry.ts'
-import { ModelCacheError, systemCode } from '../model/errors.ts'
+import { ModelCacheError } from '../model/errors.ts'
 import type { CacheContext } from './context.ts'
+import { deleteFiles, type Taken } from './delete-files.ts'
 import { isOurs } from './store/cache-folder.ts'
 import type { Layout } from './store/layout.ts'
 import { leasedEntries } from './store/leases.ts'
-import { withFreeLock, withLock } from './store/lock.ts'
+import { withFreeLocks, withLock } from './store/lock.ts'
 
 /** What was removed, and the bytes that became free. */
 export interface Removed {
@@ -62,21 +60,17 @@ async function deleteBehind(
   // What is on its way in counts on blobs that it found, and is recorded when it is complete.
   const work = async (held: Entry[]) => {
     signal?.throwIfAborted()
-    for (const { entry, siblings } of await takeRecords(context, held, exceptRun)) {
-      removed.freedBytes += await deleteFiles(context, entry, siblings)
-      removed.entries.push(...held.filter((asked) => entryKey(asked) === entryKey(entry)))
-    }
+    const taken = await takeRecords(context, held, exceptRun)
+    const removedKeys = new Set(taken.map(({ entry }) => entryKey(entry)))
+    removed.freedBytes += await deleteFiles(context.layout, taken)
+    removed.entries.push(...held.filter((asked) => removedKeys.has(entryKey(asked))))
   }
   await hold(context, entries, work, signal)
   return removed
 }
 
 /** Takes the records of those away that no run has leased, and gives each with what else is recorded of its repo. */
-async function takeRecords(
-  context: CacheContext,
-  asked: Entry[],
-  exceptRun?: string,
-): Promise<{ entry: Entry; siblings: Entry[] }[]> {
+async function takeRecords(context: CacheContext, asked: Entry[], exceptRun?: string): Promise<Taken[]> {
   const metadata = await context.metadata()
   const isFree = async (entries: Entry[]) => {
     const leased = await leasedEntries(context.layout, exceptRun)
@@ -100,9 +94,11 @@ async function takeRecords(
       for (const [key, entry] of claimed) all.set(key, entry)
       left = [...all.values()]
     })
+  const siblings = new Map<string, Entry[]>()
+  for (const entry of left) siblings.set(entry.repo, [...(siblings.get(entry.repo) ?? []), entry])
   return [...taken.values()]
     .filter((entry) => stillFree.has(entryKey(entry)))
-    .map((entry) => ({ entry, siblings: left.filter(({ repo }) => repo === entry.repo) }))
+    .map((entry) => ({ entry, siblings: siblings.get(entry.repo) ?? [] }))
 }
 
 /** First those whose locks are free, then one repo after the other, each when its lock is free. */
@@ -117,27 +113,16 @@ const holdEach: Hold = async (context, entries, work, signal) => {
 
 // Each write of the metadata costs by the number of all entries: many go at once. A kill leaves no more than these
 // without a record.
-const AT_ONCE = 50
+const AT_ONCE = 100
 
 /** Those whose locks are free, many at once; it never waits for any. */
 const holdFree: Hold = async ({ layout }, entries, work) => {
-  const locks = [...byLock(layout, entries)]
-  for (let done = 0; done < locks.length; done += AT_ONCE) await holdAll(locks.slice(done, done + AT_ONCE), [], work)
-}
-
-async function holdAll(
-  [first, ...others]: [string, Entry[]][],
-  held: Entry[],
-  work: (held: Entry[]) => Promise<void>,
-): Promise<void> {
-  if (!first) return held.length > 0 ? work(held) : undefined
-  const [lock, own] = first
-  let isHeld = false
-  await withFreeLock(lock, () => {
-    isHeld = true
-    return holdAll(others, [...held, ...own], work)
-  })
-  if (!isHeld) await holdAll(others, held, work)
+  const locks = byLock(layout, entries)
+  const paths = [...locks.keys()]
+  for (let done = 0; done < paths.length; done += AT_ONCE)
+    await withFreeLocks(paths.slice(done, done + AT_ONCE), async (held) => {
+      if (held.length > 0) await work(held.flatMap((path) => locks.get(path) ?? []))
+    })
 }
 
 function byLock(layout: Layout, entries: Entry[]): Map<string, Entry[]> {
@@ -147,61 +132,4 @@ function byLock(layout: Layout, entries: Entry[]): Map<string, Entry[]> {
     locks.set(lock, [...(locks.get(lock) ?? []), entry])
   }
   return locks
-}
-
-async function deleteFiles(context: CacheContext, entry: Entry, siblings: Entry[]): Promise<number> {
-  const { layout } = context
-  const { repo, commit } = entry
-  const shared = new Set(siblings.flatMap(({ files }) => [...files.values()].map(({ digest }) => digest)))
-  const own = new Map([...entry.files.values()].map(({ digest, size }) => [digest, size]))
-  const folder = layout.repo(repo)
-  // What lies behind a link is another's, such as the user's own cache: of that nothing goes but the link.
-  if (await isLink(folder)) {
-    if (siblings.length === 0) await rm(folder, { force: true })
-    return 0
-  }
-  const remove = async (kind: string, name: string) => {
-    if (!(await isLink(join(folder, kind)))) await rm(join(folder, kind, name), { recursive: true, force: true })
-  }
-  let freedBytes = 0
-  // Before its snapshot: other tools refuse a repo with a ref to a commit that has none, and a kill may come in between.
-  if (!(await isLink(join(folder, 'refs')))) await deleteRefs(join(folder, 'refs'), commit)
-  await remove('snapshots', commit)
-  await remove('.no_exist', commit)
-  await remove('trees', `${commit}.json`)
-  for (const [digest, size] of own) {
-    if (shared.has(digest)) continue
-    const { nlink } = await lstat(layout.blob(repo, digest)).catch(() => ({ nlink: 0 }))
-    await remove('blobs', blobNameOf(digest))
-    // Another repo, or the user's own cache, has the same file: nothing becomes free.
-    if (nlink === 1) freedBytes += size
-  }
-  // With its last snapshot the repo goes: what another tool left in its blobs folder is reachable by nothing.
-  if ((await names(join(folder, 'snapshots'))).length === 0)
-    for (const whole of [folder, layout.apiAnswers(repo)]) await rm(whole, { recursive: true, force: true })
-  return freedBytes
-}
-
-async function isLink(path: string): Promise<boolean> {
-  return lstat(path).then(
-    (stats) => stats.isSymbolicLink(),
-    () => false,
-  )
-}
-
-async function deleteRefs(folder: string, commit: string): Promise<void> {
-  for (const entry of await readdir(folder, { withFileTypes: true }).catch(emptyWhenMissing)) {
-    const path = join(folder, entry.name)
-    if (entry.isDirectory()) await deleteRefs(path, commit)
-    else if (entry.isFile() && (await readFile(path, 'utf8')).trim() === commit) await rm(path, { force: true })
-  }
-}
-
-async function names(folder: string): Promise<string[]> {
-  return readdir(folder).catch(emptyWhenMissing)
-}
-
-function emptyWhenMissing(error: unknown): [] {
-  if (systemCode(error) === 'ENOENT') return []
-  throw error
 }

@@ -38,10 +38,40 @@ async function holding<T>(path: string, id: string, work: () => Promise<T>): Pro
  * for each other's would wait for ever.
  */
 export async function withFreeLock<T>(path: string, work: () => Promise<T>): Promise<T | undefined> {
+  return withFreeLocks([path], async ([held]) => (held === undefined ? undefined : work()))
+}
+
+/** Runs `work` under those of several locks that are free, taken and given back side by side. */
+export async function withFreeLocks<T>(paths: string[], work: (held: string[]) => Promise<T>): Promise<T> {
+  const held = new Map<string, string>()
+  const heartbeat = originals.setInterval(() => {
+    for (const path of held.keys()) void touch(path)
+  }, HEARTBEAT_MS)
+  heartbeat.unref()
+  const take = async (path: string) => {
+    const id = await takeFree(path)
+    if (id !== undefined) held.set(path, id)
+  }
+  try {
+    await allSettled(paths.map(take))
+    return await work(paths.filter((path) => held.has(path)))
+  } finally {
+    originals.clearInterval(heartbeat)
+    await allSettled([...held].map(async ([path, id]) => release(path, id)))
+  }
+}
+
+/** Throws the first error when all have ended: nothing is still being taken when what was taken is given back. */
+async function allSettled(all: Promise<void>[]): Promise<void> {
+  await Promise.allSettled(all)
+  await Promise.all(all)
+}
+
+async function takeFree(path: string): Promise<string | undefined> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 })
   const id = randomBytes(8).toString('hex')
   const isFree = create(path, id) || ((await takeFromDead(path)) && create(path, id))
-  return isFree ? holding(path, id, work) : undefined
+  return isFree ? id : undefined
 }
 
 /** Takes away a lock whose owner was surely killed: else what it locked could not be removed until it is next asked for. */
