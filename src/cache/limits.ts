@@ -1,4 +1,6 @@
+import type { Digest } from '../model/digest.ts'
 import { type Entry, entryKey } from '../model/entry.ts'
+import type { RepoId } from '../model/repo-id.ts'
 
 export interface Limits {
   /** Bytes. */
@@ -48,40 +50,58 @@ export function totalSize(entries: Entry[]): number {
   return new DiskUse(entries).bytes
 }
 
+/** A file on disk that entries stand for. */
+interface Blob {
+  size: number
+  users: number
+}
+
 /** What a set of entries takes on disk, kept up as entries come and go. Nobody comes who was not there at first. */
 class DiskUse {
   bytes = 0
-  readonly #users = new Map<string, number>()
-  /** The file behind each blob: `optimize` makes one of those that several repos have. */
-  readonly #files = new Map<string, string>()
+  readonly #blobs = new Map<Entry, Set<Blob>>()
 
   constructor(entries: Entry[]) {
-    for (const { repo, files } of entries)
-      for (const { digest, ino } of files.values())
-        if (ino !== '0') this.#files.set(`${repo} ${digest}`, `${ino} ${digest}`)
-    for (const entry of entries) this.add(entry)
+    const inodes = inodesOf(entries)
+    const known = new Map<string, Blob>()
+    for (const entry of entries) {
+      const own = new Set<Blob>()
+      for (const { digest, size } of entry.files.values()) {
+        // The file behind each blob: `optimize` makes one of those that several repos have.
+        const file = `${inodes.get(entry.repo)?.get(digest) ?? entry.repo} ${digest}`
+        const blob = known.get(file) ?? { size, users: 0 }
+        known.set(file, blob)
+        own.add(blob)
+      }
+      this.#blobs.set(entry, own)
+      this.add(entry)
+    }
   }
 
   add(entry: Entry): void {
-    for (const [blob, size] of this.#blobsOf(entry)) {
-      const users = this.#users.get(blob) ?? 0
-      if (users === 0) this.bytes += size
-      this.#users.set(blob, users + 1)
+    for (const blob of this.#blobs.get(entry) ?? []) {
+      if (blob.users === 0) this.bytes += blob.size
+      blob.users++
     }
   }
 
   remove(entry: Entry): void {
-    for (const [blob, size] of this.#blobsOf(entry)) {
-      const users = (this.#users.get(blob) ?? 1) - 1
-      if (users === 0) this.bytes -= size
-      this.#users.set(blob, users)
+    for (const blob of this.#blobs.get(entry) ?? []) {
+      blob.users--
+      if (blob.users === 0) this.bytes -= blob.size
     }
   }
+}
 
-  #blobsOf({ repo, files }: Entry): Map<string, number> {
-    const blobs = [...files.values()].map(({ digest, size }): [string, number] => [`${repo} ${digest}`, size])
-    return new Map(blobs.map(([blob, size]) => [this.#files.get(blob) ?? blob, size]))
+/** By repo and digest. What never was verified has none. */
+function inodesOf(entries: Entry[]): Map<RepoId, Map<Digest, string>> {
+  const inodes = new Map<RepoId, Map<Digest, string>>()
+  for (const { repo, files } of entries) {
+    const own = inodes.get(repo) ?? new Map<Digest, string>()
+    inodes.set(repo, own)
+    for (const { digest, ino } of files.values()) if (ino !== '0') own.set(digest, ino)
   }
+  return inodes
 }
 
 function byLastAccess(a: Entry, b: Entry): number {

@@ -6,11 +6,16 @@ export type HubPath = string & { readonly HubPath: unique symbol }
 // Device names that Windows reserves in every folder, with or without an extension.
 const RESERVED = /^(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?$/i
 
+// What nearly all files are called, told by one look: each command reads the paths of all records.
+const PLAIN = /^[\w-][\w.-]*(\/[\w-][\w.-]*)*$/
+const LONGEST_PART = 255
+
 function isHubPath(text: string): text is HubPath {
+  if (text.length <= LONGEST_PART && PLAIN.test(text)) return true
   if (text.length === 0 || Buffer.byteLength(text) > 1024) return false
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what must be refused
   if (/[\\\x00-\x1f\x7f]/.test(text) || /^[a-z]:/i.test(text)) return false
-  return text.split('/').every((part) => !['', '.', '..'].includes(part) && Buffer.byteLength(part) <= 255)
+  return text.split('/').every((part) => !['', '.', '..'].includes(part) && Buffer.byteLength(part) <= LONGEST_PART)
 }
 
 /**
