@@ -1,13 +1,23 @@
 // `npm run bench`: the figures of the package, beside its peers and what is to be reached.
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { commandLine } from './command-line.ts'
+import { growth } from './growth.ts'
 import { ownTime } from './own-time.ts'
+import { plotGrowth } from './plot.ts'
 import { comparison, type Results, readResults, resultsOf, writeResults } from './results.ts'
 import type { Bench, Growth, Row } from './row.ts'
 import { growthTable, table } from './table.ts'
+import { warmLookup } from './warm-lookup.ts'
 import { warmPipeline } from './warm-pipeline.ts'
 
-const BENCHES: Record<string, Bench> = { 'own-time': ownTime, 'warm-pipeline': warmPipeline }
+const BENCHES: Record<string, Bench> = {
+  'own-time': ownTime,
+  'warm-pipeline': warmPipeline,
+  'warm-lookup': warmLookup,
+  'command-line': commandLine,
+  growth,
+}
 
 const USAGE = `Usage: npm run bench [-- names and options]
 
@@ -15,6 +25,8 @@ const USAGE = `Usage: npm run bench [-- names and options]
   --quick         fewer rounds, smaller models
   --output FILE   writes the results as JSON
   --against FILE  compares with results that were written so
+  --from FILE     takes results that were written so, and measures nothing
+  --plot FILE     draws how costs grow, as SVG
   --help          shows this`
 
 process.exitCode = await main()
@@ -31,15 +43,17 @@ async function main(): Promise<number> {
     console.log(USAGE)
     return 0
   }
-  let before: Results | undefined
+  let [before, measured]: (Results | undefined)[] = []
   try {
     before = options.against === undefined ? undefined : await readResults(options.against)
+    measured = options.from === undefined ? undefined : await readResults(options.from)
   } catch (error) {
     console.error(String(error))
     return 2
   }
-  const now = await measure(names, options.quick ?? false)
+  const now = measured ?? (await measure(names, options.quick ?? false))
   if (options.output !== undefined) await writeResults(options.output, now)
+  if (options.plot !== undefined) await plotGrowth(options.plot, now.growth)
   if (before) console.log(`\n${comparison(before, now)}`)
   return 0
 }
@@ -53,6 +67,8 @@ function read() {
         quick: { type: 'boolean' },
         output: { type: 'string' },
         against: { type: 'string' },
+        from: { type: 'string' },
+        plot: { type: 'string' },
         help: { type: 'boolean' },
       },
     })

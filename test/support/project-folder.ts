@@ -77,8 +77,14 @@ export class ProjectFolder {
     return join(this.parent, 'cache')
   }
 
-  private get bin(): string {
+  /** The package's own command line. */
+  get bin(): string {
     return join(this.directory, 'node_modules', 'vitest-model-cache', 'dist', 'cli', 'main.js')
+  }
+
+  /** What the project's processes are started with. */
+  get environment(): Environment {
+    return { ...cleanEnvironment(), ...this.ownFolders(), NO_COLOR: '1' }
   }
 
   private get temporary(): string {
@@ -107,7 +113,7 @@ export class ProjectFolder {
     const cli = join(this.directory, 'node_modules', 'vitest', 'vitest.mjs')
     const watcher = execa(NODE, [cli, '--watch'], {
       cwd: this.directory,
-      env: { ...cleanEnvironment(), ...this.ownFolders(), NO_COLOR: '1', ...env },
+      env: { ...this.environment, ...env },
       extendEnv: false,
       reject: false,
       stdin: 'pipe',
@@ -130,7 +136,7 @@ export class ProjectFolder {
     const command = what === 'cli' ? [this.bin] : [join(this.directory, 'node_modules', 'vitest', 'vitest.mjs'), 'run']
     return spawn(NODE, [...command, ...args], {
       cwd: this.directory,
-      env: { ...cleanEnvironment(), ...this.ownFolders(), NO_COLOR: '1', ...env },
+      env: { ...this.environment, ...env },
       detached: true,
       stdio: 'ignore',
     })

@@ -5,6 +5,7 @@ import type { Span } from '../schema.ts'
 import type { CachedEntry, RunSummary } from '../statistics.ts'
 import { oneLine, percent, shortDate } from '../words.ts'
 import { Html } from './html.ts'
+import { type Drawing, openPlot } from './plot.ts'
 
 export const STEPS = ['lookup', 'restore', 'download', 'load'] as const
 const DAY_MS = 24 * 3_600_000
@@ -22,31 +23,14 @@ export interface Charts {
   timeline(spans: Span[]): Html
 }
 
-type Draw = (width: number) => PlotOptions & { label: string }
+type Draw = (width: number) => Drawing
 
-/** Loads the library, which nothing else needs. */
 export async function openCharts(): Promise<Charts> {
-  const [Plot, { DOMImplementation, XMLSerializer }] = await Promise.all([
-    import('@observablehq/plot'),
-    import('@xmldom/xmldom'),
-  ])
-  // Plot makes elements and sets their attributes, for which this is a document.
-  const document = new DOMImplementation().createDocument('http://www.w3.org/1999/xhtml', 'html') as unknown as Document
-
-  function svg(draw: Draw, width: number): string {
-    const { label, ...options } = draw(width)
-    const drawn = Plot.plot({ document, width, style: undefined, marginTop: 18, marginRight: 44, ...options })
-    drawn.setAttribute('role', 'img')
-    drawn.setAttribute('aria-label', label)
-    // The page has a style of its own, and allows no other.
-    for (const style of [...Array.from(drawn.getElementsByTagName('style'))]) style.parentNode?.removeChild(style)
-    // An image has one name, and parts without any.
-    for (const part of Array.from(drawn.getElementsByTagName('g'))) part.removeAttribute('aria-label')
-    return new XMLSerializer().serializeToString(drawn as never)
-  }
+  const { Plot, svg } = await openPlot()
 
   function chart(draw: Draw, [wide, narrow]: [number, number]): Html {
-    return new Html(`<div class="wide">${svg(draw, wide)}</div><div class="narrow">${svg(draw, narrow)}</div>`)
+    const drawn = (width: number) => svg({ width, ...draw(width) })
+    return new Html(`<div class="wide">${drawn(wide)}</div><div class="narrow">${drawn(narrow)}</div>`)
   }
 
   /** Runs are drawn at even distances: ten of one afternoon and one of last week would else be two dots. */

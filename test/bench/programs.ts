@@ -1,0 +1,78 @@
+import type { ProjectFolder } from '../support/project-folder.ts'
+import { type Cost, runProcess } from './process.ts'
+
+/** Programs over the built package and its peers, as files of a project. Each prints what it measured as its last line. */
+export const PROGRAMS = {
+  // Before any other program: says how long the process has lived when it ends.
+  'clock.cjs': `
+    const { writeSync } = require('node:fs')
+    process.once('exit', () => writeSync(1, '\\n' + JSON.stringify({ ms: performance.now() })))
+  `,
+  'empty.mjs': '',
+  'lookup.mjs': `
+    import { openModelCache } from 'vitest-model-cache/cache'
+    const [model, files] = process.argv.slice(2)
+    const started = performance.now()
+    const cache = openModelCache()
+    const found = await cache.get(model)
+    const ms = performance.now() - started
+    const again = performance.now()
+    await cache.get(model)
+    const againMs = performance.now() - again
+    if (found.tier !== 'disk' || found.files.size !== Number(files)) throw new Error(found.tier + ' ' + found.files.size)
+    console.log(JSON.stringify({ ms, againMs }))
+  `,
+  'snapshot.mjs': `
+    import { snapshotDownload } from '@huggingface/hub'
+    const [repo, cacheDir] = process.argv.slice(2)
+    const ask = () => snapshotDownload({ repo, cacheDir, hubUrl: process.env.HF_ENDPOINT })
+    const started = performance.now()
+    await ask()
+    const ms = performance.now() - started
+    const again = performance.now()
+    await ask()
+    console.log(JSON.stringify({ ms, againMs: performance.now() - again }))
+  `,
+  'bring-in.mjs': `
+    import { openModelCache } from 'vitest-model-cache/cache'
+    const peak = () => process.resourceUsage().maxRSS * 1024
+    const before = peak()
+    const started = performance.now()
+    await openModelCache().get(process.argv[2])
+    console.log(JSON.stringify({ ms: performance.now() - started, extraBytes: peak() - before }))
+  `,
+  'verify.mjs': `
+    import { openModelCache } from 'vitest-model-cache/cache'
+    const started = performance.now()
+    const { files, problems } = await openModelCache().verify()
+    const ms = performance.now() - started
+    if (files === 0 || problems.length > 0) throw new Error(JSON.stringify(problems))
+    console.log(JSON.stringify({ ms }))
+  `,
+}
+
+/** What a program says of itself, and what its whole process took. */
+export type Told<Name extends string> = Cost & Record<Name, number>
+
+/** Runs a program of the project in a process of its own. */
+export async function runProgram<Name extends string = 'ms'>(
+  project: ProjectFolder,
+  args: string[],
+  env: NodeJS.ProcessEnv = {},
+): Promise<Told<Name>> {
+  const cost = await runProcess(process.execPath, args, {
+    cwd: project.directory,
+    env: { ...project.environment, ...env },
+  })
+  return { ...cost, ...JSON.parse(cost.stdout.slice(cost.stdout.trimEnd().lastIndexOf('\n') + 1)) }
+}
+
+/** Runs the package's command line; `ms` is from the start of its process to its end, as it sees it itself. */
+export function runCommand(project: ProjectFolder, args: string[], env?: NodeJS.ProcessEnv): Promise<Told<'ms'>> {
+  return runProgram(project, ['--require', './clock.cjs', project.bin, ...args], env)
+}
+
+/** A program that does nothing, so measured: what Node.js itself takes. */
+export function runEmpty(project: ProjectFolder): Promise<Told<'ms'>> {
+  return runProgram(project, ['--require', './clock.cjs', 'empty.mjs'])
+}
