@@ -7,7 +7,7 @@ import { isCommit } from '../model/revision.ts'
 import type { CacheContext } from './context.ts'
 import { hubAccess, offlineMiss } from './resolve.ts'
 import { readApiAnswer, type StoredAnswer, writeApiAnswer } from './store/api-answers.ts'
-import { prepareCacheFolder } from './store/cache-folder.ts'
+import { prepareCacheFolder } from './store/prepare-cache-folder.ts'
 
 /**
  * What the Hub's API answers to a read of a public repo: as stored while that is trusted (of a commit for ever, of a

@@ -15,9 +15,9 @@ import { makeRoom } from './make-room.ts'
 import { planFiles } from './plan.ts'
 import { recordEntry } from './record-entry.ts'
 import { hubAccess, resolve } from './resolve.ts'
-import { prepareCacheFolder } from './store/cache-folder.ts'
 import { sweepIncoming } from './store/leftovers.ts'
 import { withLock } from './store/lock.ts'
+import { prepareCacheFolder } from './store/prepare-cache-folder.ts'
 import { readHome } from './store/renames.ts'
 
 type BringInOptions = IntakeOptions & {

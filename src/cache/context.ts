@@ -7,6 +7,7 @@ import type { Tree } from '../model/tree.ts'
 import { originals } from '../platform/originals.ts'
 import type { Manifest } from './manifest.ts'
 import type { Progress } from './progress.ts'
+import { isWritable } from './store/cache-folder.ts'
 import { type HubFolder, Layout } from './store/layout.ts'
 import { Lease, type Run } from './store/leases.ts'
 import type { Metadata } from './store/metadata.ts'
@@ -156,7 +157,6 @@ export class CacheContext {
       return (await this.#lease?.claim(entries.map(entryKey))) ?? false
     } catch (error) {
       const repos = [...new Set(entries.map(({ repo }) => repo))].join(', ')
-      const { isWritable } = await import('./on-disk.ts')
       // Of what can't be written as a whole nothing is removed either.
       const tell = isWritable(this.layout) ? this.warn : this.debug
       tell(`${repos} could not be claimed for this run, another may remove it: ${messageOf(error)}.`)

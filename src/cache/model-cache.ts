@@ -17,6 +17,7 @@ import type { Optimized, OptimizeOptions } from './optimize.ts'
 import type { Removed } from './remove.ts'
 import type { CacheStatistics } from './statistics.ts'
 import type { CacheStatus } from './status.ts'
+import { isWritable } from './store/cache-folder.ts'
 import { releaseRun } from './store/leases.ts'
 import type { RunRecord } from './store/runs.ts'
 import { temporaryFolder } from './temporary-folder.ts'
@@ -171,7 +172,6 @@ export class ModelCache {
 
   /** False where the cache folder only serves what it has. */
   async isWritable(): Promise<boolean> {
-    const { isWritable } = await import('./on-disk.ts')
     return isWritable(this.context.layout)
   }
 

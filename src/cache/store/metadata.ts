@@ -75,7 +75,7 @@ export class Metadata {
 
   async #read(): Promise<Map<string, unknown>> {
     try {
-      const records: unknown = JSON.parse(readFileSync(this.layout.metadata, 'utf8'))
+      const records: unknown = JSON.parse(readFileSync(this.layout.metadata).toString())
       if (Array.isArray(records)) return new Map(records.flatMap(keyed))
     } catch (error) {
       if (isAbsent(error)) return this.#rebuild('is missing')
