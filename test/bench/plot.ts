@@ -114,13 +114,17 @@ function page(drawn: { panel: Panel; drawn: string }[]): string {
   const parts = drawn.map(({ panel, drawn }, index) => {
     const x = (index % COLUMNS) * PANEL.width
     const y = Math.floor(index / COLUMNS) * (PANEL.height + HEAD)
-    const names = panel.lines.map(
-      ({ what }, line) =>
-        `<text x="10" y="${18 + line * 16}" fill="${COLOURS[line % COLOURS.length]}">${escaped(what.replaceAll('`', ''))}</text>`,
-    )
+    const names = panel.lines.map(({ what }, line) => {
+      const place = `x="10" y="${18 + line * 16}" fill="${COLOURS[line % COLOURS.length]}"`
+      return `<text ${place}>${escaped(what.replaceAll('`', ''))}</text>`
+    })
     return `<g transform="translate(${x} ${y})">${names.join('')}<g transform="translate(0 ${HEAD})">${drawn}</g></g>`
   })
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" font-family="system-ui, sans-serif" font-size="12" fill="#1f2328" color="#1f2328"><rect width="${width}" height="${height}" rx="8" fill="#ffffff"/>${parts.join('')}</svg>\n`
+  const size = `viewBox="0 0 ${width} ${height}" width="${width}" height="${height}"`
+  const letters = 'font-family="system-ui, sans-serif" font-size="12" fill="#1f2328" color="#1f2328"'
+  const title = '<title>How costs grow, on logarithmic scales</title>'
+  const back = `<rect width="${width}" height="${height}" rx="8" fill="#ffffff"/>`
+  return `<svg xmlns="http://www.w3.org/2000/svg" ${size} ${letters}>${title}${back}${parts.join('')}</svg>\n`
 }
 
 function escaped(text: string): string {
