@@ -1,8 +1,9 @@
-import { type BigIntStats, type Dirent, lstatSync, readdirSync } from 'node:fs'
+import { type BigIntStats, lstatSync } from 'node:fs'
 import { statfs } from 'node:fs/promises'
 import { join } from 'node:path'
-import { originals, sleep } from '../platform/originals.ts'
+import { Slices } from '../platform/slices.ts'
 import type { Layout } from './store/layout.ts'
+import { entriesIn } from './store/snapshot-files.ts'
 
 export interface DiskUse {
   /** Bytes that the disk gives for the models. */
@@ -11,25 +12,19 @@ export interface DiskUse {
   freeBytes: number | null
 }
 
-// What else the process does waits no longer than this.
-const SLICE_MS = 10
-
 /** What models take on disk, counted in its blocks. A file with several names counts once. */
 export async function diskUse(layout: Layout): Promise<DiskUse> {
   const seen = new Set<string>()
   const folders = [layout.hub]
   let diskBytes = 0
-  let since = originals.monotonic()
-  // Synchronous, in slices: of a thousand models, most of the time would go into handing each call to a thread.
+  const slices = new Slices()
   for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
-    for (const entry of entriesOf(folder)) {
+    for (const entry of entriesIn(folder)) {
       const path = join(folder, entry.name)
       if (entry.isDirectory()) folders.push(path)
       else if (entry.isFile()) diskBytes += newBytes(path, seen)
     }
-    if (originals.monotonic() - since < SLICE_MS) continue
-    await sleep(0)
-    since = originals.monotonic()
+    if (slices.areOver) await slices.pause()
   }
   return { diskBytes, freeBytes: await freeBytes(layout) }
 }
@@ -45,15 +40,6 @@ export async function freeBytes({ hub, directory }: Layout): Promise<number | nu
       // Not there, or a file system that does not say.
     }
   return null
-}
-
-/** What is removed meanwhile holds nothing. */
-function entriesOf(folder: string): Dirent[] {
-  try {
-    return readdirSync(folder, { withFileTypes: true })
-  } catch {
-    return []
-  }
 }
 
 function newBytes(path: string, seen: Set<string>): number {

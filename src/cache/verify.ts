@@ -86,8 +86,8 @@ async function checkAll(context: CacheContext, entries: Entry[], options: Verify
   const totalBytes = todo.reduce((sum, { file }) => sum + file.size, 0)
   const progress = { files: 0, totalFiles: todo.length, bytes: 0, totalBytes }
   const pool = new DigestPool()
-  // What waits listens to the signal, and there may be thousands: no more than keep the threads busy.
-  const limit = pLimit(2 * availableParallelism())
+  // What waits listens to the signal, and there may be thousands: no more than are at work.
+  const limit = pLimit(availableParallelism())
   const { controller, unlink } = linkedController(options.signal)
   const checkBatch = async (batch: Todo[]): Promise<Check[]> => {
     controller.signal.throwIfAborted()

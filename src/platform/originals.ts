@@ -19,6 +19,7 @@ export interface Originals {
   clearTimeout: typeof clearTimeout
   setInterval: typeof setInterval
   clearInterval: typeof clearInterval
+  setImmediate: typeof setImmediate
   fetch: typeof fetch
   /** What `fetch` accepts: those of a window or a vm context are other classes. */
   Headers: typeof Headers
@@ -93,6 +94,7 @@ function takeOriginals(): Originals {
     clearTimeout: hostValue('clearTimeout'),
     setInterval: hostValue('setInterval'),
     clearInterval: hostValue('clearInterval'),
+    setImmediate: hostValue('setImmediate'),
     // In a process that a test started, ours is in place before the engine is loaded: it would ask itself.
     fetch: Reflect.get(hostValue('fetch'), WRAPPED) ?? hostValue('fetch'),
     // Read when they are needed: most processes never ask the Hub.

@@ -1,7 +1,9 @@
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
-import { Tinypool } from 'tinypool'
+import type { Tinypool } from 'tinypool'
 import { blobNameOf, type Digest, hashRecipe } from '../../model/digest.ts'
+import { Slices } from '../../platform/slices.ts'
+import { checkInSteps, type Stated } from './digest-worker.mjs'
 
 /** A file, and what it is to be. */
 export interface StatedFile {
@@ -13,23 +15,57 @@ export interface StatedFile {
 /** What is wrong with a file. */
 export type Flaw = 'missing' | 'wrong size' | 'wrong digest'
 
-/** Computes digests on all cores. */
+/** Computes digests on all cores: of some files at a time in this thread, and of others in each of the others. */
 export class DigestPool {
-  readonly #pool = new Tinypool({
-    filename: fileURLToPath(new URL('./digest-worker.mjs', import.meta.url)),
-    minThreads: 0,
-    maxThreads: availableParallelism(),
-  })
+  #isBusyHere = false
+  #pool: Promise<Tinypool> | undefined
 
   /** Says of each file what is wrong with it, or null. One thread sees to all of them, in turn. */
   async check(files: StatedFile[], signal?: AbortSignal): Promise<(Flaw | null)[]> {
     const stated = files.map(({ path, digest, size }) => {
       return { path, size, hex: blobNameOf(digest), ...hashRecipe(digest, size) }
     })
-    return this.#pool.run(stated, { signal })
+    const others = availableParallelism() - 1
+    if (this.#isBusyHere && others > 0) {
+      this.#pool ??= openPool(others)
+      return (await this.#pool).run(stated, { signal })
+    }
+    this.#isBusyHere = true
+    try {
+      return await checkHere(stated, signal)
+    } finally {
+      this.#isBusyHere = false
+    }
   }
 
   async close(): Promise<void> {
-    await this.#pool.destroy()
+    await (await this.#pool)?.destroy()
   }
+}
+
+/** Loaded where there is work for more than one thread: to start one takes as long as to hash some 50 MB. */
+async function openPool(threads: number): Promise<Tinypool> {
+  const { Tinypool } = await import('tinypool')
+  const filename = fileURLToPath(new URL('./digest-worker.mjs', import.meta.url))
+  return new Tinypool({ filename, minThreads: 0, maxThreads: threads })
+}
+
+async function checkHere(files: Stated[], signal?: AbortSignal): Promise<(Flaw | null)[]> {
+  const found: (Flaw | null)[] = []
+  const slices = new Slices()
+  for (const file of files) {
+    const steps = checkInSteps(file)
+    try {
+      let step = steps.next()
+      for (; !step.done; step = steps.next()) {
+        if (slices.areOver) await slices.pause()
+        signal?.throwIfAborted()
+      }
+      found.push(step.value)
+    } finally {
+      // Closes the file, where it was left in the middle.
+      steps.return(null)
+    }
+  }
+  return found
 }

@@ -5,7 +5,7 @@ import { type Digest, digestOfBlobName } from '../../model/digest.ts'
 import { type HubPath, parseHubPath } from '../../model/hub-path.ts'
 import { parseRepoId, type RepoId } from '../../model/repo-id.ts'
 import type { Commit } from '../../model/revision.ts'
-import { sleep } from '../../platform/originals.ts'
+import { Slices } from '../../platform/slices.ts'
 import type { HubFolder } from './layout.ts'
 import { readTree } from './trees.ts'
 
@@ -36,13 +36,11 @@ export async function snapshotFiles(
   return files
 }
 
-// Who goes through many repos does not keep the process from everything else meanwhile.
-const REPOS_AT_ONCE = 64
-
 /** The repos that have a folder in a Hugging Face cache. */
 export async function* repoFolders(hub: string): AsyncGenerator<RepoId> {
-  for (const [index, entry] of entriesIn(hub).entries()) {
-    if (index % REPOS_AT_ONCE === REPOS_AT_ONCE - 1) await sleep(0)
+  const slices = new Slices()
+  for (const entry of entriesIn(hub)) {
+    if (slices.areOver) await slices.pause()
     const repo = entry.isDirectory() ? repoOfFolder(entry.name) : undefined
     if (repo) yield repo
   }
