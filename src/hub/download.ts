@@ -135,9 +135,13 @@ class Transfer {
   /** Fetches a part; `rest` is what is missing of it at any time. */
   async #fetch(rest: Span): Promise<void> {
     await underStallWatch(this.request, async (watch) => {
-      this.#growth?.opening()
-      const { body } = await this.#open(rest, watch.signal).finally(() => this.#growth?.opened())
-      for await (const chunk of this.#chunks(body)) await this.#receive(chunk, rest, watch)
+      const { body } = await this.#open(rest, watch.signal)
+      this.#growth?.opened()
+      try {
+        for await (const chunk of this.#chunks(body)) await this.#receive(chunk, rest, watch)
+      } finally {
+        this.#growth?.closed()
+      }
       if (rest.start < rest.end)
         throw new BrokenDownloadError(
           `${this.request.path} came with ${this.sink.received} bytes, the Hub stated ${this.request.size}`,

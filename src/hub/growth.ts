@@ -1,54 +1,73 @@
+import { performance } from 'node:perf_hooks'
 import { originals } from '../platform/originals.ts'
 
-const MOST_LANES = 8
+// Few steps, each of a difference that no noise hides: what a line is that caps each connection, one step tells.
+const STEPS = [1, 4, 8]
 // Long enough for a rate to mean something, short against the download of a large file.
 const SHORTEST_WINDOW_MS = 50
 const SMALLEST_WINDOW_BYTES = 1 << 20
-// A server or a line that is the limit itself gives two connections what it gave one, and a little noise.
+// A server or a line that is the limit itself gives four connections what it gave one, and a little noise.
 const WORTH_IT = 1.25
+// A process that works for so much of the time is the limit itself: one connection that is capped by 50 MB/s keeps it busy
+// for 0.5 to 0.8 of it, one that nothing caps for 0.95 and more.
+const BUSY = 0.9
 
-/** Finds out how many connections make a download faster: doubles them for as long as that pays. */
+/** Finds out how many connections make a download faster: takes more for as long as that pays. */
 export class Growth {
   /** How many connections are wanted now. */
   lanes = 1
   #before = 1
   #rate = 0
   #isSettled = false
-  #opening = 0
-  #since = 0
+  /** How many have to be answered until all that are wanted are there: what comes before says nothing of their rate. */
+  #awaited = 1
+  #answering = 0
+  /** The time in which any connection had an answer: a pause between two parts of the only one is none of the line's. */
+  #answeredMs = 0
   #bytes = 0
+  #seen = 0
+  #work = workSoFar()
 
   get isSettled(): boolean {
     return this.#isSettled
   }
 
-  /** A connection asks for a part: what comes until it is answered says nothing of the rate. */
-  opening(): void {
-    this.#opening++
+  /** A connection's request is answered: its body comes from now on. */
+  opened(): void {
+    this.#tick()
+    this.#answering++
+    if (this.#awaited > 0 && --this.#awaited === 0) this.#begin()
   }
 
-  opened(): void {
-    this.#opening--
-    this.#since = originals.monotonic()
-    this.#bytes = 0
+  /** The body of an answer is over. */
+  closed(): void {
+    this.#tick()
+    this.#answering--
   }
 
   /** Takes note of bytes that came; true when more connections are wanted from now on. */
   saw(bytes: number): boolean {
+    if (this.#isSettled || this.#awaited > 0) return false
+    this.#tick()
     this.#bytes += bytes
-    if (this.#isSettled || this.#opening > 0) return false
-    const elapsedMs = originals.monotonic() - this.#since
-    if (elapsedMs < SHORTEST_WINDOW_MS || this.#bytes < SMALLEST_WINDOW_BYTES) return false
-    const rate = this.#bytes / elapsedMs
-    if (rate < this.#rate * WORTH_IT) {
-      this.settle(this.#before)
-      return false
-    }
+    // Several bring more that is not even: what had piled up, or a slice more of one.
+    const windowMs = this.lanes === 1 ? SHORTEST_WINDOW_MS : 2 * SHORTEST_WINDOW_MS
+    if (this.#answeredMs < windowMs || this.#bytes < SMALLEST_WINDOW_BYTES) return false
+    const rate = this.#bytes / this.#answeredMs
+    const isBusy = wasBusySince(this.#work)
+    if (rate < this.#rate * WORTH_IT) this.settle(this.#before)
+    else if (isBusy) this.settle(this.lanes)
+    else this.#takeMore(rate)
+    return !isBusy && this.lanes > this.#before
+  }
+
+  #takeMore(rate: number): void {
     this.#rate = rate
     this.#before = this.lanes
-    this.lanes *= 2
-    if (this.lanes === MOST_LANES) this.settle(MOST_LANES)
-    return true
+    const next = STEPS.find((step) => step > this.lanes) ?? this.lanes
+    this.#awaited = next - this.lanes
+    this.lanes = next
+    if (next === STEPS.at(-1)) this.settle(next)
   }
 
   /** Leaves it at so many connections. */
@@ -56,4 +75,27 @@ export class Growth {
     this.lanes = lanes
     this.#isSettled = true
   }
+
+  #begin(): void {
+    this.#answeredMs = 0
+    this.#bytes = 0
+    this.#work = workSoFar()
+  }
+
+  #tick(): void {
+    const now = originals.monotonic()
+    if (this.#answering > 0) this.#answeredMs += now - this.#seen
+    this.#seen = now
+  }
+}
+
+function workSoFar() {
+  return { at: originals.monotonic(), loop: performance.eventLoopUtilization(), cpu: process.cpuUsage() }
+}
+
+/** By the loop of this thread, which is busy too while the system runs others, and by the processors' time, which other threads may have had. */
+function wasBusySince({ at, loop, cpu }: ReturnType<typeof workSoFar>): boolean {
+  const { user, system } = process.cpuUsage(cpu)
+  const elapsedMs = originals.monotonic() - at
+  return performance.eventLoopUtilization(loop).utilization > BUSY && (user + system) / 1000 > BUSY * elapsedMs
 }
