@@ -1,7 +1,7 @@
 // What the commands take over a cache of 1,000 models.
 import { manyModels, writeCache } from '../support/many-models.ts'
 import { ProjectFolder } from '../support/project-folder.ts'
-import { costRows } from './costs.ts'
+import { costRows } from './cost-rows.ts'
 import { PROGRAMS, runCommand, runEmpty, type Told } from './programs.ts'
 import { interleave, sample } from './rounds.ts'
 import type { BenchContext, Findings, Row } from './row.ts'

@@ -1,6 +1,8 @@
 // `npm run bench`: the figures of the package, beside its peers and what is to be reached.
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { coldDownload } from './cold-download.ts'
+import { coldWorkers } from './cold-workers.ts'
 import { commandLine } from './command-line.ts'
 import { growth } from './growth.ts'
 import { ownTime } from './own-time.ts'
@@ -8,14 +10,18 @@ import { plotGrowth } from './plot.ts'
 import { comparison, type Results, readResults, resultsOf, writeResults } from './results.ts'
 import type { Bench, Growth, Row } from './row.ts'
 import { growthTable, table } from './table.ts'
+import { verify } from './verify.ts'
 import { warmLookup } from './warm-lookup.ts'
 import { warmPipeline } from './warm-pipeline.ts'
 
 const BENCHES: Record<string, Bench> = {
-  'own-time': ownTime,
-  'warm-pipeline': warmPipeline,
   'warm-lookup': warmLookup,
+  'warm-pipeline': warmPipeline,
+  'cold-workers': coldWorkers,
+  'cold-download': coldDownload,
+  verify,
   'command-line': commandLine,
+  'own-time': ownTime,
   growth,
 }
 

@@ -19,10 +19,38 @@ export const PROGRAMS = {
     const again = performance.now()
     await cache.get(model)
     const againMs = performance.now() - again
+    const read = performance.now()
+    await openModelCache().get(model)
+    const readMs = performance.now() - read
     if (found.tier !== 'disk' || found.files.size !== Number(files)) throw new Error(found.tier + ' ' + found.files.size)
-    console.log(JSON.stringify({ ms, againMs }))
+    console.log(JSON.stringify({ ms, againMs, readMs }))
+  `,
+  // What a script does to bring a model in: the public API with its defaults.
+  'warm.mjs': `
+    import { openModelCache } from 'vitest-model-cache/cache'
+    for (const result of await openModelCache().warm(process.argv.slice(2))) if ('error' in result) throw result.error
+  `,
+  // The least that verifies: one connection, hashed and written as it comes.
+  'one-stream.mjs': `
+    import { createHash } from 'node:crypto'
+    import { open } from 'node:fs/promises'
+    const [url, path, sha256] = process.argv.slice(2)
+    const hash = createHash('sha256')
+    const file = await open(path, 'w')
+    const { body } = await fetch(url)
+    for await (const chunk of body) {
+      hash.update(chunk)
+      await file.write(chunk)
+    }
+    await file.close()
+    if (hash.digest('hex') !== sha256) throw new Error('The digest is wrong.')
   `,
   'snapshot.mjs': `
+    import { snapshotDownload } from '@huggingface/hub'
+    const [repo, cacheDir] = process.argv.slice(2)
+    await snapshotDownload({ repo, cacheDir, hubUrl: process.env.HF_ENDPOINT })
+  `,
+  'snapshot-twice.mjs': `
     import { snapshotDownload } from '@huggingface/hub'
     const [repo, cacheDir] = process.argv.slice(2)
     const ask = () => snapshotDownload({ repo, cacheDir, hubUrl: process.env.HF_ENDPOINT })
@@ -43,11 +71,13 @@ export const PROGRAMS = {
   `,
   'verify.mjs': `
     import { openModelCache } from 'vitest-model-cache/cache'
+    const before = process.cpuUsage()
     const started = performance.now()
     const { files, problems } = await openModelCache().verify()
     const ms = performance.now() - started
+    const { user, system } = process.cpuUsage(before)
     if (files === 0 || problems.length > 0) throw new Error(JSON.stringify(problems))
-    console.log(JSON.stringify({ ms }))
+    console.log(JSON.stringify({ ms, cpuMs: (user + system) / 1000 }))
   `,
 }
 

@@ -57,9 +57,9 @@ function parsed(text: string): Results | undefined {
 
 /** The rows that both have: before, now, and whether the difference is more than the spread of the rounds. */
 export function comparison(before: Results, now: Results): string {
-  const earlier = new Map(before.rows.map((row) => [row.what, row]))
-  const rows = now.rows.flatMap((row) => {
-    const old = earlier.get(row.what)
+  const earlier = new Map(named(before.rows))
+  const rows = named(now.rows).flatMap(([name, row]) => {
+    const old = earlier.get(name)
     if (!old || old.unit !== row.unit) return []
     const ratio = row.value.median / old.value.median
     const isApart = row.value.min > old.value.max || row.value.max < old.value.min
@@ -76,4 +76,14 @@ export function comparison(before: Results, now: Results): string {
     ]
   })
   return markdown(['what', before.commit, now.commit, 'ratio', ''], rows)
+}
+
+/** A row that belongs to the one above it has a name together with that. */
+function named(rows: Row[]): [string, Row][] {
+  let above = ''
+  return rows.map((row) => {
+    if (row.what.startsWith(' ')) return [`${above}:${row.what}`, row]
+    above = row.what
+    return [row.what, row]
+  })
 }

@@ -28,7 +28,7 @@ export async function writeCache(folder: string, models: SketchedModel[]): Promi
   await mkdir(layout.incoming, { recursive: true })
   const records: object[] = []
   for (const model of models) records.push(await writeModel(layout, model))
-  await writeFile(layout.metadata, `${JSON.stringify(records, null, 1)}\n`)
+  await writeFile(layout.metadata, `[\n${records.map((record) => JSON.stringify(record)).join(',\n')}\n]\n`)
   await writeFile(layout.marker, '{"format":1}\n')
 }
 

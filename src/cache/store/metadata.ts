@@ -60,7 +60,9 @@ export class Metadata {
       change(entries)
       const sorted = [...entries.values()].sort((a, b) => (entryKey(a) < entryKey(b) ? -1 : 1))
       const newer = [...this.#records.values()].filter(isOfNewerVersion)
-      await writeAtomically(this.layout.metadata, `${JSON.stringify([...sorted.map(toRecord), ...newer], null, 1)}\n`)
+      // A line each: half the bytes of indented ones, and still for people to look at.
+      const lines = [...sorted.map(toRecord), ...newer].map((record) => JSON.stringify(record))
+      await writeAtomically(this.layout.metadata, `[\n${lines.join(',\n')}\n]\n`)
     })
   }
 
