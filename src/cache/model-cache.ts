@@ -79,7 +79,8 @@ export class ModelCache {
   /** All entries, in the order of their names. */
   async list(): Promise<Entry[]> {
     const metadata = await this.context.metadata()
-    return [...(await metadata.all()).values()]
+    // Theirs to change: what the cache reads stays as it is.
+    return [...(await metadata.all()).values()].map((entry) => ({ ...entry, files: new Map(entry.files) }))
   }
 
   /**

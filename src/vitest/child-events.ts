@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Manifest } from '../cache/manifest.ts'
 import type { ChildEvent } from '../intercept/events-file.ts'
@@ -42,7 +42,10 @@ export function takeChildEvents(folder: string): ChildEvent[] {
 /** Removes what is there for the children of a run that is over, and what runs left that were killed. */
 export function removeEvents(folder: string): void {
   try {
-    rmSync(folder, { recursive: true, force: true })
+    if (existsSync(folder)) {
+      for (const name of readdirSync(folder)) rmSync(join(folder, name), { force: true })
+      rmdirSync(folder)
+    }
     const all = dirname(folder)
     for (const name of existsSync(all) ? readdirSync(all) : [])
       if (originals.now() - statSync(join(all, name)).mtimeMs > ABANDONED_AFTER_MS)

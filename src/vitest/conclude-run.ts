@@ -1,11 +1,11 @@
 import type { ModelCache } from '../cache/model-cache.ts'
 import { messageOf } from '../model/errors.ts'
 import { modelLabel } from '../model/model.ts'
-import { originals, sleep } from '../platform/originals.ts'
+import { originals } from '../platform/originals.ts'
 import { spent, takeOwnMs } from '../platform/own-time.ts'
 import { addEvicted, type FinishedRun, partOf, usedModels } from './finished-run.ts'
 import { recordRuns } from './record-runs.ts'
-import { reportOf } from './report-of.ts'
+import { RunReports } from './report-of.ts'
 import type { ProjectSetup, Session } from './session.ts'
 import { showReport } from './show-report.ts'
 
@@ -22,12 +22,13 @@ export async function concludeRun(session: Session, run: FinishedRun, number: nu
   for (const cache of caches) addEvicted(run, cache.context.takeEvicted())
   // A cache that can't be written to is no reason to show nothing.
   const note = (error: unknown) => session.output.note(`The run could not be recorded: ${messageOf(error)}`)
+  const reports = new RunReports(run)
   if (usedModels(run)) {
     await foldIn(writable, run, !session.isWatching).catch(note)
     spent('maintenance', started)
     run.ownMs = Math.max(0, takeOwnMs() - waitedMs(run))
     started = originals.monotonic()
-    await recordRuns(`${session.runId}-${number}`, writable, run).catch(note)
+    await recordRuns(`${session.runId}-${number}`, writable, reports).catch(note)
   }
   // A project that wants no report is no part of it; its record is what its next run warms.
   const isShown = ({ options }: ProjectSetup) => options.report !== false
@@ -35,7 +36,7 @@ export async function concludeRun(session: Session, run: FinishedRun, number: nu
   if (!first) return
   const shown = partOf(run, ({ setup }) => isShown(setup))
   const settings = setups.flatMap(({ options }) => options.report || [])
-  await showReport(session.output, await reportOf(shown, first.cache), settings, run.maintenanceMs)
+  await showReport(session.output, await reports.of(shown, first.cache), settings, run.maintenanceMs)
   spent('report', started)
 }
 
@@ -57,12 +58,9 @@ async function foldIn(caches: ModelCache[], run: FinishedRun, isOver: boolean): 
 }
 
 /** What the work gives; undefined when that takes too long: then the next run does the rest. */
-async function inTime<T>(work: Promise<T>): Promise<T | undefined> {
-  const bound = new originals.AbortController()
-  const late = sleep(MAINTAIN_WITHIN_MS, bound.signal).catch(() => undefined)
-  try {
-    return (await Promise.race([work, late])) ?? undefined
-  } finally {
-    bound.abort()
-  }
+function inTime<T>(work: Promise<T>): Promise<T | undefined> {
+  return new Promise((resolve, reject) => {
+    const timer = originals.setTimeout(() => resolve(undefined), MAINTAIN_WITHIN_MS)
+    work.then(resolve, reject).finally(() => originals.clearTimeout(timer))
+  })
 }

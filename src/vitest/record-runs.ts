@@ -4,14 +4,15 @@ import type { WarmedModel } from '../report/report.ts'
 import type { Span } from '../report/schema.ts'
 import { labelOf } from '../report/words.ts'
 import { type FinishedRun, type ModuleReport, partOf } from './finished-run.ts'
-import { reportOf } from './report-of.ts'
+import type { RunReports } from './report-of.ts'
 
 /** As many requests of a run are kept one by one: those that took longest. */
 const SPANS_KEPT = 200
 const NOTHING = { evicted: [], expired: [], freedBytes: 0 }
 
 /** Keeps one record for each project: what it used its next run warms, and what it took the command line shows. */
-export async function recordRuns(id: string, writable: ModelCache[], run: FinishedRun): Promise<void> {
+export async function recordRuns(id: string, writable: ModelCache[], reports: RunReports): Promise<void> {
+  const { run } = reports
   const projects = new Map<string, { root: string; cache: ModelCache }>()
   const warmUps = run.warmUps.filter(({ models }) => models.length > 0)
   for (const { root, setup } of [...run.reports, ...warmUps])
@@ -24,7 +25,7 @@ export async function recordRuns(id: string, writable: ModelCache[], run: Finish
     await cache.recordRun({
       ...{ schemaVersion: 1, id: `${id}-${index}`, startedAt: run.startedAt, project: root },
       used: usedBy(part.reports),
-      report: await reportOf(part, cache),
+      report: await reports.of(part, cache),
       timeline: timelineOf(part),
     })
   }

@@ -22,6 +22,11 @@ export default class ModelCacheReporter implements Reporter {
     if (this.#runs > 0) this.#session.startedAt = isoNow()
   }
 
+  /** The tests begin, and this process waits for them: what it does when they are over is loaded meanwhile. */
+  onTestModuleCollected(): void {
+    if (this.#session?.isWarmed) void import('./conclude-run.ts').catch(() => undefined)
+  }
+
   /** Workers hand their requests over themselves; those of a browser the main process has counted. */
   onTestModuleEnd(module: TestModule): void {
     const report = this.#session?.projects.get(module.project)?.browser?.drain(module.moduleId)

@@ -18,6 +18,8 @@ export interface Session {
   /** What the warm-ups since the last report did, each for one project. */
   warmUps: WarmUp[]
   hasReporter: boolean
+  /** True when a model was warmed: most likely it is asked for. */
+  isWarmed: boolean
   /** In watch mode the run goes on: what it used is needed again. */
   isWatching: boolean
   /** False while Vitest only lists tests: it runs the global setup for that too (4.1). */
@@ -56,7 +58,7 @@ export function openSession(vitest: Vitest): Session {
     output: outputOf(vitest),
     projects: new Map(),
     isWatching: vitest.config.watch,
-    ...{ warmUps: [], hasReporter: false, isRunning: false },
+    ...{ warmUps: [], hasReporter: false, isRunning: false, isWarmed: false },
   }
   holder[SESSIONS].set(vitest, session)
   return session

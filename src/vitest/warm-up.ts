@@ -28,6 +28,7 @@ export async function warmUp(session: Session, { config }: TestProject, setup: P
   try {
     const models = distinct([...options.models, ...(await lastUsed(cache, config.root))])
     if (models.length === 0) return { models: [], failures: [] }
+    session.isWarmed = true
     const print = (line: string) => session.output.print(line)
     const { begunAt, results } = await warmModels(cache, models, progressLines(print))
     // What only an earlier run used may be gone by now: who still asks for it is told why.

@@ -21,6 +21,7 @@ export class Metadata {
   #records: Map<string, unknown> = new Map()
   /** Those that were looked at one by one. */
   #found: Entries = new Map()
+  #all: Entries | undefined
 
   constructor(
     readonly layout: Layout,
@@ -32,17 +33,22 @@ export class Metadata {
   /** The entry of a repo at a commit, or undefined. Everybody is given the same: it is only to be read. */
   async find(key: string): Promise<Readonly<Entry> | undefined> {
     await this.#refresh()
-    const known = this.#found.get(key)
-    if (known) return known
+    const known = (this.#all ?? this.#found).get(key)
+    if (known || this.#all) return known
     const record = this.#records.get(key)
     const entry = record === undefined ? undefined : fromRecord(record)
     if (entry) this.#found.set(key, entry)
     return entry
   }
 
-  /** All entries that can be read. */
-  async all(): Promise<Entries> {
+  /** All entries that can be read. As with `find`. */
+  async all(): Promise<ReadonlyMap<string, Entry>> {
     await this.#refresh()
+    this.#all ??= this.#check()
+    return this.#all
+  }
+
+  #check(): Entries {
     const entries: Entries = new Map()
     for (const [key, record] of this.#records) {
       const entry = fromRecord(record)
@@ -56,7 +62,8 @@ export class Metadata {
     await withLock(`${this.layout.metadata}.lock`, async () => {
       // Where times are coarse, two writes in a row may leave the same stamp: what is written over is read anew.
       this.#stamp = ''
-      const entries = await this.all()
+      await this.#refresh()
+      const entries = this.#check()
       change(entries)
       const sorted = [...entries.values()].sort((a, b) => (entryKey(a) < entryKey(b) ? -1 : 1))
       const newer = [...this.#records.values()].filter(isOfNewerVersion)
@@ -72,6 +79,7 @@ export class Metadata {
     if (text === this.#stamp) return
     this.#records = stamp ? await this.#read() : await this.#rebuild('is missing')
     this.#found = new Map()
+    this.#all = undefined
     this.#stamp = text
   }
 
