@@ -44,6 +44,25 @@ test('imports nothing that it does not declare', async () => {
   expect([...imported].filter((name) => !declared.has(name))).toEqual([])
 })
 
+test('has types that need nothing that it does not declare', async () => {
+  const folder = inject('packedPackage')
+  const { dependencies, peerDependencies, exports } = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8'))
+  const declared = Object.keys({ ...dependencies, ...peerDependencies })
+  const todo = Object.values<{ types?: string }>(exports).flatMap(({ types }) =>
+    types === undefined ? [] : ['node', 'jsdom'].map((name) => join(folder, types.replace('*', name))),
+  )
+  const foreign = new Set<string>()
+  for (const path of todo) {
+    for (const [, name = ''] of (await readFile(path, 'utf8')).matchAll(/(?:from |import\()['"]([^'"]+)['"]/g)) {
+      const file = join(path, '..', name.replace(/(\.c?)[jt]s$/, '.d$1ts'))
+      if (!name.startsWith('.')) foreign.add(name)
+      else if (!todo.includes(file)) todo.push(file)
+    }
+  }
+  const undeclared = [...foreign].filter((name) => !declared.some((known) => `${name}/`.startsWith(`${known}/`)))
+  expect(undeclared.filter((name) => !name.startsWith('node:'))).toEqual([])
+})
+
 test('has every export, with its types', async () => {
   const consumer = await Consumer.create({
     files: {

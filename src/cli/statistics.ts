@@ -4,8 +4,9 @@ import type { ModelCache } from '../cache/model-cache.ts'
 import type { Options } from '../config/options.ts'
 import { modelLabel } from '../model/model.ts'
 import { originals } from '../platform/originals.ts'
-import { parseRun, type Run } from '../report/schema.ts'
+import { parseRun } from '../report/schema.ts'
 import { type CachedEntry, makeStatistics, type Statistics } from '../report/statistics.ts'
+import type { Run } from '../report/types.ts'
 
 /** The last runs of the project in this folder and of those below it, or of all projects; newest first. */
 export async function readRuns(cache: ModelCache, count: number, isAll = false): Promise<Run[]> {

@@ -1,4 +1,4 @@
-import type { Distribution } from './schema.ts'
+import type { Distribution } from './types.ts'
 
 /** The spread of some measurements; null where there are none. */
 export function distributionOf(values: readonly number[]): Distribution | null {

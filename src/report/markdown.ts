@@ -1,7 +1,7 @@
 import { formatDuration, formatSize } from '../config/units.ts'
 import { TIERS } from '../model/tier.ts'
-import type { ModelReport, Report } from './schema.ts'
 import { slowStep } from './slow-step.ts'
+import type { ModelReport, Report } from './types.ts'
 import { warningsOf } from './warnings.ts'
 import { count, labelOf, oneLine, percent } from './words.ts'
 

@@ -2,9 +2,9 @@ import { modelNameOf, parseRepoId } from '../model/repo-id.ts'
 import type { RequestError, RequestEvent } from '../model/request.ts'
 import { TIERS, type Tier } from '../model/tier.ts'
 import { distributionOf, median, sum } from './distribution.ts'
-import type { ModelReport, Report } from './schema.ts'
+import type { ModelReport, Report } from './types.ts'
 
-export type { ModelReport, Report } from './schema.ts'
+export type { ModelReport, Report } from './types.ts'
 
 /** A model that the warm-up brought in in this run. */
 export interface WarmedModel {

@@ -1,8 +1,9 @@
 import * as v from 'valibot'
 import { TIERS } from '../model/tier.ts'
+import type { Run } from './types.ts'
 
-// The one description of what reports and run records hold: their types, what is accepted when they are read again, and
-// `report.schema.json` all come from it (`test/report/schema.test.ts` compares). A field may be added at any time, and
+// What reports and run records hold, as `types.ts` has it: what is accepted when they are read again, and
+// `report.schema.json`, come from it (`test/report/schema.test.ts` compares). A field may be added at any time, and
 // is optional when it is read; `schemaVersion` goes up when one is removed or changes its meaning.
 
 const about = <Schema extends v.GenericSchema>(schema: Schema, text: string) => v.pipe(schema, v.description(text))
@@ -112,14 +113,6 @@ export const RunSchema = v.object({
   report: ReportSchema,
   timeline: v.optional(TimelineSchema, []),
 })
-
-/** The report of one run, as it is written to `report.outputFile`. Times are milliseconds, null where unknown. */
-export type Report = v.InferOutput<typeof ReportSchema>
-export type ModelReport = Report['models'][number]
-export type Distribution = v.InferOutput<typeof DistributionSchema>
-export type Run = v.InferOutput<typeof RunSchema>
-/** One request, or one model of the warm-up, with what each of its steps took. */
-export type Span = Run['timeline'][number]
 
 /** Reads a run record, which is outside input; undefined where it is damaged. */
 export function parseRun(record: unknown): Run | undefined {

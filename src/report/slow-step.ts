@@ -1,6 +1,6 @@
 import { formatDuration } from '../config/units.ts'
 import { sum } from './distribution.ts'
-import type { ModelReport, Report } from './schema.ts'
+import type { ModelReport, Report } from './types.ts'
 import { count, labelOf } from './words.ts'
 
 // Under a second nobody waits for models, and a step that is less than half of it leaves most of the time where it was.

@@ -1,6 +1,6 @@
 import { TIERS } from '../model/tier.ts'
 import { distributionOf, sum } from './distribution.ts'
-import type { Distribution, ModelReport, Report, Run } from './schema.ts'
+import type { Distribution, ModelReport, Report, Run } from './types.ts'
 import { labelOf } from './words.ts'
 
 const WEEK_MS = 7 * 24 * 3_600_000

@@ -2,8 +2,8 @@ import { styleText } from 'node:util'
 import { formatDuration, formatSize } from '../config/units.ts'
 import { TIERS } from '../model/tier.ts'
 import { joinParts, table, truncate, withoutCommand, wrap } from './lines.ts'
-import type { ModelReport, Report } from './schema.ts'
 import { slowStep } from './slow-step.ts'
+import type { ModelReport, Report } from './types.ts'
 import { count, labelOf, oneLine, percent } from './words.ts'
 
 export interface TextOptions {

@@ -1,5 +1,5 @@
 import { formatSize } from '../config/units.ts'
-import type { Report } from './schema.ts'
+import type { Report } from './types.ts'
 import { count, labelOf, percent } from './words.ts'
 
 /** What whoever looks at a run should know of. */

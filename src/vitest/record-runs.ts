@@ -1,7 +1,7 @@
 import type { ModelCache } from '../cache/model-cache.ts'
 import type { RequestEvent } from '../model/request.ts'
 import type { WarmedModel } from '../report/report.ts'
-import type { Span } from '../report/schema.ts'
+import type { Span } from '../report/types.ts'
 import { labelOf } from '../report/words.ts'
 import { type FinishedRun, type ModuleReport, partOf } from './finished-run.ts'
 import type { RunReports } from './report-of.ts'

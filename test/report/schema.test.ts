@@ -1,10 +1,12 @@
 import { Ajv } from 'ajv'
-import { describe, expect, test } from 'vitest'
+import type { InferOutput } from 'valibot'
+import { describe, expect, expectTypeOf, test } from 'vitest'
 import json from '../../src/report/report.schema.json' with { type: 'json' }
 import { makeReport } from '../../src/report/report.ts'
-import { parseRun } from '../../src/report/schema.ts'
+import { parseRun, type ReportSchema, type RunSchema } from '../../src/report/schema.ts'
 import { makeStatistics } from '../../src/report/statistics.ts'
 import { renderStatistics } from '../../src/report/statistics-text.ts'
+import type { Report, Run } from '../../src/report/types.ts'
 import fc from '../support/property.ts'
 import { reportSchema } from '../support/report-schema.ts'
 import { anyReport } from '../support/reports.ts'
@@ -13,6 +15,11 @@ import { makeCache, makeRun, makeSpan } from '../support/runs.ts'
 
 const isReport = new Ajv({ formats: { 'date-time': true } }).compile(json)
 const written = (value: unknown) => JSON.parse(JSON.stringify(value))
+
+test('what is read has the types that are told', () => {
+  expectTypeOf<InferOutput<typeof ReportSchema>>().toEqualTypeOf<Report>()
+  expectTypeOf<InferOutput<typeof RunSchema>>().toEqualTypeOf<Run>()
+})
 
 describe('the JSON Schema', () => {
   test('is what reports are read by (else: npm run schema)', () => {

@@ -1,5 +1,5 @@
-import type { Run, Span } from '../../src/report/schema.ts'
 import type { CachedEntry, CacheSummary } from '../../src/report/statistics.ts'
+import type { Run, Span } from '../../src/report/types.ts'
 import { MODEL, REPORT } from './reports.ts'
 
 const START = Date.parse('2026-01-15T10:30:00.000Z')

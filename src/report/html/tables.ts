@@ -1,6 +1,6 @@
 import { formatDuration, formatSize } from '../../config/units.ts'
-import type { Span } from '../schema.ts'
 import type { CachedEntry, ModelUse, RunSummary } from '../statistics.ts'
+import type { Span } from '../types.ts'
 import { percent, shortDate } from '../words.ts'
 import { STEPS } from './charts.ts'
 import { type Html, html } from './html.ts'
