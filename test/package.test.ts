@@ -36,7 +36,7 @@ test('imports nothing that it does not declare', async () => {
   for (const path of files) {
     const source = await readFile(join(folder, path), 'utf8')
     for (const [, name = ''] of source.matchAll(
-      /^(?:import|export)\b[^"';]*?["']((?:@[\w-]+\/)?[\w-]+)[\w./-]*["'];?$/gm,
+      /(?:^(?:import|export)\b[^"';]*?|\bimport\()["']((?:@[\w-]+\/)?[\w-]+)[\w./-]*["'](?:;?$|\))/gm,
     ))
       imported.add(name)
   }
