@@ -42,12 +42,12 @@ const isEntry = (id: string) => ENTRIES.some((entry) => id === join(SRC, `${entr
 const isExternal = (id: string) => !/^[./]/.test(id)
 
 // Small ones, or those of which little is used: Node.js would have to find, read and compile each of their files.
-const SMALL = ['valibot', 'p-limit', 'yocto-queue', 'picomatch']
+const SMALL = ['valibot', 'p-limit', 'yocto-queue', 'picomatch', '@huggingface/hub']
 
 // The charts of one command are brought along: their 43 packages would be installed by everybody. The last is the bundler's own.
 const BUNDLED = ['@observablehq/plot', '@xmldom/xmldom', '@oxc-project/runtime', ...SMALL]
 const isForeign = (id: string | undefined) => id?.includes('node_modules') === true
-const isOf = (name: string, id: string) => id.split(/[\\/]/).includes(name)
+const isOf = (name: string, id: string) => id.replaceAll('\\', '/').includes(`/node_modules/${name}/`)
 
 const BUNDLES: BuildOptions[] = [
   {
@@ -63,6 +63,7 @@ const BUNDLES: BuildOptions[] = [
       chunkFileNames: 'chunks/[name].js',
       codeSplitting: {
         groups: [
+          { priority: 21, name: 'hub-client', test: (id: string) => isOf('@huggingface/hub', id) },
           { priority: 21, name: 'glob', test: /node_modules[\\/]picomatch[\\/]|[\\/]cache[\\/]glob\.ts$/ },
           {
             priority: 20,

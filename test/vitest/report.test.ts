@@ -115,7 +115,7 @@ test.each([
   const consumer = await suite(ASKS)
   await consumer.vitest([], env)
   const metadata = join(consumer.cacheDir, 'cache_metadata.json')
-  const old = (await readFile(metadata, 'utf8')).replace(/("lastAccessDate": )"[^"]*"/, '$1"2020-01-01T00:00:00.000Z"')
+  const old = (await readFile(metadata, 'utf8')).replace(/("lastAccessDate": ?)"[^"]*"/, '$1"2020-01-01T00:00:00.000Z"')
   await consumer.shell('rm -rf cache/runs')
   await consumer.write({
     '../cache/cache_metadata.json': old,

@@ -124,7 +124,7 @@ describe('updates', () => {
     const sameTime = () => utimes(layout.metadata, 1_000_000_000, 1_000_000_000)
     await sameTime()
     await metadata.all()
-    await writeFile(layout.metadata, (await readFile(layout.metadata, 'utf8')).replace('"hits": 1', '"hits": 2'))
+    await writeFile(layout.metadata, (await readFile(layout.metadata, 'utf8')).replace('"hits":1', '"hits":2'))
     await sameTime()
     await metadata.update((all) => {
       for (const entry of all.values()) entry.hits++
