@@ -22,7 +22,7 @@ const WITHOUT_VITEST = FLOORS.slice(FLOORS.findIndex((rooms) => rooms.includes('
 
 const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
   .map((path) => path.split(sep).join('/'))
-  .filter((path) => /\.[cm]?ts$/.test(path))
+  .filter((path) => /\.[cm]?ts$|\.mjs$/.test(path))
   .sort()
 
 interface Import {
