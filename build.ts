@@ -42,7 +42,7 @@ const isEntry = (id: string) => ENTRIES.some((entry) => id === join(SRC, `${entr
 const isExternal = (id: string) => !/^[./]/.test(id)
 
 // Small ones, or those of which little is used: Node.js would have to find, read and compile each of their files.
-const SMALL = ['valibot', 'p-limit', 'yocto-queue', 'picomatch', '@huggingface/hub']
+const SMALL = ['valibot', 'p-limit', 'yocto-queue', 'picomatch', 'commander', '@huggingface/hub']
 
 // The charts of one command are brought along: their 43 packages would be installed by everybody. The last is the bundler's own.
 const BUNDLED = ['@observablehq/plot', '@xmldom/xmldom', '@oxc-project/runtime', ...SMALL]

@@ -42,6 +42,8 @@ export class IncomingFile {
   #noted = 0
   /** Side by side connections each have one. */
   #pending: Pending[] = []
+  /** Settles when nothing is on its way to the disk; never rejects. */
+  #flushing: Promise<void> = Promise.resolve()
   #etag: string | undefined
   /** What the disk refused: bytes that came, and may be hashed, are not there. */
   #lost: { error: unknown } | undefined
@@ -107,13 +109,14 @@ export class IncomingFile {
     const pending = this.#pending.find((part) => part.end === at) ?? this.#begin(at)
     pending.chunks.push(chunk)
     pending.end = end
-    if (pending.end - pending.start >= WRITE_AT_BYTES) await this.#flush(pending)
+    if (pending.end - pending.start >= WRITE_AT_BYTES) await this.#flushLater(pending)
   }
 
   /** Forgets what came; what comes now has this ETag. */
   async restart(etag?: string): Promise<void> {
-    const hadNoted = this.#noted > 0
     this.#pending = []
+    await this.#flushing
+    const hadNoted = this.#noted > 0
     this.#received = new Spans()
     this.#written = new Spans()
     this.#noted = 0
@@ -148,6 +151,7 @@ export class IncomingFile {
   }
 
   async discard(): Promise<void> {
+    await this.#flushing
     await this.#file.close()
     await rm(this.#path, { force: true })
     await rm(noteOf(this.#path), { force: true })
@@ -160,7 +164,17 @@ export class IncomingFile {
   }
 
   async #flushAll(): Promise<void> {
+    await this.#flushing
     while (this.#pending[0]) await this.#flush(this.#pending[0])
+    if (this.#lost) throw this.#lost.error
+  }
+
+  /** Has it written while more comes, one piece after the other. What the disk refuses, the next write throws. */
+  async #flushLater(pending: Pending): Promise<void> {
+    const before = this.#flushing
+    this.#flushing = before.then(() => this.#flush(pending)).catch(() => undefined)
+    // No more than a piece waits, however slow the disk is.
+    await before
   }
 
   async #flush(pending: Pending): Promise<void> {

@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { DEFAULT_ENDPOINT } from '../../config/token.ts'
 import { type Entry, entryKey } from '../../model/entry.ts'
-import { nameOf } from '../../model/errors.ts'
 import { isAbsent, writeAtomically } from './atomic-write.ts'
 import { stampNow } from './blobs.ts'
 import type { Layout } from './layout.ts'
@@ -18,7 +17,9 @@ export type Entries = Map<string, Entry>
 export class Metadata {
   /** What the file was like when it was read: nothing yet, `missing`, or its stamp. */
   #stamp = ''
-  #records: Map<string, unknown> = new Map()
+  /** The file's content until all of it is needed. */
+  #text: string | undefined
+  #records: Map<string, unknown> | undefined
   /** Those that were looked at one by one. */
   #found: Entries = new Map()
   #all: Entries | undefined
@@ -35,7 +36,7 @@ export class Metadata {
     await this.#refresh()
     const known = (this.#all ?? this.#found).get(key)
     if (known || this.#all) return known
-    const record = this.#records.get(key)
+    const record = await this.#readOne(key)
     const entry = record === undefined ? undefined : fromRecord(record)
     if (entry) this.#found.set(key, entry)
     return entry
@@ -44,17 +45,8 @@ export class Metadata {
   /** All entries that can be read. As with `find`. */
   async all(): Promise<ReadonlyMap<string, Entry>> {
     await this.#refresh()
-    this.#all ??= this.#check()
+    this.#all ??= checked(await this.#read())
     return this.#all
-  }
-
-  #check(): Entries {
-    const entries: Entries = new Map()
-    for (const [key, record] of this.#records) {
-      const entry = fromRecord(record)
-      if (entry) entries.set(key, entry)
-    }
-    return entries
   }
 
   /** Reads, changes and writes under a lock, so that updates of many processes lose nothing. */
@@ -63,13 +55,12 @@ export class Metadata {
       // Where times are coarse, two writes in a row may leave the same stamp: what is written over is read anew.
       this.#stamp = ''
       await this.#refresh()
-      const entries = this.#check()
+      const records = await this.#read()
+      const entries = checked(records)
       change(entries)
       const sorted = [...entries.values()].sort((a, b) => (entryKey(a) < entryKey(b) ? -1 : 1))
-      const newer = [...this.#records.values()].filter(isOfNewerVersion)
-      // A line each: half the bytes of indented ones, and still for people to look at.
-      const lines = [...sorted.map(toRecord), ...newer].map((record) => JSON.stringify(record))
-      await writeAtomically(this.layout.metadata, `[\n${lines.join(',\n')}\n]\n`)
+      const newer = [...records.values()].filter(isOfNewerVersion)
+      await writeAtomically(this.layout.metadata, textOf([...sorted.map(toRecord), ...newer]))
     })
   }
 
@@ -77,21 +68,25 @@ export class Metadata {
     const stamp = stampNow(this.layout.metadata)
     const text = stamp ? `${stamp.ino} ${stamp.mtimeMs} ${stamp.size}` : 'missing'
     if (text === this.#stamp) return
-    this.#records = stamp ? await this.#read() : await this.#rebuild('is missing')
+    this.#text = stamp && readIfThere(this.layout.metadata)
+    this.#records = undefined
     this.#found = new Map()
     this.#all = undefined
+    if (this.#text === undefined) this.#records = await this.#rebuild('is missing')
     this.#stamp = text
   }
 
+  /** All records. */
   async #read(): Promise<Map<string, unknown>> {
-    try {
-      const records: unknown = JSON.parse(readFileSync(this.layout.metadata).toString())
-      if (Array.isArray(records)) return new Map(records.flatMap(keyed))
-    } catch (error) {
-      if (isAbsent(error)) return this.#rebuild('is missing')
-      if (nameOf(error) !== 'SyntaxError') throw error
-    }
-    return this.#rebuild('is damaged')
+    this.#records ??= recordsIn(this.#text ?? '') ?? (await this.#rebuild('is damaged'))
+    this.#text = undefined
+    return this.#records
+  }
+
+  /** One record: of a thousand, to read all takes most of a lookup's time. */
+  async #readOne(key: string): Promise<unknown> {
+    const found = this.#text === undefined ? undefined : recordByLine(this.#text, key)
+    return found ? found.record : (await this.#read()).get(key)
   }
 
   /** What was recorded is lost; what was downloaded is not. */
@@ -103,6 +98,56 @@ export class Metadata {
         `${this.layout.metadata} ${what}: ${entries.length} models were found in ${this.layout.hub}, and are verified when they are next asked for.`,
       )
     return new Map(entries.map((entry) => [entryKey(entry), toRecord(entry)]))
+  }
+}
+
+function checked(records: Map<string, unknown>): Entries {
+  const entries: Entries = new Map()
+  for (const [key, record] of records) {
+    const entry = fromRecord(record)
+    if (entry) entries.set(key, entry)
+  }
+  return entries
+}
+
+const [FIRST, BETWEEN, LAST] = ['[\n', ',\n', '\n]\n']
+
+/** A line each: half the bytes of indented ones, still for people to look at, and one can be read without the others. */
+function textOf(records: unknown[]): string {
+  return `${FIRST}${records.map((record) => JSON.stringify(record)).join(BETWEEN)}${LAST}`
+}
+
+/** Undefined where it is no list of records. */
+function recordsIn(text: string): Map<string, unknown> | undefined {
+  try {
+    const records: unknown = JSON.parse(text)
+    return Array.isArray(records) ? new Map(records.flatMap(keyed)) : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** The record of a key, or that there is none; undefined where that can't be told but from the whole. */
+function recordByLine(text: string, key: string): { record: unknown } | undefined {
+  if (!text.startsWith(`${FIRST}{`) || !text.endsWith(`}${LAST}`)) return undefined
+  const commit = key.slice(key.lastIndexOf('@') + 1)
+  // Of two for one key the last counts, as it does where all are read.
+  for (let at = text.lastIndexOf(commit); at > 0; ) {
+    const start = text.lastIndexOf('\n', at) + 1
+    const records = recordsIn(`[${text.slice(start, text.indexOf('\n', at)).replace(/,$/, '')}]`)
+    if (!records) return undefined
+    if (records.has(key)) return { record: records.get(key) }
+    at = text.lastIndexOf(commit, start - 1)
+  }
+  return { record: undefined }
+}
+
+function readIfThere(path: string): string | undefined {
+  try {
+    return readFileSync(path).toString()
+  } catch (error) {
+    if (isAbsent(error)) return undefined
+    throw error
   }
 }
 
