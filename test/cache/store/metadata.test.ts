@@ -7,6 +7,7 @@ import { Metadata } from '../../../src/cache/store/metadata.ts'
 import { type Entry, entryKey } from '../../../src/model/entry.ts'
 import { parseHubPath } from '../../../src/model/hub-path.ts'
 import { parseRepoId } from '../../../src/model/repo-id.ts'
+import { parseCommit } from '../../../src/model/revision.ts'
 import { Engine } from '../../support/engine.ts'
 import { entryWith } from '../../support/entry.ts'
 
@@ -79,6 +80,40 @@ describe('entries', () => {
       { repo: 'org/a', modelName: 'org_a', version: '1.0' },
       { repo: 'org/b', modelName: 'org_b', version: '1.0' },
     ])
+  })
+
+  test('are found one by one as among all, however the file is written', async () => {
+    const [one, two, gone] = [entryOf('org/one', { hits: 7 }), entryOf('org/two'), entryOf('org/gone')]
+    await put(open(), one, two)
+    const lines = await readFile(layout.metadata, 'utf8')
+    const records: { repo: string; hits: number }[] = JSON.parse(lines)
+    const older = { ...records[0], hits: 1 }
+    const forms = {
+      'as we write it': lines,
+      'in one line': JSON.stringify(records),
+      indented: JSON.stringify(records, null, 2),
+      'with another of the same key before it': `[\n${[older, ...records].map((each) => JSON.stringify(each)).join(',\n')}\n]\n`,
+    }
+    for (const [form, text] of Object.entries(forms)) {
+      await writeFile(layout.metadata, text)
+      for (const entry of [one, two, gone]) {
+        const alone = await open().find(entryKey(entry))
+        expect(alone, form).toEqual((await open().all()).get(entryKey(entry)))
+        expect(alone?.hits, form).toBe(entry === gone ? undefined : entry.hits)
+      }
+    }
+    expect(problems).toEqual([])
+  })
+
+  test('are found also where the record of another is damaged; who reads all finds that out', async () => {
+    const one = entryOf('org/one')
+    await put(open(), one, entryOf('org/two', { commit: parseCommit('2'.repeat(40), 'a test') }))
+    const text = await readFile(layout.metadata, 'utf8')
+    await writeFile(layout.metadata, text.replace('"repo":"org/two"', '"repo":org/two"'))
+    expect(await open().find(entryKey(one))).toEqual(one)
+    expect(problems).toEqual([])
+    expect(await open().all()).toEqual(new Map())
+    expect(problems).toEqual([expect.stringContaining('is damaged')])
   })
 
   test('of an update that fails stay as they were', async () => {
