@@ -55,6 +55,8 @@ export class CacheContext {
   #validation: Promise<Validation> | undefined
   #otherCaches: Promise<HubFolder[]> | undefined
   #temporary: Promise<CacheContext> | undefined
+  /** True when the Hub was asked for something. */
+  hasAskedHub = false
   /** Models that are being brought in now, by their labels, and how far they have come. */
   readonly underWay = new Map<string, Progress>()
   readonly #warned = new Set<string>()

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import type { RawAnswer, RawRequest } from '../hub/raw.ts'
-import type { Entry } from '../model/entry.ts'
+import { copyEntry, type Entry } from '../model/entry.ts'
 import { type Model, type ModelSpec, toModel } from '../model/model.ts'
 import type { RepoId } from '../model/repo-id.ts'
 import type { RequestEvent } from '../model/request.ts'
@@ -80,7 +80,7 @@ export class ModelCache {
   async list(): Promise<Entry[]> {
     const metadata = await this.context.metadata()
     // Theirs to change: what the cache reads stays as it is.
-    return [...(await metadata.all()).values()].map((entry) => ({ ...entry, files: new Map(entry.files) }))
+    return [...(await metadata.all()).values()].map(copyEntry)
   }
 
   /**

@@ -76,7 +76,7 @@ async function matchFiles(tree: Tree, patterns: string[], asked: string): Promis
 }
 
 /** What a glob may be made of; a name without any stands for itself. */
-const GLOB = /[*?![\]{}()|+@\\]|^\.\//
+const GLOB = /[*?![\]{}()|+@\\"]|^\.\/|^$/
 
 async function matcher(patterns: string[], asked: string): Promise<(path: string) => boolean> {
   if (!patterns.some((pattern) => GLOB.test(pattern))) return (path) => patterns.includes(path)

@@ -106,6 +106,7 @@ function treeOf({ files }: Entry): Tree {
 /** The Hub as the options say, with the token that may be sent there. */
 export async function hubAccess(context: CacheContext): Promise<HubAccess> {
   const { hub } = context.options
+  context.hasAskedHub = true
   return { endpoint: hub.endpoint, fetch: await context.fetch(), token: await findToken(hub, context.env) }
 }
 

@@ -1,4 +1,5 @@
 import { statSync } from 'node:fs'
+import process from 'node:process'
 import type { Validation } from '../config/options.ts'
 import { systemCode } from '../model/errors.ts'
 import type { CacheContext } from './context.ts'

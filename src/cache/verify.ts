@@ -103,9 +103,13 @@ async function checkAll(context: CacheContext, entries: Entry[], options: Verify
       return { entry, path, what: flaws[index] ?? undefined }
     })
   }
+  const checks = batchesOf(todo).map((batch) => limit(checkBatch, batch))
   try {
-    return (await Promise.all(batchesOf(todo).map((batch) => limit(checkBatch, batch)))).flat()
+    return (await Promise.all(checks)).flat()
   } finally {
+    // Nothing of it goes on when one has failed.
+    controller.abort()
+    await Promise.allSettled(checks)
     unlink()
     await pool.close()
   }

@@ -40,7 +40,7 @@ export function openChild(settings: string, started: number): Bridge {
     onServed: (served) => file.note((requests) => requests.served(served)),
     onFailed: (repo, error) => file.note((requests) => requests.failed(repo, error)),
   })
-  spent('engine', started)
+  spent('engine', started, debug)
   return bridge
 }
 

@@ -80,3 +80,12 @@ export function recordedDownloadMs(entry: Pick<Entry, 'files'>, paths: readonly 
   }
   return total
 }
+
+/** Another of the same content. */
+export function copyEntry(entry: Entry): Entry {
+  return {
+    ...entry,
+    selections: entry.selections.map((selection) => ({ ...selection, files: [...selection.files] })),
+    files: new Map([...entry.files].map(([path, file]) => [path, { ...file }])),
+  }
+}

@@ -19,13 +19,14 @@ function ownTime(): OwnTime {
 
 /**
  * Counts what has passed since `started` (of `originals.monotonic`) as the package's own time. Who profiles the process sees it as
- * a `performance` measure: it is not left in the timeline, where a suite may look for measures of its own.
+ * a `performance` measure: it is not left in the timeline, where a suite may look for measures of its own. What is spent while tests
+ * run is not shown, unless that is asked for: a suite may observe measures, too.
  */
-export function spent(part: string, started: number): void {
+export function spent(part: string, started: number, isShown = true): void {
   const ended = originals.monotonic()
   const { parts } = ownTime()
   parts[part] = (parts[part] ?? 0) + ended - started
-  originals.showSpan(`vitest-model-cache: ${part}`, started, ended)
+  if (isShown) originals.showSpan(`vitest-model-cache: ${part}`, started, ended)
 }
 
 /** What `work` gives, counted as the package's own time. */

@@ -1,4 +1,15 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Manifest } from '../cache/manifest.ts'
 import type { ChildEvent } from '../intercept/events-file.ts'
@@ -42,16 +53,26 @@ export function takeChildEvents(folder: string): ChildEvent[] {
 /** Removes what is there for the children of a run that is over, and what runs left that were killed. */
 export function removeEvents(folder: string): void {
   try {
-    if (existsSync(folder)) {
-      for (const name of readdirSync(folder)) rmSync(join(folder, name), { force: true })
-      rmdirSync(folder)
-    }
+    removeFolder(folder)
     const all = dirname(folder)
     for (const name of existsSync(all) ? readdirSync(all) : [])
       if (originals.now() - statSync(join(all, name)).mtimeMs > ABANDONED_AFTER_MS)
         rmSync(join(all, name), { recursive: true, force: true })
   } catch {
     // A cache folder that is a file, or that only serves what it has.
+  }
+}
+
+/** It holds files, and nothing else, unless somebody put it there: a link goes, and what it leads to stays. */
+function removeFolder(folder: string): void {
+  const stats = lstatSync(folder, { throwIfNoEntry: false })
+  if (!stats) return
+  try {
+    for (const name of stats.isDirectory() ? readdirSync(folder) : []) unlinkSync(join(folder, name))
+    if (stats.isDirectory()) rmdirSync(folder)
+    else unlinkSync(folder)
+  } catch {
+    rmSync(folder, { recursive: true, force: true })
   }
 }
 

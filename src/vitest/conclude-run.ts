@@ -40,9 +40,9 @@ export async function concludeRun(session: Session, run: FinishedRun, number: nu
   spent('report', started)
 }
 
-/** What the warm-ups took that brought something in: they waited for the Hub. */
+/** What the warm-ups took that waited for the Hub. */
 function waitedMs({ warmUps }: FinishedRun): number {
-  return warmUps.reduce((sum, { ms, models }) => (models.length > 0 ? sum + ms : sum), 0)
+  return warmUps.reduce((sum, { ms, askedHub }) => (askedHub ? sum + ms : sum), 0)
 }
 
 async function foldIn(caches: ModelCache[], run: FinishedRun, isOver: boolean): Promise<void> {

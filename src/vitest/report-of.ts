@@ -1,4 +1,5 @@
 import type { ModelCache } from '../cache/model-cache.ts'
+import type { RequestEvent } from '../model/request.ts'
 import { makeReport, type Report } from '../report/report.ts'
 import type { FinishedRun, ModuleReport } from './finished-run.ts'
 
@@ -21,8 +22,13 @@ export class RunReports {
 
 async function reportOf(run: FinishedRun, cache: ModelCache): Promise<Report> {
   const { reports, warmUps, removals, startedAt, durationMs } = run
+  const broughtIn = new Set(
+    reports.flatMap(({ requests }) => requests.filter(({ tier }) => tier === 'hub' || tier === 'adopted').map(keyOf)),
+  )
   const [children, workers] = [true, false].map((isOfChild) =>
-    reports.filter((report) => (report.isOfChild ?? false) === isOfChild).flatMap(ownMsOf),
+    reports
+      .filter((report) => (report.isOfChild ?? false) === isOfChild)
+      .flatMap((report) => ownMsOf(report, broughtIn)),
   )
   const { takenAt: _, ...state } = await cache.statistics()
   return makeReport({
@@ -35,7 +41,15 @@ async function reportOf(run: FinishedRun, cache: ModelCache): Promise<Report> {
   })
 }
 
-/** None where it was not measured: in a browser. */
-function ownMsOf({ ownMs, requests }: ModuleReport): number[] {
-  return ownMs === undefined ? [] : [requests.reduce((sum, { lookupMs }) => sum + lookupMs, ownMs)]
+/**
+ * With the lookups, but for those of what was brought in meanwhile: who asked for it may have waited for another. None where it was
+ * not measured: in a browser.
+ */
+function ownMsOf({ ownMs, requests }: ModuleReport, broughtIn: Set<string>): number[] {
+  const lookups = requests.filter((request) => !broughtIn.has(keyOf(request)))
+  return ownMs === undefined ? [] : [lookups.reduce((sum, { lookupMs }) => sum + lookupMs, ownMs)]
+}
+
+function keyOf({ repo, commit }: RequestEvent): string {
+  return `${repo}@${commit}`
 }

@@ -30,6 +30,8 @@ export interface WarmUp {
   root: string
   setup: ProjectSetup
   ms: number
+  /** True when it waited for the Hub. */
+  askedHub: boolean
   /** What it brought in. */
   models: WarmedModel[]
 }

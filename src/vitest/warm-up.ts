@@ -24,6 +24,7 @@ const RUNS_BACK = 3
 export async function warmUp(session: Session, { config }: TestProject, setup: ProjectSetup): Promise<Manifest> {
   const { options, cache } = setup
   const started = originals.monotonic()
+  cache.context.hasAskedHub = false
   const warmed: WarmedModel[] = []
   try {
     const models = distinct([...options.models, ...(await lastUsed(cache, config.root))])
@@ -44,7 +45,8 @@ export async function warmUp(session: Session, { config }: TestProject, setup: P
     session.output.note(`Warm-up failed: ${messageOf(error)}`)
     return { models: [], failures: [] }
   } finally {
-    session.warmUps.push({ root: config.root, setup, ms: originals.monotonic() - started, models: warmed })
+    const { hasAskedHub: askedHub } = cache.context
+    session.warmUps.push({ root: config.root, setup, ms: originals.monotonic() - started, askedHub, models: warmed })
   }
 }
 

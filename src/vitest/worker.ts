@@ -31,7 +31,7 @@ export function openWorker(provided: Provided | undefined): ActiveModels {
     const importEngine = () => import('./engine.ts')
     const { openEngine } = await (preload ? preload.importAsIs(importEngine) : importEngine())
     opened = openEngine(provided, atStart)
-    spent('engine', started)
+    spent('engine', started, provided.debug)
     return opened
   }
   const open = () => {

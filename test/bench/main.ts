@@ -90,6 +90,10 @@ async function measure(names: string[], isQuick: boolean): Promise<Results> {
   const packageDirectory = fileURLToPath(new URL('../..', import.meta.url))
   const rows: Row[] = []
   const growth: Growth[] = []
+  const begun = performance.now()
+  console.log(
+    'Ratios are of rounds that ran side by side (A B A B): the median of the pairs, and the least and the greatest.',
+  )
   for (const name of names) {
     const started = performance.now()
     const found = await BENCHES[name]?.({ packageDirectory, isQuick })
@@ -102,5 +106,6 @@ async function measure(names: string[], isQuick: boolean): Promise<Results> {
     rows.push(...found.rows)
     growth.push(...(found.growth ?? []))
   }
+  console.log(`\nMeasured in ${((performance.now() - begun) / 1000).toFixed(0)} s.`)
   return resultsOf({ isQuick, rows, growth })
 }

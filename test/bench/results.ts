@@ -75,7 +75,9 @@ export function comparison(before: Results, now: Results): string {
       ],
     ]
   })
-  return markdown(['what', before.commit, now.commit, 'ratio', ''], rows)
+  const isAlike = before.isQuick === now.isQuick && before.machine === now.machine && before.node === now.node
+  const note = isAlike ? '' : 'Another machine, another Node.js, or one of the two is quick: compare with care.\n\n'
+  return note + markdown(['what', before.commit, now.commit, 'ratio', ''], rows)
 }
 
 /** A row that belongs to the one above it has a name together with that. */

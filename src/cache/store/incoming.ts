@@ -171,6 +171,8 @@ export class IncomingFile {
 
   /** Has it written while more comes, one piece after the other. What the disk refuses, the next write throws. */
   async #flushLater(pending: Pending): Promise<void> {
+    // What comes after it, also from another connection, is another piece.
+    this.#pending = this.#pending.filter((other) => other !== pending)
     const before = this.#flushing
     this.#flushing = before.then(() => this.#flush(pending)).catch(() => undefined)
     // No more than a piece waits, however slow the disk is.
@@ -181,11 +183,11 @@ export class IncomingFile {
     this.#pending = this.#pending.filter((other) => other !== pending)
     try {
       await this.#put(pending)
+      await this.#readBack()
     } catch (error) {
       this.#lost ??= { error }
       throw error
     }
-    await this.#readBack()
   }
 
   async #put({ start, end, chunks }: Pending): Promise<void> {

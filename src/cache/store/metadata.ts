@@ -19,7 +19,8 @@ export class Metadata {
   #stamp = ''
   /** The file's content until all of it is needed. */
   #text: string | undefined
-  #records: Map<string, unknown> | undefined
+  /** All records, once they are needed; one for all who ask. */
+  #reading: Promise<Map<string, unknown>> | undefined
   /** Those that were looked at one by one. */
   #found: Entries = new Map()
   #all: Entries | undefined
@@ -34,19 +35,26 @@ export class Metadata {
   /** The entry of a repo at a commit, or undefined. Everybody is given the same: it is only to be read. */
   async find(key: string): Promise<Readonly<Entry> | undefined> {
     await this.#refresh()
-    const known = (this.#all ?? this.#found).get(key)
+    const found = this.#found
+    const known = (this.#all ?? found).get(key)
     if (known || this.#all) return known
     const record = await this.#readOne(key)
     const entry = record === undefined ? undefined : fromRecord(record)
-    if (entry) this.#found.set(key, entry)
+    if (entry) found.set(key, entry)
     return entry
   }
 
   /** All entries that can be read. As with `find`. */
   async all(): Promise<ReadonlyMap<string, Entry>> {
     await this.#refresh()
-    this.#all ??= checked(await this.#read())
-    return this.#all
+    const reading = this.#read()
+    const records = await reading
+    // It may have changed again meanwhile.
+    const isCurrent = this.#reading === reading
+    if (isCurrent && this.#all) return this.#all
+    const entries = checked(records)
+    if (isCurrent) this.#all = entries
+    return entries
   }
 
   /** Reads, changes and writes under a lock, so that updates of many processes lose nothing. */
@@ -69,23 +77,34 @@ export class Metadata {
     const text = stamp ? `${stamp.ino} ${stamp.mtimeMs} ${stamp.size}` : 'missing'
     if (text === this.#stamp) return
     this.#text = stamp && readIfThere(this.layout.metadata)
-    this.#records = undefined
+    this.#reading = undefined
     this.#found = new Map()
     this.#all = undefined
-    if (this.#text === undefined) this.#records = await this.#rebuild('is missing')
     this.#stamp = text
+    if (this.#text === undefined) await this.#keep(this.#rebuild('is missing'))
   }
 
   /** All records. */
-  async #read(): Promise<Map<string, unknown>> {
-    this.#records ??= recordsIn(this.#text ?? '') ?? (await this.#rebuild('is damaged'))
-    this.#text = undefined
-    return this.#records
+  #read(): Promise<Map<string, unknown>> {
+    return this.#reading ?? this.#keep(this.#readAll(this.#text ?? ''))
+  }
+
+  /** What fails is tried again by who asks next. */
+  #keep(reading: Promise<Map<string, unknown>>): Promise<Map<string, unknown>> {
+    this.#reading = reading
+    reading.catch(() => {
+      if (this.#reading === reading) this.#stamp = ''
+    })
+    return reading
+  }
+
+  async #readAll(text: string): Promise<Map<string, unknown>> {
+    return recordsIn(text) ?? (await this.#rebuild('is damaged'))
   }
 
   /** One record: of a thousand, to read all takes most of a lookup's time. */
   async #readOne(key: string): Promise<unknown> {
-    const found = this.#text === undefined ? undefined : recordByLine(this.#text, key)
+    const found = this.#text === undefined || this.#reading ? undefined : recordByLine(this.#text, key)
     return found ? found.record : (await this.#read()).get(key)
   }
 

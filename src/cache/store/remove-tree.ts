@@ -1,12 +1,15 @@
 import { lstat, readdir, rm, rmdir, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
+import { isAbsent } from './atomic-write.ts'
 
 /**
  * Removes whatever is at a path, links themselves and not what they lead to. As `rm` of Node.js, in half as many calls: that looks at
  * each file first, and tries to remove each folder while it is full.
  */
 export async function removeTree(path: string): Promise<void> {
-  const stats = await lstat(path).catch(() => undefined)
+  const stats = await lstat(path).catch((error) => {
+    if (!isAbsent(error)) throw error
+  })
   if (!stats) return
   try {
     await (stats.isDirectory() ? removeFolder(path) : unlink(path))
