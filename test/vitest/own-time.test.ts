@@ -1,0 +1,30 @@
+import { expect, test } from 'vitest'
+import { configSource } from '../support/config-source.ts'
+import { Consumer } from '../support/consumer.ts'
+import { startModelsHub } from '../support/models-hub.ts'
+
+const WAIT_MS = 2_000
+
+const { hub, env } = await startModelsHub([])
+hub.addRepo('org/tiny', { files: { 'config.json': '{}' } })
+
+const ASKS = `import { test } from 'vitest'; test('x', async ({ models }) => { await models.path('org/tiny') })`
+
+test('is what the package took itself, and not what was waited for: a download, also of another worker, or a Hub that is gone', async () => {
+  const files = { 'vitest.config.ts': configSource({}, 'maxWorkers: 2'), 'a.test.ts': ASKS, 'b.test.ts': ASKS }
+  const consumer = await Consumer.create({ files })
+  hub.fault({ kind: 'api' }, { delayMs: WAIT_MS }, { times: 1 })
+  const cold = await consumer.vitest([], env)
+  expect(cold.exitCode, cold.output).toBe(0)
+  expect(cold.report?.times.lookup?.max, cold.output).toBeGreaterThan(WAIT_MS / 2)
+  expect(cold.report?.ownMs.workers, cold.output).toMatchObject({ count: 2 })
+  expect(cold.report?.ownMs.workers?.max, cold.output).toBeLessThan(WAIT_MS / 2)
+
+  await consumer.write({ 'vitest.config.ts': configSource({ models: ['org/never-there'] }) })
+  await hub.stopListening()
+  const { exitCode, output, report } = await consumer.vitest([], env)
+  await hub.resumeListening()
+  expect(exitCode, output).toBe(0)
+  expect(report?.warmUpMs, output).toBeGreaterThan(500)
+  expect(report?.ownMs.main, output).toBeLessThan(report?.warmUpMs ?? 0)
+})
