@@ -1,5 +1,6 @@
 import { BrokenDownloadError } from '../model/broken-download.ts'
 import type { Span } from '../model/spans.ts'
+import { chunksOf } from './body.ts'
 import type { DownloadRequest, Sink } from './download.ts'
 import { type HubAccess, HubHttpError, hubFetch } from './http.ts'
 
@@ -33,10 +34,11 @@ export class FileRequests {
         if (isPart(response, span, request.size)) {
           this.#redirectedTo = response.url
           if (sink.received === 0) await sink.restart(etagOf(response))
-          return { body: bodyOf(response), span }
+          return { body: chunksOf(response.body, signal), span }
         }
         await this.#begin(response)
-        if (response.status === 200) return { body: bodyOf(response), span: { start: 0, end: request.size } }
+        if (response.status === 200)
+          return { body: chunksOf(response.body, signal), span: { start: 0, end: request.size } }
         await response.body?.cancel()
       } catch (error) {
         if (!(error instanceof HubHttpError) || error.status !== 416) throw error
@@ -45,14 +47,14 @@ export class FileRequests {
     }
     const response = await hubFetch(this.hub, signal)(this.#url)
     await this.#begin(response)
-    return { body: bodyOf(response), span: { start: 0, end: request.size } }
+    return { body: chunksOf(response.body, signal), span: { start: 0, end: request.size } }
   }
 
   /** A further request: exactly that part of the same content. Throws `BrokenDownloadError` when the server gives another. */
   async next(span: Span, signal: AbortSignal): Promise<Opened> {
     try {
       const response = await this.#get(span, signal)
-      if (isPart(response, span, this.request.size)) return { body: bodyOf(response), span }
+      if (isPart(response, span, this.request.size)) return { body: chunksOf(response.body, signal), span }
       await response.body?.cancel()
     } catch (error) {
       // Where the Hub had sent us on to is signed for a while only: the next attempt asks the Hub again.
@@ -103,12 +105,6 @@ function isPart(response: Response, { start, end }: Span, size: number): boolean
 
 function etagOf(response: Response): string | undefined {
   return response.headers.get('ETag') ?? undefined
-}
-
-async function* nothing(): AsyncGenerator<Uint8Array> {}
-
-function bodyOf(response: Response): AsyncIterable<Uint8Array> {
-  return response.body ?? nothing()
 }
 
 /**

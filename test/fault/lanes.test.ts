@@ -47,10 +47,10 @@ test('a large file comes over several connections where each is capped, and each
   expect(engine.filesAsked).toEqual(['weights.bin'])
 })
 
-test('one connection is enough where the whole line is capped', async () => {
+// How many it takes is `test/hub/growth.test.ts`: here the machine has a say.
+test('where the whole line is capped each byte comes once', async () => {
   engine.hub.throttle({ total: 40 * MEGABYTE })
   await expectRight(await engine.open().get('org/large'))
-  expect(mostAtOnce(parts())).toBeLessThanOrEqual(4)
   expect(engine.hub.bytesSent(FILE)).toBe(WEIGHTS.length)
 })
 
