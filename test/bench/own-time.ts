@@ -38,7 +38,7 @@ export async function ownTime(context: BenchContext): Promise<Findings> {
     // Cold; and once more, as the first warm run has the uses of two runs to look at.
     for (let round = 0; round < 2; round++) await models()
     hub.clearRequests()
-    const rounds = context.isQuick ? 5 : 15
+    const rounds = context.isQuick ? 3 : 15
     // What was used before is warmed: without a model there has to be another cache.
     const cache = { MODEL_CACHE_DIR: join(project.directory, 'never used') }
     const [none, without, empty] = ['with', 'without', 'empty'].map((plugin) =>

@@ -87,7 +87,7 @@ async function inProcess(project: ProjectFolder, hub: Hub, isQuick: boolean): Pr
   // Their cache has to be filled first.
   for (const way of Object.values(ways)) await way()
   requests = {}
-  const { ours, theirs } = await interleave(ways, isQuick ? 5 : 15)
+  const { ours, theirs } = await interleave(ways, isQuick ? 3 : 15)
   const times = (told: Told<'ms' | 'againMs' | 'readMs'>[], name: 'ms' | 'againMs') => told.map((each) => each[name])
   const compared = (what: string, name: 'ms' | 'againMs'): Row[] => [
     { what: `${what}: @huggingface/hub over ours`, unit: 'x', value: paired(times(theirs, name), times(ours, name)) },
