@@ -96,12 +96,10 @@ class Transfer {
 
   /** One connection: fetches one part after the other. What it fails at is left to the others. */
   async #lane(): Promise<void> {
-    let isNew = true
     for (let span = this.#take(); span; span = this.#take()) {
       const rest = { ...span }
       try {
-        await this.#fetch(rest, isNew)
-        isNew = false
+        await this.#fetch(rest)
       } catch (error) {
         // What no other try would change goes first: it is what matters.
         if (!this.#failure || mayPass(this.#failure.error)) this.#failure = { error }
@@ -127,18 +125,18 @@ class Transfer {
   /** How much a lane takes at once: all when it is alone, small parts until that is known, smaller ones at the end. */
   #share(): number {
     if (!this.#growth) return Number.POSITIVE_INFINITY
-    const { lanes, isSettled, isFinal } = this.#growth
+    const { lanes, isSettled } = this.#growth
     if (!isSettled) return SMALLEST_SPAN_BYTES
-    if (lanes === 1) return isFinal ? Number.POSITIVE_INFINITY : Growth.BYTES_BETWEEN_TRIES
+    if (lanes === 1) return Number.POSITIVE_INFINITY
     const left = this.#gaps.reduce((sum, { start, end }) => sum + end - start, 0)
     return Math.min(Math.max(Math.floor(left / (2 * lanes)), SMALLEST_SPAN_BYTES), LARGEST_SPAN_BYTES)
   }
 
   /** Fetches a part; `rest` is what is missing of it at any time. */
-  async #fetch(rest: Span, isNew: boolean): Promise<void> {
+  async #fetch(rest: Span): Promise<void> {
     await underStallWatch(this.request, async (watch) => {
       const { body } = await this.#open(rest, watch.signal)
-      this.#growth?.opened(isNew)
+      this.#growth?.opened()
       try {
         for await (const chunk of this.#chunks(body)) await this.#receive(chunk, rest, watch)
       } finally {

@@ -47,7 +47,7 @@ test('a large file comes over several connections where each is capped, and each
   expect(engine.filesAsked).toEqual(['weights.bin'])
 })
 
-// How many it takes is `test/hub/growth.test.ts`: here the machine has a say.
+// How many it takes hangs on the machine, too.
 test('where the whole line is capped each byte comes once', async () => {
   engine.hub.throttle({ total: 40 * MEGABYTE })
   await expectRight(await engine.open().get('org/large'))
