@@ -1,10 +1,10 @@
 import type { CacheSettings, Validation } from '../config/options.ts'
 import type { Connections } from '../hub/download.ts'
+import type { Fetch } from '../hub/fetch.ts'
 import { type Entry, type EntryFile, entryKey } from '../model/entry.ts'
 import { messageOf } from '../model/errors.ts'
 import type { Evicted } from '../model/request.ts'
 import type { Tree } from '../model/tree.ts'
-import { originals } from '../platform/originals.ts'
 import type { Manifest } from './manifest.ts'
 import type { Progress } from './progress.ts'
 import { isWritable } from './store/cache-folder.ts'
@@ -35,7 +35,7 @@ export interface CacheOptions extends Omit<CacheSettings, Defaulted>, Partial<Pi
   /** Default: the environment of this process. */
   env?: Readonly<Record<string, string | undefined>>
   /** Default: the platform's, as it was before any test could stub it. */
-  fetch?: typeof fetch
+  fetch?: Fetch
 }
 
 /** The connections of a cache: a file has to wait for its first, and gets more when they are free. */
@@ -51,7 +51,7 @@ export class CacheContext {
   readonly #lease: Lease | undefined
   #metadata: Promise<Metadata> | undefined
   #connections: Promise<ConnectionBudget> | undefined
-  #fetch: Promise<typeof fetch> | undefined
+  #fetch: Promise<Fetch> | undefined
   #validation: Promise<Validation> | undefined
   #otherCaches: Promise<HubFolder[]> | undefined
   #temporary: Promise<CacheContext> | undefined
@@ -175,15 +175,12 @@ export class CacheContext {
     return this.options.env ?? process.env
   }
 
-  /** By which the Hub is asked: as the options say, else through the proxy that the environment names, else directly. */
-  fetch(): Promise<typeof fetch> {
-    this.#fetch ??= this.#findFetch()
+  /** By which the Hub is asked: as the options say, else as suits this process. */
+  fetch(): Promise<Fetch> {
+    const { fetch } = this.options
+    this.#fetch ??= fetch
+      ? Promise.resolve(fetch)
+      : import('../hub/find-fetch.ts').then((hub) => hub.findFetch(this.env))
     return this.#fetch
-  }
-
-  async #findFetch(): Promise<typeof fetch> {
-    if (this.options.fetch) return this.options.fetch
-    const { proxyFetch } = await import('../hub/proxy.ts')
-    return (await proxyFetch(this.env)) ?? originals.fetch
   }
 }

@@ -4,6 +4,7 @@ import { ModelCacheError } from '../model/errors.ts'
 import { parseRepoId, type RepoId } from '../model/repo-id.ts'
 import { type Commit, parseCommit } from '../model/revision.ts'
 import { addToTree, type Tree } from '../model/tree.ts'
+import type { Fetch, FetchInit } from './fetch.ts'
 import { explainHubError, type HubAccess, hubFetch } from './http.ts'
 import { withRetry } from './retry.ts'
 import { underStallWatch } from './stall-watch.ts'
@@ -93,22 +94,19 @@ export async function fetchTree(
  * A fetch that refuses answers of another form than documented: the library would stumble over them, or hand them on. And
  * pages of a listing that go in a circle, or on without end: they would be read for ever.
  */
-function checked(
-  get: typeof fetch,
-  isRight: (answer: unknown) => boolean,
-  hub: HubAccess,
-  asked: string,
-): typeof fetch {
+function checked(get: Fetch, isRight: (answer: unknown) => boolean, hub: HubAccess, asked: string): typeof fetch {
   const pages = new Set<string>()
-  return async (input, init) => {
+  const ask = async (input: string | URL, init?: FetchInit) => {
     const url = String(input)
     if (pages.has(url) || pages.size === MOST_PAGES || !URL.canParse(url)) throw malformed(hub, asked)
     pages.add(url)
-    const response = await get(input, init)
-    if (isRight(await response.clone().json())) return response
-    await response.body?.cancel()
-    throw malformed(hub, asked)
+    const response = await get(url, init)
+    const answer = await response.json()
+    if (!isRight(answer)) throw malformed(hub, asked)
+    // All that the library reads of it.
+    return { ok: true, status: response.status, headers: response.headers, json: async () => answer }
   }
+  return ask as unknown as typeof fetch
 }
 
 function malformed({ endpoint }: HubAccess, asked: string): ModelCacheError {

@@ -1,11 +1,10 @@
+import type { Body } from './fetch.ts'
+
 /**
  * The chunks of a body, until the signal aborts: then its reason is thrown, and the connection closed. Whether a body hears of an
  * abort by the signal that was given to `fetch` is up to who made the `fetch`.
  */
-export async function* chunksOf(
-  body: ReadableStream<Uint8Array> | null,
-  signal: AbortSignal,
-): AsyncGenerator<Uint8Array> {
+export async function* chunksOf(body: Body | null, signal: AbortSignal): AsyncGenerator<Uint8Array> {
   if (!body) return
   const reader = body.getReader()
   const cancel = () => void reader.cancel(signal.reason).catch(() => undefined)
@@ -16,7 +15,7 @@ export async function* chunksOf(
       const { done, value } = await reader.read()
       signal.throwIfAborted()
       if (done) return
-      yield value
+      if (value) yield value
     }
   } finally {
     signal.removeEventListener('abort', cancel)

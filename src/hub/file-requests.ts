@@ -2,6 +2,7 @@ import { BrokenDownloadError } from '../model/broken-download.ts'
 import type { Span } from '../model/spans.ts'
 import { chunksOf } from './body.ts'
 import type { DownloadRequest, Sink } from './download.ts'
+import type { Answer } from './fetch.ts'
 import { type HubAccess, HubHttpError, hubFetch } from './http.ts'
 
 /** An answer whose body holds this part of the file. */
@@ -64,7 +65,7 @@ export class FileRequests {
     throw new BrokenDownloadError(`${this.request.path}: the server did not give the part that was asked for`)
   }
 
-  async #get({ start, end }: Span, signal: AbortSignal): Promise<Response> {
+  async #get({ start, end }: Span, signal: AbortSignal): Promise<Answer> {
     const { etag } = this.sink
     const headers = {
       Range: `bytes=${start}-${end === this.request.size ? '' : end - 1}`,
@@ -74,7 +75,7 @@ export class FileRequests {
   }
 
   /** Makes the sink ready for a whole body, unless its length says already that it is not the file. */
-  async #begin(response: Response): Promise<void> {
+  async #begin(response: Answer): Promise<void> {
     const { path, size } = this.request
     const length = response.headers.get('Content-Length')
     if (response.status === 200 && length !== null && !response.headers.has('Content-Encoding')) {
@@ -99,11 +100,11 @@ export async function forget({ onBytes }: DownloadRequest, sink: Sink, etag?: st
   await sink.restart(etag)
 }
 
-function isPart(response: Response, { start, end }: Span, size: number): boolean {
+function isPart(response: Answer, { start, end }: Span, size: number): boolean {
   return response.status === 206 && response.headers.get('Content-Range') === `bytes ${start}-${end - 1}/${size}`
 }
 
-function etagOf(response: Response): string | undefined {
+function etagOf(response: Answer): string | undefined {
   return response.headers.get('ETag') ?? undefined
 }
 

@@ -9,9 +9,10 @@ const SHORTEST_WINDOW_MS = 50
 const SMALLEST_WINDOW_BYTES = 1 << 20
 // A server or a line that is the limit itself gives four connections what it gave one, and a little noise.
 const WORTH_IT = 1.25
-// A process that works for so much of the time is the limit itself: one connection that is capped by 50 MB/s keeps it busy
-// for 0.5 to 0.8 of it, one that nothing caps for 0.95 and more.
-const BUSY = 0.9
+// A process that works for so much of the time is the limit itself. One connection that is capped at 50 MB/s keeps it busy for 0.2 to 0.4
+// of the time and one that nothing caps for 0.7 to 0.9; four of the former for 0.5 to 0.7.
+const BUSY_WITH_ONE = 0.6
+const BUSY_WITH_SEVERAL = 0.85
 
 /** Finds out how many connections make a download faster: takes more for as long as that pays. */
 export class Growth {
@@ -55,7 +56,7 @@ export class Growth {
     const windowMs = this.lanes === 1 ? SHORTEST_WINDOW_MS : 2 * SHORTEST_WINDOW_MS
     if (this.#answeredMs < windowMs || this.#bytes < SMALLEST_WINDOW_BYTES) return false
     const rate = this.#bytes / this.#answeredMs
-    const isBusy = wasBusySince(this.#work)
+    const isBusy = busySince(this.#work) > (this.lanes === 1 ? BUSY_WITH_ONE : BUSY_WITH_SEVERAL)
     if (rate < this.#rate * WORTH_IT) this.settle(this.#before)
     else if (isBusy) this.settle(this.lanes)
     else this.#takeMore(rate)
@@ -94,9 +95,12 @@ function workSoFar() {
   return { at: originals.monotonic(), loop: performance.eventLoopUtilization(), cpu: process.cpuUsage() }
 }
 
-/** By the loop of this thread, which is busy too while the system runs others, and by the processors' time, which other threads may have had. */
-function wasBusySince({ at, loop, cpu }: ReturnType<typeof workSoFar>): boolean {
+/**
+ * For how much of the time the process has worked: by the loop of this thread, which is busy too while the system runs others, and
+ * by the processors' time, which other threads may have had.
+ */
+function busySince({ at, loop, cpu }: ReturnType<typeof workSoFar>): number {
   const { user, system } = process.cpuUsage(cpu)
   const elapsedMs = originals.monotonic() - at
-  return performance.eventLoopUtilization(loop).utilization > BUSY && (user + system) / 1000 > BUSY * elapsedMs
+  return Math.min(performance.eventLoopUtilization(loop).utilization, (user + system) / 1000 / elapsedMs)
 }

@@ -1,12 +1,14 @@
 import { BrokenDownloadError } from '../model/broken-download.ts'
 import { ModelCacheError, messageOf, nameOf, systemCode } from '../model/errors.ts'
 import { originals } from '../platform/originals.ts'
+import { ConnectionError } from './connection-error.ts'
+import type { AnswerHeaders, Fetch } from './fetch.ts'
 
 /** What a caller hands over to reach a Hub. */
 export interface HubAccess {
   /** Origin and base path, no slash at the end. */
   endpoint: string
-  fetch: typeof fetch
+  fetch: Fetch
   /** Sent to the endpoint's origin alone: fetch drops the header when a redirect leaves the origin (WHATWG fetch, 4.4). */
   token?: string
 }
@@ -25,19 +27,18 @@ export class HubHttpError extends Error {
 }
 
 /** A fetch that sends the token, and throws `HubHttpError` for every answer that is no success. */
-export function hubFetch(hub: HubAccess, signal?: AbortSignal): typeof fetch {
+export function hubFetch(hub: HubAccess, signal?: AbortSignal): Fetch {
   const home = new URL(hub.endpoint).origin
   return async (input, init) => {
-    const headers = new originals.Headers(init?.headers)
-    headers.set('User-Agent', 'vitest-model-cache')
+    const headers = { ...init?.headers, 'User-Agent': 'vitest-model-cache' }
+    const send = (more?: object) =>
+      hub.fetch(input, { ...init, headers: { ...headers, ...more }, signal: signal ?? init?.signal })
     // The next page of a listing is where the answer says: it may say another origin.
-    if (hub.token && originOf(input) === home) headers.set('Authorization', `Bearer ${hub.token}`)
-    const send = () => hub.fetch(input, { ...init, headers, signal: signal ?? init?.signal })
-    let response = await send()
+    const isHome = hub.token !== undefined && new URL(input).origin === home
+    let response = await send(isHome ? { Authorization: `Bearer ${hub.token}` } : undefined)
     // A token that is not valid, such as a suite makes up for its tests, shuts nobody out of what is public.
-    if (response.status === 401 && headers.has('Authorization')) {
+    if (response.status === 401 && isHome) {
       await response.body?.cancel()
-      headers.delete('Authorization')
       response = await send()
     }
     if (response.ok) return response
@@ -49,15 +50,11 @@ export function hubFetch(hub: HubAccess, signal?: AbortSignal): typeof fetch {
   }
 }
 
-function originOf(input: RequestInfo | URL): string {
-  return new URL(typeof input === 'object' && 'url' in input ? input.url : input).origin
-}
-
 /**
  * How long the server asks to wait, in milliseconds: `Retry-After` in seconds or as a date, else the `t` of the Hub's
  * `ratelimit` header (`"api";r=0;t=55`), else undefined.
  */
-export function retryAfterMs(headers: Headers): number | undefined {
+export function retryAfterMs(headers: AnswerHeaders): number | undefined {
   const retryAfter = headers.get('Retry-After')
   if (retryAfter !== null) {
     if (/^\d+(\.\d+)?$/.test(retryAfter.trim())) return Number(retryAfter) * 1000
@@ -73,7 +70,7 @@ export function isNetworkError(error: unknown): boolean {
   const code = systemCode(error) ?? ''
   // fetch throws a TypeError for all that goes wrong below HTTP, with the socket's error as its cause.
   const isOfFetch = nameOf(error) === 'TypeError' && /^(fetch failed|terminated)$/.test(messageOf(error))
-  return isOfFetch || code.startsWith('UND_ERR_') || NETWORK_CODES.has(code)
+  return error instanceof ConnectionError || isOfFetch || code.startsWith('UND_ERR_') || NETWORK_CODES.has(code)
 }
 
 const NETWORK_CODES = new Set([

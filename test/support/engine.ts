@@ -53,9 +53,12 @@ export class Engine {
   }
 
   /** A real process over the cache folder. */
-  async spawn(options: Partial<ProcessOptions> & { concurrency?: number } = {}): Promise<CacheProcess> {
+  async spawn(
+    options: Partial<ProcessOptions> & { concurrency?: number } = {},
+    environment?: NodeJS.ProcessEnv,
+  ): Promise<CacheProcess> {
     const { concurrency, ...rest } = options
-    const started = await CacheProcess.start({ ...this.plainOptions(concurrency), ...rest })
+    const started = await CacheProcess.start({ ...this.plainOptions(concurrency), ...rest }, environment)
     this.onFinished(() => started.kill())
     return started
   }

@@ -1,13 +1,14 @@
 import { constants } from 'node:fs'
 import { chmod, type FileHandle, mkdir, open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { BrokenDownloadError, DigestMismatchError } from '../../model/broken-download.ts'
-import { blobNameOf, type Digest, Hasher } from '../../model/digest.ts'
+import { DigestMismatchError } from '../../model/broken-download.ts'
+import { blobNameOf, type Digest } from '../../model/digest.ts'
 import { type Span, Spans } from '../../model/spans.ts'
 import { moveInto, uniqueBeside } from './atomic-write.ts'
 import type { Layout } from './layout.ts'
 import { noteOf, takeOver, writeNote } from './leftovers.ts'
 import { thisProcess } from './owner.ts'
+import { RunningDigest } from './running-digest.ts'
 
 // Few large writes: one for each 64 kB network chunk would cost more than the network on a fast link.
 const WRITE_AT_BYTES = 1 << 20
@@ -23,18 +24,14 @@ interface Pending extends Span {
 
 /**
  * A file on its way in: hashed while it is written, never visible as a model, published only when it is right. Parts may
- * come in any order; what came ahead of its turn is hashed from the disk. What came of one that was given up or whose
- * process died is taken over by whoever comes next.
+ * come in any order. What came of one that was given up or whose process died is taken over by whoever comes next.
  */
 export class IncomingFile {
   readonly #path: string
   readonly #file: FileHandle
   readonly #digest: Digest
   readonly #size: number
-  #hasher: Hasher
-  /** Bytes from the beginning that are hashed. */
-  #hashed = 0
-  #isReadingBack = false
+  readonly #hashing: RunningDigest
   /** What came, written or not. */
   #received: Spans
   #written: Spans
@@ -58,7 +55,7 @@ export class IncomingFile {
     this.#file = file
     this.#digest = digest
     this.#size = size
-    this.#hasher = new Hasher(digest, size)
+    this.#hashing = new RunningDigest(file, digest, size)
     this.#received = new Spans(left.written)
     this.#written = new Spans(left.written)
     this.#etag = left.etag
@@ -75,7 +72,7 @@ export class IncomingFile {
     try {
       if (isTooLong) await file.truncate(0)
       await incoming.#note(thisProcess())
-      await incoming.#readBack()
+      await incoming.#hashing.catchUp(incoming.#written)
     } catch (error) {
       await incoming.discard()
       throw error
@@ -101,10 +98,7 @@ export class IncomingFile {
   async write(chunk: Uint8Array, at: number): Promise<void> {
     if (this.#lost) throw this.#lost.error
     const end = at + chunk.byteLength
-    if (at === this.#hashed) {
-      this.#hasher.update(chunk)
-      this.#hashed = end
-    }
+    this.#hashing.saw(chunk, at)
     this.#received.add({ start: at, end })
     const pending = this.#pending.find((part) => part.end === at) ?? this.#begin(at)
     pending.chunks.push(chunk)
@@ -117,12 +111,12 @@ export class IncomingFile {
     this.#pending = []
     await this.#flushing
     const hadNoted = this.#noted > 0
+    await this.#hashing.restart()
+    // Where nothing was written yet, it would have ext4 write the whole file to the disk as it is closed.
+    if (this.#written.bytes > 0) await this.#file.truncate(0)
     this.#received = new Spans()
     this.#written = new Spans()
     this.#noted = 0
-    this.#hasher = new Hasher(this.#digest, this.#size)
-    this.#hashed = 0
-    await this.#file.truncate(0)
     if (etag === this.#etag && !hadNoted) return
     this.#etag = etag
     await this.#note(thisProcess())
@@ -132,8 +126,7 @@ export class IncomingFile {
   async publish(blob: string): Promise<void> {
     if (this.#lost) throw this.#lost.error
     await this.#flushAll()
-    await this.#readBack()
-    const received = this.#hasher.digest()
+    const received = await this.#hashing.finish(this.#written)
     if (received !== this.#digest) throw new DigestMismatchError(this.#digest, received)
     await this.#file.close()
     await chmod(this.#path, 0o444)
@@ -146,12 +139,14 @@ export class IncomingFile {
     if (this.received === 0 || this.#size < WORTH_RESUMING_BYTES) return this.discard()
     // A disk that is full refuses what is pending: what was written before can still be gone on with.
     await this.#flushAll().catch(() => undefined)
+    await this.#hashing.restart()
     await this.#file.close()
     await this.#note(undefined)
   }
 
   async discard(): Promise<void> {
     await this.#flushing
+    await this.#hashing.restart()
     await this.#file.close()
     await rm(this.#path, { force: true })
     await rm(noteOf(this.#path), { force: true })
@@ -183,7 +178,7 @@ export class IncomingFile {
     this.#pending = this.#pending.filter((other) => other !== pending)
     try {
       await this.#put(pending)
-      await this.#readBack()
+      this.#hashing.wrote(this.#written)
     } catch (error) {
       this.#lost ??= { error }
       throw error
@@ -201,24 +196,6 @@ export class IncomingFile {
     }
     this.#written.add({ start, end })
     if (this.#noted > 0 && this.#written.bytes - this.#noted >= NOTE_EVERY_BYTES) await this.#note(thisProcess())
-  }
-
-  /** Hashes from the disk what is next in turn and was not hashed as it came. */
-  async #readBack(): Promise<void> {
-    if (this.#isReadingBack || this.#written.endOf(this.#hashed) === this.#hashed) return
-    this.#isReadingBack = true
-    try {
-      const buffer = Buffer.allocUnsafe(WRITE_AT_BYTES)
-      for (let end = this.#written.endOf(this.#hashed); end > this.#hashed; end = this.#written.endOf(this.#hashed)) {
-        const length = Math.min(end - this.#hashed, WRITE_AT_BYTES)
-        const { bytesRead } = await this.#file.read(buffer, 0, length, this.#hashed)
-        if (bytesRead === 0) throw new BrokenDownloadError('What had come is shorter on disk than it was')
-        this.#hasher.update(buffer.subarray(0, bytesRead))
-        this.#hashed += bytesRead
-      }
-    } finally {
-      this.#isReadingBack = false
-    }
   }
 
   /** Says who writes the file (nobody, when it was given up), and which parts of it are there where that is not plain. */

@@ -22,9 +22,10 @@ export class CacheProcess {
     child.once('close', () => this.finish())
   }
 
-  static async start(options: ProcessOptions): Promise<CacheProcess> {
+  static async start(options: ProcessOptions, environment: NodeJS.ProcessEnv = {}): Promise<CacheProcess> {
     const args = [inject('cacheProcess'), JSON.stringify(options)]
-    const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] })
+    const env = { ...process.env, ...environment }
+    const child = spawn(process.execPath, args, { env, stdio: ['pipe', 'pipe', 'inherit'] })
     // What is said to one that was killed is lost.
     child.stdin.on('error', () => undefined)
     const started = new CacheProcess(child)

@@ -1,0 +1,350 @@
+import { once } from 'node:events'
+import { writeFile } from 'node:fs/promises'
+import { createServer, type RequestListener, type Server } from 'node:http'
+import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net'
+import { join } from 'node:path'
+import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib'
+import { execa } from 'execa'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { chunksOf } from '../../src/hub/body.ts'
+import { directFetch } from '../../src/hub/direct-fetch.ts'
+import type { Fetch } from '../../src/hub/fetch.ts'
+import { isNetworkError, rootMessage } from '../../src/hub/http.ts'
+import { Engine } from '../support/engine.ts'
+import { CERTIFICATE, startTls } from '../support/tls.ts'
+
+/** What it is to be like, and what it is. */
+const FETCHES: [string, Fetch][] = [
+  ['the fetch of Node.js', fetch],
+  ['the direct fetch', directFetch],
+]
+
+/** A server, as `http://127.0.0.1:<port>`. */
+async function serve(listener: RequestListener): Promise<string> {
+  return listen(createServer(listener))
+}
+
+/** One that does by itself what it says over a connection. */
+async function serveRaw(onSocket: (socket: Socket) => void): Promise<string> {
+  return listen(createTcpServer((socket) => void onSocket(socket.on('error', () => undefined))))
+}
+
+async function listen(server: Server | ReturnType<typeof createTcpServer>): Promise<string> {
+  const sockets = new Set<Socket>()
+  server.on('connection', (socket) => sockets.add(socket))
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  onTestFinished(() => {
+    for (const socket of sockets) socket.destroy()
+    server.close()
+  })
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+const thrownBy = (promise: Promise<unknown>) =>
+  promise.then(
+    () => undefined,
+    (error: unknown) => error,
+  )
+
+const NO_SIGNAL = new AbortController().signal
+
+async function bytesOf(answer: Awaited<ReturnType<Fetch>>, signal = NO_SIGNAL): Promise<Buffer> {
+  const chunks: Uint8Array[] = []
+  for await (const chunk of chunksOf(answer.body, signal)) chunks.push(chunk)
+  return Buffer.concat(chunks)
+}
+
+describe.each(FETCHES)('%s', (_, ask) => {
+  test('gives status, address, headers whatever their case, and the body in each form', async () => {
+    const url = await serve((_request, response) => response.writeHead(200, { ETag: '"x"' }).end('{"ü":1}'))
+    const answer = await ask(`${url}/a%20b?c=d`)
+    expect(answer).toMatchObject({ ok: true, status: 200, url: `${url}/a%20b?c=d` })
+    expect([answer.headers.get('etag'), answer.headers.get('ETAG'), answer.headers.get('none')]).toEqual([
+      '"x"',
+      '"x"',
+      null,
+    ])
+    expect([answer.headers.has('Etag'), answer.headers.has('none')]).toEqual([true, false])
+    expect(await answer.json()).toEqual({ ü: 1 })
+    expect(await (await ask(new URL(url))).text()).toBe('{"ü":1}')
+    expect(String(await bytesOf(await ask(url)))).toBe('{"ü":1}')
+  })
+
+  test('gives what is no success as an answer', async () => {
+    const url = await serve((_request, response) => response.writeHead(404, { 'X-Error-Code': 'RepoNotFound' }).end())
+    const answer = await ask(url)
+    expect([answer.ok, answer.status, answer.headers.get('x-error-code')]).toEqual([false, 404, 'RepoNotFound'])
+    await answer.body?.cancel()
+  })
+
+  test('throws a SyntaxError for JSON that is none', async () => {
+    const url = await serve((_request, response) => response.end('<html>'))
+    const answer = await ask(url)
+    expect(await thrownBy(answer.json())).toMatchObject({ name: 'SyntaxError' })
+  })
+
+  test('sends method, headers and body', async () => {
+    const url = await serve(async (request, response) => {
+      const body = (await request.toArray()).join('')
+      response.end(JSON.stringify({ method: request.method, type: request.headers['content-type'], body }))
+    })
+    const answer = await ask(url, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: '{"a":1}' })
+    expect(await answer.json()).toEqual({ method: 'POST', type: 'application/json', body: '{"a":1}' })
+  })
+
+  test.each([301, 302, 303, 307, 308])('follows a redirect with HTTP %i, and says where it led', async (status) => {
+    const url = await serve((request, response) => {
+      if (request.url === '/b/c') response.end(`${request.method} ${request.headers.authorization}`)
+      else response.writeHead(status, { Location: '../b/c' }).end('moved')
+    })
+    const answer = await ask(`${url}/a/x`, { headers: { Authorization: 'Bearer t' } })
+    expect([answer.url, await answer.text()]).toEqual([`${url}/b/c`, 'GET Bearer t'])
+  })
+
+  test.each([
+    [301, 'GET '],
+    [302, 'GET '],
+    [303, 'GET '],
+    [307, 'POST body'],
+    [308, 'POST body'],
+  ])('after HTTP %i what was sent is sent again, or asked for: %s', async (status, seen) => {
+    const url = await serve(async (request, response) => {
+      if (request.url === '/') return response.writeHead(status, { Location: '/b' }).end()
+      response.end(`${request.method} ${(await request.toArray()).join('')}`)
+    })
+    expect(await (await ask(`${url}/`, { method: 'POST', body: 'body' })).text()).toBe(seen)
+  })
+
+  test('sends no token to where another origin is, also not by way of it back home', async () => {
+    const seen: string[] = []
+    const other = await serve((request, response) => {
+      seen.push(`other ${request.headers.authorization}`)
+      response.writeHead(302, { Location: `${home}/end` }).end()
+    })
+    const home: string = await serve((request, response) => {
+      seen.push(`home ${request.headers.authorization}`)
+      if (request.url === '/end') response.end('here')
+      else response.writeHead(302, { Location: other }).end()
+    })
+    const answer = await ask(`${home}/begin`, { headers: { Authorization: 'Bearer secret' } })
+    expect(await answer.text()).toBe('here')
+    expect(seen).toEqual(['home Bearer secret', 'other undefined', 'home undefined'])
+  })
+
+  test('an address in a redirect may have letters that no header should have', async () => {
+    const url = await serve((request, response) => {
+      if (request.url === '/') response.writeHead(302, { Location: Buffer.from('/ü').toString('latin1') }).end()
+      else response.end(request.url)
+    })
+    expect(await (await ask(`${url}/`)).text()).toBe('/%C3%BC')
+  })
+
+  test.each(['/', 'ftp://127.0.0.1/x', 'http://[', 'file:///etc/passwd'])(
+    'a redirect that leads nowhere (%s) is a failure of the network',
+    async (location) => {
+      const url = await serve((_request, response) => response.writeHead(302, { Location: location }).end())
+      expect(isNetworkError(await thrownBy(ask(`${url}/`)))).toBe(true)
+    },
+  )
+
+  test.each([
+    ['gzip', gzipSync],
+    ['deflate', deflateSync],
+    ['br', brotliCompressSync],
+  ] as const)('what a server sends as %s comes as it was', async (encoding, compress) => {
+    const text = 'a text that is sent compressed, '.repeat(10_000)
+    const url = await serve((_request, response) =>
+      response.writeHead(200, { 'Content-Encoding': encoding }).end(compress(text)),
+    )
+    expect(await (await ask(url)).text()).toBe(text)
+    expect(String(await bytesOf(await ask(url)))).toBe(text)
+  })
+
+  test('a part of a file is asked for as it is', async () => {
+    const url = await serve((request, response) => response.end(request.headers['accept-encoding']))
+    expect(await (await ask(url, { headers: { Range: 'bytes=0-' } })).text()).toBe('identity')
+    expect(await (await ask(url)).text()).toContain('gzip')
+  })
+
+  test('a large body comes whole, also where its reader is slower than the server', async () => {
+    const body = Buffer.from(Array.from({ length: 3_000_000 }, (_unused, index) => index % 251))
+    const url = await serve((_request, response) => response.end(body))
+    const chunks: Uint8Array[] = []
+    for await (const chunk of chunksOf((await ask(url)).body, NO_SIGNAL)) {
+      chunks.push(chunk)
+      await new Promise((resolve) => setTimeout(resolve, 1))
+    }
+    expect(Buffer.concat(chunks).equals(body)).toBe(true)
+  })
+
+  test.each<[string, (socket: Socket) => void]>([
+    ['closes the connection', (socket) => socket.end()],
+    ['resets it', (socket) => socket.resetAndDestroy()],
+    ['answers with no HTTP', (socket) => socket.end('SSH-2.0-OpenSSH_9.2\r\n')],
+    ['answers with headers that are none', (socket) => socket.end('HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n')],
+    [
+      'changes to another protocol',
+      (socket) => socket.end('HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n'),
+    ],
+  ])('a server that %s is a failure of the network', async (_name, onRequest) => {
+    const url = await serveRaw((socket) => void socket.once('data', () => onRequest(socket)))
+    expect(isNetworkError(await thrownBy(ask(url)))).toBe(true)
+  })
+
+  test.each<[string, string]>([
+    ['ends before its length', 'HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort'],
+    ['ends within a chunk', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n10\r\nshort'],
+    ['has a chunk that is none', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nnone\r\nshort\r\n'],
+  ])('a body that %s is a failure of the network', async (_name, sent) => {
+    const url = await serveRaw((socket) => void socket.once('data', () => socket.end(sent)))
+    expect(isNetworkError(await thrownBy(ask(url).then((answer) => bytesOf(answer))))).toBe(true)
+    expect(isNetworkError(await thrownBy(ask(url).then((answer) => answer.text())))).toBe(true)
+  })
+
+  test('where nobody listens the reason is named', async () => {
+    const server = createTcpServer().listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    server.close()
+    await once(server, 'close')
+    const error = await thrownBy(ask(`http://127.0.0.1:${port}/`))
+    expect([isNetworkError(error), rootMessage(error)]).toEqual([true, expect.stringContaining('ECONNREFUSED')])
+  })
+
+  test("an abort throws the signal's reason: before, while the answer is waited for, and in the body", async () => {
+    const reason = new Error('enough')
+    const url = await serve((request, response) => {
+      if (request.url === '/body') response.writeHead(200, { 'Content-Length': 10 }).write('first')
+    })
+    expect(await thrownBy(ask(url, { signal: AbortSignal.abort(reason) }))).toBe(reason)
+    const waiting = new AbortController()
+    const asked = thrownBy(ask(url, { signal: waiting.signal }))
+    setTimeout(() => waiting.abort(reason), 20)
+    expect(await asked).toBe(reason)
+    for (const read of [bytesOf, async (answer: Awaited<ReturnType<Fetch>>) => answer.text()]) {
+      const controller = new AbortController()
+      const answer = await ask(`${url}/body`, { signal: controller.signal })
+      const body = thrownBy(read(answer, controller.signal))
+      controller.abort(reason)
+      expect(await body).toBe(reason)
+    }
+  })
+
+  test('a body that is given up ends at the server too', async () => {
+    let closed: Promise<unknown> | undefined
+    const url = await serve((_request, response) => {
+      closed = once(response, 'close')
+      response.writeHead(200, { 'Content-Length': 10_000_000 }).write('first')
+    })
+    const read = (await ask(url)).body?.getReader()
+    await read?.read()
+    await read?.cancel()
+    await closed
+    await (await ask(url)).body?.cancel()
+    await closed
+  })
+
+  test('a body that nobody reads breaks nothing when it breaks', async () => {
+    const url = await serveRaw((socket) =>
+      socket.once('data', () => {
+        socket.write('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort')
+        setTimeout(() => socket.resetAndDestroy(), 10)
+      }),
+    )
+    const answer = await ask(url)
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    expect(isNetworkError(await thrownBy(answer.text()))).toBe(true)
+  })
+
+  test('connections are kept for what is asked for in turn', async () => {
+    const ports = new Set<number | undefined>()
+    const url = await serve((request, response) => {
+      ports.add(request.socket.remotePort)
+      if (request.url === '/') response.writeHead(302, { Location: '/b', 'Content-Length': 5 }).end('moved')
+      else response.end('here')
+    })
+    for (let turn = 0; turn < 5; turn++) expect(await (await ask(`${url}/`)).text()).toBe('here')
+    // One may be under way still when a redirect is followed.
+    expect(ports.size).toBeLessThanOrEqual(2)
+  })
+})
+
+describe('the direct fetch', () => {
+  test('what is compressed and broken is a failure of the network', async () => {
+    const url = await serve((_request, response) =>
+      response.writeHead(200, { 'Content-Encoding': 'gzip' }).end(gzipSync('a text').subarray(0, 12)),
+    )
+    expect(isNetworkError(await thrownBy(directFetch(url).then((answer) => answer.text())))).toBe(true)
+  })
+
+  test('asks anew where the server closed the connection that was kept', async () => {
+    let connections = 0
+    const url = await serveRaw((socket) => {
+      const isFirst = ++connections === 1
+      let requests = 0
+      socket.on('data', () => {
+        if (isFirst && ++requests === 2) socket.resetAndDestroy()
+        else socket.write('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nhere')
+      })
+    })
+    for (let turn = 0; turn < 2; turn++) expect(await (await directFetch(url)).text()).toBe('here')
+    expect(connections).toBe(2)
+  })
+
+  test('takes over TLS what comes from who is to be trusted, and nothing else', async () => {
+    const engine = await Engine.start(onTestFinished)
+    engine.hub.addRepo('org/name', {
+      files: { 'config.json': '{}', 'weights.bin': Buffer.alloc(3_000_000, 'weights') },
+    })
+    const tls = await startTls(engine.hub.url)
+    onTestFinished(tls.close)
+    const certificate = join(engine.folder, 'certificate.pem')
+    await writeFile(certificate, CERTIFICATE)
+    const options = { hub: { endpoint: tls.url, concurrency: 8 } }
+    const stranger = await (await engine.spawn(options)).do('get', ['org/name'])
+    expect(stranger.errors).toEqual([expect.stringContaining('self-signed certificate')])
+    const friend = await (await engine.spawn(options, { NODE_EXTRA_CA_CERTS: certificate })).do('get', ['org/name'])
+    expect(friend.errors).toEqual([])
+    expect(engine.filesAsked.sort()).toEqual(['config.json', 'weights.bin'])
+  })
+})
+
+describe('the Hub is asked', () => {
+  const program = (before: string) => `
+    ${before}
+    import(process.argv[1]).then(async ({ findFetch }) => {
+      const { originals } = await import(process.argv[2])
+      const ask = await findFetch(process.env)
+      console.log(ask === originals.fetch ? 'by fetch' : ask.name)
+    })`
+  const EXTERNAL = { cwd: process.cwd(), extendEnv: false } as const
+  const modules = ['hub/find-fetch', 'platform/originals'].map(
+    (name) => new URL(`../../src/${name}.ts`, import.meta.url).href,
+  )
+  const howItAsks = async (before: string, env: Record<string, string> = {}) => {
+    const args = ['--import', 'tsx', '--eval', program(before), ...modules]
+    const { stdout } = await execa(process.execPath, args, {
+      ...EXTERNAL,
+      env: { PATH: process.env.PATH ?? '', ...env },
+    })
+    return stdout
+  }
+
+  test('directly, where nobody has a say in it', async () => {
+    expect(await howItAsks('')).toBe('directFetch')
+  })
+
+  test.each<[string, string, Record<string, string>]>([
+    ['in a worker of Vitest, where a suite may have mocked node:http', '', { VITEST_WORKER_ID: '1' }],
+    ['where Node.js was told to use a proxy', '', { NODE_USE_ENV_PROXY: '1' }],
+    [
+      'where undici was given a dispatcher',
+      "require('undici').setGlobalDispatcher(new (require('undici').Agent)())",
+      {},
+    ],
+    ['where fetch was replaced', 'globalThis.fetch = async () => new Response()', {}],
+  ])('by fetch %s', async (_name, before, env) => {
+    expect(await howItAsks(before, env)).toBe('by fetch')
+  })
+})
