@@ -30,7 +30,7 @@ async function tryAdopt(context: CacheContext, target: FileTarget, candidate: st
   const { layout } = context
   const blob = layout.blob(target.model.repo, digest)
   try {
-    if ((await stampOf(candidate))?.size !== size) return false
+    if (stampOf(candidate)?.size !== size) return false
     await mkdir(layout.incoming, { recursive: true, mode: 0o700 })
     const own = uniqueBeside(join(layout.incoming, 'adopted'), 'incomplete')
     try {

@@ -20,7 +20,7 @@ export async function compact(context: CacheContext, { dryRun, signal }: Compact
   const { layout } = context
   const metadata = await context.metadata()
   const dropped = { files: 0, bytes: 0 }
-  const before = (await stampOf(layout.metadata))?.size ?? 0
+  const before = stampOf(layout.metadata)?.size ?? 0
   const entries = [...(await metadata.all()).values()]
   for (const entry of entries) {
     signal?.throwIfAborted()
@@ -31,14 +31,14 @@ export async function compact(context: CacheContext, { dryRun, signal }: Compact
   if (!dryRun) {
     // What can't be read is left out of what is written.
     await metadata.update(() => undefined)
-    dropped.bytes += Math.max(0, before - ((await stampOf(layout.metadata))?.size ?? 0))
+    dropped.bytes += Math.max(0, before - (stampOf(layout.metadata)?.size ?? 0))
   }
   await dropAnswers(context, new Set(entries.map(({ repo }) => layout.apiAnswers(repo))), dropped, dryRun)
   return dropped
 }
 
 async function hasSnapshot({ layout }: CacheContext, { repo, commit }: Entry): Promise<boolean> {
-  return (await stampOf(layout.snapshot(repo, commit))) !== undefined
+  return stampOf(layout.snapshot(repo, commit)) !== undefined
 }
 
 /** Under the repo's lock: it may have been brought in anew in between. */

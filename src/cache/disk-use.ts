@@ -1,5 +1,4 @@
-import { type BigIntStats, lstatSync } from 'node:fs'
-import { statfs } from 'node:fs/promises'
+import { type BigIntStats, lstatSync, statfsSync } from 'node:fs'
 import { join } from 'node:path'
 import { Slices } from '../platform/slices.ts'
 import type { Layout } from './store/layout.ts'
@@ -26,15 +25,15 @@ export async function diskUse(layout: Layout): Promise<DiskUse> {
     }
     if (slices.areOver) await slices.pause()
   }
-  return { diskBytes, freeBytes: await freeBytes(layout) }
+  return { diskBytes, freeBytes: freeBytes(layout) }
 }
 
 /** Bytes left for whoever runs this; null where the system does not say. */
-export async function freeBytes({ hub, directory }: Layout): Promise<number | null> {
+export function freeBytes({ hub, directory }: Layout): number | null {
   // `hub` may be a link to another disk, or not be there yet.
   for (const folder of [hub, directory])
     try {
-      const { bavail, bsize } = await statfs(folder)
+      const { bavail, bsize } = statfsSync(folder)
       return bavail * bsize
     } catch {
       // Not there, or a file system that does not say.

@@ -25,10 +25,10 @@ export async function linkFile(context: CacheContext, target: FileTarget): Promi
   const { repo } = target.model
   const { digest, size } = target.stated
   const file = layout.file(repo, commit, path)
-  const isLinked = known?.digest === digest && isAsRecorded(await stampOf(file), known)
+  const isLinked = known?.digest === digest && isAsRecorded(stampOf(file), known)
   if (!isLinked || (await context.validation()) === 'digest')
     await linkIntoSnapshot(layout, { repo, commit, path, digest })
-  const stamp = await stampOf(file)
+  const stamp = stampOf(file)
   if (stamp?.size !== size)
     throw fileFailure(target, 'CACHE_UNUSABLE', 'It vanished or changed while it was brought in.')
   return { ...stamp, digest }
@@ -38,9 +38,9 @@ export async function linkFile(context: CacheContext, target: FileTarget): Promi
 async function isPresent(context: CacheContext, target: FileTarget): Promise<boolean> {
   const { model, commit, path, stated, known } = target
   const isRecorded = known?.digest === stated.digest && (await context.validation()) !== 'digest'
-  if (isRecorded && isAsRecorded(await stampOf(context.layout.file(model.repo, commit, path)), known)) return true
+  if (isRecorded && isAsRecorded(stampOf(context.layout.file(model.repo, commit, path)), known)) return true
   const blob = context.layout.blob(model.repo, stated.digest)
-  if (!(await stampOf(blob))) return false
+  if (!stampOf(blob)) return false
   const name = targetLabel(target)
   if (await matchesDigest(blob, stated.digest, stated.size, target.signal)) {
     context.debug(`Validation: ${name} ${known ? 'was restored or copied' : 'has no record'}; its digest is right`)

@@ -47,7 +47,26 @@ export function planRemovals(
 
 /** Bytes on disk of all entries: a blob counts once in its repo, and once in all where it is one file. */
 export function totalSize(entries: Entry[]): number {
-  return new DiskUse(entries).bytes
+  const firstRepos = new Map<Digest, RepoId>()
+  const counted = new Set<string>()
+  // Most blobs are of one repo: what is behind the others is looked for when there is one.
+  let inodes: Inodes | undefined
+  let bytes = 0
+  for (const { repo, files } of entries)
+    for (const { digest, size } of files.values()) {
+      const first = firstRepos.get(digest)
+      if (first === repo) continue
+      if (first === undefined) firstRepos.set(digest, repo)
+      else {
+        inodes ??= inodesOf(entries)
+        counted.add(fileOf(inodes, first, digest))
+        const file = fileOf(inodes, repo, digest)
+        if (counted.has(file)) continue
+        counted.add(file)
+      }
+      bytes += size
+    }
+  return bytes
 }
 
 /** A file on disk that entries stand for. */
@@ -67,8 +86,7 @@ class DiskUse {
     for (const entry of entries) {
       const own = new Set<Blob>()
       for (const { digest, size } of entry.files.values()) {
-        // The file behind each blob: `optimize` makes one of those that several repos have.
-        const file = `${inodes.get(entry.repo)?.get(digest) ?? entry.repo} ${digest}`
+        const file = fileOf(inodes, entry.repo, digest)
         const blob = known.get(file) ?? { size, users: 0 }
         known.set(file, blob)
         own.add(blob)
@@ -93,9 +111,16 @@ class DiskUse {
   }
 }
 
+/** The file behind a repo's blob: `optimize` makes one of those that several repos have. */
+function fileOf(inodes: Inodes, repo: RepoId, digest: Digest): string {
+  return `${inodes.get(repo)?.get(digest) ?? repo} ${digest}`
+}
+
 /** By repo and digest. What never was verified has none. */
-function inodesOf(entries: Entry[]): Map<RepoId, Map<Digest, string>> {
-  const inodes = new Map<RepoId, Map<Digest, string>>()
+type Inodes = Map<RepoId, Map<Digest, string>>
+
+function inodesOf(entries: Entry[]): Inodes {
+  const inodes: Inodes = new Map()
   for (const { repo, files } of entries) {
     const own = inodes.get(repo) ?? new Map<Digest, string>()
     inodes.set(repo, own)

@@ -143,7 +143,7 @@ async function replace(
       const { repo, commit } = entry
       // Where links are hard ones, the snapshot still has the old file.
       await linkIntoSnapshot(layout, { repo, commit, path, digest })
-      const now = await stampOf(layout.file(repo, commit, path))
+      const now = stampOf(layout.file(repo, commit, path))
       if (now) restamped.push({ key: entryKey(entry), path, before, now })
     }
   return restamped

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises'
+import { readFileSync } from 'node:fs'
 import type { Entry } from '../model/entry.ts'
 import { type HubPath, parseHubPath } from '../model/hub-path.ts'
 import { describeModel, type Model } from '../model/model.ts'
@@ -40,7 +40,7 @@ async function planOnDisk(context: CacheContext, model: Model, entry: Entry): Pr
     const located = await compareWithDisk(context, entry, [config], entry.files, 'stat')
     isPlannable = located?.changed.length === 0
     const file = context.layout.file(entry.repo, entry.commit, config)
-    return isPlannable ? parseRepoConfig(await readFile(file, 'utf8')) : {}
+    return isPlannable ? parseRepoConfig(readFileSync(file, 'utf8')) : {}
   }
   try {
     const plan = await planFiles({ selection: model.selection, tree, ownTask: entry.task, entry, readConfig, asked })

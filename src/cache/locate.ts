@@ -7,7 +7,7 @@ import type { Commit } from '../model/revision.ts'
 import { selectionKey } from '../model/selection.ts'
 import type { CacheContext } from './context.ts'
 import { findInManifest } from './manifest.ts'
-import { isAsRecorded, stampNow } from './store/blobs.ts'
+import { isAsRecorded, stampOf } from './store/blobs.ts'
 
 /** A selection of which all files are recorded at a commit. */
 export interface Located {
@@ -79,7 +79,7 @@ async function isUnchanged(
 ): Promise<boolean> {
   // Never verified: the record was rebuilt, or `verify` found the file wrong.
   if (record.ino === '0' && record.mtimeMs === 0) return false
-  const stamp = stampNow(file)
+  const stamp = stampOf(file)
   if (validation === 'none') return stamp !== undefined
   if (!isAsRecorded(stamp, record)) return false
   return validation === 'stat' || context.isVerified(file, record)

@@ -168,7 +168,7 @@ export class ModelCache {
       const { removeTemporary } = await import('./temporary.ts')
       await removeTemporary(this.context, run.id)
     }
-    await releaseRun(this.context.layout, run.id)
+    releaseRun(this.context.layout, run.id)
   }
 
   /** False where the cache folder only serves what it has. */

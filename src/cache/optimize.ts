@@ -43,7 +43,7 @@ export interface Optimized {
 export async function optimize(context: CacheContext, options: OptimizeOptions = {}): Promise<Optimized> {
   const { dryRun, signal, aloneForMs = ALONE_FOR_MS } = options
   const steps = nothing()
-  if (!(await isOurs(context.layout))) return steps
+  if (!isOurs(context.layout)) return steps
   steps.leftovers = await sweepIncoming(context.layout, options)
   signal?.throwIfAborted()
   if (!dryRun) await recordStrangers(context)

@@ -5,7 +5,7 @@ import { isOurs } from './store/cache-folder.ts'
 /** Pins entries, or ends that: what is pinned is neither evicted nor expired. Gives those of which it is new. */
 export async function pinEntries(context: CacheContext, entries: Entry[], pinned: boolean): Promise<Entry[]> {
   const others = entries.filter((entry) => entry.pinned !== pinned)
-  if (others.length === 0 || !(await isOurs(context.layout))) return []
+  if (others.length === 0 || !isOurs(context.layout)) return []
   const metadata = await context.metadata()
   const changed: Entry[] = []
   await metadata.update((all) => {

@@ -15,7 +15,7 @@ export async function recordUses(context: CacheContext, requests: RequestEvent[]
   const metadata = await context.metadata()
   const recorded = await metadata.all()
   const keys = new Set(requests.map(({ repo, commit }) => `${repo}@${commit}`))
-  const listed = await listedEntries(
+  const listed = listedEntries(
     context,
     [...keys].flatMap((key) => recorded.get(key) ?? []),
   )
@@ -35,7 +35,6 @@ export async function recordUses(context: CacheContext, requests: RequestEvent[]
 }
 
 /** Those of which the Hub's listing is there. What was served without it may be a part of what was asked for. */
-async function listedEntries({ layout }: CacheContext, entries: Entry[]): Promise<Set<string>> {
-  const isListed = await Promise.all(entries.map(({ repo, commit }) => stampOf(layout.tree(repo, commit))))
-  return new Set(entries.filter((_, index) => isListed[index]).map(entryKey))
+function listedEntries({ layout }: CacheContext, entries: Entry[]): Set<string> {
+  return new Set(entries.filter(({ repo, commit }) => stampOf(layout.tree(repo, commit))).map(entryKey))
 }

@@ -56,7 +56,7 @@ async function deleteBehind(
   signal?: AbortSignal,
 ): Promise<Removed> {
   const removed: Removed = { entries: [], freedBytes: 0 }
-  if (entries.length === 0 || !(await isOurs(context.layout))) return removed
+  if (entries.length === 0 || !isOurs(context.layout)) return removed
   // What is on its way in counts on blobs that it found, and is recorded when it is complete.
   const work = async (held: Entry[]) => {
     signal?.throwIfAborted()

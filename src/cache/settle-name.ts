@@ -34,7 +34,7 @@ export async function adoptFormerName(
   { repo, commit, signal }: { repo: RepoId; commit: Commit; signal?: AbortSignal },
 ): Promise<void> {
   const { layout } = context
-  if (await stampOf(layout.repo(repo))) return
+  if (stampOf(layout.repo(repo))) return
   const metadata = await context.metadata()
   const twins = [...(await metadata.all()).values()].filter((entry) => entry.commit === commit && entry.repo !== repo)
   for (const { repo: former } of twins) {
@@ -48,7 +48,7 @@ export async function adoptFormerName(
 /** False where it may not be moved now. One of the two locks is held; `other` is the one that has to be free. */
 async function move(context: CacheContext, from: RepoId, to: RepoId, other: RepoId): Promise<boolean> {
   const { layout } = context
-  if (!(await stampOf(layout.repo(from)))) return true
+  if (!stampOf(layout.repo(from))) return true
   // Names that differ by case alone share their lock.
   if (layout.lock(from) === layout.lock(to)) return moveFolder(context, from, to)
   return (await withFreeLock(layout.lock(other), () => moveFolder(context, from, to))) ?? false

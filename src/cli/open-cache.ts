@@ -50,7 +50,7 @@ export function originOf(flag: string | undefined, isPlaceKnown: boolean, { cach
 }
 
 async function refuseForeign({ context: { layout } }: ModelCache): Promise<void> {
-  if (!(await isForeign(layout))) return
+  if (!isForeign(layout)) return
   throw new ModelCacheError({
     code: 'NOT_A_CACHE',
     asked: `Cache folder ${layout.directory}`,

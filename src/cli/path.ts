@@ -17,7 +17,7 @@ export async function path(name: string, file: string | undefined, options: Glob
   const folder = layout.snapshot(entry.repo, entry.commit)
   const found = file === undefined ? folder : layout.file(entry.repo, entry.commit, parseHubPath(file, name))
   const isThere = file === undefined || [...entry.files.keys()].some((path) => path === file)
-  if (!isThere || !(await stampOf(found))) throw missing(entry, file)
+  if (!isThere || !stampOf(found)) throw missing(entry, file)
   // The cache folder itself may lie behind a link; the file must keep the name that it has in the model.
   const { repo, revision, commit } = entry
   if (options.json) printJson({ repo, revision, commit, path: found, realPath: await realpath(found) })

@@ -1,10 +1,23 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { beforeEach, expect, onTestFinished, test, vi } from 'vitest'
-import type { CachedModel } from '../../src/cache/cached-model.ts'
+import { thisProcess } from '../../src/cache/store/owner.ts'
 import { contentsOf, Engine } from '../support/engine.ts'
 
 // What happens at one instant in another process happens here before Node.js's own function does its work.
-const before = vi.hoisted(() => ({ rename: async (_from: string, _to: string): Promise<void> => undefined }))
+const before = vi.hoisted(() => ({
+  rename: async (_from: string, _to: string): Promise<void> => undefined,
+  renameSync: (_from: string, _to: string): void => undefined,
+}))
+
+vi.mock('node:fs', async (importOriginal) => {
+  const original = await importOriginal<typeof import('node:fs')>()
+  const renameSync = (from: string, to: string) => {
+    before.renameSync(from, to)
+    original.renameSync(from, to)
+  }
+  return { ...original, renameSync }
+})
 
 vi.mock('node:fs/promises', async (importOriginal) => {
   const original = await importOriginal<typeof import('node:fs/promises')>()
@@ -25,18 +38,18 @@ beforeEach(async () => {
 
 test('a repo that a run claims while it moves to its new name stays where it is', async () => {
   engine.hub.addRepo('old/name', { files: FILES })
-  await engine.open().get('old/name')
+  const { commit } = await engine.open().get('old/name')
   engine.hub.renameRepo('old/name', 'new/name')
-  let used: Promise<CachedModel> | undefined
-  before.rename = async (from, to) => {
-    const isMove = from.endsWith('models--old--name') || basename(dirname(to)) === 'renames'
-    if (!isMove || used) return
-    used = engine.open({ run: { id: 'live', pid: process.pid } }).get('old/name')
-    await used
+  // The name is about to lead to its new one, and a process of a live run writes its lease.
+  const lease = JSON.stringify({ ...thisProcess(), entries: [`old/name@${commit}`] })
+  before.renameSync = (_from, to) => {
+    if (basename(dirname(to)) !== 'renames') return
+    mkdirSync(engine.inCache('leases'), { recursive: true })
+    writeFileSync(engine.inCache('leases', `live.${process.pid}-0.json`), lease)
   }
   expect((await engine.open().get('new/name')).tier).toBe('hub')
-  const model = await used
-  expect(model && (await contentsOf(model))).toEqual(FILES)
+  before.renameSync = () => undefined
+  expect(await contentsOf(await engine.open({ offline: true }).get('old/name'))).toEqual(FILES)
   expect((await engine.open().list()).map(({ repo }) => repo)).toContain('old/name')
 })
 

@@ -6,13 +6,16 @@ import { contentsOf, Engine, pathsOf } from '../support/engine.ts'
 // No file system without links is at hand everywhere: Node.js's own functions refuse, as they do on one.
 const refused = vi.hoisted(() => new Set<string>())
 
-vi.mock('node:fs/promises', async (importOriginal) => {
-  const original = await importOriginal<typeof import('node:fs/promises')>()
+vi.mock('node:fs', async (importOriginal) => {
+  const original = await importOriginal<typeof import('node:fs')>()
   const refusing =
-    <Args extends unknown[], Result>(name: string, call: (...args: Args) => Promise<Result>) =>
-    (...args: Args): Promise<Result> =>
-      refused.has(name) ? Promise.reject(Object.assign(new Error(`EPERM: ${name}`), { code: 'EPERM' })) : call(...args)
-  return { ...original, symlink: refusing('symlink', original.symlink), link: refusing('link', original.link) }
+    <Args extends unknown[], Result>(name: string, call: (...args: Args) => Result) =>
+    (...args: Args): Result => {
+      if (refused.has(name)) throw Object.assign(new Error(`EPERM: ${name}`), { code: 'EPERM' })
+      return call(...args)
+    }
+  const { symlinkSync, linkSync } = original
+  return { ...original, symlinkSync: refusing('symlink', symlinkSync), linkSync: refusing('link', linkSync) }
 })
 
 const FILES = { 'config.json': '{}', 'deep/model.onnx': 'graph', 'deep/model.onnx_data': 'weights'.repeat(2_000) }

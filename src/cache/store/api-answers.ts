@@ -31,7 +31,7 @@ export async function readApiAnswer(
 }
 
 export async function writeApiAnswer(layout: Layout, repo: RepoId, key: string, answer: StoredAnswer): Promise<void> {
-  await writeAtomically(pathOf(layout, repo, key), JSON.stringify(answer))
+  writeAtomically(pathOf(layout, repo, key), JSON.stringify(answer))
 }
 
 function pathOf(layout: Layout, repo: RepoId, key: string): string {

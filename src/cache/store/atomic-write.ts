@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { statSync, unlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, renameSync, statSync, unlinkSync, writeFileSync } from 'node:fs'
 import { copyFile, mkdir, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { systemCode } from '../../model/errors.ts'
@@ -17,34 +17,32 @@ export function uniqueBeside(path: string, suffix: string): string {
  * Writes a file so that a reader sees the old content or the new one, and a kill leaves one of them. What a kill leaves
  * of the new one lies in `folder`: not beside the file where others would take it for one of theirs.
  */
-export async function writeAtomically(path: string, content: string, folder = dirname(path)): Promise<void> {
-  await replaceFile(path, folder, async (temporary) => writeFileSync(temporary, content, { mode: 0o600 }))
+export function writeAtomically(path: string, content: string, folder = dirname(path)): void {
+  replaceFile(path, folder, (temporary) => writeFileSync(temporary, content, { mode: 0o600 }))
 }
 
 /** Has `make` make a file under a temporary name in `folder`, and moves it to `path`. */
-export async function replaceFile(
-  path: string,
-  folder: string,
-  make: (temporary: string) => Promise<void>,
-): Promise<void> {
+export function replaceFile(path: string, folder: string, make: (temporary: string) => void): void {
   // Short: the name of the file itself may be as long as names can be.
   const temporary = uniqueBeside(join(folder, 'new'), 'tmp')
-  const replace = async () => {
-    await make(temporary)
-    await rename(temporary, path)
+  const replace = () => {
+    make(temporary)
+    renameSync(temporary, path)
   }
   try {
-    // The folders are nearly always there.
-    await replace().catch(async (error) => {
+    try {
+      replace()
+    } catch (error) {
+      // The folders are nearly always there.
       if (systemCode(error) !== 'ENOENT') throw error
-      for (const needed of [dirname(path), folder]) await mkdir(needed, { recursive: true, mode: 0o700 })
+      for (const needed of [dirname(path), folder]) mkdirSync(needed, { recursive: true, mode: 0o700 })
       unlinkIfThere(temporary)
-      await replace()
-    })
+      replace()
+    }
   } catch (error) {
     // Part of the cache lies on another device.
-    if (systemCode(error) === 'EXDEV' && folder !== dirname(path)) return await replaceFile(path, dirname(path), make)
-    throw error
+    if (systemCode(error) !== 'EXDEV' || folder === dirname(path)) throw error
+    replaceFile(path, dirname(path), make)
   } finally {
     // Of two names of one file a rename leaves both.
     unlinkIfThere(temporary)

@@ -1,5 +1,4 @@
-import { accessSync, constants, statSync } from 'node:fs'
-import { readdir, readFile } from 'node:fs/promises'
+import { accessSync, constants, readdirSync, readFileSync, statSync } from 'node:fs'
 import { ModelCacheError, systemCode } from '../../model/errors.ts'
 import type { Layout } from './layout.ts'
 
@@ -7,10 +6,10 @@ import type { Layout } from './layout.ts'
 export const FORMAT = 1
 
 /** True when the folder carries our mark. Deleting commands refuse without it. Throws `CACHE_FORMAT` for a newer format. */
-export async function isOurs(layout: Layout): Promise<boolean> {
+export function isOurs(layout: Layout): boolean {
   let text: string
   try {
-    text = await readFile(layout.marker, 'utf8')
+    text = readFileSync(layout.marker, 'utf8')
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return false
     throw error
@@ -31,10 +30,10 @@ const BEGUN = /^(CACHEDIR\.TAG|cache_metadata\.json(\.lock)?|incoming)(\..*\.tmp
  * True for a folder that holds something and carries no mark of ours: nothing of it may be changed. Throws `CACHE_FORMAT`
  * for a newer format.
  */
-export async function isForeign(layout: Layout): Promise<boolean> {
+export function isForeign(layout: Layout): boolean {
   try {
-    const names = await readdir(layout.directory)
-    return names.some((name) => !BEGUN.test(name)) && !(await isOurs(layout))
+    const names = readdirSync(layout.directory)
+    return names.some((name) => !BEGUN.test(name)) && !isOurs(layout)
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return false
     if (systemCode(error) === 'ENOTDIR') return true

@@ -1,5 +1,5 @@
-import { readFileSync, statSync } from 'node:fs'
-import { readdir, rm, writeFile } from 'node:fs/promises'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { threadId } from 'node:worker_threads'
 import { nameOf } from '../../model/errors.ts'
@@ -53,7 +53,7 @@ export class Lease {
   async #write(): Promise<void> {
     const owner = { ...thisProcess(), pid: this.run.pid }
     const content = JSON.stringify({ ...owner, entries: [...this.#keys] })
-    await writeAtomically(this.#path, content)
+    writeAtomically(this.#path, content)
     this.#content = content
     if (this.#heartbeat) return
     this.#heartbeat = originals.setInterval(() => this.#beat(), HEARTBEAT_MS)
@@ -72,8 +72,7 @@ export class Lease {
     originals.clearInterval(this.#heartbeat)
     this.#heartbeat = undefined
     this.#keys.clear()
-    // Where it could not be written there is nothing to remove.
-    await rm(this.#path, { force: true }).catch(() => undefined)
+    removeIfPossible(this.#path)
   }
 }
 
@@ -86,13 +85,12 @@ export async function leasedEntries(layout: Layout, exceptRun?: string): Promise
 /** The runs that live now, by their ids, and the entries that they claim. Leases of dead runs are removed on the way. */
 export async function liveRuns(layout: Layout): Promise<Map<string, Set<string>>> {
   const runs = new Map<string, Set<string>>()
-  for (const name of await leaseNames(layout)) {
+  for (const name of leaseNames(layout)) {
     const path = join(layout.leases, name)
     const lease = await readLease(path)
     if (!lease) continue
     if (!lease.isLive) {
-      // Where it can't be removed it claims nothing all the same.
-      await rm(path, { force: true }).catch(() => undefined)
+      removeIfPossible(path)
       continue
     }
     const run = name.slice(0, name.indexOf('.'))
@@ -102,16 +100,26 @@ export async function liveRuns(layout: Layout): Promise<Map<string, Set<string>>
 }
 
 /** Ends all claims of a run that is over, also those of its workers, which are gone by then. */
-export async function releaseRun(layout: Layout, runId: string): Promise<void> {
-  for (const name of await leaseNames(layout)) if (isOf(name, runId)) unlinkIfThere(join(layout.leases, name))
+export function releaseRun(layout: Layout, runId: string): void {
+  for (const name of leaseNames(layout)) if (isOf(name, runId)) unlinkIfThere(join(layout.leases, name))
 }
 
-async function leaseNames(layout: Layout): Promise<string[]> {
-  const names = await readdir(layout.leases).catch((error) => {
+function leaseNames(layout: Layout): string[] {
+  try {
+    return readdirSync(layout.leases).filter((name) => name.endsWith('.json'))
+  } catch (error) {
     if (isAbsent(error)) return []
     throw error
-  })
-  return names.filter((name) => name.endsWith('.json'))
+  }
+}
+
+/** Where it can't be removed, or could not be written, it claims nothing all the same. */
+function removeIfPossible(path: string): void {
+  try {
+    unlinkIfThere(path)
+  } catch {
+    // Another user's folder.
+  }
 }
 
 function isOf(name: string, runId: string): boolean {

@@ -1,4 +1,5 @@
-import { lstat, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { readdirSync } from 'node:fs'
+import { lstat, readFile, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { blobNameOf, type Digest } from '../../model/digest.ts'
 import { type Span, Spans } from '../../model/spans.ts'
@@ -33,7 +34,7 @@ export function noteOf(path: string): string {
 
 /** Says who writes the file at `path` (nobody, when it was given up) and what is there of it. */
 export async function writeNote(path: string, note: Note): Promise<void> {
-  await writeAtomically(noteOf(path), JSON.stringify(note))
+  writeAtomically(noteOf(path), JSON.stringify(note))
 }
 
 /**
@@ -42,9 +43,7 @@ export async function writeNote(path: string, note: Note): Promise<void> {
  */
 export async function takeOver(layout: Layout, digest: Digest, path: string): Promise<Left> {
   const prefix = `${blobNameOf(digest)}.`
-  const names = (await readdir(layout.incoming)).filter(
-    (name) => name.startsWith(prefix) && name.endsWith('.incomplete'),
-  )
+  const names = readdirSync(layout.incoming).filter((name) => name.startsWith(prefix) && name.endsWith('.incomplete'))
   for (const name of names) {
     const left = join(layout.incoming, name)
     const note = await readNote(left)
@@ -66,7 +65,7 @@ export async function takeOver(layout: Layout, digest: Digest, path: string): Pr
 
 /** How much of these blobs lies there of downloads that did not end: of each the largest, as it takes room on disk. */
 export async function bytesLeft(layout: Layout, digests: Digest[]): Promise<number> {
-  const names = (await readdir(layout.incoming)).filter((name) => name.endsWith('.incomplete'))
+  const names = readdirSync(layout.incoming).filter((name) => name.endsWith('.incomplete'))
   const sizes = digests.map(async (digest) => {
     const own = names.filter((name) => name.startsWith(`${blobNameOf(digest)}.`))
     return Math.max(0, ...(await Promise.all(own.map((name) => sizeOnDisk(join(layout.incoming, name))))))
@@ -119,7 +118,7 @@ export interface Incomplete {
 /** What lies there of downloads: those that nobody is writing, which may be removed, and the others. */
 export async function findIncomplete(layout: Layout): Promise<{ free: Incomplete[]; held: Incomplete[] }> {
   const found: { free: Incomplete[]; held: Incomplete[] } = { free: [], held: [] }
-  for (const name of await readdir(layout.incoming).catch(() => [])) {
+  for (const { name } of entriesIn(layout.incoming)) {
     if (!name.endsWith('.incomplete')) continue
     const path = join(layout.incoming, name)
     const bytes = await sizeOnDisk(path)

@@ -1,11 +1,12 @@
-import { copyFile, link, lstat, mkdir, readlink, rm, symlink, writeFile } from 'node:fs/promises'
+import { linkSync, lstatSync, readlinkSync, renameSync, symlinkSync } from 'node:fs'
+import { copyFile, mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 import type { Digest } from '../../model/digest.ts'
 import { systemCode } from '../../model/errors.ts'
 import type { HubPath } from '../../model/hub-path.ts'
 import type { RepoId } from '../../model/repo-id.ts'
 import type { Commit } from '../../model/revision.ts'
-import { replaceFile, uniqueBeside } from './atomic-write.ts'
+import { replaceFile, uniqueBeside, unlinkIfThere } from './atomic-write.ts'
 import { stampOf } from './blobs.ts'
 import type { Layout } from './layout.ts'
 
@@ -29,9 +30,12 @@ export async function linkIntoSnapshot(
   const blob = layout.blob(file.repo, file.digest)
   const path = layout.file(file.repo, file.commit, file.path)
   const kind = await linkKindOf(layout)
-  if (await isLinked(kind, blob, path)) return
+  if (isLinked(kind, blob, path)) return
   // Not beside it: what a kill leaves would be a file of the model to whoever lists the snapshot.
-  await replaceFile(path, layout.incoming, (temporary) => make(kind, blob, path, temporary))
+  const copy = kind === 'copy' ? await copyOf(blob, path, layout) : undefined
+  replaceFile(path, layout.incoming, (temporary) =>
+    copy === undefined ? makeLink(kind, blob, path, temporary) : renameSync(copy, temporary),
+  )
 }
 
 /** Which links the file system makes, found out once a process by trying. */
@@ -50,17 +54,17 @@ async function findLinkKind(layout: Layout): Promise<LinkKind> {
   const probe = `${target}.link.tmp`
   await writeFile(target, '')
   try {
-    for (const kind of ['symlink', 'hardlink'] as const) if (await isMade(kind, target, probe)) return kind
+    for (const kind of ['symlink', 'hardlink'] as const) if (isMade(kind, target, probe)) return kind
     return 'copy'
   } finally {
-    await rm(probe, { force: true })
-    await rm(target, { force: true })
+    unlinkIfThere(probe)
+    unlinkIfThere(target)
   }
 }
 
-async function isMade(kind: LinkKind, target: string, probe: string): Promise<boolean> {
+function isMade(kind: LinkKind, target: string, probe: string): boolean {
   try {
-    await make(kind, target, probe, probe)
+    makeLink(kind, target, probe, probe)
     return true
   } catch (error) {
     if (NOT_PERMITTED.includes(systemCode(error) ?? '')) return false
@@ -69,25 +73,27 @@ async function isMade(kind: LinkKind, target: string, probe: string): Promise<bo
 }
 
 /** Makes `temporary`, which is to be moved to `path`. */
-async function make(kind: LinkKind, blob: string, path: string, temporary: string): Promise<void> {
-  if (kind === 'symlink') return symlink(relative(dirname(path), blob), temporary)
-  if (kind === 'hardlink') return link(blob, temporary)
-  return copyFile(blob, temporary)
+function makeLink(kind: LinkKind, blob: string, path: string, temporary: string): void {
+  if (kind === 'symlink') symlinkSync(relative(dirname(path), blob), temporary)
+  else linkSync(blob, temporary)
 }
 
-async function isLinked(kind: LinkKind, blob: string, path: string): Promise<boolean> {
-  if (kind === 'symlink') return (await currentTarget(path)) === relative(dirname(path), blob)
+/** What is to be moved to `path`, whose folder is there by then: it can't be made twice. */
+async function copyOf(blob: string, path: string, layout: Layout): Promise<string> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+  const copy = uniqueBeside(join(layout.incoming, 'copy'), 'tmp')
+  await copyFile(blob, copy)
+  return copy
+}
+
+function isLinked(kind: LinkKind, blob: string, path: string): boolean {
+  if (kind === 'symlink') return currentTarget(path) === relative(dirname(path), blob)
   // A copy can't be told from a changed one: who asks for the link was told that something changed.
   if (kind === 'copy') return false
-  const [there, wanted] = await Promise.all([stampOf(path), stampOf(blob)])
-  return there !== undefined && there.ino === wanted?.ino
+  const there = stampOf(path)
+  return there !== undefined && there.ino === stampOf(blob)?.ino
 }
 
-async function currentTarget(path: string): Promise<string | undefined> {
-  try {
-    return (await lstat(path)).isSymbolicLink() ? await readlink(path) : undefined
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return undefined
-    throw error
-  }
+function currentTarget(path: string): string | undefined {
+  return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() ? readlinkSync(path) : undefined
 }

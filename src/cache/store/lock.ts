@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { linkSync, readFileSync, statSync, writeFileSync } from 'node:fs'
-import { mkdir, utimes } from 'node:fs/promises'
+import { linkSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { utimes } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { systemCode } from '../../model/errors.ts'
 import { originals, sleep } from '../../platform/originals.ts'
@@ -68,7 +68,7 @@ async function allSettled(all: Promise<void>[]): Promise<void> {
 }
 
 async function takeFree(path: string): Promise<string | undefined> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
   const id = randomBytes(8).toString('hex')
   const isFree = create(path, id) || ((await takeFromDead(path)) && create(path, id))
   return isFree ? id : undefined
@@ -84,7 +84,7 @@ async function takeFromDead(path: string): Promise<boolean> {
 
 async function acquire(path: string, signal?: AbortSignal): Promise<string> {
   const id = randomBytes(8).toString('hex')
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
   const watch = new HeartbeatWatch()
   for (let pollMs = 2; ; pollMs = Math.min(pollMs * 1.6, LONGEST_POLL_MS)) {
     if (create(path, id)) return id

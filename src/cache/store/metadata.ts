@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { DEFAULT_ENDPOINT } from '../../config/token.ts'
 import { type Entry, entryKey } from '../../model/entry.ts'
 import { isAbsent, writeAtomically } from './atomic-write.ts'
-import { stampNow } from './blobs.ts'
+import { stampOf } from './blobs.ts'
 import type { Layout } from './layout.ts'
 import { withLock } from './lock.ts'
 import { fromRecord, isOfNewerVersion, toRecord } from './record.ts'
@@ -68,12 +68,12 @@ export class Metadata {
       change(entries)
       const sorted = [...entries.values()].sort((a, b) => (entryKey(a) < entryKey(b) ? -1 : 1))
       const newer = [...records.values()].filter(isOfNewerVersion)
-      await writeAtomically(this.layout.metadata, textOf([...sorted.map(toRecord), ...newer]))
+      writeAtomically(this.layout.metadata, textOf([...sorted.map(toRecord), ...newer]))
     })
   }
 
   async #refresh(): Promise<void> {
-    const stamp = stampNow(this.layout.metadata)
+    const stamp = stampOf(this.layout.metadata)
     const text = stamp ? `${stamp.ino} ${stamp.mtimeMs} ${stamp.size}` : 'missing'
     if (text === this.#stamp) return
     this.#text = stamp && readIfThere(this.layout.metadata)

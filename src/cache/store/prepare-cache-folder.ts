@@ -14,14 +14,14 @@ const CACHEDIR_TAG = `Signature: 8a477f597d28d172789f06886806bc55
 /** Creates the cache folder where there is none, and checks that this version can use it. Throws `CACHE_UNUSABLE`, `CACHE_FORMAT`. */
 export async function prepareCacheFolder(layout: Layout): Promise<void> {
   try {
-    if (await isOurs(layout)) return
+    if (isOurs(layout)) return
     await mkdir(layout.directory, { recursive: true, mode: 0o700 })
-    await writeAtomically(layout.tag, CACHEDIR_TAG)
+    writeAtomically(layout.tag, CACHEDIR_TAG)
     // From here on a missing file means that it was lost.
     await withLock(`${layout.metadata}.lock`, async () => {
-      if (!(await stampOf(layout.metadata))) await writeAtomically(layout.metadata, '[]\n')
+      if (!stampOf(layout.metadata)) writeAtomically(layout.metadata, '[]\n')
     })
-    await writeAtomically(layout.marker, `${JSON.stringify({ format: FORMAT })}\n`)
+    writeAtomically(layout.marker, `${JSON.stringify({ format: FORMAT })}\n`)
   } catch (error) {
     if (error instanceof ModelCacheError) throw error
     throw new ModelCacheError({

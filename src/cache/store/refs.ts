@@ -47,12 +47,12 @@ export async function writeRef(
 async function writeOver(layout: Layout, repo: RepoId, revision: string, commit: Commit): Promise<void> {
   const path = layout.ref(repo, revision)
   try {
-    await writeAtomically(path, commit, layout.incoming)
+    writeAtomically(path, commit, layout.incoming)
   } catch (error) {
     // git has no branch `a` beside a branch `a/b`: the one that is in the way is gone from the repo.
     if (!['EEXIST', 'ENOTDIR', 'EISDIR', 'ENOTEMPTY'].includes(systemCode(error) ?? '')) throw error
     await removeConflicting(layout, repo, revision)
-    await writeAtomically(path, commit, layout.incoming)
+    writeAtomically(path, commit, layout.incoming)
   }
 }
 

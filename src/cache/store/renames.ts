@@ -34,7 +34,7 @@ export async function readHome(layout: Layout, repo: RepoId): Promise<Home> {
 /** Records what the Hub answered now: `home` is a name that leads nowhere else. */
 export async function writeHome(layout: Layout, repo: RepoId, home: RepoId): Promise<void> {
   await rm(layout.rename(home), { force: true })
-  if (repo !== home) await writeAtomically(layout.rename(repo), home)
+  if (repo !== home) writeAtomically(layout.rename(repo), home)
 }
 
 function readRename(layout: Layout, repo: RepoId): Home | undefined {

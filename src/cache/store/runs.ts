@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import { readFileSync, statSync } from 'node:fs'
-import { readdir, rm } from 'node:fs/promises'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isSystemError, nameOf, systemCode } from '../../model/errors.ts'
 import { isObject, isText, isTexts } from '../../model/json.ts'
@@ -28,8 +28,8 @@ export interface RunRecord {
 /** Writes a run's record, and removes the oldest: the project's beyond the last hundred, and those of all beyond a thousand. */
 export async function writeRun(layout: Layout, record: RunRecord): Promise<void> {
   const path = join(layout.runs, `${record.id}${suffixOf(record.project)}`)
-  await writeAtomically(path, `${JSON.stringify(record)}\n`)
-  const names = await runNames(layout)
+  writeAtomically(path, `${JSON.stringify(record)}\n`)
+  const names = runNames(layout)
   const own = names.filter((name) => name.endsWith(suffixOf(record.project)))
   for (const name of new Set([...own.slice(0, -RUNS_KEPT), ...names.slice(0, -RUNS_KEPT_IN_ALL)]))
     await rm(join(layout.runs, name), { recursive: true, force: true })
@@ -37,7 +37,7 @@ export async function writeRun(layout: Layout, record: RunRecord): Promise<void>
 
 /** The last `count` runs of a project, newest first. Records that can't be read are left out. */
 export async function readRuns(layout: Layout, project: string, count: number): Promise<RunRecord[]> {
-  const names = await runNames(layout)
+  const names = runNames(layout)
   const own = names.filter((name) => name.endsWith(suffixOf(project)))
   return readNewest(layout, own, count, (run) => run.project === project)
 }
@@ -48,7 +48,7 @@ export async function readAllRuns(
   count: number,
   accepts: (run: RunRecord) => boolean,
 ): Promise<RunRecord[]> {
-  return readNewest(layout, await runNames(layout), count, accepts)
+  return readNewest(layout, runNames(layout), count, accepts)
 }
 
 async function readNewest(
@@ -70,7 +70,7 @@ async function readNewest(
 export async function readRunsOfEach(layout: Layout, count: number): Promise<RunRecord[]> {
   const found = new Map<string, number>()
   const runs: RunRecord[] = []
-  for (const name of (await runNames(layout)).reverse()) {
+  for (const name of runNames(layout).reverse()) {
     const project = name.slice(name.indexOf('.'))
     const before = found.get(project) ?? 0
     const run = before < count ? readRun(join(layout.runs, name)) : undefined
@@ -82,12 +82,15 @@ export async function readRunsOfEach(layout: Layout, count: number): Promise<Run
 }
 
 /** Their names begin with the time in base 36, so that they sort by age, and end with the project's mark. */
-async function runNames(layout: Layout): Promise<string[]> {
-  const names = await readdir(layout.runs).catch((error) => {
+function runNames(layout: Layout): string[] {
+  try {
+    return readdirSync(layout.runs)
+      .filter((name) => /\.[0-9a-f]{12}\.json$/.test(name))
+      .sort()
+  } catch (error) {
     if (systemCode(error) === 'ENOENT') return []
     throw error
-  })
-  return names.filter((name) => /\.[0-9a-f]{12}\.json$/.test(name)).sort()
+  }
 }
 
 /** Runs of other projects in the same cache are told apart without being read. */

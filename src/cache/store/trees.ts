@@ -34,7 +34,7 @@ export async function writeTree(layout: Layout, repo: RepoId, commit: Commit, tr
       return [path, { size, blob_id: gitId, ...lfs, ...(xetHash && { xet_hash: xetHash }) }]
     })
   const content = { format_version: FORMAT_VERSION, files: Object.fromEntries(files) }
-  await writeAtomically(layout.tree(repo, commit), JSON.stringify(content, null, 1), layout.incoming)
+  writeAtomically(layout.tree(repo, commit), JSON.stringify(content, null, 1), layout.incoming)
 }
 
 function parseTree(content: unknown, repo: RepoId): Tree | undefined {

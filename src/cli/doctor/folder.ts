@@ -17,8 +17,8 @@ export async function checkFolder(layout: Layout, origin: string): Promise<Check
   const where = `${layout.directory} (by ${origin})`
   const other = 'Set MODEL_CACHE_DIR to another folder.'
   try {
-    if (await isForeign(layout)) return fail(name, `${where} holds something else than a cache`, other)
-    if (!(await isOurs(layout))) return ok(name, `${where}, not made yet`)
+    if (isForeign(layout)) return fail(name, `${where} holds something else than a cache`, other)
+    if (!isOurs(layout)) return ok(name, `${where}, not made yet`)
     if (!isWritable(layout))
       return warn(name, `${where} can't be written`, `What is missing comes anew in each run. ${other}`)
     return ok(name, `${where}, format 1`)
@@ -42,7 +42,7 @@ export async function checkPermissions({ directory }: Layout): Promise<Check> {
 export async function checkLinks(layout: Layout): Promise<Check> {
   const name = 'links'
   try {
-    if (!(await isOurs(layout)) || !isWritable(layout)) return ok(name, 'not tried')
+    if (!isOurs(layout) || !isWritable(layout)) return ok(name, 'not tried')
     const kind = await linkKindOf(layout)
     if (kind !== 'copy') return ok(name, kind === 'symlink' ? 'symbolic links' : 'hard links')
     return warn(

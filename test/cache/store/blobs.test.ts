@@ -60,16 +60,16 @@ describe('a stamp', () => {
     await utimes(blob, 1_700_000_000, 1_700_000_000.5)
     const { ino } = await stat(blob, { bigint: true })
     const stamp = { size: 7, mtimeMs: 1_700_000_000_500, ino: ino.toString() }
-    expect(await stampOf(blob)).toEqual(stamp)
-    expect(await stampOf(await link('config.json', digest))).toEqual(stamp)
+    expect(stampOf(blob)).toEqual(stamp)
+    expect(stampOf(await link('config.json', digest))).toEqual(stamp)
   })
 
   test('is none where there is no file', async () => {
     await storeBlob('content')
-    expect(await stampOf(join(folder, 'missing'))).toBeUndefined()
-    expect(await stampOf(join(layout.blob(REPO, sha256('content')), 'below'))).toBeUndefined()
+    expect(stampOf(join(folder, 'missing'))).toBeUndefined()
+    expect(stampOf(join(layout.blob(REPO, sha256('content')), 'below'))).toBeUndefined()
     await symlink('nowhere', join(folder, 'dangling'))
-    expect(await stampOf(join(folder, 'dangling'))).toBeUndefined()
+    expect(stampOf(join(folder, 'dangling'))).toBeUndefined()
   })
 })
 

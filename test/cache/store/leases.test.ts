@@ -144,7 +144,7 @@ describe('a run of several processes', () => {
     await startRun('org/b@2', process.pid)
     await lease('child').claim(['org/a@1'])
     await lease('child2').claim(['org/c@3'])
-    await releaseRun(layout, 'child')
+    releaseRun(layout, 'child')
     expect(await leased()).toEqual(['org/c@3'])
   })
 
@@ -156,7 +156,7 @@ describe('a run of several processes', () => {
   })
 
   test('is released without an error when there is nothing to release', async () => {
-    await releaseRun(layout, 'one')
+    releaseRun(layout, 'one')
     expect(await leased()).toEqual([])
   })
 })

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import type { CachedModel } from '../../../src/cache/cached-model.ts'
 import { ModelCache } from '../../../src/cache/model-cache.ts'
+import { directFetch } from '../../../src/hub/direct-fetch.ts'
 import { makeRequest } from '../request.ts'
 import type { Given, ProcessOptions, Task, Turn } from './task.ts'
 
@@ -14,11 +15,9 @@ const cache = new ModelCache({
   ...options,
   ...(isRun && { run: { id: `run-${process.pid}`, pid: process.pid } }),
   onWarning: (message) => warnings.push(message),
-  fetch: (input, init) => {
-    const headers = new Headers(init?.headers)
-    if (userAgent) headers.set('User-Agent', userAgent)
-    return fetch(input, { ...init, headers })
-  },
+  ...(userAgent && {
+    fetch: (input, init) => directFetch(input, { ...init, headers: { ...init?.headers, 'User-Agent': userAgent } }),
+  }),
 })
 const seen = new Map<string, CachedModel>()
 let isStopped = false
