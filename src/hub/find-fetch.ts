@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module'
 import { hostGlobal, originals } from '../platform/originals.ts'
 import type { Fetch } from './fetch.ts'
 import { proxyFetch } from './proxy.ts'
@@ -14,14 +15,21 @@ export async function findFetch(env: Environment): Promise<Fetch> {
 }
 
 /**
- * Whether nobody has a say in how this process asks. A suite may have put mocks below node:http, and Node.js or the project may have been told
- * to let fetch go another way (by its own proxy support, a dispatcher of undici, a fetch in place of that of Node.js): who was
- * loaded before us set a dispatcher if there is any, as Node.js does itself with the first fetch.
+ * Whether nobody has a say in how this process asks. A suite may have put mocks below node:http, and Node.js or the project may have
+ * been told to let fetch go another way: by the proxy support of Node.js, a dispatcher of undici, a fetch in place of its own.
  */
 function isOurs(env: Environment): boolean {
-  const hasDispatcher = Object.getOwnPropertySymbols(hostGlobal()).some((symbol) =>
-    symbol.description?.startsWith('undici.globalDispatcher'),
-  )
   const isOfNode = Function.prototype.toString.call(originals.fetch).includes('internal/deps/undici')
-  return env.VITEST_WORKER_ID === undefined && env.NODE_USE_ENV_PROXY !== '1' && !hasDispatcher && isOfNode
+  return env.VITEST_WORKER_ID === undefined && env.NODE_USE_ENV_PROXY !== '1' && isOfNode && !hasDispatcher()
+}
+
+/** Node.js sets a plain one itself when it loads its undici; who sets another has loaded the package, or sets one of another kind. */
+function hasDispatcher(): boolean {
+  const host = hostGlobal()
+  const symbols = Object.getOwnPropertySymbols(host)
+  const isSet = symbols.filter(({ description = '' }) => description.startsWith('undici.globalDispatcher'))
+  if (isSet.length === 0) return false
+  const isPlain = isSet.every((symbol) => Reflect.get(host, symbol)?.constructor?.name === 'Agent')
+  const { cache } = createRequire(import.meta.url)
+  return !isPlain || Object.keys(cache).some((path) => /[\\/]node_modules[\\/]undici[\\/]/.test(path))
 }

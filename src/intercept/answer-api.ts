@@ -1,19 +1,20 @@
 import type { ModelCache } from '../cache/model-cache.ts'
 import type { Answer } from './answer.ts'
+import type { AskedRequest } from './asked-request.ts'
 import type { HubRead } from './hub-url.ts'
 
 /** What a read of the Hub's API is answered with: what it answered when it was last asked. */
 export async function answerApi(
   cache: ModelCache,
   read: HubRead & { kind: 'api' },
-  request: Request,
+  request: AskedRequest,
 ): Promise<Answer | undefined> {
   const isQuery = request.method === 'POST' && read.address.includes('/paths-info/')
   if (request.method !== 'GET' && !isQuery) return undefined
-  const body = isQuery ? await request.text() : undefined
-  if (body === '') return undefined
+  const body = isQuery ? request.body : undefined
+  if (isQuery && !body) return undefined
   const { method, headers } = request
-  const contentType = headers.get('Content-Type') ?? undefined
+  const contentType = headers.get('Content-Type')
   const answer = await cache.apiAnswer(read, { address: read.address, method, body, contentType })
   return answer && { status: 200, ...answer }
 }

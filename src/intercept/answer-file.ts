@@ -3,18 +3,18 @@ import { blobNameOf } from '../model/digest.ts'
 import { type Answer, contentTypeOf, partOf } from './answer.ts'
 
 /** What a GET of a file is answered with, `Range` honoured. */
-export function answerFile(cached: CachedFile, range: string | null): Answer {
+export function answerFile(cached: CachedFile, range: string | undefined): Answer {
   const { status, headers, part } = describe(cached, range)
   return { status, headers, ...(part && { body: { file: cached.file, ...part } }) }
 }
 
 /** What a HEAD of a file is answered with: its bytes need not be there. */
-export function answerHead(known: KnownFile, range: string | null): Answer {
+export function answerHead(known: KnownFile, range: string | undefined): Answer {
   const { status, headers } = describe(known, range)
   return { status, headers }
 }
 
-function describe({ path, size, digest, commit }: KnownFile, range: string | null) {
+function describe({ path, size, digest, commit }: KnownFile, range: string | undefined) {
   const etag = `"${blobNameOf(digest)}"`
   const headers: Record<string, string> = {
     'Accept-Ranges': 'bytes',

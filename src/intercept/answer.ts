@@ -7,7 +7,7 @@ export interface Answer {
 }
 
 /** The part of a file that a `Range` header asks for; undefined for all of it, `none` where there is no such part. */
-export function partOf(range: string | null, size: number): { start: number; end: number } | 'none' | undefined {
+export function partOf(range: string | undefined, size: number): { start: number; end: number } | 'none' | undefined {
   // Several ranges, other units and nonsense are ignored, as RFC 9110 (14.2) allows.
   const [, first = '', last = ''] = /^bytes=(\d*)-(\d*)$/.exec(range?.replaceAll(' ', '') ?? '') ?? []
   if (first === '' && last === '') return undefined

@@ -3,10 +3,11 @@ import type { CachedFile, KnownFile } from '../cache/get-file.ts'
 import type { ModelCache } from '../cache/model-cache.ts'
 import { environmentToken } from '../config/token.ts'
 import { type ErrorCode, ModelCacheError } from '../model/errors.ts'
-import { originals } from '../platform/originals.ts'
+import { hostResponse } from '../platform/originals.ts'
 import type { Answer } from './answer.ts'
 import { answerApi } from './answer-api.ts'
 import { answerFile, answerHead, answerMissing } from './answer-file.ts'
+import { type AskedRequest, askedRequest } from './asked-request.ts'
 import { type HubRead, parseHubUrl } from './hub-url.ts'
 import { toResponse } from './to-response.ts'
 
@@ -84,7 +85,7 @@ export function makeBridge(settings: BridgeSettings): Bridge {
     }
   }
 
-  async function answerTo(read: HubRead, request: Request): Promise<Answer | undefined> {
+  async function answerTo(read: HubRead, request: AskedRequest): Promise<Answer | undefined> {
     const { method, headers, signal } = request
     // Asked for without a token: what everybody may read, whoever asks.
     if (read.kind === 'api') return answerApi(cache, read, request)
@@ -108,16 +109,17 @@ export function makeBridge(settings: BridgeSettings): Bridge {
   return {
     bases,
     exists: existsSync,
-    async fetch(original, input, init, answers = originals.Response) {
-      // Of Node.js's own classes, whatever realm or window the caller lives in.
-      const request = new originals.Request(urlOf(input), partsOf(input, init))
+    async fetch(original, input, init, answers) {
+      const request = askedRequest(input, init)
+      if (!request) return original(input, init)
       const read = parseHubUrl(request.url, bases)
-      request.signal.throwIfAborted()
+      request.signal?.throwIfAborted()
       if (refused.delete(request.url)) return original(input, init)
       const answer = read && (await answerTo(read, request))
-      request.signal.throwIfAborted()
-      if (answer) cache.context.debug(`Answered to fetch: ${request.method} ${request.url} with ${answer.status}`)
-      return answer ? toResponse(answer, request, answers) : original(input, init)
+      request.signal?.throwIfAborted()
+      if (!answer) return original(input, init)
+      cache.context.debug(`Answered to fetch: ${request.method} ${request.url} with ${answer.status}`)
+      return toResponse(answer, request, answers ?? (await hostResponse()))
     },
     async locate(url, { token, isLocalOnly, isProbe }) {
       const read = parseHubUrl(url, bases)
@@ -140,28 +142,6 @@ async function mayRead({ cache }: BridgeSettings, { access }: KnownFile, token: 
   return access === 'public' || (token !== undefined && token === (await environmentToken(cache.context.env)))
 }
 
-function bearerOf(authorization: string | null): string | undefined {
+function bearerOf(authorization: string | undefined): string | undefined {
   return /^Bearer +(.+)$/i.exec(authorization ?? '')?.[1]
-}
-
-function urlOf(input: RequestInfo | URL): string {
-  return typeof input === 'object' && 'url' in input ? input.url : String(input)
-}
-
-/**
- * The parts that an answer hangs on; a body never does, but for the paths of `paths-info`. That there is one does: a GET may
- * have none.
- */
-function partsOf(input: RequestInfo | URL, init: RequestInit = {}): RequestInit {
-  const request = typeof input === 'object' && 'url' in input ? input : undefined
-  const method = init.method ?? request?.method
-  const body = typeof init.body === 'string' ? init.body : init.body ? '' : undefined
-  const headers = [...new originals.Headers(Object.fromEntries(headersOf(init.headers ?? request?.headers)))]
-  return { method, headers, ...(body !== undefined && { body }), signal: init.signal ?? request?.signal }
-}
-
-function headersOf(headers: HeadersInit | undefined): [string, string][] {
-  if (headers === undefined) return []
-  if (Array.isArray(headers)) return headers.map(([name = '', value = '']) => [name, value])
-  return Symbol.iterator in headers ? [...(headers as Headers)] : Object.entries(headers)
 }

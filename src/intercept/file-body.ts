@@ -1,6 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises'
-import type { ReadableByteStreamController, ReadableStream } from 'node:stream/web'
-import { originals } from '../platform/originals.ts'
+import { type ReadableByteStreamController, ReadableStream } from 'node:stream/web'
 
 const CHUNK_BYTES = 1 << 18
 
@@ -13,28 +12,29 @@ interface Part {
 
 /**
  * A part of a file as `fetch` gives a body: a stream of bytes, which an abort ends at once with the reason of who aborts. The
- * file is opened when it is read: many callers look at the status alone. The request is taken whole: its signal hears of
- * no abort any more when nobody holds it.
+ * file is opened, and the signal listened to, when it is read: many callers look at the status alone.
  */
-export function fileBody(part: Part, request: Request): ReadableStream<Uint8Array> {
+export function fileBody(part: Part, signal: AbortSignal | undefined): ReadableStream<Uint8Array> {
   const reader = new PartReader(part)
-  let onAbort: () => void
+  let onAbort: (() => void) | undefined
   const close = () => {
-    request.signal.removeEventListener('abort', onAbort)
+    if (onAbort) signal?.removeEventListener('abort', onAbort)
     return reader.close()
   }
-  const source = {
-    type: 'bytes' as const,
-    start(controller: ReadableByteStreamController) {
-      onAbort = () => {
-        controller.error(request.signal.reason)
-        void close()
-      }
-      request.signal.addEventListener('abort', onAbort)
-    },
-    async pull(controller: ReadableByteStreamController) {
-      const chunk = await reader.read()
-      if (request.signal.aborted) return close()
+  const listen = (controller: ReadableByteStreamController) => {
+    onAbort = () => {
+      controller.error(signal?.reason)
+      void close()
+    }
+    if (signal?.aborted) onAbort()
+    else signal?.addEventListener('abort', onAbort)
+  }
+  return new ReadableStream({
+    type: 'bytes',
+    async pull(controller) {
+      if (!onAbort) listen(controller)
+      const chunk = signal?.aborted ? undefined : await reader.read()
+      if (signal?.aborted) return close()
       if (chunk) return controller.enqueue(chunk)
       await close()
       controller.close()
@@ -42,8 +42,7 @@ export function fileBody(part: Part, request: Request): ReadableStream<Uint8Arra
       controller.byobRequest?.respond(0)
     },
     cancel: close,
-  }
-  return new originals.ReadableStream(source) as ReadableStream<Uint8Array>
+  })
 }
 
 class PartReader {

@@ -61,6 +61,13 @@ function wrapFetch(global: { fetch?: Fetch }, answers?: typeof Response): void {
   global.fetch = wrapped
 }
 
+// As `KEPT` in `platform/originals.ts`, which says why no others.
+const KEPT = (
+  'AbortController Date fetch performance setImmediate setTimeout clearTimeout setInterval clearInterval ' +
+  'Float32Array Float64Array Float16Array Int8Array Int16Array Int32Array Uint8Array Uint8ClampedArray Uint16Array Uint32Array ' +
+  'BigInt64Array BigUint64Array'
+).split(' ')
+
 /**
  * Those of Node.js itself, before an environment puts its window's in their place: once, as a vm context evaluates this file
  * again. As they are described: to read some of them loads them.
@@ -68,7 +75,12 @@ function wrapFetch(global: { fetch?: Fetch }, answers?: typeof Response): void {
 function keepGlobals(): void {
   if (Reflect.has(process, GLOBALS)) return
   const host: object = Reflect.get(Buffer, 'constructor')('return globalThis')()
-  Object.defineProperty(process, GLOBALS, { value: Object.getOwnPropertyDescriptors(host) })
+  const kept: Record<string, PropertyDescriptor> = {}
+  for (const name of KEPT) {
+    const descriptor = Object.getOwnPropertyDescriptor(host, name)
+    if (descriptor) kept[name] = descriptor
+  }
+  Object.defineProperty(process, GLOBALS, { value: kept })
 }
 
 /** Has transformers.js ask the bridge for its files, in whichever way Node.js or Vitest read its source. */

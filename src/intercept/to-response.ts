@@ -1,4 +1,5 @@
 import type { Answer } from './answer.ts'
+import type { AskedRequest } from './asked-request.ts'
 import { fileBody } from './file-body.ts'
 
 // Those of node:http, which would be loaded for them alone.
@@ -13,8 +14,9 @@ const STATUS_TEXTS = new Map([
  * The answer as `fetch` gives it, of the class that the caller's own `fetch` would give; an abort of the request ends its
  * body too.
  */
-export function toResponse({ status, headers, body }: Answer, request: Request, Class: typeof Response): Response {
-  const content = typeof body === 'object' ? (fileBody(body, request) as ReadableStream<Uint8Array>) : (body ?? null)
+export function toResponse({ status, headers, body }: Answer, request: AskedRequest, Class: typeof Response): Response {
+  const content =
+    typeof body === 'object' ? (fileBody(body, request.signal) as ReadableStream<Uint8Array>) : (body ?? null)
   const response = new Class(content, { status, statusText: STATUS_TEXTS.get(status) ?? '', headers })
   return withUrl(response, request.url)
 }

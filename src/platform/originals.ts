@@ -21,11 +21,6 @@ export interface Originals {
   clearInterval: typeof clearInterval
   setImmediate: typeof setImmediate
   fetch: typeof fetch
-  /** What `fetch` accepts: those of a window or a vm context are other classes. */
-  Headers: typeof Headers
-  Request: typeof Request
-  Response: typeof Response
-  ReadableStream: typeof ReadableStream
   AbortController: typeof AbortController
   Date: typeof Date
   /** Asks whether a process lives: one that is told so by a spy would take what a live one holds. */
@@ -45,12 +40,41 @@ export function hostGlobal(): typeof globalThis {
 
 const GLOBALS = Symbol.for('vitest-model-cache.globals')
 
+// By these, native code tells what it is given.
+export const TYPED_ARRAYS = [
+  'Float32Array',
+  'Float64Array',
+  'Float16Array',
+  'Int8Array',
+  'Int16Array',
+  'Int32Array',
+  'Uint8Array',
+  'Uint8ClampedArray',
+  'Uint16Array',
+  'Uint32Array',
+  'BigInt64Array',
+  'BigUint64Array',
+]
+
+// Also in `intercept/preload.cts`, which is there before this. By name: for who only describes its Response, Node.js 22 loads undici (25 to
+// 40 ms), and streams and Crypto for who describes theirs.
+export const KEPT = [
+  ...['AbortController', 'Date', 'fetch', 'performance', 'setImmediate'],
+  ...['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'],
+  ...TYPED_ARRAYS,
+]
+
 type GlobalOf<Name> = Name extends keyof typeof globalThis ? (typeof globalThis)[Name] : unknown
 
-/** A global of Node.js itself: as the preload found it, before any environment, or else as it was when this was loaded. */
+/**
+ * A global of Node.js itself. Those that are kept are as the preload found them, before any environment, or else as they were when
+ * this was loaded; others as they are now, so only to be asked for where nobody changes the host's.
+ */
 export function hostValue<Name extends string>(name: Name): GlobalOf<Name> {
   const host = hostGlobal()
-  const { get, value } = keptGlobals(host)[name] ?? {}
+  const kept = keptGlobals(host)[name]
+  if (!kept) return Reflect.get(host, name)
+  const { get, value } = kept
   if (get === undefined) return value
   // Node.js loads some of its globals when they are first read, and then puts them in place of what is there by now.
   const present = Object.getOwnPropertyDescriptor(host, name)
@@ -59,21 +83,31 @@ export function hostValue<Name extends string>(name: Name): GlobalOf<Name> {
   return loaded
 }
 
-/** The global's value where an environment gave it another than Node.js does; undefined for that of Node.js, which stays unread. */
-export function foreignValue(global: object, name: string): unknown {
-  const own = keptGlobals(hostGlobal())[name]
-  const present = Object.getOwnPropertyDescriptor(global, name)
-  const isSame = own !== undefined && present?.get === own.get && present?.value === own.value
-  return isSame ? undefined : Reflect.get(global, name)
-}
-
-/** As they are described: to read some of them takes Node.js 20 ms (it loads undici for `Response`). */
 function keptGlobals(host: typeof globalThis): Record<string, PropertyDescriptor> {
   const kept: Record<string, PropertyDescriptor> | undefined = Reflect.get(host.process, GLOBALS)
   if (kept) return kept
-  const found = Object.getOwnPropertyDescriptors(host)
+  const described = KEPT.flatMap((name) => {
+    const descriptor = Object.getOwnPropertyDescriptor(host, name)
+    return descriptor ? [[name, descriptor] as const] : []
+  })
+  const found = Object.fromEntries(described)
   Object.defineProperty(host.process, GLOBALS, { value: found })
-  return found as Record<string, PropertyDescriptor>
+  return found
+}
+
+/** The class of what Node.js's own fetch gives, which it loads for it. */
+export async function hostResponse(): Promise<typeof Response> {
+  const response = await originals.fetch('data:,')
+  return response.constructor as typeof Response
+}
+
+/**
+ * The `Response` that an environment may have put in place of Node.js's: a window has its own, and a vm context what it was given.
+ * Elsewhere it stays unread.
+ */
+export function foreignResponse(): typeof Response | undefined {
+  const isOfNode = globalThis === hostGlobal() && !('window' in globalThis)
+  return isOfNode ? undefined : globalThis.Response
 }
 
 export const originals: Originals = takeOriginals()
@@ -97,19 +131,6 @@ function takeOriginals(): Originals {
     setImmediate: hostValue('setImmediate'),
     // In a process that a test started, ours is in place before the engine is loaded: it would ask itself.
     fetch: Reflect.get(hostValue('fetch'), WRAPPED) ?? hostValue('fetch'),
-    // Read when they are needed: most processes never ask the Hub.
-    get Headers() {
-      return hostValue('Headers')
-    },
-    get Request() {
-      return hostValue('Request')
-    },
-    get Response() {
-      return hostValue('Response')
-    },
-    get ReadableStream() {
-      return hostValue('ReadableStream')
-    },
     AbortController: hostValue('AbortController'),
     Date: hostValue('Date'),
     kill: host.process.kill.bind(host.process),

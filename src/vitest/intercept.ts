@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import process from 'node:process'
 import type { Bridge } from '../intercept/bridge.ts'
 import type { ChildSettings } from '../intercept/child.ts'
-import { foreignValue } from '../platform/originals.ts'
+import { foreignResponse } from '../platform/originals.ts'
 import type { Provided } from './channel.ts'
 import { manifestFile } from './child-events.ts'
 import { PRELOAD, type Preload } from './preload.ts'
@@ -14,7 +14,7 @@ export function intercept(preload: Preload, provided: Provided, testFile: string
   preload.installBridge(bases, open)
   if (bases.length === 0) return
   // Before user code: the window of happy-dom has a class of its own, by which transformers.js 3 knows what to keep.
-  preload.wrapFetch(globalThis, foreignValue(globalThis, 'Response') as typeof Response | undefined)
+  preload.wrapFetch(globalThis, foreignResponse())
   const child: ChildSettings = {
     ...{ run, cache, bases, testFile, debug },
     manifest: manifestFile(events),

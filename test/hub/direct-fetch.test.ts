@@ -311,13 +311,14 @@ describe('the direct fetch', () => {
 })
 
 describe('the Hub is asked', () => {
-  const program = (before: string) => `
+  const program = (before: string) => `(async () => {
     ${before}
-    import(process.argv[1]).then(async ({ findFetch }) => {
+    await import(process.argv[1]).then(async ({ findFetch }) => {
       const { originals } = await import(process.argv[2])
       const ask = await findFetch(process.env)
       console.log(ask === originals.fetch ? 'by fetch' : ask.name)
-    })`
+    })
+  })()`
   const EXTERNAL = { cwd: process.cwd(), extendEnv: false } as const
   const modules = ['hub/find-fetch', 'platform/originals'].map(
     (name) => new URL(`../../src/${name}.ts`, import.meta.url).href,
@@ -331,8 +332,11 @@ describe('the Hub is asked', () => {
     return stdout
   }
 
-  test('directly, where nobody has a say in it', async () => {
-    expect(await howItAsks('')).toBe('directFetch')
+  test.each<[string, string]>([
+    ['where nobody has a say in it', ''],
+    ['where fetch was used as it is', "await fetch('data:,')"],
+  ])('directly, %s', async (_name, before) => {
+    expect(await howItAsks(before)).toBe('directFetch')
   })
 
   test.each<[string, string, Record<string, string>]>([
@@ -341,6 +345,11 @@ describe('the Hub is asked', () => {
     [
       'where undici was given a dispatcher',
       "require('undici').setGlobalDispatcher(new (require('undici').Agent)())",
+      {},
+    ],
+    [
+      'where it was given one of another kind',
+      "globalThis[Symbol.for('undici.globalDispatcher.1')] = new (class ProxyAgent {})()",
       {},
     ],
     ['where fetch was replaced', 'globalThis.fetch = async () => new Response()', {}],

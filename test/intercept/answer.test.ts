@@ -3,7 +3,7 @@ import { partOf } from '../../src/intercept/answer.ts'
 import fc from '../support/property.ts'
 
 test.each([
-  [null, undefined],
+  [undefined, undefined],
   ['bytes=0-0', { start: 0, end: 1 }],
   ['bytes=10-19', { start: 10, end: 20 }],
   ['bytes=90-', { start: 90, end: 100 }],

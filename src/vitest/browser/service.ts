@@ -5,6 +5,7 @@ import { cacheSettings, type Options } from '../../config/options.ts'
 import type { Answer } from '../../intercept/answer.ts'
 import { answerApi } from '../../intercept/answer-api.ts'
 import { answerFile, answerHead, answerMissing } from '../../intercept/answer-file.ts'
+import type { AskedRequest } from '../../intercept/asked-request.ts'
 import { isHubsOwnAnswer } from '../../intercept/bridge.ts'
 import { FoldedRequests } from '../../intercept/folded-requests.ts'
 import { type HubRead, parseHubUrl } from '../../intercept/hub-url.ts'
@@ -46,8 +47,9 @@ export class BrowserService {
   }
 
   /** What a request for a URL of the Hub, or of a runtime, is answered with. */
-  async answer(url: string, request: Request, testFile: string): Promise<Result> {
-    const runtimeFile = await answerRuntimeFile(this.#runtimes, url, request.method)
+  async answer(request: AskedRequest, testFile: string): Promise<Result> {
+    const { url, method, signal } = request
+    const runtimeFile = await answerRuntimeFile(this.#runtimes, url, method)
     if (runtimeFile) return { answer: runtimeFile }
     const read = parseHubUrl(url, this.#options.intercept)
     if (!read) return { error: undefined, isPassedOn: true }
@@ -57,7 +59,7 @@ export class BrowserService {
       const answer = await this.#answerTo(read, request, requests)
       return answer ? { answer } : { error: undefined, isPassedOn: true }
     } catch (error) {
-      if (!(error instanceof ModelCacheError) || request.signal.aborted) throw error
+      if (!(error instanceof ModelCacheError) || signal?.aborted) throw error
       if (error.code === 'FILE_NOT_FOUND') return { answer: answerMissing() }
       requests.failed(read.repo, error)
       const isItsOwn = error.code === 'NOT_SET_UP' || isHubsOwnAnswer(error)
@@ -75,7 +77,7 @@ export class BrowserService {
     return [...this.#requests.keys()].map((testFile) => ({ testFile, ...this.drain(testFile) }))
   }
 
-  async #answerTo(read: HubRead, request: Request, requests: FoldedRequests): Promise<Answer | undefined> {
+  async #answerTo(read: HubRead, request: AskedRequest, requests: FoldedRequests): Promise<Answer | undefined> {
     if (read.kind === 'api') return answerApi(this.#cache, read, request)
     const { method, headers, signal } = request
     const range = headers.get('Range')

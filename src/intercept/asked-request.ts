@@ -1,0 +1,34 @@
+/** What an answer hangs on of a request, in whatever realm or window its parts were made. */
+export interface AskedRequest {
+  /** Absolute. */
+  url: string
+  /** In capitals. */
+  method: string
+  headers: AskedHeaders
+  /** Undefined for none; empty for one that is no text. */
+  body: string | undefined
+  signal: AbortSignal | undefined
+}
+
+export interface AskedHeaders {
+  get(name: string): string | undefined
+}
+
+/** Undefined for what is no request to `fetch` either: it says what is wrong. */
+export function askedRequest(input: RequestInfo | URL, init: RequestInit = {}): AskedRequest | undefined {
+  const request = typeof input === 'object' && 'url' in input ? input : undefined
+  const url = request?.url ?? String(input)
+  const method = (init.method ?? request?.method ?? 'GET').toUpperCase()
+  const body = typeof init.body === 'string' ? init.body : init.body ? '' : undefined
+  if (!URL.canParse(url) || (body !== undefined && /^(GET|HEAD)$/.test(method))) return undefined
+  const headers = new Map(headersOf(init.headers ?? request?.headers))
+  const signal = init.signal ?? request?.signal ?? undefined
+  return { url: new URL(url).href, method, body, headers: { get: (name) => headers.get(name.toLowerCase()) }, signal }
+}
+
+/** By their names in small letters, as `fetch` would send them. */
+function headersOf(headers: HeadersInit | undefined): [string, string][] {
+  if (headers === undefined) return []
+  const pairs = Symbol.iterator in headers ? [...(headers as Iterable<string[]>)] : Object.entries(headers)
+  return pairs.map(([name = '', value = '']) => [name.toLowerCase(), String(value).trim()])
+}
