@@ -14,6 +14,14 @@ const WORTH_IT = 1.25
 const BUSY_WITH_ONE = 0.6
 const BUSY_WITH_SEVERAL = 0.85
 
+/** By what growth goes. */
+export interface Meter {
+  /** Milliseconds on a clock that never jumps. */
+  now(): number
+  /** Begins to look at how busy the process is; what it gives says for how much of the time since then: 0 to 1. */
+  watch(): () => number
+}
+
 /** Finds out how many connections make a download faster: takes more for as long as that pays. */
 export class Growth {
   /** How many connections are wanted now. */
@@ -28,7 +36,11 @@ export class Growth {
   #answeredMs = 0
   #bytes = 0
   #seen = 0
-  #work = workSoFar()
+  #busy: () => number
+
+  constructor(readonly meter: Meter = THIS_PROCESS) {
+    this.#busy = meter.watch()
+  }
 
   get isSettled(): boolean {
     return this.#isSettled
@@ -56,7 +68,7 @@ export class Growth {
     const windowMs = this.lanes === 1 ? SHORTEST_WINDOW_MS : 2 * SHORTEST_WINDOW_MS
     if (this.#answeredMs < windowMs || this.#bytes < SMALLEST_WINDOW_BYTES) return false
     const rate = this.#bytes / this.#answeredMs
-    const isBusy = busySince(this.#work) > (this.lanes === 1 ? BUSY_WITH_ONE : BUSY_WITH_SEVERAL)
+    const isBusy = this.#busy() > (this.lanes === 1 ? BUSY_WITH_ONE : BUSY_WITH_SEVERAL)
     if (rate < this.#rate * WORTH_IT) this.settle(this.#before)
     else if (isBusy) this.settle(this.lanes)
     else this.#takeMore(rate)
@@ -81,26 +93,28 @@ export class Growth {
   #begin(): void {
     this.#answeredMs = 0
     this.#bytes = 0
-    this.#work = workSoFar()
+    this.#busy = this.meter.watch()
   }
 
   #tick(): void {
-    const now = originals.monotonic()
+    const now = this.meter.now()
     if (this.#answering > 0) this.#answeredMs += now - this.#seen
     this.#seen = now
   }
 }
 
-function workSoFar() {
-  return { at: originals.monotonic(), loop: performance.eventLoopUtilization(), cpu: process.cpuUsage() }
-}
-
 /**
- * For how much of the time the process has worked: by the loop of this thread, which is busy too while the system runs others, and
- * by the processors' time, which other threads may have had.
+ * By the loop of this thread, which is busy too while the system runs others, and by the processors' time, which other threads may
+ * have had: by the less of the two.
  */
-function busySince({ at, loop, cpu }: ReturnType<typeof workSoFar>): number {
-  const { user, system } = process.cpuUsage(cpu)
-  const elapsedMs = originals.monotonic() - at
-  return Math.min(performance.eventLoopUtilization(loop).utilization, (user + system) / 1000 / elapsedMs)
+const THIS_PROCESS: Meter = {
+  now: originals.monotonic,
+  watch() {
+    const [at, loop, cpu] = [originals.monotonic(), performance.eventLoopUtilization(), process.cpuUsage()]
+    return () => {
+      const { user, system } = process.cpuUsage(cpu)
+      const elapsedMs = originals.monotonic() - at
+      return Math.min(performance.eventLoopUtilization(loop).utilization, (user + system) / 1000 / elapsedMs)
+    }
+  },
 }
