@@ -6,6 +6,8 @@ import { PROGRAMS, runCommand, runEmpty, type Told } from './programs.ts'
 import { interleave, sample } from './rounds.ts'
 import type { BenchContext, Findings, Row } from './row.ts'
 
+const CONFIG = `import { modelCache } from 'vitest-model-cache'\nexport default { plugins: [modelCache()] }`
+
 const COMMANDS = ['status', 'ls', 'path org/model-0500', 'verify', 'stats', 'optimize --dry-run'] as const
 
 export async function commandLine({ packageDirectory, isQuick }: BenchContext): Promise<Findings> {
@@ -21,6 +23,9 @@ export async function commandLine({ packageDirectory, isQuick }: BenchContext): 
       { node: () => runEmpty(project), ...Object.fromEntries(commands) },
       isQuick ? 3 : 9,
     )
+    // Vitest takes most of it to read its own config.
+    await project.write({ 'vitest.config.mjs': CONFIG })
+    const configured = await interleave({ status: () => runCommand(project, ['status']) }, isQuick ? 2 : 9)
     const beyond = status.map(({ ms }, index) => ms - (node[index]?.ms ?? Number.NaN))
     const rows: Row[] = [
       {
@@ -33,6 +38,7 @@ export async function commandLine({ packageDirectory, isQuick }: BenchContext): 
       { what: '  status beyond it', unit: 'ms', value: sample(beyond) },
       ...costRows('node, a program that does nothing', node),
       ...costRows('status', status),
+      ...costRows('status in a project with a Vitest config', configured.status),
       ...Object.entries(others).flatMap(([name, costs]) => costRows(name, costs)),
     ]
     return { rows }
