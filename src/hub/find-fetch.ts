@@ -3,6 +3,9 @@ import { hostGlobal, originals } from '../platform/originals.ts'
 import type { Fetch } from './fetch.ts'
 import { proxyFetch } from './proxy.ts'
 
+// What `intercept/notice-http.cts` marks a process with in which requests of node:http come to the bridge.
+const NOTICED = Symbol.for('vitest-model-cache.http')
+
 type Environment = Readonly<Record<string, string | undefined>>
 
 /** By which the Hub is asked in this process: through the proxy that the environment names, else directly. */
@@ -16,11 +19,13 @@ export async function findFetch(env: Environment): Promise<Fetch> {
 
 /**
  * Whether nobody has a say in how this process asks. A suite may have put mocks below node:http, and Node.js or the project may have
- * been told to let fetch go another way: by the proxy support of Node.js, a dispatcher of undici, a fetch in place of its own.
+ * been told to let fetch go another way: by the proxy support of Node.js, a dispatcher of undici, a fetch in place of its own. And
+ * where node:http asks our bridge, the engine would wait for itself.
  */
 function isOurs(env: Environment): boolean {
   const isOfNode = Function.prototype.toString.call(originals.fetch).includes('internal/deps/undici')
-  return env.VITEST_WORKER_ID === undefined && env.NODE_USE_ENV_PROXY !== '1' && isOfNode && !hasDispatcher()
+  const isWorker = env.VITEST_WORKER_ID !== undefined || Reflect.has(process, NOTICED)
+  return !isWorker && env.NODE_USE_ENV_PROXY !== '1' && isOfNode && !hasDispatcher()
 }
 
 /** Node.js sets a plain one itself when it loads its undici; who sets another has loaded the package, or sets one of another kind. */

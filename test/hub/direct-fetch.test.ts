@@ -5,7 +5,7 @@ import { type AddressInfo, createServer as createTcpServer, type Socket } from '
 import { join } from 'node:path'
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib'
 import { execa } from 'execa'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, inject, onTestFinished, test } from 'vitest'
 import { chunksOf } from '../../src/hub/body.ts'
 import { directFetch } from '../../src/hub/direct-fetch.ts'
 import type { Fetch } from '../../src/hub/fetch.ts'
@@ -350,6 +350,11 @@ describe('the Hub is asked', () => {
     [
       'where it was given one of another kind',
       "globalThis[Symbol.for('undici.globalDispatcher.1')] = new (class ProxyAgent {})()",
+      {},
+    ],
+    [
+      'where node:http asks our bridge, also when it was not told of Vitest',
+      `require(${JSON.stringify(join(inject('packedPackage'), 'dist/intercept/preload.cjs'))})`,
       {},
     ],
     ['where fetch was replaced', 'globalThis.fetch = async () => new Response()', {}],
