@@ -51,10 +51,11 @@ export class DirectBody implements Body {
   }
 }
 
-/** Has the connection kept, where no more than a little is left to come. */
+/** Has the connection kept, where no more than a little is left to come. No process waits for that: it may never come. */
 export function discard(message: IncomingMessage): void {
-  if (Number(message.headers['content-length'] ?? Number.NaN) <= WORTH_READING_BYTES) message.resume()
-  else message.destroy()
+  if (!(Number(message.headers['content-length'] ?? Number.NaN) <= WORTH_READING_BYTES)) return void message.destroy()
+  message.socket.unref()
+  message.resume()
 }
 
 /** The body as it was before the server compressed it. */

@@ -47,6 +47,8 @@ async function send(
   { url, method, headers, body }: Outgoing,
   signal: AbortSignal | undefined,
 ): Promise<IncomingMessage> {
+  if (!/^https?:$/.test(url.protocol))
+    throw new ConnectionError(new Error('what was to be asked is no address of HTTP'))
   const { request, agent } = await clientOf(url)
   for (;;) {
     signal?.throwIfAborted()
@@ -74,7 +76,9 @@ function headOf(
   const onAbort = () => void sent.destroy()
   signal?.addEventListener('abort', onAbort, { once: true })
   const head = new Promise<IncomingMessage>((resolve, reject) => {
-    sent.once('socket', (socket) => (socket.connecting ? socket.once('connect', isConnected) : isConnected()))
+    // With TLS there is no connection before both sides have agreed: a filter may let in no more than the first of it.
+    const connected = sent.protocol === 'https:' ? 'secureConnect' : 'connect'
+    sent.once('socket', (socket) => (sent.reusedSocket ? isConnected() : socket.once(connected, isConnected)))
     sent.once('response', (message) => {
       // Whoever reads the body is told; when nobody does, nothing is to crash.
       message.on('error', () => undefined)

@@ -5,11 +5,12 @@ import { type AddressInfo, createServer as createTcpServer, type Socket } from '
 import { join } from 'node:path'
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib'
 import { execa } from 'execa'
-import { describe, expect, inject, onTestFinished, test } from 'vitest'
+import { describe, expect, inject, onTestFinished, test, vi } from 'vitest'
 import { chunksOf } from '../../src/hub/body.ts'
 import { directFetch } from '../../src/hub/direct-fetch.ts'
 import type { Fetch } from '../../src/hub/fetch.ts'
 import { isNetworkError, rootMessage } from '../../src/hub/http.ts'
+import { originals } from '../../src/platform/originals.ts'
 import { Engine } from '../support/engine.ts'
 import { CERTIFICATE, startTls } from '../support/tls.ts'
 
@@ -138,6 +139,10 @@ describe.each(FETCHES)('%s', (_, ask) => {
       else response.end(request.url)
     })
     expect(await (await ask(`${url}/`)).text()).toBe('/%C3%BC')
+  })
+
+  test('what is no address of HTTP is a failure of the network', async () => {
+    expect(isNetworkError(await thrownBy(ask('ftp://127.0.0.1/x')))).toBe(true)
   })
 
   test.each(['/', 'ftp://127.0.0.1/x', 'http://[', 'file:///etc/passwd'])(
@@ -290,6 +295,38 @@ describe('the direct fetch', () => {
     })
     for (let turn = 0; turn < 2; turn++) expect(await (await directFetch(url)).text()).toBe('here')
     expect(connections).toBe(2)
+  })
+
+  test('what is given up and never comes holds no process', async () => {
+    const heads = {
+      '/redirect': 'HTTP/1.1 302 Found\r\nLocation: /here\r\nContent-Length: 10',
+      '/missing': 'HTTP/1.1 404 Not Found\r\nContent-Length: 10',
+      '/here': 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close',
+    }
+    const url = await serveRaw((socket) =>
+      socket.on('data', (asked) => {
+        const head = Object.entries(heads).find(([path]) => String(asked).startsWith(`GET ${path} `))?.[1]
+        socket.write(`${head}\r\n\r\n`)
+      }),
+    )
+    const program = `import(process.argv[1]).then(async ({ directFetch }) => {
+      await (await directFetch(process.argv[2] + '/redirect')).text()
+      await (await directFetch(process.argv[2] + '/missing')).body.cancel()
+      console.log('done')
+    })`
+    const module = new URL('../../src/hub/direct-fetch.ts', import.meta.url).href
+    const args = ['--import', 'tsx', '--eval', program, module, url]
+    expect(await execa(process.execPath, args, { timeout: 20_000 })).toMatchObject({ stdout: 'done' })
+  })
+
+  test('a server that is reached and never agrees on TLS is one that can not be reached', async () => {
+    const { setTimeout } = originals
+    vi.spyOn(originals, 'setTimeout').mockImplementation(((act: () => void, ms: number) =>
+      setTimeout(act, ms / 50)) as typeof setTimeout)
+    onTestFinished(() => void vi.restoreAllMocks())
+    const url = await serveRaw(() => undefined)
+    const error = await thrownBy(directFetch(url.replace('http:', 'https:')))
+    expect([isNetworkError(error), rootMessage(error)]).toEqual([true, expect.stringContaining('no connection')])
   })
 
   test('takes over TLS what comes from who is to be trusted, and nothing else', async () => {
