@@ -1,3 +1,5 @@
+import { letManyListen, linkedController } from '../platform/originals.ts'
+
 /** What an answer hangs on of a request, in whatever realm or window its parts were made. */
 export interface AskedRequest {
   /** Absolute. */
@@ -22,7 +24,9 @@ export function askedRequest(input: RequestInfo | URL, init: RequestInit = {}): 
   const body = typeof init.body === 'string' ? init.body : init.body ? '' : undefined
   if (!URL.canParse(url) || (body !== undefined && /^(GET|HEAD)$/.test(method))) return undefined
   const headers = new Map(headersOf(init.headers ?? request?.headers))
-  const signal = init.signal ?? request?.signal ?? undefined
+  const given = init.signal ?? request?.signal ?? undefined
+  if (given && (typeof given.aborted !== 'boolean' || typeof given.addEventListener !== 'function')) return undefined
+  const signal = given && listenedTo(given)
   return { url: new URL(url).href, method, body, headers: { get: (name) => headers.get(name.toLowerCase()) }, signal }
 }
 
@@ -31,4 +35,10 @@ function headersOf(headers: HeadersInit | undefined): [string, string][] {
   if (headers === undefined) return []
   const pairs = Symbol.iterator in headers ? [...(headers as Iterable<string[]>)] : Object.entries(headers)
   return pairs.map(([name = '', value = '']) => [name.toLowerCase(), String(value).trim()])
+}
+
+/** The signal as the engine listens to it, as often as it likes. Packages that came before Node.js had any make some that know less. */
+function listenedTo(signal: AbortSignal): AbortSignal {
+  letManyListen(signal)
+  return typeof signal.throwIfAborted === 'function' ? signal : linkedController(signal).controller.signal
 }

@@ -186,15 +186,20 @@ export async function withTimeLimit<T>(
 
 const MOST_LISTENERS = 10_000
 
-/** A controller that aborts when the signal does, until it is unlinked. */
-export function linkedController(signal?: AbortSignal): { controller: AbortController; unlink: () => void } {
-  const controller = new originals.AbortController()
+/** As many may listen as there are files and connections: from the eleventh on, Node.js warns of a leak. */
+export function letManyListen(signal: AbortSignal): void {
   try {
-    // As many may listen as there are files and connections. Without a limit (0), getMaxListeners of Node.js 20 fails.
-    setMaxListeners(MOST_LISTENERS, controller.signal)
+    // Without a limit (0), getMaxListeners of Node.js 20 fails.
+    setMaxListeners(MOST_LISTENERS, signal)
   } catch {
     // One of a window, which counts no listeners.
   }
+}
+
+/** A controller that aborts when the signal does, until it is unlinked. */
+export function linkedController(signal?: AbortSignal): { controller: AbortController; unlink: () => void } {
+  const controller = new originals.AbortController()
+  letManyListen(controller.signal)
   const onAbort = () => controller.abort(signal?.reason)
   if (signal?.aborted) onAbort()
   signal?.addEventListener('abort', onAbort, { once: true })

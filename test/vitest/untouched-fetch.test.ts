@@ -127,6 +127,25 @@ test('an abort is one, and a signal that aborted before too', async () => {
   `)
 })
 
+test('a signal may be of any make, and be for many requests', async () => {
+  await run(`
+    const url = HF + '/org/files/resolve/main/config.json'
+    const warnings = []
+    process.on('warning', (warning) => warnings.push(warning.message))
+    const { signal } = new AbortController()
+    const answers = await Promise.all(Array.from({ length: 30 }, () => fetch(url, { signal })))
+    await Promise.all(answers.map((answer) => answer.text()))
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(warnings).toEqual([])
+    // As the package abort-controller makes them.
+    const old = Object.assign(new EventTarget(), { aborted: false })
+    expect((await fetch(url, { signal: old })).status).toBe(200)
+    old.aborted = true
+    await expect(fetch(url, { signal: old })).rejects.toThrow(/abort/i)
+    await expect(fetch(url, { signal: 'none' })).rejects.toThrow(TypeError)
+  `)
+})
+
 test('bodies are those of fetch: cloned, read into a buffer, left unread, and none is taken with a GET', async () => {
   await run(`
     const url = HF + '/org/files/resolve/main/deep/weights.bin'
