@@ -1,4 +1,5 @@
 import { lstat, rm, stat, writeFile } from 'node:fs/promises'
+import { basename, dirname } from 'node:path'
 import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { CachedModel } from '../../src/cache/cached-model.ts'
 import { contentsOf, Engine, pathsOf } from '../support/engine.ts'
@@ -15,7 +16,24 @@ vi.mock('node:fs', async (importOriginal) => {
       return call(...args)
     }
   const { symlinkSync, linkSync } = original
-  return { ...original, symlinkSync: refusing('symlink', symlinkSync), linkSync: refusing('link', linkSync) }
+  const renameSync = (from: string, to: string) => {
+    const isMove = basename(dirname(from)) === 'incoming' && basename(dirname(to)) !== 'incoming'
+    if (refused.has('rename') && isMove) throw Object.assign(new Error('EXDEV: rename'), { code: 'EXDEV' })
+    original.renameSync(from, to)
+  }
+  const links = { symlinkSync: refusing('symlink', symlinkSync), linkSync: refusing('link', linkSync) }
+  return { ...original, ...links, renameSync }
+})
+
+// Nor another disk.
+vi.mock('node:fs/promises', async (importOriginal) => {
+  const original = await importOriginal<typeof import('node:fs/promises')>()
+  const rename = async (from: string, to: string) => {
+    const isMove = basename(dirname(from)) === 'incoming' && basename(dirname(to)) !== 'incoming'
+    if (refused.has('rename') && isMove) throw Object.assign(new Error('EXDEV: rename'), { code: 'EXDEV' })
+    return original.rename(from, to)
+  }
+  return { ...original, rename }
 })
 
 const FILES = { 'config.json': '{}', 'deep/model.onnx': 'graph', 'deep/model.onnx_data': 'weights'.repeat(2_000) }
@@ -37,6 +55,7 @@ async function kinds(model: CachedModel) {
 describe.each([
   ['hard links', ['symlink'], 'hardlink'],
   ['copies', ['symlink', 'link'], 'copy'],
+  ['copies, and from another disk,', ['symlink', 'link', 'rename'], 'copy'],
 ])('where only %s are permitted', (_, missing, kind) => {
   test('all files of a snapshot are made in that one way, and served from then on', async () => {
     const engine = await start(...missing)

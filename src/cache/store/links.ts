@@ -1,4 +1,4 @@
-import { linkSync, lstatSync, readlinkSync, renameSync, symlinkSync } from 'node:fs'
+import { linkSync, lstatSync, readlinkSync, symlinkSync } from 'node:fs'
 import { copyFile, mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 import type { Digest } from '../../model/digest.ts'
@@ -6,7 +6,7 @@ import { systemCode } from '../../model/errors.ts'
 import type { HubPath } from '../../model/hub-path.ts'
 import type { RepoId } from '../../model/repo-id.ts'
 import type { Commit } from '../../model/revision.ts'
-import { replaceFile, uniqueBeside, unlinkIfThere } from './atomic-write.ts'
+import { moveInto, replaceFile, uniqueBeside, unlinkIfThere } from './atomic-write.ts'
 import { stampOf } from './blobs.ts'
 import type { Layout } from './layout.ts'
 
@@ -32,10 +32,8 @@ export async function linkIntoSnapshot(
   const kind = await linkKindOf(layout)
   if (isLinked(kind, blob, path)) return
   // Not beside it: what a kill leaves would be a file of the model to whoever lists the snapshot.
-  const copy = kind === 'copy' ? await copyOf(blob, path, layout) : undefined
-  replaceFile(path, layout.incoming, (temporary) =>
-    copy === undefined ? makeLink(kind, blob, path, temporary) : renameSync(copy, temporary),
-  )
+  if (kind === 'copy') return copyInto(path, blob, layout.incoming)
+  replaceFile(path, layout.incoming, (temporary) => makeLink(kind, blob, path, temporary))
 }
 
 /** Which links the file system makes, found out once a process by trying. */
@@ -78,12 +76,14 @@ function makeLink(kind: LinkKind, blob: string, path: string, temporary: string)
   else linkSync(blob, temporary)
 }
 
-/** What is to be moved to `path`, whose folder is there by then: it can't be made twice. */
-async function copyOf(blob: string, path: string, layout: Layout): Promise<string> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 })
-  const copy = uniqueBeside(join(layout.incoming, 'copy'), 'tmp')
-  await copyFile(blob, copy)
-  return copy
+async function copyInto(path: string, blob: string, folder: string): Promise<void> {
+  const copy = uniqueBeside(join(folder, 'copy'), 'tmp')
+  try {
+    await copyFile(blob, copy)
+    await moveInto(copy, path)
+  } finally {
+    unlinkIfThere(copy)
+  }
 }
 
 function isLinked(kind: LinkKind, blob: string, path: string): boolean {
