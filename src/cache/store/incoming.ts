@@ -67,7 +67,8 @@ export class IncomingFile {
     const path = uniqueBeside(join(layout.incoming, blobNameOf(digest)), 'incomplete')
     const left = await takeOver(layout, digest, path)
     const file = await open(path, constants.O_RDWR | constants.O_CREAT, 0o600)
-    const isTooLong = (left.written.at(-1)?.end ?? 0) > size
+    // Also what a damaged note says nothing of: it would stay behind the file's end.
+    const isTooLong = left.length > size
     const incoming = new IncomingFile(path, file, { digest, size }, isTooLong ? { written: [] } : left)
     try {
       if (isTooLong) await file.truncate(0)

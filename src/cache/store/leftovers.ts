@@ -24,6 +24,8 @@ export interface Note extends Partial<Owner> {
 /** What somebody left of a blob. */
 export interface Left {
   etag?: string
+  /** The length of the file, what is missing of it included. */
+  length: number
   written: readonly Span[]
 }
 
@@ -58,9 +60,9 @@ export async function takeOver(layout: Layout, digest: Digest, path: string): Pr
     const { size } = await stat(path)
     // A note may know of more than reached the disk.
     const written = (note.written ?? [{ start: 0, end: size }]).filter(({ end }) => end <= size)
-    return { etag: note.etag, written: new Spans(written).parts }
+    return { etag: note.etag, length: size, written: new Spans(written).parts }
   }
-  return { written: [] }
+  return { length: 0, written: [] }
 }
 
 /** How much of these blobs lies there of downloads that did not end: of each the largest, as it takes room on disk. */

@@ -150,6 +150,23 @@ test('what another machine writes is not taken for left, however far our clock i
   await second.discard()
 })
 
+test('of a file that is too long nothing is left behind the end, whatever its note says', async () => {
+  const content = randomBytes(2_000_000)
+  const first = await IncomingFile.claim(layout, sha256(content), content.length)
+  await first.write(content.subarray(0, 1_200_000), 0)
+  await first.abandon()
+  const names = await readdir(layout.incoming)
+  const [note = '', left = ''] = ['.json', '.incomplete'].map((end) => names.find((name) => name.endsWith(end)))
+  await writeFile(join(layout.incoming, note), JSON.stringify({ written: 'damaged' }))
+  await writeFile(join(layout.incoming, left), randomBytes(3_000_000))
+  const second = await IncomingFile.claim(layout, sha256(content), content.length)
+  await second.restart('"x"')
+  await second.write(content, 0)
+  const blob = layout.blob(REPO, sha256(content))
+  await second.publish(blob)
+  expect((await readFile(blob)).equals(content)).toBe(true)
+})
+
 test('a note that knows of more than is on disk is not believed', async () => {
   const content = randomBytes(3_000_000)
   const first = await IncomingFile.claim(layout, sha256(content), content.length)
