@@ -167,6 +167,18 @@ test('of a file that is too long nothing is left behind the end, whatever its no
   expect((await readFile(blob)).equals(content)).toBe(true)
 })
 
+test('what is missing at the beginning stays missing, however often it is given up', async () => {
+  const content = randomBytes(3_000_000)
+  for (let times = 0; times < 3; times++) {
+    const incoming = await IncomingFile.claim(layout, sha256(content), content.length)
+    if (incoming.received === 0) await incoming.write(content.subarray(1_000_000), 1_000_000)
+    await incoming.abandon()
+  }
+  const last = await IncomingFile.claim(layout, sha256(content), content.length)
+  expect(last.gaps()).toEqual([{ start: 0, end: 1_000_000 }])
+  await last.discard()
+})
+
 test('a note that knows of more than is on disk is not believed', async () => {
   const content = randomBytes(3_000_000)
   const first = await IncomingFile.claim(layout, sha256(content), content.length)
