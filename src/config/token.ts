@@ -29,7 +29,9 @@ export async function findToken(hub: HubSettings, env: Environment): Promise<str
   if (hub.isAnonymous) return undefined
   const url = new URL(hub.endpoint)
   if (url.protocol !== 'https:' && !isLoopback(url.hostname)) return undefined
-  if (hub.token) return hub.token
+  // As one is pasted, or read from a file: no header may hold the line's end.
+  const own = hub.token?.trim()
+  if (own) return own
   const owners = [DEFAULT_ENDPOINT, readEnvironment(env).hfEndpoint]
   const belongs = owners.some(
     (owner) => owner !== undefined && URL.canParse(owner) && new URL(owner).origin === url.origin,

@@ -61,9 +61,9 @@ export function discard(message: IncomingMessage): void {
 /** The body as it was before the server compressed it. */
 async function decoded(message: IncomingMessage): Promise<Readable> {
   const encoding = message.headers['content-encoding']?.trim().toLowerCase()
-  if (!encoding || !/^((x-)?gzip|deflate|br)$/.test(encoding)) return message
-  const { createBrotliDecompress, createUnzip } = await import('node:zlib')
-  return pipeline(message, encoding === 'br' ? createBrotliDecompress() : createUnzip(), () => undefined)
+  if (!encoding || !/^((x-)?gzip|br)$/.test(encoding)) return message
+  const { createBrotliDecompress, createGunzip } = await import('node:zlib')
+  return pipeline(message, encoding === 'br' ? createBrotliDecompress() : createGunzip(), () => undefined)
 }
 
 /**

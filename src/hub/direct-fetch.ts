@@ -40,7 +40,7 @@ export const directFetch: Fetch = async (input, init = {}) => {
 
 /** Part of a compressed file is of no use. */
 function accepted(headers: Record<string, string>): Record<string, string> {
-  return { Accept: '*/*', 'Accept-Encoding': 'Range' in headers ? 'identity' : 'gzip, deflate, br' }
+  return { Accept: '*/*', 'Accept-Encoding': 'Range' in headers ? 'identity' : 'gzip, br' }
 }
 
 async function send(

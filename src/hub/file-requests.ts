@@ -84,7 +84,12 @@ export class FileRequests {
         throw new BrokenDownloadError(`${path} came with ${length} bytes, the Hub stated ${size}`)
       }
     }
-    await forget(this.request, this.sink, etagOf(response))
+    try {
+      await forget(this.request, this.sink, etagOf(response))
+    } catch (error) {
+      await response.body?.cancel()
+      throw error
+    }
   }
 
   /** `<endpoint>/<repo>/resolve/<commit>/<path>`, each part of the path encoded. */

@@ -19,15 +19,24 @@ export interface AskedHeaders {
 /** Undefined for what is no request to `fetch` either: it says what is wrong. */
 export function askedRequest(input: RequestInfo | URL, init: RequestInit = {}): AskedRequest | undefined {
   const request = typeof input === 'object' && 'url' in input ? input : undefined
-  const url = request?.url ?? String(input)
+  const url = hrefOf(request?.url ?? String(input))
   const method = (init.method ?? request?.method ?? 'GET').toUpperCase()
   const body = typeof init.body === 'string' ? init.body : init.body ? '' : undefined
-  if (!URL.canParse(url) || (body !== undefined && /^(GET|HEAD)$/.test(method))) return undefined
+  if (url === undefined || (body !== undefined && /^(GET|HEAD)$/.test(method))) return undefined
   const headers = new Map(headersOf(init.headers ?? request?.headers))
   const given = init.signal ?? request?.signal ?? undefined
   if (given && (typeof given.aborted !== 'boolean' || typeof given.addEventListener !== 'function')) return undefined
   const signal = given && listenedTo(given)
-  return { url: new URL(url).href, method, body, headers: { get: (name) => headers.get(name.toLowerCase()) }, signal }
+  return { url, method, body, headers: { get: (name) => headers.get(name.toLowerCase()) }, signal }
+}
+
+/** The window's URL may be one that knows no `canParse`. */
+function hrefOf(url: string): string | undefined {
+  try {
+    return new URL(url).href
+  } catch {
+    return undefined
+  }
 }
 
 /** By their names in small letters, as `fetch` would send them. */

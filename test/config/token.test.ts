@@ -30,6 +30,10 @@ describe('the option', () => {
     },
   )
 
+  test('may end with a line, as one that is read from a file does', async () => {
+    expect(await tokenFor(MIRROR, {}, ' option\n')).toBe('option')
+  })
+
   test('goes before the environment', async () => {
     expect(await tokenFor(HUGGING_FACE, { HF_TOKEN: 'environment' }, 'option')).toBe('option')
   })

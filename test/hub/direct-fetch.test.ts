@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net'
 import { join } from 'node:path'
-import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib'
+import { brotliCompressSync, gzipSync } from 'node:zlib'
 import { execa } from 'execa'
 import { describe, expect, inject, onTestFinished, test, vi } from 'vitest'
 import { chunksOf } from '../../src/hub/body.ts'
@@ -155,7 +155,6 @@ describe.each(FETCHES)('%s', (_, ask) => {
 
   test.each([
     ['gzip', gzipSync],
-    ['deflate', deflateSync],
     ['br', brotliCompressSync],
   ] as const)('what a server sends as %s comes as it was', async (encoding, compress) => {
     const text = 'a text that is sent compressed, '.repeat(10_000)

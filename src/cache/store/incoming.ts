@@ -200,7 +200,10 @@ export class IncomingFile {
   }
 
   /** Says who writes the file (nobody, when it was given up), and which parts of it are there where that is not plain. */
-  async #note(owner: object | undefined, { hasGaps = this.#written.endOf(0) < this.#written.bytes } = {}): Promise<void> {
+  async #note(
+    owner: object | undefined,
+    { hasGaps = this.#written.endOf(0) < this.#written.bytes } = {},
+  ): Promise<void> {
     if (this.#size < WORTH_RESUMING_BYTES) return
     const { parts, bytes } = this.#written
     if (hasGaps) this.#noted = Math.max(bytes, 1)
