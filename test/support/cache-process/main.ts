@@ -83,7 +83,11 @@ async function read(model: CachedModel): Promise<Given> {
 
 async function work(task: Task): Promise<void> {
   isStopped = false
-  for (let done = 0; done < (task.turns ?? 1) && !isStopped; done++) console.log(JSON.stringify(await turn(task)))
+  for (let done = 0; done < (task.turns ?? 1) && !isStopped; done++) {
+    console.log(JSON.stringify(await turn(task)))
+    // A turn may hand nothing to the system: what else is to be heard of has its turn too.
+    await new Promise((resolve) => setImmediate(resolve))
+  }
   console.log('done')
 }
 
