@@ -2,17 +2,16 @@ import { performance } from 'node:perf_hooks'
 import process from 'node:process'
 import { originals } from '../platform/originals.ts'
 
-// Few steps, each of a difference that no noise hides: what a line is that caps each connection, one step tells.
-const STEPS = [1, 4, 8]
+// One step, of a difference that no noise hides: what a line is that caps each connection, it tells at once.
+const MANY = 8
 // Long enough for a rate to mean something, short against the download of a large file.
 const SHORTEST_WINDOW_MS = 50
 const SMALLEST_WINDOW_BYTES = 1 << 20
-// A server or a line that is the limit itself gives four connections what it gave one, and a little noise.
+// A server or a line that is the limit itself gives several connections what it gave one, and a little noise.
 const WORTH_IT = 1.25
 // A process that works for so much of the time is the limit itself. One connection that is capped at 50 MB/s keeps it busy for 0.2 to 0.4
-// of the time and one that nothing caps for 0.7 to 0.9; four of the former for 0.5 to 0.7.
-const BUSY_WITH_ONE = 0.6
-const BUSY_WITH_SEVERAL = 0.85
+// of the time and one that nothing caps for 0.7 to 0.9.
+const BUSY = 0.6
 
 /** By what growth goes. */
 export interface Meter {
@@ -22,11 +21,11 @@ export interface Meter {
   watch(): () => number
 }
 
-/** Finds out how many connections make a download faster: takes more for as long as that pays. */
+/** Finds out whether several connections make a download faster than one. */
 export class Growth {
   /** How many connections are wanted now. */
   lanes = 1
-  #before = 1
+  /** Of one connection, in bytes per millisecond. */
   #rate = 0
   #isSettled = false
   /** How many have to be answered until all that are wanted are there: what comes before says nothing of their rate. */
@@ -68,20 +67,14 @@ export class Growth {
     const windowMs = this.lanes === 1 ? SHORTEST_WINDOW_MS : 2 * SHORTEST_WINDOW_MS
     if (this.#answeredMs < windowMs || this.#bytes < SMALLEST_WINDOW_BYTES) return false
     const rate = this.#bytes / this.#answeredMs
-    const isBusy = this.#busy() > (this.lanes === 1 ? BUSY_WITH_ONE : BUSY_WITH_SEVERAL)
-    if (rate < this.#rate * WORTH_IT) this.settle(this.#before)
-    else if (isBusy) this.settle(this.lanes)
-    else this.#takeMore(rate)
-    return !isBusy && this.lanes > this.#before
-  }
-
-  #takeMore(rate: number): void {
-    this.#rate = rate
-    this.#before = this.lanes
-    const next = STEPS.find((step) => step > this.lanes) ?? this.lanes
-    this.#awaited = next - this.lanes
-    this.lanes = next
-    if (next === STEPS.at(-1)) this.settle(next)
+    if (this.lanes > 1) this.settle(rate < this.#rate * WORTH_IT ? 1 : this.lanes)
+    else if (this.#busy() > BUSY) this.settle(1)
+    else {
+      this.#rate = rate
+      this.#awaited = MANY - this.lanes
+      this.lanes = MANY
+    }
+    return !this.#isSettled
   }
 
   /** Leaves it at so many connections. */

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { execa } from 'execa'
 import { startHub } from '../support/hub/index.ts'
 import { ProjectFolder } from '../support/project-folder.ts'
+import { PROGRAMS, runProgram, type Told } from './programs.ts'
 import { interleave, type Sample, sample } from './rounds.ts'
 import type { BenchContext, Findings, Row } from './row.ts'
 
@@ -24,7 +25,10 @@ interface Times {
 }
 
 export async function ownTime(context: BenchContext): Promise<Findings> {
-  const project = await ProjectFolder.create({ packageDirectory: context.packageDirectory, files: FILES })
+  const project = await ProjectFolder.create({
+    packageDirectory: context.packageDirectory,
+    files: { ...FILES, 'warm-run.mjs': PROGRAMS['warm-run.mjs'] },
+  })
   const hub = await startHub()
   try {
     for (const model of MODELS)
@@ -47,11 +51,27 @@ export async function ownTime(context: BenchContext): Promise<Findings> {
     const runs = await interleave({ none, without, empty, models } as Record<string, () => Promise<Times>>, rounds)
     if (hub.requests.length > 0) throw new Error('A warm run asked the Hub.')
     const loading = await preloadTimes(project, rounds)
-    return { rows: [...rowsOf(runs, loading)] }
+    const { engine } = await interleave({ engine: () => engineTimes(project, hub.url) }, rounds)
+    const first: Row = {
+      what: "10 models, warm: the engine's part in a process of its own",
+      unit: 'ms',
+      value: sample(engine.map(({ ms }) => ms)),
+    }
+    const again: Row = {
+      what: '  the same once more in that process',
+      unit: 'ms',
+      value: sample(engine.map(({ againMs }) => againMs)),
+    }
+    return { rows: [...rowsOf(runs, loading), first, again] }
   } finally {
     await hub.close()
     await project.remove()
   }
+}
+
+/** What the engine does in the main process, by itself. */
+function engineTimes(project: ProjectFolder, endpoint: string): Promise<Told<'ms' | 'againMs'>> {
+  return runProgram(project, ['warm-run.mjs', ...MODELS], { HF_ENDPOINT: endpoint })
 }
 
 async function readTimes(project: ProjectFolder): Promise<Times> {

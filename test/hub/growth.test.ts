@@ -43,7 +43,7 @@ function grown({
 
 describe('a download', () => {
   test.each([5, 20, 50, 100])('takes eight connections where each is capped at %d MB/s', (rate) => {
-    expect(grown({ perConnection: rate * MB })).toEqual([1, 4, 8])
+    expect(grown({ perConnection: rate * MB })).toEqual([1, 8])
   })
 
   test('stays on one where nothing is capped: the process is what is missing', () => {
@@ -52,16 +52,16 @@ describe('a download', () => {
   })
 
   test('goes back to one where the line is the limit', () => {
-    expect(grown({ total: 50 * MB })).toEqual([1, 4, 1])
-    expect(grown({ perConnection: 50 * MB, total: 60 * MB })).toEqual([1, 4, 1])
+    expect(grown({ total: 50 * MB })).toEqual([1, 8, 1])
+    expect(grown({ perConnection: 50 * MB, total: 60 * MB })).toEqual([1, 8, 1])
   })
 
-  test('stays at four where those keep the process busy', () => {
-    expect(grown({ perConnection: 100 * MB, process: 420 * MB })).toEqual([1, 4])
+  test('takes them also where that is more than the process can take', () => {
+    expect(grown({ perConnection: 100 * MB, process: 420 * MB })).toEqual([1, 8])
   })
 
   test('waits until the connections are answered that it took: what comes before says nothing', () => {
-    expect(grown({ perConnection: 20 * MB, latency: 150 })).toEqual([1, 4, 8])
+    expect(grown({ perConnection: 20 * MB, latency: 150 })).toEqual([1, 8])
   })
 
   test('takes no more once it was settled', () => {
