@@ -2,17 +2,18 @@
 import { readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ColdProject, type ColdRun, type ServedModel } from './cold-project.ts'
+import { costRows, walls } from './cost-rows.ts'
+import { runVitest } from './programs.ts'
 import { interleave, paired, sample } from './rounds.ts'
 import type { BenchContext, Findings, Row } from './row.ts'
 
 const REPO = 'org/model'
 const TESTS = ['a', 'b', 'c', 'd'].map((name) => `${name}.test.js`)
 
-interface WorkersRun extends Pick<ColdRun, 'wireBytes' | 'requests'> {
+/** A whole run of Vitest. */
+interface WorkersRun extends ColdRun {
   /** The longest that a test waited for the model, as it measured itself. */
   waitMs: number
-  /** Of the whole run of Vitest. */
-  wallMs: number
 }
 
 export async function coldWorkers({ packageDirectory, isQuick }: BenchContext): Promise<Findings> {
@@ -37,18 +38,13 @@ function run(cold: ColdProject, who: 'ours' | 'theirs', workers: number): () => 
   return async () => {
     const folder = await cold.freshFolder()
     cold.hub.clearRequests()
-    const started = performance.now()
-    const { exitCode, output } = await cold.project.vitest(
-      ['--config', `${who}.config.mjs`, '--maxWorkers', String(workers), ...TESTS.slice(0, workers)],
-      { ...cold.environment(folder), FOLDER: folder },
-    )
-    const wallMs = performance.now() - started
-    if (exitCode !== 0) throw new Error(output)
+    const args = ['--config', `${who}.config.mjs`, '--maxWorkers', String(workers), ...TESTS.slice(0, workers)]
+    const cost = await runVitest(cold.project, args, { ...cold.environment(folder), FOLDER: folder })
     const names = (await readdir(folder)).filter((name) => name.startsWith('waited-'))
-    if (names.length !== workers) throw new Error(`${names.length} workers of ${workers} asked.\n${output}`)
+    if (names.length !== workers) throw new Error(`${names.length} workers of ${workers} asked.\n${cost.stdout}`)
     const waits = await Promise.all(names.map(async (name) => Number(await readFile(join(folder, name), 'utf8'))))
     await rm(folder, { recursive: true })
-    return { waitMs: Math.max(...waits), wallMs, ...(await cold.atHub()) }
+    return { ...cost, waitMs: Math.max(...waits), ...(await cold.atHub()) }
   }
 }
 
@@ -59,7 +55,6 @@ function rowsOf(
 ): Row[] {
   const { ours, 'one worker': one, '@huggingface/hub': theirs } = found
   const waits = (runs: WorkersRun[]) => runs.map(({ waitMs }) => waitMs)
-  const walls = (runs: WorkersRun[]) => runs.map(({ wallMs }) => wallMs)
   const wire = (runs: WorkersRun[]) => sample(runs.map(({ wireBytes }) => wireBytes / totalBytes))
   const of = `cold ${megabytes} MB on demand by 4 workers`
   return [
@@ -76,7 +71,7 @@ function rowsOf(
     { what: `${of}: whole run against one worker`, unit: 'x', value: paired(walls(ours), walls(one)) },
     ...Object.entries(found).flatMap(([name, runs]): Row[] => [
       { what: `  ${name}: longest wait`, unit: 'ms', value: sample(waits(runs)) },
-      { what: `  ${name}: whole run`, unit: 'ms', value: sample(walls(runs)) },
+      ...costRows(`${name}, whole run`, runs),
       { what: `  ${name}: requests`, unit: 'requests', value: sample(runs.map(({ requests }) => requests)) },
     ]),
   ]

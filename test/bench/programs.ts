@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import type { ProjectFolder } from '../support/project-folder.ts'
 import { type Cost, runProcess } from './process.ts'
 
@@ -115,6 +116,13 @@ export async function runProgram<Name extends string = 'ms'>(
     env: { ...project.environment, ...env },
   })
   return { ...cost, ...JSON.parse(cost.stdout.slice(cost.stdout.trimEnd().lastIndexOf('\n') + 1)) }
+}
+
+/** Runs Vitest in the project; the cost is that of all its processes. */
+export function runVitest(project: ProjectFolder, args: string[], env: NodeJS.ProcessEnv = {}): Promise<Cost> {
+  const cli = join(project.directory, 'node_modules', 'vitest', 'vitest.mjs')
+  const options = { cwd: project.directory, env: { ...project.environment, ...env } }
+  return runProcess(process.execPath, [cli, 'run', ...args], options)
 }
 
 /** Runs the package's command line; `ms` is from the start of its process to its end, as it sees it itself. */

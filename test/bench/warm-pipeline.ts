@@ -4,13 +4,16 @@ import { join } from 'node:path'
 import { startHub } from '../support/hub/index.ts'
 import { makeEmbeddingModel } from '../support/model-maker/index.ts'
 import { ProjectFolder } from '../support/project-folder.ts'
+import { costRows } from './cost-rows.ts'
+import type { Cost } from './process.ts'
+import { runVitest } from './programs.ts'
 import { interleave, paired, sample } from './rounds.ts'
 import type { BenchContext, Findings, Row } from './row.ts'
 
 const MODEL = 'org/embeddings'
 
-/** What a test measured of itself: milliseconds, and bytes of its own process (a fork). */
-interface Measured {
+/** What a test measured of itself (milliseconds, and bytes of its own process, a fork), and what the whole run of Vitest took. */
+interface Measured extends Cost {
   ms: number
   peak: number
 }
@@ -27,9 +30,8 @@ async function measure(packageDirectory: string, megabytes: number, rounds: numb
     const { directory } = await makeEmbeddingModel(join(project.directory, 'made'), { size: megabytes * 1_000_000 })
     hub.addRepo(MODEL, { directory, pipelineTag: 'feature-extraction' })
     const run = (who: 'ours' | 'theirs') => async (): Promise<Measured> => {
-      const { exitCode, output } = await project.vitest(['--config', `${who}.config.mjs`], { HF_ENDPOINT: hub.url })
-      if (exitCode !== 0) throw new Error(output)
-      return JSON.parse(await readFile(join(project.directory, 'measured.json'), 'utf8'))
+      const cost = await runVitest(project, ['--config', `${who}.config.mjs`], { HF_ENDPOINT: hub.url })
+      return { ...cost, ...JSON.parse(await readFile(join(project.directory, 'measured.json'), 'utf8')) }
     }
     const ways = { ours: run('ours'), theirs: run('theirs') }
     for (const cold of Object.values(ways)) await cold()
@@ -58,6 +60,8 @@ function rowsOf(of: string, { ours, theirs }: Record<'ours' | 'theirs', Measured
     { what: `${of}: peak memory against it`, unit: 'x', value: paired(peaks(ours), peaks(theirs)), atMost: 1 },
     { what: '  ours', unit: 'bytes', value: sample(peaks(ours)) },
     { what: '  transformers.js alone', unit: 'bytes', value: sample(peaks(theirs)) },
+    ...costRows('ours, whole run', ours),
+    ...costRows('transformers.js alone, whole run', theirs),
   ]
 }
 
