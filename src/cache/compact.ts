@@ -24,7 +24,7 @@ export async function compact(context: CacheContext, { dryRun, signal }: Compact
   const entries = [...(await metadata.all()).values()]
   for (const entry of entries) {
     signal?.throwIfAborted()
-    if (await hasSnapshot(context, entry)) continue
+    if (hasSnapshot(context, entry)) continue
     dropped.files++
     if (!dryRun) await withFreeLock(layout.lock(entry.repo), () => dropRecord(context, entry))
   }
@@ -37,13 +37,13 @@ export async function compact(context: CacheContext, { dryRun, signal }: Compact
   return dropped
 }
 
-async function hasSnapshot({ layout }: CacheContext, { repo, commit }: Entry): Promise<boolean> {
+function hasSnapshot({ layout }: CacheContext, { repo, commit }: Entry): boolean {
   return stampOf(layout.snapshot(repo, commit)) !== undefined
 }
 
 /** Under the repo's lock: it may have been brought in anew in between. */
 async function dropRecord(context: CacheContext, entry: Entry): Promise<void> {
-  if (await hasSnapshot(context, entry)) return
+  if (hasSnapshot(context, entry)) return
   const metadata = await context.metadata()
   await metadata.update((all) => void all.delete(entryKey(entry)))
 }

@@ -34,7 +34,7 @@ export interface CacheOptions extends Omit<CacheSettings, Defaulted>, Partial<Pi
   onWarning?: (message: string) => void
   /** Default: the environment of this process. */
   env?: Readonly<Record<string, string | undefined>>
-  /** Default: the platform's, as it was before any test could stub it. */
+  /** Default: as suits this process (`hub/find-fetch.ts`), whatever a test has stubbed. */
   fetch?: Fetch
 }
 

@@ -21,7 +21,7 @@ interface Outgoing {
 }
 
 /**
- * What fetch does for the Hub, over node:http and node:https: a first request takes a tenth of the time, and a body a third
+ * What fetch does for the Hub, over node:http and node:https: a first request takes a tenth of the time, and a body half
  * of the processor's (`npm run bench -- cold-download`). Follows redirects, and sends no token beyond the origin. Throws
  * `ConnectionError` for what goes wrong below HTTP, and the signal's reason.
  */
