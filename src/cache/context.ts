@@ -3,6 +3,7 @@ import type { Connections } from '../hub/download.ts'
 import type { Fetch } from '../hub/fetch.ts'
 import { type Entry, type EntryFile, entryKey } from '../model/entry.ts'
 import { messageOf } from '../model/errors.ts'
+import { printableLines } from '../model/printable.ts'
 import type { Evicted } from '../model/request.ts'
 import type { Tree } from '../model/tree.ts'
 import type { Manifest } from './manifest.ts'
@@ -67,11 +68,12 @@ export class CacheContext {
   constructor(readonly options: CacheOptions) {
     this.layout = new Layout(options.cacheDir)
     this.#lease = options.run && new Lease(this.layout, options.run)
-    this.debug = options.onDebug ?? (() => undefined)
+    const { onDebug } = options
+    this.debug = onDebug ? (message) => onDebug(printableLines(message)) : () => undefined
     this.warn = (message) => {
       if (this.#warned.has(message)) return
       this.#warned.add(message)
-      options.onWarning?.(message)
+      options.onWarning?.(printableLines(message))
     }
   }
 

@@ -7,6 +7,7 @@ import { interrupted } from './interruption.ts'
 import { type GlobalOptions, openCache } from './open-cache.ts'
 import { type Confirmation, confirm } from './show/confirm.ts'
 import { entryJson, printJson } from './show/json.ts'
+import { printLines } from './show/print.ts'
 import { atCommit } from './show/text.ts'
 
 export interface CleanFlags extends GlobalOptions, Confirmation {
@@ -43,12 +44,12 @@ function show(cleaned: Cleaned, flags: CleanFlags, isNothing: boolean): number {
     printJson({ dryRun, removed: removed.map(entryJson), kept: held, incomplete, incompleteHeld, freedBytes })
     return 0
   }
-  for (const entry of removed) console.log(`${dryRun ? 'Would remove' : 'Removed'} ${atCommit(entry)}`)
-  for (const { entry, why } of kept) console.log(`Kept ${atCommit(entry)}: ${why}`)
-  if (incompleteHeld > 0) console.log(`Kept ${count(incompleteHeld, 'partial download')}: somebody may be writing`)
-  if (flags.unused !== undefined && runs === 0) console.log('No run is recorded: nothing is known to be unused.')
-  if (isNothing) console.log('There is nothing to remove.')
-  else console.log(`${dryRun ? 'Would free up to' : 'Freed'} ${formatSize(freedBytes)}: ${what(cleaned)}`)
+  for (const entry of removed) printLines(`${dryRun ? 'Would remove' : 'Removed'} ${atCommit(entry)}`)
+  for (const { entry, why } of kept) printLines(`Kept ${atCommit(entry)}: ${why}`)
+  if (incompleteHeld > 0) printLines(`Kept ${count(incompleteHeld, 'partial download')}: somebody may be writing`)
+  if (flags.unused !== undefined && runs === 0) printLines('No run is recorded: nothing is known to be unused.')
+  if (isNothing) printLines('There is nothing to remove.')
+  else printLines(`${dryRun ? 'Would free up to' : 'Freed'} ${formatSize(freedBytes)}: ${what(cleaned)}`)
   return 0
 }
 

@@ -11,6 +11,7 @@ import { checkConfig, checkNode, checkOnnxRuntime, checkTransformers, checkVites
 import { interrupted } from './interruption.ts'
 import { type GlobalOptions, originOf } from './open-cache.ts'
 import { printJson } from './show/json.ts'
+import { printLines } from './show/print.ts'
 import { paint } from './show/style.ts'
 
 const MARKS = { ok: paint('green', '✓'), warn: paint('yellow', '!'), fail: paint('red', '✗') }
@@ -62,5 +63,5 @@ function settingsOf(config: VitestConfig | { error: unknown }): Options | Check 
 
 function printCheck({ name, level, text, next }: Check): void {
   const then = next === undefined ? '' : ` → ${next}`
-  console.log(`${MARKS[level]} ${name.padEnd(12)} ${text}${then}`)
+  printLines(`${MARKS[level]} ${name.padEnd(12)} ${text}${then}`)
 }

@@ -6,6 +6,7 @@ import { originals } from '../platform/originals.ts'
 import { parseFilter } from './filter.ts'
 import { type GlobalOptions, openCache } from './open-cache.ts'
 import { entryJson, printJson } from './show/json.ts'
+import { printLines, printNotes } from './show/print.ts'
 import { columnsOf, paint } from './show/style.ts'
 import { type Column, renderTable } from './show/table.ts'
 
@@ -49,7 +50,7 @@ export async function list(pattern: string | undefined, options: ListOptions): P
   const entries = matching.filter((entry) => filters.every((filter) => filter(entry, now))).sort(order)
   if (options.json) printJson({ models: entries.map((entry) => ({ ...entryJson(entry), ...paths(entry, options) })) })
   else if (entries.length > 0) print(entries, options, now)
-  else console.error(all.length === 0 ? `There is no model in ${cache.context.layout.directory}.` : 'No model matches.')
+  else printNotes(all.length === 0 ? `There is no model in ${cache.context.layout.directory}.` : 'No model matches.')
   return 0
 }
 
@@ -57,10 +58,10 @@ function print(entries: Entry[], options: ListOptions, now: number): void {
   const columns = COLUMNS.filter(({ header }) => header !== 'pinned' || entries.some(({ pinned }) => pinned))
   const rows = entries.map((entry) => columns.map(({ show }) => show(entry, now)))
   const [header = '', ...lines] = renderTable(columns, rows, columnsOf())
-  console.log(paint('dim', header))
+  printLines(paint('dim', header))
   for (const [index, line] of lines.entries()) {
-    console.log(line)
-    if (options.files) for (const file of fileLines(entries[index])) console.log(paint('dim', file))
+    printLines(line)
+    if (options.files) for (const file of fileLines(entries[index])) printLines(paint('dim', file))
   }
 }
 

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { Command, CommanderError, InvalidArgumentError } from 'commander'
 import { isSystemError, ModelCacheError, messageOf, systemCode } from '../model/errors.ts'
 import { interrupted, interruptedWith, listenForInterrupts } from './interruption.ts'
+import { printNotes } from './show/print.ts'
 
 /** 0: done. 1: something failed. 2: the call or the set-up was wrong, and nothing was changed. */
 const WRONG_CALL = 2
@@ -147,7 +148,7 @@ async function run(command: () => Promise<number>): Promise<void> {
     const code = await command()
     process.exitCode = interruptedWith() ?? code
   } catch (error) {
-    console.error(interrupted.aborted ? 'Interrupted: what was done until then stays done.' : reasonOf(error))
+    printNotes(interrupted.aborted ? 'Interrupted: what was done until then stays done.' : reasonOf(error))
     const isWrongCall = error instanceof ModelCacheError && WRONG_CALL_CODES.includes(error.code)
     process.exitCode = interruptedWith() ?? (isWrongCall ? WRONG_CALL : 1)
   }

@@ -7,6 +7,7 @@ import { type Options, resolveOptions } from '../config/options.ts'
 import { ModelCacheError } from '../model/errors.ts'
 import { readVitestConfig, type VitestConfig } from './config.ts'
 import { interrupted } from './interruption.ts'
+import { printNotes } from './show/print.ts'
 
 export interface GlobalOptions {
   cacheDir?: string
@@ -36,7 +37,7 @@ export async function openCache(
   const isPlaceKnown = readEnvironment(process.env).cacheDir !== undefined
   const config = isPlaceKnown && !needsOptions ? undefined : await readVitestConfig()
   const options = config?.options ?? resolveOptions({}, process.env, process.cwd())
-  const note = (message: string) => console.error(message)
+  const note = (message: string) => printNotes(message)
   const onDebug = options.debug ? note : undefined
   const cache = new ModelCache({ ...options, signal: interrupted, onDebug, onWarning: note })
   await refuseForeign(cache)

@@ -4,6 +4,7 @@ import { count } from '../report/words.ts'
 import { interrupted } from './interruption.ts'
 import { type GlobalOptions, openCache } from './open-cache.ts'
 import { entryJson, printJson } from './show/json.ts'
+import { printLines } from './show/print.ts'
 import { paint } from './show/style.ts'
 import { atCommit } from './show/text.ts'
 
@@ -36,8 +37,8 @@ function print(steps: Optimized, dryRun: boolean): void {
     ['shared', `${count(linked.files, 'blob')} linked to the same of another model`, linked.bytes],
     ['records', `${count(bookkeeping.files, 'record')} of what is gone`, bookkeeping.bytes],
   ]
-  for (const entry of models) console.log(`${dryRun ? 'Would remove' : 'Removed'} ${atCommit(entry)}`)
+  for (const entry of models) printLines(`${dryRun ? 'Would remove' : 'Removed'} ${atCommit(entry)}`)
   for (const [name, text, bytes] of lines)
-    console.log(`${paint('dim', name.padEnd(9))} ${formatSize(bytes).padStart(8)}  ${text}`)
-  console.log(`${dryRun ? 'Would free' : 'Freed'} ${formatSize(freedBytes)}`)
+    printLines(`${paint('dim', name.padEnd(9))} ${formatSize(bytes).padStart(8)}  ${text}`)
+  printLines(`${dryRun ? 'Would free' : 'Freed'} ${formatSize(freedBytes)}`)
 }

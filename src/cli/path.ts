@@ -5,8 +5,10 @@ import { readRef } from '../cache/store/refs.ts'
 import type { Entry } from '../model/entry.ts'
 import { ModelCacheError } from '../model/errors.ts'
 import { parseHubPath } from '../model/hub-path.ts'
+import { printable } from '../model/printable.ts'
 import { type GlobalOptions, openCache } from './open-cache.ts'
 import { printJson } from './show/json.ts'
+import { printLines } from './show/print.ts'
 import { atCommit } from './show/text.ts'
 
 /** Prints the absolute path of a cached model's folder, or of one of its files, and nothing else. Never downloads. */
@@ -21,8 +23,19 @@ export async function path(name: string, file: string | undefined, options: Glob
   // The cache folder itself may lie behind a link; the file must keep the name that it has in the model.
   const { repo, revision, commit } = entry
   if (options.json) printJson({ repo, revision, commit, path: found, realPath: await realpath(found) })
-  else console.log(found)
+  else printLines(asPrinted(found))
   return 0
+}
+
+/** Who reads the path needs it as it is. Throws `UNSAFE_PATH` for one that can't be printed as it is. */
+function asPrinted(path: string): string {
+  if (printable(path) === path) return path
+  throw new ModelCacheError({
+    code: 'UNSAFE_PATH',
+    asked: `The path ${path}`,
+    reason: 'It holds characters that a terminal or a CI log would obey.',
+    nextStep: 'Read it from the document that `--json` prints.',
+  })
 }
 
 /** Of several commits the one that `main` stands for; where that is not here, the one that was used last. */

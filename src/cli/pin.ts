@@ -1,5 +1,6 @@
 import { type GlobalOptions, openCache } from './open-cache.ts'
 import { entryJson, printJson } from './show/json.ts'
+import { printLines } from './show/print.ts'
 import { atCommit } from './show/text.ts'
 
 /** Pins models, so that they neither expire nor are evicted, or ends that. */
@@ -14,6 +15,6 @@ export async function pin(names: string[], pinned: boolean, options: GlobalOptio
   const isNew = new Set(changed.map(atCommit))
   const verb = pinned ? 'pinned' : 'not pinned'
   for (const entry of entries)
-    console.log(isNew.has(atCommit(entry)) ? `${atCommit(entry)} is ${verb} now` : `${atCommit(entry)} was ${verb}`)
+    printLines(isNew.has(atCommit(entry)) ? `${atCommit(entry)} is ${verb} now` : `${atCommit(entry)} was ${verb}`)
   return 0
 }

@@ -6,6 +6,7 @@ import type { Run } from '../report/types.ts'
 import { shortDate } from '../report/words.ts'
 import { type GlobalOptions, openCache } from './open-cache.ts'
 import { printJson } from './show/json.ts'
+import { printLines, printNotes } from './show/print.ts'
 import { columnsOf, isColored } from './show/style.ts'
 import { gatherStatistics, readRuns } from './statistics.ts'
 
@@ -24,25 +25,25 @@ const DEFAULT_TARGET = 0.8
 export async function report({ markdown, html, all, ...global }: ReportOptions): Promise<number> {
   const { json } = global
   if ([json, markdown, html].filter(Boolean).length > 1) {
-    console.error('One of --json, --markdown and --html at a time.')
+    printNotes('One of --json, --markdown and --html at a time.')
     return 2
   }
   const { cache, options } = await openCache(global, { needsOptions: !json })
   const runs = await readRuns(cache, html === undefined ? 1 : RUNS_IN_PAGE, all)
   const [last] = runs
   if (!last) {
-    console.error('No run has been recorded yet for this folder: run the tests once, or ask for --all projects.')
+    printNotes('No run has been recorded yet for this folder: run the tests once, or ask for --all projects.')
     return json || markdown || html !== undefined ? 1 : 0
   }
   if (html !== undefined) {
     const { renderPage } = await import('../report/html/page.ts')
     await writeFile(html, await renderPage(await gatherStatistics(cache, options, runs), last, targetOf(options)))
-    console.log(`Wrote ${html}`)
+    printLines(`Wrote ${html}`)
   } else if (json) printJson(last.report)
   else if (markdown) {
     const { renderMarkdown } = await import('../report/markdown.ts')
     process.stdout.write(renderMarkdown(last.report, { target: targetOf(options) }))
-  } else console.log(textOf(last, options))
+  } else printLines(textOf(last, options))
   return 0
 }
 

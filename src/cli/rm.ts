@@ -4,6 +4,7 @@ import { count } from '../report/words.ts'
 import { type GlobalOptions, openCache } from './open-cache.ts'
 import { type Confirmation, confirm } from './show/confirm.ts'
 import { entryJson, printJson } from './show/json.ts'
+import { printLines } from './show/print.ts'
 import { atCommit } from './show/text.ts'
 
 /** Removes models, also pinned ones. A name that is not in the cache is refused before anything is removed. */
@@ -19,7 +20,7 @@ export async function remove(names: string[], options: GlobalOptions & Confirmat
     printJson({ dryRun: options.dryRun ?? false, removed: removed.entries.map(entryJson), freedBytes })
     return 0
   }
-  for (const entry of removed.entries) console.log(`${options.dryRun ? 'Would remove' : 'Removed'} ${atCommit(entry)}`)
-  console.log(`${options.dryRun ? 'Would free up to' : 'Freed'} ${formatSize(removed.freedBytes)}`)
+  for (const entry of removed.entries) printLines(`${options.dryRun ? 'Would remove' : 'Removed'} ${atCommit(entry)}`)
+  printLines(`${options.dryRun ? 'Would free up to' : 'Freed'} ${formatSize(removed.freedBytes)}`)
   return 0
 }

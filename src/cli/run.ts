@@ -13,6 +13,7 @@ import { count } from '../report/words.ts'
 import { exitCodeOf, handInterruptsTo, interrupted } from './interruption.ts'
 import { type GlobalOptions, type OpenedCache, openCache } from './open-cache.ts'
 import { printJson } from './show/json.ts'
+import { printLines } from './show/print.ts'
 import { printStatus } from './status.ts'
 
 export interface RunFlags extends GlobalOptions {
@@ -30,7 +31,7 @@ export async function run(args: string[], flags: RunFlags): Promise<number> {
   const opened = flags.cleanCache || flags.cacheInfo || flags.json ? await openCache(flags) : undefined
   if (flags.cacheDir !== undefined) process.env.MODEL_CACHE_DIR = flags.cacheDir
   const cleaned = opened && flags.cleanCache ? await cleanProject(opened) : undefined
-  if (cleaned && !flags.json) console.log(cleanLine(cleaned))
+  if (cleaned && !flags.json) printLines(cleanLine(cleaned))
   const before = opened && (flags.cacheInfo || flags.json) ? await opened.cache.status() : undefined
   if (before && !flags.json) show('Before', opened, before)
   const command = OWN_COMMANDS.includes(args[0] ?? '') ? args : ['run', ...args]
@@ -79,9 +80,9 @@ function cleanLine({ models, kept, freedBytes }: CleanedProject): string {
 
 function show(when: string, opened: OpenedCache | undefined, status: CacheStatus): void {
   if (!opened) return
-  console.log(`\n${when}`)
+  printLines(`\n${when}`)
   printStatus(opened, status)
-  console.log('')
+  printLines('')
 }
 
 /** The Vitest that the project itself has. Throws `INVALID_OPTION` where it has none. */

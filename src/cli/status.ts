@@ -5,6 +5,7 @@ import { originals } from '../platform/originals.ts'
 import { count, percent } from '../report/words.ts'
 import { type GlobalOptions, type OpenedCache, openCache } from './open-cache.ts'
 import { printJson } from './show/json.ts'
+import { printLines } from './show/print.ts'
 import { paint } from './show/style.ts'
 
 /** Where the cache is and why there, how full, and how it does. */
@@ -17,7 +18,7 @@ export async function status(options: GlobalOptions): Promise<number> {
 }
 
 export function printStatus({ origin }: Pick<OpenedCache, 'origin'>, found: CacheStatus): void {
-  for (const [name, text] of statusLines(origin, found)) console.log(`${paint('dim', name.padEnd(9))} ${text}`)
+  for (const [name, text] of statusLines(origin, found)) printLines(`${paint('dim', name.padEnd(9))} ${text}`)
 }
 
 function statusLines(origin: string, found: CacheStatus): [string, string][] {

@@ -5,6 +5,7 @@ import { count, labelOf } from '../report/words.ts'
 import { interrupted } from './interruption.ts'
 import { type GlobalOptions, openCache } from './open-cache.ts'
 import { printJson } from './show/json.ts'
+import { printLines } from './show/print.ts'
 import { openProgress } from './show/progress.ts'
 import { paint } from './show/style.ts'
 
@@ -39,17 +40,17 @@ export async function verify(names: string[], options: GlobalOptions & { repair?
 }
 
 function print({ entries, files, bytes, problems }: Verification, ms: number, isRepairing: boolean): void {
-  for (const problem of problems) console.log(problemLine(problem))
+  for (const problem of problems) printLines(problemLine(problem))
   const rate = ms > 0 ? ` (${formatSize((bytes / ms) * 1000)}/s)` : ''
   const seen = `${count(entries, 'model')}, ${count(files, 'file')}, ${formatSize(bytes)} in ${formatDuration(ms)}${rate}`
-  if (problems.length === 0) console.log(`${paint('green', '✓')} ${seen}: all as the Hub stated`)
+  if (problems.length === 0) printLines(`${paint('green', '✓')} ${seen}: all as the Hub stated`)
   if (problems.length === 0) return
   const open = problems.filter(({ isRepaired }) => !isRepaired).length
-  console.log(
+  printLines(
     `${seen}: ${count(problems.length, 'file')} wrong${open < problems.length ? `, ${problems.length - open} repaired` : ''}`,
   )
   if (open > 0 && !isRepairing)
-    console.log('What is wrong is not served, and brought in anew when it is next asked for; `--repair` does that now.')
+    printLines('What is wrong is not served, and brought in anew when it is next asked for; `--repair` does that now.')
 }
 
 function problemLine(problem: Problem): string {

@@ -6,6 +6,7 @@ import { count } from '../report/words.ts'
 import { interrupted } from './interruption.ts'
 import { type GlobalOptions, openCache } from './open-cache.ts'
 import { printJson } from './show/json.ts'
+import { printLines, printNotes } from './show/print.ts'
 import { openProgress } from './show/progress.ts'
 import { paint } from './show/style.ts'
 
@@ -15,7 +16,7 @@ export async function warm(names: string[], options: GlobalOptions & { config?: 
   const { cache, options: configured } = await openCache(options)
   const models = distinct([...named, ...(options.config || named.length === 0 ? configured.models : [])])
   if (models.length === 0) {
-    console.error('No model was named, and the Vitest config declares none: `npx vitest-model-cache warm org/name`.')
+    printNotes('No model was named, and the Vitest config declares none: `npx vitest-model-cache warm org/name`.')
     return 2
   }
   const progress = await openProgress()
@@ -36,12 +37,12 @@ function distinct(models: Model[]): Model[] {
 
 function print(results: WarmResult[]): void {
   for (const result of results) {
-    if ('error' in result) console.error(`${paint('red', '✗', process.stderr)} ${result.error.message}`)
-    else console.log(`${paint('green', '✓')} ${describeModel(result.model)}  ${outcome(result.cached)}`)
+    if ('error' in result) printNotes(`${paint('red', '✗', process.stderr)} ${result.error.message}`)
+    else printLines(`${paint('green', '✓')} ${describeModel(result.model)}  ${outcome(result.cached)}`)
   }
   const failed = results.flatMap((result) => ('error' in result ? [describeModel(result.model)] : []))
   if (failed.length > 0)
-    console.error(`${count(failed.length, 'model')} of ${results.length} could not be had: ${failed.join(', ')}`)
+    printNotes(`${count(failed.length, 'model')} of ${results.length} could not be had: ${failed.join(', ')}`)
 }
 
 function outcome({ bytes, downloadMs, tier }: { bytes: number; downloadMs: number | null; tier: string }): string {

@@ -4,6 +4,7 @@ import type { Manifest } from '../cache/manifest.ts'
 import { ModelCache } from '../cache/model-cache.ts'
 import type { Run } from '../cache/store/leases.ts'
 import type { CacheSettings } from '../config/options.ts'
+import { printableLines } from '../model/printable.ts'
 import { spent } from '../platform/own-time.ts'
 import { type Bridge, makeBridge } from './bridge.ts'
 import { EventsFile } from './events-file.ts'
@@ -25,7 +26,7 @@ export interface ChildSettings {
 /** The bridge of a process that a test started. `started` is when it began to be loaded. */
 export function openChild(settings: string, started: number): Bridge {
   const { run, cache, bases, manifest, events, testFile, debug }: ChildSettings = JSON.parse(settings)
-  const write = (message: string) => void process.stderr.write(`[model-cache] ${message}\n`)
+  const write = (message: string) => void process.stderr.write(`[model-cache] ${printableLines(message)}\n`)
   const file = new EventsFile(events, testFile, run)
   const bridge = makeBridge({
     cache: new ModelCache({

@@ -5,6 +5,7 @@ import { threadId } from 'node:worker_threads'
 import type { Run } from '../cache/store/leases.ts'
 import { stateOf, thisProcess } from '../cache/store/owner.ts'
 import { messageOf } from '../model/errors.ts'
+import { printable } from '../model/printable.ts'
 import { ownMs } from '../platform/own-time.ts'
 import { FoldedRequests } from './folded-requests.ts'
 
@@ -49,7 +50,9 @@ export class EventsFile {
       this.#isWritten = true
     } catch (error) {
       this.#isRefused = true
-      process.stderr.write(`[model-cache] Requests of a child process are not counted: ${messageOf(error)}\n`)
+      process.stderr.write(
+        `[model-cache] Requests of a child process are not counted: ${printable(messageOf(error))}\n`,
+      )
     }
   }
 }

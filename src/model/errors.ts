@@ -1,3 +1,5 @@
+import { printableCause, printableLines } from './printable.ts'
+
 /** What went wrong, for programs. Stable: a code is never renamed. */
 export type ErrorCode =
   | 'INVALID_MODEL'
@@ -43,12 +45,13 @@ export class ModelCacheError extends Error {
   readonly reason: string
   readonly nextStep: string
 
-  constructor(parts: ErrorParts) {
-    super(`${parts.asked}: ${parts.reason} ${parts.nextStep} [${parts.code}]`, { cause: parts.cause })
-    this.code = parts.code
-    this.asked = parts.asked
-    this.reason = parts.reason
-    this.nextStep = parts.nextStep
+  /** Runners print errors as they are, and the parts hold names and texts from outside: they are made printable here. */
+  constructor({ code, cause, asked, reason, nextStep }: ErrorParts) {
+    super(printableLines(`${asked}: ${reason} ${nextStep} [${code}]`), { cause: printableCause(cause) })
+    this.code = code
+    this.asked = printableLines(asked)
+    this.reason = printableLines(reason)
+    this.nextStep = printableLines(nextStep)
   }
 
   /** The parts without the cause, for crossing from the main process to a worker. */

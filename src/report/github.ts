@@ -1,6 +1,8 @@
+import { printableLines } from '../model/printable.ts'
+
 /** A warning as GitHub Actions shows it beside a run. What the text holds can't end it or begin another command. */
 export function annotation(message: string): string {
-  return `::warning title=${property('Model cache')}::${data(message)}`
+  return `::warning title=${property('Model cache')}::${data(printableLines(message))}`
 }
 
 // https://github.com/actions/toolkit/blob/main/packages/core/src/command.ts

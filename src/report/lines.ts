@@ -26,14 +26,14 @@ export function joinParts(parts: string[], columns: number, indent = '  '): stri
 }
 
 export function truncate(line: string, columns: number): string {
-  return line.length <= columns ? line : `${line.slice(0, Math.max(0, columns - 1))}…`
+  return line.length <= columns ? line : `${part(line, 0, Math.max(0, columns - 1))}…`
 }
 
 /** Of a name both ends say more than its middle. */
 export function shorten(name: string, columns: number): string {
   if (name.length <= columns) return name
   const end = Math.ceil((columns - 1) / 2)
-  return `${name.slice(0, columns - 1 - end)}…${name.slice(name.length - end)}`
+  return `${part(name, 0, columns - 1 - end)}…${part(name, name.length - end)}`
 }
 
 /** Rows of cells as lines; each column as wide as its widest cell, numbers to the right. */
@@ -57,9 +57,9 @@ export function fittedTable(rows: string[][], isNumber: boolean[], columns: numb
   })
 }
 
-/** GitHub would obey a line that begins as a command of its log. */
-export function withoutCommand(line: string): string {
-  return line.replace(/^(\s*)\s(?=::|##\[)/, '$1\u200b')
+/** Half of a pair of surrogates would be a broken character. */
+export function part(text: string, start: number, end?: number): string {
+  return text.slice(start, end).replace(/\p{Cs}/gu, '\ufffd')
 }
 
 /** A URL may be longer than a line. */

@@ -1,9 +1,11 @@
 import { formatDuration, formatSize } from '../config/units.ts'
+import { visible } from '../model/printable.ts'
 import { TIERS } from '../model/tier.ts'
+import { part } from './lines.ts'
 import { slowStep } from './slow-step.ts'
 import type { ModelReport, Report } from './types.ts'
 import { warningsOf } from './warnings.ts'
-import { count, labelOf, oneLine, percent } from './words.ts'
+import { count, labelOf, percent } from './words.ts'
 
 // GitHub takes a megabyte of summary for each step, of which this is one part.
 const MODELS_SHOWN = 50
@@ -29,7 +31,7 @@ export function renderMarkdown(report: Report, { target }: { target: number }): 
     ]),
     list(warningsOf(report, target), '⚠️ '),
     list(
-      errors.slice(0, ERRORS_SHOWN).map(({ message }) => message.slice(0, LONGEST_ERROR)),
+      errors.slice(0, ERRORS_SHOWN).map(({ message }) => part(message, 0, LONGEST_ERROR)),
       '❌ ',
     ),
     more(errors.length - ERRORS_SHOWN, 'error'),
@@ -87,7 +89,7 @@ function bold(text: string): string {
 
 /** A text as it stands: no markup, no cell's end, no link, no HTML. */
 export function escapeMarkdown(text: string): string {
-  return oneLine(text)
+  return visible(text.replace(/\s+/g, ' '))
     .trim()
     .replace(/[\\`*_[\]<>#|~$&@]|:(?=\/\/|[\w+-]+:)/g, '\\$&')
     .replace(/www\./gi, (match) => `${match.slice(0, 3)}\\.`)

@@ -1,5 +1,6 @@
 import type { Progress } from '../cache/progress.ts'
 import { formatDuration, formatSize } from '../config/units.ts'
+import { printable } from '../model/printable.ts'
 import { originals } from '../platform/originals.ts'
 
 // Often enough to see it move, seldom enough for a CI log.
@@ -25,7 +26,7 @@ function progressLine(progress: Progress): string {
   const { model, receivedBytes, totalBytes, elapsedMs } = progress
   const share = totalBytes === 0 ? 0 : Math.floor((receivedBytes / totalBytes) * 100)
   const rate = receivedBytes / elapsedMs
-  return ` ↓ ${model} ${formatSize(receivedBytes)} of ${formatSize(totalBytes)} (${share}%) · ${formatSize(rate * 1000)}/s${timeLeft(progress)}`
+  return ` ↓ ${printable(model)} ${formatSize(receivedBytes)} of ${formatSize(totalBytes)} (${share}%) · ${formatSize(rate * 1000)}/s${timeLeft(progress)}`
 }
 
 /** ` · 4 s left`, when it goes on as until now; empty while nothing has come. */

@@ -1,14 +1,16 @@
 import { formatAge, formatDuration, formatSize } from '../config/units.ts'
+import { printableAll, withoutCommands } from '../model/printable.ts'
 import { TIERS } from '../model/tier.ts'
-import { fittedTable, joinParts, shorten, truncate, withoutCommand, wrap } from './lines.ts'
+import { fittedTable, joinParts, shorten, truncate, wrap } from './lines.ts'
 import type { ModelUse, RunSummary, Statistics } from './statistics.ts'
-import { count, oneLine, percent, shortDate } from './words.ts'
+import { count, percent, shortDate } from './words.ts'
 
 const COLUMNS = 80
 const MODELS_SHOWN = 15
 
 /** The statistics for people, as lines of at most 80 columns. */
-export function renderStatistics(statistics: Statistics, { now }: { now: number }): string[] {
+export function renderStatistics(computed: Statistics, { now }: { now: number }): string[] {
+  const statistics = printableAll(computed)
   const { runs, totals, models } = statistics
   const lines = [
     ...(runs.length === 0 ? ['No run has been recorded yet: run the tests once.', ''] : runTable(runs)),
@@ -16,7 +18,7 @@ export function renderStatistics(statistics: Statistics, { now }: { now: number 
     ...modelTable(models, now),
     ...cacheLines(statistics, now),
   ]
-  return lines.map((line) => withoutCommand(truncate(oneLine(line), COLUMNS)).trimEnd())
+  return lines.map((line) => withoutCommands(truncate(line, COLUMNS)).trimEnd())
 }
 
 function runTable(runs: RunSummary[]): string[] {
@@ -27,13 +29,13 @@ function runTable(runs: RunSummary[]): string[] {
     String(run.requests),
     run.savedMs === null ? '-' : formatDuration(run.savedMs),
     run.downloadedBytes === 0 ? '-' : formatSize(run.downloadedBytes),
-    run.slowest ? oneLine(`${run.slowest.step} ${formatDuration(run.slowest.ms)} ${run.slowest.model}`) : '',
+    run.slowest ? `${run.slowest.step} ${formatDuration(run.slowest.ms)} ${run.slowest.model}` : '',
   ])
   const head = ['run (UTC)', 'hits', 'asked', 'saved', 'fetched', 'slowest']
   const lines = fittedTable([head, ...rows], [false, true, true, true, true, false], COLUMNS)
   const withProject = (line: string, index: number) => {
     const run = runs[index - 1]
-    return run && projects.length > 1 ? [line, `    ${shorten(oneLine(run.project), COLUMNS - 4)}`] : [line]
+    return run && projects.length > 1 ? [line, `    ${shorten(run.project, COLUMNS - 4)}`] : [line]
   }
   return [...lines.flatMap(withProject), '']
 }
@@ -66,12 +68,12 @@ function modelTable(models: ModelUse[], now: number): string[] {
   const rows = models
     .slice(0, MODELS_SHOWN)
     .map(({ model, usesPerWeek, lastUsedAt, bytes, loadMs, lastTestFile }) => [
-      shorten(oneLine(model), 28),
+      shorten(model, 28),
       usesPerWeek < 9.95 ? usesPerWeek.toFixed(1) : String(Math.round(usesPerWeek)),
       `${formatAge(now - Date.parse(lastUsedAt))} ago`,
       formatSize(bytes),
       loadMs === null ? '-' : formatDuration(loadMs),
-      oneLine(lastTestFile ?? '-'),
+      lastTestFile ?? '-',
     ])
   const head = ['model', 'a week', 'used', 'size', 'load', 'last by']
   const lines = fittedTable([head, ...rows], [false, true, true, true, true, false], COLUMNS)
@@ -97,5 +99,5 @@ function cacheLines({ cache }: Statistics, now: number): string[] {
       : []),
     ...(freeBytes === null ? [] : [`${formatSize(freeBytes)} free`]),
   ]
-  return [...joinParts(parts, COLUMNS), ...wrap(oneLine(cache.directory), COLUMNS)]
+  return [...joinParts(parts, COLUMNS), ...wrap(cache.directory, COLUMNS)]
 }

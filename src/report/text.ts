@@ -1,10 +1,11 @@
 import { styleText } from 'node:util'
 import { formatDuration, formatSize } from '../config/units.ts'
+import { printableAll, withoutCommands } from '../model/printable.ts'
 import { TIERS } from '../model/tier.ts'
-import { joinParts, table, truncate, withoutCommand, wrap } from './lines.ts'
+import { joinParts, table, truncate, wrap } from './lines.ts'
 import { slowStep } from './slow-step.ts'
 import type { ModelReport, Report } from './types.ts'
-import { count, labelOf, oneLine, percent } from './words.ts'
+import { count, labelOf, percent } from './words.ts'
 
 export interface TextOptions {
   /** Colour by ANSI codes. */
@@ -22,14 +23,15 @@ export interface TextOptions {
 type Style = Parameters<typeof styleText>[0]
 
 /** The report for people, as whole lines. Empty when no model was asked for. */
-export function renderText(report: Report, options: TextOptions): string[] {
+export function renderText(computed: Report, options: TextOptions): string[] {
+  const report = printableAll(computed)
   if (report.requests === 0 && report.errors.length === 0) return []
   const paint = (style: Style, text: string) =>
     options.color ? styleText(style, text, { validateStream: false }) : text
   const columns = Math.min(options.columns, 120)
   const isShort = report.hitRate !== null && report.hitRate < options.target
   const lines = (style: Style, texts: string[]) =>
-    texts.map((text) => paint(style, withoutCommand(truncate(`  ${oneLine(text)}`, columns))))
+    texts.map((text) => paint(style, withoutCommands(truncate(`  ${text}`, columns))))
   const step = slowStep(report)
   return [
     '',

@@ -17,12 +17,3 @@ export function shortDate(date: string): string {
 export function labelOf({ repo, revision }: { repo: string; revision: string }): string {
   return revision === 'main' ? repo : `${repo}@${revision}`
 }
-
-// Control characters, and those that turn the direction of writing: a name that a test file or a record brings along must
-// neither move the cursor nor look like another.
-const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu
-
-/** A text from outside as a part of one line. */
-export function oneLine(text: string): string {
-  return text.replace(UNPRINTABLE, ' ')
-}

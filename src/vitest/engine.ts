@@ -2,6 +2,7 @@ import process from 'node:process'
 import { ModelCache } from '../cache/model-cache.ts'
 import { type Bridge, makeBridge } from '../intercept/bridge.ts'
 import { FoldedRequests } from '../intercept/folded-requests.ts'
+import { printableLines } from '../model/printable.ts'
 import { hostGlobal, linkedController } from '../platform/originals.ts'
 import type { Provided } from './channel.ts'
 
@@ -19,7 +20,7 @@ export function openEngine(
   { cache: settings, run, manifest, debug, intercept: bases }: Provided,
   atStart: NodeJS.ProcessEnv,
 ): Engine {
-  const write = (message: string) => void process.stderr.write(`[model-cache] ${message}\n`)
+  const write = (message: string) => void process.stderr.write(`[model-cache] ${printableLines(message)}\n`)
   const cache = new ModelCache({
     ...settings,
     // A token that a setup file brings counts; one that was there stays, whatever the suite does to the environment.

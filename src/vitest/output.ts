@@ -1,4 +1,5 @@
 import type { Vitest } from 'vitest/node'
+import { printableLines } from '../model/printable.ts'
 
 // Reporters that write a document to stdout unless they are given a file.
 const OWNERS_OF_STDOUT = ['json', 'junit', 'tap', 'tap-flat']
@@ -26,7 +27,7 @@ export function outputOf(vitest: Vitest): Output {
     color,
     columns: stream.isTTY ? (stream.columns ?? 80) : 120,
     print: (text) => (toStderr ? vitest.logger.error(text) : vitest.logger.log(text)),
-    note: (text) => vitest.logger.error(`[model-cache] ${text}`),
+    note: (text) => vitest.logger.error(`[model-cache] ${printableLines(text)}`),
   }
 }
 

@@ -1,6 +1,7 @@
 import process from 'node:process'
 import type { Options } from '../config/options.ts'
 import { messageOf } from '../model/errors.ts'
+import { printableJson } from '../model/printable.ts'
 import type { Report } from '../report/report.ts'
 import { renderText } from '../report/text.ts'
 import type { Output } from './output.ts'
@@ -29,8 +30,8 @@ export async function showReport(
 }
 
 async function writeJson(file: string, report: Report): Promise<void> {
-  const { outputJson } = await import('fs-extra/esm')
-  await outputJson(file, report, { spaces: 2 })
+  const { outputFile } = await import('fs-extra/esm')
+  await outputFile(file, `${printableJson(report)}\n`)
 }
 
 /** A summary for the page of the job, and a warning for each thing that somebody should look at. */

@@ -110,6 +110,26 @@ describe('reading commands', () => {
   })
 })
 
+test('file names that a terminal or a CI log would obey are shown with what is hidden, and stay as they are in JSON', async () => {
+  const names = ['##[error]it was hacked', 'a\u009b2J.txt', '\u202egpj.exe']
+  engine.hub.addRepo('org/hostile', { files: Object.fromEntries(names.map((name) => [name, name])) })
+  const model = await engine.open().get({ repo: 'org/hostile', files: ['**'] })
+  for (const name of names) await rm(model.file(name))
+  const [listed, verified, document, path] = await Promise.all([
+    cli.run('ls', '--files'),
+    cli.run('verify'),
+    cli.run('ls', '--files', '--json'),
+    cli.run('path', 'org/hostile', 'a\u009b2J.txt'),
+  ])
+  for (const { stdout, stderr } of [listed, verified, document, path])
+    for (const raw of ['##[', '\u009b', '\u202e', '\u001b']) expect(stdout + stderr).not.toContain(raw)
+  for (const { stdout } of [listed, verified])
+    for (const shown of ['##\\[error]it was hacked', 'a\\u009b2J.txt', '\\u202egpj.exe'])
+      expect(stdout).toContain(shown)
+  const [{ paths }] = JSON.parse(document.stdout).models
+  expect(paths.map(({ path }: { path: string }) => path).sort()).toEqual([...names].sort())
+})
+
 describe('changing commands', () => {
   beforeEach(() => writeCache(engine.cacheDir, MODELS))
 

@@ -1,6 +1,7 @@
 import process from 'node:process'
 import { createInterface } from 'node:readline/promises'
 import { ModelCacheError } from '../../model/errors.ts'
+import { printable } from '../../model/printable.ts'
 import { interrupted } from '../interruption.ts'
 
 export interface Confirmation {
@@ -25,7 +26,7 @@ export async function confirm(question: string, { yes, dryRun }: Confirmation): 
   const lines = createInterface({ input: process.stdin, output: process.stderr, terminal: false })
   const ended = new Promise<string>((resolve) => lines.once('close', () => resolve('')))
   try {
-    const answer = await Promise.race([lines.question(`${question} [y/N] `, { signal: interrupted }), ended])
+    const answer = await Promise.race([lines.question(`${printable(question)} [y/N] `, { signal: interrupted }), ended])
     return /^y(es)?$/i.test(answer.trim())
   } finally {
     lines.close()

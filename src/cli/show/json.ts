@@ -1,9 +1,11 @@
 import type { Entry } from '../../model/entry.ts'
 import { entrySize } from '../../model/entry.ts'
+import { printableJson } from '../../model/printable.ts'
+import { printLines } from './print.ts'
 
 /** Prints what a command found out as one document. */
 export function printJson(content: object): void {
-  console.log(JSON.stringify({ schemaVersion: 1, ...content }, null, 2))
+  printLines(printableJson({ schemaVersion: 1, ...content }))
 }
 
 /** An entry in the documents of all commands. */

@@ -1,7 +1,9 @@
 import process from 'node:process'
 import type { Progress } from '../../cache/progress.ts'
 import { formatSize } from '../../config/units.ts'
+import { printable } from '../../model/printable.ts'
 import { progressLines, timeLeft } from '../../report/progress-lines.ts'
+import { printNotes } from './print.ts'
 
 /** Shows how far things have come: bars at a terminal, now and then a whole line elsewhere. Both go to stderr. */
 export interface ProgressView {
@@ -12,7 +14,7 @@ export interface ProgressView {
 
 /** `verb` says what is done to the bytes of a thing. */
 export async function openProgress(verb = ''): Promise<ProgressView> {
-  if (!process.stderr.isTTY) return { show: progressLines((line) => console.error(line)), end: () => undefined }
+  if (!process.stderr.isTTY) return { show: progressLines((line) => printNotes(line)), end: () => undefined }
   const { MultiBar } = await import('cli-progress')
   const bars = new MultiBar({
     stream: process.stderr,
@@ -29,7 +31,7 @@ export async function openProgress(verb = ''): Promise<ProgressView> {
     show(progress) {
       const { model, receivedBytes, totalBytes } = progress
       if (totalBytes === 0) return
-      const payload = { model: model.padEnd(24), amount: amountOf(progress) }
+      const payload = { model: printable(model).padEnd(24), amount: amountOf(progress) }
       const bar = known.get(model) ?? bars.create(totalBytes, 0, payload)
       known.set(model, bar)
       bar.setTotal(totalBytes)

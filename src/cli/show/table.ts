@@ -1,3 +1,4 @@
+import { printable } from '../../model/printable.ts'
 import { shorten } from '../../report/lines.ts'
 
 export interface Column {
@@ -13,7 +14,7 @@ const NARROWEST = 6
 
 /** Rows under their headers, as whole lines; none is longer than `width`, as far as cells may be cut. */
 export function renderTable(columns: Column[], rows: string[][], width?: number): string[] {
-  const all = [columns.map(({ header }) => header), ...rows]
+  const all = [columns.map(({ header }) => header), ...rows.map((row) => row.map(printable))]
   const widths = columns.map((_, index) => Math.max(...all.map((row) => row[index]?.length ?? 0)))
   if (width !== undefined) shrink(columns, widths, width)
   return all.map((row) =>

@@ -1,9 +1,10 @@
 import type { MarkOptions, PlotOptions } from '@observablehq/plot'
 import { formatAge, formatDuration, formatSize } from '../../config/units.ts'
+import { visible } from '../../model/printable.ts'
 import { shorten } from '../lines.ts'
 import type { CachedEntry, RunSummary } from '../statistics.ts'
 import type { Span } from '../types.ts'
-import { oneLine, percent, shortDate } from '../words.ts'
+import { percent, shortDate } from '../words.ts'
 import { Html } from './html.ts'
 import { type Drawing, openPlot } from './plot.ts'
 
@@ -166,7 +167,7 @@ function largest(entries: CachedEntry[]) {
   return sorted.map((entry, index) => ({
     ...entry,
     key: String(index).padStart(2, '0'),
-    label: oneLine(`${entry.model}: ${formatSize(entry.bytes)}`),
+    label: visible(`${entry.model}: ${formatSize(entry.bytes)}`),
   }))
 }
 
@@ -180,7 +181,7 @@ function sizeTicks(max: number): number[] {
 
 /** A name in as much room as there is: some seven units a letter, less what follows it. */
 function nameOf(name: string, width: number, rest = 0): string {
-  return shorten(oneLine(name), Math.floor((width - rest - 60) / 7))
+  return shorten(visible(name), Math.floor((width - rest - 60) / 7))
 }
 
 function partsOf(span: Span, index: number, start: number) {
@@ -189,6 +190,6 @@ function partsOf(span: Span, index: number, start: number) {
     const ms = span.steps[step]
     const part = { key: String(index), from, to: from + ms, color: `var(--${step})` }
     from += ms
-    return ms > 0 ? [{ ...part, label: oneLine(`${step} ${formatDuration(ms)}: ${span.model}`) }] : []
+    return ms > 0 ? [{ ...part, label: visible(`${step} ${formatDuration(ms)}: ${span.model}`) }] : []
   })
 }

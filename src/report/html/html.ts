@@ -1,4 +1,4 @@
-import { oneLine } from '../words.ts'
+import { visible } from '../../model/printable.ts'
 
 /** HTML that is safe to put into a page as it stands. Made by `html`, or of what another library has escaped. */
 export class Html {
@@ -23,5 +23,5 @@ function show(value: Part): string {
 /** For text and for attributes in quotes. */
 export function escapeHtml(text: string): string {
   const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' }
-  return oneLine(text).replace(/[&<>"']/g, (character) => entities[character] ?? '')
+  return visible(text).replace(/[&<>"']/g, (character) => entities[character] ?? '')
 }

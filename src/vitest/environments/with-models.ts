@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { builtinEnvironments, type Environment } from 'vitest/runtime'
+import { printableLines } from '../../model/printable.ts'
 import { sleep } from '../../platform/originals.ts'
 import { measured } from '../../platform/own-time.ts'
 import { slotOf } from '../../providers/slot.ts'
@@ -55,7 +56,9 @@ async function disposeModels(global: object): Promise<void> {
   const { active } = slotOf(global)
   if (!active) return
   const bound = new AbortController()
-  const disposed = active.disposeAll().catch((error) => process.stderr.write(`[model-cache] ${error}\n`))
+  const disposed = active
+    .disposeAll()
+    .catch((error) => process.stderr.write(`[model-cache] ${printableLines(String(error))}\n`))
   await Promise.race([disposed, sleep(DISPOSE_WITHIN_MS, bound.signal).catch(() => undefined)])
   bound.abort()
 }
