@@ -101,12 +101,12 @@ async function bringInLocked(
     const recorded = intake.record(known.map((key) => ({ key, files, used: false })))
     // Before the lock is free: from then on others may remove it.
     await context.claim(recorded)
-    await recordEntry(context, recorded)
+    await recordEntry(context, recorded, intake.fresh)
     return finish(context, model, intake, recorded, files, options.started)
   } catch (error) {
     // What is complete by now is kept and counted to the size; the failure is what matters.
     const soFar = intake.record([])
-    if (soFar.files.size > 0) await recordEntry(context, soFar).catch(() => undefined)
+    if (soFar.files.size > 0) await recordEntry(context, soFar, intake.fresh).catch(() => undefined)
     throw error
   }
 }

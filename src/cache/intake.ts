@@ -12,6 +12,7 @@ import { type BlobSource, ensureBlob, linkFile } from './ensure-file.ts'
 import type { FileTarget } from './file-target.ts'
 import type { Progress } from './progress.ts'
 import type { Resolved } from './resolve.ts'
+import { isAsRecorded } from './store/blobs.ts'
 import { parseRepoConfig, type RepoConfig } from './transformers-sessions.ts'
 
 export interface IntakeOptions {
@@ -29,6 +30,8 @@ export class Intake {
   adoptedBytes = 0
   /** Files that were not as they had been recorded, and were brought in anew. */
   readonly repaired: HubPath[] = []
+  /** Files that no record had as they are now. */
+  readonly fresh: HubPath[] = []
   readonly #files = new Map<HubPath, EntryFile>()
   /** Two paths with the same content are one blob, and cross the network once. */
   readonly #blobs = new Map<Digest, Promise<BlobSource>>()
@@ -122,7 +125,9 @@ export class Intake {
     const source = await blob
     // Of two files with one content one was downloaded, and its time is for both.
     const downloadMs = source === 'hub' ? 0 : (known?.downloadMs ?? null)
-    this.#files.set(path, { ...(await linkFile(this.context, target)), downloadMs })
+    const file = await linkFile(this.context, target)
+    this.#files.set(path, { ...file, downloadMs })
+    if (!isAsRecorded(file, known)) this.fresh.push(path)
     if (source !== 'disk' && known?.digest === stated.digest) this.repaired.push(path)
     if (source === 'adopted' && isFirst) this.adoptedBytes += stated.size
     return isFirst ? source : 'disk'

@@ -120,8 +120,8 @@ const holdFree: Hold = async ({ layout }, entries, work) => {
   const locks = byLock(layout, entries)
   const paths = [...locks.keys()]
   for (let done = 0; done < paths.length; done += AT_ONCE)
-    await withFreeLocks(paths.slice(done, done + AT_ONCE), async (held) => {
-      if (held.length > 0) await work(held.flatMap((path) => locks.get(path) ?? []))
+    await withFreeLocks(paths.slice(done, done + AT_ONCE), async (holds) => {
+      if (holds.length > 0) await work(holds.flatMap(({ path }) => locks.get(path) ?? []))
     })
 }
 

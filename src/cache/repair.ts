@@ -25,7 +25,7 @@ export async function repairFiles(
     const intake = new Intake(context, model, resolved, entry, await hubAccess(context), { signal })
     await intake.ensure(paths)
     // Nobody asked for the model: it is as old as before.
-    await recordEntry(context, { ...intake.record([]), lastAccessDate: entry.lastAccessDate })
+    await recordEntry(context, { ...intake.record([]), lastAccessDate: entry.lastAccessDate }, intake.fresh)
   }
   await withLock(context.layout.lock(repo), work, signal)
 }

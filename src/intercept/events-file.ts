@@ -3,7 +3,7 @@ import { dirname } from 'node:path'
 import process from 'node:process'
 import { threadId } from 'node:worker_threads'
 import type { Run } from '../cache/store/leases.ts'
-import { stateOf, thisProcess } from '../cache/store/owner.ts'
+import { isGone } from '../cache/store/owner.ts'
 import { messageOf } from '../model/errors.ts'
 import { printable } from '../model/printable.ts'
 import { ownMs } from '../platform/own-time.ts'
@@ -40,7 +40,7 @@ export class EventsFile {
 
   #write(): void {
     // Of a run that is over nothing may be left behind.
-    if (this.#isRefused || stateOf({ ...thisProcess(), pid: this.run.pid }) === 'dead') return
+    if (this.#isRefused || isGone(this.run.pid)) return
     const event: ChildEvent = { testFile: this.testFile, ...this.#requests.collected, ownMs: ownMs() }
     try {
       mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 })

@@ -66,8 +66,12 @@ export async function moveInto(from: string, to: string): Promise<void> {
   } catch (error) {
     if (systemCode(error) !== 'EXDEV') throw error
     const there = uniqueBeside(to, 'tmp')
-    await copyFile(from, there)
-    await rename(there, to)
+    try {
+      await copyFile(from, there)
+      await rename(there, to)
+    } finally {
+      await rm(there, { force: true })
+    }
     await rm(from, { force: true })
   }
 }

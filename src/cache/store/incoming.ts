@@ -14,6 +14,8 @@ import { RunningDigest } from './running-digest.ts'
 const WRITE_AT_BYTES = 1 << 20
 // A smaller file is sooner downloaded anew than looked after.
 const WORTH_RESUMING_BYTES = 1 << 20
+// Fewer would have the disk write small pieces.
+const SYNC_AT_BYTES = 16 << 20
 // What a kill may lose of what several connections brought.
 const NOTE_EVERY_BYTES = 8 << 20
 
@@ -41,6 +43,9 @@ export class IncomingFile {
   #pending: Pending[] = []
   /** Settles when nothing is on its way to the disk; never rejects. */
   #flushing: Promise<void> = Promise.resolve()
+  /** Bytes that were written since the disk was last told to write all. */
+  #unsynced = 0
+  #isSyncing = false
   #etag: string | undefined
   /** What the disk refused: bytes that came, and may be hashed, are not there. */
   #lost: { error: unknown } | undefined
@@ -129,6 +134,8 @@ export class IncomingFile {
     await this.#flushAll()
     const received = await this.#hashing.finish(this.#written)
     if (received !== this.#digest) throw new DigestMismatchError(this.#digest, received)
+    // A small file is written to the disk with the others, before its model is recorded.
+    if (this.#size >= WORTH_RESUMING_BYTES) await this.#file.datasync()
     await this.#file.close()
     await chmod(this.#path, 0o444)
     await moveInto(this.#path, blob)
@@ -196,7 +203,21 @@ export class IncomingFile {
       throw Object.assign(new Error(message), { code: 'ENOSPC' })
     }
     this.#written.add({ start, end })
+    this.#syncLater(bytesWritten)
     if (this.#noted > 0 && this.#written.bytes - this.#noted >= NOTE_EVERY_BYTES) await this.#note(thisProcess())
+  }
+
+  /** Has the disk write while more comes: at the end little is left to wait for. */
+  #syncLater(bytes: number): void {
+    this.#unsynced += bytes
+    if (this.#unsynced < SYNC_AT_BYTES || this.#isSyncing) return
+    this.#unsynced = 0
+    this.#isSyncing = true
+    const done = () => {
+      this.#isSyncing = false
+    }
+    // What fails here fails again, and is thrown, at the end.
+    void this.#file.datasync().then(done, done)
   }
 
   /** Says who writes the file (nobody, when it was given up), and which parts of it are there where that is not plain. */

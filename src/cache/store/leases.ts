@@ -5,8 +5,9 @@ import { threadId } from 'node:worker_threads'
 import { nameOf } from '../../model/errors.ts'
 import { originals } from '../../platform/originals.ts'
 import { diskNow, isAbsent, unlinkIfThere, writeAtomically } from './atomic-write.ts'
+import { stampOf } from './blobs.ts'
 import type { Layout } from './layout.ts'
-import { isOwner, type Owner, stateOf, thisProcess } from './owner.ts'
+import { isOwner, type Owner, ownerOf, stateOf } from './owner.ts'
 
 const HEARTBEAT_MS = 30_000
 const EXPIRES_AFTER_MS = 5 * 60_000
@@ -20,6 +21,7 @@ export interface Run {
 /** What one process of a live run claims: entries that no other run may remove. */
 export class Lease {
   readonly #path: string
+  readonly #folder: string
   readonly #keys = new Set<string>()
   #heartbeat: NodeJS.Timeout | undefined
   /** As it stands in the file. */
@@ -31,15 +33,21 @@ export class Lease {
     layout: Layout,
     readonly run: Run,
   ) {
+    this.#folder = layout.directory
     this.#path = join(layout.leases, `${run.id}.${originals.pid}-${threadId}.json`)
   }
 
-  /** Claims entries, by `entryKey`, until `release`, or until the run's main process is gone. True when one is new. */
+  /**
+   * Claims entries, by `entryKey`, until `release`, or until the run's main process is gone. True when a claim is new, or
+   * was lost with its file.
+   */
   async claim(keys: string[]): Promise<boolean> {
+    if (keys.length === 0) return false
     const fresh = keys.filter((key) => !this.#keys.has(key))
     for (const key of fresh) this.#keys.add(key)
-    // Who claims what another call is still writing waits for that write too.
-    if (fresh.length > 0) this.#written = this.#written.catch(() => undefined).then(() => this.#write())
+    const isNew = fresh.length > 0 || this.#isLost()
+    // A second call that claims the same entries waits for the write that is under way.
+    if (isNew) this.#written = this.#written.catch(() => undefined).then(() => this.#write())
     try {
       await this.#written
     } catch (error) {
@@ -47,12 +55,16 @@ export class Lease {
       for (const key of fresh) this.#keys.delete(key)
       throw error
     }
-    return fresh.length > 0
+    return isNew
+  }
+
+  /** Removed with the cache folder, or by a machine to which this one seemed silent. */
+  #isLost(): boolean {
+    return this.#content !== '' && !stampOf(this.#path)
   }
 
   async #write(): Promise<void> {
-    const owner = { ...thisProcess(), pid: this.run.pid }
-    const content = JSON.stringify({ ...owner, entries: [...this.#keys] })
+    const content = JSON.stringify({ ...ownerOf(this.run.pid), entries: [...this.#keys] })
     writeAtomically(this.#path, content)
     this.#content = content
     if (this.#heartbeat) return
@@ -62,9 +74,12 @@ export class Lease {
 
   /** Writes the same again, so that the disk's own clock dates it: other machines know nothing of ours. */
   #beat(): void {
-    // Gone with the cache folder: then there is nothing left to claim.
-    const write = () => writeFile(this.#path, this.#content, { flag: 'r+' }).catch(() => undefined)
-    this.#written = this.#written.then(write, write)
+    const write = async () => {
+      if (!this.#isLost()) return writeFile(this.#path, this.#content, { flag: 'r+' })
+      // Where the whole cache folder was removed, nothing is left to claim.
+      if (stampOf(this.#folder)) await this.#write()
+    }
+    this.#written = this.#written.then(write, write).catch(() => undefined)
   }
 
   async release(): Promise<void> {
@@ -72,6 +87,7 @@ export class Lease {
     originals.clearInterval(this.#heartbeat)
     this.#heartbeat = undefined
     this.#keys.clear()
+    this.#content = ''
     removeIfPossible(this.#path)
   }
 }
@@ -146,7 +162,8 @@ function isText(value: unknown): value is string {
 
 async function isLive(owner: Owner, path: string, heartbeat: number): Promise<boolean> {
   const state = stateOf(owner)
-  if (state !== 'unknown') return state === 'alive'
+  // A run that is stopped (Ctrl-Z) goes on later, with the same files.
+  if (state !== 'unknown') return state !== 'dead'
   // A heartbeat that is still to come is nobody's: a copy, or the work of another clock.
   return Math.abs((await diskNow(dirname(path))) - heartbeat) < EXPIRES_AFTER_MS
 }

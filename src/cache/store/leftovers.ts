@@ -1,12 +1,12 @@
-import { readdirSync } from 'node:fs'
-import { lstat, readFile, rename, rm, stat } from 'node:fs/promises'
+import { constants, readdirSync } from 'node:fs'
+import { copyFile, lstat, readFile, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { blobNameOf, type Digest } from '../../model/digest.ts'
 import { type Span, Spans } from '../../model/spans.ts'
 import { originals } from '../../platform/originals.ts'
 import { diskNow, writeAtomically } from './atomic-write.ts'
 import type { Layout } from './layout.ts'
-import { isOwner, type Owner, stateOf, thisProcess } from './owner.ts'
+import { isGone, isOwner, type Owner, stateOf } from './owner.ts'
 import { entriesIn } from './snapshot-files.ts'
 
 const ABANDONED_AFTER_MS = 24 * 3_600_000
@@ -19,6 +19,8 @@ export interface Note extends Partial<Owner> {
   etag?: string
   /** Which parts are there; without it, all up to the file's end. */
   written?: readonly Span[]
+  /** True when the note is damaged or missing. */
+  isLost?: boolean
 }
 
 /** What somebody left of a blob. */
@@ -40,8 +42,9 @@ export async function writeNote(path: string, note: Note): Promise<void> {
 }
 
 /**
- * Moves what somebody left of a blob to `path`, and says what is there of it. Never takes what a live process may still
- * write to: what it writes later would end up in a file that was verified.
+ * Makes what somebody left of a blob the file at `path`, and says what is there of it. Only the file of a writer that is
+ * surely gone is moved. A silent writer may continue and write to its open file: of that the bytes are copied, so that
+ * it can never change a file that was verified.
  */
 export async function takeOver(layout: Layout, digest: Digest, path: string): Promise<Left> {
   const prefix = `${blobNameOf(digest)}.`
@@ -49,11 +52,13 @@ export async function takeOver(layout: Layout, digest: Digest, path: string): Pr
   for (const name of names) {
     const left = join(layout.incoming, name)
     const note = await readNote(left)
-    if (!note || !(await isFree(note, left))) continue
+    const writer = note && (await writerOf(note, left))
+    if (!note || !writer || writer === 'live') continue
     try {
-      await rename(left, path)
+      await (writer === 'gone' ? rename(left, path) : copyOver(left, path))
     } catch {
-      // Somebody else was faster.
+      // Another process was faster, or the disk has no room for a copy.
+      await rm(path, { force: true })
       continue
     }
     await rm(noteOf(left), { force: true })
@@ -63,6 +68,11 @@ export async function takeOver(layout: Layout, digest: Digest, path: string): Pr
     return { etag: note.etag, length: size, written: new Spans(written).parts }
   }
   return { length: 0, written: [] }
+}
+
+async function copyOver(from: string, to: string): Promise<void> {
+  await copyFile(from, to, constants.COPYFILE_FICLONE)
+  await rm(from, { force: true })
 }
 
 /** How much of these blobs lies there of downloads that did not end: of each the largest, as it takes room on disk. */
@@ -137,21 +147,23 @@ export async function removeIncomplete(path: string): Promise<void> {
 
 async function isGivenUp(name: string, path: string): Promise<boolean> {
   const note = await readNote(path)
-  if (!note || !(await isFree(note, path))) return false
+  if (!note || (await writerOf(note, path)) === 'live') return false
   if (note.host !== undefined || note.etag !== undefined) return true
   // Between taking over and the first note only the name says who writes.
   const writer = Number(/\.(\d+)-[0-9a-f]{12}\.incomplete$/.exec(name)?.[1] ?? 0)
-  return !isAliveHere(writer)
+  return writer < 1 || writer === originals.pid || isGone(writer)
 }
 
-function isAliveHere(pid: number): boolean {
-  return pid > 0 && pid !== originals.pid && stateOf({ ...thisProcess(), pid }) === 'alive'
-}
+/** `silent` writers wrote nothing for long, and may still continue. */
+type Writer = 'live' | 'silent' | 'gone'
 
-async function isFree({ pid, host }: Note, path: string): Promise<boolean> {
-  if (pid === undefined || host === undefined) return true
-  const state = stateOf({ pid, host })
-  return state === 'dead' || (state === 'unknown' && (await isSilentFor(SILENT_AFTER_MS, path)))
+async function writerOf(note: Note, path: string): Promise<Writer> {
+  if (note.isLost) return 'silent'
+  const { pid, host, started } = note
+  if (pid === undefined || host === undefined) return 'gone'
+  const state = stateOf({ pid, host, started })
+  if (state === 'dead') return 'gone'
+  return state === 'unknown' && (await isSilentFor(SILENT_AFTER_MS, path)) ? 'silent' : 'live'
 }
 
 /** Undefined for what may be another's: without a note nobody can say whether its writer lives. */
@@ -161,9 +173,9 @@ async function readNote(path: string): Promise<Note | undefined> {
     if (typeof note !== 'object' || note === null) return undefined
     const etag = 'etag' in note && typeof note.etag === 'string' ? note.etag : undefined
     const written = 'written' in note ? (isSpans(note.written) ? note.written : []) : undefined
-    return { ...(isOwner(note) && { pid: note.pid, host: note.host }), etag, written }
+    return { ...(isOwner(note) && { pid: note.pid, host: note.host, started: note.started }), etag, written }
   } catch {
-    return (await isSilentFor(SILENT_AFTER_MS, path)) ? {} : undefined
+    return (await isSilentFor(SILENT_AFTER_MS, path)) ? { isLost: true } : undefined
   }
 }
 

@@ -5,60 +5,96 @@ import { dirname } from 'node:path'
 import { systemCode } from '../../model/errors.ts'
 import { originals, sleep } from '../../platform/originals.ts'
 import { uniqueBeside, unlinkIfThere } from './atomic-write.ts'
-import { isOwner, type Owner, stateOf, thisProcess } from './owner.ts'
+import { isOwner, type Owner, type OwnerState, stateOf, thisProcess } from './owner.ts'
 
 const HEARTBEAT_MS = 2_000
 const STALE_AFTER_MS = 15_000
 const LONGEST_POLL_MS = 100
 
+/** A lock that this process took. */
+export class Hold {
+  readonly #id: string
+
+  constructor(
+    readonly path: string,
+    id: string,
+  ) {
+    this.#id = id
+  }
+
+  /**
+   * False when another process took the lock, because this one was stopped for longer than its heartbeat may stand still.
+   * Ask right before each step that can't be taken back.
+   */
+  isOurs(): boolean {
+    return read(this.path)?.id === this.#id
+  }
+
+  /** Shows other processes that this one runs. The heart of a lock that another process has is left alone. */
+  async beat(): Promise<void> {
+    try {
+      const now = originals.now() / 1000
+      if (this.isOurs()) await utimes(this.path, now, now)
+    } catch {
+      // The lock may be gone by now: then there is nothing to keep alive.
+    }
+  }
+
+  release(): void {
+    removeLock(this.path, this.#id)
+  }
+}
+
 /**
  * Runs `work` while no other thread or process of any machine that shares the folder runs under the same lock file.
  *
- * A lock whose owner died on this machine is taken over at once; any other when its heartbeat stood still for 15 s by
- * our own monotonic clock, so that skewed clocks do no harm. Correctness never hangs on it: what is guarded is written
- * to unique names, verified and renamed, and a lost race costs work, not bytes.
+ * A lock of a process that died on this machine is taken over at once. A lock of a process that runs on this machine is
+ * kept, also when that process is busy and its heartbeat stands still. Any other lock is taken over when its heartbeat
+ * stood still for 15 s by our own monotonic clock, so that skewed clocks do no harm: a stopped process that continues
+ * later finds its lock lost by `Hold.isOurs`.
  */
-export async function withLock<T>(path: string, work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
-  return holding(path, await acquire(path, signal), work)
-}
-
-async function holding<T>(path: string, id: string, work: () => Promise<T>): Promise<T> {
-  const heartbeat = originals.setInterval(() => void touch(path), HEARTBEAT_MS)
-  heartbeat.unref()
+export async function withLock<T>(path: string, work: (hold: Hold) => Promise<T>, signal?: AbortSignal): Promise<T> {
+  const hold = await acquire(path, signal)
+  const heartbeat = startHeart([hold])
   try {
-    return await work()
+    return await work(hold)
   } finally {
     originals.clearInterval(heartbeat)
-    release(path, id)
+    hold.release()
   }
 }
 
 /**
- * As `withLock`, when the lock is free; undefined when it is held. For who holds another lock already: two that waited
- * for each other's would wait for ever.
+ * As `withLock`, when the lock is free; undefined when it is held. For a process that holds another lock already: two
+ * processes that wait for each other's lock would wait for ever.
  */
-export async function withFreeLock<T>(path: string, work: () => Promise<T>): Promise<T | undefined> {
-  return withFreeLocks([path], async ([held]) => (held === undefined ? undefined : work()))
+export async function withFreeLock<T>(path: string, work: (hold: Hold) => Promise<T>): Promise<T | undefined> {
+  return withFreeLocks([path], async ([hold]) => hold && work(hold))
 }
 
 /** Runs `work` under those of several locks that are free, taken and given back side by side. */
-export async function withFreeLocks<T>(paths: string[], work: (held: string[]) => Promise<T>): Promise<T> {
-  const held = new Map<string, string>()
-  const heartbeat = originals.setInterval(() => {
-    for (const path of held.keys()) void touch(path)
-  }, HEARTBEAT_MS)
-  heartbeat.unref()
+export async function withFreeLocks<T>(paths: string[], work: (holds: Hold[]) => Promise<T>): Promise<T> {
+  const held: Hold[] = []
+  const heartbeat = startHeart(held)
   const take = async (path: string) => {
-    const id = await takeFree(path)
-    if (id !== undefined) held.set(path, id)
+    const hold = await takeFree(path)
+    if (hold) held.push(hold)
   }
   try {
     await allSettled(paths.map(take))
-    return await work(paths.filter((path) => held.has(path)))
+    return await work([...held])
   } finally {
     originals.clearInterval(heartbeat)
-    await allSettled([...held].map(async ([path, id]) => release(path, id)))
+    await allSettled(held.map(async (hold) => hold.release()))
   }
+}
+
+function startHeart(holds: readonly Hold[]): NodeJS.Timeout {
+  const heartbeat = originals.setInterval(() => {
+    for (const hold of holds) void hold.beat()
+  }, HEARTBEAT_MS)
+  heartbeat.unref()
+  return heartbeat
 }
 
 /** Throws the first error when all have ended: nothing is still being taken when what was taken is given back. */
@@ -67,11 +103,11 @@ async function allSettled(all: Promise<void>[]): Promise<void> {
   await Promise.all(all)
 }
 
-async function takeFree(path: string): Promise<string | undefined> {
+async function takeFree(path: string): Promise<Hold | undefined> {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
   const id = randomBytes(8).toString('hex')
   const isFree = create(path, id) || ((await takeFromDead(path)) && create(path, id))
-  return isFree ? id : undefined
+  return isFree ? new Hold(path, id) : undefined
 }
 
 /** Takes away a lock whose owner was surely killed: else what it locked could not be removed until it is next asked for. */
@@ -82,19 +118,19 @@ async function takeFromDead(path: string): Promise<boolean> {
   return true
 }
 
-async function acquire(path: string, signal?: AbortSignal): Promise<string> {
+async function acquire(path: string, signal?: AbortSignal): Promise<Hold> {
   const id = randomBytes(8).toString('hex')
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
   const watch = new HeartbeatWatch()
   for (let pollMs = 2; ; pollMs = Math.min(pollMs * 1.6, LONGEST_POLL_MS)) {
-    if (create(path, id)) return id
+    if (create(path, id)) return new Hold(path, id)
     const held = read(path)
     if (held && watch.isStale(held)) await takeAway(path, held.id, signal)
     else await sleep(pollMs * (0.75 + Math.random() / 2), signal)
   }
 }
 
-interface Held {
+interface Seen {
   id: string
   owner: Owner | undefined
   heartbeat: number
@@ -105,21 +141,31 @@ class HeartbeatWatch {
   #last = ''
   #since = 0
 
-  isStale({ id, owner, heartbeat }: Held): boolean {
-    if (owner && stateOf(owner) === 'dead') return true
+  isStale({ id, owner, heartbeat }: Seen): boolean {
+    const state: OwnerState = owner ? stateOf(owner) : 'unknown'
+    if (state === 'dead') return true
     const seen = `${id} ${heartbeat}`
     if (seen !== this.#last) {
       this.#last = seen
       this.#since = originals.monotonic()
     }
-    return originals.monotonic() - this.#since > STALE_AFTER_MS
+    // A thread that computes for long lets no heartbeat through, and goes on with its work afterwards.
+    return state !== 'alive' && originals.monotonic() - this.#since > STALE_AFTER_MS
   }
 }
 
 /** Writes the lock under another name first, so that nobody ever reads a half-written one. */
 function create(path: string, id: string): boolean {
   const own = uniqueBeside(path, 'tmp')
-  writeFileSync(own, JSON.stringify({ id, ...thisProcess() }), { mode: 0o600 })
+  try {
+    writeFileSync(own, JSON.stringify({ id, ...thisProcess() }), { mode: 0o600 })
+    return linkAs(own, path, id)
+  } finally {
+    unlinkIfThere(own)
+  }
+}
+
+function linkAs(own: string, path: string, id: string): boolean {
   try {
     linkSync(own, path)
     return true
@@ -127,8 +173,6 @@ function create(path: string, id: string): boolean {
     if (systemCode(error) === 'EEXIST') return false
     // No hard links on this file system: an exclusive create does, at the price of a moment with an empty file.
     return createExclusively(path, id)
-  } finally {
-    unlinkIfThere(own)
   }
 }
 
@@ -138,11 +182,13 @@ function createExclusively(path: string, id: string): boolean {
     return true
   } catch (error) {
     if (systemCode(error) === 'EEXIST') return false
+    // A full disk leaves an empty file, which would be a lock that nobody holds.
+    unlinkIfThere(path)
     throw error
   }
 }
 
-function read(path: string): Held | undefined {
+function read(path: string): Seen | undefined {
   try {
     return { ...parse(readFileSync(path, 'utf8')), heartbeat: statSync(path).mtimeMs }
   } catch (error) {
@@ -151,7 +197,7 @@ function read(path: string): Held | undefined {
   }
 }
 
-function parse(text: string): Omit<Held, 'heartbeat'> {
+function parse(text: string): Omit<Seen, 'heartbeat'> {
   try {
     const value: unknown = JSON.parse(text)
     if (typeof value === 'object' && value !== null && 'id' in value && typeof value.id === 'string')
@@ -167,16 +213,10 @@ function parse(text: string): Omit<Held, 'heartbeat'> {
  * the fresh lock of who was faster.
  */
 async function takeAway(path: string, id: string, signal?: AbortSignal): Promise<void> {
-  await withLock(`${path}.takeover`, async () => release(path, id), signal)
+  await withLock(`${path}.takeover`, async () => removeLock(path, id), signal)
 }
 
-function release(path: string, id: string): void {
+function removeLock(path: string, id: string): void {
   const held = read(path)
   if (held?.id === id) unlinkIfThere(path)
-}
-
-async function touch(path: string): Promise<void> {
-  const now = originals.now() / 1000
-  // The lock may be gone by now: then there is nothing to keep alive.
-  await utimes(path, now, now).catch(() => undefined)
 }

@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { DEFAULT_ENDPOINT } from '../../config/token.ts'
 import { type Entry, entryKey } from '../../model/entry.ts'
-import { isAbsent, writeAtomically } from './atomic-write.ts'
+import { isAbsent } from './atomic-write.ts'
 import { stampOf } from './blobs.ts'
+import { removeReplacements, replaceDurably, syncToDisk } from './durable.ts'
 import type { Layout } from './layout.ts'
 import { withLock } from './lock.ts'
 import { fromRecord, isOfNewerVersion, toRecord } from './record.ts'
@@ -57,19 +58,26 @@ export class Metadata {
     return entries
   }
 
-  /** Reads, changes and writes under a lock, so that updates of many processes lose nothing. */
+  /**
+   * Reads, changes and writes under a lock, so that updates of many processes lose nothing. `change` is called again, with
+   * what is recorded by then, when another process took the lock in between.
+   */
   async update(change: (entries: Entries) => void): Promise<void> {
-    await withLock(`${this.layout.metadata}.lock`, async () => {
-      // Where times are coarse, two writes in a row may leave the same stamp: what is written over is read anew.
-      this.#stamp = ''
-      await this.#refresh()
-      const records = await this.#read()
-      const entries = checked(records)
-      change(entries)
-      const sorted = [...entries.values()].sort((a, b) => (entryKey(a) < entryKey(b) ? -1 : 1))
-      const newer = [...records.values()].filter(isOfNewerVersion)
-      writeAtomically(this.layout.metadata, textOf([...sorted.map(toRecord), ...newer]))
-    })
+    const isWritten = () =>
+      withLock(`${this.layout.metadata}.lock`, async (hold) => {
+        removeReplacements(this.layout.metadata)
+        // Where times are coarse, two writes in a row may leave the same stamp: what is written over is read anew.
+        this.#stamp = ''
+        await this.#refresh()
+        const records = await this.#read()
+        const entries = checked(records)
+        change(entries)
+        const sorted = [...entries.values()].sort((a, b) => (entryKey(a) < entryKey(b) ? -1 : 1))
+        const newer = [...records.values()].filter(isOfNewerVersion)
+        return replaceDurably(this.layout.metadata, textOf([...sorted.map(toRecord), ...newer]), () => hold.isOurs())
+      })
+    while (!(await isWritten()));
+    await syncToDisk(this.layout.directory)
   }
 
   async #refresh(): Promise<void> {

@@ -1,4 +1,4 @@
-import { readlinkSync } from 'node:fs'
+import { readFileSync, readlinkSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { systemCode } from '../../model/errors.ts'
 import { originals } from '../../platform/originals.ts'
@@ -8,25 +8,51 @@ export interface Owner {
   pid: number
   /** Host and process namespace: a pid says something within one of them only. */
   host: string
+  /** The boot and the instant within it at which the process began. Absent where the system does not say. */
+  started?: string
 }
+
+/**
+ * `dead` is certain, and so is `alive`. `stopped` is a live process that does not run (Ctrl-Z, a debugger). `unknown` when
+ * the owner ran elsewhere, or when another process may have its pid now: then only its heartbeat tells.
+ */
+export type OwnerState = 'alive' | 'stopped' | 'dead' | 'unknown'
 
 let host: string | undefined
+let own: Owner | undefined
 
 export function thisProcess(): Owner {
-  host ??= `${hostname()}/${processNamespace()}`
-  return { pid: originals.pid, host }
+  own ??= ownerOf(originals.pid)
+  return own
 }
 
-/** `dead` is certain. `unknown` when the owner ran elsewhere: then only its heartbeat tells. */
-export function stateOf(owner: Owner): 'alive' | 'dead' | 'unknown' {
-  if (owner.host !== thisProcess().host) return 'unknown'
+/** A process of this host. */
+export function ownerOf(pid: number): Owner {
+  const seen = lookAt(pid)
+  return { pid, host: thisHost(), ...(seen && { started: seen.started }) }
+}
+
+export function stateOf(owner: Owner): OwnerState {
+  if (owner.host !== thisHost()) return 'unknown'
+  // Another boot: this machine was started again, or another machine has the same name.
+  if (owner.started !== undefined && !owner.started.startsWith(`${boot()} `)) return 'unknown'
   try {
     originals.kill(owner.pid, 0)
-    return 'alive'
   } catch (error) {
-    // EPERM: it lives and is another user's.
-    return systemCode(error) === 'EPERM' ? 'alive' : 'dead'
+    // EPERM: the process lives and is another user's.
+    if (systemCode(error) !== 'EPERM') return 'dead'
   }
+  const seen = lookAt(owner.pid)
+  // A killed process keeps its pid until its parent asks for its exit code; some containers have no parent that asks.
+  if (seen && 'ZX'.includes(seen.state)) return 'dead'
+  if (!seen || owner.started === undefined) return 'unknown'
+  if (seen.started !== owner.started) return 'dead'
+  return 'Tt'.includes(seen.state) ? 'stopped' : 'alive'
+}
+
+/** True when no process of this host has the pid. */
+export function isGone(pid: number): boolean {
+  return stateOf({ pid, host: thisHost() }) === 'dead'
 }
 
 /** A pid below 1 is none: `kill` takes it for a group of processes, of which one always lives. */
@@ -38,8 +64,14 @@ export function isOwner(value: unknown): value is Owner {
     typeof value.pid === 'number' &&
     value.pid > 0 &&
     'host' in value &&
-    typeof value.host === 'string'
+    typeof value.host === 'string' &&
+    (!('started' in value) || typeof value.started === 'string')
   )
+}
+
+function thisHost(): string {
+  host ??= `${hostname()}/${processNamespace()}`
+  return host
 }
 
 /** Two containers may share a host name; on Linux the namespace tells them apart. */
@@ -48,6 +80,37 @@ function processNamespace(): string {
     return readlinkSync('/proc/self/ns/pid')
   } catch {
     // Not Linux: the host name alone has to do.
+    return ''
+  }
+}
+
+/** When a process began, and the letter of its state; undefined where the system does not say. */
+function lookAt(pid: number): { started: string; state: string } | undefined {
+  if (!boot()) return undefined
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
+    // The name of the program comes before, in parentheses, and may hold any character.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    const [state, ticks] = [fields[0], fields[19]]
+    return state && ticks ? { state, started: `${boot()} ${ticks}` } : undefined
+  } catch {
+    // It ended, or /proc hides the processes of other users.
+    return undefined
+  }
+}
+
+let bootId: string | undefined
+
+/** Empty where the system does not say it. */
+function boot(): string {
+  bootId ??= readBootId()
+  return bootId
+}
+
+function readBootId(): string {
+  try {
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim()
+  } catch {
     return ''
   }
 }

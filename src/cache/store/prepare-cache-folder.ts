@@ -3,6 +3,7 @@ import { ModelCacheError, messageOf } from '../../model/errors.ts'
 import { writeAtomically } from './atomic-write.ts'
 import { stampOf } from './blobs.ts'
 import { FORMAT, isOurs } from './cache-folder.ts'
+import { replaceDurably, syncToDisk } from './durable.ts'
 import type { Layout } from './layout.ts'
 import { withLock } from './lock.ts'
 
@@ -19,9 +20,10 @@ export async function prepareCacheFolder(layout: Layout): Promise<void> {
     writeAtomically(layout.tag, CACHEDIR_TAG)
     // From here on a missing file means that it was lost.
     await withLock(`${layout.metadata}.lock`, async () => {
-      if (!stampOf(layout.metadata)) writeAtomically(layout.metadata, '[]\n')
+      if (!stampOf(layout.metadata)) await replaceDurably(layout.metadata, '[]\n')
     })
-    writeAtomically(layout.marker, `${JSON.stringify({ format: FORMAT })}\n`)
+    await replaceDurably(layout.marker, `${JSON.stringify({ format: FORMAT })}\n`)
+    await syncToDisk(layout.directory)
   } catch (error) {
     if (error instanceof ModelCacheError) throw error
     throw new ModelCacheError({

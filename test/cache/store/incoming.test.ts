@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeEach, expect, onTestFinished, test, vi } from 'vitest'
@@ -148,6 +148,27 @@ test('what another machine writes is not taken for left, however far our clock i
   const second = await IncomingFile.claim(layout, sha256(content), content.length)
   expect(second.received).toBe(0)
   await second.discard()
+})
+
+test('a writer that was silent for long and continues does not reach the published file', async () => {
+  const content = randomBytes(3_000_000)
+  const first = await IncomingFile.claim(layout, sha256(content), content.length)
+  await first.write(content.subarray(0, 2_000_000), 0)
+  const names = await readdir(layout.incoming)
+  const [note = '', left = ''] = ['.json', '.incomplete'].map((end) => names.find((name) => name.endsWith(end)))
+  await writeFile(join(layout.incoming, note), JSON.stringify({ pid: 1, host: 'another' }))
+  const anHourAgo = Date.now() / 1000 - 3600
+  await utimes(join(layout.incoming, left), anHourAgo, anHourAgo)
+  const second = await IncomingFile.claim(layout, sha256(content), content.length)
+  expect(second.received).toBe(2_000_000)
+  await second.write(content.subarray(2_000_000), 2_000_000)
+  const blob = layout.blob(REPO, sha256(content))
+  await second.publish(blob)
+  // The Hub answers the first writer with another ETag: it begins again from zero.
+  await first.restart('"changed"')
+  await first.write(Buffer.alloc(1_500_000, 'x'), 0)
+  expect((await readFile(blob)).equals(content)).toBe(true)
+  await first.discard()
 })
 
 test('of a file that is too long nothing is left behind the end, whatever its note says', async () => {

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, mkdtemp, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -9,6 +9,7 @@ import { threadId } from 'node:worker_threads'
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { Layout } from '../../../src/cache/store/layout.ts'
 import { Lease, leasedEntries, releaseRun } from '../../../src/cache/store/leases.ts'
+import { thisProcess } from '../../../src/cache/store/owner.ts'
 import { kill } from '../../support/kill.ts'
 
 const REPOSITORY = fileURLToPath(new URL('../../..', import.meta.url))
@@ -115,6 +116,40 @@ describe('a lease', () => {
   })
 })
 
+describe('a lease whose pid another process has now', () => {
+  test('holds nothing, and is removed', async () => {
+    await place('ended.json', { ...thisProcess(), started: `${thisProcess().started}0`, entries: ['org/a@1'] }, 0)
+    expect(await leased()).toEqual([])
+    expect(await readdir(layout.leases)).toEqual([])
+  })
+
+  // Machines of one name may share a folder, and the same one may have been started again.
+  test('of another boot, or of a version that wrote no start, holds while its heartbeat is fresh', async () => {
+    await place('boot.json', { ...thisProcess(), started: 'another-boot 1', entries: ['org/a@1'] }, 60)
+    await place('old.json', { ...thisProcess(), started: undefined, entries: ['org/b@2'] }, 60)
+    expect(await leased()).toEqual(['org/a@1', 'org/b@2'])
+    await place('boot.json', { ...thisProcess(), started: 'another-boot 1', entries: ['org/a@1'] }, HOUR)
+    await place('old.json', { ...thisProcess(), started: undefined, entries: ['org/b@2'] }, HOUR)
+    expect(await leased()).toEqual([])
+  })
+})
+
+test('a run that is stopped keeps what it claimed', async () => {
+  const run = await startRun('org/a@1')
+  run.kill('SIGSTOP')
+  await place(`child.${run.pid}-0.json`, await readFile(join(layout.leases, `child.${run.pid}-0.json`), 'utf8'), HOUR)
+  expect(await leased()).toEqual(['org/a@1'])
+})
+
+test('a lease that was removed with its folder is there again after the next claim', async () => {
+  const run = lease('one')
+  await run.claim(['org/a@1', 'org/b@2'])
+  expect(await run.claim(['org/a@1'])).toBe(false)
+  await rm(layout.leases, { recursive: true })
+  expect(await run.claim(['org/a@1'])).toBe(true)
+  expect(await leased()).toEqual(['org/a@1', 'org/b@2'])
+})
+
 describe('a run of several processes', () => {
   test('has a file for each process and thread, named after it', async () => {
     const worker = await startRun('org/b@2', process.pid)
@@ -218,6 +253,20 @@ describe('a lease of another machine', () => {
     const first = await beat()
     await vi.waitFor(async () => expect(await beat()).toBeGreaterThan(first + 500), { timeout: 20_000 })
     expect(await leased()).toEqual(['org/a@1'])
+  })
+
+  test('comes back where it was removed, as long as its run lives', async () => {
+    const child = startElsewhere(
+      `
+        await new Lease(layout, { id: 'far', pid: process.pid }).claim(['org/a@1'])
+        console.log('claimed')
+        setTimeout(() => undefined, 600_000)
+      `,
+      0,
+    )
+    if (child.stdout) await once(child.stdout, 'data')
+    await rm(layout.leases, { recursive: true })
+    await vi.waitFor(async () => expect(await leased()).toEqual(['org/a@1']), { timeout: 20_000 })
   })
 
   test.each([-2 * HOUR, 2 * HOUR])('is respected there, though that clock is off: by %d s', async (skew) => {

@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtemp, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -71,5 +73,48 @@ describe.concurrent('the lock of another machine', () => {
     for (const outcome of outcomes)
       expect(outcome).toMatchObject({ status: 'rejected', reason: { message: 'seen enough' } })
     expect(await readdir(folder)).toHaveLength(locks.length)
+  })
+
+  /** A live process of this machine that holds the lock, and runs the code when it has it. */
+  async function startHolder(path: string, code: string, onFinished: TestContext['onTestFinished']) {
+    const script = `
+      const { withLock } = await import(${JSON.stringify(new URL('../../../src/cache/store/lock.ts', import.meta.url))})
+      await withLock(process.argv[1], async (hold) => { process.stdout.write('held\\n'); ${code} })
+    `
+    const args = ['--import', 'tsx', '--input-type=module', '--eval', script, path]
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+    onFinished(() => void child.kill('SIGKILL'))
+    await once(child.stdout, 'data')
+    return child
+  }
+
+  test('of a live process of this machine is kept while its thread is busy, and taken over while it is stopped', async ({
+    expect,
+    onTestFinished,
+  }) => {
+    const folder = await newFolder(onTestFinished)
+    const [busy, stopped] = [join(folder, 'busy.lock'), join(folder, 'stopped.lock')]
+    // A thread that computes for so long that its heartbeat stands still.
+    const compute = `Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ${SILENT_MS + 10_000})`
+    const [, holder] = await Promise.all([
+      startHolder(busy, compute, onTestFinished),
+      startHolder(
+        stopped,
+        `process.once('SIGUSR2', () => console.log(hold.isOurs())); setInterval(() => {}, 1000); await new Promise(() => {})`,
+        onTestFinished,
+      ),
+    ])
+    holder.kill('SIGSTOP')
+    const order: string[] = []
+    const waiting = withLock(busy, async () => order.push('busy'))
+    await withLock(stopped, async () => {
+      order.push('stopped')
+      await waiting
+      holder.kill('SIGUSR2')
+      holder.kill('SIGCONT')
+      const [answer] = await once(holder.stdout, 'data')
+      expect(String(answer)).toBe('false\n')
+    })
+    expect(order).toEqual(['stopped', 'busy'])
   })
 })

@@ -221,6 +221,18 @@ describe('the lock of a dead owner', () => {
   })
 })
 
+test('the lock of a killed process that nobody waited for is free at once', async () => {
+  // The shell's first child ends, and what the shell becomes never asks for its exit code.
+  const parent = spawn('sh', ['-c', 'true & echo $!; exec sleep 600'], { stdio: ['ignore', 'pipe', 'inherit'] })
+  onTestFinished(() => void parent.kill('SIGKILL'))
+  const [pid] = await once(parent.stdout, 'data')
+  await mkdir(dirname(lock))
+  await writeFile(lock, JSON.stringify({ id: 'ended', pid: Number(String(pid)), host: thisProcess().host }))
+  const started = performance.now()
+  expect(await withLock(lock, async () => 'taken over')).toBe('taken over')
+  expect(performance.now() - started).toBeLessThan(10_000)
+})
+
 test('who lost a lock to another does not release it for that one', async () => {
   const other = JSON.stringify({ id: 'another', pid: process.pid, host: 'elsewhere' })
   await withLock(lock, async () => {

@@ -1,0 +1,96 @@
+import { renameSync } from 'node:fs'
+import { open } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { systemCode } from '../../model/errors.ts'
+import type { HubPath } from '../../model/hub-path.ts'
+import type { RepoId } from '../../model/repo-id.ts'
+import type { Commit } from '../../model/revision.ts'
+import { isAbsent, uniqueBeside, unlinkIfThere } from './atomic-write.ts'
+import type { Layout } from './layout.ts'
+import { entriesIn } from './snapshot-files.ts'
+
+// A rename can reach the disk before the bytes of the file do. After a loss of power the file is then empty, or full of
+// zeros. What the cache depends on is therefore written to the disk before it gets its name.
+
+/**
+ * Replaces a file so that after a kill or a loss of power it has the old content or the new one. Called under a lock, and
+ * asks right before the rename whether that is still held. False when it was lost: then nothing was changed.
+ *
+ * A process can be stopped between that question and the rename. Whoever takes the lock from it therefore calls
+ * `removeReplacements` first: the rename then finds no file, and this function answers false.
+ */
+export async function replaceDurably(path: string, content: string, isAllowed = () => true): Promise<boolean> {
+  const temporary = uniqueBeside(path, 'tmp')
+  try {
+    const file = await open(temporary, 'wx', 0o600)
+    try {
+      await file.writeFile(content)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    if (!isAllowed()) return false
+    renameSync(temporary, path)
+    return true
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return false
+    throw error
+  } finally {
+    unlinkIfThere(temporary)
+  }
+}
+
+/** Removes what other processes were about to replace the file by. Called by the process that has the file's lock now. */
+export function removeReplacements(path: string): void {
+  const [folder, start] = [dirname(path), `${basename(path)}.`]
+  for (const { name } of entriesIn(folder))
+    if (name.startsWith(start) && REPLACEMENT.test(name.slice(start.length))) unlinkIfThere(join(folder, name))
+}
+
+const REPLACEMENT = /^\d+-[0-9a-f]{12}\.tmp$/
+
+/** Waits until files of a snapshot are on the disk with all names that lead to them. */
+export async function syncSnapshotFiles(
+  layout: Layout,
+  { repo, commit }: { repo: RepoId; commit: Commit },
+  paths: HubPath[],
+): Promise<void> {
+  if (paths.length === 0) return
+  const files = paths.map((path) => layout.file(repo, commit, path))
+  await syncAll(files)
+  const snapshot = layout.snapshot(repo, commit)
+  const folders = new Set([snapshot])
+  for (const file of files)
+    for (let folder = dirname(file); !folders.has(folder); folder = dirname(folder)) folders.add(folder)
+  for (const room of ['blobs', 'refs', 'snapshots', 'trees']) folders.add(join(layout.repo(repo), room))
+  // The first of these has the file system write its journal, in which most have all other names.
+  for (const folder of [...folders, layout.repo(repo), layout.hub, layout.directory]) await syncToDisk(folder)
+}
+
+// Side by side they share what the file system writes for each. More would only hold all threads that read and write.
+const AT_ONCE = 4
+
+async function syncAll(paths: string[]): Promise<void> {
+  const left = paths.values()
+  const syncNext = async () => {
+    for (const path of left) await syncToDisk(path)
+  }
+  await Promise.all(Array.from({ length: AT_ONCE }, syncNext))
+}
+
+/** Waits until a file, or the names in a folder, are on the disk. Nothing where there is none, or the system has no such call. */
+export async function syncToDisk(path: string): Promise<void> {
+  try {
+    const file = await open(path, 'r')
+    try {
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+  } catch (error) {
+    // Windows opens no folders, and some file systems do not write single files to the disk.
+    if (!isAbsent(error) && !NOT_SUPPORTED.includes(systemCode(error) ?? '')) throw error
+  }
+}
+
+const NOT_SUPPORTED = ['EPERM', 'EACCES', 'EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EROFS']
