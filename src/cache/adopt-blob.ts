@@ -1,11 +1,13 @@
 import { constants } from 'node:fs'
-import { chmod, copyFile, link, mkdir, realpath, rm } from 'node:fs/promises'
+import { chmod, copyFile, link, mkdir, realpath } from 'node:fs/promises'
 import { join } from 'node:path'
 import { messageOf } from '../model/errors.ts'
 import type { CacheContext } from './context.ts'
 import { type FileTarget, targetLabel } from './file-target.ts'
-import { moveInto, uniqueBeside } from './store/atomic-write.ts'
+import { moveInto } from './store/atomic-write.ts'
 import { matchesDigest, stampOf } from './store/blobs.ts'
+import { uniqueBeside } from './store/own-names.ts'
+import { removeUnique } from './store/remove-own.ts'
 
 /**
  * Takes a blob out of another Hugging Face cache, by a hard link where that is possible, else by a copy. True when it was
@@ -40,7 +42,7 @@ async function tryAdopt(context: CacheContext, target: FileTarget, candidate: st
       await moveInto(own, blob)
       return true
     } finally {
-      await rm(own, { force: true })
+      removeUnique(own)
     }
   } catch (error) {
     if (target.signal?.aborted) throw error

@@ -75,7 +75,7 @@ async function cleanIncomplete({ layout }: CacheContext, { dryRun, signal }: Cle
   for (const { path, bytes } of free) {
     signal?.throwIfAborted()
     addTo(incomplete, bytes)
-    if (!dryRun) await removeIncomplete(path)
+    if (!dryRun) removeIncomplete(layout, path)
   }
   return { incomplete, incompleteHeld: held.length }
 }

@@ -1,4 +1,4 @@
-import { readdir, rm, stat } from 'node:fs/promises'
+import { lstat, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Entry, entryKey } from '../model/entry.ts'
 import { originals } from '../platform/originals.ts'
@@ -6,6 +6,8 @@ import type { CacheContext } from './context.ts'
 import { stampOf } from './store/blobs.ts'
 import { type Amount, addTo } from './store/leftovers.ts'
 import { withFreeLock } from './store/lock.ts'
+import { isApiAnswerName } from './store/own-names.ts'
+import { mayRemove, removeFile } from './store/remove-own.ts'
 
 interface CompactOptions {
   dryRun?: boolean
@@ -56,13 +58,13 @@ async function dropAnswers(
 ): Promise<void> {
   for (const name of await readdir(layout.api).catch(() => [])) {
     const folder = join(layout.api, name)
-    if (wanted.has(folder)) continue
-    for (const file of await readdir(folder).catch(() => [])) {
+    if (wanted.has(folder) || !mayRemove(layout, join(folder, 'file'))) continue
+    for (const file of (await readdir(folder).catch(() => [])).filter(isApiAnswerName)) {
       const path = join(folder, file)
-      const { size, mtimeMs } = await stat(path).catch(() => ({ size: 0, mtimeMs: originals.now() }))
+      const { size, mtimeMs } = await lstat(path).catch(() => ({ size: 0, mtimeMs: originals.now() }))
       if (originals.now() - mtimeMs <= options.maxAge) continue
       addTo(dropped, size)
-      if (!dryRun) await rm(path, { force: true })
+      if (!dryRun) removeFile(layout, path)
     }
   }
 }

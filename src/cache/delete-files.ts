@@ -1,10 +1,11 @@
-import { lstat, readdir, readFile, rm } from 'node:fs/promises'
+import { lstat, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { blobNameOf, type Digest } from '../model/digest.ts'
 import type { Entry } from '../model/entry.ts'
 import { systemCode } from '../model/errors.ts'
 import type { Layout } from './store/layout.ts'
-import { removeTree } from './store/remove-tree.ts'
+import { removeFiles, removeLink } from './store/remove-own.ts'
+import { removeApiAnswers, removeCommit, removeRefs, removeRepo, removeSnapshot } from './store/remove-repo.ts'
 
 /** An entry whose record is gone, and what else is recorded of its repo. */
 export interface Taken {
@@ -52,33 +53,24 @@ async function sideBySide(folders: Taken[][], act: (ofRepo: Taken[]) => Promise<
 async function isBehindLink(layout: Layout, { entry, siblings }: Taken): Promise<boolean> {
   const folder = layout.repo(entry.repo)
   if (!(await isLink(folder))) return false
-  if (siblings.length === 0) await rm(folder, { force: true })
+  if (siblings.length === 0) removeLink(layout, folder)
   return true
 }
 
-async function deleteSnapshot(layout: Layout, { repo, commit }: Entry): Promise<void> {
-  const folder = layout.repo(repo)
+async function deleteSnapshot(layout: Layout, entry: Entry): Promise<void> {
   // Before its snapshot: other tools refuse a repo with a ref to a commit that has none, and a kill may come in between.
-  if (!(await isLink(join(folder, 'refs')))) await deleteRefs(join(folder, 'refs'), commit)
-  await removeFrom(folder, 'snapshots', [commit])
+  await removeRefs(layout, entry.repo, (commit) => commit === entry.commit)
+  await removeSnapshot(layout, entry)
 }
 
 async function deleteRest(layout: Layout, taken: Taken): Promise<void> {
   const { repo, commit } = taken.entry
-  const folder = layout.repo(repo)
-  // With its last snapshot the repo goes: what another tool left in its blobs folder is reachable by nothing.
-  if ((await names(join(folder, 'snapshots'))).length === 0) {
-    await Promise.all([folder, layout.apiAnswers(repo)].map(removeTree))
-    return
-  }
-  await removeFrom(folder, '.no_exist', [commit])
-  await removeFrom(folder, 'trees', [`${commit}.json`])
-  await removeFrom(folder, 'blobs', unsharedBlobs(taken).map(blobNameOf))
-}
-
-async function removeFrom(folder: string, kind: string, names: string[]): Promise<void> {
-  if (names.length === 0 || (await isLink(join(folder, kind)))) return
-  await Promise.all(names.map((name) => removeTree(join(folder, kind, name))))
+  await removeCommit(layout, repo, commit)
+  await removeFiles(layout, join(layout.repo(repo), 'blobs'), unsharedBlobs(taken).map(blobNameOf))
+  if ((await names(join(layout.repo(repo), 'snapshots'))).length > 0) return
+  // With its last snapshot the repo goes: no file refers to what another tool left in its blobs folder.
+  await removeRepo(layout, repo)
+  await removeApiAnswers(layout, repo)
 }
 
 function unsharedBlobs({ entry, siblings }: Taken): Digest[] {
@@ -117,14 +109,6 @@ async function isLink(path: string): Promise<boolean> {
     (stats) => stats.isSymbolicLink(),
     () => false,
   )
-}
-
-async function deleteRefs(folder: string, commit: string): Promise<void> {
-  for (const entry of await readdir(folder, { withFileTypes: true }).catch(emptyWhenMissing)) {
-    const path = join(folder, entry.name)
-    if (entry.isDirectory()) await deleteRefs(path, commit)
-    else if (entry.isFile() && (await readFile(path, 'utf8')).trim() === commit) await rm(path, { force: true })
-  }
 }
 
 async function names(folder: string): Promise<string[]> {

@@ -1,5 +1,5 @@
 import type { BigIntStats } from 'node:fs'
-import { link, lstat, mkdir, rename, rm } from 'node:fs/promises'
+import { link, lstat, mkdir, rename } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import process from 'node:process'
 import type { Digest } from '../model/digest.ts'
@@ -8,12 +8,13 @@ import { messageOf } from '../model/errors.ts'
 import type { HubPath } from '../model/hub-path.ts'
 import type { RepoId } from '../model/repo-id.ts'
 import type { CacheContext } from './context.ts'
-import { uniqueBeside } from './store/atomic-write.ts'
 import { type FileStamp, isAsRecorded, matchesDigest, stampOf } from './store/blobs.ts'
 import { leasedEntries } from './store/leases.ts'
 import { type Amount, addTo } from './store/leftovers.ts'
 import { linkIntoSnapshot } from './store/links.ts'
 import { withFreeLock } from './store/lock.ts'
+import { uniqueBeside } from './store/own-names.ts'
+import { removeUnique } from './store/remove-own.ts'
 
 interface LinkOptions {
   dryRun?: boolean
@@ -134,7 +135,7 @@ async function replace(
     context.debug(`${other.path} stays a file of its own: ${messageOf(error)}`)
     return []
   } finally {
-    await rm(temporary, { force: true })
+    removeUnique(temporary)
   }
   const restamped: Restamped[] = []
   for (const entry of users)

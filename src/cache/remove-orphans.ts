@@ -1,4 +1,4 @@
-import { lstat, realpath, rm } from 'node:fs/promises'
+import { lstat, realpath } from 'node:fs/promises'
 import { join } from 'node:path'
 import { blobNameOf } from '../model/digest.ts'
 import type { Entry } from '../model/entry.ts'
@@ -7,6 +7,8 @@ import { originals } from '../platform/originals.ts'
 import type { CacheContext } from './context.ts'
 import { type Amount, addTo } from './store/leftovers.ts'
 import { withFreeLock } from './store/lock.ts'
+import { isBlobName } from './store/own-names.ts'
+import { mayRemove, removeFile } from './store/remove-own.ts'
 import { entriesIn, filesBelow, repoFolders } from './store/snapshot-files.ts'
 
 // A blob stands alone for a moment while its model is brought in, here or by another tool.
@@ -37,9 +39,9 @@ export async function removeOrphans(
   for await (const repo of repoFolders(layout.hub)) {
     options.signal?.throwIfAborted()
     const folder = join(layout.repo(repo), 'blobs')
-    const names = entriesIn(folder).map(({ name }) => name)
+    const names = entriesIn(folder).flatMap((entry) => (entry.isFile() && isBlobName(entry.name) ? [entry.name] : []))
     const unknown = names.filter((name) => !recorded.has(`${repo} ${name}`))
-    if (unknown.length === 0 || (await isLink(layout.repo(repo))) || (await isLink(folder))) continue
+    if (unknown.length === 0 || !mayRemove(layout, join(folder, 'file'))) continue
     const alone = await withFreeLock(layout.lock(repo), () => removeAlone(context, repo, unknown, options))
     for (const bytes of alone ?? []) addTo(removed, bytes)
   }
@@ -66,11 +68,7 @@ async function removeAlone(
     removed.push(nlink > 1 ? 0 : size)
     if (dryRun) continue
     context.debug(`🗑️ Removed what nothing refers to: ${join(folder, name)}`)
-    await rm(join(folder, name), { recursive: true, force: true })
+    removeFile(context.layout, join(folder, name))
   }
   return removed
-}
-
-async function isLink(path: string): Promise<boolean> {
-  return (await lstat(path)).isSymbolicLink()
 }

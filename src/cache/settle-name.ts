@@ -1,4 +1,4 @@
-import { rename, rm } from 'node:fs/promises'
+import { rename } from 'node:fs/promises'
 import { fetchModel } from '../hub/api.ts'
 import type { HubAccess } from '../hub/http.ts'
 import { entryKey } from '../model/entry.ts'
@@ -9,6 +9,7 @@ import type { CacheContext } from './context.ts'
 import { stampOf } from './store/blobs.ts'
 import { leasedEntries } from './store/leases.ts'
 import { withFreeLock } from './store/lock.ts'
+import { removeFile } from './store/remove-own.ts'
 import { writeHome } from './store/renames.ts'
 
 /**
@@ -66,7 +67,7 @@ async function moveFolder(context: CacheContext, from: RepoId, to: RepoId): Prom
   await writeHome(layout, from, to)
   // Who claims first and looks after that either is led to the new name, or has its claim seen here.
   if (await isUsed()) {
-    await rm(layout.rename(from), { force: true })
+    removeFile(layout, layout.rename(from))
     return false
   }
   try {

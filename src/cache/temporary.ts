@@ -1,8 +1,8 @@
-import { rmSync } from 'node:fs'
-import { lstat, mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { lstat, mkdir, mkdtemp } from 'node:fs/promises'
 import process from 'node:process'
 import { systemCode } from '../model/errors.ts'
 import { CacheContext } from './context.ts'
+import { removeFolderOfRun } from './store/remove-own.ts'
 import { temporaryFolder } from './temporary-folder.ts'
 
 /**
@@ -25,7 +25,7 @@ export async function openTemporary(
 /** Removes what `openTemporary` made, when the run is over. */
 export async function removeTemporary({ options }: CacheContext, runId: string): Promise<void> {
   const folder = temporaryFolder(options, runId)
-  if (await isOwn(folder)) await rm(folder, { recursive: true, force: true })
+  if (await isOwn(folder)) removeFolderOfRun(folder)
 }
 
 /** The temporary folder is everybody's: a name that somebody else took is left to them. */
@@ -39,7 +39,7 @@ async function makeFolder(folder: string): Promise<{ cacheDir: string; isNew: bo
   if (await isOwn(folder)) return { cacheDir: folder, isNew: false }
   const cacheDir = await mkdtemp(`${folder}-`)
   // Known to this process alone.
-  process.once('exit', () => rmSync(cacheDir, { recursive: true, force: true }))
+  process.once('exit', () => removeFolderOfRun(cacheDir))
   return { cacheDir, isNew: true }
 }
 

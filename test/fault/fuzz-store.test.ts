@@ -115,7 +115,7 @@ test(
     const besieged = await Besieged.start(onTestFinished)
     const { engine } = besieged
     const content = 'weights '.repeat(50)
-    const left = `incoming/${sha256(content)}.1-x.incomplete`
+    const left = `incoming/${sha256(content)}.1-0123456789ab.incomplete`
     const valid = JSON.stringify({ ...thisProcess(), pid: 2 ** 22 + 1, etag: `"${sha256(content)}"` })
     const partial = fc.oneof(
       { weight: 9, arbitrary: fc.nat(content.length).map((length) => Buffer.from(content).subarray(0, length)) },

@@ -1,17 +1,13 @@
-import { randomBytes } from 'node:crypto'
-import { mkdirSync, renameSync, statSync, unlinkSync, writeFileSync } from 'node:fs'
-import { copyFile, mkdir, rename, rm } from 'node:fs/promises'
+import { mkdirSync, renameSync, statSync, writeFileSync } from 'node:fs'
+import { copyFile, mkdir, rename } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { systemCode } from '../../model/errors.ts'
 import { originals } from '../../platform/originals.ts'
+import { uniqueBeside } from './own-names.ts'
+import { removeUnique } from './remove-own.ts'
 
 // Small files are read and written at once, here and beside it: that takes some 20 µs for each step, where to wait for it takes ten
 // times as long.
-
-/** A name beside `path` that no other writer uses. */
-export function uniqueBeside(path: string, suffix: string): string {
-  return `${path}.${originals.pid}-${randomBytes(6).toString('hex')}.${suffix}`
-}
 
 /**
  * Writes a file so that a reader sees the old content or the new one, and a kill leaves one of them. What a kill leaves
@@ -36,7 +32,7 @@ export function replaceFile(path: string, folder: string, make: (temporary: stri
       // The folders are nearly always there.
       if (systemCode(error) !== 'ENOENT') throw error
       for (const needed of [dirname(path), folder]) mkdirSync(needed, { recursive: true, mode: 0o700 })
-      unlinkIfThere(temporary)
+      removeUnique(temporary)
       replace()
     }
   } catch (error) {
@@ -45,20 +41,11 @@ export function replaceFile(path: string, folder: string, make: (temporary: stri
     replaceFile(path, dirname(path), make)
   } finally {
     // Of two names of one file a rename leaves both.
-    unlinkIfThere(temporary)
+    removeUnique(temporary)
   }
 }
 
-/** As `rm` with `force` does, for which Node.js loads what removes folders. */
-export function unlinkIfThere(path: string): void {
-  try {
-    unlinkSync(path)
-  } catch (error) {
-    if (!isAbsent(error)) throw error
-  }
-}
-
-/** Moves a file to its place, also when a part of the cache folder lies on another device. */
+/** Moves a file that has a unique name to its place, also when a part of the cache folder lies on another device. */
 export async function moveInto(from: string, to: string): Promise<void> {
   await mkdir(dirname(to), { recursive: true, mode: 0o700 })
   try {
@@ -70,9 +57,9 @@ export async function moveInto(from: string, to: string): Promise<void> {
       await copyFile(from, there)
       await rename(there, to)
     } finally {
-      await rm(there, { force: true })
+      removeUnique(there)
     }
-    await rm(from, { force: true })
+    removeUnique(from)
   }
 }
 
@@ -91,6 +78,6 @@ export async function diskNow(folder: string): Promise<number> {
     // A folder that can only be read: our own clock has to do.
     return originals.now()
   } finally {
-    unlinkIfThere(probe)
+    removeUnique(probe)
   }
 }

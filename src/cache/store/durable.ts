@@ -5,8 +5,10 @@ import { systemCode } from '../../model/errors.ts'
 import type { HubPath } from '../../model/hub-path.ts'
 import type { RepoId } from '../../model/repo-id.ts'
 import type { Commit } from '../../model/revision.ts'
-import { isAbsent, uniqueBeside, unlinkIfThere } from './atomic-write.ts'
+import { isAbsent } from './atomic-write.ts'
 import type { Layout } from './layout.ts'
+import { uniqueBeside } from './own-names.ts'
+import { removeUnique } from './remove-own.ts'
 import { entriesIn } from './snapshot-files.ts'
 
 // A rename can reach the disk before the bytes of the file do. After a loss of power the file is then empty, or full of
@@ -36,7 +38,7 @@ export async function replaceDurably(path: string, content: string, isAllowed = 
     if (systemCode(error) === 'ENOENT') return false
     throw error
   } finally {
-    unlinkIfThere(temporary)
+    removeUnique(temporary)
   }
 }
 
@@ -44,7 +46,7 @@ export async function replaceDurably(path: string, content: string, isAllowed = 
 export function removeReplacements(path: string): void {
   const [folder, start] = [dirname(path), `${basename(path)}.`]
   for (const { name } of entriesIn(folder))
-    if (name.startsWith(start) && REPLACEMENT.test(name.slice(start.length))) unlinkIfThere(join(folder, name))
+    if (name.startsWith(start) && REPLACEMENT.test(name.slice(start.length))) removeUnique(join(folder, name))
 }
 
 const REPLACEMENT = /^\d+-[0-9a-f]{12}\.tmp$/

@@ -1,13 +1,15 @@
 import { constants } from 'node:fs'
-import { chmod, type FileHandle, mkdir, open, rm } from 'node:fs/promises'
+import { chmod, type FileHandle, mkdir, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DigestMismatchError } from '../../model/broken-download.ts'
 import { blobNameOf, type Digest } from '../../model/digest.ts'
 import { type Span, Spans } from '../../model/spans.ts'
-import { moveInto, uniqueBeside } from './atomic-write.ts'
+import { moveInto } from './atomic-write.ts'
 import type { Layout } from './layout.ts'
 import { noteOf, takeOver, writeNote } from './leftovers.ts'
+import { uniqueBeside } from './own-names.ts'
 import { thisProcess } from './owner.ts'
+import { removeUnique } from './remove-own.ts'
 import { RunningDigest } from './running-digest.ts'
 
 // Few large writes: one for each 64 kB network chunk would cost more than the network on a fast link.
@@ -139,7 +141,7 @@ export class IncomingFile {
     await this.#file.close()
     await chmod(this.#path, 0o444)
     await moveInto(this.#path, blob)
-    await rm(noteOf(this.#path), { force: true })
+    removeUnique(noteOf(this.#path))
   }
 
   /** Gives it up, and leaves what came to whoever comes next. */
@@ -156,8 +158,8 @@ export class IncomingFile {
     await this.#flushing
     await this.#hashing.restart()
     await this.#file.close()
-    await rm(this.#path, { force: true })
-    await rm(noteOf(this.#path), { force: true })
+    removeUnique(this.#path)
+    removeUnique(noteOf(this.#path))
   }
 
   #begin(at: number): Pending {

@@ -4,10 +4,12 @@ import { dirname, join } from 'node:path'
 import { threadId } from 'node:worker_threads'
 import { nameOf } from '../../model/errors.ts'
 import { originals } from '../../platform/originals.ts'
-import { diskNow, isAbsent, unlinkIfThere, writeAtomically } from './atomic-write.ts'
+import { diskNow, isAbsent, writeAtomically } from './atomic-write.ts'
 import { stampOf } from './blobs.ts'
 import type { Layout } from './layout.ts'
+import { isLeaseName } from './own-names.ts'
 import { isOwner, type Owner, ownerOf, stateOf } from './owner.ts'
+import { removeFile } from './remove-own.ts'
 
 const HEARTBEAT_MS = 30_000
 const EXPIRES_AFTER_MS = 5 * 60_000
@@ -21,7 +23,6 @@ export interface Run {
 /** What one process of a live run claims: entries that no other run may remove. */
 export class Lease {
   readonly #path: string
-  readonly #folder: string
   readonly #keys = new Set<string>()
   #heartbeat: NodeJS.Timeout | undefined
   /** As it stands in the file. */
@@ -30,10 +31,9 @@ export class Lease {
   #written: Promise<void> = Promise.resolve()
 
   constructor(
-    layout: Layout,
+    readonly layout: Layout,
     readonly run: Run,
   ) {
-    this.#folder = layout.directory
     this.#path = join(layout.leases, `${run.id}.${originals.pid}-${threadId}.json`)
   }
 
@@ -77,7 +77,7 @@ export class Lease {
     const write = async () => {
       if (!this.#isLost()) return writeFile(this.#path, this.#content, { flag: 'r+' })
       // Where the whole cache folder was removed, nothing is left to claim.
-      if (stampOf(this.#folder)) await this.#write()
+      if (stampOf(this.layout.directory)) await this.#write()
     }
     this.#written = this.#written.then(write, write).catch(() => undefined)
   }
@@ -88,7 +88,7 @@ export class Lease {
     this.#heartbeat = undefined
     this.#keys.clear()
     this.#content = ''
-    removeIfPossible(this.#path)
+    removeIfPossible(this.layout, this.#path)
   }
 }
 
@@ -106,7 +106,7 @@ export async function liveRuns(layout: Layout): Promise<Map<string, Set<string>>
     const lease = await readLease(path)
     if (!lease) continue
     if (!lease.isLive) {
-      removeIfPossible(path)
+      removeIfPossible(layout, path)
       continue
     }
     const run = name.slice(0, name.indexOf('.'))
@@ -117,12 +117,12 @@ export async function liveRuns(layout: Layout): Promise<Map<string, Set<string>>
 
 /** Ends all claims of a run that is over, also those of its workers, which are gone by then. */
 export function releaseRun(layout: Layout, runId: string): void {
-  for (const name of leaseNames(layout)) if (isOf(name, runId)) unlinkIfThere(join(layout.leases, name))
+  for (const name of leaseNames(layout)) if (isOf(name, runId)) removeFile(layout, join(layout.leases, name))
 }
 
 function leaseNames(layout: Layout): string[] {
   try {
-    return readdirSync(layout.leases).filter((name) => name.endsWith('.json'))
+    return readdirSync(layout.leases).filter(isLeaseName)
   } catch (error) {
     if (isAbsent(error)) return []
     throw error
@@ -130,9 +130,9 @@ function leaseNames(layout: Layout): string[] {
 }
 
 /** Where it can't be removed, or could not be written, it claims nothing all the same. */
-function removeIfPossible(path: string): void {
+function removeIfPossible(layout: Layout, path: string): void {
   try {
-    unlinkIfThere(path)
+    removeFile(layout, path)
   } catch {
     // Another user's folder.
   }

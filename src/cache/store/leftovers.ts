@@ -1,12 +1,14 @@
 import { constants, readdirSync } from 'node:fs'
-import { copyFile, lstat, readFile, rename, rm, stat } from 'node:fs/promises'
+import { copyFile, lstat, readFile, rename, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { blobNameOf, type Digest } from '../../model/digest.ts'
 import { type Span, Spans } from '../../model/spans.ts'
 import { originals } from '../../platform/originals.ts'
 import { diskNow, writeAtomically } from './atomic-write.ts'
 import type { Layout } from './layout.ts'
+import { isIncompleteName, isIncompleteOrNoteName, isTemporaryName } from './own-names.ts'
 import { isGone, isOwner, type Owner, stateOf } from './owner.ts'
+import { mayRemove, removeAside, removeFile, removeUnique } from './remove-own.ts'
 import { entriesIn } from './snapshot-files.ts'
 
 const ABANDONED_AFTER_MS = 24 * 3_600_000
@@ -48,7 +50,7 @@ export async function writeNote(path: string, note: Note): Promise<void> {
  */
 export async function takeOver(layout: Layout, digest: Digest, path: string): Promise<Left> {
   const prefix = `${blobNameOf(digest)}.`
-  const names = readdirSync(layout.incoming).filter((name) => name.startsWith(prefix) && name.endsWith('.incomplete'))
+  const names = readdirSync(layout.incoming).filter((name) => name.startsWith(prefix) && isIncompleteName(name))
   for (const name of names) {
     const left = join(layout.incoming, name)
     const note = await readNote(left)
@@ -58,10 +60,10 @@ export async function takeOver(layout: Layout, digest: Digest, path: string): Pr
       await (writer === 'gone' ? rename(left, path) : copyOver(left, path))
     } catch {
       // Another process was faster, or the disk has no room for a copy.
-      await rm(path, { force: true })
+      removeUnique(path)
       continue
     }
-    await rm(noteOf(left), { force: true })
+    removeFile(layout, noteOf(left))
     const { size } = await stat(path)
     // A note may know of more than reached the disk.
     const written = (note.written ?? [{ start: 0, end: size }]).filter(({ end }) => end <= size)
@@ -72,12 +74,12 @@ export async function takeOver(layout: Layout, digest: Digest, path: string): Pr
 
 async function copyOver(from: string, to: string): Promise<void> {
   await copyFile(from, to, constants.COPYFILE_FICLONE)
-  await rm(from, { force: true })
+  removeUnique(from)
 }
 
 /** How much of these blobs lies there of downloads that did not end: of each the largest, as it takes room on disk. */
 export async function bytesLeft(layout: Layout, digests: Digest[]): Promise<number> {
-  const names = readdirSync(layout.incoming).filter((name) => name.endsWith('.incomplete'))
+  const names = readdirSync(layout.incoming).filter(isIncompleteName)
   const sizes = digests.map(async (digest) => {
     const own = names.filter((name) => name.startsWith(`${blobNameOf(digest)}.`))
     return Math.max(0, ...(await Promise.all(own.map((name) => sizeOnDisk(join(layout.incoming, name))))))
@@ -105,20 +107,18 @@ export function addTo(amount: Amount, bytes: number): void {
 /** Removes what nobody went on with for a day, and what writers that were killed left of their temporary files. */
 export async function sweepIncoming(layout: Layout, options: { dryRun?: boolean } = {}): Promise<Amount> {
   const swept = { files: 0, bytes: 0 }
-  await sweep(swept, options, layout.incoming, /\.(incomplete(\.json)?|tmp)$/)
-  for (const folder of [layout.directory, layout.leases, layout.runs, layout.renames])
-    await sweep(swept, options, folder, /\.[0-9]+-[0-9a-f]{12}\.tmp$/)
+  for (const folder of [layout.incoming, layout.directory, layout.leases, layout.runs, layout.renames])
+    for (const { name } of mayRemove(layout, join(folder, 'file')) ? entriesIn(folder) : []) {
+      const isDownload = folder === layout.incoming && isIncompleteOrNoteName(name)
+      if (!isDownload && !isTemporaryName(name)) continue
+      const path = join(folder, name)
+      if (!(await isSilentFor(ABANDONED_AFTER_MS, path))) continue
+      addTo(swept, await sizeOnDisk(path))
+      if (options.dryRun) continue
+      if (folder === layout.incoming) removeAside(layout, path)
+      removeFile(layout, path)
+    }
   return swept
-}
-
-async function sweep(swept: Amount, options: { dryRun?: boolean }, folder: string, abandoned: RegExp): Promise<void> {
-  for (const { name } of entriesIn(folder)) {
-    if (!abandoned.test(name)) continue
-    const path = join(folder, name)
-    if (!(await isSilentFor(ABANDONED_AFTER_MS, path))) continue
-    addTo(swept, await sizeOnDisk(path))
-    if (!options.dryRun) await rm(path, { force: true })
-  }
 }
 
 /** A partial download, and what it takes on disk. */
@@ -131,7 +131,7 @@ export interface Incomplete {
 export async function findIncomplete(layout: Layout): Promise<{ free: Incomplete[]; held: Incomplete[] }> {
   const found: { free: Incomplete[]; held: Incomplete[] } = { free: [], held: [] }
   for (const { name } of entriesIn(layout.incoming)) {
-    if (!name.endsWith('.incomplete')) continue
+    if (!isIncompleteName(name)) continue
     const path = join(layout.incoming, name)
     const bytes = await sizeOnDisk(path)
     found[(await isGivenUp(name, path)) ? 'free' : 'held'].push({ path, bytes })
@@ -140,9 +140,9 @@ export async function findIncomplete(layout: Layout): Promise<{ free: Incomplete
 }
 
 /** Removes a partial download with its note. */
-export async function removeIncomplete(path: string): Promise<void> {
-  await rm(path, { force: true })
-  await rm(noteOf(path), { force: true })
+export function removeIncomplete(layout: Layout, path: string): void {
+  removeFile(layout, path)
+  removeFile(layout, noteOf(path))
 }
 
 async function isGivenUp(name: string, path: string): Promise<boolean> {

@@ -6,9 +6,11 @@ import { systemCode } from '../../model/errors.ts'
 import type { HubPath } from '../../model/hub-path.ts'
 import type { RepoId } from '../../model/repo-id.ts'
 import type { Commit } from '../../model/revision.ts'
-import { moveInto, replaceFile, uniqueBeside, unlinkIfThere } from './atomic-write.ts'
+import { moveInto, replaceFile } from './atomic-write.ts'
 import { stampOf } from './blobs.ts'
 import type { Layout } from './layout.ts'
+import { uniqueBeside } from './own-names.ts'
+import { removeUnique } from './remove-own.ts'
 
 /** How a file of a snapshot stands for its blob. */
 export type LinkKind = 'symlink' | 'hardlink' | 'copy'
@@ -55,8 +57,8 @@ async function findLinkKind(layout: Layout): Promise<LinkKind> {
     for (const kind of ['symlink', 'hardlink'] as const) if (isMade(kind, target, probe)) return kind
     return 'copy'
   } finally {
-    unlinkIfThere(probe)
-    unlinkIfThere(target)
+    removeUnique(probe)
+    removeUnique(target)
   }
 }
 
@@ -82,7 +84,7 @@ async function copyInto(path: string, blob: string, folder: string): Promise<voi
     await copyFile(blob, copy)
     await moveInto(copy, path)
   } finally {
-    unlinkIfThere(copy)
+    removeUnique(copy)
   }
 }
 

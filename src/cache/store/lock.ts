@@ -4,8 +4,9 @@ import { utimes } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { systemCode } from '../../model/errors.ts'
 import { originals, sleep } from '../../platform/originals.ts'
-import { uniqueBeside, unlinkIfThere } from './atomic-write.ts'
+import { uniqueBeside } from './own-names.ts'
 import { isOwner, type Owner, type OwnerState, stateOf, thisProcess } from './owner.ts'
+import { removeLockFile, removeUnique } from './remove-own.ts'
 
 const HEARTBEAT_MS = 2_000
 const STALE_AFTER_MS = 15_000
@@ -161,7 +162,7 @@ function create(path: string, id: string): boolean {
     writeFileSync(own, JSON.stringify({ id, ...thisProcess() }), { mode: 0o600 })
     return linkAs(own, path, id)
   } finally {
-    unlinkIfThere(own)
+    removeUnique(own)
   }
 }
 
@@ -183,7 +184,7 @@ function createExclusively(path: string, id: string): boolean {
   } catch (error) {
     if (systemCode(error) === 'EEXIST') return false
     // A full disk leaves an empty file, which would be a lock that nobody holds.
-    unlinkIfThere(path)
+    removeLockFile(path)
     throw error
   }
 }
@@ -218,5 +219,5 @@ async function takeAway(path: string, id: string, signal?: AbortSignal): Promise
 
 function removeLock(path: string, id: string): void {
   const held = read(path)
-  if (held?.id === id) unlinkIfThere(path)
+  if (held?.id === id) removeLockFile(path)
 }

@@ -1,11 +1,13 @@
 import { readFileSync, statSync } from 'node:fs'
-import { rm, stat, utimes } from 'node:fs/promises'
+import { utimes } from 'node:fs/promises'
+import { join } from 'node:path'
 import { systemCode } from '../../model/errors.ts'
 import type { RepoId } from '../../model/repo-id.ts'
 import { type Commit, isCommit } from '../../model/revision.ts'
 import { originals } from '../../platform/originals.ts'
 import { isAbsent, writeAtomically } from './atomic-write.ts'
 import type { HubFolder, Layout } from './layout.ts'
+import { removeBelow, removeFile } from './remove-own.ts'
 
 export interface Ref {
   commit: Commit
@@ -60,12 +62,17 @@ async function removeConflicting(layout: Layout, repo: RepoId, revision: string)
   const parts = revision.split('/')
   for (let length = 1; length < parts.length; length++) {
     const parent = layout.ref(repo, parts.slice(0, length).join('/'))
-    const isFile = await stat(parent).then(
-      (stats) => stats.isFile(),
-      () => false,
-    )
-    if (isFile) await rm(parent)
+    if (holdsCommit(parent)) removeFile(layout, parent)
   }
-  // Last: below a file, even `force` meets ENOTDIR.
-  await rm(layout.ref(repo, revision), { recursive: true, force: true })
+  const folder = layout.ref(repo, revision)
+  await removeBelow(layout, folder, (path) => holdsCommit(join(folder, path)))
+}
+
+function holdsCommit(path: string): boolean {
+  try {
+    return isCommit(readFileSync(path, 'utf8').trim())
+  } catch {
+    // A folder, or nothing.
+    return false
+  }
 }

@@ -1,10 +1,10 @@
 import { readFileSync, statSync } from 'node:fs'
-import { rm } from 'node:fs/promises'
 import { nameOf, systemCode } from '../../model/errors.ts'
 import { parseRepoId, type RepoId } from '../../model/repo-id.ts'
 import { originals } from '../../platform/originals.ts'
 import { writeAtomically } from './atomic-write.ts'
 import type { Layout } from './layout.ts'
+import { removeFile } from './remove-own.ts'
 
 /** The id under which the cache keeps a repo. */
 export interface Home {
@@ -33,7 +33,7 @@ export async function readHome(layout: Layout, repo: RepoId): Promise<Home> {
 
 /** Records what the Hub answered now: `home` is a name that leads nowhere else. */
 export async function writeHome(layout: Layout, repo: RepoId, home: RepoId): Promise<void> {
-  await rm(layout.rename(home), { force: true })
+  removeFile(layout, layout.rename(home))
   if (repo !== home) writeAtomically(layout.rename(repo), home)
 }
 

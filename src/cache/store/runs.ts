@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync, statSync } from 'node:fs'
-import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isSystemError, nameOf, systemCode } from '../../model/errors.ts'
 import { isObject, isText, isTexts } from '../../model/json.ts'
 import { writeAtomically } from './atomic-write.ts'
 import type { Layout } from './layout.ts'
+import { isRunRecordName } from './own-names.ts'
+import { removeFiles } from './remove-own.ts'
 
 const RUNS_KEPT = 100
 /** Of all projects together: folders that were projects once leave theirs behind. */
@@ -31,8 +32,9 @@ export async function writeRun(layout: Layout, record: RunRecord): Promise<void>
   writeAtomically(path, `${JSON.stringify(record)}\n`)
   const names = runNames(layout)
   const own = names.filter((name) => name.endsWith(suffixOf(record.project)))
-  for (const name of new Set([...own.slice(0, -RUNS_KEPT), ...names.slice(0, -RUNS_KEPT_IN_ALL)]))
-    await rm(join(layout.runs, name), { recursive: true, force: true })
+  await removeFiles(layout, layout.runs, [
+    ...new Set([...own.slice(0, -RUNS_KEPT), ...names.slice(0, -RUNS_KEPT_IN_ALL)]),
+  ])
 }
 
 /** The last `count` runs of a project, newest first. Records that can't be read are left out. */
@@ -84,9 +86,7 @@ export async function readRunsOfEach(layout: Layout, count: number): Promise<Run
 /** Their names begin with the time in base 36, so that they sort by age, and end with the project's mark. */
 function runNames(layout: Layout): string[] {
   try {
-    return readdirSync(layout.runs)
-      .filter((name) => /\.[0-9a-f]{12}\.json$/.test(name))
-      .sort()
+    return readdirSync(layout.runs).filter(isRunRecordName).sort()
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return []
     throw error

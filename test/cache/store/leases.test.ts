@@ -21,6 +21,7 @@ let layout: Layout
 beforeEach(async () => {
   const folder = await mkdtemp(join(tmpdir(), 'leases test '))
   layout = new Layout(folder)
+  await writeFile(layout.marker, '{"format":1}')
   onTestFinished(() => rm(folder, { recursive: true, force: true }))
 })
 
@@ -200,18 +201,18 @@ describe('a lease of another machine', () => {
   const elsewhere = { pid: 1, host: 'elsewhere', entries: ['org/a@1'] }
 
   test('holds while its heartbeat is fresh', async () => {
-    await place('far.json', elsewhere, 60)
+    await place('far.1-0.json', elsewhere, 60)
     expect(await leased()).toEqual(['org/a@1'])
   })
 
   test('holds no more when it was silent for long, and is removed', async () => {
-    const path = await place('far.json', elsewhere, HOUR)
+    const path = await place('far.1-0.json', elsewhere, HOUR)
     expect(await leased()).toEqual([])
     await expect(stat(path)).rejects.toMatchObject({ code: 'ENOENT' })
   })
 
   test.each([-HOUR, -100 * 365 * 24 * HOUR])('holds nothing when its heartbeat is still to come: %d s', async (age) => {
-    await place('far.json', elsewhere, age)
+    await place('far.1-0.json', elsewhere, age)
     expect(await leased()).toEqual([])
     expect(await readdir(layout.leases)).toEqual([])
   })

@@ -13,6 +13,7 @@ let layout: Layout
 beforeEach(async () => {
   const folder = await mkdtemp(join(tmpdir(), 'runs test '))
   layout = new Layout(folder)
+  await writeFile(layout.marker, '{"format":1}')
   onTestFinished(() => rm(folder, { recursive: true, force: true }))
 })
 

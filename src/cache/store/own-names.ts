@@ -1,0 +1,68 @@
+import { randomBytes } from 'node:crypto'
+import { digestOfBlobName } from '../../model/digest.ts'
+import { isCommit } from '../../model/revision.ts'
+import { originals } from '../../platform/originals.ts'
+
+// The names that the cache gives to its files. Only files with such a name are ever deleted.
+
+/** A name beside `path` that no other writer uses. */
+export function uniqueBeside(path: string, suffix: string): string {
+  return `${path}.${originals.pid}-${randomBytes(6).toString('hex')}.${suffix}`
+}
+
+/** What was moved aside to be deleted. */
+export function isAsideName(name: string): boolean {
+  return /^removed\.\d+-[0-9a-f]{12}\.tmp$/.test(name)
+}
+
+/** A temporary file, or what was moved aside. */
+export function isTemporaryName(name: string): boolean {
+  return /\.\d+-[0-9a-f]{12}\.tmp(\.link\.tmp)?$/.test(name)
+}
+
+/** An unfinished download. */
+export function isIncompleteName(name: string): boolean {
+  return /^[0-9a-z]+\.\d+-[0-9a-f]{12}\.incomplete$/.test(name)
+}
+
+/** An unfinished download, or the note beside it. */
+export function isIncompleteOrNoteName(name: string): boolean {
+  return isIncompleteName(name.replace(/\.json$/, ''))
+}
+
+/** The lease of one thread of a run. */
+export function isLeaseName(name: string): boolean {
+  return /^[\w-]+\.\d+-\d+\.json$/.test(name)
+}
+
+/** The record of a run: its id, and the mark of its project. */
+export function isRunRecordName(name: string): boolean {
+  return /^[0-9a-z]+-[\w-]+\.[0-9a-f]{12}\.json$/.test(name)
+}
+
+/** The folder of a run in `events/`. */
+export function isRunId(name: string): boolean {
+  return /^[0-9a-z]+-\d+-[0-9a-f]{6}$/.test(name)
+}
+
+/** What lies in the folder of a run in `events/`: the manifest, and one file for each thread of a child process. */
+export function isEventsName(name: string): boolean {
+  return name === 'manifest.json' || /^[0-9a-f]{12}-\d+-\d+\.jsonl(\.new)?$/.test(name)
+}
+
+/** A stored answer of the Hub's API. */
+export function isApiAnswerName(name: string): boolean {
+  return /^[0-9a-f]{32}\.json$/.test(name)
+}
+
+/** A blob of a Hugging Face cache, or what a tool left of one that it was writing. */
+export function isBlobName(name: string): boolean {
+  const [digest = '', ...rest] = name.split('.')
+  const isUnfinished = rest.at(-1) === 'incomplete' || isTemporaryName(name)
+  return digestOfBlobName(digest) !== undefined && (rest.length === 0 || isUnfinished)
+}
+
+/** The stored listing of a commit. */
+export function isTreeName(name: string): boolean {
+  return name.endsWith('.json') && isCommit(name.slice(0, -'.json'.length))
+}

@@ -1,0 +1,154 @@
+import { type Dirent, lstatSync, renameSync, rmdirSync, rmSync, statSync, unlinkSync } from 'node:fs'
+import { readdir, rmdir, unlink } from 'node:fs/promises'
+import { basename, join, relative, sep } from 'node:path'
+import { systemCode } from '../../model/errors.ts'
+import { isOurs } from './cache-folder.ts'
+import type { Layout } from './layout.ts'
+import { isAsideName, uniqueBeside } from './own-names.ts'
+
+// Every deletion of the package is in this file. What it deletes lies in a marked cache folder, and every folder on the way there is a
+// real one. A link is removed and never followed. The callers say which names are ours (`own-names.ts`). Node.js has no deletion
+// relative to an open folder: who replaces a folder by a link between the check and the deletion (some microseconds) is not noticed.
+
+/** True when the path lies in a marked cache folder, and no folder between the two is a link. */
+export function mayRemove(layout: Layout, path: string): boolean {
+  return isMarked(layout) && isReached(layout, path)
+}
+
+/** Removes a file or a link. A folder stays. True when something was removed. */
+export function removeFile(layout: Layout, path: string): boolean {
+  return mayRemove(layout, path) && unlinkFile(path)
+}
+
+/** Removes a link, and not what it leads to. True when it was one. */
+export function removeLink(layout: Layout, path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true && removeFile(layout, path)
+}
+
+/** Removes files and links of these names in a folder. Folders stay. */
+export async function removeFiles(layout: Layout, folder: string, names: readonly string[]): Promise<void> {
+  if (names.length === 0 || !mayRemove(layout, join(folder, 'file'))) return
+  const removed = names.map((name) => unlink(join(folder, name)).catch(ignoreAbsent))
+  // No deletion is under way any more when this ends.
+  await Promise.allSettled(removed)
+  await Promise.all(removed)
+}
+
+/**
+ * Removes what lies below a folder and is ours, and each folder that is empty then. `isOwn` gets the path below the folder, with the
+ * separators of the platform; it is not asked about folders. True when the folder itself is gone.
+ */
+export async function removeBelow(
+  layout: Layout,
+  folder: string,
+  isOwn: (path: string, entry: Dirent) => boolean,
+): Promise<boolean> {
+  return mayRemove(layout, join(folder, 'file')) && emptyFolder(folder, '', isOwn)
+}
+
+/** Removes a folder when nothing lies in it. True when it is gone. */
+export function removeEmptyFolder(layout: Layout, folder: string): boolean {
+  if (!mayRemove(layout, join(folder, 'file'))) return false
+  try {
+    rmdirSync(folder)
+    return true
+  } catch (error) {
+    return ignoreNotEmpty(error)
+  }
+}
+
+/**
+ * Moves a file or a folder of ours out of everybody's sight, into `incoming`, in one step: from there it can be moved back, or be
+ * removed by `removeAside`. A kill leaves it there to be swept. Undefined where it can't be moved: it is gone, or lies on another disk.
+ */
+export function moveAside(layout: Layout, path: string): string | undefined {
+  const aside = uniqueBeside(join(layout.incoming, 'removed'), 'tmp')
+  if (!mayRemove(layout, path) || !isReached(layout, aside)) return undefined
+  try {
+    renameSync(path, aside)
+    return aside
+  } catch {
+    return undefined
+  }
+}
+
+/** Removes what `moveAside` moved, with all that is in it. */
+export function removeAside(layout: Layout, aside: string): void {
+  if (isAsideName(basename(aside)) && mayRemove(layout, aside)) rmSync(aside, { recursive: true, force: true })
+}
+
+/** Removes a file that this process wrote under a name of `uniqueBeside`: nobody else has a file of that name. */
+export function removeUnique(path: string): void {
+  unlinkFile(path)
+}
+
+/** Removes a lock file that the caller has read, and that is the caller's. */
+export function removeLockFile(path: string): void {
+  unlinkFile(path)
+}
+
+/** Removes a folder outside the cache that this run made for itself, and everything in it. */
+export function removeFolderOfRun(folder: string): void {
+  rmSync(folder, { recursive: true, force: true })
+}
+
+function isMarked(layout: Layout): boolean {
+  try {
+    return isOurs(layout)
+  } catch {
+    // Of a newer version, or unreadable: not ours to change.
+    return false
+  }
+}
+
+/** Of what lies in a cache folder, `hub` alone may be a link: to a folder on another disk. */
+function isReached(layout: Layout, path: string): boolean {
+  const [name, ...rest] = relative(layout.directory, path).split(sep).reverse()
+  const folders = rest.reverse()
+  if (name === '' || [name, folders[0]].includes('..')) return false
+  let folder = layout.directory
+  return folders.every((name) => {
+    folder = join(folder, name)
+    const look = folder === layout.hub ? statSync : lstatSync
+    return look(folder, { throwIfNoEntry: false })?.isDirectory() === true
+  })
+}
+
+function unlinkFile(path: string): boolean {
+  try {
+    if (lstatSync(path).isDirectory()) return false
+    unlinkSync(path)
+    return true
+  } catch (error) {
+    ignoreAbsent(error)
+    return false
+  }
+}
+
+async function emptyFolder(
+  folder: string,
+  below: string,
+  isOwn: (path: string, entry: Dirent) => boolean,
+): Promise<boolean> {
+  const entries = await readdir(join(folder, below), { withFileTypes: true }).catch(ignoreAbsent)
+  const removed = (entries ?? []).map(async (entry) => {
+    const path = join(below, entry.name)
+    if (entry.isDirectory()) return emptyFolder(folder, path, isOwn)
+    if (!isOwn(path, entry)) return false
+    await unlink(join(folder, path)).catch(ignoreAbsent)
+    return true
+  })
+  await Promise.allSettled(removed)
+  if ((await Promise.all(removed)).includes(false)) return false
+  return rmdir(join(folder, below)).then(() => true, ignoreNotEmpty)
+}
+
+function ignoreAbsent(error: unknown): undefined {
+  if (!['ENOENT', 'ENOTDIR', 'EISDIR'].includes(systemCode(error) ?? '')) throw error
+}
+
+function ignoreNotEmpty(error: unknown): boolean {
+  if (systemCode(error) === 'ENOENT') return true
+  if (['ENOTEMPTY', 'EEXIST', 'ENOTDIR'].includes(systemCode(error) ?? '')) return false
+  throw error
+}
