@@ -1,17 +1,9 @@
-import {
-  existsSync,
-  lstatSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmdirSync,
-  rmSync,
-  statSync,
-  unlinkSync,
-  writeFileSync,
-} from 'node:fs'
-import { dirname, join } from 'node:path'
+import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Manifest } from '../cache/manifest.ts'
+import { Layout } from '../cache/store/layout.ts'
+import { isEventsName, isRunId } from '../cache/store/own-names.ts'
+import { mayRemove, removeEmptyFolder, removeFile } from '../cache/store/remove-own.ts'
 import type { ChildEvent } from '../intercept/events-file.ts'
 import { originals } from '../platform/originals.ts'
 
@@ -40,43 +32,40 @@ export function shareManifest(folder: string, manifest: Manifest): void {
 }
 
 /** Takes out what they left since the last call. */
-export function takeChildEvents(folder: string): ChildEvent[] {
+export function takeChildEvents(cacheDir: string, runId: string): ChildEvent[] {
+  const folder = eventsFolder(cacheDir, runId)
   if (!existsSync(folder)) return []
-  const files = readdirSync(folder).filter((name) => name.endsWith('.jsonl'))
+  const files = readdirSync(folder).filter((name) => isEventsName(name) && name.endsWith('.jsonl'))
   return files.flatMap((name) => {
     const text = readFileSync(join(folder, name), 'utf8')
-    rmSync(join(folder, name), { force: true })
+    removeFile(new Layout(cacheDir), join(folder, name))
     return text.split('\n').flatMap(parseEvent)
   })
 }
 
 /** Removes what is there for the children of a run that is over, and what runs left that were killed. */
-export function removeEvents(folder: string): void {
+export function removeEvents(cacheDir: string, runId: string): void {
+  const layout = new Layout(cacheDir)
+  const all = join(cacheDir, 'events')
   try {
-    removeFolder(folder)
-    const all = dirname(folder)
-    for (const name of existsSync(all) ? readdirSync(all) : [])
-      if (originals.now() - statSync(join(all, name)).mtimeMs > ABANDONED_AFTER_MS)
-        rmSync(join(all, name), { recursive: true, force: true })
+    removeFolder(layout, join(all, runId))
+    const names = mayRemove(layout, join(all, runId)) && existsSync(all) ? readdirSync(all).filter(isRunId) : []
+    for (const name of names)
+      if (originals.now() - lstatSync(join(all, name)).mtimeMs > ABANDONED_AFTER_MS)
+        removeFolder(layout, join(all, name))
   } catch {
     // A cache folder that is a file, or that only serves what it has.
   }
 }
 
-/** It holds files, and nothing else, unless somebody put it there: a link goes, and what it leads to stays. */
-function removeFolder(folder: string): void {
-  const stats = lstatSync(folder, { throwIfNoEntry: false })
-  if (!stats) return
-  try {
-    for (const name of stats.isDirectory() ? readdirSync(folder) : []) unlinkSync(join(folder, name))
-    if (stats.isDirectory()) rmdirSync(folder)
-    else unlinkSync(folder)
-  } catch {
-    rmSync(folder, { recursive: true, force: true })
-  }
+/** It holds our files alone. With a file of somebody else it stays. */
+function removeFolder(layout: Layout, folder: string): void {
+  if (!existsSync(folder) || !mayRemove(layout, join(folder, 'file'))) return
+  for (const name of readdirSync(folder).filter(isEventsName)) removeFile(layout, join(folder, name))
+  removeEmptyFolder(layout, folder)
 }
 
-/** A process that was killed while it wrote leaves half a line. */
+/** The last line can be incomplete: the process may have been killed while writing it. */
 function parseEvent(line: string): ChildEvent[] {
   try {
     return line === '' ? [] : [JSON.parse(line)]

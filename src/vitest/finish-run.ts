@@ -3,7 +3,7 @@ import type { TestModule } from 'vitest/node'
 import { originals } from '../platform/originals.ts'
 import { measured, spent } from '../platform/own-time.ts'
 import { readFileReport } from './channel.ts'
-import { eventsFolder, takeChildEvents } from './child-events.ts'
+import { takeChildEvents } from './child-events.ts'
 import { addEvicted, type FinishedRun, type ModuleReport, usedModels } from './finished-run.ts'
 import { optionsByHand, type ProjectSetup, type Session, setUpProject } from './session.ts'
 
@@ -47,7 +47,7 @@ function moduleReport(session: Session, module: TestModule): ModuleReport[] {
 
 /** What the processes asked for that the tests of a project started, and its browsers when a test file was over. */
 function lateReports({ runId }: Session, root: string, setup: ProjectSetup): ModuleReport[] {
-  const ofChildren = takeChildEvents(eventsFolder(setup.options.cacheDir, runId))
+  const ofChildren = takeChildEvents(setup.options.cacheDir, runId)
   const events = [...ofChildren.map((event) => ({ ...event, isOfChild: true })), ...(setup.browser?.drainAll() ?? [])]
   return events.map(({ testFile, ...report }) => ({ ...report, testFile: relative(root, testFile), root, setup }))
 }

@@ -40,7 +40,7 @@ async function setUp(project: TestProject): Promise<() => Promise<void>> {
   provide(manifest)
   project.onTestsRerun(() => provide(ofRerun(manifest)))
   return async () => {
-    removeEvents(eventsFolder(setup.options.cacheDir, session.runId))
+    removeEvents(setup.options.cacheDir, session.runId)
     await setup.cache.endRun()
   }
 }

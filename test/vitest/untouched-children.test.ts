@@ -1,4 +1,4 @@
-import { mkdir, readdir, utimes } from 'node:fs/promises'
+import { mkdir, readdir, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
 import { configSource } from '../support/config-source.ts'
@@ -191,8 +191,9 @@ describe('a process that a test starts is served from the cache, and counted', (
         `,
       },
     })
-    const abandoned = join(project.cacheDir, 'events', 'of-a-killed-run')
+    const abandoned = join(project.cacheDir, 'events', 'mb3k2x1a-77-0123ab')
     await mkdir(abandoned, { recursive: true })
+    await writeFile(join(project.cacheDir, 'cache.json'), '{"format":1}')
     await utimes(abandoned, 0, 0)
     const { exitCode, output } = await project.vitest([], env)
     expect(exitCode, output).toBe(0)

@@ -60,6 +60,7 @@ export function removeEmptyFolder(layout: Layout, folder: string): boolean {
 /**
  * Moves a file or a folder of ours out of everybody's sight, into `incoming`, in one step: from there it can be moved back, or be
  * removed by `removeAside`. A kill leaves it there to be swept. Undefined where it can't be moved: it is gone, or lies on another disk.
+ * @public
  */
 export function moveAside(layout: Layout, path: string): string | undefined {
   const aside = uniqueBeside(join(layout.incoming, 'removed'), 'tmp')
