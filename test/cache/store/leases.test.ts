@@ -119,18 +119,18 @@ describe('a lease', () => {
 
 describe('a lease whose pid another process has now', () => {
   test('holds nothing, and is removed', async () => {
-    await place('ended.json', { ...thisProcess(), started: `${thisProcess().started}0`, entries: ['org/a@1'] }, 0)
+    await place('ended.1-0.json', { ...thisProcess(), started: `${thisProcess().started}0`, entries: ['org/a@1'] }, 0)
     expect(await leased()).toEqual([])
     expect(await readdir(layout.leases)).toEqual([])
   })
 
   // Machines of one name may share a folder, and the same one may have been started again.
   test('of another boot, or of a version that wrote no start, holds while its heartbeat is fresh', async () => {
-    await place('boot.json', { ...thisProcess(), started: 'another-boot 1', entries: ['org/a@1'] }, 60)
-    await place('old.json', { ...thisProcess(), started: undefined, entries: ['org/b@2'] }, 60)
+    await place('boot.1-0.json', { ...thisProcess(), started: 'another-boot 1', entries: ['org/a@1'] }, 60)
+    await place('old.1-0.json', { ...thisProcess(), started: undefined, entries: ['org/b@2'] }, 60)
     expect(await leased()).toEqual(['org/a@1', 'org/b@2'])
-    await place('boot.json', { ...thisProcess(), started: 'another-boot 1', entries: ['org/a@1'] }, HOUR)
-    await place('old.json', { ...thisProcess(), started: undefined, entries: ['org/b@2'] }, HOUR)
+    await place('boot.1-0.json', { ...thisProcess(), started: 'another-boot 1', entries: ['org/a@1'] }, HOUR)
+    await place('old.1-0.json', { ...thisProcess(), started: undefined, entries: ['org/b@2'] }, HOUR)
     expect(await leased()).toEqual([])
   })
 })
