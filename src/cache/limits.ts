@@ -1,5 +1,5 @@
 import type { Digest } from '../model/digest.ts'
-import { type Entry, entryKey } from '../model/entry.ts'
+import { type Entry, type EntryFile, entryKey } from '../model/entry.ts'
 import type { RepoId } from '../model/repo-id.ts'
 
 export interface Limits {
@@ -26,97 +26,102 @@ export function planRemovals(
   { now, leased }: { now: number; leased: ReadonlySet<string> },
 ): Removals {
   const isFree = (entry: Entry) => !entry.pinned && !leased.has(entryKey(entry))
-  const expired = entries.filter((entry) => isFree(entry) && now - Date.parse(entry.lastAccessDate) > limits.maxAge)
-  const rest = entries.filter((entry) => !expired.includes(entry))
-  const disk = new DiskUse(rest)
+  const isExpired = (entry: Entry) => now - Date.parse(entry.lastAccessDate) > limits.maxAge && isFree(entry)
+  const expired: Entry[] = []
+  const rest: Entry[] = []
+  for (const entry of entries) (isExpired(entry) ? expired : rest).push(entry)
+  return { expired, evicted: planEvictions(rest, limits.maxSize, isFree) }
+}
+
+/** Which entries have to go so that the rest fits. */
+function planEvictions(entries: Entry[], maxSize: number, isFree: (entry: Entry) => boolean): Entry[] {
+  const disk = new DiskUse(entries)
   const candidates: Entry[] = []
-  for (const entry of rest.filter(isFree).sort(byLastAccess)) {
-    if (disk.bytes <= limits.maxSize) break
+  for (const entry of byLastAccess(entries.filter(isFree))) {
+    if (disk.bytes <= maxSize) break
     disk.remove(entry)
     candidates.push(entry)
   }
-  // One that freed nothing, as its blobs are shared with what stays, or that fits after all, is not sacrificed.
+  // An entry stays after all when its removal freed nothing, as others share its blobs, or when it fits beside the rest.
   const evicted = candidates.reverse().filter((entry) => {
     disk.add(entry)
-    if (disk.bytes <= limits.maxSize) return false
+    if (disk.bytes <= maxSize) return false
     disk.remove(entry)
     return true
   })
-  return { expired, evicted: evicted.reverse() }
+  return evicted.reverse()
 }
 
 /** Bytes on disk of all entries: a blob counts once in its repo, and once in all where it is one file. */
 export function totalSize(entries: Entry[]): number {
-  const firstRepos = new Map<Digest, RepoId>()
-  const counted = new Set<string>()
-  // Most blobs are of one repo: what is behind the others is looked for when there is one.
-  let inodes: Inodes | undefined
-  let bytes = 0
-  for (const { repo, files } of entries)
-    for (const { digest, size } of files.values()) {
-      const first = firstRepos.get(digest)
-      if (first === repo) continue
-      if (first === undefined) firstRepos.set(digest, repo)
-      else {
-        inodes ??= inodesOf(entries)
-        counted.add(fileOf(inodes, first, digest))
-        const file = fileOf(inodes, repo, digest)
-        if (counted.has(file)) continue
-        counted.add(file)
-      }
-      bytes += size
-    }
-  return bytes
+  return new DiskUse(entries).bytes
 }
 
-/** A file on disk that entries stand for. */
+/** What a set of entries takes on disk, kept up as entries come and go. Only entries of the set may be added. */
+class DiskUse {
+  bytes = 0
+  readonly #blobs: Blobs
+
+  constructor(entries: Entry[]) {
+    this.#blobs = new Blobs(entries)
+    for (const entry of entries) this.add(entry)
+  }
+
+  add({ repo, files }: Entry): void {
+    for (const file of files.values()) {
+      const blob = this.#blobs.of(repo, file)
+      if (blob.users++ === 0) this.bytes += blob.size
+    }
+  }
+
+  remove({ repo, files }: Entry): void {
+    for (const file of files.values()) {
+      const blob = this.#blobs.of(repo, file)
+      if (--blob.users === 0) this.bytes -= blob.size
+    }
+  }
+}
+
+/** A file on disk that entries refer to. */
 interface Blob {
+  repo: RepoId
   size: number
   users: number
 }
 
-/** What a set of entries takes on disk, kept up as entries come and go. Nobody comes who was not there at first. */
-class DiskUse {
-  bytes = 0
-  readonly #blobs = new Map<Entry, Set<Blob>>()
+/** Tells which file on disk is behind a repo's digest: `optimize` makes one file of those that several repos have. */
+class Blobs {
+  readonly #entries: Entry[]
+  readonly #first = new Map<Digest, Blob>()
+  readonly #others = new Map<string, Blob>()
+  #inodes: Inodes | undefined
 
   constructor(entries: Entry[]) {
-    const inodes = inodesOf(entries)
-    const known = new Map<string, Blob>()
-    for (const entry of entries) {
-      const own = new Set<Blob>()
-      for (const { digest, size } of entry.files.values()) {
-        const file = fileOf(inodes, entry.repo, digest)
-        const blob = known.get(file) ?? { size, users: 0 }
-        known.set(file, blob)
-        own.add(blob)
-      }
-      this.#blobs.set(entry, own)
-      this.add(entry)
-    }
+    this.#entries = entries
   }
 
-  add(entry: Entry): void {
-    for (const blob of this.#blobs.get(entry) ?? []) {
-      if (blob.users === 0) this.bytes += blob.size
-      blob.users++
-    }
-  }
-
-  remove(entry: Entry): void {
-    for (const blob of this.#blobs.get(entry) ?? []) {
-      blob.users--
-      if (blob.users === 0) this.bytes -= blob.size
-    }
+  of(repo: RepoId, { digest, size }: EntryFile): Blob {
+    const first = this.#first.get(digest)
+    // Most digests belong to one repo: inodes are compared only for the others.
+    if (first?.repo === repo) return first
+    if (!first) return keep(this.#first, digest, { repo, size, users: 0 })
+    this.#inodes ??= inodesOf(this.#entries)
+    const file = fileOf(this.#inodes, repo, digest)
+    if (file === fileOf(this.#inodes, first.repo, digest)) return first
+    return this.#others.get(file) ?? keep(this.#others, file, { repo, size, users: 0 })
   }
 }
 
-/** The file behind a repo's blob: `optimize` makes one of those that several repos have. */
+function keep<K>(blobs: Map<K, Blob>, key: K, blob: Blob): Blob {
+  blobs.set(key, blob)
+  return blob
+}
+
 function fileOf(inodes: Inodes, repo: RepoId, digest: Digest): string {
   return `${inodes.get(repo)?.get(digest) ?? repo} ${digest}`
 }
 
-/** By repo and digest. What never was verified has none. */
+/** By repo and digest. A file that was never verified has no inode here. */
 type Inodes = Map<RepoId, Map<Digest, string>>
 
 function inodesOf(entries: Entry[]): Inodes {
@@ -129,6 +134,8 @@ function inodesOf(entries: Entry[]): Inodes {
   return inodes
 }
 
-function byLastAccess(a: Entry, b: Entry): number {
-  return Date.parse(a.lastAccessDate) - Date.parse(b.lastAccessDate)
+/** The least recently used first. Each date is parsed once. */
+function byLastAccess(entries: Entry[]): Entry[] {
+  const dated = entries.map((entry) => ({ entry, at: Date.parse(entry.lastAccessDate) }))
+  return dated.sort((a, b) => a.at - b.at).map(({ entry }) => entry)
 }

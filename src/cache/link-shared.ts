@@ -7,6 +7,7 @@ import { type Entry, type EntryFile, entryKey } from '../model/entry.ts'
 import { messageOf } from '../model/errors.ts'
 import type { HubPath } from '../model/hub-path.ts'
 import type { RepoId } from '../model/repo-id.ts'
+import { groupBy } from '../platform/group-by.ts'
 import type { CacheContext } from './context.ts'
 import { type FileStamp, isAsRecorded, matchesDigest, stampOf } from './store/blobs.ts'
 import { leasedEntries } from './store/leases.ts'
@@ -37,6 +38,7 @@ interface Blob {
 export async function linkShared(context: CacheContext, entries: Entry[], options: LinkOptions): Promise<Amount> {
   const linked = { files: 0, bytes: 0 }
   const restamped: Restamped[] = []
+  const ofRepos = groupBy(entries, ({ repo }) => repo)
   try {
     for (const [digest, { size, repos }] of sharedDigests(entries)) {
       options.signal?.throwIfAborted()
@@ -47,7 +49,7 @@ export async function linkShared(context: CacheContext, entries: Entry[], option
       if (!options.dryRun && !(await matchesDigest(kept.path, digest, size, options.signal))) continue
       for (const other of apart) {
         options.signal?.throwIfAborted()
-        const users = entries.filter((entry) => entry.repo === other.repo && hasDigest(entry, digest))
+        const users = (ofRepos.get(other.repo) ?? []).filter((entry) => hasDigest(entry, digest))
         const work = async () => restamped.push(...(await replace(context, kept, other, users, digest)))
         // What another name still stands for is not freed.
         if (await whereUnused(context, users, options, work)) addTo(linked, other.stats.nlink === 1n ? size : 0)

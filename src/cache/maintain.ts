@@ -46,7 +46,8 @@ export async function enforceLimits(
   signal?: AbortSignal,
 ): Promise<Maintained> {
   const removed = await deleteEntries(context, [...expired, ...evicted], ownRun, signal)
-  const isGone = (entry: Entry) => removed.entries.includes(entry)
+  const gone = new Set(removed.entries)
+  const isGone = (entry: Entry) => gone.has(entry)
   const age = (entry: Entry) => formatAge(originals.now() - Date.parse(entry.lastAccessDate))
   for (const entry of expired.filter(isGone))
     context.debug(`🗑️ Removed expired model: ${modelLabel(entry)} (age: ${age(entry)})`)

@@ -39,7 +39,8 @@ async function removeUntilFits(context: CacheContext, model: Model, bytes: numbe
   context.evicted.models.push(...removed.entries.map(modelLabel))
   context.evicted.bytes += removed.freedBytes
   for (const { repo } of removed.entries) context.debug(`🗑️ Removed model to make room for ${model.repo}: ${repo}`)
-  const left = totalSize(entries.filter((entry) => !removed.entries.includes(entry)))
+  const gone = new Set(removed.entries)
+  const left = totalSize(entries.filter((entry) => !gone.has(entry)))
   if (left + bytes > maxSize)
     context.warn(
       `The cache exceeds its limit of ${formatSize(maxSize)}: what runs use now is ${formatSize(left + bytes)}. Raise \`maxSize\` to keep it all.`,

@@ -49,15 +49,16 @@ export async function optimize(context: CacheContext, options: OptimizeOptions =
   if (!dryRun) await recordStrangers(context)
   const plan = await planLimits(context)
   const removed = dryRun ? await estimate(context, plan) : await enforceLimits(context, plan, undefined, signal)
-  const isGone = (entry: Entry) => removed.entries.includes(entry)
+  const gone = new Set(removed.entries)
+  const isGone = (entry: Entry) => gone.has(entry)
   steps.expired.entries = plan.expired.filter(isGone)
   steps.evicted.entries = plan.evicted.filter(isGone)
   steps.modelBytes = removed.freedBytes
   const recorded = await allEntries(context)
   steps.orphans = await removeOrphans(context, recorded, { aloneForMs, dryRun, signal })
   // Those that would be gone by now are no reason to link anything.
-  const gone = new Set(removed.entries.map(entryKey))
-  const left = recorded.filter((entry) => !gone.has(entryKey(entry)))
+  const goneKeys = new Set(removed.entries.map(entryKey))
+  const left = recorded.filter((entry) => !goneKeys.has(entryKey(entry)))
   steps.linked = await linkShared(context, left, options)
   steps.bookkeeping = await compact(context, options)
   const { leftovers, orphans, linked, bookkeeping } = steps

@@ -1,5 +1,6 @@
 import { type Entry, entrySize } from '../model/entry.ts'
 import { isCount, isObject } from '../model/json.ts'
+import { groupBy } from '../platform/group-by.ts'
 import { isoNow } from '../platform/originals.ts'
 import type { CacheContext } from './context.ts'
 import { freeBytes } from './disk-use.ts'
@@ -61,7 +62,9 @@ export async function cacheStatus(context: CacheContext): Promise<CacheStatus> {
   const entries = [...all.values()]
   const bytes = totalSize(entries)
   const [oldest, newest] = endsByUse(entries)
-  const counted = groupByRun(runs).slice(0, RUNS_SHOWN)
+  // A run of several projects has a record for each, whose ids differ in their last part.
+  const byRun = groupBy(runs, ({ id }) => id.replace(/-\d+$/, ''))
+  const counted = [...byRun.values()].slice(0, RUNS_SHOWN)
   const [last] = counted[0] ?? []
   return {
     directory: layout.directory,
@@ -113,16 +116,6 @@ function amountOf(files: { bytes: number }[]): Amount {
   const amount = { files: 0, bytes: 0 }
   for (const { bytes } of files) addTo(amount, bytes)
   return amount
-}
-
-/** The records of each run: one of several projects has one for each, whose ids differ in their last part. */
-function groupByRun(records: RunRecord[]): RunRecord[][] {
-  const runs = new Map<string, RunRecord[]>()
-  for (const record of records) {
-    const run = record.id.replace(/-\d+$/, '')
-    runs.set(run, [...(runs.get(run) ?? []), record])
-  }
-  return [...runs.values()]
 }
 
 function sumUp(runs: RunRecord[][]): RunCounts {

@@ -3,6 +3,7 @@ import pLimit from 'p-limit'
 import { type Entry, type EntryFile, entryKey } from '../model/entry.ts'
 import { ModelCacheError, messageOf } from '../model/errors.ts'
 import type { HubPath } from '../model/hub-path.ts'
+import { groupBy } from '../platform/group-by.ts'
 import { linkedController } from '../platform/originals.ts'
 import type { CacheContext } from './context.ts'
 import { repairFiles } from './repair.ts'
@@ -69,8 +70,7 @@ export async function verifyEntries(
   const wrong = checks.filter(({ entry, what }) => what !== undefined && recorded.has(entryKey(entry)))
   await distrust(context, wrong)
   const problems: Problem[] = []
-  for (const entry of new Set(wrong.map(({ entry }) => entry))) {
-    const ofEntry = wrong.filter((check) => check.entry === entry)
+  for (const [entry, ofEntry] of groupBy(wrong, (check) => check.entry)) {
     const error = options.repair ? await tryRepair(context, ofEntry, entry, options.signal) : undefined
     const isRepaired = options.repair === true && error === undefined
     const { repo, revision, commit } = entry
