@@ -1,13 +1,18 @@
 import * as v from 'valibot'
+import { formatDuration } from '../config/units.ts'
+import { BrokenDownloadError } from '../model/broken-download.ts'
 import type { Access } from '../model/entry.ts'
 import { ModelCacheError } from '../model/errors.ts'
 import { parseRepoId, type RepoId } from '../model/repo-id.ts'
 import { type Commit, parseCommit } from '../model/revision.ts'
 import { addToTree, type Tree } from '../model/tree.ts'
-import type { Fetch, FetchInit } from './fetch.ts'
+import { withTimeLimit } from '../platform/originals.ts'
+import type { FetchInit } from './fetch.ts'
 import { explainHubError, type HubAccess, hubFetch } from './http.ts'
+import { nextPage } from './next-page.ts'
+import { LARGEST_ANSWER_BYTES, readText } from './read-text.ts'
 import { withRetry } from './retry.ts'
-import { underStallWatch } from './stall-watch.ts'
+import { STALL_MS, underStallWatch } from './stall-watch.ts'
 
 /** A repo at one commit, as the Hub states it. */
 export interface HubModel {
@@ -31,8 +36,12 @@ const TreeAnswer = v.array(
     xetHash: v.nullish(v.string()),
   }),
 )
-// A million files.
+// A million files, of which the Hub lists a thousand a page.
 const MOST_PAGES = 1000
+// Some 600,000 files.
+const LARGEST_LISTING_BYTES = 256 << 20
+// Half an hour, with the default of 30 s.
+const LONGEST_CALL_STALLS = 60
 
 export interface ApiRequest {
   repo: RepoId
@@ -53,7 +62,7 @@ export async function fetchModel(hub: HubAccess, request: ApiRequest): Promise<H
       name: repo,
       revision,
       hubUrl: hub.endpoint,
-      fetch: checked(hubFetch(hub, signal), (answer) => v.is(ModelAnswer, answer), hub, asked),
+      fetch: apiFetch(hub, { ...request, signal }, (answer) => v.is(ModelAnswer, answer)),
       additionalFields: ['sha'],
     })
     return {
@@ -74,7 +83,7 @@ export async function fetchTree(
   return explained(hub, request, async (signal) => {
     const { listFiles } = await import('@huggingface/hub')
     const tree: Tree = new Map()
-    const fetch = checked(hubFetch(hub, signal), (answer) => v.is(TreeAnswer, answer), hub, asked)
+    const fetch = apiFetch(hub, { ...request, signal }, (answer) => v.is(TreeAnswer, answer))
     for await (const file of listFiles({ repo, revision: commit, recursive: true, hubUrl: hub.endpoint, fetch })) {
       if (file.type !== 'file') continue
       const { path, size, oid: gitId, lfs, xetHash } = file
@@ -82,7 +91,7 @@ export async function fetchTree(
         throw new ModelCacheError({
           code: 'HUB_ERROR',
           asked,
-          reason: `The Hub states no usable digest for the file ${JSON.stringify(path)}.`,
+          reason: `The Hub states no usable digest, or more than one, for the file ${JSON.stringify(path)}.`,
           nextStep: 'Nothing is kept that can not be verified: check that HF_ENDPOINT is a Hugging Face Hub.',
         })
     }
@@ -91,18 +100,32 @@ export async function fetchTree(
 }
 
 /**
- * A fetch that refuses answers of another form than documented: the library would stumble over them, or hand them on. And
- * pages of a listing that go in a circle, or on without end: they would be read for ever.
+ * A fetch for the client library. Each page is watched and tried again by itself. It refuses answers of another form than documented, which
+ * the library would stumble over or hand on, answers that are too large, and listings that go in a circle or on without end.
  */
-function checked(get: Fetch, isRight: (answer: unknown) => boolean, hub: HubAccess, asked: string): typeof fetch {
+function apiFetch(
+  hub: HubAccess,
+  { asked, signal, stallMs }: Pick<ApiRequest, 'asked' | 'signal' | 'stallMs'>,
+  isRight: (answer: unknown) => boolean,
+): typeof fetch {
+  const { endpoint } = hub
   const pages = new Set<string>()
+  let bytesLeft = LARGEST_LISTING_BYTES
+  const read = (url: string, init?: FetchInit) =>
+    underStallWatch({ path: 'The answer', signal, stallMs }, async (watch) => {
+      const response = await hubFetch(hub, watch.signal)(url, init)
+      const limit = Math.min(bytesLeft, LARGEST_ANSWER_BYTES)
+      const text = await readText(response, { asked, endpoint, watch, limit })
+      return { response, size: text.length, answer: JSON.parse(text) as unknown }
+    })
   const ask = async (input: string | URL, init?: FetchInit) => {
-    const url = String(input)
-    if (pages.has(url) || pages.size === MOST_PAGES || !URL.canParse(url)) throw malformed(hub, asked)
+    const [first = String(input)] = pages
+    const url = nextPage(endpoint, first, String(input))
+    if (url === undefined || pages.has(url) || pages.size === MOST_PAGES) throw malformed(hub, asked)
     pages.add(url)
-    const response = await get(url, init)
-    const answer = await response.json()
+    const { response, size, answer } = await withRetry(() => read(url, init), { signal, endpoint })
     if (!isRight(answer)) throw malformed(hub, asked)
+    bytesLeft -= size
     // All that the library reads of it.
     return { ok: true, status: response.status, headers: response.headers, json: async () => answer }
   }
@@ -118,15 +141,27 @@ function malformed({ endpoint }: HubAccess, asked: string): ModelCacheError {
   })
 }
 
+/** Ends a call that takes too long as a whole: a server that trickles is not waited for without end. */
 async function explained<T>(
   hub: HubAccess,
-  { asked, signal, stallMs }: Pick<ApiRequest, 'asked' | 'signal' | 'stallMs'>,
+  { asked, signal, stallMs = STALL_MS }: Pick<ApiRequest, 'asked' | 'signal' | 'stallMs'>,
   call: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  const attempt = () => underStallWatch({ path: 'The answer', signal, stallMs }, (watch) => call(watch.signal))
+  const tooSlow = (ms: number) => unanswered(hub, asked, `its answer was not complete after ${formatDuration(ms)}`)
   try {
-    return await withRetry(attempt, { signal, endpoint: hub.endpoint })
+    return await withTimeLimit(LONGEST_CALL_STALLS * stallMs, signal, tooSlow, call)
   } catch (error) {
+    if (error instanceof BrokenDownloadError) throw unanswered(hub, asked, error.message, error)
     throw explainHubError(error, asked, hub)
   }
+}
+
+function unanswered({ endpoint }: HubAccess, asked: string, why: string, cause?: unknown): ModelCacheError {
+  return new ModelCacheError({
+    code: 'HUB_UNREACHABLE',
+    asked,
+    reason: `The Hub at ${endpoint} did not answer: ${why}.`,
+    nextStep: 'Check the network, the proxy variables and HF_ENDPOINT; the next run tries again.',
+    cause,
+  })
 }

@@ -41,14 +41,6 @@ export class DirectBody implements Body {
     if (this.#isRead) this.#message.destroy()
     else discard(this.#message)
   }
-
-  /** All of it. */
-  async text(): Promise<string> {
-    const chunks: Uint8Array[] = []
-    const reader = this.getReader()
-    for (let { value } = await reader.read(); value; { value } = await reader.read()) chunks.push(value)
-    return new TextDecoder().decode(Buffer.concat(chunks))
-  }
 }
 
 /** Has the connection kept, where no more than a little is left to come. No process waits for that: it may never come. */

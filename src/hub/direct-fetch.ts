@@ -120,7 +120,6 @@ function redirected({ url, method, headers, body }: Outgoing, message: IncomingM
 
 function answerOf(url: URL, message: IncomingMessage, signal: AbortSignal | undefined): Answer {
   const { statusCode: status = 0, headers } = message
-  const body = new DirectBody(message, signal)
   return {
     ok: status >= 200 && status < 300,
     status,
@@ -129,8 +128,6 @@ function answerOf(url: URL, message: IncomingMessage, signal: AbortSignal | unde
       get: (name) => headers[name.toLowerCase()]?.toString() ?? null,
       has: (name) => headers[name.toLowerCase()] !== undefined,
     },
-    body,
-    text: () => body.text(),
-    json: async () => JSON.parse(await body.text()),
+    body: new DirectBody(message, signal),
   }
 }

@@ -16,8 +16,6 @@ export interface Answer {
   readonly url: string
   readonly headers: AnswerHeaders
   readonly body: Body | null
-  text(): Promise<string>
-  json(): Promise<unknown>
 }
 
 export interface AnswerHeaders {

@@ -1,4 +1,5 @@
 import { type HubAccess, hubFetch } from './http.ts'
+import { readText } from './read-text.ts'
 import { withRetry } from './retry.ts'
 import { underStallWatch } from './stall-watch.ts'
 
@@ -19,18 +20,20 @@ export interface RawRequest {
   stallMs?: number
 }
 
-/** Asks the Hub without a token. Throws `HubHttpError` for an answer that is no success, and as `fetch` does. */
+/** Asks the Hub without a token. Throws `HubHttpError` for an answer that is no success, `HUB_ERROR` for one that is too large, and as `fetch` does. */
 export async function fetchRaw({ token: _, ...hub }: HubAccess, request: RawRequest): Promise<RawAnswer> {
   const { address, method, body, contentType, signal, stallMs } = request
+  const { endpoint } = hub
+  const asked = `${method} ${address}`
   const headers = contentType === undefined ? undefined : { 'Content-Type': contentType }
   const attempt = () =>
     underStallWatch({ path: 'The answer', signal, stallMs }, async (watch) => {
-      const response = await hubFetch(hub, watch.signal)(`${hub.endpoint}${address}`, { method, body, headers })
+      const response = await hubFetch(hub, watch.signal)(`${endpoint}${address}`, { method, body, headers })
       const kept = ['Content-Type', 'Link'].flatMap((name) => {
         const value = response.headers.get(name)
         return value === null ? [] : [[name, value]]
       })
-      return { headers: Object.fromEntries(kept), body: await response.text() }
+      return { headers: Object.fromEntries(kept), body: await readText(response, { asked, endpoint, watch }) }
     })
-  return withRetry(attempt, { signal, endpoint: hub.endpoint })
+  return withRetry(attempt, { signal, endpoint })
 }

@@ -1,7 +1,7 @@
 import { BrokenDownloadError } from '../model/broken-download.ts'
 import { linkedController, originals } from '../platform/originals.ts'
 
-const STALL_MS = 30_000
+export const STALL_MS = 30_000
 /** Below it a connection counts as stalled: a file of 100 MB would take more than a day. */
 const FLOOR_BYTES_PER_SECOND = 1_024
 

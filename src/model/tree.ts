@@ -24,11 +24,13 @@ export interface RawTreeFile {
   xetHash?: string
 }
 
-/** Adds a file after checking it. Throws `UNSAFE_PATH`; false when the digest is none that could be verified. */
+/** Adds a file after checking it. Throws `UNSAFE_PATH`; false when its digest can't be verified, or is another than was stated before. */
 export function addToTree(tree: Tree, raw: RawTreeFile, asked: string): boolean {
   const path = parseHubPath(raw.path, asked)
   const digest = raw.sha256 === undefined ? `sha1:${raw.gitId}` : `sha256:${raw.sha256}`
   if (!isDigest(digest) || !Number.isSafeInteger(raw.size) || raw.size < 0) return false
+  const before = tree.get(path)
+  if (before && (before.digest !== digest || before.size !== raw.size)) return false
   tree.set(path, { size: raw.size, digest, gitId: raw.gitId ?? '', xetHash: raw.xetHash })
   return true
 }

@@ -206,6 +206,6 @@ describe('a model that does not come', () => {
     mend()
     engine.hub.fault({ kind: 'api' }, { delayMs: 600_000 })
     const refusal = await refusalOf(engine.open({ stallMs: 100 }).get('org/large'))
-    expect(refusal).toMatchObject({ code: 'BROKEN_DOWNLOAD', reason: expect.stringContaining('stalled') })
+    expect(refusal).toMatchObject({ code: 'HUB_UNREACHABLE', reason: expect.stringContaining('stalled') })
   }, 30_000)
 })

@@ -32,9 +32,9 @@ function model(name: string, { revision = 'main', token, endpoint }: Record<stri
   return fetchModel(access(token, endpoint), { repo: parseRepoId(name), revision, asked: `Model ${name}` })
 }
 
-async function treeAt(name: string, commit: string) {
+async function treeOf(name: string, commit: string, { token, stallMs }: { token?: string; stallMs?: number } = {}) {
   const request = { repo: parseRepoId(name), commit: parseCommit(commit, 'a test'), asked: `Model ${name}` }
-  return fetchTree(access(), request)
+  return fetchTree(access(token), { ...request, stallMs })
 }
 
 async function refusalOf(request: Promise<unknown>): Promise<ModelCacheError> {
@@ -180,7 +180,7 @@ describe('a Hub', () => {
 describe('the files of a commit', () => {
   test('come with size and digest: of git for small ones, sha256 for LFS', async () => {
     const { commit } = hub.addRepo('org/name', { files: FILES })
-    const tree = await treeAt('org/name', commit)
+    const tree = await treeOf('org/name', commit)
     expect([...tree.keys()].sort()).toEqual(['README.md', 'config.json', 'onnx/deep/note.txt', 'onnx/model.onnx'])
     const files = Object.fromEntries([...tree])
     const empty = 'e69de29bb2d1d6434b8b29ae775ad8c2e48c5391'
@@ -196,29 +196,59 @@ describe('the files of a commit', () => {
     hub = await start({ treePageSize: 3 })
     const files = Object.fromEntries(Array.from({ length: 10 }, (_, index) => [`file-${index}.txt`, `${index}`]))
     const { commit } = hub.addRepo('org/many', { files })
-    expect((await treeAt('org/many', commit)).size).toBe(10)
+    expect((await treeOf('org/many', commit)).size).toBe(10)
     expect(hub.requests).toHaveLength(4)
   })
 
-  test('may go on at another origin, and the token does not go there', async () => {
+  test('go on at this endpoint where a mirror hands on the link of the Hub behind it', async () => {
     const elsewhere = await start()
-    const { commit } = elsewhere.addRepo('org/name', { files: FILES })
-    const next = `${elsewhere.url}/api/models/org/name/tree/${commit}?recursive=true`
-    hub.fault({}, { status: 200, headers: { Link: `<${next}>; rel="next"` }, body: '[]' })
-    const request = { repo: parseRepoId('org/name'), commit: parseCommit(commit, 'a test'), asked: 'Model org/name' }
-    expect((await fetchTree(access(TOKEN), request)).size).toBe(Object.keys(FILES).length)
-    expect(hub.requests.map(({ authorization }) => authorization)).toEqual([true])
-    expect(elsewhere.requests.map(({ authorization }) => authorization)).toEqual([false])
+    const { commit } = hub.addRepo('org/name', { files: FILES })
+    const path = `/api/models/org/name/tree/${commit}`
+    const firstPage = JSON.stringify([{ type: 'file', path: 'first.txt', size: 0, oid: 'e'.repeat(40) }])
+    const next = `${elsewhere.url}${path}?recursive=true&limit=100`
+    hub.fault({}, { status: 200, headers: { Link: `<${next}>; rel="next"` }, body: firstPage }, { times: 1 })
+    expect((await treeOf('org/name', commit, { token: TOKEN })).size).toBe(Object.keys(FILES).length + 1)
+    expect(hub.requests.map(({ authorization }) => authorization)).toEqual([true, true])
+    expect(elsewhere.requests).toEqual([])
+  })
+
+  test('are refused where they go on anywhere else', async () => {
+    const elsewhere = await start()
+    const { commit } = hub.addRepo('org/name', { files: FILES })
+    hub.fault({}, { status: 200, headers: { Link: `<${elsewhere.url}/other>; rel="next"` }, body: '[]' })
+    expect(await refusalOf(treeOf('org/name', commit))).toMatchObject({ code: 'HUB_ERROR', asked: 'Model org/name' })
+    expect(elsewhere.requests).toEqual([])
+  })
+
+  test('are refused where one is stated with two digests, or with a size below zero', async () => {
+    const { commit } = hub.addRepo('org/name', { files: FILES })
+    const file = (oid: string, size = 1) => ({ type: 'file', path: 'a.txt', size, oid: oid.repeat(40) })
+    for (const listing of [[file('a'), file('b')], [file('a', -1)]]) {
+      hub.fault({}, { status: 200, body: JSON.stringify(listing) }, { times: 1 })
+      const error = await refusalOf(treeOf('org/name', commit))
+      expect(error).toMatchObject({ code: 'HUB_ERROR', reason: expect.stringContaining('"a.txt"') })
+    }
+  })
+
+  test('may take longer in all than one page may, and one page that fails is asked for again by itself', async () => {
+    hub = await start({ treePageSize: 1 })
+    const files = Object.fromEntries(Array.from({ length: 12 }, (_, index) => [`file-${index}.txt`, `${index}`]))
+    const { commit } = hub.addRepo('org/many', { files })
+    hub.fault(({ query }) => query.includes('cursor'), { status: 503, retryAfter: 0 }, { times: 1 })
+    expect((await treeOf('org/many', commit)).size).toBe(12)
+    expect(hub.requests).toHaveLength(13)
+    hub.fault({}, { delayMs: 100 })
+    expect((await treeOf('org/many', commit, { stallMs: 600 })).size).toBe(12)
   })
 
   test('are refused when one could lead out of the cache', async () => {
     const { commit } = hub.addRepo('org/evil', { files: { '..\\..\\evil.txt': 'x', 'config.json': '{}' } })
-    const error = await refusalOf(treeAt('org/evil', commit))
+    const error = await refusalOf(treeOf('org/evil', commit))
     expect(error).toMatchObject({ code: 'UNSAFE_PATH', asked: 'Model org/evil' })
   })
 
   test('are REVISION_NOT_FOUND at a commit that there is not', async () => {
     hub.addRepo('org/name', { files: FILES })
-    expect((await refusalOf(treeAt('org/name', 'f'.repeat(40)))).code).toBe('REVISION_NOT_FOUND')
+    expect((await refusalOf(treeOf('org/name', 'f'.repeat(40)))).code).toBe('REVISION_NOT_FOUND')
   })
 })

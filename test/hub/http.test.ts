@@ -6,6 +6,7 @@ import { explainHubError, HubHttpError, hubFetch, retryAfterMs } from '../../src
 import { mayPass } from '../../src/hub/retry.ts'
 import { BrokenDownloadError, DigestMismatchError } from '../../src/model/broken-download.ts'
 import { ModelCacheError } from '../../src/model/errors.ts'
+import { jsonOf } from '../support/answers.ts'
 
 const HUB = 'https://hub.example'
 
@@ -180,9 +181,9 @@ describe('a fetch to the Hub', () => {
   test('carries the token when there is one, and keeps the headers that it was given', async () => {
     const headers = { Accept: 'application/json' }
     const anonymous = await hubFetch({ endpoint: HUB, fetch: echo })(HUB, { headers })
-    expect(await anonymous.json()).toEqual({ accept: 'application/json', 'user-agent': 'vitest-model-cache' })
+    expect(await jsonOf(anonymous)).toEqual({ accept: 'application/json', 'user-agent': 'vitest-model-cache' })
     const member = await hubFetch({ endpoint: HUB, fetch: echo, token: 'hf_secret' })(HUB, { headers })
-    expect(await member.json()).toMatchObject({ accept: 'application/json', authorization: 'Bearer hf_secret' })
+    expect(await jsonOf(member)).toMatchObject({ accept: 'application/json', authorization: 'Bearer hf_secret' })
   })
 
   test.each<[string, string]>([
@@ -195,13 +196,13 @@ describe('a fetch to the Hub', () => {
   ])('carries no token to another origin: %s', async (_, url) => {
     const access = { endpoint: HUB, fetch: echo, token: 'hf_secret' }
     for (const input of [url, new URL(url)])
-      expect(await (await hubFetch(access)(input)).json()).not.toHaveProperty('authorization')
+      expect(await jsonOf(await hubFetch(access)(input))).not.toHaveProperty('authorization')
   })
 
   test('carries the token below the base path of the endpoint, as text or as a URL', async () => {
     const member = hubFetch({ endpoint: `${HUB}/base`, fetch: echo, token: 'hf_secret' })
     for (const input of [`${HUB}/base/x`, new URL(`${HUB}/base/x`)])
-      expect(await (await member(input)).json()).toHaveProperty('authorization', 'Bearer hf_secret')
+      expect(await jsonOf(await member(input))).toHaveProperty('authorization', 'Bearer hf_secret')
   })
 
   test('that fails names the URL without its query: that may be a signature', async () => {
