@@ -1,41 +1,57 @@
-import { setTimeout as wait } from 'node:timers/promises'
-import type { CacheProcess, Turn } from './cache-process/index.ts'
+import type { CacheProcess, Instant, Turn } from './cache-process/index.ts'
 import { Engine, sha256 } from './engine.ts'
 import { Examination, type Kind, type Models, type Report } from './soundness.ts'
 
-/** Processes at work on one cache, some of which are about to be killed. */
+const WHEN: Instant['when'][] = ['before', 'after', 'torn']
+
+/** Processes that work on one cache. Some of them are killed. */
 export interface Scene {
   models: Models
   /** Complete before, and to stay whatever happens. */
   kept: string[]
+  /** The first kills itself. The others are killed when it is gone or done. */
   victims: CacheProcess[]
+  /** Settles when the first victim is gone or done. */
+  ended: Promise<void>
   /** Settles when the others have done what they were told; what did not go well is reported. */
   others: (report: Report) => Promise<void>
-  /** The kill comes within so many milliseconds. */
-  spanMs: number
   /** True when all that may be removed is, before everything is asked for. */
   isRemoved?: boolean
 }
 
-/** Kills processes at random instants, and counts what that did to their caches. */
+export interface Start {
+  /** True when no other process does a part of the victim's work: then the victim surely gets as far as its instant. */
+  isAlone: boolean
+  /** When the first victim kills itself: at a random one of its first `steps` steps, of which its work has more. */
+  within: (steps: number) => Instant
+}
+
+type Stage = (engine: Engine, start: Start) => Promise<Scene>
+
+/** Kills processes at random steps of their work, and counts what that did to their caches. */
 export class Kills {
   kills = 0
-  /** Kills in the middle of work: a lock was left. */
-  inTheMiddle = 0
+  /** Victims that were alone and had done their work before the instant came. */
+  readonly late: string[] = []
   readonly problems: { kind: Kind; kill: string; what: string }[] = []
 
-  /** One more, in a cache of its own that is removed again. */
-  async one(name: string, stage: (engine: Engine) => Promise<Scene>): Promise<void> {
+  /** One more, in a cache of its own that is removed again. Every second victim is alone. */
+  async one(name: string, stage: Stage): Promise<void> {
     const ends: (() => Promise<void>)[] = []
     const engine = await Engine.start((end) => ends.push(end))
-    const kill = `${++this.kills} in the middle of ${name}`
+    const isAlone = this.kills++ % 2 === 0
+    let kill = ''
+    const within = (steps: number) => {
+      const instant = randomInstant(steps)
+      kill = `kill ${this.kills}, ${instant.when} step ${instant.step} of ${name}`
+      return instant
+    }
     const report: Report = (kind, what) => this.problems.push({ kind, kill, what })
     try {
-      const scene = await stage(engine)
-      await wait(Math.random() * scene.spanMs)
+      const scene = await stage(engine, { isAlone, within })
+      await scene.ended
+      if (isAlone && !scene.victims[0]?.isGone) this.late.push(kill)
       await Promise.all(scene.victims.map((victim) => victim.kill()))
-      if ((await locksOf(engine)).length > 0) this.inTheMiddle++
-      engine.hub.throttle({})
       await scene.others(report)
       await examine(engine, scene, report)
     } finally {
@@ -55,8 +71,14 @@ export class Kills {
   }
 }
 
+function randomInstant(steps: number): Instant {
+  const when = WHEN[Math.floor(Math.random() * WHEN.length)] ?? 'before'
+  return { step: 1 + Math.floor(Math.random() * steps), when }
+}
+
 async function examine(engine: Engine, { models, kept, isRemoved }: Scene, report: Report): Promise<void> {
   const examination = new Examination(engine, models, report)
+  await examination.locks()
   await examination.metadata()
   await examination.files()
   await examination.entries(kept)
@@ -64,10 +86,6 @@ async function examine(engine: Engine, { models, kept, isRemoved }: Scene, repor
   for (const name of Object.keys(models)) await examination.get(name)
   await examination.files()
   await examination.removeAll()
-}
-
-async function locksOf(engine: Engine): Promise<string[]> {
-  return (await engine.listing().catch(() => [])).filter((path) => /\.lock(\.takeover)*$/.test(path))
 }
 
 /** Reports what a process that nobody killed found wrong in its turns. */

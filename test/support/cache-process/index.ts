@@ -3,8 +3,10 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { inject } from 'vitest'
 import { kill } from '../kill.ts'
+import type { Instant } from './steps.ts'
 import type { ProcessOptions, Task, Turn } from './task.ts'
 
+export type { Instant } from './steps.ts'
 export type { Given, ProcessOptions, Turn } from './task.ts'
 
 /** A real process over a cache folder, which does what it is told when it is told. */
@@ -12,14 +14,16 @@ export class CacheProcess {
   /** What came of its turns so far. */
   readonly turns: Turn[] = []
   private finish: () => void = () => undefined
+  private readonly closed: Promise<unknown>
 
   private constructor(private readonly child: ChildProcess) {
+    this.closed = once(child, 'close')
     if (!child.stdout) throw new Error('The process has no output')
     createInterface(child.stdout).on('line', (line) => {
       if (line === 'done' || line === 'ready') this.finish()
       else this.turns.push(JSON.parse(line))
     })
-    child.once('close', () => this.finish())
+    void this.closed.then(() => this.finish())
   }
 
   static async start(options: ProcessOptions, environment: NodeJS.ProcessEnv = {}): Promise<CacheProcess> {
@@ -40,10 +44,10 @@ export class CacheProcess {
     return this.turns.at(-1) ?? { given: [], errors: ['The process is gone'] }
   }
 
-  /** Starts a task; settles when the last turn is done, or the process is gone. */
-  begin(verb: Task['verb'], models: string[], turns?: number): Promise<void> {
+  /** Starts a task; settles when the last turn is done, or the process is gone: killed by itself, if `dieAt` says when. */
+  begin(verb: Task['verb'], models: string[], turns?: number, dieAt?: Instant): Promise<void> {
     const finished = this.finished()
-    this.child.stdin?.write(`${JSON.stringify({ verb, models, turns } satisfies Task)}\n`)
+    this.child.stdin?.write(`${JSON.stringify({ verb, models, turns, dieAt } satisfies Task)}\n`)
     return finished
   }
 
@@ -52,12 +56,14 @@ export class CacheProcess {
     this.child.stdin?.write('stop\n')
   }
 
+  get isGone(): boolean {
+    return this.child.exitCode !== null || this.child.signalCode !== null
+  }
+
   /** After it all that the process said is in `turns`. */
   async kill(): Promise<void> {
-    if (this.child.exitCode !== null || this.child.signalCode !== null) return
-    const closed = once(this.child, 'close')
-    await kill(this.child)
-    await closed
+    if (!this.isGone) await kill(this.child)
+    await this.closed
   }
 
   private finished(): Promise<void> {

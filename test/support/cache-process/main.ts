@@ -5,6 +5,7 @@ import type { CachedModel } from '../../../src/cache/cached-model.ts'
 import { ModelCache } from '../../../src/cache/model-cache.ts'
 import { directFetch } from '../../../src/hub/direct-fetch.ts'
 import { makeRequest } from '../request.ts'
+import { dieAt } from './steps.ts'
 import type { Given, ProcessOptions, Task, Turn } from './task.ts'
 
 // A process of its own that opens a cache and does what it is told, one line a task; each turn's outcome is one line too.
@@ -83,6 +84,7 @@ async function read(model: CachedModel): Promise<Given> {
 
 async function work(task: Task): Promise<void> {
   isStopped = false
+  await dieAt(task.dieAt)
   for (let done = 0; done < (task.turns ?? 1) && !isStopped; done++) {
     console.log(JSON.stringify(await turn(task)))
     // A turn may hand nothing to the system: what else is to be heard of has its turn too.

@@ -1,4 +1,5 @@
 import type { CacheOptions } from '../../../src/cache/index.ts'
+import type { Instant } from './steps.ts'
 
 /** How the process opens the cache. */
 export type ProcessOptions = Omit<CacheOptions, 'run' | 'onWarning' | 'onDebug' | 'fetch'> & {
@@ -14,6 +15,8 @@ export interface Task {
   verb: 'get' | 'warm' | 'use' | 'remove' | 'maintain' | 'clean' | 'optimize' | 'revisit'
   models: string[]
   turns?: number
+  /** Kills itself in the middle of its turns. */
+  dieAt?: Instant
 }
 
 /** A model as the process found it. */
