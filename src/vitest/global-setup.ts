@@ -29,6 +29,8 @@ export default async function globalSetup(project: TestProject): Promise<() => P
 /** Gives what ends it. */
 async function setUp(project: TestProject): Promise<() => Promise<void>> {
   const session = openSession(project.vitest)
+  const rootOptions = project.isRootProject() && !session.projects.has(project) ? pluginOptions(project) : undefined
+  if (rootOptions) return setUpAdopted(project, rootOptions)
   const setup = session.projects.get(project) ?? setUpProject(session, project, optionsByHand(project.config))
   const isWarmed = setup.options.mode === 'integration' && (session.isRunning || !session.hasReporter)
   const manifest = isWarmed ? await warmUp(session, project, setup) : NOTHING
@@ -42,6 +44,21 @@ async function setUp(project: TestProject): Promise<() => Promise<void>> {
   return async () => {
     removeEvents(setup.options.cacheDir, session.runId)
     await setup.cache.endRun()
+  }
+}
+
+/** The options of the plugin in a project's config, where it has the plugin. */
+function pluginOptions({ vite }: TestProject): Options | undefined {
+  return vite.config.plugins.find(({ name }) => name === 'vitest-model-cache')?.api?.options
+}
+
+/** The root of several projects has no tests itself. Its plugin is for the projects that have none. */
+async function setUpAdopted(root: TestProject, options: Options): Promise<() => Promise<void>> {
+  const { adoptProjects } = await import('./adopt-projects.ts')
+  const ends: (() => Promise<void>)[] = []
+  for (const project of adoptProjects(root, options)) ends.push(await setUp(project))
+  return async () => {
+    for (const end of ends) await end()
   }
 }
 

@@ -20,6 +20,8 @@ export interface ProjectOptions {
   template?: string
   /** Files of the project, by path. */
   files?: Record<string, string>
+  /** Installs all packages in the folder above the project, where nothing says that it is a workspace. */
+  installsAbove?: boolean
   /** Where the project's configuration has the report written to. Default `report.json`. */
   reportFile?: string
 }
@@ -49,18 +51,20 @@ export class ProjectFolder {
   private constructor(
     private readonly parent: string,
     private readonly reportFile: string,
+    private readonly installsAbove: boolean,
   ) {}
 
-  static async create({ packageDirectory, template, files, reportFile }: ProjectOptions): Promise<ProjectFolder> {
+  static async create(options: ProjectOptions): Promise<ProjectFolder> {
+    const { packageDirectory, template, files, reportFile = 'report.json', installsAbove = false } = options
     const parent = await mkdtemp(join(tmpdir(), 'consumer project '))
-    const project = new ProjectFolder(parent, reportFile ?? 'report.json')
+    const project = new ProjectFolder(parent, reportFile, installsAbove)
     try {
       await mkdir(project.directory)
       await mkdir(project.temporary)
       await project.write({ 'package.json': '{ "type": "module", "private": true }' })
       if (template) await cp(template, project.directory, { recursive: true, filter: isSource })
       await project.write(files ?? {})
-      await installPackage(packageDirectory, project.directory)
+      await installPackage(packageDirectory, dirname(project.modules))
       return project
     } catch (error) {
       await project.remove()
@@ -79,12 +83,20 @@ export class ProjectFolder {
 
   /** The package's own command line. */
   get bin(): string {
-    return join(this.directory, 'node_modules', 'vitest-model-cache', 'dist', 'cli', 'main.js')
+    return join(this.modules, 'vitest-model-cache', 'dist', 'cli', 'main.js')
   }
 
   /** What the project's processes are started with. */
   get environment(): Environment {
     return { ...cleanEnvironment(), ...this.ownFolders(), NO_COLOR: '1' }
+  }
+
+  private get modules(): string {
+    return join(this.installsAbove ? this.parent : this.directory, 'node_modules')
+  }
+
+  private get vitestProgram(): string {
+    return join(this.modules, 'vitest', 'vitest.mjs')
   }
 
   private get temporary(): string {
@@ -102,16 +114,14 @@ export class ProjectFolder {
   async vitest(args: string[] = [], env: Environment = {}, options: RunOptions = {}): Promise<RunResult> {
     const reportFile = join(this.directory, this.reportFile)
     await rm(reportFile, { force: true })
-    const cli = join(this.directory, 'node_modules', 'vitest', 'vitest.mjs')
-    const result = await this.run(NODE, [cli, 'run', ...args], env, options)
+    const result = await this.run(NODE, [this.vitestProgram, 'run', ...args], env, options)
     const report = await readFile(reportFile, 'utf8').catch(() => undefined)
     return { ...result, report: report === undefined ? undefined : JSON.parse(report) }
   }
 
   /** Starts Vitest in watch mode; `finished` resolves when the next run of the tests has ended. */
   watch(env: Environment = {}) {
-    const cli = join(this.directory, 'node_modules', 'vitest', 'vitest.mjs')
-    const watcher = execa(NODE, [cli, '--watch'], {
+    const watcher = execa(NODE, [this.vitestProgram, '--watch'], {
       cwd: this.directory,
       env: { ...this.environment, ...env },
       extendEnv: false,
@@ -133,7 +143,7 @@ export class ProjectFolder {
 
   /** Starts `vitest run`, or the package's own command line, as the leader of a process group, to be interrupted. */
   start(what: 'vitest' | 'cli', args: string[], env: Environment = {}): ChildProcess {
-    const command = what === 'cli' ? [this.bin] : [join(this.directory, 'node_modules', 'vitest', 'vitest.mjs'), 'run']
+    const command = what === 'cli' ? [this.bin] : [this.vitestProgram, 'run']
     return spawn(NODE, [...command, ...args], {
       cwd: this.directory,
       env: { ...this.environment, ...env },

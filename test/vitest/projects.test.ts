@@ -66,6 +66,67 @@ test('projects that extend the root have models in every file, isolated or not',
   expect(report).toMatchObject({ requests: 9, misses: 1, errors: [] })
 })
 
+test('the plugin of the root config serves projects that have none of their own, each as its config says', async () => {
+  const config = (test: string, plugin = '') => `
+    import { defineConfig } from 'vitest/config'
+    import { modelCache } from 'vitest-model-cache'
+    export default defineConfig({ plugins: [${plugin}], test: { maxWorkers: 1, ${test} } })
+  `
+  const kinds = {
+    forks: config("pool: 'forks'"),
+    dom: config("environment: 'happy-dom', pool: 'threads', isolate: false"),
+    vm: config("pool: 'vmThreads'"),
+    own: config('', "modelCache({ models: ['org/two'] })"),
+  }
+  const packages = Object.entries(kinds).flatMap(([name, source]) => [
+    [`packages/${name}/vitest.config.ts`, source],
+    [`packages/${name}/package.json`, `{ "name": "${name}", "type": "module" }`],
+    ...['a', 'b'].map((file) => [`packages/${name}/${file}.test.ts`, asks(name === 'own' ? 'org/two' : 'org/one')]),
+  ])
+  const consumer = await Consumer.create({
+    files: {
+      'vitest.config.ts': configSource({ models: ['org/one'] }, "maxWorkers: 1, projects: ['packages/*']"),
+      ...Object.fromEntries(packages),
+    },
+  })
+  const { exitCode, output, report } = await consumer.vitest([], env)
+  expect(exitCode, output).toBe(0)
+  expect(output.match(/Model cache/g)).toHaveLength(1)
+  expect(report).toMatchObject({ requests: 8, misses: 2, errors: [] })
+  hub.clearRequests()
+  expect(await consumer.vitest(['--project', 'vm'], env)).toMatchObject({
+    exitCode: 0,
+    report: { requests: 2, hits: 2 },
+  })
+  expect(hub.requests).toEqual([])
+})
+
+test('a package that is installed above the project serves every environment, and Vite reads nothing else from there', async () => {
+  const projects = ['jsdom', 'happy-dom'].map(
+    (name) => `{ extends: true, test: { name: '${name}', environment: '${name}', include: ['${name}*.test.ts'] } }`,
+  )
+  const beside = `
+    import { test, expect } from 'vitest'
+    test('beside', async () => { await expect(import(/* @vite-ignore */ '/@fs' + process.env.BESIDE)).rejects.toThrow() })
+  `
+  const consumer = await Consumer.create({
+    installsAbove: true,
+    files: {
+      'vitest.config.ts': configSource({ models: ['org/one'] }, `projects: [${projects.join()}]`),
+      'jsdom.test.ts': asks('org/one'),
+      'happy-dom.test.ts': asks('org/one'),
+      'happy-dom-beside.test.ts': beside,
+      '../beside.js': 'export default 1',
+    },
+  })
+  const { exitCode, output, report } = await consumer.vitest([], {
+    ...env,
+    BESIDE: join(consumer.directory, '../beside.js'),
+  })
+  expect(exitCode, output).toBe(0)
+  expect(report).toMatchObject({ requests: 2, errors: [] })
+})
+
 test('each project keeps to the cache folder that it names', async () => {
   const consumer = await twoProjects(['./cache-one', './cache-two'])
   const { exitCode, output } = await consumer.vitest([], { ...env, MODEL_CACHE_DIR: undefined })
