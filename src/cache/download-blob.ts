@@ -13,7 +13,7 @@ export async function downloadBlob(context: CacheContext, target: FileTarget): P
   if (context.options.offline)
     throw fileFailure(target, 'OFFLINE', 'It is missing in the cache, and the cache is offline.')
   const incoming = await IncomingFile.claim(context.layout, stated.digest, stated.size)
-  target.onBytes.received(incoming.received)
+  target.onBytes.kept(incoming.received)
   let mismatches = 0
   const attempt = async () => {
     try {
@@ -23,7 +23,7 @@ export async function downloadBlob(context: CacheContext, target: FileTarget): P
       await incoming.publish(context.layout.blob(model.repo, stated.digest))
     } catch (error) {
       if (!(error instanceof DigestMismatchError)) throw error
-      target.onBytes.received(-incoming.received)
+      target.onBytes.kept(-incoming.received)
       await incoming.restart()
       if (++mismatches === 2) throw fileFailure(target, 'DIGEST_MISMATCH', `${error.message}.`, error)
       throw error

@@ -17,8 +17,17 @@ export interface FileTarget {
   known: EntryFile | undefined
   hub: HubAccess
   signal?: AbortSignal
-  /** `present`: bytes that need no download. `received`: bytes as they come. */
-  onBytes: { present: (bytes: number) => void; received: (bytes: number) => void }
+  onBytes: FileProgress
+}
+
+/** Who is told of bytes. A file that is downloaded again from zero takes back by a negative number what it told. */
+export interface FileProgress {
+  /** Bytes that need no download. */
+  present: (bytes: number) => void
+  /** Bytes that an unfinished download had brought before. */
+  kept: (bytes: number) => void
+  /** Bytes that come over the network now. */
+  received: (bytes: number) => void
 }
 
 /** `<path> of <model>` */

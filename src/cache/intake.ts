@@ -8,8 +8,9 @@ import { type Model, modelLabel } from '../model/model.ts'
 import type { TreeFile } from '../model/tree.ts'
 import { isoNow, linkedController, originals } from '../platform/originals.ts'
 import type { CacheContext } from './context.ts'
+import { beginDownload } from './download-clock.ts'
 import { type BlobSource, ensureBlob, linkFile } from './ensure-file.ts'
-import type { FileTarget } from './file-target.ts'
+import type { FileProgress, FileTarget } from './file-target.ts'
 import type { Progress } from './progress.ts'
 import type { Resolved } from './resolve.ts'
 import { isAsRecorded } from './store/blobs.ts'
@@ -23,8 +24,9 @@ export interface IntakeOptions {
 
 /** One repo at one commit on its way in: which of its files are there, and what they took. */
 export class Intake {
-  /** Milliseconds that downloads took; null while there was nothing to download. */
+  /** Milliseconds that downloads took by the clock; null while there was nothing to download. */
   downloadMs: number | null = null
+  /** Bytes that came over the network. */
   downloadedBytes = 0
   /** Bytes that another cache had. */
   adoptedBytes = 0
@@ -75,6 +77,7 @@ export class Intake {
     const { controller: stop, unlink } = linkedController(this.options.signal)
     const onBytes = this.#progress(wanted.map(({ stated }) => stated))
     const started = originals.monotonic()
+    const endDownload = beginDownload()
     let firstFailure: { error: unknown } | undefined
     const sources = await Promise.all(
       wanted.map(async (target) => {
@@ -88,10 +91,9 @@ export class Intake {
       }),
     )
     unlink()
-    this.#share(
-      wanted.flatMap(({ path }, index) => (sources[index] === 'hub' ? [path] : [])),
-      originals.monotonic() - started,
-    )
+    const downloaded = wanted.flatMap(({ path }, index) => (sources[index] === 'hub' ? [path] : []))
+    this.#share(downloaded, endDownload())
+    if (downloaded.length > 0) this.downloadMs = (this.downloadMs ?? 0) + originals.monotonic() - started
     if (firstFailure) throw firstFailure.error
   }
 
@@ -133,14 +135,12 @@ export class Intake {
     return isFirst ? source : 'disk'
   }
 
-  /** Shares out the time of a batch among its files by their sizes, so that the times add up to the batch's. */
-  #share(paths: HubPath[], elapsedMs: number): void {
+  /** Shares out the batch's share of the time among its files by their sizes: recorded times add up to what passed by the clock. */
+  #share(paths: HubPath[], sharedMs: number): void {
     const files = paths.flatMap((path) => this.#files.get(path) ?? [])
     if (files.length === 0) return
     const bytes = files.reduce((sum, { size }) => sum + size, 0)
-    for (const file of files) file.downloadMs = bytes === 0 ? elapsedMs / files.length : (elapsedMs * file.size) / bytes
-    this.downloadMs = (this.downloadMs ?? 0) + elapsedMs
-    this.downloadedBytes += bytes
+    for (const file of files) file.downloadMs = bytes === 0 ? sharedMs / files.length : (sharedMs * file.size) / bytes
   }
 
   #target(path: HubPath): Omit<FileTarget, 'onBytes'> {
@@ -164,21 +164,27 @@ export class Intake {
     return { model, commit: resolved.commit, path, stated, known: entry?.files.get(path), hub }
   }
 
-  #progress(files: TreeFile[]): FileTarget['onBytes'] {
+  #progress(files: TreeFile[]): FileProgress {
     const { onProgress } = this.options
     const started = originals.monotonic()
     // Two paths with the same content are downloaded once.
     const sizes = new Map(files.map(({ digest, size }) => [digest, size]))
     let totalBytes = [...sizes.values()].reduce((sum, size) => sum + size, 0)
     let receivedBytes = 0
+    const kept = (bytes: number) => {
+      receivedBytes += bytes
+      const elapsedMs = originals.monotonic() - started
+      onProgress?.({ model: modelLabel(this.model), receivedBytes, totalBytes, elapsedMs })
+    }
     return {
       present: (bytes) => {
         totalBytes -= bytes
       },
+      kept,
       received: (bytes) => {
-        receivedBytes += bytes
-        const elapsedMs = originals.monotonic() - started
-        onProgress?.({ model: modelLabel(this.model), receivedBytes, totalBytes, elapsedMs })
+        // What came and is of no use came over the network all the same.
+        this.downloadedBytes += Math.max(0, bytes)
+        kept(bytes)
       },
     }
   }

@@ -3,6 +3,7 @@ import { parseHubPath } from '../model/hub-path.ts'
 import type { RequestEvent } from '../model/request.ts'
 import { isoNow } from '../platform/originals.ts'
 import type { CacheContext } from './context.ts'
+import { shareByTheClock } from './downloads-at-once.ts'
 import { stampOf } from './store/blobs.ts'
 
 /**
@@ -19,19 +20,28 @@ export async function recordUses(context: CacheContext, requests: RequestEvent[]
     context,
     [...keys].flatMap((key) => recorded.get(key) ?? []),
   )
+  const share = shareByTheClock(requests)
   await metadata.update((entries) => {
-    for (const { repo, commit, revision, selection, files, tier } of requests) {
+    for (const { repo, commit, revision, selection, files, tier, downloadMs } of requests) {
       const entry = entries.get(`${repo}@${commit}`)
       if (!entry) continue
       entry.lastAccessDate = now
       entry.revision = revision
       if (tier !== 'hub') entry.hits++
+      if (downloadMs !== null && share < 1) shareOut(entry, files, share)
       const known = entry.selections.find(({ key }) => key === selection)
       if (known) known.used = true
       else if (listed.has(entryKey(entry)))
         entry.selections.push({ key: selection, files: files.map(([path]) => parseHubPath(path, repo)), used: true })
     }
   })
+}
+
+function shareOut({ files }: Entry, served: RequestEvent['files'], share: number): void {
+  for (const [path] of served) {
+    const file = files.get(parseHubPath(path, 'a request'))
+    if (file?.downloadMs) file.downloadMs *= share
+  }
 }
 
 /** Those of which the Hub's listing is there. What was served without it may be a part of what was asked for. */

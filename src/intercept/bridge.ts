@@ -16,7 +16,10 @@ export interface BridgeSettings {
   /** Origins with base path, no slash at the end, whose reads are answered. */
   bases: string[]
   onServed: (served: CachedFile) => void
-  onFailed: (repo: string, error: unknown) => void
+  /** `test` is what `whichTest` gave when it was asked for. */
+  onFailed: (repo: string, error: unknown, test?: string) => void
+  /** The id of the one test that runs now. */
+  whichTest?: () => string | undefined
 }
 
 /** What code that has no import of this package reaches it by. */
@@ -73,13 +76,14 @@ export function makeBridge(settings: BridgeSettings): Bridge {
     look: () => Promise<T>,
     signal?: AbortSignal,
   ): Promise<T | 'absent' | undefined> {
+    const test = settings.whichTest?.()
     try {
       const found = await look()
       return (await mayRead(settings, found, token)) ? found : undefined
     } catch (error) {
       if (!(error instanceof ModelCacheError) || signal?.aborted) throw error
       if (error.code === 'FILE_NOT_FOUND') return 'absent'
-      settings.onFailed(repo, error)
+      settings.onFailed(repo, error, test)
       if (isHubsOwnAnswer(error)) return undefined
       throw error
     }

@@ -38,9 +38,10 @@ export class FoldedRequests {
     })
   }
 
-  failed(model: string, error: unknown): void {
+  /** `test` is the id of the test that asked, where that is known. */
+  failed(model: string, error: unknown, test?: string): void {
     const code = error instanceof ModelCacheError ? error.code : 'UNKNOWN'
-    this.#errors.push({ model, code, message: messageOf(error) })
+    this.#errors.push({ model, code, message: messageOf(error), test })
   }
 
   /** What was collected since the last `drain`. */

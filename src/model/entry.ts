@@ -13,7 +13,10 @@ export interface EntryFile {
   /** Bytes. */
   size: number
   digest: Digest
-  /** Its share, by size, of the time in which its batch was downloaded. Null when it never was: adopted, restored. */
+  /**
+   * Its share of the time by the clock in which it and others were downloaded: those of files that came at once add up to it.
+   * Null when it never was: adopted, restored.
+   */
   downloadMs: number | null
   mtimeMs: number
   ino: string

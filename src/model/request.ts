@@ -36,8 +36,11 @@ export interface RequestEvent {
 /** A request that failed. */
 export interface RequestError {
   model: string
-  code: ErrorCode | 'UNKNOWN'
+  /** `UNFINISHED`: a test timed out while it waited for the download. */
+  code: ErrorCode | 'UNKNOWN' | 'UNFINISHED'
   message: string
+  /** The id of the test that asked; left out where several tests ran, or none did. */
+  test?: string
 }
 
 /** Models that were removed to make room for others. */

@@ -1,3 +1,4 @@
+import type { CachedModel } from '../cache/cached-model.ts'
 import type { ModelCache } from '../cache/model-cache.ts'
 import type { Mode } from '../config/options.ts'
 import { ModelCacheError } from '../model/errors.ts'
@@ -17,6 +18,8 @@ export interface ProviderSettings {
   recorder: Recorder
   /** The project's root folder. */
   root: string
+  /** The id of the one test that runs now. */
+  whichTest?: () => string | undefined
 }
 
 interface Loaded {
@@ -102,8 +105,6 @@ export class ProviderFactory {
       return instance
     } catch (error) {
       this.#loaded.delete(key)
-      // In `unit` mode no model was asked for, so there is nothing to report.
-      if (this.settings.mode === 'integration') this.settings.recorder.failed(model, error)
       throw error
     }
   }
@@ -114,22 +115,33 @@ export class ProviderFactory {
     given: Options | undefined,
     onRequest: (request: RequestEvent) => void,
   ): Promise<Instance> {
-    const { openCache, mode, recorder, root } = this.settings
+    const { mode, recorder, root } = this.settings
     const options = (given ?? {}) as Options
     if (mode === 'unit') {
       if (definition.mock) return definition.mock({ model: model.repo, options })
       throw noMock(`Provider "${definition.name}"`)
     }
     const at = originals.now()
-    const cache = await openCache()
-    const cached = await cache.get(model)
+    const cached = await this.#find(model)
     const started = originals.monotonic()
     try {
       const instance = await definition.load({ model: cached, options, root })
       onRequest(recorder.served(model, cached, originals.monotonic() - started, at))
       return instance
     } catch (error) {
+      // The request was served. What a runtime makes of the files is between it and the test.
       recorder.served(model, cached, null, at)
+      throw error
+    }
+  }
+
+  async #find(model: Model): Promise<CachedModel> {
+    const { openCache, recorder, whichTest } = this.settings
+    const test = whichTest?.()
+    try {
+      return await (await openCache()).get(model)
+    } catch (error) {
+      recorder.failed(model, error, test)
       throw error
     }
   }

@@ -1,4 +1,6 @@
 import type { CachedModel } from '../cache/cached-model.ts'
+import type { Progress } from '../cache/progress.ts'
+import { formatSize } from '../config/units.ts'
 import { ModelCacheError, messageOf } from '../model/errors.ts'
 import { describeModel, type Model } from '../model/model.ts'
 import type { FileReport, RequestEvent } from '../model/request.ts'
@@ -38,9 +40,18 @@ export class Recorder {
     })
   }
 
-  failed(model: Model, error: unknown): void {
+  /** `test` is the id of the test that asked, where that is known. */
+  failed(model: Model, error: unknown, test?: string): void {
     const code = error instanceof ModelCacheError ? error.code : 'UNKNOWN'
-    this.#report.errors.push({ model: describeModel(model), code, message: messageOf(error) })
+    this.#report.errors.push({ model: describeModel(model), code, message: messageOf(error), test })
+  }
+
+  /** A test timed out while it waited for this download. */
+  unfinished({ model, receivedBytes, totalBytes }: Progress, test?: string): void {
+    const came =
+      totalBytes > 0 ? `${formatSize(receivedBytes)} of ${formatSize(totalBytes)} had come` : 'nothing had come'
+    const message = `Model ${model}: its download was not finished when a test timed out, ${came}.`
+    this.#report.errors.push({ model, code: 'UNFINISHED', message, test })
   }
 
   /** What was collected since the last `drain`. */

@@ -1,3 +1,4 @@
+import type { Manifest } from '../cache/manifest.ts'
 import type { Progress } from '../cache/progress.ts'
 import type { FileReport } from '../model/request.ts'
 import type { AnyDefinition, ProviderDefinition } from './definition.ts'
@@ -18,8 +19,14 @@ export interface ActiveModels {
   models: Models
   /** A test file begins: what its code asks of the Hub by itself is served for it. */
   begin: (testFile: string) => void
+  /** The ids of the tests that run now: of concurrent ones there are several. */
+  running: Set<string>
   /** What is on its way now, for a test that waited too long. */
   underWay: () => Iterable<Progress>
+  /** A test timed out while it waited for a download. */
+  timedOut: (download: Progress, test?: string) => void
+  /** What the warm-up brought in, and what it failed at. */
+  manifest: Manifest
   /** What was asked for since the last `drain`. */
   collected: () => FileReport
   /** Takes out what was asked for since the last call. */

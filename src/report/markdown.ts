@@ -1,11 +1,13 @@
 import { formatDuration, formatSize } from '../config/units.ts'
 import { visible } from '../model/printable.ts'
 import { TIERS } from '../model/tier.ts'
+import { failureLines } from './failures.ts'
 import { part } from './lines.ts'
 import { slowStep } from './slow-step.ts'
+import { summaryOf } from './summary.ts'
 import type { ModelReport, Report } from './types.ts'
 import { warningsOf } from './warnings.ts'
-import { count, labelOf, percent } from './words.ts'
+import { count, labelOf } from './words.ts'
 
 // GitHub takes a megabyte of summary for each step, of which this is one part.
 const MODELS_SHOWN = 50
@@ -18,7 +20,7 @@ export function renderMarkdown(report: Report, { target }: { target: number }): 
   const step = slowStep(report)
   const blocks = [
     '### Model cache',
-    bold(summary(report, target)),
+    bold(summaryOf(report, target)),
     models.length > 0 ? modelTable(models.slice(0, MODELS_SHOWN)) : '',
     more(models.length - MODELS_SHOWN, 'model'),
     list([
@@ -31,18 +33,12 @@ export function renderMarkdown(report: Report, { target }: { target: number }): 
     ]),
     list(warningsOf(report, target), '⚠️ '),
     list(
-      errors.slice(0, ERRORS_SHOWN).map(({ message }) => part(message, 0, LONGEST_ERROR)),
+      failureLines(errors.slice(0, ERRORS_SHOWN)).map((text) => part(text, 0, LONGEST_ERROR)),
       '❌ ',
     ),
     more(errors.length - ERRORS_SHOWN, 'error'),
   ]
   return `${blocks.filter((block) => block !== '').join('\n\n')}\n`
-}
-
-function summary({ requests, hits, misses, hitRate }: Report, target: number): string {
-  if (hitRate === null) return 'No request was served'
-  const counts = `${count(requests, 'request')}: ${count(hits, 'hit')}, ${count(misses, 'miss', 'misses')}`
-  return `${counts} · hit rate ${percent(hitRate)} (target ${percent(target)})`
 }
 
 function modelTable(models: ModelReport[]): string {

@@ -1,5 +1,5 @@
 import { modelNameOf, parseRepoId } from '../model/repo-id.ts'
-import type { RequestError, RequestEvent } from '../model/request.ts'
+import type { RequestEvent } from '../model/request.ts'
 import { TIERS, type Tier } from '../model/tier.ts'
 import { distributionOf, median, sum } from './distribution.ts'
 import type { ModelReport, Report } from './types.ts'
@@ -21,8 +21,26 @@ export interface WarmedModel {
   at?: number
 }
 
+/** A declared model that the warm-up could not download. */
+export interface WarmUpFailure {
+  repo: string
+  model: string
+  code: string
+  message: string
+}
+
 /** A request, and the test file that asked. */
 export type TestRequest = RequestEvent & { testFile?: string }
+
+/** A request that failed. */
+export interface FailedRequest {
+  model: string
+  code: string
+  message: string
+  testFile?: string
+  /** True when its test passed all the same. */
+  isExpected?: boolean
+}
 
 /** What went from the cache during the run and after it. */
 export interface Removals {
@@ -33,7 +51,11 @@ export interface Removals {
 
 export interface ReportInput {
   requests: TestRequest[]
-  errors: RequestError[]
+  errors: FailedRequest[]
+  /** What the warm-up could not download. */
+  warmUpFailures?: WarmUpFailure[]
+  /** True when no run was recorded before. */
+  isFirstRun?: boolean
   /** What the warm-up brought in: each that was downloaded is one miss, whether it was asked for or not. */
   warmed: WarmedModel[]
   warmUpMs: number | null
@@ -58,15 +80,19 @@ export function makeReport({ requests, errors, warmed, warmUpMs, cache, ...run }
   for (const model of warmed) groupOf(model).warmed.push(model)
   const computed = [...groups.values()].map((group) => modelReport(group.requests, group.warmed))
   const models = computed.map(({ report }) => report).sort((a, b) => (a.repo < b.repo ? -1 : 1))
-  const total = models.reduce((sum, model) => sum + model.requests, 0)
+  const failures = errors.filter(({ isExpected }) => !isExpected)
+  const total = sum(models.map(({ requests }) => requests)) + failures.length
   const misses = models.reduce((sum, model) => sum + (model.tiers.hub ?? 0), 0)
   return {
     schemaVersion: 1,
     ...{ startedAt: run.startedAt ?? null, durationMs: run.durationMs ?? null },
     requests: total,
-    hits: total - misses,
+    hits: total - misses - failures.length,
     misses,
-    hitRate: total === 0 ? null : (total - misses) / total,
+    failed: failures.length,
+    expectedErrors: errors.length - failures.length,
+    hitRate: total === 0 ? null : (total - misses - failures.length) / total,
+    isFirstRun: run.isFirstRun ?? false,
     tiers: sumOfTiers(models),
     warmUpMs,
     times: {
@@ -87,8 +113,8 @@ export function makeReport({ requests, errors, warmed, warmUpMs, cache, ...run }
     repaired: sum(models.map(({ repaired }) => repaired.length)),
     ...(run.removals ?? { evicted: [], expired: [], freedBytes: 0 }),
     models,
-    errors: distinctErrors(errors),
-    errorCounts: Object.fromEntries(countBy(errors.map(({ code }) => code))),
+    errors: distinctErrors([...failures, ...untold(run.warmUpFailures ?? [], errors)]),
+    errorCounts: Object.fromEntries(countBy(failures.map(({ code }) => code))),
     cache,
   }
 }
@@ -109,9 +135,23 @@ function known<Key extends string>(of: { [key in Key]: number | null }[], key: K
   return of.flatMap((one) => one[key] ?? [])
 }
 
+/** What no test asked for. What one asked for failed there again, and was told. */
+function untold(failures: WarmUpFailure[], errors: FailedRequest[]): WarmUpFailure[] {
+  const asked = errors.map(({ model }) => model.split(/[@ ]/)[0])
+  return failures.filter(({ repo }) => !asked.includes(repo))
+}
+
 /** Ten tests that ask for the same missing model have one error to show. */
-function distinctErrors(errors: RequestError[]): RequestError[] {
-  return [...new Map(errors.map((error) => [error.message, error])).values()]
+function distinctErrors(errors: (FailedRequest | WarmUpFailure)[]): Report['errors'] {
+  const shown = new Map<string, Report['errors'][number]>()
+  for (const { model, code, message, ...asked } of errors) {
+    const error = shown.get(message) ?? { model, code, message, requests: 0, testFiles: [] }
+    shown.set(message, error)
+    if ('repo' in asked) continue
+    error.requests++
+    if (asked.testFile !== undefined && !error.testFiles.includes(asked.testFile)) error.testFiles.push(asked.testFile)
+  }
+  return [...shown.values()]
 }
 
 /**

@@ -51,10 +51,19 @@ export const ReportSchema = v.object({
   schemaVersion: v.literal(1),
   startedAt: about(v.optional(v.nullable(date), null), 'ISO 8601.'),
   durationMs: about(v.optional(v.nullable(amount), null), 'From the start of the warm-up to the end of the tests.'),
-  requests: count,
+  requests: about(count, 'Hits, misses and what failed.'),
   hits: count,
   misses: about(count, 'Models that were downloaded in this run, by the warm-up or on demand.'),
-  hitRate: about(v.nullable(v.pipe(v.number(), v.minValue(0), v.maxValue(1))), '0 to 1; null without requests.'),
+  failed: about(v.optional(count, 0), 'Requests that failed, and whose tests failed.'),
+  expectedErrors: about(v.optional(count, 0), 'Requests that failed, and whose tests passed: they expected it.'),
+  hitRate: about(
+    v.nullable(v.pipe(v.number(), v.minValue(0), v.maxValue(1))),
+    'Hits by requests, 0 to 1; null without requests. What failed is no hit.',
+  ),
+  isFirstRun: about(
+    v.optional(v.boolean(), false),
+    'True when no run of the project was recorded in this cache before.',
+  ),
   tiers: about(v.optional(tiers, {}), 'How many requests each tier served.'),
   warmUpMs: v.nullable(amount),
   times: about(
@@ -84,10 +93,19 @@ export const ReportSchema = v.object({
   freedBytes: about(v.optional(amount, 0), 'What became free by that.'),
   models: v.array(ModelReportSchema),
   errors: about(
-    v.array(v.object({ model: text, code: text, message: text })),
-    'Requests that failed; those alike are named once.',
+    v.array(
+      v.object({
+        ...{ model: text, code: text, message: text },
+        requests: about(v.optional(count, 1), '0 where the warm-up failed and no test asked.'),
+        testFiles: v.optional(texts, []),
+      }),
+    ),
+    'What failed, but for what a test expected; those alike are named once.',
   ),
-  errorCounts: about(v.optional(v.record(text, count), {}), 'How many requests failed, by code.'),
+  errorCounts: about(
+    v.optional(v.record(text, count), {}),
+    'How many requests failed, by code, but for those that a test expected.',
+  ),
   cache: v.nullable(v.object({ directory: text, size: amount, maxSize: amount, entries: count })),
 })
 

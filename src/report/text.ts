@@ -2,10 +2,12 @@ import { styleText } from 'node:util'
 import { formatDuration, formatSize } from '../config/units.ts'
 import { printableAll, withoutCommands } from '../model/printable.ts'
 import { TIERS } from '../model/tier.ts'
+import { failureLines } from './failures.ts'
 import { joinParts, table, truncate, wrap } from './lines.ts'
 import { slowStep } from './slow-step.ts'
+import { isBelow, summaryOf } from './summary.ts'
 import type { ModelReport, Report } from './types.ts'
-import { count, labelOf, percent } from './words.ts'
+import { count, labelOf } from './words.ts'
 
 export interface TextOptions {
   /** Colour by ANSI codes. */
@@ -16,8 +18,10 @@ export interface TextOptions {
   target: number
   /** Milliseconds that maintenance took, when it ran. */
   maintenanceMs?: number
-  /** A name for the models that were removed. */
+  /** How many models were removed. */
   removed?: number
+  /** True for an error that the output of a test tells in full: it is named, and not told again. */
+  isTold?: (error: Report['errors'][number]) => boolean
 }
 
 type Style = Parameters<typeof styleText>[0]
@@ -29,14 +33,14 @@ export function renderText(computed: Report, options: TextOptions): string[] {
   const paint = (style: Style, text: string) =>
     options.color ? styleText(style, text, { validateStream: false }) : text
   const columns = Math.min(options.columns, 120)
-  const isShort = report.hitRate !== null && report.hitRate < options.target
+  const isShort = report.failed > 0 || (isBelow(report, options.target) && !report.isFirstRun)
   const lines = (style: Style, texts: string[]) =>
     texts.map((text) => paint(style, withoutCommands(truncate(`  ${text}`, columns))))
   const step = slowStep(report)
   return [
     '',
     paint('bold', ' Model cache'),
-    ...lines(isShort ? 'yellow' : 'green', [summaryLine(report, options.target)]),
+    ...lines(isShort ? 'yellow' : 'green', [summaryOf(report, options.target)]),
     ...lines('reset', modelLines(report.models, columns - 2)),
     ...(step ? lines('yellow', wrap(`→ ${step}`, columns - 2)) : []),
     ...lines('dim', footLines(report, options, columns - 2)),
@@ -46,15 +50,9 @@ export function renderText(computed: Report, options: TextOptions): string[] {
         repairs(model).flatMap((text) => wrap(text, columns - 2)),
       ),
     ),
-    ...report.errors.flatMap(({ message }) => lines('red', wrap(`✗ ${message}`, columns - 2))),
+    ...failureLines(report.errors, options.isTold).flatMap((text) => lines('red', wrap(`✗ ${text}`, columns - 2))),
     '',
   ]
-}
-
-function summaryLine({ requests, hits, misses, hitRate }: Report, target: number): string {
-  if (hitRate === null) return 'no request was served'
-  const rate = `hit rate ${percent(hitRate)} (target ${percent(target)})`
-  return `${count(requests, 'request')}: ${count(hits, 'hit')}, ${count(misses, 'miss', 'misses')} · ${rate}`
 }
 
 function modelLines(models: ModelReport[], columns: number): string[] {
@@ -90,7 +88,7 @@ function modelLines(models: ModelReport[], columns: number): string[] {
 }
 
 function footLines(
-  { warmUpMs, savedMs, savedBytes, models, cache, ownMs }: Report,
+  { warmUpMs, savedMs, savedBytes, models, cache, ownMs, expectedErrors }: Report,
   { maintenanceMs, removed }: TextOptions,
   columns: number,
 ): string[] {
@@ -104,8 +102,9 @@ function footLines(
     ...(adoptedBytes > 0 ? [`took ${formatSize(adoptedBytes)} from your Hugging Face cache`] : []),
     ...(warmUpMs === null ? [] : [`warm-up ${formatDuration(warmUpMs)}`]),
     ...(maintenanceMs === undefined ? [] : [`maintenance ${formatDuration(maintenanceMs)}`]),
-    ...ownTime(ownMs),
+    ...overhead(ownMs),
     ...(removed ? [`removed ${count(removed, 'model')}`] : []),
+    ...expected(expectedErrors),
   ]
   const state = cache && [
     `cache ${formatSize(cache.size)} of ${formatSize(cache.maxSize)} in ${count(cache.entries, 'model')}`,
@@ -114,11 +113,23 @@ function footLines(
   return [...joinParts(steps, columns), ...joinParts(state ?? [], columns)]
 }
 
-/** `own time 41 ms, 6.2 ms a worker` */
-function ownTime({ main, workers }: Report['ownMs']): string[] {
+/** `plugin overhead 41 ms, 6.2 ms a worker, 7.4 s in 18 children` */
+function overhead({ main, workers, children }: Report['ownMs']): string[] {
   if (main === null) return []
   const ofWorkers = workers ? [`${formatDuration(workers.p50)} a worker`] : []
-  return [[`own time ${formatDuration(main)}`, ...ofWorkers].join(', ')]
+  const ofChildren = children
+    ? [`${formatDuration(children.total)} in ${count(children.count, 'child', 'children')}`]
+    : []
+  return [[`plugin overhead ${formatDuration(main)}`, ...ofWorkers, ...ofChildren].join(', ')]
+}
+
+function expected(errors: number): string[] {
+  if (errors === 0) return []
+  return [
+    errors === 1
+      ? '1 failed request was expected by its test'
+      : `${errors} failed requests were expected by their tests`,
+  ]
 }
 
 /** None where nothing was repaired. */
@@ -131,5 +142,5 @@ function repairs({ repo, repaired }: ModelReport): string[] {
 
 /** ` (63 MB/s)` */
 function rate({ downloadedBytes, downloadMs }: ModelReport): string {
-  return downloadMs === null || downloadMs === 0 ? '' : ` (${formatSize((downloadedBytes / downloadMs) * 1000)}/s)`
+  return !downloadMs || !downloadedBytes ? '' : ` (${formatSize((downloadedBytes / downloadMs) * 1000)}/s)`
 }

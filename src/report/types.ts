@@ -57,12 +57,19 @@ export interface Report {
   startedAt: string | null
   /** From the start of the warm-up to the end of the tests. */
   durationMs: number | null
+  /** Hits, misses and what failed. */
   requests: number
   hits: number
   /** Models that were downloaded in this run, by the warm-up or on demand. */
   misses: number
-  /** 0 to 1; null without requests. */
+  /** Requests that failed, and whose tests failed. */
+  failed: number
+  /** Requests that failed, and whose tests passed: they expected it. */
+  expectedErrors: number
+  /** Hits by requests, 0 to 1; null without requests. What failed is no hit. */
   hitRate: number | null
+  /** True when no run of the project was recorded in this cache before. */
+  isFirstRun: boolean
   /** How many requests each tier served. */
   tiers: { [tier in Tier]?: number }
   warmUpMs: number | null
@@ -92,9 +99,9 @@ export interface Report {
   /** Bytes that became free by that. */
   freedBytes: number
   models: ModelReport[]
-  /** Requests that failed; those alike are named once. */
-  errors: { model: string; code: string; message: string }[]
-  /** How many requests failed, by code. */
+  /** What failed, but for what a test expected; those alike are named once. Without requests: the warm-up failed at it. */
+  errors: { model: string; code: string; message: string; requests: number; testFiles: string[] }[]
+  /** How many requests failed, by code, but for those that a test expected. */
   errorCounts: Record<string, number>
   cache: { directory: string; size: number; maxSize: number; entries: number } | null
 }

@@ -4,10 +4,11 @@ import { count, labelOf, percent } from './words.ts'
 
 /** What whoever looks at a run should know of. */
 export function warningsOf(report: Report, target: number): string[] {
-  const { hitRate, hits, requests, cache, models } = report
+  const { hitRate, hits, misses, requests, isFirstRun, cache, models } = report
   const repaired = models.filter(({ repaired }) => repaired.length > 0)
   return [
-    ...(hitRate !== null && hitRate < target
+    // A test that failed says so itself, and in a first run there is nothing yet that could be hit.
+    ...(hitRate !== null && hitRate < target && misses > 0 && !isFirstRun
       ? [
           `The hit rate of models is ${percent(hitRate)} (${hits} of ${requests}), under the target of ${percent(target)}.`,
         ]

@@ -36,7 +36,7 @@ export async function concludeRun(session: Session, run: FinishedRun, number: nu
   if (!first) return
   const shown = partOf(run, ({ setup }) => isShown(setup))
   const settings = setups.flatMap(({ options }) => options.report || [])
-  await showReport(session.output, await reports.of(shown, first.cache), settings, run.maintenanceMs)
+  await showReport(session.output, await reports.of(shown, first.cache), settings, run)
   spent('report', started)
 }
 

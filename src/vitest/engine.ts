@@ -19,6 +19,7 @@ export interface Engine {
 export function openEngine(
   { cache: settings, run, manifest, debug, intercept: bases }: Provided,
   atStart: NodeJS.ProcessEnv,
+  whichTest: () => string | undefined,
 ): Engine {
   const write = (message: string) => void process.stderr.write(`[model-cache] ${printableLines(message)}\n`)
   const cache = new ModelCache({
@@ -36,9 +37,9 @@ export function openEngine(
   })
   const requests = new FoldedRequests()
   const bridge = makeBridge({
-    ...{ cache, bases },
+    ...{ cache, bases, whichTest },
     onServed: (served) => requests.served(served),
-    onFailed: (repo, error) => requests.failed(repo, error),
+    onFailed: (repo, error, test) => requests.failed(repo, error, test),
   })
   return { cache, bridge, requests }
 }

@@ -1,11 +1,14 @@
 import { relative } from 'node:path'
 import type { TestModule } from 'vitest/node'
+import { messageOf } from '../model/errors.ts'
+import type { RequestError } from '../model/request.ts'
 import { originals } from '../platform/originals.ts'
 import { measured, spent } from '../platform/own-time.ts'
+import type { FailedRequest } from '../report/report.ts'
 import { readFileReport } from './channel.ts'
 import { takeChildEvents } from './child-events.ts'
-import { addEvicted, type FinishedRun, type ModuleReport, usedModels } from './finished-run.ts'
-import { optionsByHand, type ProjectSetup, type Session, setUpProject } from './session.ts'
+import { addEvicted, type FinishedRun, hasNews, type ModuleReport } from './finished-run.ts'
+import { optionsByHand, type Session, setUpProject } from './session.ts'
 
 /**
  * Ends one run of tests. Where no model was asked for there is nothing to do, and nothing is loaded for it. `number` tells the runs
@@ -13,7 +16,7 @@ import { optionsByHand, type ProjectSetup, type Session, setUpProject } from './
  */
 export async function finishRun(session: Session, modules: ReadonlyArray<TestModule>, number: number): Promise<void> {
   const run = measured('collecting', () => takeRun(session, modules))
-  if (!usedModels(run) && run.reports.every(({ errors }) => errors.length === 0) && !isWritten(session)) return
+  if (!hasNews(run) && !isWritten(session)) return
   const started = originals.monotonic()
   const { concludeRun } = await import('./conclude-run.ts')
   spent('collecting', started)
@@ -27,13 +30,39 @@ function isWritten({ projects }: Session): boolean {
 
 function takeRun(session: Session, modules: ReadonlyArray<TestModule>): FinishedRun {
   const reports = modules.flatMap((module) => moduleReport(session, module))
-  for (const [project, setup] of session.projects) reports.push(...lateReports(session, project.config.root, setup))
+  reports.push(...lateReports(session, modules))
   const { warmUps, startedAt } = session
   session.warmUps = []
   const durationMs = Math.max(0, originals.now() - Date.parse(startedAt))
-  const run = { reports, warmUps, startedAt, durationMs, removals: { evicted: [], expired: [], freedBytes: 0 } }
+  const testErrors = reports.some(({ errors }) => errors.length > 0) ? modules.flatMap(errorsOf) : []
+  const run = {
+    reports,
+    warmUps,
+    testErrors,
+    startedAt,
+    durationMs,
+    removals: { evicted: [], expired: [], freedBytes: 0 },
+  }
   for (const { evicted } of reports) addEvicted(run, evicted)
   return run
+}
+
+/** What the runner shows of a test file: the messages of all errors, and of what they were caused by. */
+function errorsOf(module: TestModule): string[] {
+  const suites = [...module.children.allSuites()]
+  const tests = [...module.children.allTests('failed')]
+  const errors = [module, ...suites].flatMap((of) => of.errors())
+  return [...errors, ...tests.flatMap((test) => test.result().errors ?? [])].flatMap(messagesOf)
+}
+
+function messagesOf(error: { message: string; cause?: unknown }): string[] {
+  const { message, cause } = error
+  return [
+    message,
+    ...(typeof cause === 'object' && cause !== null
+      ? messagesOf({ message: messageOf(cause), cause: Reflect.get(cause, 'cause') })
+      : []),
+  ]
 }
 
 function moduleReport(session: Session, module: TestModule): ModuleReport[] {
@@ -42,12 +71,36 @@ function moduleReport(session: Session, module: TestModule): ModuleReport[] {
   const setup = session.projects.get(project) ?? setUpProject(session, project, optionsByHand(project.config))
   const report = readFileReport(module.meta())
   const { root } = project.config
-  return report ? [{ ...report, root, testFile: relative(root, module.moduleId), setup }] : []
+  if (!report) return []
+  const errors = failedRequests(report.errors, module)
+  return [{ ...report, errors, root, testFile: relative(root, module.moduleId), setup }]
 }
 
-/** What the processes asked for that the tests of a project started, and its browsers when a test file was over. */
-function lateReports({ runId }: Session, root: string, setup: ProjectSetup): ModuleReport[] {
-  const ofChildren = takeChildEvents(setup.options.cacheDir, runId)
-  const events = [...ofChildren.map((event) => ({ ...event, isOfChild: true })), ...(setup.browser?.drainAll() ?? [])]
-  return events.map(({ testFile, ...report }) => ({ ...report, testFile: relative(root, testFile), root, setup }))
+/**
+ * What the processes asked for that tests started, and browsers when a test file was over. Projects with one cache share the folder
+ * in which children leave it: the test file says whose it is.
+ */
+function lateReports({ runId, projects }: Session, modules: ReadonlyArray<TestModule>): ModuleReport[] {
+  return [...projects].flatMap(([project, setup]) => {
+    const ofChildren = takeChildEvents(setup.options.cacheDir, runId)
+    const events = [...ofChildren.map((event) => ({ ...event, isOfChild: true })), ...(setup.browser?.drainAll() ?? [])]
+    return events.map(({ testFile, ...report }) => {
+      const module = modules.find(({ moduleId }) => moduleId === testFile)
+      const owner = module?.project ?? project
+      const { root } = owner.config
+      const errors = failedRequests(report.errors, module)
+      return { ...report, errors, testFile: relative(root, testFile), root, setup: projects.get(owner) ?? setup }
+    })
+  })
+}
+
+/** With what became of the test that asked, or of its whole file where that is not known. */
+function failedRequests(errors: RequestError[], module: TestModule | undefined): FailedRequest[] {
+  return errors.map(({ test, ...error }) => {
+    const asked =
+      test === undefined ? undefined : [...(module?.children.allTests() ?? [])].find(({ id }) => id === test)
+    const hasPassed = (asked ? asked.result().state : module?.state()) === 'passed'
+    // What is not set up is served by the Hub itself: the test passes, and what is to be declared stays to be told.
+    return { ...error, isExpected: hasPassed && error.code !== 'NOT_SET_UP' }
+  })
 }

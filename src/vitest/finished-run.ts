@@ -1,9 +1,10 @@
 import type { FileReport } from '../model/request.ts'
-import type { Removals } from '../report/report.ts'
+import type { FailedRequest, Removals } from '../report/report.ts'
 import type { ProjectSetup, WarmUp } from './session.ts'
 
 /** What one test file asked for. */
-export interface ModuleReport extends FileReport {
+export interface ModuleReport extends Omit<FileReport, 'errors'> {
+  errors: FailedRequest[]
   testFile: string
   /** The root folder of its project. */
   root: string
@@ -12,10 +13,20 @@ export interface ModuleReport extends FileReport {
   isOfChild?: boolean
 }
 
+/** True when there is something to tell of a run. */
+export function hasNews(run: FinishedRun): boolean {
+  const { reports, warmUps } = run
+  const hasFailed =
+    reports.some(({ errors }) => errors.length > 0) || warmUps.some(({ failures }) => failures.length > 0)
+  return hasFailed || usedModels(run)
+}
+
 /** What a run of tests came to, or a part of it. */
 export interface FinishedRun {
   reports: ModuleReport[]
   warmUps: WarmUp[]
+  /** The messages of the errors that the runner shows for tests, hooks and test files; empty where no request failed. */
+  testErrors: string[]
   removals: Removals
   /** Milliseconds; left out where there was nothing to maintain. */
   maintenanceMs?: number

@@ -33,7 +33,9 @@ async function reportOf(run: FinishedRun, cache: ModelCache): Promise<Report> {
   const { takenAt: _, ...state } = await cache.statistics()
   return makeReport({
     requests: reports.flatMap(({ requests, testFile }) => requests.map((request) => ({ ...request, testFile }))),
-    errors: reports.flatMap(({ errors }) => errors),
+    errors: reports.flatMap(({ errors, testFile }) => errors.map((error) => ({ ...error, testFile }))),
+    warmUpFailures: warmUps.flatMap(({ failures }) => failures),
+    isFirstRun: warmUps.length > 0 && warmUps.every(({ isFirstRun }) => isFirstRun),
     warmed: warmUps.flatMap(({ models }) => models),
     warmUpMs: warmUps.length === 0 ? null : warmUps.reduce((sum, { ms }) => sum + ms, 0),
     ownMs: { main: run.ownMs ?? null, workers, children },

@@ -4,7 +4,7 @@ import { ModelCache } from '../cache/model-cache.ts'
 import { cacheSettings, type Options, resolveOptions } from '../config/options.ts'
 import { ModelCacheError } from '../model/errors.ts'
 import { isoNow, originals } from '../platform/originals.ts'
-import type { WarmedModel } from '../report/report.ts'
+import type { WarmedModel, WarmUpFailure } from '../report/report.ts'
 import type { BrowserService } from './browser/service.ts'
 import { type Output, outputOf } from './output.ts'
 
@@ -34,6 +34,10 @@ export interface WarmUp {
   askedHub: boolean
   /** What it brought in. */
   models: WarmedModel[]
+  /** What was declared and could not be downloaded. */
+  failures: WarmUpFailure[]
+  /** True when no run of the project is recorded in this cache. */
+  isFirstRun: boolean
 }
 
 /** A project's options, and the cache that they mean. */

@@ -27,13 +27,21 @@ beforeEach(function () {
   // biome-ignore lint/complexity/noArguments: see above
   const context: TestContext = arguments[0]
   context.models = worker.models
-  context.onTestFailed(({ task }) => explainTimeout(task, worker.underWay()))
+  const { id } = context.task
+  worker.running.add(id)
+  context.onTestFinished(() => void worker.running.delete(id))
+  context.onTestFailed(({ task }) => explain(task, id))
 })
+
+function explain(task: Parameters<typeof explainTimeout>[0], test?: string): void {
+  const downloads = [...worker.underWay()]
+  if (explainTimeout(task, downloads, worker.manifest)) for (const each of downloads) worker.timedOut(each, test)
+}
 
 // The first argument has to be destructured: Vitest reads from it which fixtures a hook wants.
 // biome-ignore lint/correctness/noEmptyPattern: see above
 afterAll(({}, suite) => {
-  for (const task of [suite.file, ...suite.tasks]) explainTimeout(task, worker.underWay())
+  for (const task of [suite.file, ...suite.tasks]) explain(task)
   // A delta: with --no-isolate the next file in this worker counts from zero again.
   writeFileReport(suite.file.meta, worker.drain())
   worker.openMeta = undefined

@@ -4,6 +4,7 @@ import { messageOf } from '../model/errors.ts'
 import { printableJson } from '../model/printable.ts'
 import type { Report } from '../report/report.ts'
 import { renderText } from '../report/text.ts'
+import type { FinishedRun } from './finished-run.ts'
 import type { Output } from './output.ts'
 
 type Settings = Exclude<Options['report'], false>
@@ -16,12 +17,14 @@ export async function showReport(
   output: Output,
   report: Report,
   settings: Settings[],
-  maintenanceMs?: number,
+  { maintenanceMs, testErrors = [] }: Pick<FinishedRun, 'maintenanceMs'> & { testErrors?: string[] } = {},
 ): Promise<void> {
   const { color, columns } = output
   const target = Math.max(...settings.map(({ target }) => target))
+  const isTold = ({ code, message }: Report['errors'][number]) =>
+    code === 'UNFINISHED' || testErrors.some((text) => text.includes(message))
   const removed = report.evicted.length + report.expired.length
-  const lines = renderText(report, { color, columns, target, maintenanceMs, removed })
+  const lines = renderText(report, { color, columns, target, maintenanceMs, removed, isTold })
   if (lines.length > 0) output.print(lines.join('\n'))
   const note = (error: unknown) => output.note(`The report could not be written: ${messageOf(error)}`)
   for (const file of new Set(settings.flatMap(({ outputFile }) => outputFile ?? [])))

@@ -11,7 +11,7 @@ import { parseRevision } from '../model/revision.ts'
 import { parseSelection, selectionKey } from '../model/selection.ts'
 import { originals } from '../platform/originals.ts'
 import { progressLines } from '../report/progress-lines.ts'
-import type { WarmedModel } from '../report/report.ts'
+import type { WarmedModel, WarmUpFailure } from '../report/report.ts'
 import type { ProjectSetup, Session } from './session.ts'
 
 /** How many runs back "what the last runs used" goes. */
@@ -26,17 +26,22 @@ export async function warmUp(session: Session, { config }: TestProject, setup: P
   const started = originals.monotonic()
   cache.context.hasAskedHub = false
   const warmed: WarmedModel[] = []
+  const failures: WarmUpFailure[] = []
+  let isFirstRun = false
   try {
-    const models = distinct([...options.models, ...(await lastUsed(cache, config.root))])
+    const lastRuns = await cache.lastRuns(config.root, RUNS_BACK)
+    isFirstRun = lastRuns.length === 0
+    const models = distinct([...options.models, ...lastRuns.flatMap(modelsOf)])
     if (models.length === 0) return { models: [], failures: [] }
     session.isWarmed = true
     const print = (line: string) => session.output.print(line)
     const { begunAt, results } = await warmModels(cache, models, progressLines(print))
     // What only an earlier run used may be gone by now: who still asks for it is told why.
     const declared = new Set(options.models.map(keyOf))
-    for (const result of results)
-      if ('error' in result && declared.has(keyOf(result.model)))
-        session.output.note(`${describeModel(result.model)} could not be warmed: ${result.error.message}`)
+    failures.push(...results.flatMap((result) => (declared.has(keyOf(result.model)) ? failureOf(result) : [])))
+    // The report tells of them, each once.
+    if (!session.hasReporter || options.report === false)
+      for (const { message } of failures) session.output.note(`The warm-up failed: ${message}`)
     await cache.claim(...results.flatMap((result) => ('cached' in result ? [result.cached] : [])))
     warmed.push(...results.flatMap((result) => broughtIn(result, begunAt)))
     return await cache.manifest(results)
@@ -46,7 +51,8 @@ export async function warmUp(session: Session, { config }: TestProject, setup: P
     return { models: [], failures: [] }
   } finally {
     const { hasAskedHub: askedHub } = cache.context
-    session.warmUps.push({ root: config.root, setup, ms: originals.monotonic() - started, askedHub, models: warmed })
+    const ms = originals.monotonic() - started
+    session.warmUps.push({ root: config.root, setup, ms, askedHub, models: warmed, failures, isFirstRun })
   }
 }
 
@@ -60,10 +66,9 @@ async function warmModels(cache: ModelCache, models: Model[], show: (progress: P
   return { begunAt, results: await cache.warm(models, { onProgress }) }
 }
 
-/** What the last runs of this project asked for. A use that can't be read is left out: the others are warmed. */
-async function lastUsed(cache: ModelCache, root: string): Promise<Model[]> {
-  const runs = await cache.lastRuns(root, RUNS_BACK)
-  return runs.flatMap(({ used }) => used.flatMap((use) => modelOfUse(use) ?? []))
+/** What a run asked for. A use that can't be read is left out: the others are warmed. */
+function modelsOf({ used }: RunRecord): Model[] {
+  return used.flatMap((use) => modelOfUse(use) ?? [])
 }
 
 function modelOfUse({ repo, revision, selection }: RunRecord['used'][number]): Model | undefined {
@@ -87,6 +92,12 @@ function distinct(models: Model[]): Model[] {
 
 function keyOf(model: Model): string {
   return `${modelKey(model)} ${selectionKey(model.selection)}`
+}
+
+function failureOf(result: WarmResult): WarmUpFailure[] {
+  if (!('error' in result)) return []
+  const { model, error } = result
+  return [{ repo: model.repo, model: describeModel(model), code: error.code, message: error.message }]
 }
 
 /** What the report has to say of a warmed model; nothing when it was there already. */

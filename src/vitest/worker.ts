@@ -1,6 +1,6 @@
 import process from 'node:process'
 import { ModelCacheError } from '../model/errors.ts'
-import type { Evicted, FileReport } from '../model/request.ts'
+import type { Evicted, FileReport, RequestError } from '../model/request.ts'
 import { hostGlobal, originals } from '../platform/originals.ts'
 import { ownMs, spent, takeOwnMs } from '../platform/own-time.ts'
 import { makeModels, OWN_PROVIDERS } from '../providers/models.ts'
@@ -30,7 +30,7 @@ export function openWorker(provided: Provided | undefined): ActiveModels {
     const started = originals.monotonic()
     const importEngine = () => import('./engine.ts')
     const { openEngine } = await (preload ? preload.importAsIs(importEngine) : importEngine())
-    opened = openEngine(provided, atStart)
+    opened = openEngine(provided, atStart, whichTest)
     spent('engine', started, provided.debug)
     return opened
   }
@@ -39,10 +39,12 @@ export function openWorker(provided: Provided | undefined): ActiveModels {
     return opening
   }
   const recorder = new Recorder()
+  const running = new Set<string>()
+  const whichTest = () => (running.size === 1 ? [...running][0] : undefined)
   const together = (ownMs: number, own: FileReport, others?: FileReport, evicted?: Evicted): FileReport => ({
     ownMs,
     requests: [...own.requests, ...(others?.requests ?? [])],
-    errors: [...own.errors, ...(others?.errors ?? [])],
+    errors: withoutEnded([...own.errors, ...(others?.errors ?? [])]),
     ...(evicted && evicted.models.length > 0 && { evicted }),
   })
   // A vm context keeps what a module of Node.js exports at the first import: by the time a model is asked for, that may be a
@@ -58,10 +60,17 @@ export function openWorker(provided: Provided | undefined): ActiveModels {
     begin: (testFile) => preload && intercept(preload, provided, testFile, async () => (await open()).bridge),
     collected: () => together(ownMs(), recorder.collected, opened?.requests.collected, opened?.cache.context.evicted),
     drain: () => together(takeOwnMs(), recorder.drain(), opened?.requests.drain(), opened?.cache.context.takeEvicted()),
+    ...{ running, manifest: provided.manifest, timedOut: (download, test) => recorder.unfinished(download, test) },
     underWay: () => opened?.cache.context.underWay.values() ?? [],
-    ...makeModels({ openCache: async () => (await open()).cache, mode, recorder, root }, slot.definitions),
+    ...makeModels({ openCache: async () => (await open()).cache, mode, recorder, root, whichTest }, slot.definitions),
   }
   return slot.active
+}
+
+/** Of a download that a test did not wait for, the error is told by which it ended later. */
+function withoutEnded(errors: RequestError[]): RequestError[] {
+  const ended = errors.filter(({ code }) => code !== 'UNFINISHED').map(({ model }) => model)
+  return errors.filter(({ code, model }) => code !== 'UNFINISHED' || !ended.includes(model))
 }
 
 function notSetUp(): ModelCacheError {

@@ -4,7 +4,7 @@ import { annotation } from '../../src/report/github.ts'
 import { escapeMarkdown, renderMarkdown } from '../../src/report/markdown.ts'
 import { warningsOf } from '../../src/report/warnings.ts'
 import fc from '../support/property.ts'
-import { anyReport, anyText, MODEL, REPORT } from '../support/reports.ts'
+import { anyReport, anyText, MODEL, makeFailure, REPORT } from '../support/reports.ts'
 
 const HOSTILE = [
   '<script>alert(1)</script>',
@@ -64,7 +64,7 @@ describe('the summary in Markdown', () => {
 
   test('stays far below the megabyte that GitHub takes', () => {
     const models = Array.from({ length: 5_000 }, (_, index) => ({ ...MODEL, repo: `org/${'n'.repeat(80)}${index}` }))
-    const errors = models.map(({ repo }) => ({ model: repo, code: 'OFFLINE', message: 'x'.repeat(5_000) }))
+    const errors = models.map(({ repo }) => makeFailure({ model: repo, message: 'x'.repeat(5_000) }))
     const text = renderMarkdown({ ...REPORT, models, errors }, { target: 0.8 })
     expect(text.length).toBeLessThan(100_000)
     expect(text).toContain('… and 4950 more models')
@@ -88,6 +88,9 @@ describe('a warning for GitHub', () => {
     ])
     expect(warningsOf(REPORT, 0.75)).toEqual([])
     expect(warningsOf({ ...REPORT, requests: 0, hitRate: null }, 1)).toEqual([])
+    // In a first run there is nothing yet to hit, and of what failed a test tells.
+    expect(warningsOf({ ...REPORT, isFirstRun: true }, 1)).toEqual([])
+    expect(warningsOf({ ...REPORT, misses: 0, failed: 1 }, 1)).toEqual([])
     fc.assert(fc.property(anyReport, (report) => warningsOf(report, 0).every((text) => !text.includes('NaN'))))
   })
 })

@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { renderPage } from '../../src/report/html/page.ts'
 import { makeStatistics } from '../../src/report/statistics.ts'
 import { CHROMIUM } from '../support/chromium.ts'
-import { MODEL, REPORT } from '../support/reports.ts'
+import { MODEL, makeFailure, REPORT } from '../support/reports.ts'
 import { DAY_MS, makeCache, makeEntry, makeRun, makeSpan } from '../support/runs.ts'
 
 const EVIL = `</script></style></svg>"'><img src=x onerror="document.title='evil'"><script>document.title='evil'</script>&lt;`
@@ -21,7 +21,7 @@ async function pageOf(names: string[], testFile = 'test/a.test.ts'): Promise<str
   const report = {
     ...REPORT,
     models,
-    errors: [{ model: 'org/x', code: 'OFFLINE', message: `It is not there: ${testFile}` }],
+    errors: [makeFailure({ message: `It is not there: ${testFile}`, testFiles: [testFile] })],
   }
   const timeline = names.flatMap((model, index) => [makeSpan({ model, testFile, at: NOW + index * 100 })])
   const runs = [3, 2, 1, 0].map((day) => makeRun(day, { report, timeline, project: `/projects/${testFile}` }))

@@ -9,7 +9,7 @@ import { makeStatistics } from '../../src/report/statistics.ts'
 import { renderStatistics } from '../../src/report/statistics-text.ts'
 import { renderText } from '../../src/report/text.ts'
 import fc from '../support/property.ts'
-import { MODEL, REPORT } from '../support/reports.ts'
+import { MODEL, makeFailure, REPORT } from '../support/reports.ts'
 import { makeCache, makeEntry, makeRun } from '../support/runs.ts'
 
 // Each is a line of a log that somebody obeys, or characters that a terminal obeys.
@@ -54,7 +54,7 @@ describe('whatever names and messages come from outside', () => {
   test('no text of a report, of a log or of an error holds what a terminal or a CI log would obey', () => {
     const property = fc.property(hostile, hostile, hostile, fc.integer({ min: 20, max: 200 }), (a, b, c, columns) => {
       const models = [{ ...MODEL, repo: a, revision: b, repaired: [c], testFiles: [c], loads: 2, loadMsTotal: 5_000 }]
-      const errors = [{ model: a, code: b, message: `${b} ${c}` }]
+      const errors = [makeFailure({ model: a, code: b, message: `${b} ${c}`, testFiles: [c] })]
       const cache = { directory: c, size: 3, maxSize: 2, entries: 1 }
       const warm = { misses: 0, times: { ...REPORT.times, load: { count: 2, total: 5e3, p50: 1, p95: 1, max: 1 } } }
       const report = { ...REPORT, ...warm, models, errors, cache, errorCounts: { [b]: 1 }, evicted: [a] }

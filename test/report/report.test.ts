@@ -137,11 +137,41 @@ describe('hits and misses', () => {
     expect(counts({})).toEqual({ requests: 0, hits: 0, misses: 0, hitRate: null, tiers: [] })
   })
 
-  test('do not count what failed, and show what failed alike once', () => {
-    const offline = { model: 'org/name', code: 'OFFLINE' as const, message: 'It is not there.' }
-    const other = { model: 'org/other', code: 'UNKNOWN' as const, message: 'Something else.' }
-    const errors = [offline, other, { ...offline }, { ...other }, offline]
-    expect(report({ errors })).toMatchObject({ requests: 0, hitRate: null, errors: [offline, other] })
+  test('a request that failed is no hit; failures that are alike are shown once, with who asked', () => {
+    const offline = { model: 'org/name', code: 'OFFLINE', message: 'It is not there.' }
+    const other = { model: 'org/other', code: 'HUB_ERROR', message: 'Something else.' }
+    const errors = [
+      { ...offline, testFile: 'a' },
+      { ...other, testFile: 'b' },
+      { ...offline, testFile: 'b' },
+    ]
+    expect(report({ errors: [...errors, { ...offline, testFile: 'a' }], requests: [request()] })).toMatchObject({
+      ...{ requests: 5, hits: 1, misses: 0, failed: 4, hitRate: 0.2, errorCounts: { OFFLINE: 3, HUB_ERROR: 1 } },
+      errors: [
+        { ...offline, requests: 3, testFiles: ['a', 'b'] },
+        { ...other, requests: 1, testFiles: ['b'] },
+      ],
+    })
+  })
+
+  test('a request that a test expected to fail is a number, and no complaint', () => {
+    const errors = [{ model: 'org/name', code: 'MODEL_NOT_FOUND', message: 'It is not there.', isExpected: true }]
+    const expected = { requests: 1, hits: 1, failed: 0, expectedErrors: 1, hitRate: 1, errors: [], errorCounts: {} }
+    expect(report({ errors, requests: [request()] })).toMatchObject(expected)
+  })
+
+  test('what the warm-up failed at is told where no test asked for it', () => {
+    const failure = (repo: string) => ({
+      repo,
+      model: `${repo} (q8)`,
+      code: 'HUB_UNREACHABLE',
+      message: `${repo}: no answer`,
+    })
+    const errors = [{ model: 'org/asked@v1', code: 'HUB_UNREACHABLE', message: 'no answer', isExpected: true }]
+    expect(report({ errors, warmUpFailures: [failure('org/asked'), failure('org/other')] })).toMatchObject({
+      ...{ requests: 0, failed: 0, hitRate: null, errorCounts: {} },
+      errors: [{ model: 'org/other (q8)', requests: 0, testFiles: [] }],
+    })
   })
 })
 
@@ -228,15 +258,10 @@ test('test files are those that asked for a model, the last one last', () => {
   expect(report({ requests }).models[0]?.testFiles).toEqual(['b.test.ts', 'c.test.ts', 'a.test.ts'])
 })
 
-test('failed requests are counted by code, also those that are named once', () => {
-  const offline = { model: 'org/name', code: 'OFFLINE' as const, message: 'It is not there.' }
-  const gated = { model: 'org/other', code: 'GATED' as const, message: 'It is gated.' }
-  expect(report({ errors: [offline, gated, { ...offline }] }).errorCounts).toEqual({ OFFLINE: 2, GATED: 1 })
-})
-
 test('the JSON has these keys, and no others', () => {
   const cache = { directory: '/cache', size: 5, maxSize: 10, entries: 1 }
-  const errors = [{ model: 'org/other', code: 'OFFLINE' as const, message: 'It is not there.' }]
+  const error = { model: 'org/other', code: 'OFFLINE', message: 'It is not there.' }
+  const errors = [{ ...error, testFile: 'a.test.ts' }]
   const downloaded = request({ tier: 'hub', lookupMs: 2, downloadMs: 400, downloadedBytes: 9500, loadMs: 30 })
   const requests = [downloaded, request({ loadMs: 50 })]
   const run = { startedAt: '2026-01-15T10:30:00.000Z', durationMs: 900 }
@@ -256,10 +281,13 @@ test('the JSON has these keys, and no others', () => {
       load: { count: 2, total: 80, p50: 40, p95: 49, max: 50 },
     },
     ...{ downloadedBytes: 9500, adoptedBytes: 0, repaired: 0, errorCounts: { OFFLINE: 1 } },
-    requests: 2,
+    requests: 3,
     hits: 1,
     misses: 1,
-    hitRate: 0.5,
+    failed: 1,
+    expectedErrors: 0,
+    hitRate: 1 / 3,
+    isFirstRun: false,
     warmUpMs: 500,
     savedMs: null,
     savedBytes: 0,
@@ -284,7 +312,7 @@ test('the JSON has these keys, and no others', () => {
         testFiles: [],
       },
     ],
-    errors,
+    errors: [{ ...error, requests: 1, testFiles: ['a.test.ts'] }],
     cache,
   })
 })

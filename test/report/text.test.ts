@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import type { Report } from '../../src/report/report.ts'
 import { renderText, type TextOptions } from '../../src/report/text.ts'
 import fc from '../support/property.ts'
-import { anyReport, MODEL, REPORT, words } from '../support/reports.ts'
+import { anyReport, MODEL, makeFailure, REPORT, words } from '../support/reports.ts'
 
 const ESCAPE = '\u001b'
 
@@ -36,10 +36,12 @@ describe('the report for people', () => {
     const workers = { count: 2, total: 12.4, p50: 6.2, p95: 8, max: 8 }
     const lines = (ownMs: Report['ownMs']) => render({ ownMs }, { maintenanceMs: 12 }).join('\n')
     expect(lines({ main: 41, workers, children: null })).toContain(
-      'maintenance 12 ms · own time 41 ms, 6.2 ms a worker',
+      'maintenance 12 ms · plugin overhead 41 ms, 6.2 ms a worker',
     )
-    expect(lines({ main: 41, workers: null, children: null })).toMatch(/own time 41 ms$/m)
-    expect(lines({ main: null, workers, children: null })).not.toContain('own time')
+    const children = { count: 18, total: 7_400, p50: 400, p95: 500, max: 500 }
+    expect(lines({ main: 41, workers, children })).toContain('6.2 ms a worker, 7.4 s in 18 children')
+    expect(lines({ main: 41, workers: null, children: null })).toMatch(/plugin overhead 41 ms$/m)
+    expect(lines({ main: null, workers, children: null })).not.toContain('plugin overhead')
   })
 
   test('lines up the models', () => {
@@ -56,10 +58,43 @@ describe('the report for people', () => {
   })
 
   test('is there when all that was asked for failed', () => {
-    const errors = [{ model: 'org/name', code: 'OFFLINE' as const, message: 'It is not in the cache.' }]
+    const errors = [makeFailure()]
     const lines = render({ requests: 0, hits: 0, misses: 0, hitRate: null, models: [], errors })
     expect(lines).toContain('  no request was served')
     expect(lines).toContain('  ✗ It is not in the cache.')
+  })
+
+  test('counts what failed, and names only what a test tells in full', () => {
+    const message = 'Model org/name: It is not in the cache. Warm it. [OFFLINE]'
+    const errors = [
+      makeFailure({ message, testFiles: ['a.test.ts'] }),
+      makeFailure({ message: 'again, in other words', requests: 2, testFiles: ['b.test.ts', 'a.test.ts'] }),
+      makeFailure({ model: 'org/other', message: 'untold', code: 'GATED', testFiles: ['a', 'b', 'c', 'd', 'e'] }),
+      makeFailure({ model: 'org/warmed', message: 'warm', requests: 0 }),
+    ]
+    const isTold = ({ model }: { model: string }) => model === 'org/name'
+    const failed = { requests: 10, hits: 4, misses: 0, failed: 6, hitRate: 0.4, models: [] }
+    const lines = render({ ...failed, errors }, { isTold }).filter((line) => /✗|hit rate/.test(line))
+    expect(lines).toEqual([
+      '  10 requests: 4 hits, 0 misses, 6 failed · hit rate 40% (target 80%)',
+      '  ✗ untold (a, b, c, 2 more)',
+      '  ✗ warm (warm-up; no test asked for it)',
+      '  ✗ 3 requests for org/name failed in a.test.ts, b.test.ts [OFFLINE]',
+    ])
+    expect(
+      render({ ...failed, errors })
+        .join('\n')
+        .replace(/\s+/g, ' '),
+    ).toContain(`✗ ${message} (a.test.ts)`)
+  })
+
+  test('a first run has no target, nor a colour that warns; what tests expected is a number', () => {
+    const first = { requests: 1, hits: 0, misses: 1, hitRate: 0, isFirstRun: true, expectedErrors: 1 }
+    const lines = render(first, { color: true })
+    expect(lines[2]).toContain('1 request: 0 hits, 1 miss · hit rate 0% (first run)')
+    expect(lines.join('')).not.toContain(`${ESCAPE}[33m`)
+    expect(lines.join('')).toContain('1 failed request was expected by its test')
+    expect(render({ ...first, hits: 1, misses: 0, hitRate: 1 })[2]).toContain('hit rate 100% (target 80%)')
   })
 
   test('makes nothing up where something is unknown', () => {
@@ -100,7 +135,7 @@ describe('the report for people', () => {
   test('breaks a word that is longer than a line, and loses nothing of it', () => {
     const url = `https://hub.example/${'path/'.repeat(60)}end`
     const message = `Model org/name: The Hub at ${url} could not be reached. Check HF_ENDPOINT. [HUB_UNREACHABLE]`
-    const errors = [{ model: 'org/name', code: 'HUB_UNREACHABLE' as const, message }]
+    const errors = [makeFailure({ code: 'HUB_UNREACHABLE', message })]
     const lines = render({ errors }, { columns: 60 })
     const shown = lines.slice(lines.findIndex((line) => line.includes('✗')))
     expect(shown.every((line) => line.length <= 60)).toBe(true)
@@ -121,7 +156,7 @@ describe('on a narrow screen', () => {
 
   test("no line begins as a command of GitHub's log, whatever an error holds", () => {
     const message = `${'x'.repeat(70)} ::error::gone ${'y'.repeat(70)} ##[group]gone`
-    const lines = render({ errors: [{ model: 'org/name', code: 'HUB_ERROR', message }] }, { columns: 80 })
+    const lines = render({ errors: [makeFailure({ code: 'HUB_ERROR', message })] }, { columns: 80 })
     expect(lines.filter((line) => line.includes('gone'))).toHaveLength(2)
     expect(lines.filter((line) => /^\s*(::|##\[)/.test(line))).toEqual([])
   })
@@ -150,7 +185,7 @@ describe('whatever was asked for', () => {
   test('the text of an error is kept whole', () => {
     fc.assert(
       fc.property(words(80, 200), fc.integer({ min: 20, max: 120 }), (message, columns) => {
-        const errors = [{ model: 'org/name', code: 'OFFLINE' as const, message }]
+        const errors = [makeFailure({ message })]
         const lines = render(
           { requests: 0, hitRate: null, models: [], errors, cache: null, savedMs: null },
           { columns },

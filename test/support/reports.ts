@@ -19,6 +19,12 @@ export const MODEL: ModelReport = {
   loadMs: 182,
   ...{ loads: 1, loadMsTotal: 182, testFiles: ['test/a.test.ts'] },
 }
+/** A request that failed. */
+export function makeFailure(parts: Partial<Report['errors'][number]> = {}): Report['errors'][number] {
+  const message = 'It is not in the cache.'
+  return { model: 'org/name', code: 'OFFLINE', message, requests: 1, testFiles: [], ...parts }
+}
+
 export const REPORT: Report = {
   schemaVersion: 1,
   startedAt: '2026-01-15T10:30:00.000Z',
@@ -26,6 +32,7 @@ export const REPORT: Report = {
   requests: 4,
   hits: 3,
   misses: 1,
+  ...{ failed: 0, expectedErrors: 0, isFirstRun: false },
   hitRate: 0.75,
   warmUpMs: 4100,
   savedMs: 125_000,
@@ -62,6 +69,10 @@ export const anyModelReport: fc.Arbitrary<ModelReport> = fc.record({
   loadMsTotal: amount,
   testFiles: fc.array(fc.string(), { maxLength: 3 }),
 })
+const anyError = fc.record({
+  ...{ model: fc.string(), code: fc.constant('OFFLINE'), message: words(40) },
+  ...{ requests: fc.nat(), testFiles: fc.array(fc.string(), { maxLength: 5 }) },
+})
 const distribution = fc.option(fc.record({ count: fc.nat(), total: amount, p50: amount, p95: amount, max: amount }))
 const tiers = fc.dictionary(fc.constantFrom(...TIERS), fc.integer({ min: 1, max: 1e6 }))
 export const anyReport: fc.Arbitrary<Report> = fc.record({
@@ -69,6 +80,9 @@ export const anyReport: fc.Arbitrary<Report> = fc.record({
   requests: fc.nat(),
   hits: fc.nat(),
   misses: fc.nat(),
+  failed: fc.nat(),
+  expectedErrors: fc.nat(),
+  isFirstRun: fc.boolean(),
   hitRate: fc.option(fc.double({ min: 0, max: 1, noNaN: true })),
   ...{ warmUpMs: ms, savedMs: ms },
   savedBytes: fc.nat(),
@@ -84,7 +98,7 @@ export const anyReport: fc.Arbitrary<Report> = fc.record({
   expired: fc.array(fc.string()),
   errorCounts: fc.dictionary(fc.stringMatching(/^[A-Z_]{1,20}$/), fc.nat()),
   models: fc.array(anyModelReport, { maxLength: 4 }),
-  errors: fc.array(fc.record({ model: fc.string(), code: fc.constant('OFFLINE' as const), message: words(40) }), {
+  errors: fc.array(anyError, {
     maxLength: 3,
   }),
   cache: fc.option(fc.record({ directory: words(8), size: fc.nat(), maxSize: fc.nat(), entries: fc.nat() })),

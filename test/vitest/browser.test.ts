@@ -162,7 +162,7 @@ describe.skipIf(!CHROMIUM)('in a browser', () => {
     })
     const { exitCode, output, report } = await project.vitest([], { ...env, HF_TOKEN: TOKEN })
     expect(exitCode, output).toBe(0)
-    expect(report).toMatchObject({ requests: 0, errors: [{ model: 'org/secret', code: 'NOT_SET_UP' }] })
+    expect(report).toMatchObject({ requests: 1, failed: 1, errors: [{ model: 'org/secret', code: 'NOT_SET_UP' }] })
     expect(output.replaceAll(/\s+/g, ' ')).toContain("Declare it: modelCache({ models: ['org/secret'] })")
     expect(hub.requests).toEqual([])
     expect(existsSync(join(project.cacheDir, 'hub'))).toBe(false)

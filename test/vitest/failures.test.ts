@@ -8,19 +8,41 @@ const { hub, env } = await startModelsHub(['org/embeddings'], { token: TOKEN })
 hub.addRepo('org/private', { files: { 'config.json': '{}' }, private: true })
 hub.addRepo('org/gated', { files: { 'config.json': '{}' }, gated: 'auto' })
 
-const TWO_TESTS = `
+hub.addRepo('org/broken', { files: { 'config.json': '{}' } })
+hub.fault({ repo: 'org/broken', file: 'config.json' }, { flipByte: 0 })
+
+const TESTS = `
   import { expect, test } from 'vitest'
-  test('asks for a model', async ({ models }) => { await models.path('org/nope') })
   test('needs none', () => {})
+  test('is served', async ({ models }) => { await models.path('org/embeddings') })
+  test('asks for a model', async ({ models }) => { await models.path('org/nope') })
+  test('asks for a spoilt one', async ({ models }) => { await models.path('org/broken') })
+  test('expects that there is none', async ({ models }) => {
+    await expect(models.path('org/absent')).rejects.toMatchObject({ code: 'MODEL_NOT_FOUND' })
+  })
 `
 
-test('fails the test that asks for a model that can not be had, and no other', async () => {
-  const files = { 'vitest.config.ts': configSource({ models: ['org/nope'] }), 'a.test.ts': TWO_TESTS }
-  const { exitCode, stdout, report } = await (await Consumer.create({ files })).vitest([], env)
+test('a model that can not be had fails the test that asks for it; each failure is told once, and what is expected is none', async () => {
+  const models = ['org/nope', 'org/broken', 'org/unasked']
+  const files = { 'vitest.config.ts': configSource({ models }), 'a.test.ts': TESTS }
+  const { exitCode, stdout, stderr, report } = await (await Consumer.create({ files })).vitest([], env)
   expect(exitCode).toBe(1)
-  expect(stdout).toContain('1 failed | 1 passed')
-  expect(report?.errors).toMatchObject([{ model: 'org/nope', code: 'MODEL_NOT_FOUND' }])
-  expect(stdout).toContain('has no such repo')
+  expect(stdout).toContain('2 failed | 3 passed')
+  expect(stderr).toContain('The Hub at')
+  expect(report).toMatchObject({ requests: 3, hits: 0, misses: 1, failed: 2, expectedErrors: 1, hitRate: 0 })
+  expect(report).toMatchObject({ errorCounts: { MODEL_NOT_FOUND: 1, DIGEST_MISMATCH: 1 } })
+  expect(report?.errors).toMatchObject([
+    { model: 'org/nope', code: 'MODEL_NOT_FOUND', requests: 1, testFiles: ['a.test.ts'] },
+    { model: 'org/broken', code: 'DIGEST_MISMATCH', requests: 1, testFiles: ['a.test.ts'] },
+    { model: 'org/unasked', code: 'MODEL_NOT_FOUND', requests: 0, testFiles: [] },
+  ])
+  expect(stdout + stderr).not.toContain('[model-cache]')
+  const own = stdout.slice(stdout.indexOf('Model cache')).replace(/\s+/g, ' ')
+  expect(own).toContain('3 requests: 0 hits, 1 miss, 2 failed · hit rate 0% (first run)')
+  expect(own).toContain('1 failed request was expected by its test')
+  expect(own).toContain('✗ 1 request for org/nope failed in a.test.ts [MODEL_NOT_FOUND]')
+  expect(own).toContain('✗ 1 request for org/broken failed in a.test.ts [DIGEST_MISMATCH]')
+  expect(own.match(/has no such repo/g)).toHaveLength(1)
 })
 
 test('adds no failure to a suite that asks for no model', async () => {
@@ -28,9 +50,12 @@ test('adds no failure to a suite that asks for no model', async () => {
     'vitest.config.ts': configSource({ models: ['org/nope'] }),
     'a.test.ts': `import { test } from 'vitest'; test('x', () => {})`,
   }
-  const { exitCode, stderr, output } = await (await Consumer.create({ files })).vitest([], env)
+  const { exitCode, stdout, output } = await (await Consumer.create({ files })).vitest([], env)
   expect(exitCode, output).toBe(0)
-  expect(stderr).toContain('org/nope could not be warmed')
+  expect(output.match(/has no such repo/g)).toHaveLength(1)
+  expect(stdout.replace(/\s+/g, ' ')).toMatch(
+    /✗ Model org\/nope: .*has no such repo.*\(warm-up; no test asked for it\)/,
+  )
 })
 
 test.each([
@@ -46,8 +71,11 @@ test.each([
     })
   `
   const consumer = await Consumer.create({ files: { 'vitest.config.ts': configSource(), 'a.test.ts': source } })
-  const { exitCode, output } = await consumer.vitest([], env)
+  const { exitCode, output, report } = await consumer.vitest([], env)
   expect(exitCode, output).toBe(0)
+  // The test expected it: there is nothing to complain of.
+  expect(output).not.toContain('Model cache')
+  expect(report).toMatchObject({ requests: 0, failed: 0, errors: [] })
 })
 
 test('offline, a miss is an error that names the model and the command that warms it', async () => {
@@ -86,7 +114,7 @@ test('a token opens private models in the warm-up, and is seen nowhere', async (
 test('refuses an unknown option, naming it and those that exist', async () => {
   const files = {
     'vitest.config.ts': configSource().replace('"report"', '"maxsize":1,"report"'),
-    'a.test.ts': TWO_TESTS,
+    'a.test.ts': TESTS,
   }
   const { exitCode, stderr } = await (await Consumer.create({ files })).vitest([], env)
   expect(exitCode).toBe(1)

@@ -1,5 +1,5 @@
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { readdir, readFile } from 'node:fs/promises'
+import { basename, join } from 'node:path'
 import { expect, test } from 'vitest'
 import { configSource } from '../support/config-source.ts'
 import { Consumer } from '../support/consumer.ts'
@@ -49,6 +49,35 @@ test('two projects share a cache and have one report, which is written where eac
   hub.clearRequests()
   expect(await consumer.vitest([], env)).toMatchObject({ exitCode: 0, report: { hits: 2 } })
   expect(hub.requests).toEqual([])
+})
+
+test('what a child process asked for is recorded for the project whose test started it', async () => {
+  const url = 'https://huggingface.co/org/two/resolve/main/config.json'
+  const source = `
+    import { execFileSync } from 'node:child_process'
+    import { test } from 'vitest'
+    test('x', () => void execFileSync(process.execPath, ['-e', "fetch('${url}').then((answer) => answer.text())"]))
+  `
+  const consumer = await Consumer.create({
+    files: {
+      'vitest.config.ts': configSource({}, `projects: ['one', 'two']`),
+      ...Object.fromEntries(['one', 'two'].map((name) => [`${name}/vitest.config.ts`, configSource()])),
+      'one/a.test.ts': asks('org/one'),
+      'two/a.test.ts': source,
+    },
+  })
+  const { exitCode, output } = await consumer.vitest([], env)
+  expect(exitCode, output).toBe(0)
+  const folder = join(consumer.cacheDir, 'runs')
+  const records = (await readdir(folder)).map(async (name) => JSON.parse(await readFile(join(folder, name), 'utf8')))
+  const used = (await Promise.all(records)).map(({ project, used }) => [
+    basename(project),
+    used.map(({ repo, testFiles }: { repo: string; testFiles: string[] }) => `${repo} ${testFiles}`),
+  ])
+  expect(used.sort()).toEqual([
+    ['one', ['org/one a.test.ts']],
+    ['two', ['org/two a.test.ts']],
+  ])
 })
 
 test('projects that extend the root have models in every file, isolated or not', async () => {

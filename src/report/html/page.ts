@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto'
 import { formatDuration, formatSize } from '../../config/units.ts'
 import { originals } from '../../platform/originals.ts'
+import { failureLines } from '../failures.ts'
 import { slowStep } from '../slow-step.ts'
 import type { Statistics } from '../statistics.ts'
+import { countsOf, measureOf } from '../summary.ts'
 import type { Run } from '../types.ts'
 import { warningsOf } from '../warnings.ts'
 import { count, percent, shortDate } from '../words.ts'
@@ -46,12 +48,12 @@ ${timeline(charts, last)}
 }
 
 function tiles({ report }: Run, target: number): Html {
-  const { hitRate, hits, misses, requests, savedMs, savedBytes, times, warmUpMs } = report
+  const { hitRate, requests, savedMs, savedBytes, times, warmUpMs } = report
   const tile = (name: string, value: string, more: string) =>
     html`<div><dt>${name}</dt><dd>${value} <small>${more}</small></dd></div>`
   return html`<dl class="tiles">
-${tile('Hit rate', hitRate === null ? '–' : percent(hitRate), `target ${percent(target)}`)}
-${tile('Requests', String(requests), `${count(hits, 'hit')}, ${count(misses, 'miss', 'misses')}`)}
+${tile('Hit rate', hitRate === null ? '–' : percent(hitRate), measureOf(report, target))}
+${tile('Requests', String(requests), countsOf(report))}
 ${tile('Saved', savedMs === null ? '–' : formatDuration(savedMs), `${formatSize(savedBytes)} of download`)}
 ${tile('Loading', times.load ? formatDuration(times.load.total) : '–', times.load ? `${count(times.load.count, 'load')}, p95 ${formatDuration(times.load.p95)}` : 'nothing was loaded')}
 ${tile('Warm-up', warmUpMs === null ? '–' : formatDuration(warmUpMs), 'before the tests')}
@@ -60,7 +62,7 @@ ${tile('Warm-up', warmUpMs === null ? '–' : formatDuration(warmUpMs), 'before 
 
 function notes({ report }: Run, target: number): Html {
   const step = slowStep(report)
-  const items = [...warningsOf(report, target), ...(step ? [step] : []), ...report.errors.map(({ message }) => message)]
+  const items = [...warningsOf(report, target), ...(step ? [step] : []), ...failureLines(report.errors)]
   if (items.length === 0) return html``
   return html`<ul class="notes" aria-label="What to look at">${items.map((item) => html`<li>${item}</li>`)}</ul>`
 }

@@ -23,6 +23,8 @@ slotOf(globalThis).active = {
   underWay: () => [],
   collected: () => ({ requests: [], errors: [] }),
   drain: () => ({ requests: [], errors: [] }),
+  // The main process answers, and counts what failed.
+  ...{ running: new Set<string>(), timedOut: () => undefined, manifest: { models: [], failures: [] } },
   disposeAll: async () => undefined,
 }
 

@@ -1,0 +1,25 @@
+import type { Report } from './types.ts'
+import { count, percent } from './words.ts'
+
+/** True when fewer requests were hits than should be. */
+export function isBelow({ hitRate }: Pick<Report, 'hitRate'>, target: number): boolean {
+  return hitRate !== null && hitRate < target
+}
+
+/** `4 requests: 3 hits, 1 miss · hit rate 75% (target 80%)` */
+export function summaryOf(report: Report, target: number): string {
+  const { requests, hitRate } = report
+  if (hitRate === null) return 'no request was served'
+  return `${count(requests, 'request')}: ${countsOf(report)} · hit rate ${percent(hitRate)} (${measureOf(report, target)})`
+}
+
+/** `3 hits, 1 miss`, and what failed */
+export function countsOf({ hits, misses, failed }: Report): string {
+  const parts = [count(hits, 'hit'), count(misses, 'miss', 'misses'), ...(failed > 0 ? [`${failed} failed`] : [])]
+  return parts.join(', ')
+}
+
+/** What the hit rate is measured by. In a first run there is nothing yet that could be hit. */
+export function measureOf(report: Report, target: number): string {
+  return report.isFirstRun && isBelow(report, target) ? 'first run' : `target ${percent(target)}`
+}

@@ -1,0 +1,72 @@
+import { randomBytes } from 'node:crypto'
+import { readdir, stat } from 'node:fs/promises'
+import { performance } from 'node:perf_hooks'
+import { beforeEach, expect, onTestFinished, test } from 'vitest'
+import { shareByTheClock } from '../../src/cache/downloads-at-once.ts'
+import type { Progress } from '../../src/cache/progress.ts'
+import { recordedDownloadMs } from '../../src/model/entry.ts'
+import { Engine } from '../support/engine.ts'
+import { makeRequest } from '../support/request.ts'
+
+const MEGABYTE = 1 << 20
+const REPOS = ['org/one', 'org/two', 'org/three']
+
+let engine: Engine
+
+beforeEach(async () => {
+  engine = await Engine.start(onTestFinished)
+  for (const repo of REPOS) engine.hub.addRepo(repo, { files: { 'weights.bin': randomBytes(MEGABYTE / 2) } })
+})
+
+/** What is recorded of the downloads of all models. */
+async function recorded(): Promise<number> {
+  const entries = await engine.open().list()
+  return entries.reduce((sum, entry) => sum + (recordedDownloadMs(entry, [...entry.files.keys()]) ?? Number.NaN), 0)
+}
+
+test('what is recorded of downloads that go on at once adds up to no more than passed by the clock', async () => {
+  engine.hub.throttle({ perConnection: 2 * MEGABYTE })
+  const started = performance.now()
+  const results = await engine.open().warm(REPOS)
+  const elapsed = performance.now() - started
+  expect(results.every((result) => 'cached' in result)).toBe(true)
+  expect(await recorded()).toBeLessThanOrEqual(elapsed)
+  expect(await recorded()).toBeGreaterThan(0)
+})
+
+test('of processes that downloaded at once in a run, the records add up to what passed by the clock', async () => {
+  const cache = engine.open()
+  const served = await Promise.all(REPOS.map((repo) => engine.open().get(repo)))
+  const requests = served.map(({ repo, commit, files }) => {
+    const times = { lookupMs: 100, downloadMs: 900, recordedDownloadMs: 900 }
+    return makeRequest({ repo, commit, tier: 'hub', at: 5_000, files: [...files], ...times })
+  })
+  const before = await recorded()
+  await cache.recordUses(requests)
+  expect(await recorded()).toBeCloseTo(before / 3)
+  const [first, ...others] = requests
+  if (!first) throw new Error('no request')
+  expect(shareByTheClock([first])).toBe(1)
+  expect(shareByTheClock([first, ...others.map((other) => ({ ...other, at: 5_450 }))])).toBeCloseTo(1350 / 2700)
+  expect(shareByTheClock([first, ...others.map((other, index) => ({ ...other, at: 9_000 * index }))])).toBe(1)
+  expect(shareByTheClock([{ ...first, downloadMs: null }])).toBe(1)
+})
+
+test('of a download that was resumed, what came before is no part of what came', async () => {
+  const size = 4 * MEGABYTE
+  engine.hub.addRepo('org/large', { files: { 'weights.bin': randomBytes(size) } })
+  engine.hub.throttle({ perConnection: 8 * MEGABYTE })
+  const stop = new AbortController()
+  const onProgress = ({ receivedBytes }: { receivedBytes: number }) => {
+    if (receivedBytes > MEGABYTE) stop.abort(new Error('stopped'))
+  }
+  await expect(engine.open().get('org/large', { signal: stop.signal, onProgress })).rejects.toThrow('stopped')
+  const [name = ''] = (await readdir(engine.inCache('incoming'))).filter((name) => name.endsWith('.incomplete'))
+  const { size: before } = await stat(engine.inCache('incoming', name))
+  expect(before).toBeGreaterThan(0)
+  engine.hub.throttle({})
+  const told: Progress[] = []
+  const cached = await engine.open().get('org/large', { onProgress: (progress) => void told.push(progress) })
+  expect(cached.downloadedBytes).toBe(size - before)
+  expect(told.at(-1)).toMatchObject({ receivedBytes: size, totalBytes: size })
+})
