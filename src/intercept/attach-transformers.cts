@@ -1,13 +1,7 @@
 // What is added to the end of transformers.js's own source (4.3: `dist/transformers.node.mjs` and `.cjs`), where these are
 // names of the module. A version without one of them is left as it is.
-interface Hit {
-  file: string
-  size: number
-}
-interface Bridge {
-  exists(path: string): boolean
-  locate(url: string, options: object): Promise<Hit | 'absent' | undefined>
-}
+import located = require('./located-file.cts')
+
 interface Options {
   local_files_only?: boolean
 }
@@ -15,9 +9,6 @@ interface Paths {
   localPath: string
   remoteURL: string
   validModelId: boolean
-}
-interface FileResponseLike {
-  filePath: string
 }
 declare let loadResourceFile: (
   id: string,
@@ -30,15 +21,14 @@ declare let loadResourceFile: (
 declare let _get_file_metadata: (id: string, filename: string, options?: Options) => Promise<{ exists: boolean }>
 declare const buildResourcePaths: (id: string, filename: string, options: Options, cache: unknown) => Paths
 declare const handleError: (status: number, url: string, fatal: boolean) => unknown
-declare const FileResponse: { new (path: string): FileResponseLike; prototype: object }
+declare const FileResponse: { new (path: string): object; prototype: object }
 declare const env: {
   useCustomCache: boolean
   allowLocalModels: boolean
   allowRemoteModels: boolean
 }
 
-function attachToTransformers(): void {
-  const BRIDGE = Symbol.for('vitest-model-cache.intercept')
+function attachToTransformers(locateFile: typeof located.locateFile, fileResponse: typeof located.fileResponse): void {
   const names = [
     typeof loadResourceFile,
     typeof _get_file_metadata,
@@ -52,13 +42,10 @@ function attachToTransformers(): void {
 
   /** Undefined where transformers.js has to find out by itself: a local model, a cache of the user's own. */
   const locate = async (id: string, filename: string, options: Options, isProbe: boolean) => {
-    const bridge: Bridge | undefined = Reflect.get(process, BRIDGE)
-    if (bridge === undefined || env.useCustomCache) return undefined
+    if (env.useCustomCache) return undefined
     const { localPath, remoteURL, validModelId } = buildResourcePaths(id, filename, options, null)
-    if (!validModelId || (env.allowLocalModels && bridge.exists(localPath))) return undefined
-    const { HF_TOKEN, HF_ACCESS_TOKEN } = process.env
-    const isLocalOnly = options.local_files_only === true || !env.allowRemoteModels
-    const found = await bridge.locate(remoteURL, { token: HF_TOKEN ?? HF_ACCESS_TOKEN, isLocalOnly, isProbe })
+    if (!validModelId) return undefined
+    const found = await locateFile(env, { localPath, remoteURL, options, isProbe })
     return found && { found, remoteURL }
   }
 
@@ -76,7 +63,7 @@ function attachToTransformers(): void {
     }
     const { found, remoteURL } = located
     if (found === 'absent') return handleError(404, remoteURL, fatal)
-    const response = asPath ? pathResponse(found) : new FileResponse(found.file)
+    const response = fileResponse(FileResponse, found)
     // What is no cache of its own kind it asks by the full URL, and has it keep nothing.
     const served = {
       match: async (name: string) => (name === remoteURL ? response : undefined),
@@ -96,16 +83,9 @@ function attachToTransformers(): void {
     if (located.found === 'absent') return { exists: false, fromCache: false }
     return { exists: true, size: located.found.size, contentType: 'application/octet-stream', fromCache: true }
   }
-
-  /** A response of which only the path is wanted: the constructor would begin to read the file. */
-  const pathResponse = ({ file, size }: Hit) =>
-    Object.assign(Object.create(FileResponse.prototype), {
-      ...{ filePath: file, exists: true, status: 200, statusText: 'OK', body: null },
-      headers: new Headers({ 'content-length': String(size) }),
-    })
 }
 
 const MARK = '/* vitest-model-cache */'
-const SOURCE = `\n;${MARK}(${attachToTransformers})();\n`
+const SOURCE = `\n;${MARK}(${attachToTransformers})(${located.locateFile}, ${located.fileResponse});\n`
 
 export = { MARK, SOURCE }

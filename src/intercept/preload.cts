@@ -2,10 +2,10 @@
 // NODE_OPTIONS. It must cost nothing where no model is asked for, and never fail: what it can't do is left undone. Plain
 // CommonJS that also an old Node.js reads; on one that the engine does not run on it does nothing (`build.ts`).
 import fs = require('node:fs')
-import Module = require('node:module')
 import url = require('node:url')
-import attach = require('./attach-transformers.cts')
+import extend = require('./extend-transformers.cts')
 import notice = require('./notice-http.cts')
+import sources = require('./patch-sources.cts')
 
 type Fetch = typeof fetch
 
@@ -21,16 +21,10 @@ interface Bridge {
   ): Promise<Response>
 }
 
-interface Readers {
-  readFileSync: typeof fs.readFileSync
-  readFile: typeof fs.promises.readFile
-}
-
 const started = performance.now()
 
 const BRIDGE = Symbol.for('vitest-model-cache.intercept')
 const WRAPPED = Symbol.for('vitest-model-cache.wrapped')
-const PATCHED = Symbol.for('vitest-model-cache.patched')
 const GLOBALS = Symbol.for('vitest-model-cache.globals')
 const PRELOAD = Symbol.for('vitest-model-cache.preload')
 const OWN_TIME = Symbol.for('vitest-model-cache.own-time')
@@ -46,7 +40,7 @@ function wrapFetch(global: { fetch?: Fetch }, answers?: typeof Response): void {
     fetch(this: unknown, input: Parameters<Fetch>[0], init?: Parameters<Fetch>[1]): Promise<Response> {
       const bridge: Bridge | undefined = Reflect.get(process, BRIDGE)
       if (bridge !== undefined) {
-        const url = addressOf(input)
+        const url = extend.addressOf(input)
         if (typeof url === 'string')
           // Hosts may be written in any letters.
           for (const base of bridge.bases)
@@ -83,56 +77,6 @@ function keepGlobals(): void {
   Object.defineProperty(process, GLOBALS, { value: kept })
 }
 
-/** Has transformers.js ask the bridge for its files, in whichever way Node.js or Vitest read its source. */
-function patchSources(): void {
-  if (Reflect.has(process, PATCHED)) return
-  const { readFileSync } = fs
-  const { readFile } = fs.promises
-  fs.readFileSync = function (this: unknown, path: unknown) {
-    // biome-ignore lint/complexity/noArguments: as it came
-    const content = Reflect.apply(readFileSync, this, arguments)
-    return isTransformers(path) ? extended(content) : content
-  } as typeof readFileSync
-  fs.promises.readFile = function (this: unknown, path: unknown) {
-    // biome-ignore lint/complexity/noArguments: as it came
-    const content: Promise<unknown> = Reflect.apply(readFile, this, arguments)
-    return isTransformers(path) ? content.then(extended) : content
-  } as typeof readFile
-  const own: Readers = { readFileSync: fs.readFileSync, readFile: fs.promises.readFile }
-  Object.defineProperty(process, PATCHED, { value: own })
-  const { registerHooks } = Module as { registerHooks?: (hooks: object) => void }
-  if (registerHooks === undefined) return
-  registerHooks({
-    load(address: string, context: unknown, nextLoad: (address: string, context: unknown) => { source?: unknown }) {
-      const loaded = nextLoad(address, context)
-      return isTransformers(address) && loaded.source ? { ...loaded, source: extended(loaded.source) } : loaded
-    },
-  })
-}
-
-function isTransformers(path: unknown): boolean {
-  const text = addressOf(path)
-  return (
-    typeof text === 'string' &&
-    text.includes('transformers.node.') &&
-    /[\\/]@huggingface[\\/]transformers[\\/]dist[\\/]transformers\.node\.[cm]js$/.test(text)
-  )
-}
-
-/** By its shape: a URL may be of another realm, or of a window that put its own class in place of Node.js's (happy-dom). */
-function addressOf(input: unknown): unknown {
-  if (typeof input === 'string') return input
-  const { href, url } = Object(input)
-  return href === undefined ? url : href
-}
-
-function extended(source: unknown): unknown {
-  const text = typeof source === 'string' ? source : Buffer.from(source as Uint8Array).toString('utf8')
-  if (text.includes(attach.MARK)) return source
-  const whole = text + attach.SOURCE
-  return typeof source === 'string' ? whole : Buffer.from(whole)
-}
-
 /** What is asked for when it is needed: to load it takes time that most processes can spare. */
 type Open = () => Promise<Pick<Bridge, 'fetch' | 'locate'>>
 
@@ -152,24 +96,6 @@ function installBridge(bases: string[], open: Open): void {
   Reflect.set(process, BRIDGE, bases.length > 0 ? bridge : undefined)
 }
 
-/**
- * Loads a module as it is: a suite that has Node.js's own readers answer with something else would have `import` run that. Its
- * spies are back as soon as the module is there.
- */
-async function importAsIs<T>(load: () => Promise<T>): Promise<T> {
-  const own: Readers | undefined = Reflect.get(process, PATCHED)
-  const spies: Readers = { readFileSync: fs.readFileSync, readFile: fs.promises.readFile }
-  if (own === undefined || (spies.readFileSync === own.readFileSync && spies.readFile === own.readFile)) return load()
-  fs.readFileSync = own.readFileSync
-  fs.promises.readFile = own.readFile
-  try {
-    return await load()
-  } finally {
-    fs.readFileSync = spies.readFileSync
-    fs.promises.readFile = spies.readFile
-  }
-}
-
 function openChild(settings: string): void {
   const { bases } = JSON.parse(settings)
   let opened: ReturnType<Open> | undefined
@@ -177,14 +103,14 @@ function openChild(settings: string): void {
   installBridge(bases, () => {
     if (opened === undefined) {
       const started = performance.now()
-      opened = importAsIs(load).then((child) => child.openChild(settings, started))
+      opened = sources.importAsIs(load).then((child) => child.openChild(settings, started))
     }
     return opened
   })
   wrapFetch(globalThis)
 }
 
-const own = { wrapFetch, installBridge, importAsIs }
+const own = { wrapFetch, installBridge, importAsIs: sources.importAsIs }
 // Found there by the worker (`vitest/preload.ts`): to import this file again would have Node.js read it as another kind of module.
 Reflect.set(process, PRELOAD, own)
 
@@ -192,7 +118,7 @@ try {
   const settings = process.env.VITEST_MODEL_CACHE_CHILD
   keepGlobals()
   notice.noticeHttp()
-  patchSources()
+  sources.patchSources()
   if (settings) openChild(settings)
   if (!Reflect.has(process, OWN_TIME))
     Reflect.set(process, OWN_TIME, { parts: { preload: performance.now() - started }, told: 0 })
