@@ -1,6 +1,6 @@
 import { formatDuration, formatSize } from '../config/units.ts'
 import { type Entry, entryKey, recordedDownloadMs } from '../model/entry.ts'
-import { ModelCacheError } from '../model/errors.ts'
+import { isSystemError, ModelCacheError } from '../model/errors.ts'
 import type { HubPath } from '../model/hub-path.ts'
 import { describeModel, type Model } from '../model/model.ts'
 import type { RepoId } from '../model/repo-id.ts'
@@ -10,13 +10,16 @@ import { type CachedModel, makeCachedModel } from './cached-model.ts'
 import type { CacheContext } from './context.ts'
 import { serve } from './get.ts'
 import { Intake, type IntakeOptions } from './intake.ts'
+import { compareWithDisk } from './locate.ts'
 import { findOnDisk } from './locate-on-disk.ts'
 import { makeRoom } from './make-room.ts'
 import { planFiles } from './plan.ts'
 import { recordEntry } from './record-entry.ts'
 import { hubAccess, resolve } from './resolve.ts'
+import { finishMoves } from './settle-name.ts'
+import { withRepoLock } from './store/aside.ts'
 import { sweepIncoming } from './store/leftovers.ts'
-import { withLock } from './store/lock.ts'
+import type { Hold } from './store/lock.ts'
 import { prepareCacheFolder } from './store/prepare-cache-folder.ts'
 import { readHome } from './store/renames.ts'
 
@@ -30,20 +33,25 @@ type BringInOptions = IntakeOptions & {
  * process does it for a repo at a time; who waited finds it done, and so each blob crosses the network once.
  */
 export async function bringIn(context: CacheContext, model: Model, options: BringInOptions): Promise<CachedModel> {
-  await prepareCacheFolder(context.layout)
   // Who waits for another that brings it in waits no longer either.
   return withTimeLimit(context.options.hub.timeoutMs, options.signal, tooSlow(model), (signal) =>
     bringInto(context, model, { ...options, signal }),
   )
 }
 
+// Each takes that this process was stopped for long, or that the repo has another id.
+const MOST_RESTARTS = 10
+
 /** Under the lock of the id by which the repo is kept, which may turn out to be another. */
 async function bringInto(context: CacheContext, model: Model, options: BringInOptions): Promise<CachedModel> {
   const { layout } = context
   let { repo } = await readHome(layout, model.repo)
-  for (;;) {
+  for (let restarts = 0; ; restarts++) {
+    await prepareCacheFolder(layout)
     const held = repo
-    const done = await withLock(layout.lock(held), () => bringInLocked(context, model, held, options), options.signal)
+    const work = (hold: Hold) =>
+      bringInLocked(context, model, held, () => restarts < MOST_RESTARTS && !hold.isOurs(), options)
+    const done = await withRepoLock(layout, held, work, options.signal)
     if (typeof done === 'object') return done
     repo = done
   }
@@ -59,14 +67,16 @@ function tooSlow(model: Model): (ms: number) => ModelCacheError {
     })
 }
 
-/** Gives another id when the repo is kept under that: its lock is needed. */
+/** Gives an id when the model is to be brought in under the lock of that one: the repo's other id, or the same again. */
 async function bringInLocked(
   context: CacheContext,
   asked: Model,
   held: RepoId,
+  isLockLost: () => boolean,
   options: BringInOptions,
 ): Promise<CachedModel | RepoId> {
   await sweepIncoming(context.layout)
+  await finishMoves(context, held)
   const waitedFor = await findOnDisk(context, asked)
   if (waitedFor?.changed.length === 0) {
     await context.claim(waitedFor)
@@ -102,13 +112,23 @@ async function bringInLocked(
     // Before the lock is free: from then on others may remove it.
     await context.claim(recorded)
     await recordEntry(context, recorded, intake.fresh)
+    // Another process took the lock while this one was stopped: it may have removed files that this one had found.
+    if (isLockLost() && !(await isThere(context, recorded, files))) return held
     return finish(context, model, intake, recorded, files, options.started)
   } catch (error) {
     // What is complete by now is kept and counted to the size; the failure is what matters.
     const soFar = intake.record([])
     if (soFar.files.size > 0) await recordEntry(context, soFar, intake.fresh).catch(() => undefined)
+    // What the process that took the lock did in between is no failure of the disk.
+    const isDisk = isSystemError(error) || (error instanceof ModelCacheError && error.code === 'CACHE_UNUSABLE')
+    if (isDisk && isLockLost() && !options.signal?.aborted) return held
     throw error
   }
+}
+
+async function isThere(context: CacheContext, { repo, commit, files }: Entry, paths: HubPath[]): Promise<boolean> {
+  const located = await compareWithDisk(context, { repo, commit }, paths, files, 'stat')
+  return located?.changed.length === 0
 }
 
 function finish(

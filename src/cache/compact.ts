@@ -3,9 +3,10 @@ import { join } from 'node:path'
 import { type Entry, entryKey } from '../model/entry.ts'
 import { originals } from '../platform/originals.ts'
 import type { CacheContext } from './context.ts'
+import { withFreeRepoLock } from './store/aside.ts'
 import { stampOf } from './store/blobs.ts'
 import { type Amount, addTo } from './store/leftovers.ts'
-import { withFreeLock } from './store/lock.ts'
+import type { Hold } from './store/lock.ts'
 import { isApiAnswerName } from './store/own-names.ts'
 import { mayRemove, removeFile } from './store/remove-own.ts'
 
@@ -28,7 +29,7 @@ export async function compact(context: CacheContext, { dryRun, signal }: Compact
     signal?.throwIfAborted()
     if (hasSnapshot(context, entry)) continue
     dropped.files++
-    if (!dryRun) await withFreeLock(layout.lock(entry.repo), () => dropRecord(context, entry))
+    if (!dryRun) await withFreeRepoLock(layout, entry.repo, (hold) => dropRecord(context, entry, hold))
   }
   if (!dryRun) {
     // What can't be read is left out of what is written.
@@ -44,10 +45,12 @@ function hasSnapshot({ layout }: CacheContext, { repo, commit }: Entry): boolean
 }
 
 /** Under the repo's lock: it may have been brought in anew in between. */
-async function dropRecord(context: CacheContext, entry: Entry): Promise<void> {
+async function dropRecord(context: CacheContext, entry: Entry, hold: Hold): Promise<void> {
   if (hasSnapshot(context, entry)) return
   const metadata = await context.metadata()
-  await metadata.update((all) => void all.delete(entryKey(entry)))
+  await metadata.update((all) => {
+    if (hold.isOurs() && !hasSnapshot(context, entry)) all.delete(entryKey(entry))
+  })
 }
 
 async function dropAnswers(

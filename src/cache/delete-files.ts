@@ -3,7 +3,9 @@ import { join } from 'node:path'
 import { blobNameOf, type Digest } from '../model/digest.ts'
 import type { Entry } from '../model/entry.ts'
 import { systemCode } from '../model/errors.ts'
+import { Aside } from './store/aside.ts'
 import type { Layout } from './store/layout.ts'
+import type { Hold } from './store/lock.ts'
 import { removeFiles, removeLink } from './store/remove-own.ts'
 import { removeApiAnswers, removeCommit, removeRefs, removeRepo, removeSnapshot } from './store/remove-repo.ts'
 
@@ -11,65 +13,80 @@ import { removeApiAnswers, removeCommit, removeRefs, removeRepo, removeSnapshot 
 export interface Taken {
   entry: Entry
   siblings: Entry[]
+  /** The lock of its repo. */
+  hold: Hold
 }
 
-/** Deletes what no other entry of their repos needs. Called under the locks of all. Gives the bytes that become free. */
+type TakenOfRepo = [Taken, ...Taken[]]
+
+/** Deletes what no other entry of their repos needs, under the lock of each repo. Gives the bytes that become free. */
 export async function deleteFiles(layout: Layout, taken: Taken[]): Promise<number> {
-  const folders = byFolder(layout, taken)
+  const folders = byFolder(taken)
   // What lies behind a link is another's, such as the user's own cache: of that nothing goes but the link.
-  const linked = new Set<Taken[]>()
+  const linked = new Set<TakenOfRepo>()
   await sideBySide(folders, async (ofRepo) => {
     for (const each of ofRepo) if (await isBehindLink(layout, each)) linked.add(ofRepo)
   })
   const own = folders.filter((ofRepo) => !linked.has(ofRepo))
-  await sideBySide(own, async (ofRepo) => {
-    for (const { entry } of ofRepo) await deleteSnapshot(layout, entry)
-  })
-  // With all snapshots gone, which on some file systems are names of the same files.
-  const bytes = await bytesBehind(await ownBlobs(layout, own.flat()))
-  await sideBySide(own, async (ofRepo) => {
-    for (const each of ofRepo) await deleteRest(layout, each)
-  })
-  return bytes
+  const asides = new Map(own.map((ofRepo) => [ofRepo, Aside.begin(layout, ofRepo[0].hold)]))
+  const withAside = (act: (aside: Aside, each: Taken) => Promise<void>) =>
+    sideBySide(own, async (ofRepo) => {
+      const aside = asides.get(ofRepo)
+      for (const each of ofRepo) if (aside) await act(aside, each)
+      await aside?.empty()
+    })
+  try {
+    await withAside((aside, { entry }) => deleteSnapshot(aside, entry))
+    // With all snapshots gone, which on some file systems are names of the same files.
+    const bytes = await bytesBehind(await ownBlobs(layout, own.flat()))
+    await withAside(deleteRest)
+    return bytes
+  } finally {
+    await Promise.all([...asides.values()].map((aside) => aside.end()))
+  }
 }
 
 /** Names that differ by case alone are one folder on some disks, and always have one lock. */
-function byFolder(layout: Layout, taken: Taken[]): Taken[][] {
-  const folders = new Map<string, Taken[]>()
+function byFolder(taken: Taken[]): TakenOfRepo[] {
+  const folders = new Map<Hold, TakenOfRepo>()
   for (const each of taken) {
-    const lock = layout.lock(each.entry.repo)
-    folders.set(lock, [...(folders.get(lock) ?? []), each])
+    const others = folders.get(each.hold)
+    if (others) others.push(each)
+    else folders.set(each.hold, [each])
   }
   return [...folders.values()]
 }
 
 /** Nothing goes on any more when it ends: the locks are given back then, also where something failed. */
-async function sideBySide(folders: Taken[][], act: (ofRepo: Taken[]) => Promise<void>): Promise<void> {
+async function sideBySide(folders: TakenOfRepo[], act: (ofRepo: TakenOfRepo) => Promise<void>): Promise<void> {
   const all = folders.map(act)
   await Promise.allSettled(all)
   await Promise.all(all)
 }
 
-async function isBehindLink(layout: Layout, { entry, siblings }: Taken): Promise<boolean> {
+async function isBehindLink(layout: Layout, { entry, siblings, hold }: Taken): Promise<boolean> {
   const folder = layout.repo(entry.repo)
   if (!(await isLink(folder))) return false
-  if (siblings.length === 0) removeLink(layout, folder)
+  if (siblings.length === 0 && hold.isOurs()) await removeLink(layout, folder)
   return true
 }
 
-async function deleteSnapshot(layout: Layout, entry: Entry): Promise<void> {
+async function deleteSnapshot(aside: Aside, entry: Entry): Promise<void> {
+  const remove = (path: string) => aside.take(path)
   // Before its snapshot: other tools refuse a repo with a ref to a commit that has none, and a kill may come in between.
-  await removeRefs(layout, entry.repo, (commit) => commit === entry.commit)
-  await removeSnapshot(layout, entry)
+  await removeRefs(aside.layout, entry.repo, (commit) => commit === entry.commit, remove)
+  await removeSnapshot(aside.layout, entry, remove)
 }
 
-async function deleteRest(layout: Layout, taken: Taken): Promise<void> {
+async function deleteRest(aside: Aside, taken: Taken): Promise<void> {
+  const { layout } = aside
   const { repo, commit } = taken.entry
-  await removeCommit(layout, repo, commit)
-  await removeFiles(layout, join(layout.repo(repo), 'blobs'), unsharedBlobs(taken).map(blobNameOf))
+  const remove = (path: string) => aside.take(path)
+  await removeCommit(layout, repo, commit, remove)
+  await removeFiles(layout, join(layout.repo(repo), 'blobs'), unsharedBlobs(taken).map(blobNameOf), remove)
   if ((await names(join(layout.repo(repo), 'snapshots'))).length > 0) return
   // With its last snapshot the repo goes: no file refers to what another tool left in its blobs folder.
-  await removeRepo(layout, repo)
+  await removeRepo(layout, repo, remove)
   await removeApiAnswers(layout, repo)
 }
 

@@ -1,6 +1,6 @@
 import type { BigIntStats } from 'node:fs'
-import { link, lstat, mkdir, rename } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { link, lstat, rename } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import process from 'node:process'
 import type { Digest } from '../model/digest.ts'
 import { type Entry, type EntryFile, entryKey } from '../model/entry.ts'
@@ -9,13 +9,11 @@ import type { HubPath } from '../model/hub-path.ts'
 import type { RepoId } from '../model/repo-id.ts'
 import { groupBy } from '../platform/group-by.ts'
 import type { CacheContext } from './context.ts'
+import { Aside, withFreeRepoLock } from './store/aside.ts'
 import { type FileStamp, isAsRecorded, matchesDigest, stampOf } from './store/blobs.ts'
 import { leasedEntries } from './store/leases.ts'
 import { type Amount, addTo } from './store/leftovers.ts'
 import { linkIntoSnapshot } from './store/links.ts'
-import { withFreeLock } from './store/lock.ts'
-import { uniqueBeside } from './store/own-names.ts'
-import { removeUnique } from './store/remove-own.ts'
 
 interface LinkOptions {
   dryRun?: boolean
@@ -50,7 +48,8 @@ export async function linkShared(context: CacheContext, entries: Entry[], option
       for (const other of apart) {
         options.signal?.throwIfAborted()
         const users = (ofRepos.get(other.repo) ?? []).filter((entry) => hasDigest(entry, digest))
-        const work = async () => restamped.push(...(await replace(context, kept, other, users, digest)))
+        const work = async (aside: Aside) =>
+          restamped.push(...(await replace(context, kept, other, users, digest, aside)))
         // What another name still stands for is not freed.
         if (await whereUnused(context, users, options, work)) addTo(linked, other.stats.nlink === 1n ? size : 0)
       }
@@ -97,7 +96,7 @@ async function whereUnused(
   { layout }: CacheContext,
   users: Entry[],
   { dryRun }: LinkOptions,
-  work: () => Promise<number>,
+  work: (aside: Aside) => Promise<number>,
 ): Promise<boolean> {
   const [first] = users
   const isUsed = async () => {
@@ -106,7 +105,11 @@ async function whereUnused(
   }
   if (!first || (await isUsed())) return false
   if (dryRun) return true
-  const done = await withFreeLock(layout.lock(first.repo), async () => !(await isUsed()) && (await work()) > 0)
+  const done = await withFreeRepoLock(layout, first.repo, async (hold) => {
+    if (await isUsed()) return false
+    const aside = Aside.begin(layout, hold)
+    return (await work(aside).finally(() => aside.end())) > 0
+  })
   return done ?? false
 }
 
@@ -125,10 +128,10 @@ async function replace(
   other: Blob,
   users: Entry[],
   digest: Digest,
+  aside: Aside,
 ): Promise<Restamped[]> {
   const { layout } = context
-  await mkdir(layout.incoming, { recursive: true, mode: 0o700 })
-  const temporary = uniqueBeside(join(layout.incoming, 'shared'), 'tmp')
+  const temporary = aside.newPath()
   try {
     await link(kept.path, temporary)
     await rename(temporary, other.path)
@@ -136,8 +139,6 @@ async function replace(
     // Gone in between, or a file system without hard links.
     context.debug(`${other.path} stays a file of its own: ${messageOf(error)}`)
     return []
-  } finally {
-    removeUnique(temporary)
   }
   const restamped: Restamped[] = []
   for (const entry of users)

@@ -5,10 +5,11 @@ import type { Entry } from '../model/entry.ts'
 import type { RepoId } from '../model/repo-id.ts'
 import { originals } from '../platform/originals.ts'
 import type { CacheContext } from './context.ts'
+import { Aside, withFreeRepoLock } from './store/aside.ts'
 import { type Amount, addTo } from './store/leftovers.ts'
-import { withFreeLock } from './store/lock.ts'
+import type { Hold } from './store/lock.ts'
 import { isBlobName } from './store/own-names.ts'
-import { mayRemove, removeFile } from './store/remove-own.ts'
+import { mayRemove, removeFiles } from './store/remove-own.ts'
 import { entriesIn, filesBelow, repoFolders } from './store/snapshot-files.ts'
 
 // A blob stands alone for a moment while its model is brought in, here or by another tool.
@@ -32,9 +33,7 @@ export async function removeOrphans(
   options: OrphanOptions = {},
 ): Promise<Amount> {
   const { layout } = context
-  const recorded = new Set(
-    entries.flatMap(({ repo, files }) => [...files.values()].map(({ digest }) => `${repo} ${blobNameOf(digest)}`)),
-  )
+  const recorded = blobsOf(entries)
   const removed = { files: 0, bytes: 0 }
   for await (const repo of repoFolders(layout.hub)) {
     options.signal?.throwIfAborted()
@@ -42,10 +41,24 @@ export async function removeOrphans(
     const names = entriesIn(folder).flatMap((entry) => (entry.isFile() && isBlobName(entry.name) ? [entry.name] : []))
     const unknown = names.filter((name) => !recorded.has(`${repo} ${name}`))
     if (unknown.length === 0 || !mayRemove(layout, join(folder, 'file'))) continue
-    const alone = await withFreeLock(layout.lock(repo), () => removeAlone(context, repo, unknown, options))
+    const work = async (hold: Hold) =>
+      removeAlone(context, repo, await stillUnknown(context, repo, unknown), hold, options)
+    const alone = await withFreeRepoLock(layout, repo, work)
     for (const bytes of alone ?? []) addTo(removed, bytes)
   }
   return removed
+}
+
+function blobsOf(entries: Iterable<Entry>): Set<string> {
+  const blobs = [...entries].flatMap(({ repo, files }) => [...files.values()].map(({ digest }) => ({ repo, digest })))
+  return new Set(blobs.map(({ repo, digest }) => `${repo} ${blobNameOf(digest)}`))
+}
+
+/** Under the repo's lock: what was recorded since is in use. */
+async function stillUnknown(context: CacheContext, repo: RepoId, names: string[]): Promise<string[]> {
+  const metadata = await context.metadata()
+  const recorded = blobsOf((await metadata.all()).values())
+  return names.filter((name) => !recorded.has(`${repo} ${name}`))
 }
 
 /** Gives the bytes of each. */
@@ -53,6 +66,7 @@ async function removeAlone(
   context: CacheContext,
   repo: RepoId,
   names: string[],
+  hold: Hold,
   { aloneForMs = ALONE_FOR_MS, dryRun }: OrphanOptions,
 ): Promise<number[]> {
   const folder = join(context.layout.repo(repo), 'blobs')
@@ -60,15 +74,25 @@ async function removeAlone(
   const files = await filesBelow(snapshots)
   const targets = await Promise.all(files.map((path) => realpath(join(snapshots, path)).catch(() => undefined)))
   const linked = new Set(targets)
-  const real = await realpath(folder)
-  const removed: number[] = []
+  const real = await realpath(folder).catch(() => folder)
+  const alone: { name: string; bytes: number }[] = []
   for (const name of names) {
-    const { ctimeMs, size, nlink } = await lstat(join(folder, name))
-    if (linked.has(join(real, name)) || originals.now() - ctimeMs < aloneForMs) continue
-    removed.push(nlink > 1 ? 0 : size)
-    if (dryRun) continue
-    context.debug(`🗑️ Removed what nothing refers to: ${join(folder, name)}`)
-    removeFile(context.layout, join(folder, name))
+    // Another tool may have removed it.
+    const stats = await lstat(join(folder, name)).catch(() => undefined)
+    if (!stats || linked.has(join(real, name)) || originals.now() - stats.ctimeMs < aloneForMs) continue
+    alone.push({ name, bytes: stats.nlink > 1 ? 0 : stats.size })
   }
-  return removed
+  if (alone.length > 0 && !dryRun) {
+    const aside = Aside.begin(context.layout, hold)
+    const remove = async (path: string) => {
+      if (await aside.take(path)) context.debug(`🗑️ Removed what nothing refers to: ${path}`)
+    }
+    await removeFiles(
+      context.layout,
+      folder,
+      alone.map(({ name }) => name),
+      remove,
+    ).finally(() => aside.end())
+  }
+  return alone.map(({ bytes }) => bytes)
 }

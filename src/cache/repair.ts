@@ -5,7 +5,7 @@ import type { CacheContext } from './context.ts'
 import { Intake } from './intake.ts'
 import { recordEntry } from './record-entry.ts'
 import { hubAccess, treeAt } from './resolve.ts'
-import { withLock } from './store/lock.ts'
+import { withRepoLock } from './store/aside.ts'
 
 /** Brings files of an entry in anew, where they are not what the Hub stated. Throws as a download does. */
 export async function repairFiles(
@@ -27,5 +27,5 @@ export async function repairFiles(
     // Nobody asked for the model: it is as old as before.
     await recordEntry(context, { ...intake.record([]), lastAccessDate: entry.lastAccessDate }, intake.fresh)
   }
-  await withLock(context.layout.lock(repo), work, signal)
+  await withRepoLock(context.layout, repo, work, signal)
 }

@@ -1,16 +1,16 @@
 import { rename } from 'node:fs/promises'
 import { fetchModel } from '../hub/api.ts'
 import type { HubAccess } from '../hub/http.ts'
-import { entryKey } from '../model/entry.ts'
+import { type Entry, entryKey } from '../model/entry.ts'
 import { systemCode } from '../model/errors.ts'
 import type { RepoId } from '../model/repo-id.ts'
 import type { Commit } from '../model/revision.ts'
 import type { CacheContext } from './context.ts'
+import { withFreeRepoLock } from './store/aside.ts'
 import { stampOf } from './store/blobs.ts'
 import { leasedEntries } from './store/leases.ts'
-import { withFreeLock } from './store/lock.ts'
 import { removeFile } from './store/remove-own.ts'
-import { writeHome } from './store/renames.ts'
+import { formerNames, writeHome } from './store/renames.ts'
 
 /**
  * The id under which a repo is kept from now on that the Hub calls `now`. What is there by its old name moves along, but
@@ -46,13 +46,27 @@ export async function adoptFormerName(
   }
 }
 
+/**
+ * Finishes moves to this name that a kill or a loss of power cut off: what is cached by a former name is found by none until
+ * then. Called under the lock of `repo`.
+ */
+export async function finishMoves(context: CacheContext, repo: RepoId): Promise<void> {
+  const { layout } = context
+  for (const former of formerNames(layout, repo)) {
+    const [isBefore, isAfter] = [former, repo].map((name) => stampOf(layout.repo(name)) !== undefined)
+    if (isBefore && !isAfter) await move(context, former, repo, former)
+    // The records are the last to move.
+    if (isAfter && !isBefore) await moveRecords(context, former, repo)
+  }
+}
+
 /** False where it may not be moved now. One of the two locks is held; `other` is the one that has to be free. */
 async function move(context: CacheContext, from: RepoId, to: RepoId, other: RepoId): Promise<boolean> {
   const { layout } = context
   if (!stampOf(layout.repo(from))) return true
   // Names that differ by case alone share their lock.
   if (layout.lock(from) === layout.lock(to)) return moveFolder(context, from, to)
-  return (await withFreeLock(layout.lock(other), () => moveFolder(context, from, to))) ?? false
+  return (await withFreeRepoLock(layout, other, () => moveFolder(context, from, to))) ?? false
 }
 
 async function moveFolder(context: CacheContext, from: RepoId, to: RepoId): Promise<boolean> {
@@ -63,26 +77,39 @@ async function moveFolder(context: CacheContext, from: RepoId, to: RepoId): Prom
     const leased = await leasedEntries(layout)
     return own.some((entry) => leased.has(entryKey(entry)))
   }
-  if (await isUsed()) return false
-  await writeHome(layout, from, to)
-  // Who claims first and looks after that either is led to the new name, or has its claim seen here.
-  if (await isUsed()) {
-    removeFile(layout, layout.rename(from))
-    return false
+  if (!(await isUsed())) {
+    await writeHome(layout, from, to)
+    // Who claims first and looks after that either is led to the new name, or has its claim seen here.
+    if (!(await isUsed())) return moveAll(context, from, to)
   }
+  removeFile(layout, layout.rename(from))
+  return false
+}
+
+async function moveAll(context: CacheContext, from: RepoId, to: RepoId): Promise<true> {
+  const { layout } = context
   try {
     await rename(layout.repo(from), layout.repo(to))
   } catch (error) {
-    if (!['ENOTEMPTY', 'EEXIST', 'EPERM'].includes(systemCode(error) ?? '')) throw error
+    // Another process finished the move while this one was stopped.
+    if (systemCode(error) === 'ENOENT') return true
     // Both were there: the new one counts, the old one goes when it is unused for long.
-    return true
+    if (['ENOTEMPTY', 'EEXIST', 'EPERM'].includes(systemCode(error) ?? '')) return true
+    throw error
   }
+  await moveRecords(context, from, to)
+  context.debug(`${from} was renamed to ${to} at the Hub: what was cached of it moved along`)
+  return true
+}
+
+async function moveRecords(context: CacheContext, from: RepoId, to: RepoId): Promise<void> {
+  const metadata = await context.metadata()
+  const isOld = ({ repo }: Entry) => repo === from
+  if (![...(await metadata.all()).values()].some(isOld)) return
   await metadata.update((entries) => {
-    for (const entry of [...entries.values()].filter(({ repo }) => repo === from)) {
+    for (const entry of [...entries.values()].filter(isOld)) {
       entries.delete(entryKey(entry))
       entries.set(entryKey({ ...entry, repo: to }), { ...entry, repo: to })
     }
   })
-  context.debug(`${from} was renamed to ${to} at the Hub: what was cached of it moved along`)
-  return true
 }

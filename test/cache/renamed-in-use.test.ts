@@ -1,4 +1,5 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
+import { readFile, writeFile } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
 import { beforeEach, expect, onTestFinished, test, vi } from 'vitest'
 import { thisProcess } from '../../src/cache/store/owner.ts'
@@ -68,3 +69,19 @@ test.each(['old/name', 'new/name'])(
     expect((await engine.open().list()).map(({ repo }) => repo)).toEqual(['new/name'])
   },
 )
+
+test.each(['the folder', 'the records'])('a move that was killed before %s moved is finished offline', async (last) => {
+  const { commit } = engine.hub.addRepo('old/name', { files: FILES })
+  await engine.open().get('old/name')
+  const recorded = await readFile(engine.inCache('cache_metadata.json'))
+  engine.hub.renameRepo('old/name', 'new/name')
+  await engine.open().get('new/name')
+  const [old, now] = ['models--old--name', 'models--new--name'].map((name) => engine.inCache('hub', name))
+  if (last === 'the folder') renameSync(String(now), String(old))
+  await writeFile(engine.inCache('cache_metadata.json'), recorded)
+  engine.hub.clearRequests()
+  for (const name of ['old/name', 'new/name', `old/name@${commit}`])
+    expect(await contentsOf(await engine.open({ offline: true }).get(name))).toEqual(FILES)
+  expect((await engine.open().list()).map(({ repo }) => repo)).toEqual(['new/name'])
+  expect(engine.hub.requests).toEqual([])
+})

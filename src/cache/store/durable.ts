@@ -1,10 +1,9 @@
 import { renameSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import type { Entry } from '../../model/entry.ts'
 import { systemCode } from '../../model/errors.ts'
 import type { HubPath } from '../../model/hub-path.ts'
-import type { RepoId } from '../../model/repo-id.ts'
-import type { Commit } from '../../model/revision.ts'
 import { isAbsent } from './atomic-write.ts'
 import type { Layout } from './layout.ts'
 import { uniqueBeside } from './own-names.ts'
@@ -51,15 +50,14 @@ export function removeReplacements(path: string): void {
 
 const REPLACEMENT = /^\d+-[0-9a-f]{12}\.tmp$/
 
-/** Waits until files of a snapshot are on the disk with all names that lead to them. */
-export async function syncSnapshotFiles(
+/** Waits until these files of an entry are on the disk, with all by which they are found: ref, listing, and folders. */
+export async function syncEntry(
   layout: Layout,
-  { repo, commit }: { repo: RepoId; commit: Commit },
+  { repo, revision, commit }: Pick<Entry, 'repo' | 'revision' | 'commit'>,
   paths: HubPath[],
 ): Promise<void> {
-  if (paths.length === 0) return
   const files = paths.map((path) => layout.file(repo, commit, path))
-  await syncAll(files)
+  await syncAll([...files, layout.tree(repo, commit), layout.ref(repo, revision)])
   const snapshot = layout.snapshot(repo, commit)
   const folders = new Set([snapshot])
   for (const file of files)

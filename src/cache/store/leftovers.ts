@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path'
 import { blobNameOf, type Digest } from '../../model/digest.ts'
 import { type Span, Spans } from '../../model/spans.ts'
 import { originals } from '../../platform/originals.ts'
+import { sweepRemovals } from './aside.ts'
 import { diskNow, writeAtomically } from './atomic-write.ts'
 import type { Layout } from './layout.ts'
 import { isIncompleteName, isIncompleteOrNoteName, isTemporaryName } from './own-names.ts'
@@ -109,6 +110,7 @@ export async function sweepIncoming(layout: Layout, options: { dryRun?: boolean 
   const swept = { files: 0, bytes: 0 }
   for (const folder of [layout.incoming, layout.directory, layout.leases, layout.runs, layout.renames])
     for (const { name } of mayRemove(layout, join(folder, 'file')) ? entriesIn(folder) : []) {
+      if (folder === layout.incoming && !options.dryRun) await sweepRemovals(layout, name)
       const isDownload = folder === layout.incoming && isIncompleteOrNoteName(name)
       if (!isDownload && !isTemporaryName(name)) continue
       const path = join(folder, name)

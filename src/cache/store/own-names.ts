@@ -15,6 +15,11 @@ export function isAsideName(name: string): boolean {
   return /^removed\.\d+-[0-9a-f]{12}\.tmp$/.test(name)
 }
 
+/** The folder in `incoming` of what is moved aside of one repo. */
+export function isAsideContainer(name: string): boolean {
+  return /^[\w.%~-]+\.aside$/.test(name)
+}
+
 /** A temporary file, or what was moved aside. */
 export function isTemporaryName(name: string): boolean {
   return /\.\d+-[0-9a-f]{12}\.tmp(\.link\.tmp)?$/.test(name)

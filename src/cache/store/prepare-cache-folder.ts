@@ -1,6 +1,5 @@
 import { mkdir } from 'node:fs/promises'
 import { ModelCacheError, messageOf } from '../../model/errors.ts'
-import { writeAtomically } from './atomic-write.ts'
 import { stampOf } from './blobs.ts'
 import { FORMAT, isOurs } from './cache-folder.ts'
 import { replaceDurably, syncToDisk } from './durable.ts'
@@ -17,7 +16,7 @@ export async function prepareCacheFolder(layout: Layout): Promise<void> {
   try {
     if (isOurs(layout)) return
     await mkdir(layout.directory, { recursive: true, mode: 0o700 })
-    writeAtomically(layout.tag, CACHEDIR_TAG)
+    await replaceDurably(layout.tag, CACHEDIR_TAG)
     // From here on a missing file means that it was lost.
     await withLock(`${layout.metadata}.lock`, async () => {
       if (!stampOf(layout.metadata)) await replaceDurably(layout.metadata, '[]\n')

@@ -1,10 +1,10 @@
-import { type Dirent, lstatSync, renameSync, rmdirSync, rmSync, statSync, unlinkSync } from 'node:fs'
+import { type Dirent, lstatSync, rmdirSync, rmSync, statSync, unlinkSync } from 'node:fs'
 import { readdir, rmdir, unlink } from 'node:fs/promises'
 import { basename, join, relative, sep } from 'node:path'
 import { systemCode } from '../../model/errors.ts'
 import { isOurs } from './cache-folder.ts'
 import type { Layout } from './layout.ts'
-import { isAsideName, uniqueBeside } from './own-names.ts'
+import { isAsideName } from './own-names.ts'
 
 // Every deletion of the package is in this file. What it deletes lies in a marked cache folder, and every folder on the way there is a
 // real one. A link is removed and never followed. The callers say which names are ours (`own-names.ts`). Node.js has no deletion
@@ -20,15 +20,25 @@ export function removeFile(layout: Layout, path: string): boolean {
   return mayRemove(layout, path) && unlinkFile(path)
 }
 
+/** How a file is removed: at once, or by a move to where it is deleted later. */
+export type Remover = (path: string) => Promise<unknown>
+
 /** Removes a link, and not what it leads to. True when it was one. */
-export function removeLink(layout: Layout, path: string): boolean {
-  return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true && removeFile(layout, path)
+export async function removeLink(layout: Layout, path: string, remove: Remover = unlink): Promise<boolean> {
+  if (!lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() || !mayRemove(layout, path)) return false
+  await remove(path).catch(ignoreAbsent)
+  return true
 }
 
 /** Removes files and links of these names in a folder. Folders stay. */
-export async function removeFiles(layout: Layout, folder: string, names: readonly string[]): Promise<void> {
+export async function removeFiles(
+  layout: Layout,
+  folder: string,
+  names: readonly string[],
+  remove: Remover = unlink,
+): Promise<void> {
   if (names.length === 0 || !mayRemove(layout, join(folder, 'file'))) return
-  const removed = names.map((name) => unlink(join(folder, name)).catch(ignoreAbsent))
+  const removed = names.map((name) => remove(join(folder, name)).catch(ignoreAbsent))
   // No deletion is under way any more when this ends.
   await Promise.allSettled(removed)
   await Promise.all(removed)
@@ -42,8 +52,9 @@ export async function removeBelow(
   layout: Layout,
   folder: string,
   isOwn: (path: string, entry: Dirent) => boolean,
+  remove: Remover = unlink,
 ): Promise<boolean> {
-  return mayRemove(layout, join(folder, 'file')) && emptyFolder(folder, '', isOwn)
+  return mayRemove(layout, join(folder, 'file')) && emptyFolder(folder, '', isOwn, remove)
 }
 
 /** Removes a folder when nothing lies in it. True when it is gone. */
@@ -57,23 +68,7 @@ export function removeEmptyFolder(layout: Layout, folder: string): boolean {
   }
 }
 
-/**
- * Moves a file or a folder of ours out of everybody's sight, into `incoming`, in one step: from there it can be moved back, or be
- * removed by `removeAside`. A kill leaves it there to be swept. Undefined where it can't be moved: it is gone, or lies on another disk.
- * @public
- */
-export function moveAside(layout: Layout, path: string): string | undefined {
-  const aside = uniqueBeside(join(layout.incoming, 'removed'), 'tmp')
-  if (!mayRemove(layout, path) || !isReached(layout, aside)) return undefined
-  try {
-    renameSync(path, aside)
-    return aside
-  } catch {
-    return undefined
-  }
-}
-
-/** Removes what `moveAside` moved, with all that is in it. */
+/** Removes a folder in `incoming` that was moved aside, with all that is in it. */
 export function removeAside(layout: Layout, aside: string): void {
   if (isAsideName(basename(aside)) && mayRemove(layout, aside)) rmSync(aside, { recursive: true, force: true })
 }
@@ -130,13 +125,14 @@ async function emptyFolder(
   folder: string,
   below: string,
   isOwn: (path: string, entry: Dirent) => boolean,
+  remove: Remover,
 ): Promise<boolean> {
   const entries = await readdir(join(folder, below), { withFileTypes: true }).catch(ignoreAbsent)
   const removed = (entries ?? []).map(async (entry) => {
     const path = join(below, entry.name)
-    if (entry.isDirectory()) return emptyFolder(folder, path, isOwn)
+    if (entry.isDirectory()) return emptyFolder(folder, path, isOwn, remove)
     if (!isOwn(path, entry)) return false
-    await unlink(join(folder, path)).catch(ignoreAbsent)
+    await remove(join(folder, path)).catch(ignoreAbsent)
     return true
   })
   await Promise.allSettled(removed)

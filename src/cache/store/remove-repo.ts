@@ -1,35 +1,42 @@
 import { type Dirent, lstatSync, readFileSync, readlinkSync } from 'node:fs'
-import { dirname, join, relative, sep } from 'node:path'
+import { basename, dirname, join, relative, sep } from 'node:path'
 import type { Entry } from '../../model/entry.ts'
 import type { RepoId } from '../../model/repo-id.ts'
 import { type Commit, isCommit } from '../../model/revision.ts'
 import type { Layout } from './layout.ts'
 import { isApiAnswerName, isBlobName, isTreeName } from './own-names.ts'
-import { removeBelow, removeEmptyFolder, removeFile, removeLink } from './remove-own.ts'
+import { type Remover, removeBelow, removeEmptyFolder, removeFiles, removeLink } from './remove-own.ts'
 import { readTree } from './trees.ts'
 
 // What a repo's folder holds by the layout of huggingface_hub. What a user put there by another name stays, and keeps its folder.
 
 /** Removes the refs to commits that `isGone` accepts. */
-export async function removeRefs(layout: Layout, repo: RepoId, isGone: (commit: Commit) => boolean): Promise<void> {
+export async function removeRefs(
+  layout: Layout,
+  repo: RepoId,
+  isGone: (commit: Commit) => boolean,
+  remove: Remover,
+): Promise<void> {
   const folder = join(layout.repo(repo), 'refs')
-  await removeBelow(layout, folder, (path, entry) => {
+  const isOwn = (path: string, entry: Dirent) => {
     const commit = entry.isFile() && readFileSync(join(folder, path), 'utf8').trim()
     return commit !== false && isCommit(commit) && isGone(commit)
-  })
+  }
+  await removeBelow(layout, folder, isOwn, remove)
 }
 
 /** Removes the files of a snapshot: those that are recorded or listed, links to blobs of the repo, and empty files. */
-export async function removeSnapshot(layout: Layout, { repo, commit, files }: Entry): Promise<void> {
+export async function removeSnapshot(layout: Layout, { repo, commit, files }: Entry, remove: Remover): Promise<void> {
   const folder = layout.snapshot(repo, commit)
   // In place of the snapshot: what it leads to is another's.
-  if (removeLink(layout, folder)) return
+  if (await removeLink(layout, folder, remove)) return
   const removeThese = (paths: Iterable<string>) => {
     const known = new Set([...paths].map((path) => path.split('/').join(sep)))
-    return removeBelow(layout, folder, (path, entry) => {
+    const isOwn = (path: string, entry: Dirent) => {
       if (entry.isFile()) return known.has(path) || isEmpty(join(folder, path))
       return leadsToBlob(layout, repo, join(folder, path), entry)
-    })
+    }
+    return removeBelow(layout, folder, isOwn, remove)
   }
   if (await removeThese(files.keys())) return
   // On a disk without links, other tools leave files there that have no record.
@@ -38,22 +45,23 @@ export async function removeSnapshot(layout: Layout, { repo, commit, files }: En
 }
 
 /** Removes what is stored of a commit beside its snapshot: its listing, and which files it does not have. */
-export async function removeCommit(layout: Layout, repo: RepoId, commit: Commit): Promise<void> {
-  removeFile(layout, layout.tree(repo, commit))
+export async function removeCommit(layout: Layout, repo: RepoId, commit: Commit, remove: Remover): Promise<void> {
+  const tree = layout.tree(repo, commit)
+  await removeFiles(layout, dirname(tree), [basename(tree)], remove)
   const absent = join(layout.repo(repo), '.no_exist', commit)
-  await removeBelow(layout, absent, (path) => isEmpty(join(absent, path)))
+  await removeBelow(layout, absent, (path) => isEmpty(join(absent, path)), remove)
 }
 
 /** Removes what is left of a repo that has no snapshot any more. */
-export async function removeRepo(layout: Layout, repo: RepoId): Promise<void> {
+export async function removeRepo(layout: Layout, repo: RepoId, remove: Remover): Promise<void> {
   const folder = layout.repo(repo)
   const inFolder = (name: string) => join(folder, name)
-  await removeRefs(layout, repo, () => true)
-  await removeBelow(layout, inFolder('blobs'), (path) => isBlobName(path))
-  await removeBelow(layout, inFolder('trees'), (path) => isTreeName(path))
-  await removeBelow(layout, inFolder('.no_exist'), (path) => isEmpty(join(inFolder('.no_exist'), path)))
+  await removeRefs(layout, repo, () => true, remove)
+  await removeBelow(layout, inFolder('blobs'), (path) => isBlobName(path), remove)
+  await removeBelow(layout, inFolder('trees'), (path) => isTreeName(path), remove)
+  await removeBelow(layout, inFolder('.no_exist'), (path) => isEmpty(join(inFolder('.no_exist'), path)), remove)
   for (const name of ['refs', 'blobs', 'trees', '.no_exist', 'snapshots']) {
-    removeLink(layout, inFolder(name))
+    await removeLink(layout, inFolder(name), remove)
     removeEmptyFolder(layout, inFolder(name))
   }
   removeEmptyFolder(layout, folder)

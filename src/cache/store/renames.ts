@@ -5,6 +5,7 @@ import { originals } from '../../platform/originals.ts'
 import { writeAtomically } from './atomic-write.ts'
 import type { Layout } from './layout.ts'
 import { removeFile } from './remove-own.ts'
+import { entriesIn, valid } from './snapshot-files.ts'
 
 /** The id under which the cache keeps a repo. */
 export interface Home {
@@ -29,6 +30,12 @@ export async function readHome(layout: Layout, repo: RepoId): Promise<Home> {
     home = { repo: next.repo, ageMs: Math.max(home.ageMs, next.ageMs) }
   }
   return home
+}
+
+/** The names that lead to `home` at once. */
+export function formerNames(layout: Layout, home: RepoId): RepoId[] {
+  const names = entriesIn(layout.renames).map(({ name }) => valid(() => parseRepoId(decodeURIComponent(name))))
+  return names.filter((name) => name !== undefined).filter((name) => readRename(layout, name)?.repo === home)
 }
 
 /** Records what the Hub answered now: `home` is a name that leads nowhere else. */

@@ -1,6 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
+import { setImmediate } from 'node:timers/promises'
 import { inject } from 'vitest'
 import { kill } from '../kill.ts'
 import type { Instant } from './steps.ts'
@@ -15,12 +17,15 @@ export class CacheProcess {
   readonly turns: Turn[] = []
   private finish: () => void = () => undefined
   private readonly closed: Promise<unknown>
+  private stoppedBefore: (change: string) => void = () => undefined
+  private turn: Promise<void> = Promise.resolve()
 
   private constructor(private readonly child: ChildProcess) {
     this.closed = once(child, 'close')
     if (!child.stdout) throw new Error('The process has no output')
     createInterface(child.stdout).on('line', (line) => {
       if (line === 'done' || line === 'ready') this.finish()
+      else if (line.startsWith('stopped ')) this.stoppedBefore(line)
       else this.turns.push(JSON.parse(line))
     })
     void this.closed.then(() => this.finish())
@@ -49,6 +54,32 @@ export class CacheProcess {
     const finished = this.finished()
     this.child.stdin?.write(`${JSON.stringify({ verb, models, turns, dieAt } satisfies Task)}\n`)
     return finished
+  }
+
+  /**
+   * Begins a turn that stops right before its n-th change of the disk. Gives what that change is; undefined when the turn
+   * has fewer, and is done. After `goOn` the turn goes on, and that settles when it is done.
+   */
+  async beginAndStop(verb: Task['verb'], models: string[], stopAt: number): Promise<string | undefined> {
+    const stopped = new Promise<string>((resolve) => {
+      this.stoppedBefore = resolve
+    })
+    this.turn = this.begin(verb, models, 1, { step: stopAt, when: 'stopped' })
+    const change = await Promise.race([stopped, this.turn])
+    // It said so right before it stopped.
+    while (change !== undefined && !(await this.isStopped())) await setImmediate()
+    return change ?? undefined
+  }
+
+  async goOn(): Promise<Turn> {
+    this.child.kill('SIGCONT')
+    await this.turn
+    return this.turns.at(-1) ?? { given: [], errors: ['The process is gone'] }
+  }
+
+  private async isStopped(): Promise<boolean> {
+    const stat = await readFile(`/proc/${this.child.pid}/stat`, 'latin1')
+    return stat.slice(stat.lastIndexOf(')')).startsWith(') T')
   }
 
   /** Lets the turn that is under way be the last. */

@@ -57,6 +57,10 @@ const verbs: Record<Task['verb'], (models: string[]) => Promise<CachedModel[]>> 
     await cache.optimize({ aloneForMs: 0 })
     return []
   },
+  async pin(models) {
+    await cache.pin((await cache.list()).filter(({ repo }) => models.includes(repo)))
+    return []
+  },
   async revisit(models) {
     return models.flatMap((model) => seen.get(model) ?? [])
   },

@@ -1,12 +1,15 @@
 import fs from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'
 
-/** The instant at which a process kills itself, told by what it does to the disk and not by a clock. */
+/** The instant at which a process kills or stops itself, told by what it does to the disk and not by a clock. */
 export interface Instant {
   /** 1 is the first step of the task. */
   step: number
-  /** `torn` writes the first half of a small file. A step that is no such write happens as a whole. */
-  when: 'before' | 'after' | 'torn'
+  /**
+   * `torn` writes the first half of a small file. A step that is no such write happens as a whole. `stopped` does not kill: the
+   * process says before which step it is, and makes it after SIGCONT. Of these steps only those count that others can see.
+   */
+  when: 'before' | 'after' | 'torn' | 'stopped'
 }
 
 /** What changes something on the disk: each call is one step. */
@@ -66,7 +69,12 @@ function countCalls(target: object, name: string): void {
   const original: unknown = Reflect.get(target, name)
   if (typeof original !== 'function') throw new Error(`Node.js has no ${name}`)
   Reflect.set(target, name, function act(this: unknown, ...args: unknown[]): unknown {
-    if (!instant || --left !== 0) return Reflect.apply(original, this, args)
+    const isCounted = instant?.when !== 'stopped' || isSeen(name, String(args[0]))
+    if (!instant || !isCounted || --left !== 0) return Reflect.apply(original, this, args)
+    if (instant.when === 'stopped') {
+      stop(`${name} ${args.slice(0, 2).join(' ')}`)
+      return Reflect.apply(original, this, args)
+    }
     if (instant.when === 'before') die()
     const [path, content] = args
     const isTorn = instant.when === 'torn' && name === 'writeFileSync' && typeof content === 'string'
@@ -74,6 +82,17 @@ function countCalls(target: object, name: string): void {
     if (!(result instanceof Promise)) die()
     return Promise.resolve(result).finally(die)
   })
+}
+
+/** False for what happens in files that only this process knows. */
+function isSeen(name: string, path: string): boolean {
+  if (name.startsWith('mkdir')) return path.includes('.aside')
+  return /^(rename|link|symlink|rmdir|unlink)/.test(name) && !(name.startsWith('unlink') && path.endsWith('.tmp'))
+}
+
+function stop(step: string): void {
+  fs.writeSync(1, `stopped before ${step}\n`)
+  process.kill(process.pid, 'SIGSTOP')
 }
 
 function halfOf(content: string): string {

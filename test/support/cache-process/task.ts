@@ -12,7 +12,7 @@ export type ProcessOptions = Omit<CacheOptions, 'run' | 'onWarning' | 'onDebug' 
 /** What a process is told to do: `models` in one turn, and so many turns or until it is told to stop. */
 export interface Task {
   /** `use` records one use of each; `revisit` reads again what `get` and `warm` gave. */
-  verb: 'get' | 'warm' | 'use' | 'remove' | 'maintain' | 'clean' | 'optimize' | 'revisit'
+  verb: 'get' | 'warm' | 'use' | 'remove' | 'maintain' | 'clean' | 'optimize' | 'pin' | 'revisit'
   models: string[]
   turns?: number
   /** Kills itself in the middle of its turns. */

@@ -1,0 +1,81 @@
+import { rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, test } from 'vitest'
+import { contentsOf, Engine, gitSha1 } from '../support/engine.ts'
+import { makeRequest } from '../support/request.ts'
+
+// A process that is stopped (Ctrl-Z, a paused container) loses its locks after a while, and continues later where it was.
+
+/** Does to the locks of a stopped process what those who wait for them do after 15 seconds. */
+async function takeLocks(engine: Engine): Promise<void> {
+  for (const path of await engine.listing()) if (path.endsWith('.lock')) await rm(engine.inCache(path))
+}
+
+test('a process that is stopped within a write of the metadata takes nothing from what others recorded since', async ({
+  expect,
+  onTestFinished,
+}) => {
+  const engine = await Engine.start(onTestFinished)
+  engine.hub.addRepo('org/one', { files: { 'config.json': '{}' } })
+  const { repo, revision, commit } = await engine.open().get('org/one')
+  const victim = await engine.spawn()
+  const changes: string[] = []
+  for (;;) {
+    const change = await victim.beginAndStop('use', ['org/one'], changes.length + 1)
+    if (change === undefined) break
+    changes.push(change)
+    await takeLocks(engine)
+    const other = engine.open()
+    await other.recordUses([makeRequest({ repo, revision, commit })])
+    const pinned = changes.length % 2 === 1
+    await other.pin(await other.list(), pinned)
+    expect(await victim.goOn()).toMatchObject({ errors: [] })
+    expect(await engine.open().list(), change).toMatchObject([{ hits: 2 * changes.length, pinned }])
+  }
+  expect(changes.join('\n')).toContain('cache_metadata.json')
+  expect((await engine.listing()).filter((path) => /tmp|lock/.test(path))).toEqual([])
+})
+
+const FILES = { 'config.json': '{}', 'sub/a.json': '{"a":1}', 'weights.bin': 'weights'.repeat(5000) }
+
+// `npm run soak` has the others too.
+const verbs = process.env.KILLS ? (['remove', 'maintain', 'optimize'] as const) : (['remove', 'optimize'] as const)
+
+describe.concurrent('a process that is stopped', () => {
+  // With these limits `maintain` removes all that is not claimed, and `optimize` what nothing refers to as well.
+  const limits = { maxSize: 1, maxAge: 0 }
+
+  test.for(verbs)('within %s removes nothing that a run claimed since', async (verb, { expect, onTestFinished }) => {
+    const engine = await Engine.start(onTestFinished)
+    // Two repos share a file, and an orphan lies beside it.
+    engine.hub.addRepo('org/m', { files: FILES })
+    engine.hub.addRepo('org/other', { files: { 'weights.bin': FILES['weights.bin'] } })
+    const victim = await engine.spawn(verb === 'maintain' ? limits : {})
+    const changes: string[] = []
+    for (;;) {
+      await engine.open().get('org/other')
+      await engine.open().get('org/m')
+      const orphan = join(engine.inCache('hub/models--org--m/blobs'), gitSha1('orphan'))
+      if (verb === 'optimize') await writeFile(orphan, 'orphan')
+      const change = await victim.beginAndStop(verb, ['org/m'], changes.length + 1)
+      if (change === undefined) break
+      changes.push(change)
+      await takeLocks(engine)
+      const run = engine.open({ run: { id: `live${changes.length}`, pid: process.pid } })
+      const model = await run.get('org/m')
+      expect(await contentsOf(model), change).toEqual(FILES)
+      const turn = await victim.goOn()
+      expect(
+        turn.errors.filter((error) => !error.includes('IN_USE')),
+        change,
+      ).toEqual([])
+      expect(await contentsOf(model), change).toEqual(FILES)
+      engine.hub.clearRequests()
+      expect(await contentsOf(await engine.open({ offline: true }).get('org/m')), change).toEqual(FILES)
+      await run.endRun()
+      if (verb === 'optimize') await engine.open().remove('org/m', 'org/other')
+    }
+    expect(changes.join('\n')).toMatch(/hub\/models--org--m\/(snapshots|blobs)/)
+    expect((await engine.listing('incoming')).filter((path) => !path.endsWith('.incomplete'))).toEqual([])
+  })
+})
