@@ -2,7 +2,11 @@
 // NODE_OPTIONS. It must cost nothing where no model is asked for, and never fail: what it can't do is left undone. Plain
 // CommonJS that also an old Node.js reads; on one that the engine does not run on it does nothing (`build.ts`).
 import fs = require('node:fs')
+import path = require('node:path')
 import url = require('node:url')
+
+import threads = require('node:worker_threads')
+
 import extend = require('./extend-transformers.cts')
 import notice = require('./notice-http.cts')
 import sources = require('./patch-sources.cts')
@@ -104,10 +108,30 @@ function openChild(settings: string): void {
     if (opened === undefined) {
       const started = performance.now()
       opened = sources.importAsIs(load).then((child) => child.openChild(settings, started))
+      opened.catch((error) => tellUnserved(settings, error))
     }
     return opened
   })
   wrapFetch(globalThis)
+}
+
+/** Has the run's report name this process, which can't be served and downloads for itself. As `EventsFile` writes it. */
+function tellUnserved(settings: string, reason: unknown): void {
+  try {
+    const { events, testFile } = JSON.parse(settings)
+    const message = `A process that the test started can't use the cache, and downloads for itself: ${reason}`
+    const error = { model: 'a child process', code: 'UNSERVED', message }
+    fs.mkdirSync(path.dirname(events), { recursive: true, mode: 0o700 })
+    fs.writeFileSync(
+      `${events}-${process.pid}-${threads.threadId}.jsonl`,
+      `${JSON.stringify({ testFile, requests: [], errors: [error] })}\n`,
+      {
+        mode: 0o600,
+      },
+    )
+  } catch {
+    // Where that can't be written nothing else of the process is counted either.
+  }
 }
 
 const own = { wrapFetch, installBridge, importAsIs: sources.importAsIs }
@@ -122,8 +146,9 @@ try {
   if (settings) openChild(settings)
   if (!Reflect.has(process, OWN_TIME))
     Reflect.set(process, OWN_TIME, { parts: { preload: performance.now() - started }, told: 0 })
-} catch {
+} catch (error) {
   // A process that can't be served downloads for itself.
+  if (process.env.VITEST_MODEL_CACHE_CHILD) tellUnserved(process.env.VITEST_MODEL_CACHE_CHILD, error)
 }
 
 export = own

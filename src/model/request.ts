@@ -36,8 +36,11 @@ export interface RequestEvent {
 /** A request that failed. */
 export interface RequestError {
   model: string
-  /** `UNFINISHED`: a test timed out while it waited for the download. */
-  code: ErrorCode | 'UNKNOWN' | 'UNFINISHED'
+  /**
+   * `UNFINISHED`: a test timed out while it waited for the download. `UNSERVED`: a process that a test started could not use
+   * the cache.
+   */
+  code: ErrorCode | 'UNKNOWN' | 'UNFINISHED' | 'UNSERVED'
   message: string
   /** The id of the test that asked; left out where several tests ran, or none did. */
   test?: string

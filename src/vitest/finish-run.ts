@@ -94,13 +94,15 @@ function lateReports({ runId, projects }: Session, modules: ReadonlyArray<TestMo
   })
 }
 
+// What is not served by us is served by the Hub: the test passes, and that it was without the cache stays to be told.
+const WITHOUT_CACHE: RequestError['code'][] = ['NOT_SET_UP', 'UNSERVED']
+
 /** With what became of the test that asked, or of its whole file where that is not known. */
 function failedRequests(errors: RequestError[], module: TestModule | undefined): FailedRequest[] {
   return errors.map(({ test, ...error }) => {
     const asked =
       test === undefined ? undefined : [...(module?.children.allTests() ?? [])].find(({ id }) => id === test)
     const hasPassed = (asked ? asked.result().state : module?.state()) === 'passed'
-    // What is not set up is served by the Hub itself: the test passes, and what is to be declared stays to be told.
-    return { ...error, isExpected: hasPassed && error.code !== 'NOT_SET_UP' }
+    return { ...error, isExpected: hasPassed && !WITHOUT_CACHE.includes(error.code) }
   })
 }

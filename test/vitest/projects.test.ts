@@ -51,12 +51,17 @@ test('two projects share a cache and have one report, which is written where eac
   expect(hub.requests).toEqual([])
 })
 
-test('what a child process asked for is recorded for the project whose test started it', async () => {
-  const url = 'https://huggingface.co/org/two/resolve/main/config.json'
+test('what a child process asked for is recorded for the project whose test started it; one without the cache is told', async () => {
   const source = `
     import { execFileSync } from 'node:child_process'
     import { test } from 'vitest'
-    test('x', () => void execFileSync(process.execPath, ['-e', "fetch('${url}').then((answer) => answer.text())"]))
+    const program = "fetch('${hub.url}/org/two/resolve/main/config.json').then((answer) => answer.text())"
+    const start = (env) => void execFileSync(process.execPath, ['-e', program], { env })
+    test('x', () => start(process.env))
+    test('y', () => {
+      const settings = { ...JSON.parse(process.env.VITEST_MODEL_CACHE_CHILD), cache: {} }
+      start({ ...process.env, VITEST_MODEL_CACHE_CHILD: JSON.stringify(settings) })
+    })
   `
   const consumer = await Consumer.create({
     files: {
@@ -68,6 +73,9 @@ test('what a child process asked for is recorded for the project whose test star
   })
   const { exitCode, output } = await consumer.vitest([], env)
   expect(exitCode, output).toBe(0)
+  expect(output.replace(/\s+/g, ' ')).toMatch(
+    /3 requests: 0 hits, 2 misses, 1 failed .*✗ A process that the test started can't use the cache, .* \(a\.test\.ts\)/,
+  )
   const folder = join(consumer.cacheDir, 'runs')
   const records = (await readdir(folder)).map(async (name) => JSON.parse(await readFile(join(folder, name), 'utf8')))
   const used = (await Promise.all(records)).map(({ project, used }) => [
