@@ -1,19 +1,15 @@
 import { ModelCacheError } from '../model/errors.ts'
 import type { HubPath } from '../model/hub-path.ts'
-import { DTYPES, type DtypeChoice, type Selection } from '../model/selection.ts'
+import { DTYPES, type Dtype, type DtypeChoice, isDtype, type Selection } from '../model/selection.ts'
 import { canonicalTask } from '../model/task.ts'
 import type { Tree } from '../model/tree.ts'
 import { isObject, ownField, type RepoConfig, sessionsOf } from './transformers-sessions.ts'
 
 // transformers.js 4.3.1, src/utils/dtypes.js: DEFAULT_DTYPE_SUFFIX_MAPPING; `auto` and unset are fp32 in Node.js.
-const SUFFIXES = new Map([
-  ...['auto', 'fp32'].map((dtype): [string, string] => [dtype, '']),
-  ['q8', '_quantized'],
-  ...DTYPES.filter((dtype) => !['auto', 'fp32', 'q8'].includes(dtype)).map((dtype): [string, string] => [
-    dtype,
-    `_${dtype}`,
-  ]),
-])
+const SUFFIXES = new Map<Dtype, string>(DTYPES.map((dtype) => [dtype, `_${dtype}`]))
+  .set('auto', '')
+  .set('fp32', '')
+  .set('q8', '_quantized')
 
 // src/utils/hub/constants.js
 const MAX_EXTERNAL_DATA_CHUNKS = 100
@@ -83,21 +79,23 @@ export function transformersFiles(
 }
 
 /** The ONNX files of the folder, each with its base name and its dtype. */
-function onnxFilesIn(has: Map<string, HubPath>, prefix: string): { base: string; dtype: string }[] {
-  const dtypes = [...SUFFIXES].filter(([, suffix]) => suffix !== '')
-  return [...has.keys()].flatMap((path) => {
-    const name = path.startsWith(prefix) && path.endsWith('.onnx') ? path.slice(prefix.length, -5) : '/'
-    if (name.includes('/')) return []
-    const found = dtypes.find(([, suffix]) => name.endsWith(suffix))
-    return [found ? { base: name.slice(0, -found[1].length), dtype: found[0] } : { base: name, dtype: 'fp32' }]
-  })
+function onnxFilesIn(has: Map<string, HubPath>, prefix: string): { base: string; dtype: Dtype }[] {
+  return [...has.keys()].flatMap((path) => weightsOf(path, prefix) ?? [])
+}
+
+/** The base name and the dtype of an ONNX file, by its name; undefined for a file that is none of this folder. */
+export function weightsOf(path: string, prefix = 'onnx/'): { base: string; dtype: Dtype } | undefined {
+  const name = path.startsWith(prefix) && path.endsWith('.onnx') ? path.slice(prefix.length, -5) : '/'
+  if (name.includes('/')) return undefined
+  const found = [...SUFFIXES].find(([, suffix]) => suffix !== '' && name.endsWith(suffix))
+  return found ? { base: name.slice(0, -found[1].length), dtype: found[0] } : { base: name, dtype: 'fp32' }
 }
 
 function suffixOf(session: string, chosen: DtypeChoice | undefined, own: unknown): string {
   const pick = (choice: unknown) => (isObject(choice) ? ownField(choice, session) : choice)
   const dtype = pick(chosen ?? own)
   const meant = dtype === 'auto' ? pick(own) : dtype
-  return (typeof meant === 'string' && SUFFIXES.get(meant)) || ''
+  return (isDtype(meant) && SUFFIXES.get(meant)) || ''
 }
 
 /** `<file>_data`, `<file>_data_1`...: src/utils/model-loader.js, resolveExternalDataFormat and getExternalDataChunkNames. */

@@ -12,6 +12,8 @@ export interface VitestConfig {
   file: string | undefined
   /** The options of the plugin; undefined where it is not in the config. */
   options: Options | undefined
+  /** True when the tests are in projects, which may have configs of their own. */
+  hasProjects: boolean
 }
 
 const EXTENSIONS = ['ts', 'mts', 'cts', 'js', 'mjs', 'cjs']
@@ -21,7 +23,7 @@ const NAMES = ['vitest.config', 'vite.config'].flatMap((name) => EXTENSIONS.map(
 export async function readVitestConfig(): Promise<VitestConfig> {
   const root = process.cwd()
   const file = findConfigFile(root)
-  const none = { root, file, options: undefined }
+  const none = { root, file, options: undefined, hasProjects: false }
   if (file === undefined) return none
   const vitest = await import('vitest/node').catch((error) => {
     // The command line also works where Vitest is not installed.
@@ -31,9 +33,11 @@ export async function readVitestConfig(): Promise<VitestConfig> {
   if (!vitest) return none
   const resolved = await vitest.resolveConfig({ watch: false })
   // Vitest 4.1 gives Vite's config beside its own, 5 gives Vite's alone.
-  const config: Pick<typeof resolved.viteConfig, 'plugins' | 'root'> = Reflect.get(resolved, 'viteConfig') ?? resolved
+  const config: Pick<typeof resolved.viteConfig, 'plugins' | 'root' | 'test'> =
+    Reflect.get(resolved, 'viteConfig') ?? resolved
   const plugin = config.plugins.find(({ name }) => name === 'vitest-model-cache')
-  return { root: config.root, file, options: plugin?.api?.options }
+  const hasProjects = config.test?.projects !== undefined
+  return { root: config.root, file, options: plugin?.api?.options, hasProjects }
 }
 
 /** As Vitest looks for it: here, and in the folders above. */

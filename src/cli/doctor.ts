@@ -3,11 +3,12 @@ import { ModelCache } from '../cache/model-cache.ts'
 import { readEnvironment } from '../config/environment-variables.ts'
 import { type Options, resolveOptions } from '../config/options.ts'
 import { ModelCacheError } from '../model/errors.ts'
-import { readVitestConfig, type VitestConfig } from './config.ts'
+import { readVitestConfig } from './config.ts'
 import { type Check, fail } from './doctor/check.ts'
 import { checkDisk, checkFolder, checkLinks, checkPermissions } from './doctor/folder.ts'
 import { checkHub, checkProxy, checkToken } from './doctor/network.ts'
 import { checkConfig, checkNode, checkOnnxRuntime, checkTransformers, checkVitest } from './doctor/project.ts'
+import { checkProjects, type ProjectsConfig, withProjects } from './doctor/projects.ts'
 import { interrupted } from './interruption.ts'
 import { type GlobalOptions, originOf } from './open-cache.ts'
 import { printJson } from './show/json.ts'
@@ -25,8 +26,14 @@ export async function doctor(options: GlobalOptions): Promise<number> {
     if (!options.json) for (const check of more) printCheck(check)
   }
   const from = process.cwd()
-  const config: VitestConfig | { error: unknown } = await readVitestConfig().catch((error) => ({ error }))
-  print(checkNode(), checkVitest(from), checkConfig(config, from), checkTransformers(from), checkOnnxRuntime(from))
+  const config = await readVitestConfig()
+    .then(withProjects)
+    .catch((error: unknown) => ({ error }))
+  print(checkNode(), checkVitest(from), checkConfig(config, from))
+  const projects = 'error' in config ? [] : config.projects
+  if (!('error' in config) && projects.length > 0) print(checkProjects(config, from))
+  const folders = [from, ...projects.map(({ root }) => root)]
+  print(...checkTransformers(folders), ...checkOnnxRuntime(folders))
   const settings = settingsOf(config)
   if ('level' in settings) print(settings)
   else {
@@ -51,10 +58,11 @@ async function checkCache(cache: ModelCache, origin: string, print: (...checks: 
   if (proxy.level !== 'fail') print(...(await checkHub(context)))
 }
 
-/** What the config says; where that can't be read, what the environment says. */
-function settingsOf(config: VitestConfig | { error: unknown }): Options | Check {
+/** What the config says, or the first of its projects; where that can't be read, what the environment says. */
+function settingsOf(config: ProjectsConfig | { error: unknown }): Options | Check {
   try {
-    return ('options' in config && config.options) || resolveOptions({}, process.env, process.cwd())
+    const stated = 'error' in config ? [] : [config, ...config.projects]
+    return stated.find(({ options }) => options)?.options ?? resolveOptions({}, process.env, process.cwd())
   } catch (error) {
     if (error instanceof ModelCacheError) return fail('environment', `${error.asked}: ${error.reason}`, error.nextStep)
     throw error

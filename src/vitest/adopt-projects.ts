@@ -1,24 +1,25 @@
 import type { TestProject, Vitest } from 'vitest/node'
 import type { Options } from '../config/options.ts'
+import { leftToRoot } from '../config/root-plugin.ts'
 import ModelCacheReporter from './reporter.ts'
 import { openSession, type Session, setUpProject } from './session.ts'
 import { wireProject } from './wire-project.ts'
 
 /**
  * Gives the plugin of the root config to the projects that have none of their own, and gives those back. Vitest calls no hook of
- * such a plugin but those of Vite: projects with a config of their own inherit nothing from the root. No project is adopted
- * when one of them has the plugin from the root config: then the others were left out on purpose.
+ * such a plugin but those of Vite: projects with a config of their own inherit nothing from the root.
  */
 export function adoptProjects(root: TestProject, options: Options): TestProject[] {
   const { vitest } = root
   const session = openSession(vitest)
-  if (vitest.projects.some((project) => project.vite.config.configFile === root.vite.config.configFile)) return []
-  const without = vitest.projects.filter((project) => !session.projects.has(project))
-  const inBrowsers = without.filter((project) => project.isBrowserEnabled())
-  if (inBrowsers.length > 0) session.output.note(cannotAdopt(inBrowsers))
-  const adopted = without.filter((project) => !project.isBrowserEnabled())
-  if (adopted.length === 0) return []
-  addReporter(vitest, session)
+  const states = vitest.projects.map((project) => ({
+    ...{ project, configFile: project.vite.config.configFile },
+    ...{ hasPlugin: session.projects.has(project), isBrowser: project.isBrowserEnabled() },
+  }))
+  const { served, inBrowsers } = leftToRoot(root.vite.config.configFile, states)
+  if (inBrowsers.length > 0) session.output.note(cannotServe(inBrowsers.map(({ project }) => project)))
+  const adopted = served.map(({ project }) => project)
+  if (adopted.length > 0) addReporter(vitest, session)
   for (const project of adopted) {
     setUpProject(session, project, options)
     wireProject(project, options)
@@ -27,7 +28,7 @@ export function adoptProjects(root: TestProject, options: Options): TestProject[
 }
 
 /** The servers of browsers were made before the tests began. */
-function cannotAdopt(projects: TestProject[]): string {
+function cannotServe(projects: TestProject[]): string {
   const names = projects.map(({ name, config }) => name || config.root).join(', ')
   return `The plugin of the root config does not reach projects that run in a browser: ${names}. Add modelCache() to their configs, or use \`extends: true\`.`
 }

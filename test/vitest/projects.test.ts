@@ -124,6 +124,7 @@ test('the plugin of the root config serves projects that have none of their own,
     files: {
       'vitest.config.ts': configSource({ models: ['org/one'] }, "maxWorkers: 1, projects: ['packages/*']"),
       ...Object.fromEntries(packages),
+      'packages/vm/node_modules/@huggingface/transformers/package.json': '{ "version": "3.0.0" }',
     },
   })
   const { exitCode, output, report } = await consumer.vitest([], env)

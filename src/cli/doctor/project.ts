@@ -47,15 +47,16 @@ export function checkConfig(config: VitestConfig | { error: unknown }, from: str
     const next = isOurs ? error.nextStep : 'Correct the Vitest config: `npx vitest list` shows the same error.'
     return fail('config', isOurs ? `${error.asked}: ${error.reason}` : messageOf(error), next)
   }
-  const { file, options } = config
+  const { file, options, hasProjects } = config
   if (file === undefined)
     return warn('config', 'there is no Vitest config here', 'Add `plugins: [modelCache()]` to a vitest.config.ts.')
   const name = relative(from, file)
+  if (!options && hasProjects) return ok('config', `${name} leaves modelCache() to its projects`)
   if (!options)
     return warn(
       'config',
       `${name} has no modelCache() in its \`plugins\``,
-      'Add it, unless a project of it has it or the parts are wired by hand.',
+      'Add it, unless the parts are wired by hand.',
     )
   return ok(
     'config',
@@ -66,11 +67,26 @@ export function checkConfig(config: VitestConfig | { error: unknown }, from: str
 // What `attach-transformers.cts` needs to find in the source.
 const INTERNALS = ['loadResourceFile', '_get_file_metadata', 'buildResourcePaths', 'handleError', 'FileResponse']
 
-/** Which way untouched `pipeline()` calls go. */
-export function checkTransformers(from: string): Check {
+/** Which way untouched `pipeline()` calls go, with each version that the folders find. */
+export function checkTransformers(folders: string[]): Check[] {
+  const found = foundFrom(
+    folders,
+    (from) => findInstalled(TRANSFORMERS, from) ?? findInstalled('@xenova/transformers', from),
+  )
+  if (found.length > 0) return found.map(checkTransformersIn)
+  return [ok('transformers', 'not installed: models.path() and models.file() serve every other runtime')]
+}
+
+const TRANSFORMERS = '@huggingface/transformers'
+
+/** What the folders find, each once. */
+function foundFrom(folders: string[], find: (from: string) => Installed | undefined): Installed[] {
+  const found = folders.flatMap((from) => find(from) ?? [])
+  return [...new Map(found.map((each) => [each.folder, each])).values()]
+}
+
+function checkTransformersIn(found: Installed): Check {
   const name = 'transformers'
-  const found = findInstalled('@huggingface/transformers', from) ?? findInstalled('@xenova/transformers', from)
-  if (!found) return ok(name, 'not installed: models.path() and models.file() serve every other runtime')
   const source = ['mjs', 'cjs'].map((end) => join(found.folder, 'dist', `transformers.node.${end}`)).find(existsSync)
   const text = source === undefined ? '' : readFileSync(source, 'utf8')
   const has = (word: string) => new RegExp(`\\b(function|class|var|let|const)\\s+${word}\\b`).test(text)
@@ -82,13 +98,20 @@ export function checkTransformers(from: string): Check {
   )
 }
 
-export function checkOnnxRuntime(from: string): Check {
+export function checkOnnxRuntime(folders: string[]): Check[] {
+  const checks = new Map(
+    folders.flatMap((from) => checkOnnxRuntimeFrom(from) ?? []).map((check) => [check.text, check]),
+  )
+  return checks.size > 0 ? [...checks.values()] : [ok('onnxruntime', 'onnxruntime-node is not installed')]
+}
+
+function checkOnnxRuntimeFrom(from: string): Check | undefined {
   const name = 'onnxruntime'
-  const transformers = findInstalled('@huggingface/transformers', from)
+  const transformers = findInstalled(TRANSFORMERS, from)
   const ofTransformers = transformers && findInstalled('onnxruntime-node', transformers.folder)
   const own = findInstalled('onnxruntime-node', from)
   const found = own ?? ofTransformers
-  if (!found) return ok(name, 'onnxruntime-node is not installed')
+  if (!found) return undefined
   if (own && ofTransformers && own.version !== ofTransformers.version)
     return warn(
       name,
