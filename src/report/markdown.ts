@@ -15,7 +15,7 @@ const ERRORS_SHOWN = 20
 const LONGEST_ERROR = 1_000
 
 /** The report as Markdown, for GitHub's summary of a job. */
-export function renderMarkdown(report: Report, { target }: { target: number }): string {
+export function renderMarkdown(report: Report, { target, unused = [] }: { target: number; unused?: string[] }): string {
   const { models, errors, cache } = report
   const step = slowStep(report)
   const blocks = [
@@ -31,7 +31,7 @@ export function renderMarkdown(report: Report, { target }: { target: number }): 
         : []),
       ...removed(report),
     ]),
-    list(warningsOf(report, target), '⚠️ '),
+    list([...warningsOf(report, target), ...unused], '⚠️ '),
     list(
       failureLines(errors.slice(0, ERRORS_SHOWN)).map((text) => part(text, 0, LONGEST_ERROR)),
       '❌ ',

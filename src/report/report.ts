@@ -19,6 +19,8 @@ export interface WarmedModel {
   repaired: string[]
   /** When it was asked for, milliseconds since the epoch. */
   at?: number
+  /** True for a model that the config names. */
+  isDeclared?: boolean
 }
 
 /** A declared model that the warm-up could not download. */

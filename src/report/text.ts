@@ -20,6 +20,8 @@ export interface TextOptions {
   maintenanceMs?: number
   /** How many models were removed. */
   removed?: number
+  /** A line for each declared model of which files were downloaded and not used. */
+  unused?: string[]
   /** True for an error that the output of a test tells in full: it is named, and not told again. */
   isTold?: (error: Report['errors'][number]) => boolean
 }
@@ -50,6 +52,7 @@ export function renderText(computed: Report, options: TextOptions): string[] {
         repairs(model).flatMap((text) => wrap(text, columns - 2)),
       ),
     ),
+    ...printableAll(options.unused ?? []).flatMap((text) => lines('yellow', wrap(`⚠ ${text}`, columns - 2))),
     ...failureLines(report.errors, options.isTold).flatMap((text) => lines('red', wrap(`✗ ${text}`, columns - 2))),
     '',
   ]

@@ -1,7 +1,7 @@
 import { weightsOf } from '../cache/transformers-files.ts'
 import { formatSize } from '../config/units.ts'
 import type { RequestEvent } from '../model/request.ts'
-import { type Dtype, parseSelection } from '../model/selection.ts'
+import { type Dtype, parseSelection, type Selection } from '../model/selection.ts'
 import { count, labelOf } from './words.ts'
 
 /** A declared model that the warm-up of this run downloaded. */
@@ -41,7 +41,7 @@ function lineOf(model: DeclaredDownload, unused: DeclaredDownload['files'], uses
 
 /** What to write beside `repo`, so that the warm-up downloads what was used; several where one can't say it. */
 function fieldsOf({ selection, files }: Use): object[] {
-  const { paths, optional, externalData, ...fields } = parseSelection(JSON.parse(selection)) ?? {}
+  const { paths, optional, externalData, ...fields } = selectionOf(selection)
   if (Object.keys(fields).length > 0) return [fields]
   const used = files.map(([path]) => path).sort()
   const weights = used.filter((path) => path.endsWith('.onnx')).map((path) => weightsOf(path))
@@ -55,6 +55,15 @@ function fieldsOf({ selection, files }: Use): object[] {
   const isOneForEach = [...byBase.values()].every(({ length }) => length === 1)
   if (dtypes.size === 1 || !isOneForEach) return [...dtypes].map((dtype) => ({ dtype }))
   return [{ dtype: Object.fromEntries([...byBase].map(([base, [dtype]]) => [base, dtype])) }]
+}
+
+/** Of a child process it is outside input. */
+function selectionOf(key: string): Selection {
+  try {
+    return parseSelection(JSON.parse(key)) ?? {}
+  } catch {
+    return {}
+  }
 }
 
 /** A value as it is written in a config. */

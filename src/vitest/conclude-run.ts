@@ -1,3 +1,4 @@
+import type { TestProject } from 'vitest/node'
 import type { ModelCache } from '../cache/model-cache.ts'
 import { messageOf } from '../model/errors.ts'
 import { modelLabel } from '../model/model.ts'
@@ -36,8 +37,26 @@ export async function concludeRun(session: Session, run: FinishedRun, number: nu
   if (!first) return
   const shown = partOf(run, ({ setup }) => isShown(setup))
   const settings = setups.flatMap(({ options }) => options.report || [])
-  await showReport(session.output, await reports.of(shown, first.cache), settings, run)
+  const unused = await unusedIn(session, shown)
+  await showReport(session.output, await reports.of(shown, first.cache), settings, { ...run, unused })
   spent('report', started)
+}
+
+/** Lines on what was declared, downloaded and not used. Where only a part of the tests ran, the others may use it. */
+async function unusedIn({ projects }: Session, { warmUps, reports }: FinishedRun): Promise<string[]> {
+  const warmed = warmUps.flatMap(({ models }) => models)
+  const declared = warmed.filter(({ isDeclared, tier }) => isDeclared && tier === 'hub')
+  if (declared.length === 0 || [...projects.keys()].some(isPartial)) return []
+  const { unusedLines } = await import('../report/unused.ts')
+  const requests = reports.flatMap((report) => report.requests)
+  return unusedLines(declared, requests)
+}
+
+function isPartial({ vitest }: TestProject): boolean {
+  const { testNamePattern, shard, changed, related, project } = vitest.config
+  // The filters of the command line, which are no part of the config.
+  const filters: unknown = Reflect.get(vitest, 'filenamePattern')
+  return Boolean(testNamePattern || shard || changed || related || project.length > 0 || filters)
 }
 
 /** What the warm-ups took that waited for the Hub. */

@@ -12,6 +12,7 @@ import { parseSelection, selectionKey } from '../model/selection.ts'
 import { originals } from '../platform/originals.ts'
 import { progressLines } from '../report/progress-lines.ts'
 import type { WarmedModel, WarmUpFailure } from '../report/report.ts'
+import { declaredAsUsed } from './declared-as-used.ts'
 import type { ProjectSetup, Session } from './session.ts'
 
 /** How many runs back "what the last runs used" goes. */
@@ -31,11 +32,14 @@ export async function warmUp(session: Session, { config }: TestProject, setup: P
   try {
     const lastRuns = await cache.lastRuns(config.root, RUNS_BACK)
     isFirstRun = lastRuns.length === 0
-    const models = distinct([...options.models, ...lastRuns.flatMap(modelsOf)])
+    const lastUsed = lastRuns.flatMap(modelsOf)
+    const asUsed = await declaredAsUsed(options.models, lastUsed, () => cache.list())
+    const replaced = options.models.filter((model) => !asUsed.includes(model))
+    const models = distinct([...asUsed, ...lastUsed])
     if (models.length === 0) return { models: [], failures: [] }
     session.isWarmed = true
     const print = (line: string) => session.output.print(line)
-    const { begunAt, results } = await warmModels(cache, models, progressLines(print))
+    const { begunAt, results } = await warmModels(cache, models, replaced, progressLines(print))
     // What only an earlier run used may be gone by now: who still asks for it is told why.
     const declared = new Set(options.models.map(keyOf))
     failures.push(...results.flatMap((result) => (declared.has(keyOf(result.model)) ? failureOf(result) : [])))
@@ -43,7 +47,7 @@ export async function warmUp(session: Session, { config }: TestProject, setup: P
     if (!session.hasReporter || options.report === false)
       for (const { message } of failures) session.output.note(`The warm-up failed: ${message}`)
     await cache.claim(...results.flatMap((result) => ('cached' in result ? [result.cached] : [])))
-    warmed.push(...results.flatMap((result) => broughtIn(result, begunAt)))
+    warmed.push(...results.flatMap((result) => broughtIn(result, begunAt, declared.has(keyOf(result.model)))))
     return await cache.manifest(results)
   } catch (error) {
     // The cache itself can't be used: the tests that ask for a model say so, the others do not need it.
@@ -56,14 +60,22 @@ export async function warmUp(session: Session, { config }: TestProject, setup: P
   }
 }
 
-/** Notes when each model was begun: not all of them are at once. */
-async function warmModels(cache: ModelCache, models: Model[], show: (progress: Progress) => void) {
+/**
+ * Warms models, and notes when each was begun: not all of them are at once. `replaced` were declared and are warmed by what the last
+ * runs used: where a newer commit has no such files any more, they are warmed as they were declared.
+ */
+async function warmModels(cache: ModelCache, models: Model[], replaced: Model[], show: (progress: Progress) => void) {
   const begunAt = new Map<string, number>()
   const onProgress = (progress: Progress) => {
     if (!begunAt.has(progress.model)) begunAt.set(progress.model, originals.now())
     show(progress)
   }
-  return { begunAt, results: await cache.warm(models, { onProgress }) }
+  const results = await cache.warm(models, { onProgress })
+  const gone = results.flatMap((result) =>
+    'error' in result && result.error.code === 'FILE_NOT_FOUND' ? [modelKey(result.model)] : [],
+  )
+  const left = replaced.filter((model) => gone.includes(modelKey(model)))
+  return { begunAt, results: left.length > 0 ? [...results, ...(await cache.warm(left, { onProgress }))] : results }
 }
 
 /** What a run asked for. A use that can't be read is left out: the others are warmed. */
@@ -101,9 +113,9 @@ function failureOf(result: WarmResult): WarmUpFailure[] {
 }
 
 /** What the report has to say of a warmed model; nothing when it was there already. */
-function broughtIn(result: WarmResult, begunAt: Map<string, number>): WarmedModel[] {
+function broughtIn(result: WarmResult, begunAt: Map<string, number>, isDeclared: boolean): WarmedModel[] {
   if (!('cached' in result) || result.cached.tier === 'disk') return []
   const { repo, revision, commit, tier, files, downloadMs, downloadedBytes, adoptedBytes, repaired } = result.cached
-  const shape = { files: [...files], repaired: [...repaired], at: begunAt.get(modelLabel(result.model)) }
+  const shape = { files: [...files], repaired: [...repaired], at: begunAt.get(modelLabel(result.model)), isDeclared }
   return [{ repo, revision, commit, tier, downloadMs, downloadedBytes, adoptedBytes, ...shape }]
 }
