@@ -116,9 +116,12 @@ async function bringInLocked(
     if (isLockLost() && !(await isThere(context, recorded, files))) return held
     return finish(context, model, intake, recorded, files, options.started)
   } catch (error) {
-    // What is complete by now is kept and counted to the size; the failure is what matters.
+    // What is complete by now is kept and counted to the size; the failure is what matters. That a file does not exist is an
+    // answer about the repo: who may read that repo is kept with it.
     const soFar = intake.record([])
-    if (soFar.files.size > 0) await recordEntry(context, soFar, intake.fresh).catch(() => undefined)
+    const isAbsent = options.isPart && error instanceof ModelCacheError && error.code === 'FILE_NOT_FOUND'
+    if (soFar.files.size > 0 || (isAbsent && resolved.fresh))
+      await recordEntry(context, soFar, intake.fresh).catch(() => undefined)
     // What the process that took the lock did in between is no failure of the disk.
     const isDisk = isSystemError(error) || (error instanceof ModelCacheError && error.code === 'CACHE_UNUSABLE')
     if (isDisk && isLockLost() && !options.signal?.aborted) return held

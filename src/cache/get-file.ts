@@ -80,6 +80,14 @@ export async function describeFile(
   })
 }
 
+/** Who may read a repo. Throws as `getFile`. */
+export async function accessTo(context: CacheContext, of: Revision, options: GetOptions = {}): Promise<Access> {
+  const model = { ...of, selection: { paths: [] }, pin: false }
+  return whereUsable(context, model, options, async (usable, signal) =>
+    accessOf(usable, await findModel(usable, model, { ...options, signal, isPart: true })),
+  )
+}
+
 function askedFor({ repo }: Revision, path: string): string {
   return `File ${JSON.stringify(path)} of ${repo}`
 }

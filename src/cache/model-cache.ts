@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import type { RawAnswer, RawRequest } from '../hub/raw.ts'
-import { copyEntry, type Entry } from '../model/entry.ts'
+import { type Access, copyEntry, type Entry } from '../model/entry.ts'
 import { type Model, type ModelSpec, toModel } from '../model/model.ts'
 import type { RepoId } from '../model/repo-id.ts'
 import type { RequestEvent } from '../model/request.ts'
@@ -9,7 +9,7 @@ import type { Cleaned, CleanOptions } from './clean.ts'
 import { CacheContext, type CacheOptions } from './context.ts'
 import type { DiskUse } from './disk-use.ts'
 import { type GetOptions, getModel } from './get.ts'
-import { type CachedFile, describeFile, getFile, type KnownFile } from './get-file.ts'
+import { accessTo, type CachedFile, describeFile, getFile, type KnownFile } from './get-file.ts'
 import { hasModel } from './has.ts'
 import type { Maintained } from './maintain.ts'
 import type { Manifest } from './manifest.ts'
@@ -52,6 +52,11 @@ export class ModelCache {
   /** What a file of a repo is, without bringing it in: its listing is enough. Throws as `file`. */
   async describe(repo: { repo: RepoId; revision: string }, path: string, options?: GetOptions): Promise<KnownFile> {
     return describeFile(this.context, repo, path, options)
+  }
+
+  /** Who may read a repo: `unknown` where the Hub was not asked. Throws as `file`. */
+  async accessOf(repo: { repo: RepoId; revision: string }, options?: GetOptions): Promise<Access> {
+    return accessTo(this.context, repo, options)
   }
 
   /** True when the file would be served without the network. */

@@ -1,10 +1,11 @@
 import { isAbsolute, resolve } from 'node:path'
 import * as v from 'valibot'
+import { DEFAULT_ENDPOINT, SHORT_ENDPOINT } from '../model/endpoint.ts'
 import { ModelCacheError, showValue } from '../model/errors.ts'
 import { type Model, type ModelSpec, parseModel } from '../model/model.ts'
 import { type Environment, readEnvironment } from './environment-variables.ts'
 import { defaultCacheFolder, withoutTilde } from './folders.ts'
-import { DEFAULT_ENDPOINT, type HubSettings, SHORT_ENDPOINT } from './token.ts'
+import type { HubSettings } from './token.ts'
 import { parseDuration, parseSize } from './units.ts'
 
 export type Mode = 'integration' | 'unit'

@@ -1,11 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { DEFAULT_ENDPOINT } from '../model/endpoint.ts'
 import { type Environment, readEnvironment } from './environment-variables.ts'
 import { huggingFaceHome } from './folders.ts'
-
-export const DEFAULT_ENDPOINT = 'https://huggingface.co'
-/** Another name of it. */
-export const SHORT_ENDPOINT = 'https://hf.co'
 
 export interface HubSettings {
   /** The Hub's origin and base path, no slash at the end. */

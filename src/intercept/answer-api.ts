@@ -3,14 +3,14 @@ import type { Answer } from './answer.ts'
 import type { AskedRequest } from './asked-request.ts'
 import type { HubRead } from './hub-url.ts'
 
-/** What a read of the Hub's API is answered with: what it answered when it was last asked. */
+/** What a read of the Hub's API (`isReadBy`) is answered with: what it answered when it was last asked. */
 export async function answerApi(
   cache: ModelCache,
   read: HubRead & { kind: 'api' },
   request: AskedRequest,
 ): Promise<Answer | undefined> {
-  const isQuery = request.method === 'POST' && read.address.includes('/paths-info/')
-  if (request.method !== 'GET' && !isQuery) return undefined
+  if (request.method === 'HEAD') return undefined
+  const isQuery = request.method === 'POST'
   const body = isQuery ? request.body : undefined
   if (isQuery && !body) return undefined
   const { method, headers } = request

@@ -1,20 +1,21 @@
 import type { CachedFile, KnownFile } from '../cache/get-file.ts'
 import { blobNameOf } from '../model/digest.ts'
 import { type Answer, contentTypeOf, partOf } from './answer.ts'
+import type { AskedHeaders } from './asked-request.ts'
 
-/** What a GET of a file is answered with, `Range` honoured. */
-export function answerFile(cached: CachedFile, range: string | undefined): Answer {
-  const { status, headers, part } = describe(cached, range)
+/** What a GET of a file is answered with. `Range` and `If-Range` are honoured. */
+export function answerFile(cached: CachedFile, asked: AskedHeaders): Answer {
+  const { status, headers, part } = describe(cached, asked)
   return { status, headers, ...(part && { body: { file: cached.file, ...part } }) }
 }
 
 /** What a HEAD of a file is answered with: its bytes need not be there. */
-export function answerHead(known: KnownFile, range: string | undefined): Answer {
-  const { status, headers } = describe(known, range)
+export function answerHead(known: KnownFile, asked: AskedHeaders): Answer {
+  const { status, headers } = describe(known, asked)
   return { status, headers }
 }
 
-function describe({ path, size, digest, commit }: KnownFile, range: string | undefined) {
+function describe({ path, size, digest, commit }: KnownFile, asked: AskedHeaders) {
   const etag = `"${blobNameOf(digest)}"`
   const headers: Record<string, string> = {
     'Accept-Ranges': 'bytes',
@@ -24,12 +25,18 @@ function describe({ path, size, digest, commit }: KnownFile, range: string | und
     'X-Linked-Size': String(size),
     'X-Linked-ETag': etag,
   }
-  const asked = partOf(range, size)
-  if (asked === 'none') return { status: 416, headers: { ...headers, 'Content-Range': `bytes */${size}` } }
-  const part = asked ?? { start: 0, end: size }
+  const wanted = partOf(rangeFor(etag, asked), size)
+  if (wanted === 'none') return { status: 416, headers: { ...headers, 'Content-Range': `bytes */${size}` } }
+  const part = wanted ?? { start: 0, end: size }
   headers['Content-Length'] = String(part.end - part.start)
-  if (asked) headers['Content-Range'] = `bytes ${part.start}-${part.end - 1}/${size}`
-  return { status: asked ? 206 : 200, headers, part }
+  if (wanted) headers['Content-Range'] = `bytes ${part.start}-${part.end - 1}/${size}`
+  return { status: wanted ? 206 : 200, headers, part }
+}
+
+/** `Range`, unless `If-Range` names another state of the file (RFC 9110, 13.1.5). A date names none: we state no date. */
+function rangeFor(etag: string, asked: AskedHeaders): string | undefined {
+  const condition = asked.get('If-Range')
+  return condition === undefined || condition.trim() === etag ? asked.get('Range') : undefined
 }
 
 /** What a file that does not exist at a commit is answered with: transformers.js and @huggingface/hub look at both. */

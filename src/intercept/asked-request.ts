@@ -17,16 +17,19 @@ export interface AskedHeaders {
 }
 
 /** Undefined for what is no request to `fetch` either: it says what is wrong. */
-export function askedRequest(input: RequestInfo | URL, init: RequestInit = {}): AskedRequest | undefined {
+export function askedRequest(input: RequestInfo | URL, given?: RequestInit | null): AskedRequest | undefined {
+  // `fetch` takes null for no options at all.
+  const init = given ?? {}
   const request = typeof input === 'object' && 'url' in input ? input : undefined
   const url = hrefOf(request?.url ?? String(input))
   const method = (init.method ?? request?.method ?? 'GET').toUpperCase()
   const body = typeof init.body === 'string' ? init.body : init.body ? '' : undefined
   if (url === undefined || (body !== undefined && /^(GET|HEAD)$/.test(method))) return undefined
   const headers = new Map(headersOf(init.headers ?? request?.headers))
-  const given = init.signal ?? request?.signal ?? undefined
-  if (given && (typeof given.aborted !== 'boolean' || typeof given.addEventListener !== 'function')) return undefined
-  const signal = given && listenedTo(given)
+  const callers = init.signal ?? request?.signal ?? undefined
+  if (callers && (typeof callers.aborted !== 'boolean' || typeof callers.addEventListener !== 'function'))
+    return undefined
+  const signal = callers && listenedTo(callers)
   return { url, method, body, headers: { get: (name) => headers.get(name.toLowerCase()) }, signal }
 }
 
@@ -39,9 +42,13 @@ function hrefOf(url: string): string | undefined {
   }
 }
 
+export function bearerOf(headers: AskedHeaders): string | undefined {
+  return /^Bearer +(.+)$/i.exec(headers.get('Authorization') ?? '')?.[1]
+}
+
 /** By their names in small letters, as `fetch` would send them. */
-function headersOf(headers: HeadersInit | undefined): [string, string][] {
-  if (headers === undefined) return []
+export function headersOf(headers: HeadersInit | null | undefined): [string, string][] {
+  if (headers === undefined || headers === null) return []
   const pairs = Symbol.iterator in headers ? [...(headers as Iterable<string[]>)] : Object.entries(headers)
   return pairs.map(([name = '', value = '']) => [name.toLowerCase(), String(value).trim()])
 }

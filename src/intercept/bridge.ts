@@ -2,13 +2,16 @@ import { existsSync } from 'node:fs'
 import type { CachedFile, KnownFile } from '../cache/get-file.ts'
 import type { ModelCache } from '../cache/model-cache.ts'
 import { environmentToken } from '../config/token.ts'
+import { addressAtEndpoint } from '../model/endpoint.ts'
+import type { Access } from '../model/entry.ts'
 import { type ErrorCode, ModelCacheError } from '../model/errors.ts'
 import { hostResponse } from '../platform/originals.ts'
 import type { Answer } from './answer.ts'
 import { answerApi } from './answer-api.ts'
 import { answerFile, answerHead, answerMissing } from './answer-file.ts'
-import { type AskedRequest, askedRequest } from './asked-request.ts'
-import { type HubRead, parseHubUrl } from './hub-url.ts'
+import { type AskedRequest, askedRequest, bearerOf } from './asked-request.ts'
+import { type HubRead, isReadBy, parseHubUrl } from './hub-url.ts'
+import { notAnsweredOffline, notForCaller, passOn } from './pass-on.ts'
 import { toResponse } from './to-response.ts'
 
 export interface BridgeSettings {
@@ -29,7 +32,7 @@ export interface Bridge {
   fetch(
     original: typeof fetch,
     input: RequestInfo | URL,
-    init?: RequestInit,
+    init?: RequestInit | null,
     answers?: typeof Response,
   ): Promise<Response>
   /**
@@ -49,7 +52,8 @@ export interface LocateOptions {
   isProbe?: boolean
 }
 
-// What the Hub itself says to whoever asks: the request goes on to it.
+// The Hub itself says so to the caller: the request is passed on to it. TOO_LARGE is not among them: nobody else may download
+// what the options refuse.
 const ITS_OWN_ANSWER: ErrorCode[] = [
   'MODEL_NOT_FOUND',
   'REVISION_NOT_FOUND',
@@ -58,56 +62,70 @@ const ITS_OWN_ANSWER: ErrorCode[] = [
   'HUB_ERROR',
   'UNSAFE_PATH',
   'CACHE_UNUSABLE',
-  'TOO_LARGE',
 ]
 
-/** True for an error that the Hub itself would explain to whoever asks it. */
+/** True for an error that the Hub itself would explain to the caller. */
 export function isHubsOwnAnswer({ code }: ModelCacheError): boolean {
   return ITS_OWN_ANSWER.includes(code)
 }
 
 export function makeBridge(settings: BridgeSettings): Bridge {
-  const { cache, bases, onServed } = settings
+  const { cache, bases, onServed, onFailed, whichTest } = settings
+  const { offline, hub } = cache.context.options
 
-  /** What `look` gives; undefined when the request has to go where it was going. */
+  /** What `look` gives. An error that is given, and not thrown, leaves the answer to the Hub. */
   async function find<T extends KnownFile>(
-    { repo }: HubRead,
+    read: HubRead,
     token: string | undefined,
     look: () => Promise<T>,
     signal?: AbortSignal,
-  ): Promise<T | 'absent' | undefined> {
-    const test = settings.whichTest?.()
+  ): Promise<T | 'absent' | ModelCacheError> {
+    const test = whichTest?.()
     try {
       const found = await look()
-      return (await mayRead(settings, found, token)) ? found : undefined
+      return (await mayRead(found.access, token)) ? found : refuse(read, test)
     } catch (error) {
       if (!(error instanceof ModelCacheError) || signal?.aborted) throw error
-      if (error.code === 'FILE_NOT_FOUND') return 'absent'
-      settings.onFailed(repo, error, test)
-      if (isHubsOwnAnswer(error)) return undefined
+      if (error.code === 'FILE_NOT_FOUND') {
+        return (await mayRead(await cache.accessOf(read, { signal }), token)) ? 'absent' : refuse(read, test)
+      }
+      onFailed(read.repo, error, test)
+      if (!offline && isHubsOwnAnswer(error)) return error
       throw error
     }
   }
 
+  /** What is not public is for callers with the token that the cache would ask with. */
+  async function mayRead(access: Access, token: string | undefined): Promise<boolean> {
+    return access === 'public' || (token !== undefined && token === (await environmentToken(cache.context.env)))
+  }
+
+  /** Undefined where the cache has no answer. */
   async function answerTo(read: HubRead, request: AskedRequest): Promise<Answer | undefined> {
     const { method, headers, signal } = request
     // Asked for without a token: what everybody may read, whoever asks.
     if (read.kind === 'api') return answerApi(cache, read, request)
-    const token = bearerOf(headers.get('Authorization'))
-    const range = headers.get('Range')
+    const token = bearerOf(headers)
     if (method === 'HEAD') {
       const known = await find(read, token, () => cache.describe(read, read.path, { signal }), signal)
-      return known === 'absent' ? answerMissing() : known && answerHead(known, range)
+      if (known === 'absent') return answerMissing()
+      return known instanceof ModelCacheError ? undefined : answerHead(known, headers)
     }
-    if (method !== 'GET') return undefined
     const cached = await find(read, token, () => cache.file(read, read.path, { signal }), signal)
-    if (cached === undefined) return undefined
     if (cached === 'absent') return answerMissing()
+    if (cached instanceof ModelCacheError) return undefined
     onServed(cached)
-    return answerFile(cached, range)
+    return answerFile(cached, headers)
   }
 
-  // What a loader was refused here and fetches for itself next: the Hub would only say the same again.
+  function refuse(read: HubRead, test?: string): ModelCacheError {
+    const error = notForCaller(read, offline)
+    if (!offline) return error
+    onFailed(read.repo, error, test)
+    throw error
+  }
+
+  // A loader was refused these addresses by `locate` and fetches them itself next: the Hub would only say the same again.
   const refused = new Set<string>()
 
   return {
@@ -115,37 +133,35 @@ export function makeBridge(settings: BridgeSettings): Bridge {
     exists: existsSync,
     async fetch(original, input, init, answers) {
       const request = askedRequest(input, init)
-      if (!request) return original(input, init)
-      const read = parseHubUrl(request.url, bases)
+      const read = request && parseHubUrl(request.url, bases)
+      if (!read || !isReadBy(request.method, read)) return original(input, init ?? undefined)
       request.signal?.throwIfAborted()
-      if (refused.delete(request.url)) return original(input, init)
-      const answer = read && (await answerTo(read, request))
+      const answer = refused.delete(request.url) ? undefined : await answerTo(read, request)
       request.signal?.throwIfAborted()
-      if (!answer) return original(input, init)
-      cache.context.debug(`Answered to fetch: ${request.method} ${request.url} with ${answer.status}`)
-      return toResponse(answer, request, answers ?? (await hostResponse()))
+      if (answer) {
+        cache.context.debug(`Answered to fetch: ${request.method} ${request.url} with ${answer.status}`)
+        return toResponse(answer, request, answers ?? (await hostResponse()))
+      }
+      if (offline) throw notAnsweredOffline(read, request)
+      return passOn(cache, request, original, input, init)
     },
     async locate(url, { token, isLocalOnly, isProbe }) {
       const read = parseHubUrl(url, bases)
       if (read?.kind !== 'file') return undefined
       if (isLocalOnly && !(await cache.hasFile(read, read.path))) return undefined
-      const passOn = () => void refused.add(new URL(url).href)
-      if (isProbe) return (await find(read, token, () => cache.describe(read, read.path))) ?? passOn()
-      const found = await find(read, token, () => cache.file(read, read.path))
-      if (found === undefined) return passOn()
+      const look = () => cache[isProbe ? 'describe' : 'file'](read, read.path)
+      const found = await find<KnownFile | CachedFile>(read, token, look)
       if (found === 'absent') return found
+      if (found instanceof ModelCacheError) {
+        // The loader may fetch by other means than ours, which would ask huggingface.co.
+        if (addressAtEndpoint(url, hub.endpoint)) throw found
+        refused.add(new URL(url).href)
+        return undefined
+      }
+      if (isProbe || !('file' in found)) return found
       cache.context.debug(`Opened by its loader: ${read.repo} ${read.path}`)
       onServed(found)
       return found
     },
   }
-}
-
-/** What is not public is for whoever has the token that the cache would ask with. */
-async function mayRead({ cache }: BridgeSettings, { access }: KnownFile, token: string | undefined): Promise<boolean> {
-  return access === 'public' || (token !== undefined && token === (await environmentToken(cache.context.env)))
-}
-
-function bearerOf(authorization: string | undefined): string | undefined {
-  return /^Bearer +(.+)$/i.exec(authorization ?? '')?.[1]
 }

@@ -3,6 +3,7 @@ import http = require('node:http')
 import https = require('node:https')
 import net = require('node:net')
 import stream = require('node:stream')
+import tls = require('node:tls')
 import util = require('node:util')
 
 const BRIDGE = Symbol.for('vitest-model-cache.intercept')
@@ -23,10 +24,16 @@ interface Agent {
 type ClientRequest = http.ClientRequest & { timeout?: number; onSocket(socket: net.Socket): void }
 type RequestOptions = Omit<http.RequestOptions, 'agent'> & { [URL_OF_READ]?: string }
 
+interface PassedOn {
+  method: string
+  headers: Header[]
+  signal?: AbortSignal
+}
+
 interface Bridge {
   bases: string[]
-  /** What `original` gives where it is not for the cache to answer. */
-  fetch<T>(original: () => Promise<T>, url: string, init: RequestInit): Promise<Response | T>
+  /** What `original` gives where it is not for the cache to answer. It is told what is to be sent, and where. */
+  fetch<T>(original: (url: string, init: PassedOn) => Promise<T>, url: string, init: PassedOn): Promise<Response | T>
 }
 
 /** In place of `addRequest`, which every agent of Node.js has: gives the request a connection. */
@@ -69,6 +76,8 @@ function patchConnections(prototype: Agent): void {
 function protocolOf(url: string): typeof http | typeof https {
   return url.startsWith('https:') ? https : http
 }
+
+const OF_CONNECTION = /^(host|connection)$/i
 
 class HubSocket extends net.Socket {
   declare connecting: boolean
@@ -139,8 +148,14 @@ class HubSocket extends net.Socket {
   async #ask(method: string, headers: Header[]): Promise<void> {
     const bridge: Bridge | undefined = Reflect.get(process, BRIDGE)
     const { signal } = this.#gone
-    const response = await bridge?.fetch(async () => undefined, this.#url, { method, headers, signal })
-    if (response === undefined) return this.#connect((error, socket) => this.#passThrough(error, socket))
+    const passOn = async (url: string, sent: PassedOn) => {
+      if (url === this.#url) this.#connect((error, socket) => this.#passThrough(error, socket))
+      else this.#passTo(new URL(url), sent)
+      return undefined
+    }
+    const asked = { method, headers, signal }
+    const response = bridge ? await bridge.fetch(passOn, this.#url, asked) : await passOn(this.#url, asked)
+    if (response === undefined) return
     const text = response.headers.has('Content-Length') ? undefined : Buffer.from(await response.arrayBuffer())
     this.#connected()
     this.#receive(headOf(response, text, headers.find(([name]) => /^origin$/i.test(name))?.[1]))
@@ -152,6 +167,24 @@ class HubSocket extends net.Socket {
   #pour(source: stream.Readable): void {
     this.#source = source
     source.on('data', (chunk) => this.#receive(chunk)).on('error', (error) => this.destroy(error))
+  }
+
+  /** Sends another head in place of the one that was written, over a connection of its own: these requests have no body. */
+  #passTo(url: URL, { method, headers }: PassedOn): void {
+    const isSecure = url.protocol === 'https:'
+    const fields = [
+      ['Host', url.host],
+      ['Connection', 'close'],
+      ...headers.filter(([name]) => !OF_CONNECTION.test(name)),
+    ]
+    const lines = [`${method} ${url.pathname}${url.search} HTTP/1.1`, ...fields.map((field) => field.join(': '))]
+    this.#written = [Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1')]
+    const host = url.hostname.replace(/^\[|\]$/g, '')
+    const port = Number(url.port) || (isSecure ? 443 : 80)
+    const real = isSecure ? tls.connect({ host, port, servername: host }) : net.connect({ host, port })
+    real.on('error', (error) => this.destroy(error))
+    real.once(isSecure ? 'secureConnect' : 'connect', () => this.#passThrough(null, real))
+    this.once('close', () => real.destroy())
   }
 
   /** What was written goes to where it was going, and what comes from there is the answer. */

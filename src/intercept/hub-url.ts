@@ -27,6 +27,12 @@ export function parseHubUrl(url: string, bases: readonly string[]): HubRead | un
   }
 }
 
+/** True when a request with this method asks for what the cache may answer; else it is the caller's own business. */
+export function isReadBy(method: string, read: HubRead): boolean {
+  if (method === 'GET' || method === 'HEAD') return true
+  return method === 'POST' && read.kind === 'api' && read.address.includes('/paths-info/')
+}
+
 function fileRead(segments: string[]): HubRead | undefined {
   if (OTHER_KINDS.includes(segments[0] ?? '')) return undefined
   const at = [2, 1].find((index) => segments[index] === 'resolve')

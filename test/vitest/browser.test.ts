@@ -98,8 +98,10 @@ const MODELS = `
 
 const REFUSED = `
   import { expect, test } from 'vitest'
-  test('is not served', async () => {
-    await expect(fetch('https://huggingface.co/org/secret/resolve/main/config.json')).rejects.toThrow('Failed to fetch')
+  test('is not served: the configured endpoint answers, and not huggingface.co', async () => {
+    const headers = { Authorization: 'Bearer hf_of_huggingface_co' }
+    for (const address of ['/org/secret/resolve/main/config.json', '/api/models/org/secret'])
+      expect((await fetch('https://huggingface.co' + address, { headers })).status).toBe(401)
   })
 `
 

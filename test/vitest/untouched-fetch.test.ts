@@ -9,8 +9,11 @@ const TOKEN = 'hf_opens_what_is_private'
 const { hub, env } = await startModelsHub([], { token: TOKEN })
 const WEIGHTS = Buffer.from(Array.from({ length: 100_000 }, (_, index) => (index * 7) % 251))
 const FILES = { 'config.json': '{"model_type":"bert"}', 'deep/weights.bin': WEIGHTS }
-const { commit } = hub.addRepo('org/files', { files: FILES })
+const LARGE = { 'large.bin': Buffer.alloc(2_000_000, 'y') }
+const { commit } = hub.addRepo('org/files', { files: { ...FILES, ...LARGE } })
 hub.addRepo('org/private', { files: FILES, private: true })
+hub.addRepo('org/gated', { files: FILES, gated: 'manual' })
+for (const name of ['org/busy', 'org/broken']) hub.addRepo(name, { files: FILES })
 const SHA256 = createHash('sha256').update(WEIGHTS).digest('hex')
 
 async function run(body: string, { options = {}, more = {} }: { options?: ModelCacheOptions; more?: object } = {}) {
@@ -63,6 +66,12 @@ test('fetch with Range, HEAD, and of what does not exist', async () => {
     const end = await fetch(url, { headers: new Headers({ range: 'bytes=-4' }) })
     expect((await end.arrayBuffer()).byteLength).toBe(4)
     expect((await fetch(url, { headers: [['Range', 'bytes=100000-']] })).status).toBe(416)
+    const ifRange = async (value) => (await fetch(url, { headers: { Range: 'bytes=10-19', 'If-Range': value } })).status
+    const etag = part.headers.get('etag')
+    expect([await ifRange(etag), await ifRange('"other"'), await ifRange('W/' + etag)]).toEqual([206, 200, 200])
+    expect(await ifRange('Sat, 01 Jan 2033 00:00:00 GMT')).toBe(200)
+    expect((await fetch(url, null)).status).toBe(200)
+    expect((await fetch(url, { method: undefined, headers: null, signal: null, body: null })).status).toBe(200)
     const head = await fetch(url, { method: 'HEAD' })
     expect([head.status, head.headers.get('content-length'), (await head.arrayBuffer()).byteLength]).toEqual([200, '100000', 0])
     const missing = await fetch(HF + '/org/files/resolve/main/nope.json')
@@ -163,6 +172,20 @@ test('bodies are those of fetch: cloned, read into a buffer, left unread, and no
       const open = readdirSync('/proc/self/fd').flatMap((fd) => { try { return readlinkSync('/proc/self/fd/' + fd) } catch { return [] } })
       expect(open.filter((path) => path.includes('models--org--files'))).toEqual([])
     }
+    // Dropped in the middle, by a caller that cancels nothing.
+    const { setFlagsFromString } = await import('node:v8')
+    setFlagsFromString('--expose-gc')
+    const collect = (await import('node:vm')).runInNewContext('gc')
+    const warnings = []
+    process.on('warning', ({ message }) => warnings.push(message))
+    const drop = async () => {
+      for (let times = 0; times < 20; times++) await (await fetch(HF + '/org/files/resolve/main/large.bin')).body.getReader().read()
+    }
+    await drop()
+    const { vi } = await import('vitest')
+    const held = () => readdirSync('/proc/self/fd').filter((fd) => { try { return readlinkSync('/proc/self/fd/' + fd).includes('models--org--files') } catch { return false } })
+    await vi.waitFor(() => { collect(); if (process.platform === 'linux') expect(held()).toEqual([]) }, 20_000)
+    expect(warnings).toEqual([])
     for (const body of ['text', new Uint8Array(2)]) await expect(fetch(url, { body })).rejects.toThrow('body')
   `)
 })
@@ -191,7 +214,7 @@ test('@huggingface/hub makes no request in a warm run, whatever token the suite 
 
 test('what is private stays so for whoever lacks the token', async () => {
   const url = `'${'https://huggingface.co'}/org/private/resolve/main/config.json'`
-  const { asked } = await run(
+  const { asked, project } = await run(
     `
     const withToken = { headers: { Authorization: 'Bearer ${TOKEN}' } }
     expect((await fetch(process.env.HF_ENDPOINT + '/org/private/resolve/main/config.json', withToken)).status).toBe(200)
@@ -200,12 +223,83 @@ test('what is private stays so for whoever lacks the token', async () => {
     expect(without.status).toBe(401)
     const other = await fetch(process.env.HF_ENDPOINT + '/org/private/resolve/main/config.json', { headers: { Authorization: 'Bearer other' } })
     expect(other.status).toBe(401)
+    // That a file does not exist is for callers with the token too.
+    const missing = process.env.HF_ENDPOINT + '/org/private/resolve/main/nope.json'
+    expect((await fetch(missing, withToken)).status).toBe(404)
+    for (const method of ['GET', 'HEAD']) expect((await fetch(missing, { method })).status).toBe(401)
   `,
     { more: { HF_TOKEN: TOKEN } },
   )
   expect(asked.length).toBeGreaterThan(0)
-  // The two that the Hub itself refuses are all that a warm run sends.
-  expect(hub.requests.map(({ status }) => status)).toEqual([401, 401])
+  // Those that the Hub itself refuses are all that a warm run sends.
+  expect(hub.requests.map(({ status }) => status)).toEqual([401, 401, 401, 401])
+  hub.clearRequests()
+  const source = `
+    import { expect, test } from 'vitest'
+    test('x', async () => {
+      const file = 'https://huggingface.co/org/private/resolve/main/config.json'
+      expect((await fetch(file, { headers: { Authorization: 'Bearer ${TOKEN}' } })).status).toBe(200)
+      for (const [address, method] of [[file, 'GET'], [file, 'HEAD'], ['https://huggingface.co/api/models/org/private', 'HEAD']])
+        await expect(fetch(address, { method }), method).rejects.toMatchObject({ code: 'OFFLINE' })
+    })
+  `
+  await project.write({ 'a.test.ts': source })
+  const offline = await project.vitest([], { ...env, HF_TOKEN: TOKEN, MODEL_CACHE_OFFLINE: '1' })
+  expect(offline.exitCode, offline.output).toBe(0)
+  expect(hub.requests).toEqual([])
+})
+
+test('what the configured endpoint refuses is asked of no other Hub, and of nobody where it is too large', async () => {
+  const refused = { kind: 'api', repo: 'org/busy' } as const
+  hub.fault(refused, { status: 429, retryAfter: 0 })
+  hub.fault({ ...refused, kind: 'resolve' }, { status: 429 })
+  hub.fault((request) => request.repo === 'org/broken', { status: 403 })
+  const child = `
+    const statuses = ['none', 'gated'].map(async (name) => (await fetch('https://huggingface.co/org/' + name + '/resolve/main/config.json')).status)
+    console.log(String(await Promise.all(statuses)))
+  `
+  const source = `
+    import { execFile } from 'node:child_process'
+    import dns from 'node:dns'
+    import { get } from 'node:https'
+    import { promisify } from 'node:util'
+    import { AutoConfig, AutoTokenizer, env } from '@huggingface/transformers'
+    import { expect, test } from 'vitest'
+    env.cacheDir = './own'
+    const hosts = []
+    const { lookup } = dns
+    dns.lookup = (host, ...rest) => (hosts.push(host), lookup(host, ...rest))
+    const HF = 'https://huggingface.co'
+    const headers = { Authorization: 'Bearer hf_of_huggingface_co' }
+    const statusOf = (address) => new Promise((resolve, reject) => {
+      get(HF + address, { headers }, (response) => resolve(response.resume().statusCode)).on('error', reject)
+    })
+    const large = '/org/files/resolve/main/large.bin'
+    test('x', async () => {
+      for (const [name, status] of Object.entries({ none: 401, gated: 401, busy: 429, broken: 403 })) {
+        const address = '/org/' + name + '/resolve/main/config.json'
+        expect((await fetch(HF + address, { headers })).status, name).toBe(status)
+        expect((await fetch(new Request('https://hf.co' + address, { headers, method: 'HEAD' }))).status, name).toBe(status)
+        expect(await statusOf(address), name).toBe(status)
+        await expect(AutoConfig.from_pretrained('org/' + name)).rejects.toThrow('org/' + name)
+      }
+      expect((await fetch(HF + '/api/models/org/none/paths-info/main', { method: 'POST', body: '{"paths":["a"]}' })).status).toBe(401)
+      expect(await statusOf('/api/models/org/none')).toBe(401)
+      await expect(fetch(HF + large)).rejects.toMatchObject({ code: 'TOO_LARGE' })
+      await expect(fetch(process.env.HF_ENDPOINT + large)).rejects.toMatchObject({ code: 'TOO_LARGE' })
+      await expect(statusOf(large)).rejects.toMatchObject({ code: 'TOO_LARGE' })
+      const { stdout } = await promisify(execFile)(process.execPath, ['child.mjs'])
+      expect(stdout.trim()).toBe('401,401')
+      expect(hosts.filter((host) => host !== '127.0.0.1')).toEqual([])
+    })
+  `
+  const options = { maxSize: 1_000_000, onTooLarge: 'error' } as const
+  const files = { 'vitest.config.ts': configSource(options), 'child.mjs': child, 'a.test.ts': source }
+  const project = await Consumer.create({ files })
+  const { exitCode, output } = await project.vitest([], env)
+  expect(exitCode, output).toBe(0)
+  expect(hub.requests.filter(({ authorization }) => authorization)).toEqual([])
+  expect(hub.requests.filter(({ file }) => file === 'large.bin')).toEqual([])
 })
 
 test('offline, what is missing is an error that names the model and the command', async () => {

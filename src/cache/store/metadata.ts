@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { DEFAULT_ENDPOINT } from '../../config/token.ts'
+import { DEFAULT_ENDPOINT } from '../../model/endpoint.ts'
 import { type Entry, entryKey } from '../../model/entry.ts'
 import { isAbsent } from './atomic-write.ts'
 import { stampOf } from './blobs.ts'

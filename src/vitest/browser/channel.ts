@@ -11,6 +11,9 @@ export interface BrowserProvided {
   address: string
   /** Whose reads are answered from the cache; empty where none is. */
   intercept: string[]
+  /** The Hub that is asked in place of huggingface.co. */
+  endpoint: string
+  offline: boolean
   /** Folders at a CDN of which the same files are installed: URLs with a slash at the end. */
   runtimes: string[]
 }

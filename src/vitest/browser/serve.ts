@@ -1,4 +1,5 @@
-import { parseHubUrl } from '../../intercept/hub-url.ts'
+import { isReadBy, parseHubUrl } from '../../intercept/hub-url.ts'
+import { addressAtEndpoint } from '../../model/endpoint.ts'
 import { ModelCacheError } from '../../model/errors.ts'
 import { type BrowserProvided, OUTCOME, TEST_FILE, toAddress } from './channel.ts'
 
@@ -30,32 +31,34 @@ function wrapFetch(): void {
   const original = globalThis.fetch
   const wrapped = {
     fetch(this: unknown, ...[input, init]: Arguments): Promise<Response> {
-      const pass = () => Reflect.apply(original, this ?? globalThis, [input, init])
       const url = typeof input === 'string' ? input : input instanceof URL ? input.href : input.url
-      const isOurs = [...serving().intercept, ...serving().runtimes].some((base) => url.startsWith(base))
-      return isOurs ? ask(original, url, [input, init], pass) : pass()
+      const isOurs = [...serving().intercept, ...serving().runtimes].some(
+        // Hosts may be written in any letters.
+        (base) => url.slice(0, base.length).toLowerCase() === base.toLowerCase(),
+      )
+      return isOurs ? ask(original, [input, init]) : Reflect.apply(original, this ?? globalThis, [input, init])
     },
   }.fetch
   globalThis.fetch = wrapped
 }
 
-async function ask(
-  original: typeof fetch,
-  url: string,
-  [input, init]: Arguments,
-  pass: () => Promise<Response>,
-): Promise<Response> {
-  const { address, testFile } = serving()
+async function ask(original: typeof fetch, [input, init]: Arguments): Promise<Response> {
+  const { address, testFile, intercept, runtimes, offline } = serving()
   const request = new Request(input instanceof Request ? input.clone() : input, init)
-  if (!isRead(url, request)) return pass()
-  const { method, signal } = request
+  const { method, signal, url } = request
+  const read = parseHubUrl(url, intercept)
+  const isRuntime = runtimes.some((base) => url.startsWith(base)) && (method === 'GET' || method === 'HEAD')
+  if (!isRuntime && !(read && isReadBy(method, read))) return original(input, init)
+  const pass = () => passOn(original, request, [input, init])
+  // With a token of the caller's own, the Hub's API may say more.
+  if (read?.kind === 'api' && request.headers.has('Authorization') && !offline) return pass()
   const headers = new Headers({ [TEST_FILE]: encodeURIComponent(testFile) })
   // No other header: a token, above all, is none of the middleware's business.
-  for (const name of ['Range', 'Content-Type']) {
+  for (const name of ['Range', 'If-Range', 'Content-Type']) {
     const value = request.headers.get(name)
     if (value !== null) headers.set(name, value)
   }
-  const body = method === 'POST' ? await request.text() : undefined
+  const body = method === 'POST' ? await request.clone().text() : undefined
   const response = await original(toAddress(address, url), { method, headers, body, signal, cache: 'no-store' })
   const outcome = response.headers.get(OUTCOME)
   if (outcome === 'failed') throw new ModelCacheError(await response.json())
@@ -68,14 +71,16 @@ async function ask(
   return response
 }
 
-/** What the middleware may have an answer to; with a token of the caller's own, the Hub's API may say more. */
-function isRead(url: string, { method, headers }: Request): boolean {
-  const { intercept, runtimes } = serving()
-  const isGet = method === 'GET' || method === 'HEAD'
-  if (runtimes.some((base) => url.startsWith(base))) return isGet
-  const read = parseHubUrl(url, intercept)
-  if (read?.kind === 'file') return isGet
-  return read?.kind === 'api' && !headers.has('Authorization') && (isGet || method === 'POST')
+/** What the middleware refuses goes where it was going, or in place of huggingface.co to the configured endpoint. */
+async function passOn(original: typeof fetch, request: Request, [input, init]: Arguments): Promise<Response> {
+  const elsewhere = addressAtEndpoint(request.url, serving().endpoint)
+  if (elsewhere === undefined) return original(input, init)
+  const headers = new Headers(request.headers)
+  // It belongs to huggingface.co.
+  headers.delete('Authorization')
+  const { method, signal } = request
+  const body = method === 'POST' ? await request.clone().text() : undefined
+  return original(elsewhere, { method, headers, body, signal })
 }
 
 /** transformers.js would keep what it got in the browser's storage too, and ask for it there the next time, uncounted. */

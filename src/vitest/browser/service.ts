@@ -8,7 +8,8 @@ import { answerFile, answerHead, answerMissing } from '../../intercept/answer-fi
 import type { AskedRequest } from '../../intercept/asked-request.ts'
 import { isHubsOwnAnswer } from '../../intercept/bridge.ts'
 import { FoldedRequests } from '../../intercept/folded-requests.ts'
-import { type HubRead, parseHubUrl } from '../../intercept/hub-url.ts'
+import { type HubRead, isReadBy, parseHubUrl } from '../../intercept/hub-url.ts'
+import { notAnsweredOffline } from '../../intercept/pass-on.ts'
 import { ModelCacheError } from '../../model/errors.ts'
 import { modelKey, modelLabel } from '../../model/model.ts'
 import type { FileReport } from '../../model/request.ts'
@@ -36,8 +37,9 @@ export class BrowserService {
 
   /** What the browsers are told. */
   get provided(): BrowserProvided {
-    const { intercept } = this.#options
-    return { address: `${PREFIX}${this.key}/`, intercept, runtimes: [...this.#runtimes.keys()] }
+    const { intercept, hub, offline } = this.#options
+    const runtimes = [...this.#runtimes.keys()]
+    return { address: `${PREFIX}${this.key}/`, intercept, endpoint: hub.endpoint, offline, runtimes }
   }
 
   /** What the warm-up brought in is what may be asked for. */
@@ -52,11 +54,12 @@ export class BrowserService {
     const runtimeFile = await answerRuntimeFile(this.#runtimes, url, method)
     if (runtimeFile) return { answer: runtimeFile }
     const read = parseHubUrl(url, this.#options.intercept)
-    if (!read) return { error: undefined, isPassedOn: true }
+    if (!read || !isReadBy(method, read)) return { error: undefined, isPassedOn: true }
     const requests = this.#requestsOf(testFile)
     try {
       this.#checkAllowed(read)
       const answer = await this.#answerTo(read, request, requests)
+      if (!answer && this.#options.offline) throw notAnsweredOffline(read, request)
       return answer ? { answer } : { error: undefined, isPassedOn: true }
     } catch (error) {
       if (!(error instanceof ModelCacheError) || signal?.aborted) throw error
@@ -80,12 +83,10 @@ export class BrowserService {
   async #answerTo(read: HubRead, request: AskedRequest, requests: FoldedRequests): Promise<Answer | undefined> {
     if (read.kind === 'api') return answerApi(this.#cache, read, request)
     const { method, headers, signal } = request
-    const range = headers.get('Range')
-    if (method === 'HEAD') return answerHead(await this.#cache.describe(read, read.path, { signal }), range)
-    if (method !== 'GET') return undefined
+    if (method === 'HEAD') return answerHead(await this.#cache.describe(read, read.path, { signal }), headers)
     const cached = await this.#cache.file(read, read.path, { signal })
     requests.served(cached)
-    return answerFile(cached, range)
+    return answerFile(cached, headers)
   }
 
   /** A page may read what this run's tests were given, and no more: whatever is loaded into it could ask. */
