@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { formatDuration, formatSize } from '../config/units.ts'
 import { type Entry, entryKey, recordedDownloadMs } from '../model/entry.ts'
 import { isSystemError, ModelCacheError } from '../model/errors.ts'
@@ -26,6 +27,8 @@ import { readHome } from './store/renames.ts'
 type BringInOptions = IntakeOptions & {
   /** When it was asked for, on the monotonic clock. */
   started: number
+  /** Milliseconds of that in which another held the repo's lock: it downloads, or looks whether it has to. */
+  waitedMs?: number
 }
 
 /**
@@ -46,11 +49,17 @@ const MOST_RESTARTS = 10
 async function bringInto(context: CacheContext, model: Model, options: BringInOptions): Promise<CachedModel> {
   const { layout } = context
   let { repo } = await readHome(layout, model.repo)
+  let waitedMs = 0
   for (let restarts = 0; ; restarts++) {
     await prepareCacheFolder(layout)
     const held = repo
-    const work = (hold: Hold) =>
-      bringInLocked(context, model, held, () => restarts < MOST_RESTARTS && !hold.isOurs(), options)
+    const isFree = !existsSync(layout.lock(held))
+    const asked = originals.monotonic()
+    const work = (hold: Hold) => {
+      if (!isFree) waitedMs += originals.monotonic() - asked
+      const isLockLost = () => restarts < MOST_RESTARTS && !hold.isOurs()
+      return bringInLocked(context, model, held, isLockLost, { ...options, waitedMs })
+    }
     const done = await withRepoLock(layout, held, work, options.signal)
     if (typeof done === 'object') return done
     repo = done
@@ -80,7 +89,7 @@ async function bringInLocked(
   const waitedFor = await findOnDisk(context, asked)
   if (waitedFor?.changed.length === 0) {
     await context.claim(waitedFor)
-    return serve(context, asked, waitedFor, options.started)
+    return serve(context, asked, waitedFor, options)
   }
   // Who had the lock before may have learnt its new name.
   const home = await readHome(context.layout, asked.repo)
@@ -114,7 +123,7 @@ async function bringInLocked(
     await recordEntry(context, recorded, intake.fresh)
     // Another process took the lock while this one was stopped: it may have removed files that this one had found.
     if (isLockLost() && !(await isThere(context, recorded, files))) return held
-    return finish(context, model, intake, recorded, files, options.started)
+    return finish(context, model, intake, recorded, files, options)
   } catch (error) {
     // What is complete by now is kept and counted to the size; the failure is what matters. That a file does not exist is an
     // answer about the repo: who may read that repo is kept with it.
@@ -140,18 +149,19 @@ function finish(
   { downloadMs, downloadedBytes, adoptedBytes, repaired, resolved }: Intake,
   recorded: Entry,
   files: HubPath[],
-  started: number,
+  { started, waitedMs = 0 }: BringInOptions,
 ): CachedModel {
   if (downloadMs !== null)
     context.debug(
       `💾 Caching model: ${describeModel(model)} (${formatSize(downloadedBytes)} in ${formatDuration(downloadMs)})`,
     )
   return makeCachedModel(context.layout, {
-    ...{ repo: model.repo, revision: model.revision, commit: resolved.commit, downloadMs, downloadedBytes },
+    ...{ repo: model.repo, revision: model.revision, commit: resolved.commit, downloadedBytes },
     files: new Map(files.map((path) => [path, resolved.tree.get(path)?.size ?? 0])),
     ...{ adoptedBytes, repaired },
     tier: downloadMs !== null ? 'hub' : adoptedBytes > 0 ? 'adopted' : 'disk',
-    lookupMs: originals.monotonic() - started - (downloadMs ?? 0),
+    lookupMs: originals.monotonic() - started - waitedMs - (downloadMs ?? 0),
+    downloadMs: waitedMs > 0 ? waitedMs + (downloadMs ?? 0) : downloadMs,
     recordedDownloadMs: recordedDownloadMs(recorded, files),
     warmedInThisRun: false,
   })

@@ -18,8 +18,9 @@ export interface CachedModel {
   tier: Tier
   /** Bytes of all of them. */
   bytes: number
-  /** Milliseconds; `downloadMs` is null when nothing was downloaded. */
+  /** Milliseconds, without what was waited for a download. */
   lookupMs: number
+  /** Milliseconds of downloading, and of waiting for another that downloads of the same repo; null where there was neither. */
   downloadMs: number | null
   /** Bytes that were downloaded for it just now. */
   downloadedBytes: number

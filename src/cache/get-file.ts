@@ -6,7 +6,7 @@ import type { Commit } from '../model/revision.ts'
 import type { CachedModel } from './cached-model.ts'
 import type { CacheContext } from './context.ts'
 import { findModel, type GetOptions, whereUsable } from './get.ts'
-import { findInManifest, type ManifestModel } from './manifest.ts'
+import { filesInManifest, findInManifest, type ManifestModel } from './manifest.ts'
 
 /** What is known of one file of a repo, whether its bytes are there or not. */
 export interface KnownFile {
@@ -99,7 +99,7 @@ async function recordIn(
   path: HubPath,
 ): Promise<Pick<KnownFile, 'size' | 'digest' | 'access'> | undefined> {
   const warmed = warmedAt(context, served)
-  const record = warmed?.files.find(([name]) => name === path)?.[1]
+  const record = warmed && filesInManifest(warmed).get(path)
   if (warmed && record) return { size: record.size, digest: record.digest, access: warmed.access }
   const metadata = await context.metadata()
   const entry = await metadata.find(entryKey(served))

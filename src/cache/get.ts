@@ -52,7 +52,7 @@ export async function findModel(context: CacheContext, model: Model, options: Ge
   const isThere = located?.changed.length === 0 && (warmed !== undefined || (await claimed(context, model, located)))
   const cached =
     located && isThere
-      ? serve(context, model, located, started)
+      ? serve(context, model, located, { started })
       : await broughtIn(context, model, { ...options, started })
   if (cached.tier === 'disk') context.debug(`🎯 Cache HIT: ${describeModel(model)}${await ageOf(context, cached)}`)
   return cached
@@ -94,13 +94,19 @@ function explainDiskError(error: unknown, model: Model, signal?: AbortSignal): u
   return cacheUnusable(model, error)
 }
 
-/** A model of which all files are as they were recorded. */
-export function serve(context: CacheContext, model: Model, located: Located, started: number): CachedModel {
+/** A model of which all files are as they were recorded. To wait until another has downloaded it is download, not lookup. */
+export function serve(
+  context: CacheContext,
+  model: Model,
+  located: Located,
+  { started, waitedMs = 0 }: { started: number; waitedMs?: number },
+): CachedModel {
   const { changed: _, ...parts } = located
-  const lookupMs = originals.monotonic() - started
+  const lookupMs = originals.monotonic() - started - waitedMs
   const { revision } = model
-  const served = { tier: 'disk', downloadMs: null, downloadedBytes: 0, adoptedBytes: 0, repaired: [] } as const
-  return makeCachedModel(context.layout, { ...parts, ...served, revision, lookupMs })
+  const served = { tier: 'disk', downloadedBytes: 0, adoptedBytes: 0, repaired: [] } as const
+  const downloadMs = waitedMs > 0 ? waitedMs : null
+  return makeCachedModel(context.layout, { ...parts, ...served, revision, lookupMs, downloadMs })
 }
 
 // They hold for every selection of the repo.

@@ -6,7 +6,7 @@ import type { RepoId } from '../model/repo-id.ts'
 import type { Commit } from '../model/revision.ts'
 import { selectionKey } from '../model/selection.ts'
 import type { CacheContext } from './context.ts'
-import { findInManifest } from './manifest.ts'
+import { filesInManifest, findInManifest } from './manifest.ts'
 import { isAsRecorded, stampOf } from './store/blobs.ts'
 
 /** A selection of which all files are recorded at a commit. */
@@ -30,7 +30,7 @@ export async function locateInManifest(context: CacheContext, model: Model): Pro
   if (!paths) return undefined
   // Verified by this run's warm-up, however the options have it verified.
   const validation = context.options.validate === 'none' ? 'none' : 'stat'
-  const located = await compareWithDisk(context, found, paths, new Map(found.files), validation)
+  const located = await compareWithDisk(context, found, paths, filesInManifest(found), validation)
   return located && { ...located, warmedInThisRun: found.downloaded }
 }
 

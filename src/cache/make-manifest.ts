@@ -19,7 +19,7 @@ export async function makeManifest(context: CacheContext, results: WarmResult[])
       manifest.failures.push({ repo: name, revision, selection, error: result.error.toJSON() })
       continue
     }
-    const { repo, commit, files, downloadMs } = result.cached
+    const { repo, commit, files, tier } = result.cached
     const entry = await metadata.find(entryKey({ repo, commit }))
     if (!entry) continue
     const id = modelKey({ repo, revision })
@@ -27,7 +27,7 @@ export async function makeManifest(context: CacheContext, results: WarmResult[])
     const model = models.get(id) ?? { repo, revision, commit, access, ...NOTHING_YET, names: [], selections: [] }
     if (!model.names.includes(name)) model.names.push(name)
     const key = selectionKey(result.model.selection)
-    model.downloaded ||= downloadMs !== null
+    model.downloaded ||= tier === 'hub'
     model.files = [...entry.files]
     const selections = [
       { key, files: [...files.keys()] },

@@ -33,6 +33,15 @@ export interface ManifestFailure {
   error: Omit<ErrorParts, 'cause'>
 }
 
+const indexes = new WeakMap<ManifestModel, ReadonlyMap<HubPath, EntryFile>>()
+
+/** The files of a model by their paths. Made once: untouched code asks file by file, and a repo may have thousands. */
+export function filesInManifest(model: ManifestModel): ReadonlyMap<HubPath, EntryFile> {
+  const index = indexes.get(model) ?? new Map(model.files)
+  indexes.set(model, index)
+  return index
+}
+
 export function findInManifest(
   manifest: Manifest | undefined,
   model: { repo: RepoId; revision: string },

@@ -2,6 +2,9 @@
 // names of the module. A version without one of them is left as it is.
 import located = require('./located-file.cts')
 
+interface Bridge {
+  loading(file: string): () => void
+}
 interface Options {
   local_files_only?: boolean
 }
@@ -19,6 +22,7 @@ declare let loadResourceFile: (
   cache?: unknown,
 ) => Promise<unknown>
 declare let _get_file_metadata: (id: string, filename: string, options?: Options) => Promise<{ exists: boolean }>
+declare let createInferenceSession: (model: unknown, ...rest: unknown[]) => Promise<unknown>
 declare const buildResourcePaths: (id: string, filename: string, options: Options, cache: unknown) => Paths
 declare const handleError: (status: number, url: string, fatal: boolean) => unknown
 declare const FileResponse: { new (path: string): object; prototype: object }
@@ -82,6 +86,18 @@ function attachToTransformers(locateFile: typeof located.locateFile, fileRespons
     }
     if (located.found === 'absent') return { exists: false, fromCache: false }
     return { exists: true, size: located.found.size, contentType: 'application/octet-stream', fromCache: true }
+  }
+
+  // For the report alone. What is loaded from memory, and not by the path of a file, is not measured.
+  if (typeof createInferenceSession === 'function') {
+    const create = createInferenceSession
+    createInferenceSession = async (model, ...rest) => {
+      const bridge: Bridge | undefined = Reflect.get(process, Symbol.for('vitest-model-cache.intercept'))
+      const loaded = typeof model === 'string' ? bridge?.loading(model) : undefined
+      const session = await create(model, ...rest)
+      loaded?.()
+      return session
+    }
   }
 }
 

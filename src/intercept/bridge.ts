@@ -5,7 +5,8 @@ import { environmentToken } from '../config/token.ts'
 import { addressAtEndpoint } from '../model/endpoint.ts'
 import type { Access } from '../model/entry.ts'
 import { type ErrorCode, ModelCacheError } from '../model/errors.ts'
-import { hostResponse } from '../platform/originals.ts'
+import type { Span } from '../model/spans.ts'
+import { hostResponse, originals } from '../platform/originals.ts'
 import type { Answer } from './answer.ts'
 import { answerApi } from './answer-api.ts'
 import { answerFile, answerHead, answerMissing } from './answer-file.ts'
@@ -19,6 +20,8 @@ export interface BridgeSettings {
   /** Origins with base path, no slash at the end, whose reads are answered. */
   bases: string[]
   onServed: (served: CachedFile) => void
+  /** A runtime loaded a file of ours, by its path on disk; the span is on the clock `monotonic`. */
+  onLoaded: (file: string, span: Span) => void
   /** `test` is what `whichTest` gave when it was asked for. */
   onFailed: (repo: string, error: unknown, test?: string) => void
   /** The id of the one test that runs now. */
@@ -41,6 +44,8 @@ export interface Bridge {
    */
   locate(url: string, options: LocateOptions): Promise<{ file?: string; size: number } | 'absent' | undefined>
   exists(path: string): boolean
+  /** Takes note that a runtime took the time since `started` (on Node.js's own `performance.now`) to load a file. */
+  loaded(file: string, started: number): void
 }
 
 export interface LocateOptions {
@@ -70,7 +75,7 @@ export function isHubsOwnAnswer({ code }: ModelCacheError): boolean {
 }
 
 export function makeBridge(settings: BridgeSettings): Bridge {
-  const { cache, bases, onServed, onFailed, whichTest } = settings
+  const { cache, bases, onServed, onLoaded, onFailed, whichTest } = settings
   const { offline, hub } = cache.context.options
 
   /** What `look` gives. An error that is given, and not thrown, leaves the answer to the Hub. */
@@ -131,6 +136,7 @@ export function makeBridge(settings: BridgeSettings): Bridge {
   return {
     bases,
     exists: existsSync,
+    loaded: (file, started) => onLoaded(file, { start: started, end: originals.monotonic() }),
     async fetch(original, input, init, answers) {
       const request = askedRequest(input, init)
       const read = request && parseHubUrl(request.url, bases)

@@ -38,8 +38,9 @@ export function openChild(settings: string, started: number): Bridge {
       onWarning: write,
     }),
     bases,
-    onServed: (served) => file.note((requests) => requests.served(served)),
-    onFailed: (repo, error) => file.note((requests) => requests.failed(repo, error)),
+    onServed: (served) => file.served(served),
+    onLoaded: (path, span) => file.loaded(path, span),
+    onFailed: (repo, error) => file.failed(repo, error),
   })
   spent('engine', started, debug)
   return bridge

@@ -1,20 +1,32 @@
-import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs'
+import { appendFileSync, existsSync, mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import process from 'node:process'
 import { threadId } from 'node:worker_threads'
+import type { CachedFile } from '../cache/get-file.ts'
 import type { Run } from '../cache/store/leases.ts'
 import { isGone } from '../cache/store/owner.ts'
-import { messageOf } from '../model/errors.ts'
+import { messageOf, systemCode } from '../model/errors.ts'
+import { isObject, isText } from '../model/json.ts'
 import { printable } from '../model/printable.ts'
-import { ownMs } from '../platform/own-time.ts'
-import { FoldedRequests } from './folded-requests.ts'
+import type { FileReport } from '../model/request.ts'
+import type { Span } from '../model/spans.ts'
+import { takeOwnMs } from '../platform/own-time.ts'
+import { FoldedRequests, type RequestPart } from './folded-requests.ts'
 
-/** What a line of the events file holds. */
-export type ChildEvent = { testFile: string } & ReturnType<FoldedRequests['drain']>
+/** What a process asked for that a test started. */
+export type ChildEvent = { testFile: string } & FileReport
+
+/** A line of the events file: what was added to what the lines above it say. */
+interface Line {
+  testFile: string
+  requests: RequestPart[]
+  errors: FileReport['errors']
+  ownMs: number
+}
 
 /**
- * What a process that a test started asked for, where the main process finds it. Written with each request: a server that its
- * test kills, or a thread that is terminated, gets to do nothing at its end.
+ * What a process that a test started asked for, where the main process finds it. A line is written with each request: a server
+ * that its test kills, or a thread that is terminated, gets to do nothing at its end.
  */
 export class EventsFile {
   readonly #path: string
@@ -31,22 +43,30 @@ export class EventsFile {
     this.#path = `${start}-${process.pid}-${threadId}.jsonl`
   }
 
-  note(add: (requests: FoldedRequests) => void): void {
-    // In watch mode a run of tests may be over, and what was asked for until then is counted.
-    if (this.#isWritten && !existsSync(this.#path)) this.#requests = new FoldedRequests()
-    add(this.#requests)
-    this.#write()
+  served(file: CachedFile): void {
+    this.#write((requests) => ({ requests: [requests.served(file)], errors: [] }))
   }
 
-  #write(): void {
-    // Of a run that is over nothing may be left behind.
-    if (this.#isRefused || isGone(this.run.pid)) return
-    const event: ChildEvent = { testFile: this.testFile, ...this.#requests.collected, ownMs: ownMs() }
+  loaded(file: string, span: Span): void {
+    this.#write((requests) => {
+      const part = requests.loaded(file, span)
+      return part && { requests: [part], errors: [] }
+    })
+  }
+
+  failed(repo: string, error: unknown): void {
+    this.#write((requests) => ({ requests: [], errors: [requests.failed(repo, error)] }))
+  }
+
+  #write(note: (requests: FoldedRequests) => Pick<Line, 'requests' | 'errors'> | undefined): void {
+    // In watch mode a run of tests may be over: what was asked for until then is counted.
+    if (this.#isWritten && !existsSync(this.#path)) this.#requests = new FoldedRequests()
+    const added = note(this.#requests)
+    // Nothing may be left behind of a run that is over.
+    if (!added || this.#isRefused || isGone(this.run.pid)) return
+    const line: Line = { testFile: this.testFile, ...added, ownMs: takeOwnMs() }
     try {
-      mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 })
-      // Whole at any time: it may be read, or this process killed, while it is written.
-      writeFileSync(`${this.#path}.new`, `${JSON.stringify(event)}\n`, { mode: 0o600 })
-      renameSync(`${this.#path}.new`, this.#path)
+      this.#append(`${JSON.stringify(line)}\n`)
       this.#isWritten = true
     } catch (error) {
       this.#isRefused = true
@@ -55,4 +75,47 @@ export class EventsFile {
       )
     }
   }
+
+  #append(line: string): void {
+    const append = () => appendFileSync(this.#path, line, { mode: 0o600 })
+    try {
+      append()
+    } catch (error) {
+      if (systemCode(error) !== 'ENOENT') throw error
+      mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 })
+      append()
+    }
+  }
+}
+
+/** What the lines of an events file say together. The last line can be incomplete: the process may have been killed while writing it. */
+export function foldEvents(text: string): ChildEvent[] {
+  const lines = text.split('\n').flatMap(parseLine)
+  const [first] = lines
+  if (first === undefined) return []
+  const requests = new FoldedRequests()
+  for (const line of lines) for (const part of line.requests) requests.add(part)
+  return [
+    {
+      testFile: first.testFile,
+      requests: requests.collected.requests,
+      errors: lines.flatMap(({ errors }) => errors),
+      ownMs: lines.reduce((sum, { ownMs }) => sum + ownMs, 0),
+    },
+  ]
+}
+
+function parseLine(text: string): Line[] {
+  try {
+    const line: unknown = text === '' ? undefined : JSON.parse(text)
+    return isLine(line) ? [line] : []
+  } catch {
+    return []
+  }
+}
+
+function isLine(line: unknown): line is Line {
+  if (!isObject(line)) return false
+  const { testFile, requests, errors, ownMs } = line
+  return isText(testFile) && Array.isArray(requests) && Array.isArray(errors) && typeof ownMs === 'number'
 }

@@ -1,75 +1,158 @@
 import type { CachedFile } from '../cache/get-file.ts'
 import { ModelCacheError, messageOf } from '../model/errors.ts'
-import type { FileReport, RequestEvent } from '../model/request.ts'
+import type { FileReport, RequestError, RequestEvent } from '../model/request.ts'
 import { selectionKey } from '../model/selection.ts'
+import type { Span } from '../model/spans.ts'
 import { TIERS, type Tier } from '../model/tier.ts'
 import { originals } from '../platform/originals.ts'
+import { BusyTime } from './busy-time.ts'
+
+/** What one file, or one load, adds to its request. Plain JSON. Its times add up: they count no moment twice. */
+export type RequestPart = Omit<RequestEvent, 'selection'>
+
+type Named = Pick<RequestEvent, 'repo' | 'revision' | 'commit'>
+
+interface Folded {
+  /** Without its files. */
+  request: RequestPart
+  files: Map<string, number>
+  /** When something was downloaded, or was waited for; when anything was done; when the runtime loaded. */
+  downloading: BusyTime
+  busy: BusyTime
+  loading: BusyTime
+}
 
 /**
- * Collects what code that knows nothing of the cache asked for. It asks file by file: all of one repo at one commit
- * are one request, until they are drained at the end of a test file or of a process.
+ * Collects what untouched code asked for. It asks file by file: all files of one repo at one commit are one request, until they
+ * are drained at the end of a test file or of a process.
  */
 export class FoldedRequests {
-  #requests = new Map<string, RequestEvent>()
+  #requests = new Map<string, Folded>()
   #errors: FileReport['errors'] = []
+  /** By the path on disk of a file that was served. */
+  #byFile = new Map<string, Folded>()
 
-  served({ path, size, served }: CachedFile): void {
-    const { repo, revision, commit } = served
-    const key = `${repo}@${commit} ${revision}`
-    const before = this.#requests.get(key)
-    const request = before ?? newRequest({ repo, revision, commit })
-    const files = new Map(request.files)
-    files.set(path, size)
-    this.#requests.set(key, {
-      ...request,
-      files: [...files],
-      selection: selectionKey({ paths: [...files.keys()] }),
-      tier: fartherTier(request.tier, served.tier),
-      lookupMs: request.lookupMs + served.lookupMs,
-      downloadMs: served.downloadMs === null ? request.downloadMs : (request.downloadMs ?? 0) + served.downloadMs,
-      downloadedBytes: request.downloadedBytes + served.downloadedBytes,
-      adoptedBytes: request.adoptedBytes + served.adoptedBytes,
-      repaired: [...request.repaired, ...served.repaired],
-      recordedDownloadMs: sumOrNull(
-        request.recordedDownloadMs,
-        before?.files.some(([name]) => name === path) ? 0 : served.recordedDownloadMs,
-      ),
-      warmedInThisRun: request.warmedInThisRun || served.warmedInThisRun,
-    })
+  /** A file that was served just now. */
+  served({ path, size, file, served }: CachedFile): RequestPart {
+    const { lookupMs, downloadMs, recordedDownloadMs, repaired, warmedInThisRun } = served
+    const { downloadedBytes, adoptedBytes, tier } = served
+    const folded = this.#requestOf(served)
+    this.#byFile.set(file, folded)
+    const end = originals.monotonic()
+    const start = end - lookupMs - (downloadMs ?? 0)
+    const busyMs = folded.busy.add({ start, end })
+    const newDownloadMs = downloadMs === null ? null : folded.downloading.add({ start: end - downloadMs, end })
+    const part: RequestPart = {
+      ...newPart(folded.request),
+      ...{ tier, downloadedBytes, adoptedBytes, recordedDownloadMs, repaired, warmedInThisRun },
+      files: [[path, size]],
+      // Below 0 where files that were looked up before were being downloaded at the same time: lookup and download together are
+      // never longer than the clock.
+      lookupMs: busyMs - (newDownloadMs ?? 0),
+      downloadMs: newDownloadMs,
+    }
+    addTo(folded, part)
+    return part
+  }
+
+  /** What a runtime took to load a file that was served before, on the clock `monotonic`; undefined for any other file. */
+  loaded(file: string, span: Span): RequestPart | undefined {
+    const folded = this.#byFile.get(file)
+    if (folded === undefined) return undefined
+    const part = { ...newPart(folded.request), loadMs: folded.loading.add(span) }
+    addTo(folded, part)
+    return part
   }
 
   /** `test` is the id of the test that asked, where that is known. */
-  failed(model: string, error: unknown, test?: string): void {
-    const code = error instanceof ModelCacheError ? error.code : 'UNKNOWN'
-    this.#errors.push({ model, code, message: messageOf(error), test })
+  failed(model: string, error: unknown, test?: string): RequestError {
+    const code = error instanceof ModelCacheError ? error.code : ('UNKNOWN' as const)
+    const failure = { model, code, message: messageOf(error), test }
+    this.#errors.push(failure)
+    return failure
+  }
+
+  /** Adds a part to its request. */
+  add(part: RequestPart): void {
+    addTo(this.#requestOf(part), part)
   }
 
   /** What was collected since the last `drain`. */
   get collected(): FileReport {
-    return { requests: [...this.#requests.values()], errors: this.#errors }
+    const requests = [...this.#requests.values()].map(({ request, files }) => ({
+      ...request,
+      lookupMs: Math.max(0, request.lookupMs),
+      selection: selectionKey({ paths: [...files.keys()] }),
+      files: [...files],
+    }))
+    return { requests, errors: this.#errors }
   }
 
   /** Takes out what was collected since the last call. */
   drain(): FileReport {
     const report = this.collected
     this.#requests = new Map()
+    this.#byFile = new Map()
     this.#errors = []
     return report
   }
+
+  #requestOf({ repo, revision, commit }: Named): Folded {
+    const key = `${repo}@${commit} ${revision}`
+    const known = this.#requests.get(key)
+    if (known) return known
+    const request = newPart({ repo, revision, commit, at: originals.now() })
+    const times = { downloading: new BusyTime(), busy: new BusyTime(), loading: new BusyTime() }
+    const folded = { request, files: new Map<string, number>(), ...times }
+    this.#requests.set(key, folded)
+    return folded
+  }
 }
 
-function newRequest(of: Pick<RequestEvent, 'repo' | 'revision' | 'commit'>): RequestEvent {
+function addTo(folded: Folded, part: RequestPart): void {
+  const { request, files } = folded
+  const isKnown = part.files.every(([path]) => files.has(path))
+  for (const [path, size] of part.files) files.set(path, size)
+  request.at = Math.min(request.at, part.at)
+  request.tier = fartherTier(request.tier, part.tier)
+  request.lookupMs += part.lookupMs
+  request.downloadMs = sumOfKnown(request.downloadMs, part.downloadMs)
+  request.loadMs = sumOfKnown(request.loadMs, part.loadMs)
+  request.downloadedBytes += part.downloadedBytes
+  request.adoptedBytes += part.adoptedBytes
+  if (part.repaired.length > 0) request.repaired = [...request.repaired, ...part.repaired]
+  if (!isKnown) request.recordedDownloadMs = sumOrNull(request.recordedDownloadMs, part.recordedDownloadMs)
+  request.warmedInThisRun ||= part.warmedInThisRun
+}
+
+function newPart({ repo, revision, commit, at }: Named & { at: number }): RequestPart {
   return {
-    ...of,
-    ...{ tier: 'disk', selection: '{}', files: [], at: originals.now(), lookupMs: 0 },
-    ...{ restoreMs: null, downloadMs: null, downloadedBytes: 0, adoptedBytes: 0, repaired: [], loadMs: null },
-    ...{ recordedDownloadMs: 0, warmedInThisRun: false },
+    repo,
+    revision,
+    commit,
+    tier: 'disk',
+    files: [],
+    at,
+    lookupMs: 0,
+    restoreMs: null,
+    downloadMs: null,
+    downloadedBytes: 0,
+    adoptedBytes: 0,
+    repaired: [],
+    loadMs: null,
+    recordedDownloadMs: 0,
+    warmedInThisRun: false,
   }
 }
 
 /** `TIERS` are in the order of their distance. */
 function fartherTier(one: Tier, other: Tier): Tier {
   return TIERS.indexOf(one) > TIERS.indexOf(other) ? one : other
+}
+
+/** Null for what was not measured: it adds nothing. */
+function sumOfKnown(one: number | null, other: number | null): number | null {
+  return one === null ? other : one + (other ?? 0)
 }
 
 function sumOrNull(one: number | null, other: number | null): number | null {

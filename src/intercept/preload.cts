@@ -17,6 +17,9 @@ interface Bridge {
   bases: string[]
   exists(path: string): boolean
   locate(...args: unknown[]): Promise<unknown>
+  loaded(file: string, started: number): void
+  /** Gives what is to be called when a runtime has loaded the file. */
+  loading(file: string): () => void
   fetch(
     original: Fetch,
     input: Parameters<Fetch>[0],
@@ -25,7 +28,9 @@ interface Bridge {
   ): Promise<Response>
 }
 
-const started = performance.now()
+// An environment may put a window's clock in its place.
+const now = performance.now.bind(performance)
+const started = now()
 
 const BRIDGE = Symbol.for('vitest-model-cache.intercept')
 const WRAPPED = Symbol.for('vitest-model-cache.wrapped')
@@ -82,7 +87,7 @@ function keepGlobals(): void {
 }
 
 /** What is asked for when it is needed: to load it takes time that most processes can spare. */
-type Open = () => Promise<Pick<Bridge, 'fetch' | 'locate'>>
+type Open = () => Promise<Pick<Bridge, 'fetch' | 'locate' | 'loaded'>>
 
 /**
  * Makes a bridge the one that this process, or this worker, is answered by; with no bases, none. What can't be loaded answers
@@ -95,6 +100,11 @@ function installBridge(bases: string[], open: Open): void {
     exists: fs.existsSync,
     fetch: (original, ...args) =>
       opened().then((bridge) => (bridge ? bridge.fetch(original, ...args) : original(args[0], args[1]))),
+    loaded: (...args) => void opened().then((bridge) => bridge?.loaded(...args)),
+    loading: (file) => {
+      const began = now()
+      return () => bridge.loaded(file, began)
+    },
     locate: (...args) => opened().then((bridge) => (bridge ? bridge.locate(...args) : undefined)),
   }
   Reflect.set(process, BRIDGE, bases.length > 0 ? bridge : undefined)

@@ -16,8 +16,10 @@ export interface RequestEvent {
   files: [path: string, bytes: number][]
   /** When it was asked for, milliseconds since the epoch. */
   at: number
+  /** Without what was waited for a download. Of files that are looked up at the same time each moment counts once. */
   lookupMs: number
   restoreMs: number | null
+  /** Also what was waited for another that downloads of the same repo: then there are no bytes to it. */
   downloadMs: number | null
   /** Bytes that were downloaded for it. */
   downloadedBytes: number

@@ -95,10 +95,12 @@ function keptGlobals(host: typeof globalThis): Record<string, PropertyDescriptor
   return found
 }
 
+let responseClass: Promise<typeof Response> | undefined
+
 /** The class of what Node.js's own fetch gives, which it loads for it. */
-export async function hostResponse(): Promise<typeof Response> {
-  const response = await originals.fetch('data:,')
-  return response.constructor as typeof Response
+export function hostResponse(): Promise<typeof Response> {
+  responseClass ??= originals.fetch('data:,').then((response) => response.constructor as typeof Response)
+  return responseClass
 }
 
 /**

@@ -4,7 +4,7 @@ import type { Manifest } from '../cache/manifest.ts'
 import { Layout } from '../cache/store/layout.ts'
 import { isEventsName, isRunId } from '../cache/store/own-names.ts'
 import { mayRemove, removeEmptyFolder, removeFile } from '../cache/store/remove-own.ts'
-import type { ChildEvent } from '../intercept/events-file.ts'
+import { type ChildEvent, foldEvents } from '../intercept/events-file.ts'
 import { originals } from '../platform/originals.ts'
 
 // A run that was killed leaves its folder behind. One that is watched for longer only has its children look further.
@@ -39,7 +39,7 @@ export function takeChildEvents(cacheDir: string, runId: string): ChildEvent[] {
   return files.flatMap((name) => {
     const text = readFileSync(join(folder, name), 'utf8')
     removeFile(new Layout(cacheDir), join(folder, name))
-    return text.split('\n').flatMap(parseEvent)
+    return foldEvents(text)
   })
 }
 
@@ -63,13 +63,4 @@ function removeFolder(layout: Layout, folder: string): void {
   if (!existsSync(folder) || !mayRemove(layout, join(folder, 'file'))) return
   for (const name of readdirSync(folder).filter(isEventsName)) removeFile(layout, join(folder, name))
   removeEmptyFolder(layout, folder)
-}
-
-/** The last line can be incomplete: the process may have been killed while writing it. */
-function parseEvent(line: string): ChildEvent[] {
-  try {
-    return line === '' ? [] : [JSON.parse(line)]
-  } catch {
-    return []
-  }
 }

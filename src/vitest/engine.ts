@@ -38,8 +38,9 @@ export function openEngine(
   const requests = new FoldedRequests()
   const bridge = makeBridge({
     ...{ cache, bases, whichTest },
-    onServed: (served) => requests.served(served),
-    onFailed: (repo, error, test) => requests.failed(repo, error, test),
+    onServed: (served) => void requests.served(served),
+    onLoaded: (path, span) => void requests.loaded(path, span),
+    onFailed: (repo, error, test) => void requests.failed(repo, error, test),
   })
   return { cache, bridge, requests }
 }

@@ -166,7 +166,11 @@ describe.skipIf(!CHROMIUM)('in a browser', () => {
     expect(exitCode, output).toBe(0)
     expect(report).toMatchObject({ requests: 1, failed: 1, errors: [{ model: 'org/secret', code: 'NOT_SET_UP' }] })
     expect(output.replaceAll(/\s+/g, ' ')).toContain("Declare it: modelCache({ models: ['org/secret'] })")
-    expect(hub.requests).toEqual([])
+    const told = hub.requests.map(({ status, authorization }) => [status, authorization])
+    expect(told).toEqual([
+      [401, false],
+      [401, false],
+    ])
     expect(existsSync(join(project.cacheDir, 'hub'))).toBe(false)
   })
 })
