@@ -143,6 +143,12 @@ function untold(failures: WarmUpFailure[], errors: FailedRequest[]): WarmUpFailu
   return failures.filter(({ repo }) => !asked.includes(repo))
 }
 
+/** Workers that waited for the download of another add nothing to what it took, unless all of them waited for another run's. */
+function downloadTimes(all: { downloadMs: number | null; downloadedBytes: number }[]): number[] {
+  const own = all.filter(({ downloadedBytes }) => downloadedBytes > 0)
+  return known(own.length > 0 ? own : all, 'downloadMs')
+}
+
 /** Ten tests that ask for the same missing model have one error to show. */
 function distinctErrors(errors: (FailedRequest | WarmUpFailure)[]): Report['errors'] {
   const shown = new Map<string, Report['errors'][number]>()
@@ -176,7 +182,7 @@ function modelReport(requests: TestRequest[], warmed: WarmedModel[]) {
     requests: sum(Object.values(tiers)),
     lookupMs: median(requests.map(({ lookupMs }) => lookupMs)),
     restoreMs: sumOrNull(known(requests, 'restoreMs')),
-    downloadMs: sumOrNull(known([...warmed, ...requests], 'downloadMs')),
+    downloadMs: sumOrNull(downloadTimes([...warmed, ...requests])),
     downloadedBytes: sum([...warmed, ...requests].map(({ downloadedBytes }) => downloadedBytes)),
     adoptedBytes: sum([...warmed, ...requests].map(({ adoptedBytes }) => adoptedBytes)),
     repaired: [...new Set([...warmed, ...requests].flatMap(({ repaired }) => repaired))],

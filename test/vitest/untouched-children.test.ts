@@ -7,6 +7,8 @@ import { startModelsHub } from '../support/models-hub.ts'
 
 const REPO = 'org/embeddings'
 const { hub, env } = await startModelsHub([REPO])
+const MANY = Object.fromEntries(Array.from({ length: 300 }, (_, index) => [`part-${index}.json`, String(index)]))
+hub.addRepo('org/many', { files: MANY })
 
 // What tests of command lines do: the program under test is another process.
 const PROGRAM = `
@@ -90,10 +92,10 @@ describe('a process that a test starts is served from the cache, and counted', (
     }
   })
 
-  test('also when it is killed, or is a thread that is terminated', async () => {
+  test('also when it is killed, or is a thread that is terminated, or reads many files', async () => {
     const project = await Consumer.create({
       files: {
-        'vitest.config.ts': configSource(),
+        'vitest.config.ts': configSource({ models: [{ repo: 'org/many', files: ['*'] }, REPO] }),
         'server.mjs': `
           import { createServer } from 'node:http'
           const { status } = await fetch('https://huggingface.co/${REPO}/resolve/main/config.json')
@@ -104,9 +106,21 @@ describe('a process that a test starts is served from the cache, and counted', (
           parentPort.postMessage((await fetch('https://huggingface.co/${REPO}/resolve/main/config.json')).status)
           parentPort.on('message', () => {})
         `,
+        'many.mjs': `
+          import { readFileSync } from 'node:fs'
+          const written = () => Number(/wchar: (\\d+)/.exec(readFileSync('/proc/self/io', 'utf8'))?.[1])
+          const bytes = [written()]
+          for (let index = 0; index < 300; index++) {
+            const response = await fetch('https://huggingface.co/org/many/resolve/main/part-' + index + '.json')
+            if (await response.text() !== String(index)) throw new Error('Another file')
+            if (index % 100 === 99) bytes.push(written())
+          }
+          console.log(JSON.stringify(bytes))
+        `,
         'a.test.ts': `
-          import { spawn } from 'node:child_process'
+          import { execFile, spawn } from 'node:child_process'
           import { once } from 'node:events'
+          import { promisify } from 'node:util'
           import { Worker } from 'node:worker_threads'
           import { expect, test } from 'vitest'
           test.each(['SIGTERM', 'SIGKILL'])('server ended by %s', async (signal) => {
@@ -120,12 +134,21 @@ describe('a process that a test starts is served from the cache, and counted', (
             expect(await once(worker, 'message')).toEqual([200])
             await worker.terminate()
           })
+          test('many files', async () => {
+            const { stdout } = await promisify(execFile)(process.execPath, ['many.mjs'])
+            const [start, first, second, third] = JSON.parse(stdout)
+            // The last hundred requests write as much as the first, and no more.
+            if (process.platform === 'linux') expect(third - second).toBeLessThan((first - start) * 1.5)
+          })
         `,
       },
     })
     const { exitCode, output, report } = await project.vitest([], env)
     expect(exitCode, output).toBe(0)
-    expect(report).toMatchObject({ requests: 3, models: [{ repo: REPO, testFiles: ['a.test.ts'] }] })
+    expect(report).toMatchObject({
+      requests: 4,
+      models: [{ repo: REPO, testFiles: ['a.test.ts'] }, { repo: 'org/many' }],
+    })
   })
 
   test('but not by a Node.js that can not: there it is as without us', async () => {

@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { configSource } from '../support/config-source.ts'
@@ -11,11 +11,14 @@ const POOLS = ['forks', 'threads', 'vmForks', 'vmThreads']
 
 // No word of this package: what a suite looks like before it is installed, but for the stand-in Hub.
 const PIPELINE = `
+  import { writeFileSync } from 'node:fs'
   import { expect, test } from 'vitest'
   import { env, pipeline } from '@huggingface/transformers'
   env.cacheDir = './own-cache'
-  test('embeds', async () => {
+  test('embeds', async ({ task }) => {
+    const started = performance.now()
     const embed = await pipeline('feature-extraction', '${REPO}')
+    writeFileSync(task.file.name + '.took', String(performance.now() - started))
     expect((await embed('A dog', { pooling: 'mean', normalize: true })).data[0]).toBeCloseTo(-0.2976082)
   })
 `
@@ -31,11 +34,18 @@ describe.each(POOLS)('an untouched pipeline() in %s', (pool) => {
     expect(cold.report).toMatchObject({ requests: 2, misses: 1, errors: [] })
     const sent = hub.requests.filter(({ kind }) => kind === 'resolve').map(({ file }) => file)
     expect(sent.sort()).toEqual([...new Set(sent)].sort())
+    // Its files are loaded side by side, and wait for each other: no step took longer than the clock.
+    const took = await Promise.all(['a', 'b'].map((name) => readFile(join(project.directory, `${name}.test.ts.took`))))
+    const { times } = cold.report ?? {}
+    const [one = 0, other = 0] = took.map(Number)
+    expect((times?.lookup?.total ?? 0) + (times?.download?.total ?? 0)).toBeLessThanOrEqual(one + other)
+    expect(times?.load).toMatchObject({ count: 2 })
+    expect(times?.load?.total).toBeLessThanOrEqual(one + other)
     hub.clearRequests()
     const warm = await project.vitest([], env)
     expect(warm.exitCode, warm.output).toBe(0)
     expect(hub.requests).toEqual([])
-    expect(warm.report).toMatchObject({ requests: 2, hits: 2, models: [{ repo: REPO, tiers: { disk: 2 } }] })
+    expect(warm.report).toMatchObject({ requests: 2, hits: 2, models: [{ repo: REPO, tiers: { disk: 2 }, loads: 2 }] })
     expect(await readdir(join(project.directory, 'own-cache')).catch(() => [])).toEqual([])
   })
 })
