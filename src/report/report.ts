@@ -144,8 +144,8 @@ function untold(failures: WarmUpFailure[], errors: FailedRequest[]): WarmUpFailu
 }
 
 /** Workers that waited for the download of another add nothing to what it took, unless all of them waited for another run's. */
-function downloadTimes(all: { downloadMs: number | null; downloadedBytes: number }[]): number[] {
-  const own = all.filter(({ downloadedBytes }) => downloadedBytes > 0)
+function downloadTimes(all: { downloadMs: number | null; tier: Tier }[]): number[] {
+  const own = all.filter(({ tier }) => tier === 'hub')
   return known(own.length > 0 ? own : all, 'downloadMs')
 }
 
