@@ -1,5 +1,6 @@
 import { download } from '../hub/download.ts'
-import { explainHubError, HubHttpError } from '../hub/http.ts'
+import { explainHubError } from '../hub/explain-error.ts'
+import { HubHttpError } from '../hub/http.ts'
 import { withRetry } from '../hub/retry.ts'
 import { DigestMismatchError } from '../model/broken-download.ts'
 import { isSystemError, ModelCacheError, messageOf } from '../model/errors.ts'
@@ -57,7 +58,10 @@ export async function downloadBlob(context: CacheContext, target: FileTarget): P
 function explainFailure(error: unknown, target: FileTarget): unknown {
   if (error instanceof HubHttpError && error.status === 404)
     return fileFailure(target, 'FILE_NOT_FOUND', 'The Hub lists it, and answered that there is no such file.', error)
-  return explainDiskError(explainHubError(error, `File ${targetLabel(target)}`, target.hub), target)
+  return explainDiskError(
+    explainHubError(error, { asked: `File ${targetLabel(target)}`, repo: target.model.repo }, target.hub),
+    target,
+  )
 }
 
 /** What is no trouble of the Hub's is the disk's: full, read-only, gone. */

@@ -1,5 +1,5 @@
 import { mkdir } from 'node:fs/promises'
-import { findToken } from '../config/token.ts'
+import { findToken, withheldToken } from '../config/token.ts'
 import { fetchModel, fetchTree, type HubModel } from '../hub/api.ts'
 import type { HubAccess } from '../hub/http.ts'
 import type { Entry } from '../model/entry.ts'
@@ -107,7 +107,9 @@ function treeOf({ files }: Entry): Tree {
 export async function hubAccess(context: CacheContext): Promise<HubAccess> {
   const { hub } = context.options
   context.hasAskedHub = true
-  return { endpoint: hub.endpoint, fetch: await context.fetch(), token: await findToken(hub, context.env) }
+  const token = await findToken(hub, context.env)
+  const withheld = token === undefined ? await withheldToken(hub, context.env) : undefined
+  return { endpoint: hub.endpoint, fetch: await context.fetch(), token, withheld }
 }
 
 /** The error of a model that is not cached while the network may not be used. */

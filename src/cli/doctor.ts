@@ -6,9 +6,10 @@ import { ModelCacheError } from '../model/errors.ts'
 import { readVitestConfig } from './config.ts'
 import { type Check, fail } from './doctor/check.ts'
 import { checkDisk, checkFolder, checkLinks, checkPermissions } from './doctor/folder.ts'
-import { checkHub, checkProxy, checkToken } from './doctor/network.ts'
+import { checkHub, checkProxy } from './doctor/network.ts'
 import { checkConfig, checkNode, checkOnnxRuntime, checkTransformers, checkVitest } from './doctor/project.ts'
 import { checkProjects, type ProjectsConfig, withProjects } from './doctor/projects.ts'
+import { checkToken } from './doctor/token.ts'
 import { interrupted } from './interruption.ts'
 import { type GlobalOptions, originOf } from './open-cache.ts'
 import { printJson } from './show/json.ts'
@@ -54,8 +55,9 @@ async function checkCache(cache: ModelCache, origin: string, print: (...checks: 
   if (folder.level !== 'fail')
     print(await checkPermissions(context.layout), await checkLinks(context.layout), await checkDisk(cache))
   const proxy = await checkProxy(context)
-  print(proxy, await checkToken(context))
-  if (proxy.level !== 'fail') print(...(await checkHub(context)))
+  const canAsk = proxy.level !== 'fail'
+  print(proxy, await checkToken(context, canAsk))
+  if (canAsk) print(...(await checkHub(context)))
 }
 
 /** What the config says, or the first of its projects; where that can't be read, what the environment says. */

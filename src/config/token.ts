@@ -36,6 +36,17 @@ export async function findToken(hub: HubSettings, env: Environment): Promise<str
   return belongs ? environmentToken(env) : undefined
 }
 
+/** Why a token that there is may not be sent: not over plain http, or it is for another endpoint. */
+export type Withheld = 'plain http' | 'other endpoint'
+
+/** Undefined where a token is sent, or there is none. */
+export async function withheldToken(hub: HubSettings, env: Environment): Promise<Withheld | undefined> {
+  if (hub.isAnonymous || (await findToken(hub, env))) return undefined
+  if (!hub.token?.trim() && !(await environmentToken(env))) return undefined
+  const { protocol, hostname } = new URL(hub.endpoint)
+  return protocol !== 'https:' && !isLoopback(hostname) ? 'plain http' : 'other endpoint'
+}
+
 /** HF_TOKEN, HUGGING_FACE_HUB_TOKEN, or the token of whoever is logged in. */
 export async function environmentToken(env: Environment): Promise<string | undefined> {
   const direct = env.HF_TOKEN?.trim() || env.HUGGING_FACE_HUB_TOKEN?.trim()

@@ -7,8 +7,9 @@ import { parseRepoId, type RepoId } from '../model/repo-id.ts'
 import { type Commit, parseCommit } from '../model/revision.ts'
 import { addToTree, type Tree } from '../model/tree.ts'
 import { withTimeLimit } from '../platform/originals.ts'
+import { explainHubError } from './explain-error.ts'
 import type { FetchInit } from './fetch.ts'
-import { explainHubError, type HubAccess, hubFetch } from './http.ts'
+import { type HubAccess, hubFetch } from './http.ts'
 import { nextPage } from './next-page.ts'
 import { LARGEST_ANSWER_BYTES, readText } from './read-text.ts'
 import { withRetry } from './retry.ts'
@@ -144,7 +145,7 @@ function malformed({ endpoint }: HubAccess, asked: string): ModelCacheError {
 /** Ends a call that takes too long as a whole: a server that trickles is not waited for without end. */
 async function explained<T>(
   hub: HubAccess,
-  { asked, signal, stallMs = STALL_MS }: Pick<ApiRequest, 'asked' | 'signal' | 'stallMs'>,
+  { asked, repo, signal, stallMs = STALL_MS }: Omit<ApiRequest, 'revision'>,
   call: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const tooSlow = (ms: number) => unanswered(hub, asked, `its answer was not complete after ${formatDuration(ms)}`)
@@ -152,7 +153,7 @@ async function explained<T>(
     return await withTimeLimit(LONGEST_CALL_STALLS * stallMs, signal, tooSlow, call)
   } catch (error) {
     if (error instanceof BrokenDownloadError) throw unanswered(hub, asked, error.message, error)
-    throw explainHubError(error, asked, hub)
+    throw explainHubError(error, { asked, repo }, hub)
   }
 }
 

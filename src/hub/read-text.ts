@@ -15,7 +15,7 @@ export interface ReadOptions {
   asked: string
   /** Who answers. */
   endpoint: string
-  watch: StallWatch
+  watch: Pick<StallWatch, 'signal' | 'saw'>
   /** Bytes after decompression. */
   limit?: number
 }

@@ -6,7 +6,7 @@ import { configSource } from '../support/config-source.ts'
 import { Consumer } from '../support/consumer.ts'
 import { startModelsHub } from '../support/models-hub.ts'
 
-const { hub, env } = await startModelsHub(['org/embeddings'])
+const { hub, env } = await startModelsHub(['org/embeddings'], { token: 'hf_secret' })
 const CONFIG = configSource({ models: [{ repo: 'org/embeddings', files: ['config.json'] }] })
 const ASKS = `
   import { expect, test } from 'vitest'
@@ -61,7 +61,9 @@ test('`doctor` says in a line each what is well and what is not', async () => {
   })
   expect(well.exitCode, well.output).toBe(0)
   expect(well.stdout).toMatch(/✓ config +vitest.config.ts has modelCache\(\), 1 model declared/)
-  expect(well.stdout).toMatch(/✓ transformers +4\.\d.*where they lie.*✓ token +there is one.*✓ hub +http.*answers in/s)
+  expect(well.stdout).toMatch(
+    /✓ transformers +4\.\d.*where they lie.*✓ token +that of member at http.*✓ hub +http.*answers in/s,
+  )
   expect(well.stdout).not.toMatch(/hf_secret|pass/)
   await consumer.write({ 'vitest.config.ts': CONFIG.replace('"models"', '"modles"'), '../cache/notes.txt': 'mine' })
   const ill = await consumer.cli(['doctor', '--json'], { ...env, HF_ENDPOINT: 'http://127.0.0.1:9' })

@@ -105,7 +105,10 @@ describe('what there is not, or not for all,', () => {
     const anonymous = await refusalOf(model('org/private'))
     expect(anonymous).toMatchObject({ code: 'MODEL_NOT_FOUND', nextStep: expect.stringContaining('HF_TOKEN') })
     const outsider = await refusalOf(model('org/private', { token: OUTSIDER }))
-    expect(outsider).toMatchObject({ code: 'MODEL_NOT_FOUND', reason: expect.stringContaining('token that was sent') })
+    expect(outsider).toMatchObject({
+      code: 'MODEL_NOT_FOUND',
+      reason: expect.stringContaining('the token has no access to it'),
+    })
   })
 
   test('says that the token is to blame when it is not valid, with HTTP 401', async () => {
@@ -113,8 +116,8 @@ describe('what there is not, or not for all,', () => {
     const error = await refusalOf(model('org/private', { token: 'hf_revoked' }))
     expect(error).toMatchObject({
       code: 'MODEL_NOT_FOUND',
-      reason: expect.stringMatching(/token that was sent does not open it \(HTTP 401\)/),
-      nextStep: expect.stringContaining('token is valid'),
+      reason: expect.stringMatching(/The token was refused \(HTTP 401\)/),
+      nextStep: expect.stringContaining(`${hub.url}/settings/tokens`),
     })
     expect(hub.requests.map(({ status }) => status)).toEqual([401, 401])
   })

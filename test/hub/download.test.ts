@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { download, type Sink } from '../../src/hub/download.ts'
-import { explainHubError, type HubAccess, HubHttpError } from '../../src/hub/http.ts'
+import { explainHubError } from '../../src/hub/explain-error.ts'
+import { type HubAccess, HubHttpError } from '../../src/hub/http.ts'
 import { withRetry } from '../../src/hub/retry.ts'
 import { BrokenDownloadError } from '../../src/model/broken-download.ts'
 import { parseHubPath } from '../../src/model/hub-path.ts'
@@ -186,7 +187,7 @@ describe('trouble that passes', () => {
     let attempts = 0
     const failing = withRetry(async () => {
       attempts++
-      throw new HubHttpError(429, `${hub.url}/${attempts}`, undefined, 0)
+      throw new HubHttpError({ status: 429, url: `${hub.url}/${attempts}`, retryAfterMs: 0 })
     })
     await expect(failing).rejects.toMatchObject({ status: 429, url: `${hub.url}/5` })
     expect(attempts).toBe(5)
@@ -195,13 +196,16 @@ describe('trouble that passes', () => {
   test('is waited for as long as the server asks', async () => {
     const controller = new AbortController()
     const waits: number[] = []
-    const waiting = withRetry(() => Promise.reject(new HubHttpError(429, hub.url, undefined, 55_000)), {
-      signal: controller.signal,
-      onRetry: (_error, waitMs) => {
-        waits.push(waitMs)
-        controller.abort(new Error('seen enough'))
+    const waiting = withRetry(
+      () => Promise.reject(new HubHttpError({ status: 429, url: hub.url, retryAfterMs: 55_000 })),
+      {
+        signal: controller.signal,
+        onRetry: (_error, waitMs) => {
+          waits.push(waitMs)
+          controller.abort(new Error('seen enough'))
+        },
       },
-    })
+    )
     await expect(waiting).rejects.toThrow('seen enough')
     expect(waits).toEqual([55_000])
   })
@@ -221,13 +225,13 @@ describe('trouble that does not pass', () => {
     const where = { repo: parseRepoId('org/name'), commit: parseCommit(repository.commit, 'a test') }
     const sink = refusing(full)
     await expect(withRetry(() => download(access(), { ...where, ...file }, sink))).rejects.toBe(full)
-    expect(explainHubError(full, 'File x', access())).toBe(full)
+    expect(explainHubError(full, { asked: 'File x', repo: 'org/name' }, access())).toBe(full)
     expect(requestsFor('config.json')).toBe(1)
   })
 
   test('is a file that is not there', async () => {
     const missing = withRetry(() => once('missing.json', { size: 10 })).catch((error) =>
-      explainHubError(error, 'File x', access()),
+      explainHubError(error, { asked: 'File x', repo: 'org/name' }, access()),
     )
     expect(await missing).toMatchObject({ code: 'FILE_NOT_FOUND', asked: 'File x' })
     expect(hub.requests).toHaveLength(1)
@@ -236,7 +240,9 @@ describe('trouble that does not pass', () => {
   test('is a repo whose terms were not accepted', async () => {
     repository = hub.addRepo('org/gated', { files: FILES, gated: 'auto' })
     const refused = withRetry(() => once('config.json', { repo: 'org/gated' }))
-    const error = await refused.catch((cause) => explainHubError(cause, 'Model org/gated', access()))
+    const error = await refused.catch((cause) =>
+      explainHubError(cause, { asked: 'Model org/gated', repo: 'org/gated' }, access()),
+    )
     expect(error).toMatchObject({ code: 'GATED', nextStep: expect.stringContaining(hub.url) })
     expect(hub.requests).toHaveLength(1)
   })

@@ -2,8 +2,11 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { runInNewContext } from 'node:vm'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { explainHubError, HubHttpError, hubFetch, retryAfterMs } from '../../src/hub/http.ts'
+import type { Withheld } from '../../src/config/token.ts'
+import { explainHubError } from '../../src/hub/explain-error.ts'
+import { HubHttpError, hubFetch, type TokenUse } from '../../src/hub/http.ts'
 import { mayPass } from '../../src/hub/retry.ts'
+import { inWords, retryAfterMs } from '../../src/hub/retry-after.ts'
 import { BrokenDownloadError, DigestMismatchError } from '../../src/model/broken-download.ts'
 import { ModelCacheError } from '../../src/model/errors.ts'
 import { jsonOf } from '../support/answers.ts'
@@ -11,7 +14,7 @@ import { jsonOf } from '../support/answers.ts'
 const HUB = 'https://hub.example'
 
 function explained(error: unknown, token?: string): unknown {
-  return explainHubError(error, 'Model org/name', { endpoint: HUB, fetch, token })
+  return explainHubError(error, { asked: 'Model org/name', repo: 'org/name' }, { endpoint: HUB, fetch, token })
 }
 
 function systemError(code: string): Error {
@@ -19,7 +22,7 @@ function systemError(code: string): Error {
 }
 
 function httpError(status: number, errorCode?: string): HubHttpError {
-  return new HubHttpError(status, `${HUB}/api/models/org/name`, errorCode, undefined)
+  return new HubHttpError({ status, url: `${HUB}/api/models/org/name`, errorCode })
 }
 
 describe('the time that a server asks to wait', () => {
@@ -34,7 +37,12 @@ describe('the time that a server asks to wait', () => {
     ['requests that are left', { ratelimit: '"api";r=12;t=55' }, undefined],
     ['nonsense', { 'Retry-After': 'soon' }, undefined],
     ['nothing', {}, undefined],
-    ['a date that is past', { 'Retry-After': 'Wed, 21 Oct 2015 07:28:00 GMT' }, 0],
+    ['a date that is past', { 'Retry-After': 'Wed, 21 Oct 2015 07:28:00 GMT' }, undefined],
+    [
+      "a date, by the server's own clock",
+      { Date: 'Wed, 21 Oct 2015 07:27:50 GMT', 'Retry-After': 'Wed, 21 Oct 2015 07:28:00 GMT' },
+      10_000,
+    ],
   ])('in %s', (_, headers, ms) => {
     expect(retryAfterMs(new Headers(headers))).toBe(ms)
   })
@@ -46,6 +54,18 @@ describe('the time that a server asks to wait', () => {
     expect(ms).toBeGreaterThan(60_000 - 1000 - (Date.now() - before) - 1)
     expect(ms).toBeLessThanOrEqual(60_000)
   })
+})
+
+test.each<[number | undefined, string]>([
+  [undefined, 'later'],
+  [0, 'later'],
+  [7_000, 'in 7 seconds'],
+  [90_000, 'in 90 seconds'],
+  [600_000, 'in 10 minutes'],
+  [3 * 3_600_000, 'in 3 hours'],
+  [1e19, 'later'],
+])('a wait of %s ms is written as "%s"', (ms, text) => {
+  expect(inWords(ms)).toBe(text)
 })
 
 describe('another try', () => {
@@ -152,17 +172,70 @@ describe('an error of the Hub', () => {
       expect(explained(other)).toBe(other)
   })
 
-  test('with HTTP 401 says whether a token was sent', () => {
-    const anonymous = explained(httpError(401))
-    expect(anonymous).toMatchObject({ code: 'MODEL_NOT_FOUND', nextStep: expect.stringContaining('HF_TOKEN') })
-    expect(anonymous).not.toMatchObject({ reason: expect.stringContaining('token') })
-    const member = explained(httpError(401), 'hf_secret')
-    expect(member).toMatchObject({
-      code: 'MODEL_NOT_FOUND',
-      reason: expect.stringContaining('token that was sent does not open it'),
-      nextStep: expect.stringContaining('token is valid'),
-    })
-    expect(JSON.stringify(member)).not.toContain('hf_secret')
+  test.each<[string, TokenUse, number, string | undefined, RegExp, RegExp]>([
+    ['a missing repo', 'none', 401, 'RepoNotFound', /private \(HTTP 401\)\.$/, /set HF_TOKEN/],
+    [
+      'a missing repo',
+      'sent',
+      404,
+      'RepoNotFound',
+      /the token has no access to it \(HTTP 404\)\. The Hub says: No\.$/,
+      /use the token/,
+    ],
+    [
+      'a missing repo',
+      'refused',
+      401,
+      undefined,
+      /The token was refused \(HTTP 401\)/,
+      /replace the token by one from \S+\/settings\/tokens/,
+    ],
+    [
+      'a gated repo',
+      'none',
+      401,
+      'GatedRepo',
+      /gated\. The Hub says: No\.$/,
+      /terms at https:\S+\/org\/name, then set HF_TOKEN/,
+    ],
+    [
+      'a gated repo',
+      'sent',
+      403,
+      'GatedRepo',
+      /gated, and the token has no access/,
+      /terms at https:\S+\/org\/name with the account/,
+    ],
+    [
+      'a gated repo',
+      'refused',
+      401,
+      'GatedRepo',
+      /gated\. The token was refused \(HTTP 401\)/,
+      /org\/name, then replace the token/,
+    ],
+    ['a closed repo', 'none', 403, undefined, /^Without a token there is no access/, /set HF_TOKEN/],
+    ['a closed repo', 'sent', 403, undefined, /^The token has no access.* The Hub says: No\.$/, /org\/name/],
+    ['a rate limit', 'none', 429, undefined, /429.* The Hub says: No\.$/, /^Try again in 10 minutes, or set HF_TOKEN/],
+    ['a rate limit', 'sent', 429, undefined, /429/, /^Try again in 10 minutes\.$/],
+    ['a repo that is gone', 'none', 410, undefined, /does not give this repo any more \(HTTP 410\)/, /org\/name/],
+    ['trouble at the Hub', 'sent', 503, undefined, /503.* The Hub says: No\.$/, /^Try again in 10 minutes\.$/],
+  ])('says of %s what helps where a token was %s (HTTP %i)', (_, token, status, errorCode, reason, nextStep) => {
+    const url = `${HUB}/api/models/org/name`
+    const cause = new HubHttpError({ status, url, errorCode, token, said: 'No', retryAfterMs: 600_000 })
+    const error = explained(cause)
+    expect(error).toMatchObject({ reason: expect.stringMatching(reason), nextStep: expect.stringMatching(nextStep) })
+    if (token !== 'none') expect(error).not.toMatchObject({ nextStep: expect.stringContaining('set HF_TOKEN') })
+  })
+
+  test.each<[Withheld, RegExp]>([
+    ['plain http', /with https/],
+    ['other endpoint', /HF_ENDPOINT or `hub.token` for https:\/\/hub.example/],
+  ])('never says to set a token that is set: %s', (withheld, nextStep) => {
+    const of = { asked: 'Model org/name', repo: 'org/name' }
+    const error = explainHubError(httpError(401), of, { endpoint: HUB, fetch, withheld })
+    expect(error).toMatchObject({ nextStep: expect.stringMatching(nextStep) })
+    expect(error).not.toMatchObject({ nextStep: expect.stringContaining('set HF_TOKEN') })
   })
 
   test('that was explained stays as it is, and so does an abort', () => {
@@ -219,12 +292,34 @@ describe('a fetch to the Hub', () => {
     expect(`${error} ${JSON.stringify(error)} ${JSON.stringify(explained(error))}`).not.toContain('secret')
   })
 
-  test('throws for what is no success, and keeps the token out of it', async () => {
-    const failing: typeof fetch = async () =>
-      new Response('nothing here', { status: 404, headers: { 'X-Error-Code': 'RepoNotFound', 'Retry-After': '3' } })
-    const request = hubFetch({ endpoint: HUB, fetch: failing, token: 'hf_secret' })(HUB)
-    const error = await request.catch((thrown: unknown) => thrown)
-    expect(error).toMatchObject({ status: 404, errorCode: 'RepoNotFound', retryAfterMs: 3000 })
-    expect(JSON.stringify(error)).not.toContain('hf_secret')
+  test('throws for what is no success, with the words of the Hub, and keeps the token out of it', async () => {
+    const answers: [Record<string, string>, string, string | undefined][] = [
+      [{ 'X-Error-Message': 'No such\tthing: hf_secret' }, 'a body', 'No such thing: (the token)'],
+      [{ 'Content-Type': 'application/json' }, '{"error":"Not \\u001b[31mhere"}', 'Not \\u001b[31mhere'],
+      [{ 'Content-Type': 'application/json' }, JSON.stringify({ error: 'x'.repeat(500) }), `${'x'.repeat(300)}…`],
+      [{ 'Content-Type': 'application/json' }, JSON.stringify({ error: 'x'.repeat(100_000) }), undefined],
+      [{ 'Content-Type': 'application/json' }, '{"error":', undefined],
+      [{ 'Content-Type': 'text/html' }, '<html>', undefined],
+    ]
+    for (const [headers, body, said] of answers) {
+      const failing: typeof fetch = async () =>
+        new Response(body, { status: 404, headers: { 'X-Error-Code': 'RepoNotFound', 'Retry-After': '3', ...headers } })
+      const request = hubFetch({ endpoint: HUB, fetch: failing, token: 'hf_secret' })(HUB)
+      const error = await request.catch((thrown: unknown) => thrown)
+      expect(error).toMatchObject({ status: 404, errorCode: 'RepoNotFound', retryAfterMs: 3000, token: 'sent', said })
+      expect(JSON.stringify(error)).not.toContain('hf_secret')
+    }
+  })
+
+  test('sends a token that was refused no more for a while', async () => {
+    const sent: boolean[] = []
+    const hub: typeof fetch = async (_input, init) => {
+      const isSent = new Headers(init?.headers).has('Authorization')
+      sent.push(isSent)
+      return new Response('{}', { status: isSent ? 401 : 200 })
+    }
+    const request = hubFetch({ endpoint: 'https://refusing.example', fetch: hub, token: 'hf_old' })
+    for (let turn = 0; turn < 3; turn++) await request('https://refusing.example/x')
+    expect(sent).toEqual([true, false, false, false])
   })
 })

@@ -1,5 +1,4 @@
 import type { CacheContext } from '../../cache/context.ts'
-import { findToken } from '../../config/token.ts'
 import { formatDuration } from '../../config/units.ts'
 import { rootMessage } from '../../hub/http.ts'
 import { proxyFetch } from '../../hub/proxy.ts'
@@ -32,14 +31,6 @@ function hostOf(value: string): string {
   return URL.canParse(url) ? new URL(url).host : '(an address that is not shown)'
 }
 
-/** Whether there is one, and never which. */
-export async function checkToken({ options, env }: CacheContext): Promise<Check> {
-  const name = 'token'
-  const token = await findToken(options.hub, env)
-  if (token) return ok(name, `there is one for ${options.hub.endpoint}`)
-  return ok(name, 'none: public models need none; for others set HF_TOKEN or run `hf auth login`')
-}
-
 /** Whether the Hub answers, and what its clock says. */
 export async function checkHub(context: CacheContext): Promise<Check[]> {
   const name = 'hub'
@@ -49,11 +40,10 @@ export async function checkHub(context: CacheContext): Promise<Check[]> {
   const started = originals.monotonic()
   try {
     const ask = await context.fetch()
-    const signals = [AbortSignal.timeout(ANSWER_WITHIN_MS), ...(options.signal ? [options.signal] : [])]
-    const answer = await ask(`${endpoint}/api/models?limit=1`, { signal: AbortSignal.any(signals) })
+    const answer = await ask(`${endpoint}/api/models?limit=1`, { signal: answerSignal(options.signal) })
     await answer.body?.cancel()
     const took = formatDuration(originals.monotonic() - started)
-    return [statusCheck(endpoint, answer.status, took), ...clockChecks(answer.headers.get('date'))]
+    return [statusCheck(context, answer.status, took), ...clockChecks(answer.headers.get('date'))]
   } catch (error) {
     options.signal?.throwIfAborted()
     const next =
@@ -62,10 +52,20 @@ export async function checkHub(context: CacheContext): Promise<Check[]> {
   }
 }
 
-function statusCheck(endpoint: string, status: number, took: string): Check {
+/** Aborts with the command, or where no answer came in time. */
+export function answerSignal(signal: AbortSignal | undefined): AbortSignal {
+  return AbortSignal.any([AbortSignal.timeout(ANSWER_WITHIN_MS), ...(signal ? [signal] : [])])
+}
+
+function statusCheck({ options }: CacheContext, status: number, took: string): Check {
+  const { endpoint } = options.hub
   if (status >= 500) return warn('hub', `${endpoint} answers HTTP ${status}`, 'Try again later: status.huggingface.co.')
   if (status === 429)
-    return warn('hub', `${endpoint} limits the rate of requests`, 'Set HF_TOKEN: limits are higher then.')
+    return warn(
+      'hub',
+      `${endpoint} limits the rate of requests`,
+      'Wait some minutes; with a token the limits are higher.',
+    )
   if (status === 407)
     return fail('hub', `the proxy refuses (HTTP 407)`, 'Give the proxy variables a user name and password.')
   return ok('hub', `${endpoint} answers in ${took}`)

@@ -38,6 +38,13 @@ export function openFiles({ name, options }: Repository, authorization: string |
   throw codedError(403, 'GatedRepo', message)
 }
 
+/** GET /api/whoami-v2 */
+export function whoIs(authorization: string | undefined, tokens: Tokens): object {
+  const visitor = identify(authorization, tokens)
+  if (visitor === 'anonymous') throw new HubError(401, 'Invalid username or password.')
+  return { type: 'user', name: visitor, auth: { type: 'access_token', accessToken: { role: 'read' } } }
+}
+
 function identify(authorization: string | undefined, { token, tokenWithoutAccess }: Tokens): Visitor {
   if (authorization === undefined) return 'anonymous'
   if (token !== undefined && authorization === `Bearer ${token}`) return 'member'

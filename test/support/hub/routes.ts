@@ -1,4 +1,4 @@
-import { openFiles, openRepository, type Tokens } from './access.ts'
+import { openFiles, openRepository, type Tokens, whoIs } from './access.ts'
 import type { Content } from './content.ts'
 import type { Exchange } from './exchange.ts'
 import { HubError, revisionNotFound } from './hub-error.ts'
@@ -47,6 +47,7 @@ export async function answerHubRequest(state: HubState, exchange: Exchange, targ
   if (request.method !== (target.endpoint === 'paths-info' ? 'POST' : 'GET') && request.method !== 'HEAD') {
     throw new HubError(405, `${request.method} is not allowed here`)
   }
+  if (target.endpoint === 'whoami') return exchange.sendJson(whoIs(request.headers.authorization, state.tokens))
   // Relative: that is how huggingface_hub tells a renamed repo from a redirect to the CDN (huggingface_hub#983).
   if (target.repo && newName) return exchange.redirect(307, renamedPath(log.path, target.repo, newName) + log.query)
   const { authorization } = request.headers

@@ -3,13 +3,14 @@ import type { RequestKind } from './request-log.ts'
 /** What a URL of the Hub asks for. `rest` holds the decoded segments after it: a revision, then a path. */
 export interface Target {
   kind: Exclude<RequestKind, 'cdn'>
-  endpoint?: 'info' | 'tree' | 'paths-info' | 'resolve' | 'raw'
+  endpoint?: 'whoami' | 'info' | 'tree' | 'paths-info' | 'resolve' | 'raw'
   repo?: string
   rest: string[]
 }
 
 export function targetOf(path: string): Target {
   const segments = decodedSegments(path)
+  if (path === '/api/whoami-v2') return { kind: 'api', endpoint: 'whoami', rest: [] }
   if (segments[0] === 'api') return segments[1] === 'models' ? apiTarget(segments.slice(2)) : nothing
   return fileTarget(segments)
 }

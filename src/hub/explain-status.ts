@@ -1,0 +1,100 @@
+import { type ErrorCode, ModelCacheError } from '../model/errors.ts'
+import type { HubAccess, HubHttpError } from './http.ts'
+import { inWords } from './retry-after.ts'
+
+/** What was asked of the Hub. */
+export interface Asked {
+  /** How errors name it. */
+  asked: string
+  /** The repo that it is of, to link to its page. */
+  repo: string
+}
+
+/** The error that a user sees for an answer that is no success: with the Hub's own words, and what helps with the token at hand. */
+export function explainStatus(error: HubHttpError, { asked, repo }: Asked, hub: HubAccess): ModelCacheError {
+  const { code, reason, nextStep } = explanationOf(error, `${hub.endpoint}/${repo}`, hub)
+  return new ModelCacheError({ code, asked, reason: `${reason}${ownWords(error)}`, nextStep, cause: error })
+}
+
+interface Explanation {
+  code: ErrorCode
+  reason: string
+  nextStep: string
+}
+
+function explanationOf(error: HubHttpError, page: string, hub: HubAccess): Explanation {
+  const { status, errorCode, token } = error
+  const { endpoint } = hub
+  const http = `(HTTP ${status})`
+  const refused = token === 'refused' ? ' The token was refused (HTTP 401).' : ''
+  if (errorCode === 'RevisionNotFound')
+    return {
+      code: 'REVISION_NOT_FOUND',
+      reason: `The repo has no such revision at ${endpoint}.`,
+      nextStep: 'Check the text after "@".',
+    }
+  if (errorCode === 'EntryNotFound')
+    return {
+      code: 'FILE_NOT_FOUND',
+      reason: 'The repo has no such file at this commit.',
+      nextStep: 'Check the spelling of the file.',
+    }
+  if (errorCode === 'GatedRepo')
+    return {
+      code: 'GATED',
+      reason: `The repo is gated${token === 'sent' ? ', and the token has no access to it' : ''}.${refused}`,
+      nextStep:
+        token === 'sent'
+          ? `Accept its terms at ${page} with the account of the token; its authors may have to approve that.`
+          : `Accept its terms at ${page}, then ${tokenAdvice(error, hub)}.`,
+    }
+  if (status === 401 || status === 404)
+    return {
+      code: 'MODEL_NOT_FOUND',
+      reason: `The Hub at ${endpoint} has no such repo, or it is private${token === 'sent' ? ' and the token has no access to it' : ''} ${http}.${refused}`,
+      nextStep: `Check the spelling; for a private repo ${tokenAdvice(error, hub)}.`,
+    }
+  if (status === 403)
+    return {
+      code: 'ACCESS_DENIED',
+      reason: `${token === 'none' ? 'Without a token there is' : token === 'sent' ? 'The token has' : 'There is'} no access to this repo ${http}.${refused}`,
+      nextStep: `For access, ${tokenAdvice(error, hub)}; the page of the repo is ${page}.`,
+    }
+  if (status === 410 || status === 451)
+    return {
+      code: status === 410 ? 'MODEL_NOT_FOUND' : 'ACCESS_DENIED',
+      reason: `The Hub at ${endpoint} does not give this repo any more ${http}.`,
+      nextStep: `See ${page} for the reason.`,
+    }
+  if (status === 429) {
+    const higher = `${tokenAdvice(error, hub)}: with a token the limits are higher`
+    return {
+      code: 'HUB_ERROR',
+      reason: `The Hub at ${endpoint} limits the rate of requests ${http}.${refused}`,
+      nextStep: `Try again ${inWords(error.retryAfterMs)}${token === 'sent' ? '' : `, or ${higher}`}.`,
+    }
+  }
+  return {
+    code: 'HUB_ERROR',
+    reason: `The Hub answered HTTP ${status} for ${error.url}.`,
+    nextStep: `Try again ${inWords(error.retryAfterMs)}.`,
+  }
+}
+
+/** What to do so that a token opens the repo. That one is to be set is said only where there is none. */
+function tokenAdvice({ token }: HubHttpError, { endpoint, withheld }: HubAccess): string {
+  if (token === 'sent') return 'use the token of an account that has access'
+  if (token === 'refused') return `replace the token by one from ${endpoint}/settings/tokens`
+  if (withheld === 'plain http')
+    return `name the endpoint with https: the token that there is does not go over plain http to ${endpoint}`
+  if (withheld === 'other endpoint')
+    return `set HF_ENDPOINT or \`hub.token\` for ${endpoint}: the token that there is belongs to another endpoint`
+  return 'set HF_TOKEN, log in with `hf auth login`, or set `hub.token` in modelCache() and name the model in `models`'
+}
+
+/** The Hub's own words. To a visitor without a token it says "Invalid username or password" of a repo that there is not. */
+function ownWords({ said, errorCode, token }: HubHttpError): string {
+  if (said === undefined || errorCode === 'EntryNotFound' || errorCode === 'RevisionNotFound') return ''
+  if (errorCode === 'RepoNotFound' && token !== 'sent') return ''
+  return ` The Hub says: ${/[.!?…]$/.test(said) ? said : `${said}.`}`
+}
