@@ -58,11 +58,32 @@ async function bringInto(context: CacheContext, model: Model, options: BringInOp
     const work = (hold: Hold) => {
       if (!isFree) waitedMs += originals.monotonic() - asked
       const isLockLost = () => restarts < MOST_RESTARTS && !hold.isOurs()
-      return bringInLocked(context, model, held, isLockLost, { ...options, waitedMs })
+      return unlessRefused(context, model, options, () =>
+        bringInLocked(context, model, held, isLockLost, { ...options, waitedMs }),
+      )
     }
     const done = await withRepoLock(layout, held, work, options.signal)
     if (typeof done === 'object') return done
     repo = done
+  }
+}
+
+/** A loader asks for each file of a model by itself: what the Hub refused a moment ago is not asked for again. Who names the model asks anew. */
+async function unlessRefused<T>(
+  { refusals }: CacheContext,
+  model: Model,
+  { isPart }: BringInOptions,
+  work: () => Promise<T>,
+): Promise<T> {
+  const refused = isPart ? refusals.of(model) : undefined
+  if (refused) throw refused
+  try {
+    const done = await work()
+    refusals.forget(model)
+    return done
+  } catch (error) {
+    refusals.note(model, error)
+    throw error
   }
 }
 

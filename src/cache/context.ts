@@ -6,6 +6,7 @@ import { messageOf } from '../model/errors.ts'
 import { printableLines } from '../model/printable.ts'
 import type { Evicted } from '../model/request.ts'
 import type { Tree } from '../model/tree.ts'
+import { KnownRefusals } from './known-refusals.ts'
 import type { Manifest } from './manifest.ts'
 import type { Progress } from './progress.ts'
 import { isWritable } from './store/cache-folder.ts'
@@ -60,6 +61,8 @@ export class CacheContext {
   hasAskedHub = false
   /** Models that are being brought in now, by their labels, and how far they have come. */
   readonly underWay = new Map<string, Progress>()
+  /** What the Hub refused a moment ago. */
+  readonly refusals = new KnownRefusals()
   readonly #warned = new Set<string>()
   readonly #verified = new Map<string, Promise<boolean>>()
   #evicted: Evicted = { models: [], bytes: 0 }
