@@ -2,6 +2,7 @@ import { constants } from 'node:fs'
 import { chmod, copyFile, link, mkdir, realpath } from 'node:fs/promises'
 import { join } from 'node:path'
 import { messageOf } from '../model/errors.ts'
+import { snapshotOf } from '../model/snapshot.ts'
 import type { CacheContext } from './context.ts'
 import { type FileTarget, targetLabel } from './file-target.ts'
 import { moveInto } from './store/atomic-write.ts'
@@ -17,7 +18,7 @@ export async function adoptBlob(context: CacheContext, target: FileTarget): Prom
   for (const folder of await context.otherCaches()) {
     const { model, commit, path, stated } = target
     // A cache on a file system without links has the file in the snapshot alone.
-    const candidates = [folder.blob(model.repo, stated.digest), folder.file(model.repo, commit, path)]
+    const candidates = [folder.blob(model.repo, stated.digest), folder.file(model.repo, snapshotOf(commit), path)]
     for (const candidate of candidates)
       if (await tryAdopt(context, target, candidate)) {
         context.debug(`Adopted ${targetLabel(target)} from ${folder.hub}`)

@@ -19,9 +19,9 @@ export async function getApiAnswer(
   { repo, revision }: { repo: RepoId; revision: string },
   request: RawRequest,
 ): Promise<StoredAnswer | undefined> {
-  const { layout, options } = context
+  const { layout, options, origin } = context
   const key = `${request.method} ${options.hub.endpoint} ${request.address} ${request.body ?? ''}`
-  const stored = await readApiAnswer(layout, repo, key)
+  const stored = (await readApiAnswer(origin.api, repo, key)) ?? (await readApiAnswer(layout.formerApi, repo, key))
   if (stored && (options.offline || isCommit(revision) || stored.ageMs <= options.maxAge)) return stored.answer
   if (options.offline) throw offlineMiss({ repo, revision, selection: {}, pin: false })
   try {
@@ -40,7 +40,8 @@ export async function getApiAnswer(
 async function keep(context: CacheContext, repo: RepoId, key: string, answer: StoredAnswer): Promise<void> {
   try {
     await prepareCacheFolder(context.layout)
-    await writeApiAnswer(context.layout, repo, key, answer)
+    context.origin.introduce()
+    writeApiAnswer(context.origin, repo, key, answer)
   } catch (error) {
     context.debug(`The Hub's answer on ${repo} could not be kept: ${messageOf(error)}`)
   }

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { formatDuration, formatSize } from '../config/units.ts'
-import { type Entry, entryKey, recordedDownloadMs } from '../model/entry.ts'
+import { type Entry, recordedDownloadMs } from '../model/entry.ts'
 import { isSystemError, ModelCacheError } from '../model/errors.ts'
 import type { HubPath } from '../model/hub-path.ts'
 import { describeModel, type Model } from '../model/model.ts'
@@ -14,6 +14,7 @@ import { Intake, type IntakeOptions } from './intake.ts'
 import { compareWithDisk } from './locate.ts'
 import { findOnDisk } from './locate-on-disk.ts'
 import { makeRoom } from './make-room.ts'
+import { ownHome } from './origin-words.ts'
 import { planFiles } from './plan.ts'
 import { recordEntry } from './record-entry.ts'
 import { hubAccess, resolve } from './resolve.ts'
@@ -22,7 +23,6 @@ import { withRepoLock } from './store/aside.ts'
 import { sweepIncoming } from './store/leftovers.ts'
 import type { Hold } from './store/lock.ts'
 import { prepareCacheFolder } from './store/prepare-cache-folder.ts'
-import { readHome } from './store/renames.ts'
 
 type BringInOptions = IntakeOptions & {
   /** When it was asked for, on the monotonic clock. */
@@ -48,7 +48,7 @@ const MOST_RESTARTS = 10
 /** Under the lock of the id by which the repo is kept, which may turn out to be another. */
 async function bringInto(context: CacheContext, model: Model, options: BringInOptions): Promise<CachedModel> {
   const { layout } = context
-  let { repo } = await readHome(layout, model.repo)
+  let { repo } = await ownHome(context, model.repo)
   let waitedMs = 0
   for (let restarts = 0; ; restarts++) {
     await prepareCacheFolder(layout)
@@ -113,20 +113,18 @@ async function bringInLocked(
     return serve(context, asked, waitedFor, options)
   }
   // Who had the lock before may have learnt its new name.
-  const home = await readHome(context.layout, asked.repo)
+  const home = await ownHome(context, asked.repo)
   if (home.repo !== held) return home.repo
   const resolved = await resolve(context, asked, held, options.signal)
   if (typeof resolved === 'string') return resolved
   const model = { ...asked, repo: resolved.repo }
-  const metadata = await context.metadata()
-  const entry = await metadata.find(entryKey({ repo: model.repo, commit: resolved.commit }))
-  const intake = new Intake(context, model, resolved, entry, await hubAccess(context), options)
+  const intake = new Intake(context, model, resolved, await hubAccess(context), options)
   try {
     const { files, rule } = await planFiles({
       selection: model.selection,
       tree: resolved.tree,
       ownTask: intake.ownTask,
-      entry,
+      entry: resolved.entry,
       readConfig: () => intake.readConfig(),
       asked: `Model ${describeModel(model)}`,
     })
@@ -150,7 +148,7 @@ async function bringInLocked(
     // answer about the repo: who may read that repo is kept with it.
     const soFar = intake.record([])
     const isAbsent = options.isPart && error instanceof ModelCacheError && error.code === 'FILE_NOT_FOUND'
-    if (soFar.files.size > 0 || (isAbsent && resolved.fresh))
+    if (soFar.files.size > 0 || (isAbsent && resolved.about))
       await recordEntry(context, soFar, intake.fresh).catch(() => undefined)
     // What the process that took the lock did in between is no failure of the disk.
     const isDisk = isSystemError(error) || (error instanceof ModelCacheError && error.code === 'CACHE_UNUSABLE')
@@ -159,8 +157,8 @@ async function bringInLocked(
   }
 }
 
-async function isThere(context: CacheContext, { repo, commit, files }: Entry, paths: HubPath[]): Promise<boolean> {
-  const located = await compareWithDisk(context, { repo, commit }, paths, files, 'stat')
+async function isThere(context: CacheContext, entry: Entry, paths: HubPath[]): Promise<boolean> {
+  const located = await compareWithDisk(context, entry, paths, entry.files, 'stat')
   return located?.changed.length === 0
 }
 
@@ -177,7 +175,8 @@ function finish(
       `💾 Caching model: ${describeModel(model)} (${formatSize(downloadedBytes)} in ${formatDuration(downloadMs)})`,
     )
   return makeCachedModel(context.layout, {
-    ...{ repo: model.repo, revision: model.revision, commit: resolved.commit, downloadedBytes },
+    ...{ repo: model.repo, revision: model.revision, commit: resolved.commit, snapshot: resolved.snapshot },
+    downloadedBytes,
     files: new Map(files.map((path) => [path, resolved.tree.get(path)?.size ?? 0])),
     ...{ adoptedBytes, repaired },
     tier: downloadMs !== null ? 'hub' : adoptedBytes > 0 ? 'adopted' : 'disk',

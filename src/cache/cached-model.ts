@@ -2,6 +2,7 @@ import { ModelCacheError } from '../model/errors.ts'
 import { type HubPath, parseHubPath } from '../model/hub-path.ts'
 import type { RepoId } from '../model/repo-id.ts'
 import type { Commit } from '../model/revision.ts'
+import type { SnapshotId } from '../model/snapshot.ts'
 import type { Tier } from '../model/tier.ts'
 import type { Layout } from './store/layout.ts'
 
@@ -10,6 +11,8 @@ export interface CachedModel {
   repo: RepoId
   revision: string
   commit: Commit
+  /** See `Entry.snapshot`. */
+  snapshot: SnapshotId
   /** The snapshot folder, absolute. It may hold files of other selections too. */
   directory: string
   /** The files of the selection, by their paths in the repo, each with its bytes. */
@@ -39,11 +42,11 @@ export interface CachedModel {
 export function makeCachedModel(layout: Layout, parts: Omit<CachedModel, 'directory' | 'file' | 'bytes'>): CachedModel {
   return {
     ...parts,
-    directory: layout.snapshot(parts.repo, parts.commit),
+    directory: layout.snapshot(parts.repo, parts.snapshot),
     bytes: [...parts.files.values()].reduce((sum, bytes) => sum + bytes, 0),
     file(path) {
       const safe = parseHubPath(path, parts.repo)
-      if (parts.files.has(safe)) return layout.file(parts.repo, parts.commit, safe)
+      if (parts.files.has(safe)) return layout.file(parts.repo, parts.snapshot, safe)
       throw new ModelCacheError({
         code: 'FILE_NOT_FOUND',
         asked: `File ${JSON.stringify(path)} of ${parts.repo}`,

@@ -19,7 +19,7 @@ export interface CleanChoice {
 
 /** What the last runs say. */
 export interface Usage {
-  /** The keys of the entries that they asked for. */
+  /** What they asked for, as `repo@commit`: of whichever endpoint. */
   used: ReadonlySet<string>
   /** ISO 8601: when the newest of them began; undefined without a run. */
   lastRun: string | undefined
@@ -73,5 +73,9 @@ function isChosen(
 
 /** What was brought in since the last run had no chance to be asked for, and without a run nothing is known. */
 function isUnused(entry: Entry, { used, lastRun }: Usage): boolean {
-  return lastRun !== undefined && Date.parse(entry.cachedDate) < Date.parse(lastRun) && !used.has(entryKey(entry))
+  return (
+    lastRun !== undefined &&
+    Date.parse(entry.cachedDate) < Date.parse(lastRun) &&
+    !used.has(`${entry.repo}@${entry.commit}`)
+  )
 }

@@ -5,8 +5,10 @@ import { originals } from '../platform/originals.ts'
 import type { CacheContext } from './context.ts'
 import { withFreeRepoLock } from './store/aside.ts'
 import { stampOf } from './store/blobs.ts'
+import { knownOrigins } from './store/known-origins.ts'
 import { type Amount, addTo } from './store/leftovers.ts'
 import type { Hold } from './store/lock.ts'
+import { apiFolderOf } from './store/origin.ts'
 import { isApiAnswerName } from './store/own-names.ts'
 import { mayRemove, removeFile } from './store/remove-own.ts'
 
@@ -36,12 +38,14 @@ export async function compact(context: CacheContext, { dryRun, signal }: Compact
     await metadata.update(() => undefined)
     dropped.bytes += Math.max(0, before - (stampOf(layout.metadata)?.size ?? 0))
   }
-  await dropAnswers(context, new Set(entries.map(({ repo }) => layout.apiAnswers(repo))), dropped, dryRun)
+  const wanted = new Set(entries.map(({ repo }) => apiFolderOf(repo)))
+  const folders = [layout.formerApi, ...knownOrigins(layout).map(({ api }) => api)]
+  for (const folder of folders) await dropAnswers(context, folder, wanted, dropped, dryRun)
   return dropped
 }
 
-function hasSnapshot({ layout }: CacheContext, { repo, commit }: Entry): boolean {
-  return stampOf(layout.snapshot(repo, commit)) !== undefined
+function hasSnapshot({ layout }: CacheContext, { repo, snapshot }: Entry): boolean {
+  return stampOf(layout.snapshot(repo, snapshot)) !== undefined
 }
 
 /** Under the repo's lock: it may have been brought in anew in between. */
@@ -55,13 +59,14 @@ async function dropRecord(context: CacheContext, entry: Entry, hold: Hold): Prom
 
 async function dropAnswers(
   { layout, options }: CacheContext,
+  api: string,
   wanted: ReadonlySet<string>,
   dropped: Amount,
   dryRun: boolean | undefined,
 ): Promise<void> {
-  for (const name of await readdir(layout.api).catch(() => [])) {
-    const folder = join(layout.api, name)
-    if (wanted.has(folder) || !mayRemove(layout, join(folder, 'file'))) continue
+  for (const name of await readdir(api).catch(() => [])) {
+    const folder = join(api, name)
+    if (wanted.has(name) || !mayRemove(layout, join(folder, 'file'))) continue
     for (const file of (await readdir(folder).catch(() => [])).filter(isApiAnswerName)) {
       const path = join(folder, file)
       const { size, mtimeMs } = await lstat(path).catch(() => ({ size: 0, mtimeMs: originals.now() }))

@@ -1,18 +1,22 @@
 import type { CacheSettings, Validation } from '../config/options.ts'
 import type { Connections } from '../hub/download.ts'
 import type { Fetch } from '../hub/fetch.ts'
-import { type Entry, type EntryFile, entryKey } from '../model/entry.ts'
+import { type EntryFile, type EntryId, entryKey } from '../model/entry.ts'
 import { messageOf } from '../model/errors.ts'
 import { printableLines } from '../model/printable.ts'
+import type { RepoId } from '../model/repo-id.ts'
 import type { Evicted } from '../model/request.ts'
+import type { Commit } from '../model/revision.ts'
 import type { Tree } from '../model/tree.ts'
 import { KnownRefusals } from './known-refusals.ts'
 import type { Manifest } from './manifest.ts'
 import type { Progress } from './progress.ts'
+import type { About } from './store/about.ts'
 import { isWritable } from './store/cache-folder.ts'
 import { type HubFolder, Layout } from './store/layout.ts'
 import { Lease, type Run } from './store/leases.ts'
 import type { Metadata } from './store/metadata.ts'
+import { Origin } from './store/origin.ts'
 
 type Defaulted = 'onTooLarge' | 'validate' | 'adopt'
 
@@ -45,6 +49,16 @@ interface ConnectionBudget extends Connections {
   run<T>(work: () => Promise<T>): Promise<T>
 }
 
+/** An answer of our endpoint. */
+export interface Told {
+  repo: RepoId
+  commit: Commit
+  tree: Tree
+  about: About
+  /** When it came, by the monotonic clock. */
+  at: number
+}
+
 /** What all verbs of the engine share. Made cheaply: what touches disk or network is loaded when it is needed. */
 export class CacheContext {
   readonly layout: Layout
@@ -54,7 +68,6 @@ export class CacheContext {
   #metadata: Promise<Metadata> | undefined
   #connections: Promise<ConnectionBudget> | undefined
   #fetch: Promise<Fetch> | undefined
-  #validation: Promise<Validation> | undefined
   #otherCaches: Promise<HubFolder[]> | undefined
   #temporary: Promise<CacheContext> | undefined
   /** True when the Hub was asked for something. */
@@ -65,8 +78,14 @@ export class CacheContext {
   readonly refusals = new KnownRefusals()
   readonly #warned = new Set<string>()
   readonly #verified = new Map<string, Promise<boolean>>()
+  #origin: Origin | undefined
   #evicted: Evicted = { models: [], bytes: 0 }
   readonly #trees = new Map<string, Tree>()
+  readonly #writers = new Map<string, string | undefined>()
+  /** What our endpoint told this process of a model, by `modelKey`. */
+  readonly told = new Map<string, Told>()
+  /** The repos and commits, `repo@commit`, of which it could not be learnt who may read them. */
+  readonly unanswered = new Set<string>()
 
   constructor(readonly options: CacheOptions) {
     this.layout = new Layout(options.cacheDir)
@@ -99,11 +118,18 @@ export class CacheContext {
     return this.#metadata
   }
 
-  /** The files of a commit as stored, or undefined. What was read is kept: it never changes. */
-  async tree({ repo, commit }: Pick<Entry, 'repo' | 'commit'>): Promise<Tree | undefined> {
-    const key = entryKey({ repo, commit })
-    const { readTree } = await import('./on-disk.ts')
-    const tree = this.#trees.get(key) ?? (await readTree(this.layout, repo, commit))
+  /** The stored answers of the endpoint that the options name. */
+  get origin(): Origin {
+    this.#origin ??= new Origin(this.layout, this.options.hub.endpoint)
+    return this.#origin
+  }
+
+  /** The files of a commit as our endpoint stated them and as stored, or undefined. What was read is kept: it never changes. */
+  async tree({ repo, commit }: { repo: RepoId; commit: Commit }): Promise<Tree | undefined> {
+    const key = `${repo}@${commit}`
+    const { ownTree } = await import('./on-disk.ts')
+    const told = [...this.told.values()].find((answer) => answer.repo === repo && answer.commit === commit)
+    const tree = told?.tree ?? this.#trees.get(key) ?? (await ownTree(this, repo, commit))
     if (tree) this.#trees.set(key, tree)
     return tree
   }
@@ -123,10 +149,25 @@ export class CacheContext {
     return this.#connections
   }
 
-  /** How cached files are checked before they are served. */
-  validation(): Promise<Validation> {
-    this.#validation ??= import('./on-disk.ts').then(({ findValidation }) => findValidation(this))
-    return this.#validation
+  /** How the files of an entry are checked before they are served: as the options say, but by digest in a shared folder. */
+  async validation(entry: EntryId): Promise<Validation> {
+    const { validate = 'stat' } = this.options
+    return validate === 'stat' && (await this.whoElseWrites(entry)) ? 'digest' : validate
+  }
+
+  /**
+   * Who else can write to the cache folder or to the entry, see `shared-folder.ts`; looked at once a process. Undefined
+   * where nobody can, and where the options say that nothing is to be checked.
+   */
+  async whoElseWrites(entry: EntryId): Promise<string | undefined> {
+    if (this.options.validate === 'none') return undefined
+    const { whoElseWrites } = await import('./on-disk.ts')
+    const look = (id?: EntryId) => {
+      const key = id ? entryKey(id) : ''
+      if (!this.#writers.has(key)) this.#writers.set(key, whoElseWrites(this, id))
+      return this.#writers.get(key)
+    }
+    return look() ?? look(entry)
   }
 
   /** True when the file has its digest; each state of a file is read once. */
@@ -159,7 +200,7 @@ export class CacheContext {
    * Claims entries for the live run that this cache works for, if it does; true when that is new. Where that can't be
    * written, they stay usable.
    */
-  async claim(...entries: Pick<Entry, 'repo' | 'commit'>[]): Promise<boolean> {
+  async claim(...entries: EntryId[]): Promise<boolean> {
     try {
       return (await this.#lease?.claim(entries.map(entryKey))) ?? false
     } catch (error) {

@@ -3,9 +3,11 @@ import { join } from 'node:path'
 import { blobNameOf, type Digest } from '../model/digest.ts'
 import type { Entry } from '../model/entry.ts'
 import { systemCode } from '../model/errors.ts'
+import { snapshotOf } from '../model/snapshot.ts'
 import { Aside } from './store/aside.ts'
 import type { Layout } from './store/layout.ts'
 import type { Hold } from './store/lock.ts'
+import { removeAnswers } from './store/remove-answers.ts'
 import { removeFiles, removeLink } from './store/remove-own.ts'
 import { removeApiAnswers, removeCommit, removeRefs, removeRepo, removeSnapshot } from './store/remove-repo.ts'
 
@@ -74,20 +76,22 @@ async function isBehindLink(layout: Layout, { entry, siblings, hold }: Taken): P
 async function deleteSnapshot(aside: Aside, entry: Entry): Promise<void> {
   const remove = (path: string) => aside.take(path)
   // Before its snapshot: other tools refuse a repo with a ref to a commit that has none, and a kill may come in between.
-  await removeRefs(aside.layout, entry.repo, (commit) => commit === entry.commit, remove)
+  if (entry.snapshot === snapshotOf(entry.commit))
+    await removeRefs(aside.layout, aside.layout, entry.repo, (commit) => commit === entry.commit, remove)
   await removeSnapshot(aside.layout, entry, remove)
 }
 
 async function deleteRest(aside: Aside, taken: Taken): Promise<void> {
   const { layout } = aside
-  const { repo, commit } = taken.entry
+  const { repo, commit, snapshot } = taken.entry
   const remove = (path: string) => aside.take(path)
-  await removeCommit(layout, repo, commit, remove)
+  await removeAnswers(layout, taken.entry, taken.siblings, remove)
+  if (snapshot === snapshotOf(commit)) await removeCommit(layout, repo, commit, remove)
   await removeFiles(layout, join(layout.repo(repo), 'blobs'), unsharedBlobs(taken).map(blobNameOf), remove)
   if ((await names(join(layout.repo(repo), 'snapshots'))).length > 0) return
   // With its last snapshot the repo goes: no file refers to what another tool left in its blobs folder.
   await removeRepo(layout, repo, remove)
-  await removeApiAnswers(layout, repo)
+  await removeApiAnswers(layout, layout.formerApi, repo)
 }
 
 function unsharedBlobs({ entry, siblings }: Taken): Digest[] {

@@ -2,7 +2,7 @@ import { type BigIntStats, lstatSync, statfsSync } from 'node:fs'
 import { join } from 'node:path'
 import { Slices } from '../platform/slices.ts'
 import type { Layout } from './store/layout.ts'
-import { entriesIn } from './store/snapshot-files.ts'
+import { entriesIn } from './store/list-folder.ts'
 
 export interface DiskUse {
   /** Bytes that the disk gives for the models. */

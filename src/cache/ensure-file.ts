@@ -21,13 +21,13 @@ export async function ensureBlob(context: CacheContext, target: FileTarget): Pro
 /** Makes a blob that is there visible in its snapshot, and says what to record of it. */
 export async function linkFile(context: CacheContext, target: FileTarget): Promise<Omit<EntryFile, 'downloadMs'>> {
   const { layout } = context
-  const { commit, path, known } = target
+  const { snapshot, path, known } = target
   const { repo } = target.model
   const { digest, size } = target.stated
-  const file = layout.file(repo, commit, path)
+  const file = layout.file(repo, snapshot, path)
   const isLinked = known?.digest === digest && isAsRecorded(stampOf(file), known)
-  if (!isLinked || (await context.validation()) === 'digest')
-    await linkIntoSnapshot(layout, { repo, commit, path, digest })
+  if (!isLinked || (await context.validation({ repo, snapshot })) === 'digest')
+    await linkIntoSnapshot(layout, { repo, snapshot, path, digest })
   const stamp = stampOf(file)
   if (stamp?.size !== size)
     throw fileFailure(target, 'CACHE_UNUSABLE', 'It vanished or changed while it was brought in.')
@@ -36,9 +36,10 @@ export async function linkFile(context: CacheContext, target: FileTarget): Promi
 
 /** True when the blob is the one that we verified, or turns out to be right when its digest is computed again. */
 async function isPresent(context: CacheContext, target: FileTarget): Promise<boolean> {
-  const { model, commit, path, stated, known } = target
-  const isRecorded = known?.digest === stated.digest && (await context.validation()) !== 'digest'
-  if (isRecorded && isAsRecorded(stampOf(context.layout.file(model.repo, commit, path)), known)) return true
+  const { model, snapshot, path, stated, known } = target
+  const isRecorded =
+    known?.digest === stated.digest && (await context.validation({ repo: model.repo, snapshot })) !== 'digest'
+  if (isRecorded && isAsRecorded(stampOf(context.layout.file(model.repo, snapshot, path)), known)) return true
   const blob = context.layout.blob(model.repo, stated.digest)
   if (!stampOf(blob)) return false
   const name = targetLabel(target)

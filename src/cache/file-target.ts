@@ -4,12 +4,15 @@ import { type ErrorCode, ModelCacheError } from '../model/errors.ts'
 import type { HubPath } from '../model/hub-path.ts'
 import { type Model, modelLabel } from '../model/model.ts'
 import type { Commit } from '../model/revision.ts'
+import type { SnapshotId } from '../model/snapshot.ts'
 import type { TreeFile } from '../model/tree.ts'
 
 /** One file that is to be there. */
 export interface FileTarget {
   model: Model
   commit: Commit
+  /** Where it is to lie. */
+  snapshot: SnapshotId
   path: HubPath
   /** What the Hub states of it. */
   stated: TreeFile

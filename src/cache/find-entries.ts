@@ -1,11 +1,13 @@
 import { type Entry, entryKey } from '../model/entry.ts'
 import { ModelCacheError } from '../model/errors.ts'
 import { type Model, modelLabel, parseModel } from '../model/model.ts'
-import type { RepoId } from '../model/repo-id.ts'
+import { snapshotOf } from '../model/snapshot.ts'
 import type { CacheContext } from './context.ts'
 import { nameMatcher } from './glob.ts'
+import { listEntries } from './list-entries.ts'
+import { ownHome } from './origin-words.ts'
+import { Origin } from './store/origin.ts'
 import { readRef } from './store/refs.ts'
-import { readHome } from './store/renames.ts'
 
 // As git: shorter ones mean too much.
 const COMMIT_PREFIX = /^[0-9a-f]{4,40}$/
@@ -15,7 +17,7 @@ const COMMIT_PREFIX = /^[0-9a-f]{4,40}$/
  * for the first unknown.
  */
 export async function findEntries(context: CacheContext, models: (Model | Entry)[]): Promise<Entry[]> {
-  const all = await allEntries(context)
+  const all = await listEntries(context)
   const byKey = new Map(all.map((entry) => [entryKey(entry), entry]))
   const found = models.map((model) =>
     'commit' in model ? sameAs(context, model, byKey) : findOne(context, model, all),
@@ -34,18 +36,13 @@ async function sameAs(context: CacheContext, entry: Entry, all: ReadonlyMap<stri
  * `INVALID_MODEL` for a commit that could be several.
  */
 export async function findNamed(context: CacheContext, names: string[]): Promise<Entry[]> {
-  const all = await allEntries(context)
+  const all = await listEntries(context)
   const found = await Promise.all(names.map((name) => findByName(context, name, all)))
   return [...new Set(found.flat())]
 }
 
-async function allEntries(context: CacheContext): Promise<Entry[]> {
-  const metadata = await context.metadata()
-  return [...(await metadata.all()).values()]
-}
-
 async function findOne(context: CacheContext, model: Model, all: Entry[]): Promise<Entry[]> {
-  const home = await readHome(context.layout, model.repo)
+  const home = await ownHome(context, model.repo)
   // What came by an old name, and could not move to the new one, still has it.
   const ofRepo = all.filter(({ repo }) => repo === model.repo || repo === home.repo)
   const found = await atRevision(context, ofRepo, model.revision)
@@ -63,15 +60,21 @@ async function findByName(context: CacheContext, name: string, all: Entry[]): Pr
   return found.length > 0 ? found : notFound(context, name)
 }
 
-/** Of each repo the entry that a revision stands for there; all of them for `main`. */
+/** Those whose commit the revision is, by the refs of their endpoints; all of them for `main`. */
 async function atRevision(context: CacheContext, entries: Entry[], revision: string): Promise<Entry[]> {
   if (revision === 'main') return entries
-  const commits = new Map<RepoId, string | undefined>()
-  for (const { repo } of entries)
-    if (!commits.has(repo)) commits.set(repo, (await readRef(context.layout, repo, revision))?.commit)
-  const found = entries.filter(({ repo, commit }) => commits.get(repo) === commit)
+  const found: Entry[] = []
+  for (const entry of entries) if (await isAt(context, entry, revision)) found.push(entry)
   if (found.length > 0 || !COMMIT_PREFIX.test(revision)) return found
   return onlyOne(revision, byCommit(entries, revision))
+}
+
+/** True where a revision is the commit of the entry. Of what is of unknown origin, and of earlier versions, `hub/` says it. */
+export async function isAt({ layout }: CacheContext, entry: Entry, revision: string): Promise<boolean> {
+  const { repo, commit, snapshot, endpoint } = entry
+  const own = endpoint === undefined ? undefined : await readRef(new Origin(layout, endpoint), repo, revision)
+  if (own) return own.commit === commit
+  return snapshot === snapshotOf(commit) && (await readRef(layout, repo, revision))?.commit === commit
 }
 
 /** The entries that a pattern means: a glob over repos, the first digits of a commit, or a name. Pure, and never throws. */

@@ -85,7 +85,7 @@ async function broughtIn(
 async function claimed(context: CacheContext, model: Model, found: Located): Promise<boolean> {
   if (!(await context.claim(found))) return true
   const located = await locateOnDisk(context, model)
-  return located?.repo === found.repo && located.commit === found.commit && located.changed.length === 0
+  return located?.repo === found.repo && located.snapshot === found.snapshot && located.changed.length === 0
 }
 
 /** What the system refuses is the disk's trouble; what else is thrown stays as it is. */

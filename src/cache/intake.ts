@@ -42,14 +42,13 @@ export class Intake {
     readonly context: CacheContext,
     readonly model: Model,
     readonly resolved: Resolved,
-    readonly entry: Entry | undefined,
     readonly hub: HubAccess,
     readonly options: IntakeOptions,
   ) {}
 
   /** The task of the repo's card, where it is known. */
   get ownTask(): string | undefined {
-    return this.resolved.fresh?.task ?? this.entry?.task
+    return this.resolved.about?.task ?? this.resolved.entry?.task
   }
 
   /** Those of these files that no commit of the repo has recorded yet, with their sizes; what two share is there once. */
@@ -67,7 +66,7 @@ export class Intake {
     const path = parseHubPath('config.json', this.model.repo)
     if (!this.resolved.tree.has(path)) return {}
     await this.ensure([path])
-    const file = this.context.layout.file(this.model.repo, this.resolved.commit, path)
+    const file = this.context.layout.file(this.model.repo, this.resolved.snapshot, path)
     return parseRepoConfig(await readFile(file, 'utf8'))
   }
 
@@ -99,14 +98,16 @@ export class Intake {
 
   /** The entry as it stands now. */
   record(selections: EntrySelection[]): Entry {
-    const { model, resolved, entry, context } = this
+    const { model, resolved } = this
+    const { entry } = resolved
     const now = isoNow()
     return {
       repo: model.repo,
       revision: model.revision,
       commit: resolved.commit,
-      endpoint: context.options.hub.endpoint,
-      access: resolved.fresh?.access ?? entry?.access ?? 'unknown',
+      snapshot: resolved.snapshot,
+      endpoint: resolved.endpoint,
+      access: resolved.about?.access ?? entry?.access ?? 'unknown',
       task: this.ownTask,
       cachedDate: entry?.cachedDate ?? now,
       lastAccessDate: now,
@@ -144,7 +145,8 @@ export class Intake {
   }
 
   #target(path: HubPath): Omit<FileTarget, 'onBytes'> {
-    const { model, resolved, entry, hub } = this
+    const { model, resolved, hub } = this
+    const { commit, snapshot, entry } = resolved
     const stated = resolved.tree.get(path)
     const asked = `File ${JSON.stringify(path)} of ${modelLabel(model)}`
     if (!stated)
@@ -161,7 +163,7 @@ export class Intake {
         reason: 'No file of that name can be written on this system.',
         nextStep: 'Leave it out: name the files that are wanted with `files`.',
       })
-    return { model, commit: resolved.commit, path, stated, known: entry?.files.get(path), hub }
+    return { model, commit, snapshot, path, stated, known: entry?.files.get(path), hub }
   }
 
   #progress(files: TreeFile[]): FileProgress {

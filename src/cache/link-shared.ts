@@ -144,10 +144,10 @@ async function replace(
   for (const entry of users)
     for (const [path, before] of entry.files) {
       if (before.digest !== digest) continue
-      const { repo, commit } = entry
+      const { repo, snapshot } = entry
       // Where links are hard ones, the snapshot still has the old file.
-      await linkIntoSnapshot(layout, { repo, commit, path, digest })
-      const now = stampOf(layout.file(repo, commit, path))
+      await linkIntoSnapshot(layout, { repo, snapshot, path, digest })
+      const now = stampOf(layout.file(repo, snapshot, path))
       if (now) restamped.push({ key: entryKey(entry), path, before, now })
     }
   return restamped

@@ -3,6 +3,7 @@ import type { Entry } from '../model/entry.ts'
 import { type HubPath, parseHubPath } from '../model/hub-path.ts'
 import { describeModel, type Model } from '../model/model.ts'
 import { isDefaultSelection, selectionKey } from '../model/selection.ts'
+import type { Tree } from '../model/tree.ts'
 import type { CacheContext } from './context.ts'
 import { compareWithDisk, exactPaths, type Located } from './locate.ts'
 import { findInManifest } from './manifest.ts'
@@ -14,8 +15,9 @@ import { parseRepoConfig } from './transformers-sessions.ts'
 export async function findOnDisk(context: CacheContext, model: Model): Promise<Located | undefined> {
   const known = await resolveOnDisk(context, model)
   if (!known?.trusted || !known.entry) return undefined
-  const files = recordedSelection(known.entry, model) ?? (await planOnDisk(context, model, known.entry))
-  const validation = await context.validation()
+  const files =
+    recordedSelection(known.entry, model) ?? (await planOnDisk(context, model, known.entry, known.told?.tree))
+  const validation = await context.validation(known.entry)
   const located = files && (await compareWithDisk(context, known.entry, files, known.entry.files, validation))
   const warmed = findInManifest(context.options.manifest, { ...model, repo: known.repo })
   return located && { ...located, warmedInThisRun: warmed?.downloaded ?? false }
@@ -29,8 +31,15 @@ function recordedSelection(entry: Entry, model: Model): HubPath[] | undefined {
   return entry.selections.find(({ key }) => key === selectionKey(model.selection))?.files
 }
 
-async function planOnDisk(context: CacheContext, model: Model, entry: Entry): Promise<HubPath[] | undefined> {
-  const tree = await context.tree(entry)
+async function planOnDisk(
+  context: CacheContext,
+  model: Model,
+  entry: Entry,
+  told: Tree | undefined,
+): Promise<HubPath[] | undefined> {
+  // Of what is of unknown origin no listing is believed.
+  const stored = () => (entry.endpoint === context.origin.endpoint ? context.tree(entry) : undefined)
+  const tree = told ?? (await stored())
   if (!tree) return undefined
   const asked = `Model ${describeModel(model)}`
   const config = parseHubPath('config.json', asked)
@@ -39,7 +48,7 @@ async function planOnDisk(context: CacheContext, model: Model, entry: Entry): Pr
     if (!tree.has(config)) return {}
     const located = await compareWithDisk(context, entry, [config], entry.files, 'stat')
     isPlannable = located?.changed.length === 0
-    const file = context.layout.file(entry.repo, entry.commit, config)
+    const file = context.layout.file(entry.repo, entry.snapshot, config)
     return isPlannable ? parseRepoConfig(readFileSync(file, 'utf8')) : {}
   }
   try {

@@ -1,10 +1,11 @@
 import type { Validation } from '../config/options.ts'
-import type { EntryFile } from '../model/entry.ts'
+import type { EntryFile, EntryId } from '../model/entry.ts'
 import { type HubPath, parseHubPath } from '../model/hub-path.ts'
 import type { Model } from '../model/model.ts'
 import type { RepoId } from '../model/repo-id.ts'
 import type { Commit } from '../model/revision.ts'
 import { selectionKey } from '../model/selection.ts'
+import type { SnapshotId } from '../model/snapshot.ts'
 import type { CacheContext } from './context.ts'
 import { filesInManifest, findInManifest } from './manifest.ts'
 import { isAsRecorded, stampOf } from './store/blobs.ts'
@@ -14,6 +15,7 @@ export interface Located {
   /** The id under which it is kept. */
   repo: RepoId
   commit: Commit
+  snapshot: SnapshotId
   /** Paths and bytes. */
   files: Map<HubPath, number>
   recordedDownloadMs: number | null
@@ -48,7 +50,7 @@ export function exactPaths({ repo, selection }: Model): HubPath[] | undefined {
 /** Undefined when one of the files is not recorded. */
 export async function compareWithDisk(
   context: CacheContext,
-  { repo, commit }: { repo: RepoId; commit: Commit },
+  { repo, commit, snapshot }: EntryId & { commit: Commit },
   files: HubPath[],
   recorded: ReadonlyMap<HubPath, EntryFile>,
   validation: Validation,
@@ -59,11 +61,14 @@ export async function compareWithDisk(
   })
   if (found.length < files.length) return undefined
   const isRight = await Promise.all(
-    found.map(({ path, record }) => isUnchanged(context, context.layout.file(repo, commit, path), record, validation)),
+    found.map(({ path, record }) =>
+      isUnchanged(context, context.layout.file(repo, snapshot, path), record, validation),
+    ),
   )
   return {
     repo,
     commit,
+    snapshot,
     files: new Map(found.map(({ path, record }) => [path, record.size])),
     changed: files.filter((_, index) => !isRight[index]),
     recordedDownloadMs: sumOrNull(found.map(({ record }) => record.downloadMs)),

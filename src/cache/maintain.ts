@@ -4,6 +4,7 @@ import { modelLabel } from '../model/model.ts'
 import { originals } from '../platform/originals.ts'
 import type { CacheContext } from './context.ts'
 import { planRemovals, type Removals } from './limits.ts'
+import { migrateEntries } from './migrate-entry.ts'
 import { recordStrangers } from './record-strangers.ts'
 import { deleteEntries, type Removed } from './remove.ts'
 import { removeOrphans } from './remove-orphans.ts'
@@ -21,6 +22,7 @@ export async function maintain(context: CacheContext, { isOver = false } = {}): 
   const ownRun = isOver ? context.options.run?.id : undefined
   await sweepIncoming(context.layout)
   await recordStrangers(context)
+  await migrateEntries(context)
   const removed = await enforceLimits(context, await planLimits(context, ownRun), ownRun)
   const metadata = await context.metadata()
   await removeOrphans(context, [...(await metadata.all()).values()])

@@ -19,12 +19,13 @@ export async function makeManifest(context: CacheContext, results: WarmResult[])
       manifest.failures.push({ repo: name, revision, selection, error: result.error.toJSON() })
       continue
     }
-    const { repo, commit, files, tier } = result.cached
-    const entry = await metadata.find(entryKey({ repo, commit }))
+    const { repo, commit, snapshot, files, tier } = result.cached
+    const entry = await metadata.find(entryKey({ repo, snapshot }))
     if (!entry) continue
     const id = modelKey({ repo, revision })
     const { access } = entry
-    const model = models.get(id) ?? { repo, revision, commit, access, ...NOTHING_YET, names: [], selections: [] }
+    const known = { repo, revision, commit, snapshot, access }
+    const model = models.get(id) ?? { ...known, ...NOTHING_YET, names: [], selections: [] }
     if (!model.names.includes(name)) model.names.push(name)
     const key = selectionKey(result.model.selection)
     model.downloaded ||= tier === 'hub'

@@ -3,6 +3,7 @@ import type { ErrorParts } from '../model/errors.ts'
 import type { HubPath } from '../model/hub-path.ts'
 import type { RepoId } from '../model/repo-id.ts'
 import type { Commit } from '../model/revision.ts'
+import type { SnapshotId } from '../model/snapshot.ts'
 
 /** What the warm-up hands to the workers, as plain JSON. A worker that has it serves a hit with one `stat` a file. */
 export interface Manifest {
@@ -17,6 +18,7 @@ export interface ManifestModel {
   names: RepoId[]
   revision: string
   commit: Commit
+  snapshot: SnapshotId
   access: Access
   /** True when this run's warm-up downloaded something of it. */
   downloaded: boolean

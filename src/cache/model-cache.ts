@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import type { RawAnswer, RawRequest } from '../hub/raw.ts'
-import { type Access, copyEntry, type Entry } from '../model/entry.ts'
+import { type Access, copyEntry, type Entry, type EntryId } from '../model/entry.ts'
 import { type Model, type ModelSpec, toModel } from '../model/model.ts'
 import type { RepoId } from '../model/repo-id.ts'
 import type { RequestEvent } from '../model/request.ts'
@@ -83,9 +83,9 @@ export class ModelCache {
 
   /** All entries, in the order of their names. */
   async list(): Promise<Entry[]> {
-    const metadata = await this.context.metadata()
+    const { listEntries } = await import('./on-disk.ts')
     // Theirs to change: what the cache reads stays as it is.
-    return [...(await metadata.all()).values()].map(copyEntry)
+    return (await listEntries(this.context)).map(copyEntry)
   }
 
   /**
@@ -160,7 +160,7 @@ export class ModelCache {
   }
 
   /** Claims models for the run that this cache works for: no other run removes them. */
-  async claim(...models: Pick<Entry, 'repo' | 'commit'>[]): Promise<void> {
+  async claim(...models: EntryId[]): Promise<void> {
     await this.context.claim(...models)
   }
 

@@ -4,6 +4,7 @@ import type { CacheContext } from './context.ts'
 import { type Removals, totalSize } from './limits.ts'
 import { linkShared } from './link-shared.ts'
 import { enforceLimits, planLimits } from './maintain.ts'
+import { migrateEntries } from './migrate-entry.ts'
 import { recordStrangers } from './record-strangers.ts'
 import { removeOrphans } from './remove-orphans.ts'
 import { isOurs } from './store/cache-folder.ts'
@@ -47,6 +48,7 @@ export async function optimize(context: CacheContext, options: OptimizeOptions =
   steps.leftovers = await sweepIncoming(context.layout, options)
   signal?.throwIfAborted()
   if (!dryRun) await recordStrangers(context)
+  if (!dryRun) await migrateEntries(context)
   const plan = await planLimits(context)
   const removed = dryRun ? await estimate(context, plan) : await enforceLimits(context, plan, undefined, signal)
   const gone = new Set(removed.entries)

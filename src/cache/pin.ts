@@ -1,11 +1,13 @@
 import { type Entry, entryKey } from '../model/entry.ts'
 import type { CacheContext } from './context.ts'
+import { recordStrangers } from './record-strangers.ts'
 import { isOurs } from './store/cache-folder.ts'
 
 /** Pins entries, or ends that: what is pinned is neither evicted nor expired. Gives those of which it is new. */
 export async function pinEntries(context: CacheContext, entries: Entry[], pinned: boolean): Promise<Entry[]> {
   const others = entries.filter((entry) => entry.pinned !== pinned)
   if (others.length === 0 || !isOurs(context.layout)) return []
+  await recordStrangers(context)
   const metadata = await context.metadata()
   const changed: Entry[] = []
   await metadata.update((all) => {

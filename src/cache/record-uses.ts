@@ -1,6 +1,8 @@
 import { type Entry, entryKey } from '../model/entry.ts'
 import { parseHubPath } from '../model/hub-path.ts'
 import type { RequestEvent } from '../model/request.ts'
+import { isCommit } from '../model/revision.ts'
+import { snapshotsOf } from '../model/snapshot.ts'
 import { isoNow } from '../platform/originals.ts'
 import type { CacheContext } from './context.ts'
 import { shareByTheClock } from './downloads-at-once.ts'
@@ -15,15 +17,15 @@ export async function recordUses(context: CacheContext, requests: RequestEvent[]
   const now = isoNow()
   const metadata = await context.metadata()
   const recorded = await metadata.all()
-  const keys = new Set(requests.map(({ repo, commit }) => `${repo}@${commit}`))
   const listed = listedEntries(
     context,
-    [...keys].flatMap((key) => recorded.get(key) ?? []),
+    requests.flatMap((request) => entryOf(context, recorded, request) ?? []),
   )
   const share = shareByTheClock(requests)
   await metadata.update((entries) => {
-    for (const { repo, commit, revision, selection, files, tier, downloadMs } of requests) {
-      const entry = entries.get(`${repo}@${commit}`)
+    for (const request of requests) {
+      const { repo, revision, selection, files, tier, downloadMs } = request
+      const entry = entryOf(context, entries, request)
       if (!entry) continue
       entry.lastAccessDate = now
       entry.revision = revision
@@ -44,7 +46,22 @@ function shareOut({ files }: Entry, served: RequestEvent['files'], share: number
   }
 }
 
+/** The entry that served a request: of our endpoint, else of unknown origin. */
+function entryOf(
+  { origin }: CacheContext,
+  entries: ReadonlyMap<string, Entry>,
+  { repo, commit }: RequestEvent,
+): Entry | undefined {
+  if (!isCommit(commit)) return undefined
+  const ofOrigin = (endpoint: string | undefined) => {
+    const found = snapshotsOf(commit, endpoint).map((snapshot) => entries.get(`${repo}@${snapshot}`))
+    return found.find((entry) => entry?.commit === commit && entry.endpoint === endpoint)
+  }
+  return ofOrigin(origin.endpoint) ?? ofOrigin(undefined)
+}
+
 /** Those of which the Hub's listing is there. What was served without it may be a part of what was asked for. */
-function listedEntries({ layout }: CacheContext, entries: Entry[]): Set<string> {
-  return new Set(entries.filter(({ repo, commit }) => stampOf(layout.tree(repo, commit))).map(entryKey))
+function listedEntries({ layout, origin }: CacheContext, entries: Entry[]): Set<string> {
+  const isListed = ({ repo, commit }: Entry) => [origin, layout].some((folder) => stampOf(folder.tree(repo, commit)))
+  return new Set(entries.filter(isListed).map(entryKey))
 }

@@ -7,10 +7,11 @@ import { originals } from '../platform/originals.ts'
 import type { CacheContext } from './context.ts'
 import { Aside, withFreeRepoLock } from './store/aside.ts'
 import { type Amount, addTo } from './store/leftovers.ts'
+import { entriesIn, filesBelow } from './store/list-folder.ts'
 import type { Hold } from './store/lock.ts'
 import { isBlobName } from './store/own-names.ts'
 import { mayRemove, removeFiles } from './store/remove-own.ts'
-import { entriesIn, filesBelow, repoFolders } from './store/snapshot-files.ts'
+import { repoFolders } from './store/snapshot-files.ts'
 
 // A blob stands alone for a moment while its model is brought in, here or by another tool.
 const ALONE_FOR_MS = 24 * 3_600_000

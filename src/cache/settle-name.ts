@@ -9,8 +9,8 @@ import type { CacheContext } from './context.ts'
 import { withFreeRepoLock } from './store/aside.ts'
 import { stampOf } from './store/blobs.ts'
 import { leasedEntries } from './store/leases.ts'
-import { removeFile } from './store/remove-own.ts'
-import { formerNames, writeHome } from './store/renames.ts'
+import type { Origin } from './store/origin.ts'
+import { forgetHome, formerNames, writeHome } from './store/renames.ts'
 
 /**
  * The id under which a repo is kept from now on that the Hub calls `now`. What is there by its old name moves along, but
@@ -20,7 +20,7 @@ export async function settleName(context: CacheContext, asked: RepoId, held: Rep
   // The answer is about the name that was asked for. Where that led to before is another repo by now, and stays.
   const stays = asked === held && now !== held && !(await move(context, held, now, now))
   const home = stays ? held : now
-  await writeHome(context.layout, asked, home)
+  keepHome(context, asked, home)
   return home
 }
 
@@ -37,12 +37,14 @@ export async function adoptFormerName(
   const { layout } = context
   if (stampOf(layout.repo(repo))) return
   const metadata = await context.metadata()
-  const twins = [...(await metadata.all()).values()].filter((entry) => entry.commit === commit && entry.repo !== repo)
+  // The names of what came from another endpoint are not this one's to know.
+  const own = [...(await metadata.all()).values()].filter(({ endpoint }) => endpoint === hub.endpoint)
+  const twins = own.filter((entry) => entry.commit === commit && entry.repo !== repo)
   for (const { repo: former } of twins) {
     const asked = `Model ${former}`
     // Only a shortcut: what can't be asked, or is gone, is another repo.
     const now = await fetchModel(hub, { repo: former, revision: commit, asked, signal }).catch(() => undefined)
-    if (now?.repo === repo && (await move(context, former, repo, former))) return writeHome(layout, former, repo)
+    if (now?.repo === repo && (await move(context, former, repo, former))) return keepHome(context, former, repo)
   }
 }
 
@@ -52,10 +54,11 @@ export async function adoptFormerName(
  */
 export async function finishMoves(context: CacheContext, repo: RepoId): Promise<void> {
   const { layout } = context
-  for (const former of formerNames(layout, repo)) {
+  for (const former of formerNames(context.origin.renames, repo)) {
     const [isBefore, isAfter] = [former, repo].map((name) => stampOf(layout.repo(name)) !== undefined)
     if (isBefore && !isAfter) await move(context, former, repo, former)
     // The records are the last to move.
+    if (isAfter && !isBefore) await moveWords(context.origin, former, repo)
     if (isAfter && !isBefore) await moveRecords(context, former, repo)
   }
 }
@@ -73,16 +76,18 @@ async function moveFolder(context: CacheContext, from: RepoId, to: RepoId): Prom
   const { layout } = context
   const metadata = await context.metadata()
   const own = [...(await metadata.all()).values()].filter(({ repo }) => repo === from)
+  // To another endpoint the repo still has this name.
+  if (own.some(({ endpoint }) => endpoint !== context.origin.endpoint)) return false
   const isUsed = async () => {
     const leased = await leasedEntries(layout)
     return own.some((entry) => leased.has(entryKey(entry)))
   }
   if (!(await isUsed())) {
-    await writeHome(layout, from, to)
+    keepHome(context, from, to)
     // Who claims first and looks after that either is led to the new name, or has its claim seen here.
     if (!(await isUsed())) return moveAll(context, from, to)
   }
-  removeFile(layout, layout.rename(from))
+  forgetHome(layout, context.origin.renames, from)
   return false
 }
 
@@ -97,6 +102,7 @@ async function moveAll(context: CacheContext, from: RepoId, to: RepoId): Promise
     if (['ENOTEMPTY', 'EEXIST', 'EPERM'].includes(systemCode(error) ?? '')) return true
     throw error
   }
+  await moveWords(context.origin, from, to)
   await moveRecords(context, from, to)
   context.debug(`${from} was renamed to ${to} at the Hub: what was cached of it moved along`)
   return true
@@ -104,7 +110,7 @@ async function moveAll(context: CacheContext, from: RepoId, to: RepoId): Promise
 
 async function moveRecords(context: CacheContext, from: RepoId, to: RepoId): Promise<void> {
   const metadata = await context.metadata()
-  const isOld = ({ repo }: Entry) => repo === from
+  const isOld = ({ repo, endpoint }: Entry) => repo === from && endpoint === context.origin.endpoint
   if (![...(await metadata.all()).values()].some(isOld)) return
   await metadata.update((entries) => {
     for (const entry of [...entries.values()].filter(isOld)) {
@@ -112,4 +118,20 @@ async function moveRecords(context: CacheContext, from: RepoId, to: RepoId): Pro
       entries.set(entryKey({ ...entry, repo: to }), { ...entry, repo: to })
     }
   })
+}
+
+/** What the endpoint answered of the repo by its old name. What it answered by the new one already counts more. */
+async function moveWords(origin: Origin, from: RepoId, to: RepoId): Promise<void> {
+  try {
+    await rename(origin.repo(from), origin.repo(to))
+  } catch (error) {
+    if (!['ENOENT', 'ENOTEMPTY', 'EEXIST', 'EPERM'].includes(systemCode(error) ?? '')) throw error
+  }
+}
+
+/** Earlier versions stored the names of all endpoints together: of these names nothing is left there. */
+function keepHome({ origin, layout }: CacheContext, repo: RepoId, home: RepoId): void {
+  origin.introduce()
+  writeHome(origin, repo, home)
+  for (const name of [repo, home]) forgetHome(layout, layout.formerRenames, name)
 }

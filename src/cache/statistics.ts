@@ -1,6 +1,7 @@
 import { isoNow } from '../platform/originals.ts'
 import type { CacheContext } from './context.ts'
 import { totalSize } from './limits.ts'
+import { listEntries } from './list-entries.ts'
 
 /** What the cache holds now. */
 export interface CacheStatistics {
@@ -17,8 +18,7 @@ export interface CacheStatistics {
 }
 
 export async function cacheStatistics(context: CacheContext): Promise<CacheStatistics> {
-  const metadata = await context.metadata()
-  const entries = [...(await metadata.all()).values()]
+  const entries = await listEntries(context)
   return {
     directory: context.layout.directory,
     size: totalSize(entries),

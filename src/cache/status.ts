@@ -5,6 +5,7 @@ import { isoNow } from '../platform/originals.ts'
 import type { CacheContext } from './context.ts'
 import { freeBytes } from './disk-use.ts'
 import { totalSize } from './limits.ts'
+import { listEntries } from './list-entries.ts'
 import { liveRuns } from './store/leases.ts'
 import { type Amount, addTo, findIncomplete } from './store/leftovers.ts'
 import { type RunRecord, readAllRuns } from './store/runs.ts'
@@ -50,16 +51,14 @@ export interface CacheStatus {
 
 export async function cacheStatus(context: CacheContext): Promise<CacheStatus> {
   const { layout, options } = context
-  const metadata = await context.metadata()
-  const [all, runs, live, incomplete, free] = await Promise.all([
-    metadata.all(),
+  const [entries, runs, live, incomplete, free] = await Promise.all([
+    listEntries(context),
     // A run of several projects has a record for each.
     readAllRuns(layout, 4 * RUNS_SHOWN, () => true),
     liveRuns(layout),
     findIncomplete(layout),
     freeBytes(layout),
   ])
-  const entries = [...all.values()]
   const bytes = totalSize(entries)
   const [oldest, newest] = endsByUse(entries)
   // A run of several projects has a record for each, whose ids differ in their last part.

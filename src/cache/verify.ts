@@ -6,6 +6,8 @@ import type { HubPath } from '../model/hub-path.ts'
 import { groupBy } from '../platform/group-by.ts'
 import { linkedController } from '../platform/originals.ts'
 import type { CacheContext } from './context.ts'
+import { listEntries } from './list-entries.ts'
+import { recordStrangers } from './record-strangers.ts'
 import { repairFiles } from './repair.ts'
 import { DigestPool, type Flaw } from './store/digest-pool.ts'
 
@@ -63,11 +65,11 @@ export async function verifyEntries(
   entries: Entry[],
   options: VerifyOptions = {},
 ): Promise<Verification> {
+  await recordStrangers(context)
   const checks = await checkAll(context, entries, options)
-  const metadata = await context.metadata()
-  const recorded = await metadata.all()
+  const left = new Set((await listEntries(context)).map(entryKey))
   // What was removed meanwhile is nobody's trouble.
-  const wrong = checks.filter(({ entry, what }) => what !== undefined && recorded.has(entryKey(entry)))
+  const wrong = checks.filter(({ entry, what }) => what !== undefined && left.has(entryKey(entry)))
   await distrust(context, wrong)
   const problems: Problem[] = []
   for (const [entry, ofEntry] of groupBy(wrong, (check) => check.entry)) {
@@ -92,7 +94,7 @@ async function checkAll(context: CacheContext, entries: Entry[], options: Verify
   const checkBatch = async (batch: Todo[]): Promise<Check[]> => {
     controller.signal.throwIfAborted()
     const files = batch.map(({ entry, path, file: { digest, size } }) => {
-      return { path: context.layout.file(entry.repo, entry.commit, path), digest, size }
+      return { path: context.layout.file(entry.repo, entry.snapshot, path), digest, size }
     })
     const flaws = await pool.check(files, controller.signal)
     return batch.map(({ entry, path, file }, index) => {

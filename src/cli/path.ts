@@ -1,7 +1,7 @@
 import { realpath } from 'node:fs/promises'
+import { isAt } from '../cache/find-entries.ts'
 import type { ModelCache } from '../cache/model-cache.ts'
 import { stampOf } from '../cache/store/blobs.ts'
-import { readRef } from '../cache/store/refs.ts'
 import type { Entry } from '../model/entry.ts'
 import { ModelCacheError } from '../model/errors.ts'
 import { parseHubPath } from '../model/hub-path.ts'
@@ -16,8 +16,8 @@ export async function path(name: string, file: string | undefined, options: Glob
   const { cache } = await openCache(options, { needsOptions: false })
   const entry = await chosen(cache, name)
   const { layout } = cache.context
-  const folder = layout.snapshot(entry.repo, entry.commit)
-  const found = file === undefined ? folder : layout.file(entry.repo, entry.commit, parseHubPath(file, name))
+  const folder = layout.snapshot(entry.repo, entry.snapshot)
+  const found = file === undefined ? folder : layout.file(entry.repo, entry.snapshot, parseHubPath(file, name))
   const isThere = file === undefined || [...entry.files.keys()].some((path) => path === file)
   if (!isThere || !stampOf(found)) throw missing(entry, file)
   // The cache folder itself may lie behind a link; the file must keep the name that it has in the model.
@@ -38,15 +38,15 @@ function asPrinted(path: string): string {
   })
 }
 
-/** Of several commits the one that `main` stands for; where that is not here, the one that was used last. */
+/** Of several commits the one that `main` stands for; of those, or where it is not here, the one that was used last. */
 async function chosen(cache: ModelCache, name: string): Promise<Entry> {
   const entries = await cache.find(name)
   const [first, ...others] = entries
   if (!first) throw new Error('A name that means no entry was accepted')
   if (others.some(({ repo }) => repo !== first.repo)) throw severalModels(name, entries)
-  const main = await readRef(cache.context.layout, first.repo, 'main')
-  const newest = others.reduce((a, b) => (b.lastAccessDate > a.lastAccessDate ? b : a), first)
-  return entries.find(({ commit }) => commit === main?.commit) ?? newest
+  const byUse = entries.toSorted((a, b) => (a.lastAccessDate < b.lastAccessDate ? 1 : -1))
+  for (const entry of byUse) if (await isAt(cache.context, entry, 'main')) return entry
+  return byUse[0] ?? first
 }
 
 function severalModels(name: string, entries: Entry[]): ModelCacheError {

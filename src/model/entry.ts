@@ -3,10 +3,15 @@ import type { Digest } from './digest.ts'
 import type { HubPath } from './hub-path.ts'
 import type { RepoId } from './repo-id.ts'
 import type { Commit } from './revision.ts'
+import type { SnapshotId } from './snapshot.ts'
 
 /** Who may read a repo. `unknown`: found on disk, treated as private until the Hub was asked. */
 export const ACCESS = ['public', 'gated', 'private', 'unknown'] as const
 export type Access = (typeof ACCESS)[number]
+
+export function isAccess(value: unknown): value is Access {
+  return ACCESS.some((access) => access === value)
+}
 
 /** A file that was verified, and how the file system described it then. */
 export interface EntryFile {
@@ -31,14 +36,16 @@ export interface EntrySelection {
   used: boolean
 }
 
-/** One cached model: a repo at one commit, and what is there of it. */
+/** One cached model: a repo at one commit as one endpoint states it, and what is there of it. */
 export interface Entry {
   repo: RepoId
   /** The revision by which it was last asked for. */
   revision: string
   commit: Commit
-  /** The Hub that it came from. */
-  endpoint: string
+  /** Where its files lie. */
+  snapshot: SnapshotId
+  /** The Hub that stated its digests. Undefined when that is not known: another tool wrote it, or it was adopted offline. */
+  endpoint: string | undefined
   access: Access
   /** The task of the repo's card. */
   task?: string
@@ -52,8 +59,11 @@ export interface Entry {
   files: Map<HubPath, EntryFile>
 }
 
-export function entryKey({ repo, commit }: Pick<Entry, 'repo' | 'commit'>): string {
-  return `${repo}@${commit}`
+/** What says which entry it is. */
+export type EntryId = Pick<Entry, 'repo' | 'snapshot'>
+
+export function entryKey({ repo, snapshot }: EntryId): string {
+  return `${repo}@${snapshot}`
 }
 
 /** Bytes of all its files; what two of them share counts once. */

@@ -145,8 +145,9 @@ describe('damaged bookkeeping', () => {
     ['a stored listing', 'trees/'],
   ])('of which %s is damaged is asked for again', async (_, name) => {
     await cold()
-    const [path] = (await engine.listing(REPO)).filter((file) => file.startsWith(name))
-    await writeFile(engine.inCache(REPO, path ?? ''), '<html>')
+    const words = engine.inOrigin('models--org--name')
+    const [path] = (await engine.listing(words)).filter((file) => file.startsWith(name))
+    await writeFile(engine.inCache(words, path ?? ''), '<html>')
     await rm(engine.inCache('cache_metadata.json'))
     expect(await contentsOf(await engine.open().get('org/name'))).toEqual(CONTENTS)
     expect(engine.filesAsked).toEqual([])
@@ -254,7 +255,7 @@ describe.concurrent('a download that is always wrong', () => {
     const own = await Engine.start(onTestFinished)
     const { commit } = own.hub.addRepo('org/name', { files: FILES })
     await own.open().get('org/name')
-    await utimes(own.inCache(REPO, 'refs/main'), 1_700_000_000, 1_700_000_000)
+    await own.ageMain('org/name', Date.now() - 1_700_000_000_000)
     await own.hub.stopListening()
     const [stale, strange] = await Promise.all([own.open().get('org/name'), refusalOf(own.open().get('org/other'))])
     expect(stale).toMatchObject({ commit, tier: 'disk' })

@@ -57,7 +57,6 @@ describe('a cold get', () => {
         ...[weights, config, note].map((name) => `blobs/${name}`),
         'refs/main',
         ...['config.json', 'notes/read me.txt', 'weights.bin'].map((path) => `snapshots/${commit}/${path}`),
-        `trees/${commit}.json`,
       ].sort(),
     )
     for (const [path, target] of [
@@ -68,7 +67,9 @@ describe('a cold get', () => {
     expect((await stat(engine.inCache(repo, 'blobs', weights))).mode & 0o777).toBe(0o444)
     expect((await stat(engine.inCache(repo, 'blobs'))).mode & 0o777).toBe(0o700)
     expect(await readFile(engine.inCache(repo, 'refs/main'), 'utf8')).toBe(commit)
-    expect(JSON.parse(await readFile(engine.inCache(repo, `trees/${commit}.json`), 'utf8'))).toEqual({
+    expect(
+      JSON.parse(await readFile(engine.inCache(engine.inOrigin('models--org--name', `trees/${commit}.json`)), 'utf8')),
+    ).toEqual({
       format_version: 1,
       files: {
         'config.json': { size: FILES['config.json'].length, blob_id: config },
@@ -547,7 +548,7 @@ describe('a worker with the manifest', () => {
     const worker = await openWorker('org/name', filesOf('org/name', '*.json'))
     await rm(engine.inCache('cache_metadata.json'))
     await rm(engine.inCache('hub/models--org--name/refs'), { recursive: true })
-    await rm(engine.inCache('hub/models--org--name/trees'), { recursive: true })
+    await rm(engine.inCache('origins'), { recursive: true })
     engine.hub.clearRequests()
     const model = await worker.get('org/name')
     expect(model).toMatchObject({ tier: 'disk', warmedInThisRun: true, downloadMs: null })

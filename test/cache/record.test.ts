@@ -4,6 +4,7 @@ import { ACCESS, type Entry, type EntryFile, entryChecksum, entrySize } from '..
 import { type HubPath, parseHubPath } from '../../src/model/hub-path.ts'
 import { parseRepoId } from '../../src/model/repo-id.ts'
 import { parseCommit } from '../../src/model/revision.ts'
+import { snapshotBeside, snapshotOf } from '../../src/model/snapshot.ts'
 import fc from '../support/property.ts'
 
 const COMMIT = parseCommit('0123456789abcdef0123456789abcdef01234567', 'a test')
@@ -26,12 +27,12 @@ const entryFile: fc.Arbitrary<EntryFile> = fc.record({
   mtimeMs: fc.double({ min: 0, max: 1e13, noNaN: true }),
   ino: fc.bigInt({ min: 0n, max: 2n ** 64n }).map(String),
 })
-const entry: fc.Arbitrary<Entry> = fc.record(
+const parts = fc.record(
   {
     repo: fc.constantFrom('org/name', 'gpt2', '__proto__', 'constructor').map(parseRepoId),
     revision: fc.constantFrom('main', 'v1.0', 'refs/pr/1', COMMIT),
     commit: fc.constant(COMMIT),
-    endpoint: fc.constantFrom('https://huggingface.co', 'http://127.0.0.1:8080/base'),
+    endpoint: fc.constantFrom(undefined, 'https://huggingface.co', 'http://127.0.0.1:8080/base'),
     access: fc.constantFrom(...ACCESS),
     task: fc.string(),
     cachedDate: date,
@@ -52,6 +53,11 @@ const entry: fc.Arbitrary<Entry> = fc.record(
     ],
   },
 )
+
+const entry: fc.Arbitrary<Entry> = fc.tuple(parts, fc.boolean()).map(([each, isFirst]) => ({
+  ...each,
+  snapshot: isFirst ? snapshotOf(each.commit) : snapshotBeside(each.commit, each.endpoint),
+}))
 
 function hubPath(text: string): HubPath {
   return parseHubPath(text, 'a test')

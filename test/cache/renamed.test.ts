@@ -52,10 +52,7 @@ async function expectOneEntry(home = 'new/name', names = ['old/name', 'new/name'
 /** Makes all answers of the Hub look as old as that. */
 async function age(ms: number): Promise<void> {
   const then = (Date.now() - ms) / 1000
-  for (const path of await engine.listing('renames').catch(() => []))
-    await utimes(engine.inCache('renames', path), then, then)
-  const refs = (await engine.listing('hub')).filter((path) => path.includes('/refs/'))
-  for (const path of refs) await utimes(engine.inCache('hub', path), then, then)
+  for (const path of await engine.listing('origins')) await utimes(engine.inCache('origins', path), then, then)
 }
 
 describe('a repo that was renamed', () => {
@@ -118,7 +115,7 @@ describe('a repo that was renamed', () => {
     const main = engine.open()
     const manifest = await main.manifest(await main.warm(['old/name', 'new/name']))
     await rm(engine.inCache('cache_metadata.json'))
-    await rm(engine.inCache('renames'), { recursive: true })
+    await rm(engine.inCache('origins'), { recursive: true })
     await rm(engine.inCache('hub/models--new--name/refs'), { recursive: true })
     for (const name of ['old/name', 'new/name'])
       expect(await expectWarm(name, { manifest })).toMatchObject({ repo: 'new/name', warmedInThisRun: true })
@@ -151,7 +148,10 @@ describe('a repo that was renamed', () => {
   test('is asked for anew where the record of it is damaged', async () => {
     rename()
     await engine.open().get('old/name')
-    for (const path of await engine.listing('renames')) await writeFile(engine.inCache('renames', path), '../../etc')
+    const renames = engine.inOrigin('renames')
+    const paths = await engine.listing(renames)
+    expect(paths).toHaveLength(1)
+    for (const path of paths) await writeFile(engine.inCache(renames, path), '../../etc')
     expect((await engine.open().get('old/name')).downloadedBytes).toBe(0)
     await expectOneEntry()
   })

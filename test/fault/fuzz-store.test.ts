@@ -1,13 +1,14 @@
-import { readdir, rm } from 'node:fs/promises'
+import { readdir, readFile, rm } from 'node:fs/promises'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { ModelCache } from '../../src/cache/index.ts'
 import { thisProcess } from '../../src/cache/store/owner.ts'
+import { ACCESS } from '../../src/model/entry.ts'
 import { Besieged } from '../support/besieged.ts'
 import { sha256 } from '../support/engine.ts'
 import { damage, FUZZ_TIMEOUT, spoil, tolerated } from '../support/fuzz.ts'
 import fc from '../support/property.ts'
 
-const REPO = 'hub/models--org--target'
+const REPO = 'models--org--target'
 const RUN = {
   schemaVersion: 1,
   id: '1-0',
@@ -28,14 +29,46 @@ interface StoredFile {
 const FILES: [string, (besieged: Besieged, commit: string) => Promise<StoredFile>][] = [
   [
     'the commit of a branch',
-    async (_, commit) => ({ path: `${REPO}/refs/main`, valid: commit, use: (cache) => cache.has('org/target') }),
+    async ({ engine }, commit) => {
+      const path = engine.inOrigin(REPO, 'refs/main')
+      return { path, valid: commit, use: (cache) => cache.has('org/target') }
+    },
   ],
   [
     'a stored listing',
-    async (besieged, commit) => {
-      const path = `${REPO}/trees/${commit}.json`
+    async ({ engine }, commit) => {
+      const path = engine.inOrigin(REPO, `trees/${commit}.json`)
       const model = { repo: 'org/target', files: '*.json' }
-      return { path, valid: await besieged.read(path), use: (cache) => cache.has(model) }
+      return { path, valid: await readFile(engine.inCache(path), 'utf8'), use: (cache) => cache.has(model) }
+    },
+  ],
+  [
+    'who may read a repo',
+    async ({ engine }, commit) => {
+      const path = engine.inOrigin(REPO, `about/${commit}.json`)
+      const use = async (cache: ModelCache) => {
+        await rm(engine.inCache('cache_metadata.json'), { force: true })
+        const [entry] = await cache.list()
+        expect(ACCESS).toContain(entry?.access)
+      }
+      return { path, valid: await readFile(engine.inCache(path), 'utf8'), use }
+    },
+  ],
+  [
+    'the other name of a repo',
+    async ({ engine }) => {
+      const path = engine.inOrigin('renames', encodeURIComponent('org/target'))
+      return { path, valid: 'org/kept', use: (cache) => cache.find('org/target') }
+    },
+  ],
+  [
+    'the endpoint of a folder',
+    async ({ engine }) => {
+      const use = async (cache: ModelCache) => {
+        await rm(engine.inCache('cache_metadata.json'), { force: true })
+        await cache.list()
+      }
+      return { path: engine.inOrigin('endpoint'), valid: engine.hub.url, use }
     },
   ],
   [
@@ -60,7 +93,7 @@ describe.each(FILES)('%s', (_, find) => {
 
   async function start(): Promise<void> {
     besieged = await Besieged.start(onTestFinished)
-    file = await find(besieged, await besieged.read(`${REPO}/refs/main`))
+    file = await find(besieged, await besieged.read(`hub/${REPO}/refs/main`))
   }
 
   test(

@@ -79,7 +79,7 @@ test('leaves out what has no valid name, and loses nothing else for it', async (
 test('a part of a model that is served offline without its listing is not taken for all of it', async () => {
   engine.hub.addRepo('org/part', { files: FILES })
   await engine.open().get({ repo: 'org/part', files: ['config.json'] })
-  await rm(engine.inCache('hub/models--org--part/trees'), { recursive: true })
+  await rm(engine.inCache(engine.inOrigin('models--org--part/trees')), { recursive: true })
   expect(pathsOf(await engine.open({ offline: true }).get('org/part'))).toEqual(['config.json'])
   expect(await contentsOf(await engine.open().get('org/part'))).toEqual(FILES)
 })

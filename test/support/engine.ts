@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import type { CachedModel } from '../../src/cache/cached-model.ts'
 import { type CacheOptions, ModelCache, ModelCacheError, type ModelSpec } from '../../src/cache/index.ts'
+import { originKey } from '../../src/cache/store/origin.ts'
 import { CacheProcess, type ProcessOptions } from './cache-process/index.ts'
 import { type Hub, type HubOptions, type LoggedRequest, type Repository, startHub } from './hub/index.ts'
 import { type EmbeddingModelOptions, makeEmbeddingModel } from './model-maker/index.ts'
@@ -40,6 +41,11 @@ export class Engine {
   /** A path in the cache folder. */
   inCache(...parts: string[]): string {
     return join(this.cacheDir, ...parts)
+  }
+
+  /** The path, in the cache folder, of what the Hub of a cache here answered. */
+  inOrigin(...parts: string[]): string {
+    return join('origins', originKey(this.hub.url), ...parts)
   }
 
   /** A cache over the folder, as another process would open it. */
@@ -106,7 +112,7 @@ export class Engine {
   /** Makes `main` look as if the Hub had been asked so long ago, in milliseconds. */
   async ageMain(repo: string, ms: number): Promise<void> {
     const then = (Date.now() - ms) / 1000
-    await utimes(this.inCache('hub', `models--${repo.replace('/', '--')}`, 'refs/main'), then, then)
+    await utimes(this.inCache(this.inOrigin(`models--${repo.replace('/', '--')}`, 'refs/main')), then, then)
   }
 
   private plainOptions(concurrency = 8): CacheOptions {

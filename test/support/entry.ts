@@ -1,13 +1,16 @@
 import type { Entry } from '../../src/model/entry.ts'
 import { parseRepoId } from '../../src/model/repo-id.ts'
 import { parseCommit } from '../../src/model/revision.ts'
+import { snapshotOf } from '../../src/model/snapshot.ts'
 
 /** An entry of `org/name` without files; `parts` say what matters to a test. */
 export function entryWith(parts: Partial<Entry> = {}): Entry {
+  const commit = parts.commit ?? parseCommit('0123456789abcdef0123456789abcdef01234567', 'a test')
   return {
     repo: parseRepoId('org/name'),
     revision: 'main',
-    commit: parseCommit('0123456789abcdef0123456789abcdef01234567', 'a test'),
+    commit,
+    snapshot: snapshotOf(commit),
     endpoint: 'https://huggingface.co',
     access: 'public',
     cachedDate: '2026-01-15T10:30:00.000Z',

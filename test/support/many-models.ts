@@ -1,13 +1,17 @@
 import { createHash } from 'node:crypto'
-import { mkdir, stat, symlink, utimes, writeFile } from 'node:fs/promises'
+import { mkdir, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { writeAbout } from '../../src/cache/store/about.ts'
 import { Layout } from '../../src/cache/store/layout.ts'
+import { Origin } from '../../src/cache/store/origin.ts'
 import { toRecord } from '../../src/cache/store/record.ts'
+import { writeRef } from '../../src/cache/store/refs.ts'
 import type { Digest } from '../../src/model/digest.ts'
 import type { EntryFile } from '../../src/model/entry.ts'
 import { type HubPath, parseHubPath } from '../../src/model/hub-path.ts'
 import { parseRepoId } from '../../src/model/repo-id.ts'
 import { parseCommit } from '../../src/model/revision.ts'
+import { snapshotOf } from '../../src/model/snapshot.ts'
 import { entryWith } from './entry.ts'
 
 const DAY_MS = 86_400_000
@@ -54,7 +58,7 @@ async function writeModel(layout: Layout, { repo: name, files, idleDays = 0, pin
   for (const [path, content] of Object.entries(files)) {
     const digest: Digest = `sha256:${createHash('sha256').update(content).digest('hex')}`
     const blob = layout.blob(repo, digest)
-    const file = layout.file(repo, commit, parseHubPath(path, name))
+    const file = layout.file(repo, snapshotOf(commit), parseHubPath(path, name))
     await mkdir(join(blob, '..'), { recursive: true })
     await mkdir(join(file, '..'), { recursive: true })
     await writeFile(blob, content, { mode: 0o444 })
@@ -63,10 +67,13 @@ async function writeModel(layout: Layout, { repo: name, files, idleDays = 0, pin
     const stamp = { size: Number(size), mtimeMs: Number(mtimeNs / 1000n) / 1000, ino: String(ino) }
     recorded.set(parseHubPath(path, name), { ...stamp, digest, downloadMs: 100 })
   }
-  await mkdir(join(layout.ref(repo, 'main'), '..'), { recursive: true })
-  await writeFile(layout.ref(repo, 'main'), commit)
-  const used = new Date(Date.now() - idleDays * DAY_MS)
-  await utimes(layout.ref(repo, 'main'), used, used)
-  const dates = { cachedDate: used.toISOString(), lastAccessDate: used.toISOString() }
-  return toRecord(entryWith({ repo, commit, files: recorded, pinned: pinned ?? false, hits: hits ?? 0, ...dates }))
+  const idleMs = idleDays * DAY_MS
+  const used = new Date(Date.now() - idleMs).toISOString()
+  const dates = { cachedDate: used, lastAccessDate: used }
+  const entry = entryWith({ repo, commit, files: recorded, pinned: pinned ?? false, hits: hits ?? 0, ...dates })
+  const origin = new Origin(layout, String(entry.endpoint))
+  origin.introduce()
+  writeAbout(origin, repo, commit, entry)
+  for (const folder of [origin, layout]) await writeRef(folder, repo, 'main', commit, idleMs)
+  return toRecord(entry)
 }

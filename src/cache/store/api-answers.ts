@@ -6,7 +6,7 @@ import { nameOf } from '../../model/errors.ts'
 import type { RepoId } from '../../model/repo-id.ts'
 import { originals } from '../../platform/originals.ts'
 import { isAbsent, writeAtomically } from './atomic-write.ts'
-import type { Layout } from './layout.ts'
+import { apiFolderOf, type Origin } from './origin.ts'
 
 const Schema = v.object({ headers: v.record(v.string(), v.string()), body: v.string() })
 
@@ -14,11 +14,12 @@ export type StoredAnswer = v.InferOutput<typeof Schema>
 
 /** What the Hub's API answered to such a request, and how long ago in milliseconds; undefined when it is not stored. */
 export async function readApiAnswer(
-  layout: Layout,
+  /** `origin.api`, or the folder of an earlier version: the key names the endpoint. */
+  folder: string,
   repo: RepoId,
   key: string,
 ): Promise<{ answer: StoredAnswer; ageMs: number } | undefined> {
-  const path = pathOf(layout, repo, key)
+  const path = pathOf(folder, repo, key)
   try {
     const [text, { mtimeMs }] = await Promise.all([readFile(path, 'utf8'), stat(path)])
     const result = v.safeParse(Schema, JSON.parse(text))
@@ -30,10 +31,10 @@ export async function readApiAnswer(
   }
 }
 
-export async function writeApiAnswer(layout: Layout, repo: RepoId, key: string, answer: StoredAnswer): Promise<void> {
-  writeAtomically(pathOf(layout, repo, key), JSON.stringify(answer))
+export function writeApiAnswer({ api, cache }: Origin, repo: RepoId, key: string, answer: StoredAnswer): void {
+  writeAtomically(pathOf(api, repo, key), JSON.stringify(answer), cache.incoming)
 }
 
-function pathOf(layout: Layout, repo: RepoId, key: string): string {
-  return join(layout.apiAnswers(repo), `${createHash('sha256').update(key).digest('hex').slice(0, 32)}.json`)
+function pathOf(folder: string, repo: RepoId, key: string): string {
+  return join(folder, apiFolderOf(repo), `${createHash('sha256').update(key).digest('hex').slice(0, 32)}.json`)
 }

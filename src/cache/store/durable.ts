@@ -6,9 +6,10 @@ import { systemCode } from '../../model/errors.ts'
 import type { HubPath } from '../../model/hub-path.ts'
 import { isAbsent } from './atomic-write.ts'
 import type { Layout } from './layout.ts'
+import { entriesIn } from './list-folder.ts'
+import { Origin } from './origin.ts'
 import { uniqueBeside } from './own-names.ts'
 import { removeUnique } from './remove-own.ts'
-import { entriesIn } from './snapshot-files.ts'
 
 // A rename can reach the disk before the bytes of the file do. After a loss of power the file is then empty, or full of
 // zeros. What the cache depends on is therefore written to the disk before it gets its name.
@@ -50,19 +51,20 @@ export function removeReplacements(path: string): void {
 
 const REPLACEMENT = /^\d+-[0-9a-f]{12}\.tmp$/
 
-/** Waits until these files of an entry are on the disk, with all by which they are found: ref, listing, and folders. */
+/** Waits until these files of an entry are on the disk, with all by which they are found: refs, listing, and folders. */
 export async function syncEntry(
   layout: Layout,
-  { repo, revision, commit }: Pick<Entry, 'repo' | 'revision' | 'commit'>,
+  { repo, revision, commit, snapshot, endpoint }: Entry,
   paths: HubPath[],
 ): Promise<void> {
-  const files = paths.map((path) => layout.file(repo, commit, path))
-  await syncAll([...files, layout.tree(repo, commit), layout.ref(repo, revision)])
-  const snapshot = layout.snapshot(repo, commit)
-  const folders = new Set([snapshot])
+  const files = paths.map((path) => layout.file(repo, snapshot, path))
+  const origin = endpoint === undefined ? undefined : new Origin(layout, endpoint)
+  const answers = origin ? [origin.tree(repo, commit), origin.about(repo, commit), origin.ref(repo, revision)] : []
+  await syncAll([...files, ...answers, layout.ref(repo, revision)])
+  const folders = new Set([layout.snapshot(repo, snapshot), ...answers.map((path) => dirname(path))])
   for (const file of files)
     for (let folder = dirname(file); !folders.has(folder); folder = dirname(folder)) folders.add(folder)
-  for (const room of ['blobs', 'refs', 'snapshots', 'trees']) folders.add(join(layout.repo(repo), room))
+  for (const room of ['blobs', 'refs', 'snapshots']) folders.add(join(layout.repo(repo), room))
   // The first of these has the file system write its journal, in which most have all other names.
   for (const folder of [...folders, layout.repo(repo), layout.hub, layout.directory]) await syncToDisk(folder)
 }

@@ -3,26 +3,15 @@ import { blobNameOf, type Digest } from '../../model/digest.ts'
 import type { HubPath } from '../../model/hub-path.ts'
 import type { RepoId } from '../../model/repo-id.ts'
 import type { Commit } from '../../model/revision.ts'
+import type { SnapshotId } from '../../model/snapshot.ts'
 
-/** Where each thing lies in a Hugging Face cache, ours or another: the layout of huggingface_hub. */
-export class HubFolder {
+/** A folder that has a folder for each repo, with what was answered of it: refs and listings. */
+export class RepoFolders {
   constructor(readonly hub: string) {}
 
   /** `models--<org>--<name>`, as huggingface_hub's `repo_folder_name`. */
   repo(repo: RepoId): string {
     return join(this.hub, `models--${repo.replaceAll('/', '--')}`)
-  }
-
-  blob(repo: RepoId, digest: Digest): string {
-    return join(this.repo(repo), 'blobs', blobNameOf(digest))
-  }
-
-  snapshot(repo: RepoId, commit: Commit): string {
-    return join(this.repo(repo), 'snapshots', commit)
-  }
-
-  file(repo: RepoId, commit: Commit, path: HubPath): string {
-    return join(this.snapshot(repo, commit), path)
   }
 
   ref(repo: RepoId, revision: string): string {
@@ -34,6 +23,24 @@ export class HubFolder {
   }
 }
 
+/** Those that are written, in a cache folder of ours. */
+export type WritableFolders = RepoFolders & { readonly cache: Layout }
+
+/** Where each thing lies in a Hugging Face cache, ours or another: the layout of huggingface_hub. */
+export class HubFolder extends RepoFolders {
+  blob(repo: RepoId, digest: Digest): string {
+    return join(this.repo(repo), 'blobs', blobNameOf(digest))
+  }
+
+  snapshot(repo: RepoId, snapshot: SnapshotId): string {
+    return join(this.repo(repo), 'snapshots', snapshot)
+  }
+
+  file(repo: RepoId, snapshot: SnapshotId, path: HubPath): string {
+    return join(this.snapshot(repo, snapshot), path)
+  }
+}
+
 /** Where each thing lies in a cache folder. */
 export class Layout extends HubFolder {
   readonly marker: string
@@ -41,9 +48,12 @@ export class Layout extends HubFolder {
   readonly metadata: string
   readonly incoming: string
   readonly leases: string
-  readonly renames: string
   readonly runs: string
-  readonly api: string
+  /** What endpoints answered, see `Origin`. */
+  readonly origins: string
+  /** What earlier versions kept here, for all endpoints together. */
+  readonly formerRenames: string
+  readonly formerApi: string
 
   constructor(readonly directory: string) {
     super(join(directory, 'hub'))
@@ -52,9 +62,15 @@ export class Layout extends HubFolder {
     this.metadata = join(directory, 'cache_metadata.json')
     this.incoming = join(directory, 'incoming')
     this.leases = join(directory, 'leases')
-    this.renames = join(directory, 'renames')
     this.runs = join(directory, 'runs')
-    this.api = join(directory, 'api')
+    this.origins = join(directory, 'origins')
+    this.formerRenames = join(directory, 'renames')
+    this.formerApi = join(directory, 'api')
+  }
+
+  /** `hub/` is a part of itself. */
+  get cache(): Layout {
+    return this
   }
 
   /**
@@ -63,15 +79,5 @@ export class Layout extends HubFolder {
    */
   lock(repo: RepoId): string {
     return join(this.incoming, `${encodeURIComponent(repo.toLowerCase())}.lock`)
-  }
-
-  /** What the Hub's API answered of a repo. */
-  apiAnswers(repo: RepoId): string {
-    return join(this.api, encodeURIComponent(repo.toLowerCase()))
-  }
-
-  /** Says which repo the name means, when that has another name. */
-  rename(repo: RepoId): string {
-    return join(this.renames, encodeURIComponent(repo))
   }
 }

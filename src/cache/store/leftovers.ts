@@ -7,10 +7,10 @@ import { originals } from '../../platform/originals.ts'
 import { sweepRemovals } from './aside.ts'
 import { diskNow, writeAtomically } from './atomic-write.ts'
 import type { Layout } from './layout.ts'
+import { entriesIn } from './list-folder.ts'
 import { isIncompleteName, isIncompleteOrNoteName, isTemporaryName } from './own-names.ts'
 import { isGone, isOwner, type Owner, stateOf } from './owner.ts'
 import { mayRemove, removeAside, removeFile, removeUnique } from './remove-own.ts'
-import { entriesIn } from './snapshot-files.ts'
 
 const ABANDONED_AFTER_MS = 24 * 3_600_000
 // A writer on another machine changes its file more often than this.
@@ -108,7 +108,7 @@ export function addTo(amount: Amount, bytes: number): void {
 /** Removes what nobody went on with for a day, and what writers that were killed left of their temporary files. */
 export async function sweepIncoming(layout: Layout, options: { dryRun?: boolean } = {}): Promise<Amount> {
   const swept = { files: 0, bytes: 0 }
-  for (const folder of [layout.incoming, layout.directory, layout.leases, layout.runs, layout.renames])
+  for (const folder of [layout.incoming, layout.directory, layout.leases, layout.runs, layout.formerRenames])
     for (const { name } of mayRemove(layout, join(folder, 'file')) ? entriesIn(folder) : []) {
       if (folder === layout.incoming && !options.dryRun) await sweepRemovals(layout, name)
       const isDownload = folder === layout.incoming && isIncompleteOrNoteName(name)

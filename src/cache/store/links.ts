@@ -5,7 +5,7 @@ import type { Digest } from '../../model/digest.ts'
 import { systemCode } from '../../model/errors.ts'
 import type { HubPath } from '../../model/hub-path.ts'
 import type { RepoId } from '../../model/repo-id.ts'
-import type { Commit } from '../../model/revision.ts'
+import type { SnapshotId } from '../../model/snapshot.ts'
 import { moveInto, replaceFile } from './atomic-write.ts'
 import { stampOf } from './blobs.ts'
 import type { Layout } from './layout.ts'
@@ -27,10 +27,10 @@ const kinds = new Map<string, Promise<LinkKind>>()
  */
 export async function linkIntoSnapshot(
   layout: Layout,
-  file: { repo: RepoId; commit: Commit; path: HubPath; digest: Digest },
+  file: { repo: RepoId; snapshot: SnapshotId; path: HubPath; digest: Digest },
 ): Promise<void> {
   const blob = layout.blob(file.repo, file.digest)
-  const path = layout.file(file.repo, file.commit, file.path)
+  const path = layout.file(file.repo, file.snapshot, file.path)
   const kind = await linkKindOf(layout)
   if (isLinked(kind, blob, path)) return
   // Not beside it: what a kill leaves would be a file of the model to whoever lists the snapshot.

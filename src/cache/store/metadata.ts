@@ -29,11 +29,11 @@ export class Metadata {
   constructor(
     readonly layout: Layout,
     readonly onProblem: (message: string) => void = () => undefined,
-    /** Where what has lost its record is taken to be from. */
+    /** Which endpoint an entry without a record is assigned to, where several stated the same files. */
     readonly endpoint: string = DEFAULT_ENDPOINT,
   ) {}
 
-  /** The entry of a repo at a commit, or undefined. Everybody is given the same: it is only to be read. */
+  /** The entry with this `entryKey`, or undefined. All callers get the same object: it is only to be read. */
   async find(key: string): Promise<Readonly<Entry> | undefined> {
     await this.#refresh()
     const found = this.#found
@@ -157,14 +157,14 @@ function recordsIn(text: string): Map<string, unknown> | undefined {
 /** The record of a key, or that there is none; undefined where that can't be told but from the whole. */
 function recordByLine(text: string, key: string): { record: unknown } | undefined {
   if (!text.startsWith(`${FIRST}{`) || !text.endsWith(`}${LAST}`)) return undefined
-  const commit = key.slice(key.lastIndexOf('@') + 1)
+  const snapshot = key.slice(key.lastIndexOf('@') + 1)
   // Of two for one key the last counts, as it does where all are read.
-  for (let at = text.lastIndexOf(commit); at > 0; ) {
+  for (let at = text.lastIndexOf(snapshot); at > 0; ) {
     const start = text.lastIndexOf('\n', at) + 1
     const records = recordsIn(`[${text.slice(start, text.indexOf('\n', at)).replace(/,$/, '')}]`)
     if (!records) return undefined
     if (records.has(key)) return { record: records.get(key) }
-    at = text.lastIndexOf(commit, start - 1)
+    at = text.lastIndexOf(snapshot, start - 1)
   }
   return { record: undefined }
 }
@@ -181,5 +181,6 @@ function readIfThere(path: string): string | undefined {
 function keyed(record: unknown): [string, unknown][] {
   if (typeof record !== 'object' || record === null || !('repo' in record) || !('commit' in record)) return []
   const { repo, commit } = record
-  return typeof repo === 'string' && typeof commit === 'string' ? [[`${repo}@${commit}`, record]] : []
+  const snapshot = 'snapshot' in record ? record.snapshot : commit
+  return typeof repo === 'string' && typeof snapshot === 'string' ? [[`${repo}@${snapshot}`, record]] : []
 }

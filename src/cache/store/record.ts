@@ -1,23 +1,23 @@
 import { isDigest } from '../../model/digest.ts'
 import {
-  ACCESS,
-  type Access,
   type Entry,
   type EntryFile,
   type EntrySelection,
   entryChecksum,
   entrySize,
+  isAccess,
 } from '../../model/entry.ts'
 import { type HubPath, parseHubPath } from '../../model/hub-path.ts'
 import { type Fields, isCount, isObject, isText, isTexts } from '../../model/json.ts'
 import { modelNameOf, parseRepoId } from '../../model/repo-id.ts'
 import { parseCommit, parseRevision } from '../../model/revision.ts'
+import { isSnapshotId, snapshotOf, snapshotsOf } from '../../model/snapshot.ts'
 
 const VERSION = '1.0'
 
 /** An entry as it stands in `cache_metadata.json`. */
 export function toRecord(entry: Entry): object {
-  const { repo, commit, endpoint, files, cachedDate, lastAccessDate, ...rest } = entry
+  const { repo, commit, snapshot, endpoint = '', files, cachedDate, lastAccessDate, ...rest } = entry
   return {
     modelName: modelNameOf(repo),
     originalURL: `${endpoint}/${repo}/tree/${commit}`,
@@ -29,6 +29,7 @@ export function toRecord(entry: Entry): object {
     isCompressed: false,
     repo,
     commit,
+    ...(snapshot !== snapshotOf(commit) && { snapshot }),
     ...rest,
     files: Object.fromEntries(files),
   }
@@ -69,11 +70,15 @@ function readEntry(record: Fields): Entry | undefined {
   const revision = parseRevision(record.revision, ASKED)
   const suffix = `/${repo}/tree/${commit}`
   if (!isText(originalURL) || !originalURL.endsWith(suffix)) return undefined
-  const endpoint = originalURL.slice(0, -suffix.length)
+  const endpoint = originalURL.slice(0, -suffix.length) || undefined
+  const snapshot = record.snapshot ?? snapshotOf(commit)
+  // A folder that is neither the commit's nor the endpoint's own could be another entry's.
+  if (!isText(snapshot) || !isSnapshotId(snapshot) || !snapshotsOf(commit, endpoint).includes(snapshot))
+    return undefined
   const selections = readSelections(record.selections)
   const files = readFiles(record.files)
   if (!selections || !files) return undefined
-  const known = { repo, revision, commit, endpoint, access, cachedDate, lastAccessDate, hits, pinned }
+  const known = { repo, revision, commit, snapshot, endpoint, access, cachedDate, lastAccessDate, hits, pinned }
   return task === undefined ? { ...known, selections, files } : { ...known, task, selections, files }
 }
 
@@ -115,8 +120,4 @@ function isNumber(value: unknown): value is number {
 
 function isDate(value: unknown): value is string {
   return isText(value) && !Number.isNaN(Date.parse(value))
-}
-
-function isAccess(value: unknown): value is Access {
-  return ACCESS.some((access) => access === value)
 }

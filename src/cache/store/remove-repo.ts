@@ -3,21 +3,23 @@ import { basename, dirname, join, relative, sep } from 'node:path'
 import type { Entry } from '../../model/entry.ts'
 import type { RepoId } from '../../model/repo-id.ts'
 import { type Commit, isCommit } from '../../model/revision.ts'
-import type { Layout } from './layout.ts'
+import type { Layout, RepoFolders } from './layout.ts'
+import { apiFolderOf, Origin } from './origin.ts'
 import { isApiAnswerName, isBlobName, isTreeName } from './own-names.ts'
 import { type Remover, removeBelow, removeEmptyFolder, removeFiles, removeLink } from './remove-own.ts'
 import { readTree } from './trees.ts'
 
 // What a repo's folder holds by the layout of huggingface_hub. What a user put there by another name stays, and keeps its folder.
 
-/** Removes the refs to commits that `isGone` accepts. */
+/** Removes the refs of a repo, in `hub/` or among an endpoint's answers, to commits that `isGone` accepts. */
 export async function removeRefs(
   layout: Layout,
+  refs: RepoFolders,
   repo: RepoId,
   isGone: (commit: Commit) => boolean,
   remove: Remover,
 ): Promise<void> {
-  const folder = join(layout.repo(repo), 'refs')
+  const folder = join(refs.repo(repo), 'refs')
   const isOwn = (path: string, entry: Dirent) => {
     const commit = entry.isFile() && readFileSync(join(folder, path), 'utf8').trim()
     return commit !== false && isCommit(commit) && isGone(commit)
@@ -26,8 +28,12 @@ export async function removeRefs(
 }
 
 /** Removes the files of a snapshot: those that are recorded or listed, links to blobs of the repo, and empty files. */
-export async function removeSnapshot(layout: Layout, { repo, commit, files }: Entry, remove: Remover): Promise<void> {
-  const folder = layout.snapshot(repo, commit)
+export async function removeSnapshot(
+  layout: Layout,
+  { repo, commit, snapshot, endpoint, files }: Entry,
+  remove: Remover,
+): Promise<void> {
+  const folder = layout.snapshot(repo, snapshot)
   // In place of the snapshot: what it leads to is another's.
   if (await removeLink(layout, folder, remove)) return
   const removeThese = (paths: Iterable<string>) => {
@@ -40,7 +46,7 @@ export async function removeSnapshot(layout: Layout, { repo, commit, files }: En
   }
   if (await removeThese(files.keys())) return
   // On a disk without links, other tools leave files there that have no record.
-  const tree = await readTree(layout, repo, commit)
+  const tree = await readTree(endpoint === undefined ? layout : new Origin(layout, endpoint), repo, commit)
   if (tree) await removeThese(tree.keys())
 }
 
@@ -56,7 +62,7 @@ export async function removeCommit(layout: Layout, repo: RepoId, commit: Commit,
 export async function removeRepo(layout: Layout, repo: RepoId, remove: Remover): Promise<void> {
   const folder = layout.repo(repo)
   const inFolder = (name: string) => join(folder, name)
-  await removeRefs(layout, repo, () => true, remove)
+  await removeRefs(layout, layout, repo, () => true, remove)
   await removeBelow(layout, inFolder('blobs'), (path) => isBlobName(path), remove)
   await removeBelow(layout, inFolder('trees'), (path) => isTreeName(path), remove)
   await removeBelow(layout, inFolder('.no_exist'), (path) => isEmpty(join(inFolder('.no_exist'), path)), remove)
@@ -68,8 +74,8 @@ export async function removeRepo(layout: Layout, repo: RepoId, remove: Remover):
 }
 
 /** Removes what the Hub's API answered of a repo. */
-export async function removeApiAnswers(layout: Layout, repo: RepoId): Promise<void> {
-  await removeBelow(layout, layout.apiAnswers(repo), (path) => isApiAnswerName(path))
+export async function removeApiAnswers(layout: Layout, api: string, repo: RepoId): Promise<void> {
+  await removeBelow(layout, join(api, apiFolderOf(repo)), (path) => isApiAnswerName(path))
 }
 
 function isEmpty(path: string): boolean {

@@ -1,11 +1,13 @@
 import { readFileSync, statSync } from 'node:fs'
-import { nameOf, systemCode } from '../../model/errors.ts'
+import { join } from 'node:path'
+import { nameOf } from '../../model/errors.ts'
 import { parseRepoId, type RepoId } from '../../model/repo-id.ts'
 import { originals } from '../../platform/originals.ts'
-import { writeAtomically } from './atomic-write.ts'
+import { isAbsent, writeAtomically } from './atomic-write.ts'
 import type { Layout } from './layout.ts'
+import { entriesIn, valid } from './list-folder.ts'
+import type { Origin } from './origin.ts'
 import { removeFile } from './remove-own.ts'
-import { entriesIn, valid } from './snapshot-files.ts'
 
 /** The id under which the cache keeps a repo. */
 export interface Home {
@@ -18,13 +20,14 @@ export interface Home {
 const MOST_RENAMES = 8
 
 /**
- * Where a name leads to: the repo may have been renamed, or the name be written in other letters than the repo's own. It
- * stands beside `hub/` and not in it, where a folder for the old name would pass for another repo.
+ * Where a name leads to, by what is written in a folder of renames: the repo may have been renamed, or the name be written
+ * in other letters than the repo's own. The folder is no part of `hub/`, where a folder for the old name would pass for
+ * another repo.
  */
-export async function readHome(layout: Layout, repo: RepoId): Promise<Home> {
+export function readHome(folder: string, repo: RepoId): Home {
   let home: Home = { repo, ageMs: 0 }
   for (let renames = 0; renames < MOST_RENAMES; renames++) {
-    const next = readRename(layout, home.repo)
+    const next = readRename(renamePath(folder, home.repo))
     // On a disk that ignores case, a name's own file may be that of another spelling.
     if (!next || next.repo === home.repo) break
     home = { repo: next.repo, ageMs: Math.max(home.ageMs, next.ageMs) }
@@ -33,19 +36,29 @@ export async function readHome(layout: Layout, repo: RepoId): Promise<Home> {
 }
 
 /** The names that lead to `home` at once. */
-export function formerNames(layout: Layout, home: RepoId): RepoId[] {
-  const names = entriesIn(layout.renames).map(({ name }) => valid(() => parseRepoId(decodeURIComponent(name))))
-  return names.filter((name) => name !== undefined).filter((name) => readRename(layout, name)?.repo === home)
+export function formerNames(folder: string, home: RepoId): RepoId[] {
+  const names = entriesIn(folder).map(({ name }) => valid(() => parseRepoId(decodeURIComponent(name))))
+  return names
+    .filter((name) => name !== undefined)
+    .filter((name) => readRename(renamePath(folder, name))?.repo === home)
 }
 
 /** Records what the Hub answered now: `home` is a name that leads nowhere else. */
-export async function writeHome(layout: Layout, repo: RepoId, home: RepoId): Promise<void> {
-  removeFile(layout, layout.rename(home))
-  if (repo !== home) writeAtomically(layout.rename(repo), home)
+export function writeHome({ renames, cache }: Origin, repo: RepoId, home: RepoId): void {
+  forgetHome(cache, renames, home)
+  if (repo !== home) writeAtomically(renamePath(renames, repo), home, cache.incoming)
 }
 
-function readRename(layout: Layout, repo: RepoId): Home | undefined {
-  const path = layout.rename(repo)
+/** From now on the name leads nowhere else. */
+export function forgetHome(cache: Layout, folder: string, repo: RepoId): void {
+  removeFile(cache, renamePath(folder, repo))
+}
+
+function renamePath(folder: string, repo: RepoId): string {
+  return join(folder, encodeURIComponent(repo))
+}
+
+function readRename(path: string): Home | undefined {
   try {
     // At once, as refs are read; and nearly always there is none.
     const stats = statSync(path, { throwIfNoEntry: false })
@@ -53,7 +66,7 @@ function readRename(layout: Layout, repo: RepoId): Home | undefined {
     const name = readFileSync(path, 'utf8').trim()
     return { repo: parseRepoId(name), ageMs: Math.max(0, originals.now() - stats.mtimeMs) }
   } catch (error) {
-    if (systemCode(error) === 'ENOENT' || systemCode(error) === 'ENOTDIR') return undefined
+    if (isAbsent(error)) return undefined
     // Damaged: as good as absent, the Hub is asked again.
     if (nameOf(error) === 'ModelCacheError') return undefined
     throw error

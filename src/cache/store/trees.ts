@@ -1,19 +1,21 @@
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { isObject } from '../../model/json.ts'
 import type { RepoId } from '../../model/repo-id.ts'
-import type { Commit } from '../../model/revision.ts'
+import { type Commit, isCommit } from '../../model/revision.ts'
 import { addToTree, type Tree } from '../../model/tree.ts'
 import { isAbsent, writeAtomically } from './atomic-write.ts'
-import type { HubFolder, Layout } from './layout.ts'
+import type { RepoFolders, WritableFolders } from './layout.ts'
+import { entriesIn } from './list-folder.ts'
 
-// The format of huggingface_hub 1.29, src/huggingface_hub/_tree_cache.py: Python and we read each other's files.
+// The format of huggingface_hub 1.29, src/huggingface_hub/_tree_cache.py: what Python wrote into its own cache can be adopted.
 const FORMAT_VERSION = 1
 
 /** The files of a commit as stored, or undefined when they are not, or not in a form that can be trusted. */
-export async function readTree(layout: HubFolder, repo: RepoId, commit: Commit): Promise<Tree | undefined> {
+export async function readTree(folder: RepoFolders, repo: RepoId, commit: Commit): Promise<Tree | undefined> {
   let text: string
   try {
-    text = readFileSync(layout.tree(repo, commit), 'utf8')
+    text = readFileSync(folder.tree(repo, commit), 'utf8')
   } catch (error) {
     if (isAbsent(error)) return undefined
     throw error
@@ -26,7 +28,14 @@ export async function readTree(layout: HubFolder, repo: RepoId, commit: Commit):
   }
 }
 
-export async function writeTree(layout: Layout, repo: RepoId, commit: Commit, tree: Tree): Promise<void> {
+/** The commits of which a listing is stored. */
+export function listedCommits(folder: RepoFolders, repo: RepoId): Commit[] {
+  return entriesIn(join(folder.repo(repo), 'trees'))
+    .map(({ name }) => name.replace(/\.json$/, ''))
+    .filter(isCommit)
+}
+
+export function writeTree(folder: WritableFolders, repo: RepoId, commit: Commit, tree: Tree): void {
   const files = [...tree]
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([path, { size, digest, gitId, xetHash }]) => {
@@ -34,7 +43,7 @@ export async function writeTree(layout: Layout, repo: RepoId, commit: Commit, tr
       return [path, { size, blob_id: gitId, ...lfs, ...(xetHash && { xet_hash: xetHash }) }]
     })
   const content = { format_version: FORMAT_VERSION, files: Object.fromEntries(files) }
-  writeAtomically(layout.tree(repo, commit), JSON.stringify(content, null, 1), layout.incoming)
+  writeAtomically(folder.tree(repo, commit), JSON.stringify(content, null, 1), folder.cache.incoming)
 }
 
 function parseTree(content: unknown, repo: RepoId): Tree | undefined {

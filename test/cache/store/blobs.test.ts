@@ -10,9 +10,10 @@ import type { Digest } from '../../../src/model/digest.ts'
 import { parseHubPath } from '../../../src/model/hub-path.ts'
 import { parseRepoId } from '../../../src/model/repo-id.ts'
 import { parseCommit } from '../../../src/model/revision.ts'
+import { snapshotOf } from '../../../src/model/snapshot.ts'
 
 const REPO = parseRepoId('org/name')
-const COMMIT = parseCommit('0123456789abcdef0123456789abcdef01234567', 'a test')
+const SNAPSHOT = snapshotOf(parseCommit('0123456789abcdef0123456789abcdef01234567', 'a test'))
 
 let folder: string
 let layout: Layout
@@ -36,8 +37,8 @@ async function storeBlob(content: string): Promise<Digest> {
 
 async function link(path: string, digest: Digest): Promise<string> {
   const hubPath = parseHubPath(path, 'a test')
-  await linkIntoSnapshot(layout, { repo: REPO, commit: COMMIT, path: hubPath, digest })
-  return layout.file(REPO, COMMIT, hubPath)
+  await linkIntoSnapshot(layout, { repo: REPO, snapshot: SNAPSHOT, path: hubPath, digest })
+  return layout.file(REPO, SNAPSHOT, hubPath)
 }
 
 test('what changes while its digest is computed is not believed', async () => {

@@ -21,9 +21,10 @@ import type { Digest } from '../../../src/model/digest.ts'
 import { parseHubPath } from '../../../src/model/hub-path.ts'
 import { parseRepoId } from '../../../src/model/repo-id.ts'
 import { parseCommit } from '../../../src/model/revision.ts'
+import { snapshotOf } from '../../../src/model/snapshot.ts'
 
 const REPO = parseRepoId('org/name')
-const COMMIT = parseCommit('0123456789abcdef0123456789abcdef01234567', 'a test')
+const SNAPSHOT = snapshotOf(parseCommit('0123456789abcdef0123456789abcdef01234567', 'a test'))
 
 let folder: string
 let layout: Layout
@@ -47,8 +48,8 @@ async function storeBlob(content: string): Promise<Digest> {
 
 async function link(path: string, digest: Digest): Promise<string> {
   const hubPath = parseHubPath(path, 'a test')
-  await linkIntoSnapshot(layout, { repo: REPO, commit: COMMIT, path: hubPath, digest })
-  return layout.file(REPO, COMMIT, hubPath)
+  await linkIntoSnapshot(layout, { repo: REPO, snapshot: SNAPSHOT, path: hubPath, digest })
+  return layout.file(REPO, SNAPSHOT, hubPath)
 }
 
 describe('a file of a snapshot', () => {
@@ -84,7 +85,7 @@ describe('a file of a snapshot', () => {
 
   test.each(['a file', 'a link to nowhere', 'a link out of the cache'])('takes the place of %s', async (kind) => {
     const digest = await storeBlob('content')
-    const file = layout.file(REPO, COMMIT, parseHubPath('config.json', 'a test'))
+    const file = layout.file(REPO, SNAPSHOT, parseHubPath('config.json', 'a test'))
     const outside = join(folder, 'outside')
     await writeFile(outside, 'outside')
     await mkdir(dirname(file), { recursive: true })
@@ -99,6 +100,6 @@ describe('a file of a snapshot', () => {
     const digest = await storeBlob('content')
     const files = await Promise.all(Array.from({ length: 20 }, () => link('config.json', digest)))
     expect(await readFile(files[0] ?? '', 'utf8')).toBe('content')
-    expect(await readdir(layout.snapshot(REPO, COMMIT))).toEqual(['config.json'])
+    expect(await readdir(layout.snapshot(REPO, SNAPSHOT))).toEqual(['config.json'])
   })
 })

@@ -1,0 +1,68 @@
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { RepoId } from '../../model/repo-id.ts'
+import type { Commit } from '../../model/revision.ts'
+import { isAbsent, writeAtomically } from './atomic-write.ts'
+import { type Layout, RepoFolders } from './layout.ts'
+
+/**
+ * Where the answers of one endpoint lie: `origins/<key>/`. What one endpoint states of a repo, a commit or a digest is
+ * never believed for another endpoint: it has a folder of its own.
+ */
+export class Origin extends RepoFolders {
+  readonly renames: string
+  readonly api: string
+
+  constructor(
+    readonly cache: Layout,
+    readonly endpoint: string,
+  ) {
+    super(join(cache.origins, originKey(endpoint)))
+    this.renames = join(this.hub, 'renames')
+    this.api = join(this.hub, 'api')
+  }
+
+  /** What the endpoint said of the repo when it was asked for this commit: who may read it, and its task. */
+  about(repo: RepoId, commit: Commit): string {
+    return join(this.repo(repo), 'about', `${commit}.json`)
+  }
+
+  /** What the endpoint's API answered of a repo. */
+  apiAnswers(repo: RepoId): string {
+    return join(this.api, apiFolderOf(repo))
+  }
+
+  /** Writes down whose folder it is, where that is not known yet. */
+  introduce(): void {
+    if (readEndpoint(this.hub) !== this.endpoint)
+      writeAtomically(join(this.hub, ENDPOINT_FILE), this.endpoint, this.cache.incoming)
+  }
+}
+
+const ENDPOINT_FILE = 'endpoint'
+
+/** The name of a repo's folder of API answers. */
+export function apiFolderOf(repo: RepoId): string {
+  return encodeURIComponent(repo.toLowerCase())
+}
+
+/** `<host>-<hash of the endpoint>`: the host is for people, the hash tells endpoints apart. No part of it leads elsewhere. */
+export function originKey(endpoint: string): string {
+  const host = URL.canParse(endpoint) ? new URL(endpoint).host : ''
+  const readable = host
+    .replace(/[^a-z0-9.-]/g, '_')
+    .replace(/^\.+/, '')
+    .slice(0, 60)
+  return `${readable}-${createHash('sha256').update(endpoint).digest('hex').slice(0, 16)}`
+}
+
+/** The endpoint that a folder of `origins/` names. */
+export function readEndpoint(folder: string): string | undefined {
+  try {
+    return readFileSync(join(folder, ENDPOINT_FILE), 'utf8')
+  } catch (error) {
+    if (isAbsent(error)) return undefined
+    throw error
+  }
+}
