@@ -75,7 +75,6 @@ export class Intake {
     const wanted = paths.filter((path) => !this.#files.has(path)).map((path) => this.#target(path))
     const { controller: stop, unlink } = linkedController(this.options.signal)
     const onBytes = this.#progress(wanted.map(({ stated }) => stated))
-    const started = originals.monotonic()
     const endDownload = beginDownload()
     let firstFailure: { error: unknown } | undefined
     const sources = await Promise.all(
@@ -91,8 +90,9 @@ export class Intake {
     )
     unlink()
     const downloaded = wanted.flatMap(({ path }, index) => (sources[index] === 'hub' ? [path] : []))
-    this.#share(downloaded, endDownload())
-    if (downloaded.length > 0) this.downloadMs = (this.downloadMs ?? 0) + originals.monotonic() - started
+    const { elapsedMs, sharedMs } = endDownload()
+    this.#share(downloaded, sharedMs)
+    if (downloaded.length > 0) this.downloadMs = (this.downloadMs ?? 0) + elapsedMs
     if (firstFailure) throw firstFailure.error
   }
 

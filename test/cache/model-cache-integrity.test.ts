@@ -173,7 +173,8 @@ describe('a download', () => {
     const seen: number[] = []
     const model = await engine.open().get('org/name', { onProgress: ({ receivedBytes }) => seen.push(receivedBytes) })
     expect(await contentsOf(model)).toEqual(CONTENTS)
-    expect(model.downloadedBytes).toBe(model.bytes)
+    // What came and was of no use crossed the network all the same.
+    expect(model.downloadedBytes).toBeGreaterThanOrEqual(model.bytes)
     expect(engine.filesAsked.filter((file) => file === 'weights.bin')).toHaveLength(2)
     expect(seen.at(-1)).toBe(model.bytes)
     expect(await engine.listing('incoming')).toEqual([])
