@@ -68,7 +68,7 @@ function headsOf(output: string): string[] {
 }
 
 function words(lines: string[]): string[] {
-  return lines.map((line) => line.replace(/\d[\d.]*( ?(ms|s|KB|MB|GB|B)\b)?/g, '#').replace(/\s+/g, ' '))
+  return lines.map((line) => line.replace(/\d[\d.]*( ?(ms|s|[KMGT]iB|B)\b)?/g, '#').replace(/\s+/g, ' '))
 }
 
 describe.concurrent('each snippet', () => {

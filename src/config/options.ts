@@ -17,13 +17,13 @@ export interface ModelCacheOptions {
   models?: ModelSpec[]
   /** Default: `vitest-model-cache` in the platform's cache folder. Relative to Vitest's root. MODEL_CACHE_DIR. */
   cacheDir?: string
-  /** Bytes, or a text such as `2GB` (the default; 1 GB is 2^30 bytes). MODEL_CACHE_MAX_SIZE. */
+  /** Bytes, or a text such as `2GB` or `2GiB` (the default; both are 2 x 2^30 bytes). MODEL_CACHE_MAX_SIZE. */
   maxSize?: string | number
   /** A model larger than `maxSize`: `keep` (default) serves it and removes it after the run, `error` refuses it. */
   onTooLarge?: 'keep' | 'error'
   /** Milliseconds, or a text such as `7d` (the default): models unused for longer are removed. MODEL_CACHE_MAX_AGE. */
   maxAge?: string | number
-  /** `dev`: 1 GB, 3 days. `ci`: 5 GB, 30 days; taken in CI when neither limit nor preset is given. */
+  /** `dev`: 1 GiB, 3 days. `ci`: 5 GiB, 30 days; taken in CI when neither limit nor preset is given. */
   preset?: 'dev' | 'ci'
   /** `integration` (default): real models. `unit`: each provider's mock, no file and no network. MODEL_CACHE_MODE. */
   mode?: Mode

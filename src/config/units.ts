@@ -1,8 +1,9 @@
-const SIZE_UNITS = ['B', 'KB', 'MB', 'GB', 'TB'] as const
+const SIZE_UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'] as const
 const DURATION_MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 } as const
 
 /**
- * Bytes from `2GB`, `512 MB`, `1.5g` or a number. Units are powers of 1024: `2GB` is 2 x 2^30.
+ * Bytes from `2GB`, `512 MiB`, `1.5g` or a number. Units are powers of 1024, however they are written: `2GB` and `2GiB` are both
+ * 2 x 2^30.
  * Undefined when the text is none.
  */
 export function parseSize(input: string | number): number | undefined {
@@ -22,7 +23,7 @@ export function parseDuration(input: string | number): number | undefined {
   return finite(Number(match[1]) * DURATION_MS[unit])
 }
 
-/** `90.4 MB`, in the units that `parseSize` reads; three digits. */
+/** `90.4 MiB`, in powers of 1024; three digits. */
 export function formatSize(bytes: number): string {
   let value = bytes
   let unit = 0

@@ -21,7 +21,7 @@ export function progressLines(print: (line: string) => void): (progress: Progres
   }
 }
 
-/** ` ↓ org/name 45.2 MB of 90.4 MB (50%) · 12.3 MB/s · 4 s left` */
+/** ` ↓ org/name 45.2 MiB of 90.4 MiB (50%) · 12.3 MiB/s · 4 s left` */
 function progressLine(progress: Progress): string {
   const { model, receivedBytes, totalBytes, elapsedMs } = progress
   const share = totalBytes === 0 ? 0 : Math.floor((receivedBytes / totalBytes) * 100)

@@ -143,7 +143,7 @@ function repairs({ repo, repaired }: ModelReport): string[] {
   return [`⚠ ${repo}: ${files} had changed in the cache, and ${others.length > 0 ? 'were' : 'was'} repaired`]
 }
 
-/** ` (63 MB/s)` */
+/** ` (63 MiB/s)` */
 function rate({ downloadedBytes, downloadMs }: ModelReport): string {
   return !downloadMs || !downloadedBytes ? '' : ` (${formatSize((downloadedBytes / downloadMs) * 1000)}/s)`
 }

@@ -30,7 +30,7 @@ export async function growthOfSize({ packageDirectory, isQuick }: BenchContext):
       points: sizes.map((at) => ({ at, value: sample((measured[at] ?? []).map((each) => figure(each, at))) })),
     })
     return [
-      line('cold over loopback, for each MB', 'ms', ({ coldMs }, size) => (coldMs / size) * MEGABYTE),
+      line('cold over loopback, for each MiB', 'ms', ({ coldMs }, size) => (coldMs / size) * MEGABYTE),
       line('`verify` in a script', 'ms', ({ verifyMs }) => verifyMs),
       line('warm lookup, fresh process', 'ms', ({ lookupMs }) => lookupMs),
       line('peak memory beyond that before, cold', 'bytes', ({ extraBytes }) => extraBytes),

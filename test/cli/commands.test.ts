@@ -65,7 +65,7 @@ describe('reading commands', () => {
       ...['model', 'org/pinned', 'Xenova/bert', 'Xenova/whisper'],
     ])
     expect(text.stdout).toMatch(/^model +revision +commit +size +files +used +age +hits +pinned$/m)
-    expect(text.stdout).toMatch(/^Xenova\/bert +main +[0-9a-f]{7} +4.88 KB +2 +1d +1d +7$/m)
+    expect(text.stdout).toMatch(/^Xenova\/bert +main +[0-9a-f]{7} +4.88 KiB +2 +1d +1d +7$/m)
     expect(json.models).toMatchObject([
       { repo: 'Xenova/whisper', bytes: 2, files: 1, paths: [{ path: 'config.json' }] },
     ])
@@ -155,7 +155,7 @@ describe('changing commands', () => {
     expect((await cli.run('unpin', 'org/pinned')).stdout).toMatch(/org\/pinned at \w+ is not pinned now/)
     expect(await cli.json(0, 'pin', 'Xenova/bert')).toMatchObject({ pinned: true, changed: [{ repo: 'Xenova/bert' }] })
     expect((await cli.run('clean', '--yes')).stdout).toMatch(
-      /Removed org\/pinned.*Kept Xenova\/bert.*Freed 8.79 KB: 1 model/s,
+      /Removed org\/pinned.*Kept Xenova\/bert.*Freed 8.79 KiB: 1 model/s,
     )
     expect(await repos()).toEqual(['Xenova/bert'])
   })

@@ -8,15 +8,15 @@ const COLUMNS = [{ header: 'model', isShrinkable: true }, { header: 'size', isRi
 
 test('columns are as wide as their widest cell, numbers to the right, and no line ends in spaces', () => {
   const lines = renderTable(COLUMNS, [
-    ['org/a', '90.4 MB', ''],
+    ['org/a', '90.4 MiB', ''],
     ['org/longer', '5 B', 'yes'],
   ])
-  expect(lines).toEqual(['model          size  pinned', 'org/a       90.4 MB', 'org/longer      5 B  yes'])
+  expect(lines).toEqual(['model           size  pinned', 'org/a       90.4 MiB', 'org/longer       5 B  yes'])
 })
 
 test('where a line would be too long, names are cut in the middle, and numbers never', () => {
-  const lines = renderTable(COLUMNS, [['onnx-community/whisper-tiny.en', '146 MB', 'yes']], 40)
-  expect(lines).toEqual(['model                       size  pinned', 'onnx-commun…sper-tiny.en  146 MB  yes'])
+  const lines = renderTable(COLUMNS, [['onnx-community/whisper-tiny.en', '146 MiB', 'yes']], 40)
+  expect(lines).toEqual(['model                       size  pinned', 'onnx-commun…per-tiny.en  146 MiB  yes'])
 })
 
 test('no line is longer than the terminal, as long as names can be cut', () => {

@@ -35,7 +35,7 @@ test('what a live run uses stays, and may exceed the limit with one warning', as
   const cache = engine.open({ maxSize })
   await cache.get('org/two')
   expect(await cached()).toEqual(['org/one', 'org/two'])
-  expect(engine.warnings).toEqual([expect.stringContaining('exceeds its limit of 150 KB')])
+  expect(engine.warnings).toEqual([expect.stringContaining('exceeds its limit of 150 KiB')])
 })
 
 test('a new commit needs no room for what it shares with one that is there', async () => {
@@ -53,7 +53,7 @@ test('a new commit needs no room for what it shares with one that is there', asy
 test('a model larger than the limit is served, and goes when the run is over', async () => {
   const cache = engine.open({ maxSize: 50 * KILOBYTE, run: { id: 'run', pid: process.pid } })
   expect((await cache.get('org/one')).tier).toBe('hub')
-  expect(engine.warnings).toEqual([expect.stringMatching(/org\/one is larger .*Set `maxSize`.* more than 100 KB/)])
+  expect(engine.warnings).toEqual([expect.stringMatching(/org\/one is larger .*Set `maxSize`.* more than 100 KiB/)])
   await cache.maintain()
   expect(await cached()).toEqual(['org/one'])
   await cache.maintain({ isOver: true })
@@ -62,7 +62,7 @@ test('a model larger than the limit is served, and goes when the run is over', a
 
 test('a model larger than the limit is refused before it is downloaded, where the options say so', async () => {
   const refusal = await refusalOf(engine.open({ maxSize: 50 * KILOBYTE, onTooLarge: 'error' }).get('org/one'))
-  expect(refusal).toMatchObject({ code: 'TOO_LARGE', reason: expect.stringContaining('100 KB') })
+  expect(refusal).toMatchObject({ code: 'TOO_LARGE', reason: expect.stringContaining('100 KiB') })
   expect(engine.filesAsked).toEqual([])
 })
 

@@ -129,7 +129,7 @@ describe.skipIf(!canMount)('a file system of its own', () => {
   test('that has no room for a model refuses it before the download', async () => {
     mount(8)
     const refusal = await refusalOf(engine.open().get('org/large'))
-    expect(refusal).toMatchObject({ code: 'CACHE_UNUSABLE', reason: expect.stringMatching(/12 MB.* has \d.* left/) })
+    expect(refusal).toMatchObject({ code: 'CACHE_UNUSABLE', reason: expect.stringMatching(/12 MiB.* has \d.* left/) })
     expect(engine.filesAsked).toEqual([])
   })
 

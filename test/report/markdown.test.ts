@@ -34,11 +34,11 @@ describe('the summary in Markdown', () => {
 
 | Model | Served from | Size | Lookup | Download | Load |
 | :-- | :-- | --: | --: | --: | --: |
-| org/name | disk ×3 hub ×1 | 90.4 MB | 0.4 ms | 3.94 s | 182 ms |
+| org/name | disk ×3 hub ×1 | 90.4 MiB | 0.4 ms | 3.94 s | 182 ms |
 
-- saved 2 m 05 s and 1 GB of download
+- saved 2 m 05 s and 1 GiB of download
 - warm-up 4.1 s
-- cache 1 GB of 2 GB in 3 models
+- cache 1 GiB of 2 GiB in 3 models
 
 - ⚠️ The hit rate of models is 75% (3 of 4), under the target of 80%.
 `)
@@ -83,7 +83,7 @@ describe('a warning for GitHub', () => {
     const models = [{ ...MODEL, repaired: ['a', 'b'] }]
     expect(warningsOf({ ...REPORT, cache: full, models }, 0.8)).toEqual([
       'The hit rate of models is 75% (3 of 4), under the target of 80%.',
-      'The model cache takes 3 GB, over its limit of 2 GB.',
+      'The model cache takes 3 GiB, over its limit of 2 GiB.',
       'Cached files had changed, and were repaired: org/name (2 files).',
     ])
     expect(warningsOf(REPORT, 0.75)).toEqual([])

@@ -106,18 +106,18 @@ describe('statistics for people', () => {
     const entry = makeEntry({ lastUsedAt: new Date(NOW - DAY_MS).toISOString() })
     const statistics = makeStatistics([makeRun(1), makeRun(0)], makeCache([entry]), NOW)
     expect(renderStatistics(statistics, { now: NOW })).toEqual([
-      'run (UTC)         hits  asked     saved  fetched  slowest',
-      '2026-01-16 10:30   75%      4  2 m 05 s  90.4 MB  download 3.94 s org/name',
-      '2026-01-15 10:30   75%      4  2 m 05 s  90.4 MB  download 3.94 s org/name',
+      'run (UTC)         hits  asked     saved   fetched  slowest',
+      '2026-01-16 10:30   75%      4  2 m 05 s  90.4 MiB  download 3.94 s org/name',
+      '2026-01-15 10:30   75%      4  2 m 05 s  90.4 MiB  download 3.94 s org/name',
       '',
-      '2 runs, 8 requests, hit rate 75% · disk ×6 hub ×2 · saved 4 m 10 s and 2 GB',
-      '  downloaded 181 MB',
+      '2 runs, 8 requests, hit rate 75% · disk ×6 hub ×2 · saved 4 m 10 s and 2 GiB',
+      '  downloaded 181 MiB',
       '',
-      'model     a week     used     size    load  last by',
-      'org/name     2.7  20d ago  90.4 MB  182 ms  test/a.test.ts',
+      'model     a week     used      size    load  last by',
+      'org/name     2.7  20d ago  90.4 MiB  182 ms  test/a.test.ts',
       '',
-      'cache 90.4 MB of 2 GB in 1 model · 90.4 MB on disk for 90.4 MB as downloaded',
-      '  oldest 21d · newest 21d · longest unused 1d · 100 GB free',
+      'cache 90.4 MiB of 2 GiB in 1 model · 90.4 MiB on disk for 90.4 MiB as downloaded',
+      '  oldest 21d · newest 21d · longest unused 1d · 100 GiB free',
       '/home/user/.cache/vitest-model-cache',
     ])
   })

@@ -18,10 +18,10 @@ describe('the report for people', () => {
       ' Model cache',
       '  4 requests: 3 hits, 1 miss · hit rate 75% (target 80%)',
       expect.stringMatching(
-        /^ {2}org\/name {2}disk ×3 hub ×1 {2}90\.4 MB {2}lookup 0\.4 ms · download 3\.94 s \(22\.9 MB\/s\) · load 182 ms$/,
+        /^ {2}org\/name {2}disk ×3 hub ×1 {2}90\.4 MiB {2}lookup 0\.4 ms · download 3\.94 s \(22\.9 MiB\/s\) · load 182 ms$/,
       ),
-      '  saved 2 m 05 s and 1 GB of download · warm-up 4.1 s',
-      '  cache 1 GB of 2 GB in 3 models · /home/user/.cache/vitest-model-cache',
+      '  saved 2 m 05 s and 1 GiB of download · warm-up 4.1 s',
+      '  cache 1 GiB of 2 GiB in 3 models · /home/user/.cache/vitest-model-cache',
       '',
     ])
   })
@@ -104,7 +104,7 @@ describe('the report for people', () => {
       '',
       ' Model cache',
       '  4 requests: 3 hits, 1 miss · hit rate 75% (target 80%)',
-      '  org/name  disk ×3 hub ×1  90.4 MB',
+      '  org/name  disk ×3 hub ×1  90.4 MiB',
       '',
     ])
   })
@@ -127,7 +127,7 @@ describe('the report for people', () => {
   test('tells the rate of what was downloaded, and not of what was there', () => {
     const [some, none] = [{ downloadedBytes: 2 ** 20 }, { downloadedBytes: 0, downloadMs: null }]
     const lines = render({ models: [some, none].map((parts) => ({ ...MODEL, downloadMs: 500, ...parts })) })
-    expect(lines[3]).toContain('download 500 ms (2 MB/s)')
+    expect(lines[3]).toContain('download 500 ms (2 MiB/s)')
     expect(lines[4]).not.toContain('/s')
     expect(render({ models: [{ ...MODEL, downloadMs: 0 }] })[3]).toContain('download 0 ms · load')
   })
@@ -149,7 +149,7 @@ describe('on a narrow screen', () => {
     const models = [{ ...MODEL, repo: 'organisation/a-model-with-a-rather-long-name' }]
     expect(render({ models }, { columns: 80 }).slice(3, 6)).toEqual([
       '  organisation/a-model-with-a-rather-long-name',
-      '      disk ×3 hub ×1 · 90.4 MB · lookup 0.4 ms · download 3.94 s (22.9 MB/s)',
+      '      disk ×3 hub ×1 · 90.4 MiB · lookup 0.4 ms · download 3.94 s (22.9 MiB/s)',
       '      load 182 ms',
     ])
   })

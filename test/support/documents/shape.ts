@@ -8,7 +8,7 @@ export function reportShapes(output: string): string[] {
       .replace(/→ .*?(?=\n {2}\S)/s, '')
       .replace(/ \([\d.]+ \w+\/s\)/g, '')
       .replace(/· \/.*/, '· path')
-      .replace(/\d[\d.]*( ?(ms|s|min|KB|MB|GB|B))?\b/g, '#')
+      .replace(/\d[\d.]*( ?(ms|s|min|[KMGT]iB|KB|MB|GB|B))?\b/g, '#')
       .replace(/\s+/g, ' ')
       .trim(),
   )
