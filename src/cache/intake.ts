@@ -5,7 +5,7 @@ import type { Entry, EntryFile, EntrySelection } from '../model/entry.ts'
 import { ModelCacheError } from '../model/errors.ts'
 import { type HubPath, isWritable, parseHubPath } from '../model/hub-path.ts'
 import { type Model, modelLabel } from '../model/model.ts'
-import type { TreeFile } from '../model/tree.ts'
+import { fileInPlaceOfFolder, type TreeFile } from '../model/tree.ts'
 import { isoNow, linkedController, originals } from '../platform/originals.ts'
 import type { CacheContext } from './context.ts'
 import { beginDownload } from './download-clock.ts'
@@ -155,6 +155,15 @@ export class Intake {
         asked,
         reason: 'The repo has no such file at this commit.',
         nextStep: 'Check the spelling of the file.',
+      })
+    const inItsPlace = fileInPlaceOfFolder(resolved.tree, path)
+    if (inItsPlace)
+      throw new ModelCacheError({
+        code: 'UNSAFE_PATH',
+        asked,
+        reason: `The repo also lists a file ${JSON.stringify(inItsPlace)}, where a folder is needed for this one.`,
+        nextStep:
+          'No disk can hold both: name the files that are wanted with `files`, or report the repo to its owner.',
       })
     if (!isWritable(path))
       throw new ModelCacheError({

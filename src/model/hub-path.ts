@@ -13,6 +13,8 @@ const LONGEST_PART = 255
 function isHubPath(text: string): text is HubPath {
   if (text.length <= LONGEST_PART && PLAIN.test(text)) return true
   if (text.length === 0 || Buffer.byteLength(text) > 1024) return false
+  // Half of a character: it has no bytes of its own, so several such names would be one on disk and none in a URL.
+  if (/\p{Surrogate}/u.test(text)) return false
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what must be refused
   if (/[\\\x00-\x1f\x7f]/.test(text) || /^[a-z]:/i.test(text)) return false
   return text.split('/').every((part) => !['', '.', '..'].includes(part) && Buffer.byteLength(part) <= LONGEST_PART)

@@ -24,6 +24,13 @@ export interface RawTreeFile {
   xetHash?: string
 }
 
+/** The file that stands where a file's folder would have to be; no disk can hold both. */
+export function fileInPlaceOfFolder(tree: Tree, path: HubPath): HubPath | undefined {
+  const parts = path.split('/')
+  const folders = parts.slice(1).map((_, index) => parseHubPath(parts.slice(0, index + 1).join('/'), path))
+  return folders.find((folder) => tree.has(folder))
+}
+
 /** Adds a file after checking it. Throws `UNSAFE_PATH`; false when its digest can't be verified, or is another than was stated before. */
 export function addToTree(tree: Tree, raw: RawTreeFile, asked: string): boolean {
   const path = parseHubPath(raw.path, asked)

@@ -1,5 +1,6 @@
 import { chmod, mkdir, readFile, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { parseRepoId } from '../../src/model/repo-id.ts'
 import { contentsOf, Engine, filesOf, gitSha1, pathsOf, refusalOf, sha256 } from '../support/engine.ts'
 import type { BodyFault, Fault } from '../support/hub/index.ts'
 
@@ -320,5 +321,36 @@ describe('a download that was given up', () => {
     engine.hub.clearRequests()
     await expect(engine.open().get('org/name', { signal })).rejects.toThrow('The run was ended')
     expect(engine.hub.requests).toEqual([])
+  })
+})
+
+test('a record of a newer version does not have the files verified in each run', async () => {
+  await cold()
+  const newer = { version: '9.0', files: ['in', 'another', 'form'] }
+  await engine.setRecord('org/name', newer)
+  const verified = () => engine.decisions.filter((decision) => decision.startsWith('Validation:')).length
+  expect((await engine.open().get('org/name')).tier).toBe('disk')
+  const once = verified()
+  expect(once).toBe(Object.keys(FILES).length)
+  for (let runs = 0; runs < 2; runs++) expect((await engine.open().get('org/name')).tier).toBe('disk')
+  expect(verified()).toBe(once)
+  expect(engine.hub.requests).toEqual([])
+  expect(await engine.records()).toMatchObject([{ version: '1.0' }, newer])
+})
+
+describe('a repo with names that no disk can hold', () => {
+  test.each([
+    ['half a character', ['a\ud800.txt', 'a\ud801.txt'], /could lead out of the cache folder or can't exist/],
+    ['a file where a folder is needed', ['a', 'a/b'], /also lists a file "a", where a folder is needed/],
+  ])('%s', async (_, names, reason) => {
+    engine.hub.addRepo('org/odd', { files: { plain: '' } })
+    const listing = names.map((path) => ({ type: 'file', path, size: path.length, oid: gitSha1(path) }))
+    const headers = { 'Content-Type': 'application/json' }
+    engine.hub.fault({ path: /\/tree\// }, { status: 200, headers, body: JSON.stringify(listing) })
+    const error = await refusalOf(engine.open().get(filesOf('org/odd', '**')))
+    expect(error).toMatchObject({ code: 'UNSAFE_PATH', reason: expect.stringMatching(reason) })
+    expect(engine.filesAsked).toEqual([])
+    const named = { repo: parseRepoId('org/odd'), revision: 'main' }
+    expect(await refusalOf(engine.open().file(named, 'x\udfff'))).toMatchObject({ code: 'UNSAFE_PATH' })
   })
 })

@@ -182,5 +182,8 @@ function keyed(record: unknown): [string, unknown][] {
   if (typeof record !== 'object' || record === null || !('repo' in record) || !('commit' in record)) return []
   const { repo, commit } = record
   const snapshot = 'snapshot' in record ? record.snapshot : commit
-  return typeof repo === 'string' && typeof snapshot === 'string' ? [[`${repo}@${snapshot}`, record]] : []
+  if (typeof repo !== 'string' || typeof snapshot !== 'string') return []
+  // A newer version's record does not hide ours of the same snapshot: without ours, all files would be verified in each run.
+  const key = `${repo}@${snapshot}`
+  return [[isOfNewerVersion(record) ? `newer ${key}` : key, record]]
 }
