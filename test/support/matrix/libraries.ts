@@ -1,5 +1,5 @@
 import { configSource } from '../config-source.ts'
-import { twice, UNTOUCHED } from './fixture.ts'
+import { UNTOUCHED } from './fixture.ts'
 import { type Lane, versionOf, type Workshop } from './lanes.ts'
 import type { Task } from './table.ts'
 
@@ -9,12 +9,8 @@ interface Library {
   packages: string[]
   overrides?: Record<string, string>
   test: string
-  /** How many requests of models a run reports. */
-  requests: number
   /** Packages in whose folders copies would be. */
   ownCaches: string[]
-  /** Whether it leaves copies of its own. */
-  copies: boolean
 }
 
 const SURROUNDINGS: [pool: string, environment: string][] = [
@@ -23,6 +19,7 @@ const SURROUNDINGS: [pool: string, environment: string][] = [
   // Its window brings a `fetch`, a `Response` and a `URL` of its own.
   ['forks', 'happy-dom'],
 ]
+const CROWD = 4
 const WRAPPER = 'embedding-wrapper'
 
 /** Versions of transformers.js, each in a tree of its own; last a tree with two of them. */
@@ -32,10 +29,13 @@ export async function librariesMatrix(
   { library: wanted = '' }: { library?: string },
 ): Promise<Task[]> {
   const libraries = [
-    single('@huggingface/transformers', '4.3.1', { copies: false }),
-    single('@huggingface/transformers', '3.8.1', { copies: true }),
+    single('@huggingface/transformers', '4.3.1'),
+    single('@huggingface/transformers', '4.0.1'),
+    single('@huggingface/transformers', '3.8.1'),
+    // Up to 3.4 its files have other names.
+    single('@huggingface/transformers', '3.0.2'),
     // sharp 0.32 has no binary in the registry.
-    single('@xenova/transformers', '2.17.2', { copies: true, overrides: { sharp: '^0.34.1' } }),
+    single('@xenova/transformers', '2.17.2', { sharp: '^0.34.1' }),
     await twoCopies(workshop),
   ].filter(({ name }) => name.includes(wanted))
   const tools = await Promise.all(['vitest', 'happy-dom'].map(async (name) => `${name}@${await versionOf(name)}`))
@@ -50,32 +50,31 @@ export async function librariesMatrix(
 }
 
 function taskOf(
-  { name, test, requests, ownCaches, copies }: Library,
+  { name, test, ownCaches }: Library,
   lane: Lane,
   model: string,
   [pool, environment]: [string, string],
 ): Task {
-  // Of two files at a time, one would read what the other is about to write to the library's own cache (3.x and 2.17).
-  const config = `pool: '${pool}', environment: '${environment}', fileParallelism: false`
+  // A crowd: all of them load the model at once, and the library's own cache is empty before each run.
+  const config = `pool: '${pool}', environment: '${environment}', maxWorkers: ${CROWD}`
+  const files = Array.from({ length: CROWD }, (_, index) => [`embeds-${index}.test.js`, test])
   return {
     labels: { library: name, pool, environment },
     lane,
     suite: {
       name: `${pool} ${environment}`,
-      files: { 'vitest.config.mts': configSource({}, config), ...twice('embeds', test) },
+      files: { 'vitest.config.mts': configSource({}, config), ...Object.fromEntries(files) },
       repos: { [UNTOUCHED]: model },
       // From the suite's folder.
       ownCaches: ownCaches.map((path) => `../../../node_modules/${path}/.cache`),
     },
-    // One a test file, but for what lives on the copy that the first one left.
-    expected: { requests, copies },
+    // Each test file's load is counted, and none leaves a copy.
+    expected: { requests: CROWD },
     turn: name,
   }
 }
 
-type Traits = Pick<Library, 'copies' | 'overrides'>
-
-function single(id: string, version: string, { copies, overrides }: Traits): Library {
+function single(id: string, version: string, overrides?: Record<string, string>): Library {
   const test = `
     import { expect, test } from 'vitest'
     import { pipeline } from '${id}'
@@ -85,7 +84,7 @@ function single(id: string, version: string, { copies, overrides }: Traits): Lib
     })
   `
   const name = `${id} ${version}`
-  return { name, packages: [`${id}@${version}`], overrides, test, requests: copies ? 1 : 2, ownCaches: [id], copies }
+  return { name, packages: [`${id}@${version}`], overrides, test, ownCaches: [id] }
 }
 
 /** 4.3.1 at the top and 3.8.1 below a package that wraps it; both used by one test file, as ESM and as CommonJS. */
@@ -120,8 +119,6 @@ async function twoCopies(workshop: Workshop): Promise<Library> {
     // Two versions of it can't be loaded into one process: the second finds the first one's libonnxruntime.so.1.
     overrides: { 'onnxruntime-node': '1.30.0', 'onnxruntime-common': '1.30.0' },
     test,
-    requests: 2,
     ownCaches: [top, `${WRAPPER}/node_modules/${top}`],
-    copies: true,
   }
 }

@@ -9,6 +9,7 @@ import { ENVIRONMENTS, POOLS } from './cells.ts'
 import { faultsOf } from './judge.ts'
 import { type Lane, Workshop } from './lanes.ts'
 import { librariesMatrix } from './libraries.ts'
+import { isFailure, nodesMatrix } from './nodes.ts'
 import { runTwice } from './run-suite.ts'
 import { type Line, lineOf, markdownOfLines, type Task } from './table.ts'
 import { openLane, waysMatrix } from './ways.ts'
@@ -23,6 +24,7 @@ const USAGE = `Usage: npm run matrix [-- options]
   --tests                instead: the nested runs of test/vitest, or of the files that are named, with Vitest 5 on Node.js 24
   --transformers         instead: versions of transformers.js, and two copies of it in one tree
   --library <name>       of those only what holds this in its name
+  --node [version]       instead: versions of Node.js, with loaders of module.register() and tsx (--quick leaves some out)
   --help                 show this`
 
 // Each of them has two workers.
@@ -34,7 +36,7 @@ const { values: options, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     ...{ lane: text, pool: text, environment: text, isolate: text, library: text },
-    ...{ quick: flag, tests: flag, transformers: flag, help: flag },
+    ...{ quick: flag, tests: flag, transformers: flag, node: flag, help: flag },
   },
 })
 
@@ -52,15 +54,21 @@ async function main(): Promise<number> {
       dtypes: ['fp32', 'q8'],
     })
     const isolate = options.isolate === undefined ? undefined : options.isolate !== 'no'
-    const tasks = options.transformers
-      ? await librariesMatrix(workshop, made.directory, options)
-      : await waysMatrix(workshop, made.directory, { ...options, isolate })
+    const { tasks, undelivered } = options.node
+      ? await nodesMatrix(workshop, made.directory, { quick: options.quick, node: positionals[0] })
+      : {
+          tasks: options.transformers
+            ? await librariesMatrix(workshop, made.directory, options)
+            : await waysMatrix(workshop, made.directory, { ...options, isolate }),
+          undelivered: [],
+        }
     console.log(`${tasks.length} suites, set up in ${seconds(performance.now() - started)}`)
     const lines = await runAll(tasks)
     console.log(`\n${markdownOfLines(lines)}\n`)
     const red = lines.filter(({ faults }) => faults.length > 0)
     console.log(`${lines.length - red.length} green, ${red.length} red, in ${seconds(performance.now() - started)}`)
-    return red.length === 0 && lines.length > 0 ? 0 : 1
+    for (const line of undelivered) console.log(line)
+    return red.length > 0 || isFailure(undelivered, lines.length) ? 1 : 0
   } finally {
     await workshop.remove()
   }

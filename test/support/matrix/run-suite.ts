@@ -16,6 +16,8 @@ export interface Suite {
   repos: Record<string, string>
   /** Where the library under test would leave copies of its own. */
   ownCaches: string[]
+  /** Added to the environment. */
+  env?: Record<string, string>
 }
 
 export interface Run {
@@ -47,16 +49,16 @@ export async function runTwice(lane: Lane, suite: Suite): Promise<Outcome> {
     const removeCopies = () => Promise.all(ownCaches.map((path) => rm(path, { recursive: true, force: true })))
     // What another suite of the lane left.
     await removeCopies()
-    const cold = await run(lane, directory, hub)
+    const cold = await run(lane, directory, hub, suite.env)
     const copiedBytes = (await Promise.all(ownCaches.map(bytesUnder))).reduce((sum, bytes) => sum + bytes, 0)
     await removeCopies()
-    return { cold, copiedBytes, warm: await run(lane, directory, hub) }
+    return { cold, copiedBytes, warm: await run(lane, directory, hub, suite.env) }
   } finally {
     await hub.close()
   }
 }
 
-async function run(lane: Lane, directory: string, hub: Hub): Promise<Run> {
+async function run(lane: Lane, directory: string, hub: Hub, env: Record<string, string> = {}): Promise<Run> {
   const reportFile = join(directory, 'report.json')
   await rm(reportFile, { force: true })
   hub.clearRequests()
@@ -64,7 +66,7 @@ async function run(lane: Lane, directory: string, hub: Hub): Promise<Run> {
   const cli = join(lane.directory, 'node_modules', 'vitest', 'vitest.mjs')
   const { exitCode = -1, all: output = '' } = await execa(lane.node, [cli, 'run'], {
     cwd: directory,
-    env: { ...cleanEnvironment(), ...ownFolders(directory), HF_ENDPOINT: hub.url, NO_COLOR: '1' },
+    env: { ...cleanEnvironment(), ...ownFolders(directory), HF_ENDPOINT: hub.url, NO_COLOR: '1', ...env },
     ...{ extendEnv: false, reject: false, stdin: 'ignore', all: true, timeout: RUN_WITHIN_MS },
   })
   const ms = performance.now() - started

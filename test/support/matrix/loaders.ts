@@ -1,0 +1,108 @@
+import { UNTOUCHED } from './fixture.ts'
+
+export interface LoaderSuite {
+  /** How the loader gets there. */
+  loader: string
+  files: Record<string, string>
+  /** How many requests of models a run reports. */
+  requests: number
+  env?: Record<string, string>
+}
+
+// A cache folder for each of them: what one keeps must not serve another.
+const EMBEDS = `
+  const embeds = async ({ env, pipeline }, place) => {
+    env.cacheDir = './own-cache/' + place
+    const embed = await pipeline('feature-extraction', '${UNTOUCHED}')
+    return (await embed('A dog', { pooling: 'mean', normalize: true })).data[0].toFixed(4)
+  }
+`
+const DOG = '-0.2976'
+
+const UNTOUCHED_TEST = `
+  import { createRequire } from 'node:module'
+  import { expect, test } from 'vitest'
+  import * as transformers from '@huggingface/transformers'
+  ${EMBEDS}
+  test('embeds, as ESM and as CommonJS', async () => {
+    expect(await embeds(transformers, 'untouched')).toBe('${DOG}')
+    expect(await embeds(createRequire(import.meta.url)('@huggingface/transformers'), 'untouched-cjs')).toBe('${DOG}')
+  })
+`
+
+const REGISTER = `
+  import { register } from 'node:module'
+  register('./loader.mjs', import.meta.url)
+`
+const PROGRAM = `
+  ${EMBEDS}
+  console.log(await embeds(await import('@huggingface/transformers'), process.argv[2] ?? 'program'))
+`
+
+const PROGRAMS: Record<string, string> = {
+  // As most of them do, it leaves CommonJS to Node.js.
+  'loader.mjs': `
+    export const resolve = (specifier, context, next) => next(specifier, context)
+    export const load = (url, context, next) => next(url, context)
+  `,
+  'program.mjs': PROGRAM,
+  'program.ts': PROGRAM.replace("?? 'program'", "?? ('program' as string)"),
+  'program.cjs': `${EMBEDS}\nembeds(require('@huggingface/transformers'), process.argv[2]).then(console.log)`,
+  'registers.mjs': `${REGISTER}\nawait import('./program.mjs')`,
+  'thread.mjs': `
+    import { parentPort } from 'node:worker_threads'
+    ${REGISTER}
+    ${EMBEDS}
+    parentPort.postMessage(await embeds(await import('@huggingface/transformers'), 'thread'))
+  `,
+}
+
+const LOADED: Record<string, string> = {
+  'worker.test.js': `
+    import { expect, test } from 'vitest'
+    ${REGISTER}
+    ${EMBEDS}
+    test('a worker that registers a loader', async () => {
+      expect(await embeds(await import('@huggingface/transformers'), 'worker')).toBe('${DOG}')
+    })
+  `,
+  'children.test.js': testOf({
+    'that registers a loader': ['registers.mjs', 'registers'],
+    'of CommonJS, with a loader': ['--import', './registers-only.mjs', 'program.cjs', 'cjs'],
+    'that is run by tsx': ['--import', 'tsx', 'program.ts', 'tsx'],
+    'with --experimental-loader': ['--no-warnings', '--experimental-loader', './loader.mjs', 'program.mjs', 'loader'],
+  }),
+  'thread.test.js': `
+    import { once } from 'node:events'
+    import { Worker } from 'node:worker_threads'
+    import { expect, test } from 'vitest'
+    test('a thread that registers a loader', async () => {
+      expect(await once(new Worker('./thread.mjs'), 'message')).toEqual(['${DOG}'])
+    })
+  `,
+  'registers-only.mjs': REGISTER,
+}
+
+/** Children, by name, that write what the program gives. */
+function testOf(children: Record<string, string[]>): string {
+  return `
+    import { execFile } from 'node:child_process'
+    import { promisify } from 'node:util'
+    import { expect, test } from 'vitest'
+    test.each(${JSON.stringify(Object.entries(children))})('a child %s', async (name, args) => {
+      const { stdout } = await promisify(execFile)(process.execPath, args)
+      expect(stdout.trim()).toBe('${DOG}')
+    })
+  `
+}
+
+/** Suites that load models beside a loader of their own, in workers, threads and children. */
+export const LOADER_SUITES: LoaderSuite[] = [
+  { loader: 'register', files: { ...PROGRAMS, ...LOADED, 'untouched.test.js': UNTOUCHED_TEST }, requests: 7 },
+  {
+    loader: 'NODE_OPTIONS --import tsx',
+    files: { ...PROGRAMS, 'child.test.ts': testOf({ inherits: ['program.mjs'] }), 'untouched.test.js': UNTOUCHED_TEST },
+    requests: 2,
+    env: { NODE_OPTIONS: '--import tsx' },
+  },
+]
