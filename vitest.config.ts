@@ -4,9 +4,10 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     globalSetup: ['test/support/global-setup.ts'],
-    // Nested runs start whole Vitest processes, each with workers of its own.
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    // Nested runs start whole Vitest processes, each with workers of its own. On a machine that is busy with other work each can
+    // take a minute: the time limits are for what never ends.
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
     // More than two cores: nested runs wait for servers, locks and limits a good part of their time.
     maxWorkers: 3,
   },

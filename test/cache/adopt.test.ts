@@ -118,7 +118,7 @@ describe("what lies in the user's own Hugging Face cache", () => {
     await download()
     await engine.hub.stopListening()
     expect((await open().get('org/name')).tier).toBe('adopted')
-  }, 30_000)
+  })
 
   test('is not taken for all of a model when it is a part of it', async () => {
     await download()

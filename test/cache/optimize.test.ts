@@ -1,5 +1,6 @@
 import { link, mkdir, stat, utimes, writeFile } from 'node:fs/promises'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import type { Instant } from '../support/cache-process/index.ts'
 import { contentsOf, Engine, sha256 } from '../support/engine.ts'
 
 const DAY_MS = 86_400_000
@@ -92,11 +93,17 @@ describe('what several models share', () => {
   })
 
   test('survives a kill at any instant', async () => {
-    const instants = [0, 5, 15, 30, 60]
-    const victims = await Promise.all(instants.map(async (ms) => ({ ms, victim: await engine.spawn() })))
-    for (const { ms, victim } of victims) {
-      const done = victim.begin('optimize', [])
-      await Promise.race([done, new Promise((resolve) => setTimeout(resolve, ms))])
+    const instants: Instant[] = [
+      { step: 2, when: 'before' },
+      { step: 6, when: 'after' },
+      { step: 12, when: 'torn' },
+      { step: 20, when: 'before' },
+      { step: 30, when: 'after' },
+    ]
+    const victims = await Promise.all(instants.map(async (instant) => ({ instant, victim: await engine.spawn() })))
+    for (const { instant, victim } of victims) {
+      await victim.begin('optimize', [], 1, instant)
+      expect(victim.isGone, `step ${instant.step}`).toBe(true)
       await victim.kill()
       expect((await engine.open().verify()).problems).toEqual([])
     }

@@ -91,7 +91,7 @@ test('what several connections brought is gone on with by the next process, afte
   engine.hub.throttle({ perConnection: 10 * MEGABYTE })
   const asker = await engine.spawn()
   void asker.begin('get', ['org/large'])
-  await vi.waitUntil(async () => (await noted()) > 16 * MEGABYTE, { timeout: 30_000 })
+  await vi.waitUntil(async () => (await noted()) > 16 * MEGABYTE, { timeout: 200_000 })
   expect(mostAtOnce(parts())).toBeGreaterThan(1)
   await asker.kill()
   engine.hub.throttle({})

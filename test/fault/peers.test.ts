@@ -10,7 +10,7 @@ let measured: Measured
 
 beforeAll(async () => {
   measured = await measure(ROWS)
-}, 120_000)
+})
 
 function ourCell(index: number): Cell {
   const cell = measured.cells.ours[index]

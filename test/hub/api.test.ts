@@ -241,7 +241,7 @@ describe('the files of a commit', () => {
     expect((await treeOf('org/many', commit)).size).toBe(12)
     expect(hub.requests).toHaveLength(13)
     hub.fault({}, { delayMs: 100 })
-    expect((await treeOf('org/many', commit, { stallMs: 600 })).size).toBe(12)
+    expect((await treeOf('org/many', commit, { stallMs: 1_000 })).size).toBe(12)
   })
 
   test('are refused when one could lead out of the cache', async () => {

@@ -299,7 +299,7 @@ describe('the direct fetch', () => {
     })`
     const module = new URL('../../src/hub/direct-fetch.ts', import.meta.url).href
     const args = ['--import', 'tsx', '--eval', program, module, url]
-    expect(await execa(process.execPath, args, { timeout: 20_000 })).toMatchObject({ stdout: 'done' })
+    expect(await execa(process.execPath, args, { timeout: 200_000 })).toMatchObject({ stdout: 'done' })
   })
 
   test('a server that is reached and never agrees on TLS is one that can not be reached', async () => {

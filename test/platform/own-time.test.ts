@@ -30,7 +30,7 @@ test('is seen by who observes the process, and stays out of the timeline', async
   const observer = new PerformanceObserver((list) => seen.push(...list.getEntries().map(({ name }) => name)))
   observer.observe({ entryTypes: ['measure'] })
   measured('a thing to see', () => undefined)
-  await vi.waitFor(() => expect(seen).toEqual(['vitest-model-cache: a thing to see']))
+  await vi.waitFor(() => expect(seen).toEqual(['vitest-model-cache: a thing to see']), 200_000)
   observer.disconnect()
   expect(performance.getEntriesByType('measure')).toEqual([])
 })

@@ -9,7 +9,7 @@ export function configSource(options: ModelCacheOptions = {}, test = ''): string
     export default defineConfig({
       plugins: [modelCache(${JSON.stringify(given)})],
       // A machine that is busy with other tests may take long for each.
-      test: { maxWorkers: 4, testTimeout: 30_000, ${test} },
+      test: { maxWorkers: 4, testTimeout: 200_000, hookTimeout: 200_000, ${test} },
     })
   `
 }

@@ -186,7 +186,7 @@ export class ProjectFolder {
       stdout: live ? 'inherit' : 'pipe',
       stderr: live ? 'inherit' : 'pipe',
       cancelSignal: signal,
-      timeout: live ? 0 : 120_000,
+      timeout: live ? 0 : 280_000,
     })
     return { exitCode, stdout, stderr, output: `${stdout}\n${stderr}` }
   }

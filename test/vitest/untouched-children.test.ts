@@ -220,7 +220,7 @@ describe('a process that a test starts is served from the cache, and counted', (
     await utimes(abandoned, 0, 0)
     const { exitCode, output } = await project.vitest([], env)
     expect(exitCode, output).toBe(0)
-    await vi.waitFor(async () => expect(await readdir(project.directory)).toContain('late.txt'), 20_000)
+    await vi.waitFor(async () => expect(await readdir(project.directory)).toContain('late.txt'), 200_000)
     expect(await readdir(join(project.cacheDir, 'events'))).toEqual([])
     expect(hub.requests.length).toBeGreaterThan(0)
   })

@@ -133,7 +133,7 @@ describe('an untouched pipeline() comes from the cache', () => {
       import { execFileSync } from 'node:child_process'
       import { expect, test } from 'vitest'
       test('starts it', () => {
-        expect(execFileSync(process.execPath, ['program.mjs'], { encoding: 'utf8', timeout: 25_000 })).toBe('1,16\\n')
+        expect(execFileSync(process.execPath, ['program.mjs'], { encoding: 'utf8', timeout: 200_000 })).toBe('1,16\\n')
       })
     `
     const project = await suite({ 'program.mjs': program, 'a.test.ts': starts })

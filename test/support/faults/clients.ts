@@ -11,7 +11,7 @@ const PATIENCE_MS = 3_000
 // Ours, in place of 30 s.
 const STALL_MS = 1_000
 // All others end by themselves, and long before.
-const LIMIT_MS = 40_000
+const LIMIT_MS = 250_000
 // With more at a time, two cores would be what they wait for.
 const CONCURRENCY = 6
 
