@@ -3,7 +3,7 @@ import { formatDuration, formatSize } from '../config/units.ts'
 import { type Entry, recordedDownloadMs } from '../model/entry.ts'
 import { isSystemError, ModelCacheError } from '../model/errors.ts'
 import type { HubPath } from '../model/hub-path.ts'
-import { describeModel, type Model } from '../model/model.ts'
+import { describeModel, type Model, modelLabel } from '../model/model.ts'
 import type { RepoId } from '../model/repo-id.ts'
 import { selectionKey } from '../model/selection.ts'
 import { originals, withTimeLimit } from '../platform/originals.ts'
@@ -97,6 +97,14 @@ function tooSlow(model: Model): (ms: number) => ModelCacheError {
     })
 }
 
+/** Tells of a wait before it is known how many bytes there are. */
+function waitOf(model: Model, { onProgress, started }: BringInOptions): (waitMs: number | undefined) => void {
+  return (waitMs) => {
+    const elapsedMs = originals.monotonic() - started
+    onProgress?.({ model: modelLabel(model), receivedBytes: 0, totalBytes: 0, elapsedMs, waitMs })
+  }
+}
+
 /** Gives an id when the model is to be brought in under the lock of that one: the repo's other id, or the same again. */
 async function bringInLocked(
   context: CacheContext,
@@ -115,7 +123,7 @@ async function bringInLocked(
   // Who had the lock before may have learnt its new name.
   const home = await ownHome(context, asked.repo)
   if (home.repo !== held) return home.repo
-  const resolved = await resolve(context, asked, held, options.signal)
+  const resolved = await resolve(context, asked, held, { signal: options.signal, onWait: waitOf(asked, options) })
   if (typeof resolved === 'string') return resolved
   const model = { ...asked, repo: resolved.repo }
   const intake = new Intake(context, model, resolved, await hubAccess(context), options)

@@ -41,6 +41,7 @@ export async function downloadBlob(context: CacheContext, target: FileTarget): P
         mark = Math.max(mark, incoming.received)
         return gained >= 1 << 20
       },
+      onWait: target.onBytes.waiting,
       onRetry: (error, waitMs) =>
         context.debug(
           `Download of ${targetLabel(target)} failed (${messageOf(error)}); next try in ${Math.round(waitMs)} ms`,

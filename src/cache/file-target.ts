@@ -31,6 +31,8 @@ export interface FileProgress {
   kept: (bytes: number) => void
   /** Bytes that come over the network now. */
   received: (bytes: number) => void
+  /** A failure is waited with, so many milliseconds; undefined when the next try begins. */
+  waiting: (waitMs: number | undefined) => void
 }
 
 /** `<path> of <model>` */

@@ -12,6 +12,7 @@ import { beginDownload } from './download-clock.ts'
 import { type BlobSource, ensureBlob, linkFile } from './ensure-file.ts'
 import type { FileProgress, FileTarget } from './file-target.ts'
 import type { Progress } from './progress.ts'
+import { Rate } from './rate.ts'
 import type { Resolved } from './resolve.ts'
 import { isAsRecorded } from './store/blobs.ts'
 import { parseRepoConfig, type RepoConfig } from './transformers-sessions.ts'
@@ -182,10 +183,15 @@ export class Intake {
     const sizes = new Map(files.map(({ digest, size }) => [digest, size]))
     let totalBytes = [...sizes.values()].reduce((sum, size) => sum + size, 0)
     let receivedBytes = 0
+    const rate = new Rate()
+    const tell = (waitMs?: number) => {
+      const elapsedMs = originals.monotonic() - started
+      const { bytesPerSecond } = rate
+      onProgress?.({ model: modelLabel(this.model), receivedBytes, totalBytes, elapsedMs, bytesPerSecond, waitMs })
+    }
     const kept = (bytes: number) => {
       receivedBytes += bytes
-      const elapsedMs = originals.monotonic() - started
-      onProgress?.({ model: modelLabel(this.model), receivedBytes, totalBytes, elapsedMs })
+      tell()
     }
     return {
       present: (bytes) => {
@@ -195,8 +201,10 @@ export class Intake {
       received: (bytes) => {
         // What came and is of no use came over the network all the same.
         this.downloadedBytes += Math.max(0, bytes)
+        rate.saw(Math.max(0, bytes))
         kept(bytes)
       },
+      waiting: tell,
     }
   }
 }

@@ -41,6 +41,10 @@ interface Answer {
 
 export type Resolved = Answer & Place
 
+interface ResolveOptions extends Pick<HubAccess, 'onWait'> {
+  signal?: AbortSignal
+}
+
 /**
  * The commit, its files and where they go: from disk while that is trusted, else from the Hub. A revision that can't be
  * looked up again is served as it was, with a warning. Called under the lock of `held`, so that the Hub is asked once;
@@ -50,9 +54,9 @@ export async function resolve(
   context: CacheContext,
   model: Model,
   held: RepoId,
-  signal?: AbortSignal,
+  options: ResolveOptions = {},
 ): Promise<Resolved | RepoId> {
-  const answer = await findAnswer(context, model, held, signal)
+  const answer = await findAnswer(context, model, held, options)
   return typeof answer === 'string' ? answer : { ...answer, ...(await settleSnapshot(context, answer)) }
 }
 
@@ -60,14 +64,14 @@ async function findAnswer(
   context: CacheContext,
   model: Model,
   held: RepoId,
-  signal?: AbortSignal,
+  options: ResolveOptions,
 ): Promise<Answer | RepoId> {
   const known = await resolveOnDisk(context, model)
   if (context.options.offline) return withoutHub(context, { ...model, repo: held }, known, offlineMiss(model))
   const stored = known?.trusted ? await storedAnswer(context, known) : undefined
   if (stored && !stored.isPartial) return stored
   try {
-    return await askHub(context, model, held, signal)
+    return await askHub(context, model, held, options)
   } catch (error) {
     const isCertain = known?.lacksAccess && error instanceof ModelCacheError
     if (!isCertain && !mayServeStale(error)) throw error
@@ -132,17 +136,17 @@ async function askHub(
   context: CacheContext,
   model: Model,
   held: RepoId,
-  signal?: AbortSignal,
+  { signal, onWait }: ResolveOptions,
 ): Promise<Answer | RepoId> {
   const asked = `Model ${describeModel(model)}`
-  const hub = await hubAccess(context)
+  const hub = { ...(await hubAccess(context)), onWait }
   const { endpoint } = hub
   const { stallMs } = context.options
   const { commit, repo: now, ...about } = await fetchModel(hub, { ...model, asked, signal, stallMs })
   const repo = await settleName(context, model.repo, held, now)
   if (repo !== held) return repo
   await adoptFormerName(context, hub, { repo, commit, signal })
-  const tree = await treeAt(context, { repo, commit, asked, signal })
+  const tree = await treeAt(context, { repo, commit, asked, signal, onWait })
   const answer = { repo, commit, tree, endpoint, about }
   const { snapshot, entry } = await settleSnapshot(context, answer)
   // Other revisions of an earlier version's entry are known by its refs alone.
@@ -157,14 +161,14 @@ async function askHub(
 /** The files of a commit: as our endpoint stated them before, else asked for now. */
 export async function treeAt(
   context: CacheContext,
-  { repo, commit, asked, signal }: { repo: RepoId; commit: Commit; asked: string; signal?: AbortSignal },
+  { repo, commit, asked, signal, onWait }: { repo: RepoId; commit: Commit; asked: string } & ResolveOptions,
 ): Promise<Tree> {
   const stored = (await context.whoElseWrites({ repo, snapshot: snapshotOf(commit) }))
     ? undefined
     : await ownTree(context, repo, commit)
   if (stored) return stored
   const { stallMs } = context.options
-  const tree = await fetchTree(await hubAccess(context), { repo, commit, asked, signal, stallMs })
+  const tree = await fetchTree({ ...(await hubAccess(context)), onWait }, { repo, commit, asked, signal, stallMs })
   context.origin.introduce()
   writeTree(context.origin, repo, commit, tree)
   return tree

@@ -1,3 +1,4 @@
+import { Rate } from '../cache/rate.ts'
 import type { Problem, Verification } from '../cache/verify.ts'
 import { formatDuration, formatSize } from '../config/units.ts'
 import { originals } from '../platform/originals.ts'
@@ -15,18 +16,24 @@ export async function verify(names: string[], options: GlobalOptions & { repair?
   const entries = names.length > 0 ? await cache.find(...names) : await cache.list()
   const started = originals.monotonic()
   const progress = await openProgress()
+  const rate = new Rate()
+  let seen = 0
   let found: Verification
   try {
     found = await cache.verify(entries, {
       repair: options.repair,
       signal: interrupted,
-      onProgress: ({ bytes, totalBytes }) =>
+      onProgress: ({ bytes, totalBytes }) => {
+        rate.saw(bytes - seen)
+        seen = bytes
         progress.show({
           model: count(entries.length, 'model'),
           receivedBytes: bytes,
           totalBytes,
           elapsedMs: originals.monotonic() - started,
-        }),
+          bytesPerSecond: rate.bytesPerSecond,
+        })
+      },
     })
   } finally {
     progress.end()

@@ -124,7 +124,7 @@ function apiFetch(
     const url = nextPage(endpoint, first, String(input))
     if (url === undefined || pages.has(url) || pages.size === MOST_PAGES) throw malformed(hub, asked)
     pages.add(url)
-    const { response, size, answer } = await withRetry(() => read(url, init), { signal, endpoint })
+    const { response, size, answer } = await withRetry(() => read(url, init), { signal, endpoint, onWait: hub.onWait })
     if (!isRight(answer)) throw malformed(hub, asked)
     bytesLeft -= size
     // All that the library reads of it.

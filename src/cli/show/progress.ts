@@ -2,7 +2,7 @@ import process from 'node:process'
 import type { Progress } from '../../cache/progress.ts'
 import { formatSize } from '../../config/units.ts'
 import { printable } from '../../model/printable.ts'
-import { progressLines, timeLeft } from '../../report/progress-lines.ts'
+import { isWaiting, outlook, progressLines } from '../../report/progress-lines.ts'
 import { printNotes } from './print.ts'
 
 /** Shows how far things have come: bars at a terminal, now and then a whole line elsewhere. Both go to stderr. */
@@ -30,11 +30,11 @@ export async function openProgress(verb = ''): Promise<ProgressView> {
   return {
     show(progress) {
       const { model, receivedBytes, totalBytes } = progress
-      if (totalBytes === 0) return
+      if (totalBytes === 0 && !isWaiting(progress) && !known.has(model)) return
       const payload = { model: printable(model).padEnd(24), amount: amountOf(progress) }
-      const bar = known.get(model) ?? bars.create(totalBytes, 0, payload)
+      const bar = known.get(model) ?? bars.create(Math.max(1, totalBytes), 0, payload)
       known.set(model, bar)
-      bar.setTotal(totalBytes)
+      bar.setTotal(Math.max(1, totalBytes))
       bar.update(receivedBytes, payload)
     },
     end: () => bars.stop(),
@@ -42,5 +42,5 @@ export async function openProgress(verb = ''): Promise<ProgressView> {
 }
 
 function amountOf(progress: Progress): string {
-  return `${formatSize(progress.receivedBytes)} of ${formatSize(progress.totalBytes)}${timeLeft(progress)}`
+  return `${formatSize(progress.receivedBytes)} of ${formatSize(progress.totalBytes)}${outlook(progress)}`
 }

@@ -1,0 +1,106 @@
+import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
+import type { Progress } from '../../src/cache/progress.ts'
+import { Rate } from '../../src/cache/rate.ts'
+import { originals } from '../../src/platform/originals.ts'
+import { progressLines } from '../../src/report/progress-lines.ts'
+import { Engine } from '../support/engine.ts'
+
+const MEGABYTE = 2 ** 20
+
+let now = 0
+beforeEach(() => {
+  now = 0
+})
+afterEach(() => void vi.restoreAllMocks())
+
+function useClock(): void {
+  vi.spyOn(originals, 'monotonic').mockImplementation(() => now)
+}
+
+/** The lines that are printed while so many bytes come in each quarter of a second. */
+function linesOf(totalBytes: number, quarters: number[], before = 0): string[] {
+  useClock()
+  const lines: string[] = []
+  const show = progressLines((line) => lines.push(line))
+  const rate = new Rate()
+  let receivedBytes = before
+  const tell = (more: Partial<Progress> = {}) =>
+    show({ model: 'org/name', receivedBytes, totalBytes, elapsedMs: now, bytesPerSecond: rate.bytesPerSecond, ...more })
+  tell()
+  for (const bytes of quarters) {
+    now += 250
+    receivedBytes += bytes
+    rate.saw(bytes)
+    tell()
+  }
+  return lines
+}
+
+test('the time left is that of the last seconds, and nothing is said of it before it means something', () => {
+  const slow = Array(8).fill(1_000)
+  const fast = Array(24).fill(5 * MEGABYTE)
+  const lines = linesOf(150 * MEGABYTE, [...slow, ...fast])
+  // One early line, of a trickle.
+  expect(lines[0]).toMatch(/^ ↓ org\/name [12](\.\d+)? [kK]\S+ of 150 Mi?B \(0%\)$/)
+  const last = lines.at(-1) ?? ''
+  expect(last).toMatch(/ · (1[5-9]|20)(\.\d+)? Mi?B\/s · [3-5](\.\d+)? s left$/)
+  expect(lines.length).toBeLessThan(6)
+})
+
+test('what an unfinished download had brought before counts to what is there, and to no rate', () => {
+  const lines = linesOf(110 * MEGABYTE, Array(12).fill(MEGABYTE), 80 * MEGABYTE)
+  expect(lines.at(-1)).toMatch(/\(8\d%\) · 4(\.\d+)? Mi?B\/s · [56](\.\d+)? s left$/)
+})
+
+test('a wait is said once, when it begins, and not while it is tried again', () => {
+  useClock()
+  const lines: string[] = []
+  const show = progressLines((line) => lines.push(line))
+  const progress = { model: 'org/name', receivedBytes: MEGABYTE, totalBytes: 2 * MEGABYTE, elapsedMs: 1 }
+  show({ ...progress, receivedBytes: 0, totalBytes: 0 })
+  show({ ...progress, totalBytes: 0, waitMs: 10_000 })
+  now += 100
+  // Another file waits too; a short wait is not worth a word.
+  show({ ...progress, waitMs: 10_000 })
+  show({ ...progress, waitMs: 300 })
+  now += 10_000
+  show(progress)
+  now += 100
+  show({ ...progress, waitMs: 4_000 })
+  expect(lines).toEqual([
+    ' ↓ org/name waiting, next try in 10 s',
+    expect.stringMatching(/ \(50%\)$/),
+    expect.stringMatching(/ \(50%\) · waiting, next try in 4 s$/),
+  ])
+})
+
+test('the engine tells of waits for the listing and for files, and of what was kept as no rate', async () => {
+  const engine = await Engine.start(onTestFinished)
+  const { hub } = engine
+  const weights = Buffer.alloc(8 * MEGABYTE, 'weights')
+  hub.addRepo('org/name', { files: { 'weights.bin': weights } })
+  const seen: Progress[] = []
+  /** Gives up when it is waited. */
+  const untilWait = async () => {
+    const stop = new AbortController()
+    const onProgress = (progress: Progress) => {
+      seen.push(progress)
+      if (progress.waitMs) stop.abort(new Error('seen enough'))
+    }
+    await expect(engine.open().get('org/name', { signal: stop.signal, onProgress })).rejects.toThrow('seen enough')
+    return seen.at(-1)
+  }
+  hub.fault({ kind: 'api' }, { status: 429, retryAfter: 10 }, { times: 1 })
+  expect(await untilWait()).toMatchObject({ receivedBytes: 0, totalBytes: 0, waitMs: 10_000 })
+  hub.fault({ origin: 'cdn' }, { truncate: 5 * MEGABYTE }, { times: 1 })
+  expect(await untilWait()).toMatchObject({ totalBytes: weights.length, waitMs: expect.any(Number) })
+  seen.length = 0
+  hub.fault({ kind: 'resolve' }, { status: 503, retryAfter: 0 }, { times: 1 })
+  await engine.open().get('org/name', { onProgress: (progress) => seen.push(progress) })
+  const kept = seen.find(({ receivedBytes }) => receivedBytes > 0)
+  expect(kept?.receivedBytes).toBeGreaterThan(MEGABYTE)
+  expect(kept?.bytesPerSecond).toBeUndefined()
+  // The wait is over when the next try begins.
+  const waits = seen.map(({ waitMs }) => waitMs)
+  expect(waits.slice(waits.indexOf(0))).toEqual([0, ...Array(waits.length - waits.indexOf(0) - 1).fill(undefined)])
+})
