@@ -30,6 +30,7 @@ export interface Cleaned {
 /** Removes models that were chosen, and partial downloads; never what a live run uses. */
 export async function clean(context: CacheContext, options: CleanOptions = {}): Promise<Cleaned> {
   const { layout } = context
+  if (context.refusal) throw context.refusal
   if (!isOurs(layout)) return { ...nothing(), kept: [] }
   const { usage, runs } = await lastUses(context, options.unusedRuns)
   const plan = await makePlan(context, options, usage)

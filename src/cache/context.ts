@@ -2,7 +2,7 @@ import type { CacheSettings, Validation } from '../config/options.ts'
 import type { Connections } from '../hub/download.ts'
 import type { Fetch } from '../hub/fetch.ts'
 import { type EntryFile, type EntryId, entryKey } from '../model/entry.ts'
-import { messageOf } from '../model/errors.ts'
+import { type ModelCacheError, messageOf } from '../model/errors.ts'
 import { printableLines } from '../model/printable.ts'
 import type { RepoId } from '../model/repo-id.ts'
 import type { Evicted } from '../model/request.ts'
@@ -12,7 +12,7 @@ import { KnownRefusals } from './known-refusals.ts'
 import type { Manifest } from './manifest.ts'
 import type { Progress } from './progress.ts'
 import type { About } from './store/about.ts'
-import { isWritable } from './store/cache-folder.ts'
+import { isWritable, refusalOf } from './store/cache-folder.ts'
 import { type HubFolder, Layout } from './store/layout.ts'
 import { Lease, type Run } from './store/leases.ts'
 import type { Metadata } from './store/metadata.ts'
@@ -70,6 +70,7 @@ export class CacheContext {
   #fetch: Promise<Fetch> | undefined
   #otherCaches: Promise<HubFolder[]> | undefined
   #temporary: Promise<CacheContext> | undefined
+  #refusal: { error: ModelCacheError | undefined } | undefined
   /** True when the Hub was asked for something. */
   hasAskedHub = false
   /** Models that are being brought in now, by their labels, and how far they have come. */
@@ -188,6 +189,21 @@ export class CacheContext {
     return this.#otherCaches
   }
 
+  /** Why nothing may be written to the cache folder; undefined where it is ours or may become ours. Looked at once. */
+  get refusal(): ModelCacheError | undefined {
+    this.#refusal ??= { error: refusalOf(this.layout) }
+    return this.#refusal.error
+  }
+
+  /** This cache, or what stands in where its folder holds other things. Throws `refusal` where nothing does. */
+  async usable(): Promise<CacheContext> {
+    const { refusal } = this
+    if (!refusal) return this
+    const temporary = await this.temporary(refusal.message)
+    if (!temporary) throw refusal
+    return temporary
+  }
+
   /** What serves this run when the cache folder can't take a model; undefined where that is an error. */
   temporary(reason: string): Promise<CacheContext> | undefined {
     const { run, whenUnusable } = this.options
@@ -201,6 +217,7 @@ export class CacheContext {
    * written, they stay usable.
    */
   async claim(...entries: EntryId[]): Promise<boolean> {
+    if (this.refusal) return false
     try {
       return (await this.#lease?.claim(entries.map(entryKey))) ?? false
     } catch (error) {

@@ -1,9 +1,9 @@
 import type { EntryFile } from '../model/entry.ts'
-import { adoptBlob } from './adopt-blob.ts'
+import { adoptBlob, copyBlob } from './adopt-blob.ts'
 import type { CacheContext } from './context.ts'
 import { downloadBlob } from './download-blob.ts'
 import { type FileTarget, fileFailure, targetLabel } from './file-target.ts'
-import { isAsRecorded, matchesDigest, stampOf } from './store/blobs.ts'
+import { isAsRecorded, matchesDigest, ownStampOf, stampOf } from './store/blobs.ts'
 import { linkIntoSnapshot } from './store/links.ts'
 
 /** Where the bytes of a file were found. */
@@ -25,7 +25,7 @@ export async function linkFile(context: CacheContext, target: FileTarget): Promi
   const { repo } = target.model
   const { digest, size } = target.stated
   const file = layout.file(repo, snapshot, path)
-  const isLinked = known?.digest === digest && isAsRecorded(stampOf(file), known)
+  const isLinked = known?.digest === digest && isAsRecorded(ownStampOf(file), known)
   if (!isLinked || (await context.validation({ repo, snapshot })) === 'digest')
     await linkIntoSnapshot(layout, { repo, snapshot, path, digest })
   const stamp = stampOf(file)
@@ -34,18 +34,21 @@ export async function linkFile(context: CacheContext, target: FileTarget): Promi
   return { ...stamp, digest }
 }
 
-/** True when the blob is the one that we verified, or turns out to be right when its digest is computed again. */
+/**
+ * True when the blob is the one that we verified, or turns out to be right when its digest is computed again. One that somebody else
+ * can change by another name is replaced by a copy.
+ */
 async function isPresent(context: CacheContext, target: FileTarget): Promise<boolean> {
   const { model, snapshot, path, stated, known } = target
   const isRecorded =
     known?.digest === stated.digest && (await context.validation({ repo: model.repo, snapshot })) !== 'digest'
-  if (isRecorded && isAsRecorded(stampOf(context.layout.file(model.repo, snapshot, path)), known)) return true
+  if (isRecorded && isAsRecorded(ownStampOf(context.layout.file(model.repo, snapshot, path)), known)) return true
   const blob = context.layout.blob(model.repo, stated.digest)
   if (!stampOf(blob)) return false
   const name = targetLabel(target)
   if (await matchesDigest(blob, stated.digest, stated.size, target.signal)) {
     context.debug(`Validation: ${name} ${known ? 'was restored or copied' : 'has no record'}; its digest is right`)
-    return true
+    return ownStampOf(blob) !== undefined || copyBlob(context, target, blob)
   }
   context.warn(`${name} in the cache is not what the Hub stated; it is replaced.`)
   return false

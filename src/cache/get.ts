@@ -24,7 +24,7 @@ export async function getModel(context: CacheContext, model: Model, options: Get
   return whereUsable(context, model, options, (usable, signal) => findModel(usable, model, { ...options, signal }))
 }
 
-/** Does something with a model in this cache, or in the one that stands in where this can't take the model. */
+/** Does something with a model in this cache, or in the one that stands in where this can't take the model. Throws `NOT_A_CACHE`. */
 export async function whereUsable<T>(
   context: CacheContext,
   model: Model,
@@ -32,6 +32,8 @@ export async function whereUsable<T>(
   act: (usable: CacheContext, signal: AbortSignal | undefined) => Promise<T>,
 ): Promise<T> {
   const signal = options.signal ?? context.options.signal
+  const standIn = await context.usable()
+  if (standIn !== context) return whereUsable(standIn, model, options, act)
   try {
     return await act(context, signal)
   } catch (error) {

@@ -5,7 +5,9 @@ import { locateInManifest, locateOnDisk } from './locate.ts'
 
 /** True when all files of the selection are there as recorded, and would be served without the network. */
 export async function hasModel(context: CacheContext, model: Model): Promise<boolean> {
-  const located = (await locateInManifest(context, model)) ?? (await locateOnDisk(context, model).catch(nothing))
+  const usable = context.refusal ? await context.temporary(context.refusal.message) : context
+  if (!usable) return false
+  const located = (await locateInManifest(usable, model)) ?? (await locateOnDisk(usable, model).catch(nothing))
   return located?.changed.length === 0
 }
 

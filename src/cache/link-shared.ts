@@ -1,7 +1,6 @@
 import type { BigIntStats } from 'node:fs'
 import { link, lstat, rename } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import process from 'node:process'
 import type { Digest } from '../model/digest.ts'
 import { type Entry, type EntryFile, entryKey } from '../model/entry.ts'
 import { messageOf } from '../model/errors.ts'
@@ -10,7 +9,7 @@ import type { RepoId } from '../model/repo-id.ts'
 import { groupBy } from '../platform/group-by.ts'
 import type { CacheContext } from './context.ts'
 import { Aside, withFreeRepoLock } from './store/aside.ts'
-import { type FileStamp, isAsRecorded, matchesDigest, stampOf } from './store/blobs.ts'
+import { type FileStamp, isAsRecorded, isOursAlone, matchesDigest, stampOf } from './store/blobs.ts'
 import { leasedEntries } from './store/leases.ts'
 import { type Amount, addTo } from './store/leftovers.ts'
 import { linkIntoSnapshot } from './store/links.ts'
@@ -29,7 +28,7 @@ interface Blob {
 
 /**
  * Makes one file of a blob that several repos have, by hard links: the one that stays is verified first, and the other is
- * replaced by a rename, so that who has it open keeps it. Left alone are blobs of other users, on other disks, behind
+ * replaced by a rename, so that who has it open keeps it. Left alone are blobs that other users can write, on other disks, behind
  * links, those that a live run uses, and repos that somebody works on. A kill leaves at most a stamp that is out of date:
  * then that file is verified when it is next asked for.
  */
@@ -82,13 +81,9 @@ async function ownBlobs({ layout }: CacheContext, digest: Digest, size: number, 
     // What lies behind a link is another's.
     const folders = [layout.repo(repo), dirname(path)].map((folder) => lstat(folder).catch(() => undefined))
     const isOwn = (await Promise.all(folders)).every((folder) => folder?.isDirectory())
-    return isOwn && stats?.isFile() && Number(stats.size) === size && isOurUser(stats) ? [{ repo, path, stats }] : []
+    return isOwn && stats?.isFile() && Number(stats.size) === size && isOursAlone(stats) ? [{ repo, path, stats }] : []
   })
   return (await Promise.all(found)).flat()
-}
-
-function isOurUser({ uid }: BigIntStats): boolean {
-  return process.geteuid === undefined || Number(uid) === process.geteuid()
 }
 
 /** Runs `work` where neither a live run nor a process that brings something in would notice; true when it did something. */

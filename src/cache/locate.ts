@@ -8,7 +8,7 @@ import { selectionKey } from '../model/selection.ts'
 import type { SnapshotId } from '../model/snapshot.ts'
 import type { CacheContext } from './context.ts'
 import { filesInManifest, findInManifest } from './manifest.ts'
-import { isAsRecorded, stampOf } from './store/blobs.ts'
+import { isAsRecorded, ownStampOf, stampOf } from './store/blobs.ts'
 
 /** A selection of which all files are recorded at a commit. */
 export interface Located {
@@ -84,9 +84,8 @@ async function isUnchanged(
 ): Promise<boolean> {
   // Never verified: the record was rebuilt, or `verify` found the file wrong.
   if (record.ino === '0' && record.mtimeMs === 0) return false
-  const stamp = stampOf(file)
-  if (validation === 'none') return stamp !== undefined
-  if (!isAsRecorded(stamp, record)) return false
+  if (validation === 'none') return stampOf(file) !== undefined
+  if (!isAsRecorded(ownStampOf(file), record)) return false
   return validation === 'stat' || context.isVerified(file, record)
 }
 

@@ -6,8 +6,10 @@ import type { CacheContext } from './context.ts'
 import { planRemovals, type Removals } from './limits.ts'
 import { migrateEntries } from './migrate-entry.ts'
 import { recordStrangers } from './record-strangers.ts'
+import { removable } from './removable.ts'
 import { deleteEntries, type Removed } from './remove.ts'
 import { removeOrphans } from './remove-orphans.ts'
+import { isHubLinked, isOurs } from './store/cache-folder.ts'
 import { leasedEntries } from './store/leases.ts'
 import { sweepIncoming } from './store/leftovers.ts'
 
@@ -19,9 +21,10 @@ export type Maintained = Removed & Removals
  * used is protected too, unless that run is over.
  */
 export async function maintain(context: CacheContext, { isOver = false } = {}): Promise<Maintained> {
+  if (!isOurs(context.layout) || context.refusal) return { entries: [], freedBytes: 0, expired: [], evicted: [] }
   const ownRun = isOver ? context.options.run?.id : undefined
   await sweepIncoming(context.layout)
-  await recordStrangers(context)
+  if (!isHubLinked(context.layout)) await recordStrangers(context)
   await migrateEntries(context)
   const removed = await enforceLimits(context, await planLimits(context, ownRun), ownRun)
   const metadata = await context.metadata()
@@ -34,7 +37,7 @@ export async function planLimits(context: CacheContext, ownRun?: string): Promis
   const { maxSize, maxAge, offline } = context.options
   const metadata = await context.metadata()
   return planRemovals(
-    [...(await metadata.all()).values()],
+    removable(context.layout, [...(await metadata.all()).values()]),
     { maxSize, maxAge: offline ? Number.POSITIVE_INFINITY : maxAge },
     { now: originals.now(), leased: await leasedEntries(context.layout, ownRun) },
   )

@@ -10,7 +10,8 @@ const NOTHING_YET = { downloaded: false, files: [] }
 /** What the workers need to serve what was warmed. A default selection is also listed as what it came to. */
 export async function makeManifest(context: CacheContext, results: WarmResult[]): Promise<Manifest> {
   const manifest: Manifest = { models: [], failures: [] }
-  const metadata = await context.metadata()
+  // What stands in for it has records of its own.
+  const metadata = context.refusal ? undefined : await context.metadata()
   const models = new Map<string, ManifestModel>()
   for (const result of results) {
     const { repo: name, revision } = result.model
@@ -20,7 +21,7 @@ export async function makeManifest(context: CacheContext, results: WarmResult[])
       continue
     }
     const { repo, commit, snapshot, files, tier } = result.cached
-    const entry = await metadata.find(entryKey({ repo, snapshot }))
+    const entry = await metadata?.find(entryKey({ repo, snapshot }))
     if (!entry) continue
     const id = modelKey({ repo, revision })
     const { access } = entry

@@ -7,6 +7,7 @@ import { describeModel, type Model, modelLabel } from '../model/model.ts'
 import { originals } from '../platform/originals.ts'
 import type { CacheContext } from './context.ts'
 import { planRemovals, totalSize } from './limits.ts'
+import { removable } from './removable.ts'
 import { deleteEntries } from './remove.ts'
 import { leasedEntries } from './store/leases.ts'
 import { bytesLeft } from './store/leftovers.ts'
@@ -32,7 +33,9 @@ async function removeUntilFits(context: CacheContext, model: Model, bytes: numbe
   const entries = [...(await metadata.all()).values()]
   // Other commits of the same repo are behind the lock that the caller holds, and share blobs with what comes.
   const own = entries.filter(({ repo }) => repo === model.repo).map(entryKey)
-  const kept = new Set([...(await leasedEntries(context.layout)), ...own])
+  const mayGo = new Set(removable(context.layout, entries))
+  const others = entries.filter((entry) => !mayGo.has(entry)).map(entryKey)
+  const kept = new Set([...(await leasedEntries(context.layout)), ...own, ...others])
   const limits = { maxSize: maxSize - bytes, maxAge: Number.POSITIVE_INFINITY }
   const { evicted } = planRemovals(entries, limits, { now: originals.now(), leased: kept })
   const removed = await deleteEntries(context, evicted)

@@ -19,6 +19,7 @@ import type { CacheStatistics } from './statistics.ts'
 import type { CacheStatus } from './status.ts'
 import { isWritable } from './store/cache-folder.ts'
 import { releaseRun } from './store/leases.ts'
+import { isMarked } from './store/remove-own.ts'
 import type { RunRecord } from './store/runs.ts'
 import { temporaryFolder } from './temporary-folder.ts'
 import type { Verification, VerifyOptions } from './verify.ts'
@@ -67,7 +68,7 @@ export class ModelCache {
   /** What the Hub's API answers to a read of a public repo; undefined when it refuses. Throws `OFFLINE`. */
   async apiAnswer(repo: { repo: RepoId; revision: string }, request: RawRequest): Promise<RawAnswer | undefined> {
     const { getApiAnswer } = await import('./api-answer.ts')
-    return getApiAnswer(this.context, repo, request)
+    return getApiAnswer(await this.context.usable(), repo, request)
   }
 
   /** Brings models in; each result says whether it is there or why not. */
@@ -131,6 +132,7 @@ export class ModelCache {
    */
   async verify(models?: (ModelSpec | Model | Entry)[], options?: VerifyOptions): Promise<Verification> {
     const [{ findEntries }, { verifyEntries }] = await Promise.all([import('./find-entries.ts'), import('./verify.ts')])
+    if (this.context.refusal) throw this.context.refusal
     const entries = models ? await findEntries(this.context, models.map(modelOrEntry)) : await this.list()
     return verifyEntries(this.context, entries, options)
   }
@@ -176,13 +178,22 @@ export class ModelCache {
     releaseRun(this.context.layout, run.id)
   }
 
-  /** False where the cache folder only serves what it has. */
+  /** False where the cache folder only serves what it has, or holds other things. */
   async isWritable(): Promise<boolean> {
-    return isWritable(this.context.layout)
+    return isWritable(this.context.layout) && !this.context.refusal
+  }
+
+  /** Makes the cache folder where there is none; nothing where that can't be: whoever needs it says why. */
+  async prepare(): Promise<void> {
+    if (isMarked(this.context.layout) || this.context.refusal) return
+    const { prepareCacheFolder } = await import('./store/prepare-cache-folder.ts')
+    await prepareCacheFolder(this.context.layout).catch(() => undefined)
   }
 
   /** Keeps the record of a run. */
   async recordRun(record: RunRecord): Promise<void> {
+    if (this.context.refusal) return
+    await this.prepare()
     const { writeRun } = await import('./on-disk.ts')
     await writeRun(this.context.layout, record)
   }

@@ -7,7 +7,7 @@ import { enforceLimits, planLimits } from './maintain.ts'
 import { migrateEntries } from './migrate-entry.ts'
 import { recordStrangers } from './record-strangers.ts'
 import { removeOrphans } from './remove-orphans.ts'
-import { isOurs } from './store/cache-folder.ts'
+import { isHubLinked, isOurs } from './store/cache-folder.ts'
 import { type Amount, sweepIncoming } from './store/leftovers.ts'
 
 // Who asks for it looks on: an hour is longer than another tool needs between a blob and its link.
@@ -44,10 +44,11 @@ export interface Optimized {
 export async function optimize(context: CacheContext, options: OptimizeOptions = {}): Promise<Optimized> {
   const { dryRun, signal, aloneForMs = ALONE_FOR_MS } = options
   const steps = nothing()
+  if (context.refusal) throw context.refusal
   if (!isOurs(context.layout)) return steps
   steps.leftovers = await sweepIncoming(context.layout, options)
   signal?.throwIfAborted()
-  if (!dryRun) await recordStrangers(context)
+  if (!dryRun && !isHubLinked(context.layout)) await recordStrangers(context)
   if (!dryRun) await migrateEntries(context)
   const plan = await planLimits(context)
   const removed = dryRun ? await estimate(context, plan) : await enforceLimits(context, plan, undefined, signal)

@@ -5,7 +5,9 @@ import type { Entry } from '../model/entry.ts'
 import type { RepoId } from '../model/repo-id.ts'
 import { originals } from '../platform/originals.ts'
 import type { CacheContext } from './context.ts'
+import { removable } from './removable.ts'
 import { Aside, withFreeRepoLock } from './store/aside.ts'
+import { isHubLinked } from './store/cache-folder.ts'
 import { type Amount, addTo } from './store/leftovers.ts'
 import { entriesIn, filesBelow } from './store/list-folder.ts'
 import type { Hold } from './store/lock.ts'
@@ -36,7 +38,9 @@ export async function removeOrphans(
   const { layout } = context
   const recorded = blobsOf(entries)
   const removed = { files: 0, bytes: 0 }
+  const ours = isHubLinked(layout) && new Set(removable(layout, entries).map(({ repo }) => repo))
   for await (const repo of repoFolders(layout.hub)) {
+    if (ours && !ours.has(repo)) continue
     options.signal?.throwIfAborted()
     const folder = join(layout.repo(repo), 'blobs')
     const names = entriesIn(folder).flatMap((entry) => (entry.isFile() && isBlobName(entry.name) ? [entry.name] : []))

@@ -63,6 +63,7 @@ async function deleteBehind(
 ): Promise<Removed> {
   const removed: Removed = { entries: [], freedBytes: 0 }
   if (entries.length === 0 || !isOurs(context.layout)) return removed
+  if (context.refusal) throw context.refusal
   // What is on its way in counts on blobs that it found, and is recorded when it is complete.
   const work = async (held: Held[]) => {
     signal?.throwIfAborted()

@@ -18,7 +18,7 @@ export interface CacheStatistics {
 }
 
 export async function cacheStatistics(context: CacheContext): Promise<CacheStatistics> {
-  const entries = await listEntries(context)
+  const entries = context.refusal ? [] : await listEntries(context)
   return {
     directory: context.layout.directory,
     size: totalSize(entries),

@@ -15,11 +15,13 @@ export async function openTemporary(
   reason: string,
 ): Promise<CacheContext> {
   const { cacheDir, isNew } = await makeFolder(temporaryFolder(options, runId))
-  // Of the processes of the run one says so.
+  // One process of the run says so: the one that made the folder.
   const tell = isNew ? warn : debug
-  tell(`${reason} Until then, what is missing comes anew in each run, into a temporary folder.`)
+  tell(`${reason} Until then, each run downloads what is missing into a temporary folder.`)
   const adoptFrom = [layout.hub, ...(options.adoptFrom ?? [])]
-  return new CacheContext({ ...options, cacheDir, adoptFrom, manifest: undefined, whenUnusable: 'error' })
+  // The warm-up's failures hold here, too. Where its models lie does not.
+  const manifest = options.manifest && { models: [], failures: options.manifest.failures }
+  return new CacheContext({ ...options, cacheDir, adoptFrom, manifest, whenUnusable: 'error' })
 }
 
 /** Removes what `openTemporary` made, when the run is over. */

@@ -26,7 +26,8 @@ export async function warmModels(
   models: Model[],
   options: WarmOptions = {},
 ): Promise<WarmResult[]> {
-  await claimWhatIsThere(context, models)
+  const usable = await context.usable().catch(() => undefined)
+  if (usable) await claimWhatIsThere(usable, models)
   const limit = pLimit(MODELS_AT_ONCE)
   const results = await Promise.all(
     models.map((model) =>
@@ -40,7 +41,7 @@ export async function warmModels(
       }),
     ),
   )
-  await pin(context, results)
+  if (usable) await pin(usable, results)
   return results
 }
 

@@ -1,10 +1,9 @@
 import process from 'node:process'
 import { ModelCache } from '../cache/model-cache.ts'
-import { isForeign } from '../cache/store/cache-folder.ts'
+import { markAgain } from '../cache/store/prepare-cache-folder.ts'
 import { readEnvironment } from '../config/environment-variables.ts'
 import { defaultCacheFolder } from '../config/folders.ts'
 import { type Options, resolveOptions } from '../config/options.ts'
-import { ModelCacheError } from '../model/errors.ts'
 import { readVitestConfig, type VitestConfig } from './config.ts'
 import { interrupted } from './interruption.ts'
 import { printNotes } from './show/print.ts'
@@ -40,7 +39,9 @@ export async function openCache(
   const note = (message: string) => printNotes(message)
   const onDebug = options.debug ? note : undefined
   const cache = new ModelCache({ ...options, signal: interrupted, onDebug, onWarning: note })
-  await refuseForeign(cache)
+  const { layout, refusal } = cache.context
+  if (refusal) throw refusal
+  await markAgain(layout)
   return { cache, options, config, origin: originOf(cacheDir, isPlaceKnown, options) }
 }
 
@@ -48,15 +49,4 @@ export function originOf(flag: string | undefined, isPlaceKnown: boolean, { cach
   if (flag !== undefined) return '--cache-dir'
   if (isPlaceKnown) return 'MODEL_CACHE_DIR'
   return cacheDir === defaultCacheFolder(process.env) ? 'the default' : 'the Vitest config'
-}
-
-async function refuseForeign({ context: { layout } }: ModelCache): Promise<void> {
-  if (!isForeign(layout)) return
-  throw new ModelCacheError({
-    code: 'NOT_A_CACHE',
-    asked: `Cache folder ${layout.directory}`,
-    reason: 'It holds something, and no cache.json that says it is a cache of this package.',
-    nextStep:
-      'Name the right folder by --cache-dir or MODEL_CACHE_DIR. If its cache.json was lost, write {"format":1} into it anew. Nothing was changed.',
-  })
 }

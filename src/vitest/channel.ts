@@ -22,6 +22,8 @@ export interface Provided {
   intercept: string[]
   /** A folder for what the workers' children report, and the file with the manifest that they read. */
   events: string
+  /** The folder that programs in other languages may fill; undefined where the cache folder is not ours to write to. */
+  hub: string | undefined
   manifest: Manifest
 }
 

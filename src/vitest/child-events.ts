@@ -1,9 +1,19 @@
-import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import type { CacheContext } from '../cache/context.ts'
 import type { Manifest } from '../cache/manifest.ts'
-import { Layout } from '../cache/store/layout.ts'
+import { isWritable } from '../cache/store/cache-folder.ts'
+import type { Layout } from '../cache/store/layout.ts'
 import { isEventsName, isRunId } from '../cache/store/own-names.ts'
-import { mayRemove, removeEmptyFolder, removeFile } from '../cache/store/remove-own.ts'
+import {
+  isMarked,
+  mayRemove,
+  removeEmptyFolder,
+  removeFile,
+  removeFolderOfRun,
+  removeUnique,
+} from '../cache/store/remove-own.ts'
 import { type ChildEvent, foldEvents } from '../intercept/events-file.ts'
 import { originals } from '../platform/originals.ts'
 
@@ -11,8 +21,17 @@ import { originals } from '../platform/originals.ts'
 const ABANDONED_AFTER_MS = 24 * 3_600_000
 
 /** Where the processes that tests start find the manifest, and leave what they asked for. */
-export function eventsFolder(cacheDir: string, runId: string): string {
-  return join(cacheDir, 'events', runId)
+export interface Events {
+  folder: string
+  /** Of the cache that the folder lies in; undefined for a temporary folder of this run. */
+  layout?: Layout
+}
+
+/** A folder in the cache, or a temporary one where the cache folder is not ours to write to. */
+export function openEvents({ layout, refusal }: CacheContext, runId: string): Events {
+  if (!refusal && isMarked(layout) && isWritable(layout))
+    return { folder: join(layout.directory, 'events', runId), layout }
+  return { folder: mkdtempSync(join(tmpdir(), `vitest-model-cache-${runId}-events-`)) }
 }
 
 /** The file that they read. */
@@ -32,30 +51,33 @@ export function shareManifest(folder: string, manifest: Manifest): void {
 }
 
 /** Takes out what they left since the last call. */
-export function takeChildEvents(cacheDir: string, runId: string): ChildEvent[] {
-  const folder = eventsFolder(cacheDir, runId)
+export function takeChildEvents({ folder, layout }: Events): ChildEvent[] {
   if (!existsSync(folder)) return []
   const files = readdirSync(folder).filter((name) => isEventsName(name) && name.endsWith('.jsonl'))
   return files.flatMap((name) => {
     const text = readFileSync(join(folder, name), 'utf8')
-    removeFile(new Layout(cacheDir), join(folder, name))
+    if (layout) removeFile(layout, join(folder, name))
+    else removeUnique(join(folder, name))
     return foldEvents(text)
   })
 }
 
 /** Removes what is there for the children of a run that is over, and what runs left that were killed. */
-export function removeEvents(cacheDir: string, runId: string): void {
-  const layout = new Layout(cacheDir)
-  const all = join(cacheDir, 'events')
+export function removeEvents({ folder, layout }: Events): void {
   try {
-    removeFolder(layout, join(all, runId))
-    const names = mayRemove(layout, join(all, runId)) && existsSync(all) ? readdirSync(all).filter(isRunId) : []
-    for (const name of names)
-      if (originals.now() - lstatSync(join(all, name)).mtimeMs > ABANDONED_AFTER_MS)
-        removeFolder(layout, join(all, name))
+    if (layout) removeFromCache(layout, folder)
+    else removeFolderOfRun(folder)
   } catch {
-    // A cache folder that is a file, or that only serves what it has.
+    // A cache folder that only serves what it has.
   }
+}
+
+function removeFromCache(layout: Layout, folder: string): void {
+  removeFolder(layout, folder)
+  const all = dirname(folder)
+  const names = mayRemove(layout, folder) ? readdirSync(all).filter(isRunId) : []
+  for (const name of names)
+    if (originals.now() - lstatSync(join(all, name)).mtimeMs > ABANDONED_AFTER_MS) removeFolder(layout, join(all, name))
 }
 
 /** It holds our files alone. With a file of somebody else it stays. */

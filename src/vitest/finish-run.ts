@@ -80,9 +80,9 @@ function moduleReport(session: Session, module: TestModule): ModuleReport[] {
  * What the processes asked for that tests started, and browsers when a test file was over. Projects with one cache share the folder
  * in which children leave it: the test file says whose it is.
  */
-function lateReports({ runId, projects }: Session, modules: ReadonlyArray<TestModule>): ModuleReport[] {
+function lateReports({ projects }: Session, modules: ReadonlyArray<TestModule>): ModuleReport[] {
   return [...projects].flatMap(([project, setup]) => {
-    const ofChildren = takeChildEvents(setup.options.cacheDir, runId)
+    const ofChildren = setup.events ? takeChildEvents(setup.events) : []
     const events = [...ofChildren.map((event) => ({ ...event, isOfChild: true })), ...(setup.browser?.drainAll() ?? [])]
     return events.map(({ testFile, ...report }) => {
       const module = modules.find(({ moduleId }) => moduleId === testFile)

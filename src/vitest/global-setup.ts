@@ -1,11 +1,12 @@
 import type { TestProject } from 'vitest/node'
 import type { Manifest } from '../cache/manifest.ts'
+import { isMarked } from '../cache/store/remove-own.ts'
 import { cacheSettings, type Options } from '../config/options.ts'
 import { originals } from '../platform/originals.ts'
 import { spent } from '../platform/own-time.ts'
 import { BROWSER_CHANNEL } from './browser/channel.ts'
 import { CHANNEL, type Provided } from './channel.ts'
-import { eventsFolder, removeEvents, shareManifest } from './child-events.ts'
+import { openEvents, removeEvents, shareManifest } from './child-events.ts'
 import { openSession, optionsByHand, type ProjectSetup, setUpProject } from './session.ts'
 import { warmUp } from './warm-up.ts'
 
@@ -35,14 +36,19 @@ async function setUp(project: TestProject): Promise<() => Promise<void>> {
   const isWarmed = setup.options.mode === 'integration' && (session.isRunning || !session.hasReporter)
   const manifest = isWarmed ? await warmUp(session, project, setup) : NOTHING
   if (project.isBrowserEnabled()) return serveBrowsers(project, setup, manifest)
+  if (isWarmed && setup.options.intercept.length > 0) {
+    // Children find a cache, and so do programs in other languages, which would fill a folder that has no mark.
+    await setup.cache.prepare()
+    setup.events ??= openEvents(setup.cache.context, session.runId)
+  }
   const provide = (manifest: Manifest) => {
-    project.provide(CHANNEL, provided(session.runId, project, setup.options, manifest))
-    shareManifest(eventsFolder(setup.options.cacheDir, session.runId), manifest)
+    project.provide(CHANNEL, provided(session.runId, project, setup, manifest))
+    if (setup.events) shareManifest(setup.events.folder, manifest)
   }
   provide(manifest)
   project.onTestsRerun(() => provide(ofRerun(manifest)))
   return async () => {
-    removeEvents(setup.options.cacheDir, session.runId)
+    if (setup.events) removeEvents(setup.events)
     await setup.cache.endRun()
   }
 }
@@ -89,7 +95,12 @@ function ofRerun({ models }: Manifest): Manifest {
 }
 
 /** The options that workers need: of the Hub's name by name, as the token must never be among them. */
-function provided(runId: string, project: TestProject, options: Options, manifest: Manifest): Provided {
+function provided(
+  runId: string,
+  project: TestProject,
+  { options, cache: { context }, events }: ProjectSetup,
+  manifest: Manifest,
+): Provided {
   const { mode, debug, intercept } = options
   const { endpoint, concurrency, timeoutMs } = options.hub
   const cache = { ...cacheSettings(options), hub: { endpoint, concurrency, timeoutMs } }
@@ -97,6 +108,7 @@ function provided(runId: string, project: TestProject, options: Options, manifes
     ...{ run: { id: runId, pid: process.pid }, root: project.config.root, mode, debug, cache, manifest },
     // Where nothing real is loaded nothing is answered either.
     intercept: mode === 'unit' ? [] : intercept,
-    events: eventsFolder(options.cacheDir, runId),
+    events: events?.folder ?? '',
+    hub: isMarked(context.layout) && !context.refusal ? context.layout.hub : undefined,
   }
 }

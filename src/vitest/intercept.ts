@@ -10,7 +10,7 @@ import { PRELOAD, type Preload } from './preload.ts'
 
 /** Has untouched code use the cache, for one test file: its own code, and the processes that it starts. */
 export function intercept(preload: Preload, provided: Provided, testFile: string, open: () => Promise<Bridge>): void {
-  const { intercept: bases, cache, run, events, debug } = provided
+  const { intercept: bases, cache, run, events, hub, debug } = provided
   preload.installBridge(bases, open)
   if (bases.length === 0) return
   // Before user code: the window of happy-dom has a class of its own, by which transformers.js 3 knows what to keep.
@@ -24,7 +24,7 @@ export function intercept(preload: Preload, provided: Provided, testFile: string
   process.env.NODE_OPTIONS = withPreload(process.env.NODE_OPTIONS)
   // For other languages, which read and write the same layout. Whoever names a place of their own keeps it.
   const { HF_HUB_CACHE, HUGGINGFACE_HUB_CACHE, HF_HOME } = process.env
-  if (!HF_HUB_CACHE && !HUGGINGFACE_HUB_CACHE && !HF_HOME) process.env.HF_HUB_CACHE = join(cache.cacheDir, 'hub')
+  if (hub && !HF_HUB_CACHE && !HUGGINGFACE_HUB_CACHE && !HF_HOME) process.env.HF_HUB_CACHE = hub
 }
 
 /** The user's own options stay in force. Quoted as Node.js reads them: the path may hold spaces. */

@@ -6,6 +6,7 @@ import { ModelCacheError } from '../model/errors.ts'
 import { isoNow, originals } from '../platform/originals.ts'
 import type { WarmedModel, WarmUpFailure } from '../report/report.ts'
 import type { BrowserService } from './browser/service.ts'
+import type { Events } from './child-events.ts'
 import { type Output, outputOf } from './output.ts'
 
 /** What the three hooks of one Vitest process share. */
@@ -44,6 +45,8 @@ export interface WarmUp {
 export interface ProjectSetup {
   options: Options
   cache: ModelCache
+  /** Where its children report; undefined where none is answered. */
+  events?: Events
   /** What its browsers are served by, where it has any. */
   browser?: BrowserService
 }

@@ -1,4 +1,4 @@
-import { chmod, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import { chmod, chown, mkdir, readdir, readFile, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { snapshotDownload } from '@huggingface/hub'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
@@ -62,6 +62,37 @@ describe("what lies in the user's own Hugging Face cache", () => {
     const before = await stateOf(ownCache())
     await open().remove('org/name')
     expect(await stateOf(ownCache())).toEqual(before)
+  })
+
+  test.each(['was', 'is'])(
+    'is copied where others can write to it, as it %s adopted: what they change later is not served',
+    async (when) => {
+      await download()
+      const [name = ''] = (await readdir(join(ownCache(), 'models--org--name/blobs'))).filter(
+        ({ length }) => length === 64,
+      )
+      const blob = join(ownCache(), 'models--org--name/blobs', name)
+      // Of an older version a cache may have links to files that others can write.
+      if (when === 'was') await open().get('org/name')
+      await chmod(blob, 0o664)
+      const model = await open().get('org/name')
+      expect((await stat(model.file('deep/weights.bin'))).nlink).toBe(1)
+      const { atime, mtime } = await stat(blob)
+      await writeFile(blob, 'x'.repeat(WEIGHTS.length))
+      await utimes(blob, atime, mtime)
+      expect(await contentsOf(await open().get('org/name'))).toEqual(FILES)
+      expect(engine.filesAsked).toEqual([])
+    },
+  )
+
+  test.skipIf(process.geteuid?.() !== 0)('is copied where it is another user’s', async () => {
+    await download()
+    const blobs = join(ownCache(), 'models--org--name/blobs')
+    for (const name of await readdir(blobs)) await chown(join(blobs, name), 1234, 1234)
+    const model = await open().get('org/name')
+    expect(model.tier).toBe('adopted')
+    expect(await stat(model.file('deep/weights.bin'))).toMatchObject({ uid: 0, nlink: 1 })
+    expect(engine.filesAsked).toEqual([])
   })
 
   test('is served from our own cache from then on', async () => {

@@ -41,6 +41,41 @@ describe('a cache folder that can not be used', () => {
     expect((await project.shell('ls temporary')).stdout).not.toContain('vitest-model-cache')
   })
 
+  test('as it holds other things keeps them all, and the run has one warning, whoever asks for a model', async () => {
+    const config = configSource({ cacheDir: '.' })
+    const inChild = `
+      import { execFileSync } from 'node:child_process'
+      import { expect, test } from 'vitest'
+      test('in a child', () => {
+        const code = "fetch('https://huggingface.co/${REPO}/resolve/main/config.json').then(({ status }) => console.log(status))"
+        expect(execFileSync(process.execPath, ['--eval', code], { encoding: 'utf8' }).trim()).toBe('200')
+        expect(process.env.HF_HUB_CACHE).toBeUndefined()
+      })
+    `
+    const theirs = {
+      'events/handlers/order.txt': 'x',
+      'events/mb3k2x1a-77-0123ab/manifest.json': '{}',
+      'leases/ann.12-0.json': '{}',
+      'api/users/0123456789abcdef0123456789abcdef.json': '{}',
+      'hub/index.txt': 'x',
+    }
+    const tests = { 'a.test.ts': ASKS, 'b.test.ts': ASKS, 'c.test.ts': inChild }
+    const project = await Consumer.create({ files: { 'vitest.config.ts': config, ...tests, ...theirs } })
+    await project.shell('cd app && find events leases api hub -exec touch -d "30 days ago" {} +')
+    const listing = 'cd app && ls -A | grep -v report.json && find events leases api hub -printf "%p %T@\\n" | sort'
+    const before = (await project.shell(listing)).stdout
+    const { exitCode, output, stderr } = await project.vitest([], {
+      ...env,
+      MODEL_CACHE_DIR: undefined,
+      HF_HOME: undefined,
+    })
+    expect(exitCode, output).toBe(0)
+    expect(stderr.match(/holds something/g)).toHaveLength(1)
+    expect(stderr).toMatch(/Cache folder .*`cacheDir`, MODEL_CACHE_DIR.*temporary folder/)
+    expect((await project.shell(listing)).stdout).toBe(before)
+    expect((await project.shell('ls temporary')).stdout).not.toContain('vitest-model-cache')
+  })
+
   test.skipIf(!canMount)('because it is read-only serves what it has, and the run is as quiet as any', async () => {
     const project = await suite()
     const { makeReadOnly, unmount } = mountMemory(project.cacheDir, 32)

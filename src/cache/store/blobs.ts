@@ -1,4 +1,5 @@
 import { type BigIntStats, createReadStream, statSync } from 'node:fs'
+import process from 'node:process'
 import { type Digest, Hasher } from '../../model/digest.ts'
 import { systemCode } from '../../model/errors.ts'
 
@@ -16,9 +17,28 @@ export interface FileStamp {
  * takes ten times as long.
  */
 export function stampOf(path: string): FileStamp | undefined {
+  const stats = statsOf(path)
+  return stats && stampFrom(stats)
+}
+
+/**
+ * As `stampOf`, and undefined for a file that has another name, outside of the cache perhaps, and can be written by somebody else:
+ * that user can change the content and put the time back.
+ */
+export function ownStampOf(path: string): FileStamp | undefined {
+  const stats = statsOf(path)
+  return stats && (stats.nlink === 1n || isOursAlone(stats)) ? stampFrom(stats) : undefined
+}
+
+/** True for a file that only this user and root can write. On a system without such owners: true. */
+export function isOursAlone({ uid, mode }: Pick<BigIntStats, 'uid' | 'mode'>): boolean {
+  const user = process.geteuid?.()
+  return user === undefined || ([BigInt(user), 0n].includes(uid) && (mode & 0o022n) === 0n)
+}
+
+function statsOf(path: string): BigIntStats | undefined {
   try {
-    const stats = statSync(path, { bigint: true, throwIfNoEntry: false })
-    return stats && stampFrom(stats)
+    return statSync(path, { bigint: true, throwIfNoEntry: false })
   } catch (error) {
     if (systemCode(error) === 'ENOTDIR') return undefined
     throw error

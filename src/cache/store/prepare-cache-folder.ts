@@ -1,19 +1,20 @@
 import { mkdir } from 'node:fs/promises'
 import { ModelCacheError, messageOf } from '../../model/errors.ts'
 import { stampOf } from './blobs.ts'
-import { FORMAT, isOurs } from './cache-folder.ts'
+import { FORMAT, isOurs, refusalOf } from './cache-folder.ts'
 import { replaceDurably, syncToDisk } from './durable.ts'
 import type { Layout } from './layout.ts'
 import { withLock } from './lock.ts'
+import { CACHEDIR_TAG, hasLostItsMark } from './lost-mark.ts'
 
-// https://bford.info/cachedir/: tells backup tools to leave the folder out.
-const CACHEDIR_TAG = `Signature: 8a477f597d28d172789f06886806bc55
-# This file is a cache directory tag created by vitest-model-cache.
-`
-
-/** Creates the cache folder where there is none, and checks that this version can use it. Throws `CACHE_UNUSABLE`, `CACHE_FORMAT`. */
+/**
+ * Creates the cache folder where there is none, and checks that this version can use it. Throws `NOT_A_CACHE` for a folder that holds
+ * other things, `CACHE_UNUSABLE`, `CACHE_FORMAT`.
+ */
 export async function prepareCacheFolder(layout: Layout): Promise<void> {
   try {
+    const refusal = refusalOf(layout)
+    if (refusal) throw refusal
     if (isOurs(layout)) return
     await mkdir(layout.directory, { recursive: true, mode: 0o700 })
     await replaceDurably(layout.tag, CACHEDIR_TAG)
@@ -33,4 +34,11 @@ export async function prepareCacheFolder(layout: Layout): Promise<void> {
       cause: error,
     })
   }
+}
+
+/** Gives a cache folder of ours that lost its mark a new one, where it can be written. */
+export async function markAgain(layout: Layout): Promise<void> {
+  if (isOurs(layout) || !stampOf(layout.directory) || !hasLostItsMark(layout)) return
+  // A cache that can't be written serves what it has.
+  await prepareCacheFolder(layout).catch(() => undefined)
 }

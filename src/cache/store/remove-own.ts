@@ -73,7 +73,7 @@ export function removeAside(layout: Layout, aside: string): void {
   if (isAsideName(basename(aside)) && mayRemove(layout, aside)) rmSync(aside, { recursive: true, force: true })
 }
 
-/** Removes a file that this process wrote under a name of `uniqueBeside`: nobody else has a file of that name. */
+/** Removes a file of ours whose name has a random part: nobody else has a file of that name. */
 export function removeUnique(path: string): void {
   unlinkFile(path)
 }
@@ -88,7 +88,8 @@ export function removeFolderOfRun(folder: string): void {
   rmSync(folder, { recursive: true, force: true })
 }
 
-function isMarked(layout: Layout): boolean {
+/** True for a cache folder of ours that this version can change. */
+export function isMarked(layout: Layout): boolean {
   try {
     return isOurs(layout)
   } catch {

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises'
 import process from 'node:process'
 import type { ModelCache } from '../../cache/model-cache.ts'
-import { isForeign, isOurs, isWritable } from '../../cache/store/cache-folder.ts'
+import { isOurs, isWritable, refusalOf } from '../../cache/store/cache-folder.ts'
 import type { Layout } from '../../cache/store/layout.ts'
 import { linkKindOf } from '../../cache/store/links.ts'
 import { formatSize } from '../../config/units.ts'
@@ -17,8 +17,10 @@ export async function checkFolder(layout: Layout, origin: string): Promise<Check
   const where = `${layout.directory} (by ${origin})`
   const other = 'Set MODEL_CACHE_DIR to another folder.'
   try {
-    if (isForeign(layout)) return fail(name, `${where} holds something else than a cache`, other)
-    if (!isOurs(layout)) return ok(name, `${where}, not made yet`)
+    const isCache = isOurs(layout)
+    const refusal = refusalOf(layout)
+    if (refusal) return fail(name, `${where}: ${refusal.reason}`, refusal.nextStep)
+    if (!isCache) return ok(name, `${where}, not made yet`)
     if (!isWritable(layout))
       return warn(name, `${where} can't be written`, `What is missing comes anew in each run. ${other}`)
     return ok(name, `${where}, format 1`)

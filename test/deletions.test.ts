@@ -1,0 +1,126 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join, sep } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseAst } from 'rolldown/parseAst'
+import { expect, test } from 'vitest'
+
+const SRC = fileURLToPath(new URL('../src', import.meta.url))
+
+/** What deletes, moves or empties a file, by `node:fs`, `node:fs/promises` or a file handle. */
+const DANGEROUS = /^(f?truncate|rename|rm|rmdir|unlink)(Sync)?$/
+/** The same, and what fs-extra adds. */
+const DANGEROUS_IMPORTS = /^(f?truncate|rename|rm|rmdir|unlink|remove|move|emptyDir|emptydir)(Sync)?$/
+const FILE_SYSTEMS = /^(node:)?fs(\/promises)?$|^(fs-extra|graceful-fs)(\/.*)?$/
+
+/** Every such use in `src`, how often it is there, and why nothing of a user's is lost by it. */
+const SAFE: Record<string, [count: number, why: string]> = {
+  'cache/link-shared.ts rename': [1, 'the new file was verified to have the same content as the blob that it replaces'],
+  'cache/settle-name.ts rename': [
+    2,
+    'the folders of a repo get another name, and only an empty folder can be in its place',
+  ],
+  'cache/store/aside.ts rename': [1, 'a `Remover`: what may be removed goes to a unique name first'],
+  'cache/store/aside.ts renameSync': [
+    1,
+    'a folder of a removal that was killed goes to a unique name, after `mayRemove`',
+  ],
+  'cache/store/atomic-write.ts rename': [2, 'the callers replace files of the cache by their own names'],
+  'cache/store/atomic-write.ts renameSync': [1, 'the callers replace files of the cache by their own names'],
+  'cache/store/durable.ts renameSync': [1, 'the callers replace the metadata and the mark'],
+  'cache/store/incoming.ts truncate': [2, 'an open file that this process made or took over under a name of its own'],
+  'cache/store/leftovers.ts rename': [1, 'to a unique name, from an unfinished download whose process is gone'],
+  'cache/store/remove-own.ts rmSync': [
+    2,
+    '`removeAside`: after `mayRemove`. `removeFolderOfRun`: a folder that this run made',
+  ],
+  'cache/store/remove-own.ts rmdir': [1, 'after `mayRemove`, and only an empty folder'],
+  'cache/store/remove-own.ts rmdirSync': [1, 'after `mayRemove`, and only an empty folder'],
+  'cache/store/remove-own.ts unlink': [3, 'after `mayRemove`, by names that the caller knows for ours'],
+  'cache/store/remove-own.ts unlinkSync': [
+    1,
+    'after `mayRemove`, or by a name with a random part, or a lock that was read before',
+  ],
+}
+
+interface Node {
+  type: string
+  [field: string]: unknown
+}
+
+function isNode(value: unknown): value is Node {
+  return typeof value === 'object' && value !== null && 'type' in value && typeof value.type === 'string'
+}
+
+function* nodesIn(value: unknown): Generator<Node> {
+  if (isNode(value)) yield value
+  if (typeof value === 'object' && value !== null) for (const child of Object.values(value)) yield* nodesIn(child)
+}
+
+function nameOf(value: unknown): string {
+  return isNode(value) && typeof value.name === 'string' ? value.name : isNode(value) ? String(value.value) : ''
+}
+
+/** The dangerous functions that a file uses, each as often as it is named outside of imports. */
+function usesIn(code: string): string[] {
+  const all = [...nodesIn(parseAst(code, { lang: 'ts' }))]
+  const imported = new Map<string, string>()
+  const declared = new Set<unknown>()
+  for (const { type, source, specifiers } of all)
+    if (type === 'ImportDeclaration' && FILE_SYSTEMS.test(nameOf(source)))
+      for (const specifier of nodesIn(specifiers)) {
+        declared.add(specifier.local).add(specifier.imported)
+        const name = nameOf(specifier.imported)
+        if (DANGEROUS_IMPORTS.test(name)) imported.set(nameOf(specifier.local), name)
+      }
+  return all.flatMap((node) => {
+    // `fs.rm`, `fs['rm']`, `file.truncate`; a layout's `rename` is a path.
+    if (node.type === 'MemberExpression') {
+      const of = isNode(node.object) && node.object.type === 'MemberExpression' ? node.object.property : node.object
+      const name = isPrivate(node.property) ? '' : nameOf(node.property)
+      declared.add(node.property)
+      return DANGEROUS.test(name) && nameOf(of) !== 'layout' ? [name] : []
+    }
+    // `const { rm } = await import('node:fs/promises')`
+    if (node.type === 'VariableDeclarator' && namesFileSystem(node.init))
+      return [...nodesIn(node.id)].flatMap(({ type, key }) =>
+        type === 'Property' && DANGEROUS_IMPORTS.test(nameOf(key)) ? [nameOf(key)] : [],
+      )
+    const name = node.type === 'Identifier' && !declared.has(node) ? imported.get(nameOf(node)) : undefined
+    return name ? [name] : []
+  })
+}
+
+function isPrivate(value: unknown): boolean {
+  return isNode(value) && value.type === 'PrivateIdentifier'
+}
+
+function namesFileSystem(value: unknown): boolean {
+  return [...nodesIn(value)].some((node) => FILE_SYSTEMS.test(nameOf(node)))
+}
+
+test('every use of a function that deletes, moves or empties a file is known, with why it is safe', () => {
+  const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).map((path) => path.split(sep).join('/'))
+  const found: Record<string, number> = {}
+  for (const path of files.filter((path) => /\.([cm]?ts|mjs)$/.test(path))) {
+    const code = readFileSync(join(SRC, path), 'utf8')
+    // To parse all would take a second.
+    for (const name of /\bfs\b|truncate|unlink|rmdir/.test(code) ? usesIn(code) : []) {
+      const use = `${path} ${name}`
+      found[use] = (found[use] ?? 0) + 1
+    }
+  }
+  expect(found).toEqual(Object.fromEntries(Object.entries(SAFE).map(([use, [count]]) => [use, count])))
+})
+
+test.each([
+  ["import { rm } from 'node:fs/promises'\nawait rm(path)", ['rm']],
+  ["import { rmSync as away } from 'fs'\npaths.map(away)", ['rmSync']],
+  ["import fs from 'node:fs'\nfs.promises.unlink(path)", ['unlink']],
+  ["import fs = require('node:fs')\nfs['rmdirSync'](path)", ['rmdirSync']],
+  ["const { rename } = await import('node:fs/promises')", ['rename']],
+  ["import { emptyDir } from 'fs-extra/esm'\nemptyDir(path)", ['emptyDir']],
+  ['const file: FileHandle = await open(path)\nawait file.truncate(0)', ['truncate']],
+  ["import { truncate } from './lines.ts'\ntruncate(this.layout.rename(repo))", []],
+])('is found: %s', (code, uses) => {
+  expect(usesIn(code)).toEqual(uses)
+})
