@@ -229,6 +229,11 @@ export class CacheContext {
     }
   }
 
+  /** Makes the claims of workers that are gone those of this cache, which works for the same run. */
+  async gatherClaims(): Promise<void> {
+    await this.#lease?.gather().catch((error) => this.debug(`Leases of this run stay as they are: ${messageOf(error)}`))
+  }
+
   /** Ends the claims of this cache. */
   async release(): Promise<void> {
     await this.#lease?.release()

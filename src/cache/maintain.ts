@@ -23,6 +23,7 @@ export type Maintained = Removed & Removals
 export async function maintain(context: CacheContext, { isOver = false } = {}): Promise<Maintained> {
   if (!isOurs(context.layout) || context.refusal) return { entries: [], freedBytes: 0, expired: [], evicted: [] }
   const ownRun = isOver ? context.options.run?.id : undefined
+  if (!isOver) await context.gatherClaims()
   await sweepIncoming(context.layout)
   if (!isHubLinked(context.layout)) await recordStrangers(context)
   await migrateEntries(context)

@@ -168,6 +168,18 @@ describe.skipIf(!canMount)('a file system of its own', () => {
 })
 
 describe.skipIf(!canMount)('a disk that is full already', () => {
+  test('has no temporary file of a model that could not begin', async () => {
+    const memory = mountMemory(engine.cacheDir, 4)
+    await engine.open().get('org/name')
+    const before = await engine.listing()
+    await writeFile(engine.inCache('other'), Buffer.alloc(4 * MEGABYTE)).catch(() => undefined)
+    const cache = engine.open()
+    await refusalOf(cache.get('org/large'))
+    await expect(cache.remove('org/name')).rejects.toMatchObject({ code: 'ENOSPC' })
+    expect(await engine.listing()).toEqual([...before, 'other'].sort())
+    memory.unmount()
+  })
+
   test('has nothing of a download that could not begin', async () => {
     const memory = mountMemory(engine.cacheDir, 4)
     const layout = new Layout(engine.cacheDir)

@@ -8,7 +8,7 @@ import { diskNow, isAbsent, writeAtomically } from './atomic-write.ts'
 import { stampOf } from './blobs.ts'
 import type { Layout } from './layout.ts'
 import { isLeaseName } from './own-names.ts'
-import { isOwner, type Owner, ownerOf, stateOf } from './owner.ts'
+import { isGone, isOwner, type Owner, ownerOf, stateOf } from './owner.ts'
 import { removeFile } from './remove-own.ts'
 
 const HEARTBEAT_MS = 30_000
@@ -56,6 +56,21 @@ export class Lease {
       throw error
     }
     return isNew
+  }
+
+  /**
+   * Claims what processes and threads of the run claimed that are gone by now, and removes their leases: each rerun of a
+   * watch session has workers of its own. Called when no test runs.
+   */
+  async gather(): Promise<void> {
+    for (const name of leaseNames(this.layout)) {
+      const path = join(this.layout.leases, name)
+      const pid = Number(/\.(\d+)-\d+\.json$/.exec(name)?.[1])
+      if (!isOf(name, this.run.id) || path === this.#path || (pid !== originals.pid && !isGone(pid))) continue
+      const lease = await readLease(path)
+      await this.claim(lease?.entries ?? [])
+      removeIfPossible(this.layout, path)
+    }
   }
 
   /** Removed with the cache folder, or by a machine to which this one seemed silent. */

@@ -1,4 +1,4 @@
-import { constants, readdirSync } from 'node:fs'
+import { constants } from 'node:fs'
 import { copyFile, lstat, readFile, rename, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { blobNameOf, type Digest } from '../../model/digest.ts'
@@ -51,7 +51,7 @@ export async function writeNote(path: string, note: Note): Promise<void> {
  */
 export async function takeOver(layout: Layout, digest: Digest, path: string): Promise<Left> {
   const prefix = `${blobNameOf(digest)}.`
-  const names = readdirSync(layout.incoming).filter((name) => name.startsWith(prefix) && isIncompleteName(name))
+  const names = incompleteNames(layout).filter((name) => name.startsWith(prefix))
   for (const name of names) {
     const left = join(layout.incoming, name)
     const note = await readNote(left)
@@ -80,12 +80,16 @@ async function copyOver(from: string, to: string): Promise<void> {
 
 /** How much of these blobs lies there of downloads that did not end: of each the largest, as it takes room on disk. */
 export async function bytesLeft(layout: Layout, digests: Digest[]): Promise<number> {
-  const names = readdirSync(layout.incoming).filter(isIncompleteName)
+  const names = incompleteNames(layout)
   const sizes = digests.map(async (digest) => {
     const own = names.filter((name) => name.startsWith(`${blobNameOf(digest)}.`))
     return Math.max(0, ...(await Promise.all(own.map((name) => sizeOnDisk(join(layout.incoming, name))))))
   })
   return (await Promise.all(sizes)).reduce((sum, bytes) => sum + bytes, 0)
+}
+
+function incompleteNames(layout: Layout): string[] {
+  return entriesIn(layout.incoming).flatMap(({ name }) => (isIncompleteName(name) ? [name] : []))
 }
 
 /** Without the gaps of what several connections wrote; 0 when it is gone. */

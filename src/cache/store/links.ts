@@ -52,8 +52,8 @@ async function findLinkKind(layout: Layout): Promise<LinkKind> {
   await mkdir(layout.incoming, { recursive: true, mode: 0o700 })
   const target = uniqueBeside(join(layout.incoming, 'probe'), 'tmp')
   const probe = `${target}.link.tmp`
-  await writeFile(target, '')
   try {
+    await writeFile(target, '')
     for (const kind of ['symlink', 'hardlink'] as const) if (isMade(kind, target, probe)) return kind
     return 'copy'
   } finally {

@@ -4,6 +4,7 @@ import type { Entry } from '../../model/entry.ts'
 import type { RepoId } from '../../model/repo-id.ts'
 import { type Commit, isCommit } from '../../model/revision.ts'
 import type { Layout, RepoFolders } from './layout.ts'
+import { valid } from './list-folder.ts'
 import { apiFolderOf, Origin } from './origin.ts'
 import { isApiAnswerName, isBlobName, isTreeName } from './own-names.ts'
 import { type Remover, removeBelow, removeEmptyFolder, removeFiles, removeLink } from './remove-own.ts'
@@ -21,8 +22,8 @@ export async function removeRefs(
 ): Promise<void> {
   const folder = join(refs.repo(repo), 'refs')
   const isOwn = (path: string, entry: Dirent) => {
-    const commit = entry.isFile() && readFileSync(join(folder, path), 'utf8').trim()
-    return commit !== false && isCommit(commit) && isGone(commit)
+    const commit = entry.isFile() ? valid(() => readFileSync(join(folder, path), 'utf8').trim()) : undefined
+    return commit !== undefined && isCommit(commit) && isGone(commit)
   }
   await removeBelow(layout, folder, isOwn, remove)
 }
@@ -84,8 +85,10 @@ function isEmpty(path: string): boolean {
 }
 
 function leadsToBlob(layout: Layout, repo: RepoId, path: string, entry: Dirent): boolean {
-  if (!entry.isSymbolicLink()) return false
-  const target = join(dirname(path), readlinkSync(path))
+  // Undefined where another tool removed it.
+  const link = entry.isSymbolicLink() ? valid(() => readlinkSync(path)) : undefined
+  if (link === undefined) return false
+  const target = join(dirname(path), link)
   const [folder, name = '', ...more] = relative(layout.repo(repo), target).split(sep)
   return folder === 'blobs' && isBlobName(name) && more.length === 0
 }

@@ -167,6 +167,16 @@ describe('a run of several processes', () => {
     expect(await leased()).toEqual(['org/a@1'])
   })
 
+  test('has one file again when its workers are gone and their claims were gathered', async () => {
+    const workers = await Promise.all(['org/a@1', 'org/b@2'].map((entry) => startRun(entry, process.pid)))
+    const alive = await startRun('org/c@3', process.pid)
+    await Promise.all(workers.map(kill))
+    await lease('child').gather()
+    const names = [`child.${process.pid}-${threadId}.json`, `child.${alive.pid}-0.json`]
+    expect((await readdir(layout.leases)).sort()).toEqual(names.sort())
+    expect(await leased()).toEqual(['org/a@1', 'org/b@2', 'org/c@3'])
+  })
+
   test('holds nothing when its main process is gone, though a worker is left', async () => {
     const main = await startRun('org/a@1')
     await startRun('org/b@2', main.pid)

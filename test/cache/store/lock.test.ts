@@ -224,7 +224,7 @@ describe('the lock of a dead owner', () => {
 
 test('the lock of a killed process that nobody waited for is free at once', async () => {
   // The shell's first child ends, and what the shell becomes never asks for its exit code.
-  const parent = spawn('sh', ['-c', 'true & echo $!; exec sleep 600'], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const parent = spawn('sh', ['-c', 'sleep 1 & echo $!; exec sleep 600'], { stdio: ['ignore', 'pipe', 'inherit'] })
   onTestFinished(() => void parent.kill('SIGKILL'))
   const [pid] = await once(parent.stdout, 'data')
   await mkdir(dirname(lock))
