@@ -147,7 +147,7 @@ async function bringInLocked(
     const recorded = intake.record(known.map((key) => ({ key, files, used: false })))
     // Before the lock is free: from then on others may remove it.
     await context.claim(recorded)
-    await recordEntry(context, recorded, intake.fresh)
+    await recordEntry(context, recorded, await intake.synced())
     // Another process took the lock while this one was stopped: it may have removed files that this one had found.
     if (isLockLost() && !(await isThere(context, recorded, files))) return held
     return finish(context, model, intake, recorded, files, options)
@@ -156,8 +156,8 @@ async function bringInLocked(
     // answer about the repo: who may read that repo is kept with it.
     const soFar = intake.record([])
     const isAbsent = options.isPart && error instanceof ModelCacheError && error.code === 'FILE_NOT_FOUND'
-    if (soFar.files.size > 0 || (isAbsent && resolved.about))
-      await recordEntry(context, soFar, intake.fresh).catch(() => undefined)
+    const recordSoFar = async () => recordEntry(context, soFar, await intake.synced())
+    if (soFar.files.size > 0 || (isAbsent && resolved.about)) await recordSoFar().catch(() => undefined)
     // What the process that took the lock did in between is no failure of the disk.
     const isDisk = isSystemError(error) || (error instanceof ModelCacheError && error.code === 'CACHE_UNUSABLE')
     if (isDisk && isLockLost() && !options.signal?.aborted) return held

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import pLimit from 'p-limit'
 import type { HubAccess } from '../hub/http.ts'
 import type { Digest } from '../model/digest.ts'
 import type { Entry, EntryFile, EntrySelection } from '../model/entry.ts'
@@ -15,6 +16,7 @@ import type { Progress } from './progress.ts'
 import { Rate } from './rate.ts'
 import type { Resolved } from './resolve.ts'
 import { isAsRecorded } from './store/blobs.ts'
+import { syncToDisk } from './store/durable.ts'
 import { parseRepoConfig, type RepoConfig } from './transformers-sessions.ts'
 
 export interface IntakeOptions {
@@ -33,8 +35,10 @@ export class Intake {
   adoptedBytes = 0
   /** Files that were not as they had been recorded, and were brought in anew. */
   readonly repaired: HubPath[] = []
-  /** Files that no record had as they are now. */
-  readonly fresh: HubPath[] = []
+  /** Files that no record had as they are now, and when each is on the disk. */
+  readonly #fresh = new Map<HubPath, Promise<void>>()
+  /** Two at a time: the others of Node.js's threads are for what downloads. */
+  readonly #syncing = pLimit(2)
   readonly #files = new Map<HubPath, EntryFile>()
   /** Two paths with the same content are one blob, and cross the network once. */
   readonly #blobs = new Map<Digest, Promise<BlobSource>>()
@@ -97,6 +101,21 @@ export class Intake {
     if (firstFailure) throw firstFailure.error
   }
 
+  /** The files that no record had as they are now. When it resolves they are on the disk: only then they may be recorded. */
+  async synced(): Promise<HubPath[]> {
+    await Promise.all(this.#fresh.values())
+    return [...this.#fresh.keys()]
+  }
+
+  /** Has the disk write a file while others are downloaded. */
+  #syncLater(path: HubPath): void {
+    const file = this.context.layout.file(this.model.repo, this.resolved.snapshot, path)
+    const synced = this.#syncing(() => syncToDisk(file))
+    // What fails is thrown where it is waited for.
+    synced.catch(() => undefined)
+    this.#fresh.set(path, synced)
+  }
+
   /** The entry as it stands now. */
   record(selections: EntrySelection[]): Entry {
     const { model, resolved } = this
@@ -131,7 +150,7 @@ export class Intake {
     const downloadMs = source === 'hub' ? 0 : (known?.downloadMs ?? null)
     const file = await linkFile(this.context, target)
     this.#files.set(path, { ...file, downloadMs })
-    if (!isAsRecorded(file, known)) this.fresh.push(path)
+    if (!isAsRecorded(file, known)) this.#syncLater(path)
     if (source !== 'disk' && known?.digest === stated.digest) this.repaired.push(path)
     if (source === 'adopted' && isFirst) this.adoptedBytes += stated.size
     return isFirst ? source : 'disk'

@@ -1,11 +1,11 @@
 import { type Entry, entryKey } from '../model/entry.ts'
 import type { HubPath } from '../model/hub-path.ts'
 import type { CacheContext } from './context.ts'
-import { syncEntry } from './store/durable.ts'
+import { syncNames } from './store/durable.ts'
 
-/** Records what is cached of a model by now, beside what was recorded before. The `fresh` files are on the disk before that. */
+/** Records what is cached of a model by now, beside what was recorded before. The `fresh` files are on the disk already, and their names are before it is recorded. */
 export async function recordEntry(context: CacheContext, recorded: Entry, fresh: HubPath[]): Promise<void> {
-  await syncEntry(context.layout, recorded, fresh)
+  await syncNames(context.layout, recorded, fresh)
   const metadata = await context.metadata()
   const key = entryKey(recorded)
   await metadata.update((entries) => {

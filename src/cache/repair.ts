@@ -35,7 +35,7 @@ export async function repairFiles(
     const intake = new Intake(context, model, resolved, await hubAccess(context), { signal })
     await intake.ensure(paths)
     // Nobody asked for the model: it is as old as before.
-    await recordEntry(context, { ...intake.record([]), lastAccessDate: entry.lastAccessDate }, intake.fresh)
+    await recordEntry(context, { ...intake.record([]), lastAccessDate: entry.lastAccessDate }, await intake.synced())
   }
   await withRepoLock(context.layout, repo, work, signal)
 }

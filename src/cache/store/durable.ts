@@ -51,8 +51,8 @@ export function removeReplacements(path: string): void {
 
 const REPLACEMENT = /^\d+-[0-9a-f]{12}\.tmp$/
 
-/** Waits until these files of an entry are on the disk, with all by which they are found: refs, listing, and folders. */
-export async function syncEntry(
+/** Waits until all by which these files of an entry are found is on the disk: refs, listing, and the names in folders. */
+export async function syncNames(
   layout: Layout,
   { repo, revision, commit, snapshot, endpoint }: Entry,
   paths: HubPath[],
@@ -60,16 +60,15 @@ export async function syncEntry(
   const files = paths.map((path) => layout.file(repo, snapshot, path))
   const origin = endpoint === undefined ? undefined : new Origin(layout, endpoint)
   const answers = origin ? [origin.tree(repo, commit), origin.about(repo, commit), origin.ref(repo, revision)] : []
-  await syncAll([...files, ...answers, layout.ref(repo, revision)])
   const folders = new Set([layout.snapshot(repo, snapshot), ...answers.map((path) => dirname(path))])
   for (const file of files)
     for (let folder = dirname(file); !folders.has(folder); folder = dirname(folder)) folders.add(folder)
   for (const room of ['blobs', 'refs', 'snapshots']) folders.add(join(layout.repo(repo), room))
-  // The first of these has the file system write its journal, in which most have all other names.
-  for (const folder of [...folders, layout.repo(repo), layout.hub, layout.directory]) await syncToDisk(folder)
+  const named = [...answers, layout.ref(repo, revision), ...folders]
+  await syncAll([...named, layout.repo(repo), layout.hub, layout.directory])
 }
 
-// Side by side they share what the file system writes for each. More would only hold all threads that read and write.
+// Side by side they share what the file system writes for each. Node.js has no more threads for it.
 const AT_ONCE = 4
 
 async function syncAll(paths: string[]): Promise<void> {
