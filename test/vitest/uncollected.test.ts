@@ -40,9 +40,9 @@ test.each([true, false])(
     const { exitCode, output, report } = await consumer.vitest([], env)
     expect(exitCode).toBe(1)
     expect(output).toContain('while it is collected')
-    // One of each file at its top, and one in the test; a warmed model's first request is the miss.
+    // One of each file at its top, one in the test, and one that fails; a warmed model's first request is the miss.
     expect(report, output).toMatchObject({
-      ...{ requests: 4 * POOLS.length, misses: 1, errorCounts: { MODEL_NOT_FOUND: POOLS.length } },
+      ...{ requests: 5 * POOLS.length, misses: 1, failed: POOLS.length, errorCounts: { MODEL_NOT_FOUND: POOLS.length } },
       models: [{ testFiles: expect.arrayContaining(Object.keys(FILES)) }],
     })
   },
