@@ -116,6 +116,25 @@ describe('the house', () => {
     expect(foreign).toEqual([])
   })
 
+  test('prints in few places, of which each makes printable what comes from outside', () => {
+    const PRINTS = /\bconsole\.\w+|\bstd(?:out|err)\.write\(|\blogger\.\w+\(/
+    const printing = files.filter((path) => PRINTS.test(readFileSync(join(SRC, path), 'utf8')))
+    expect(printing).toEqual([
+      // What it prints by default the engine's context has made printable.
+      'cache/open-model-cache.ts',
+      // Markdown is escaped by its renderer.
+      'cli/report.ts',
+      'cli/show/print.ts',
+      'intercept/child.ts',
+      'intercept/events-file.ts',
+      'vitest/engine.ts',
+      'vitest/environments/with-models.ts',
+      'vitest/output.ts',
+    ])
+    const others = printing.filter((path) => !['cache/open-model-cache.ts', 'cli/report.ts'].includes(path))
+    for (const path of others) expect(readFileSync(join(SRC, path), 'utf8')).toMatch(/\bprintable(Lines)?\(/)
+  })
+
   test('has files that are read in one sitting', () => {
     const long = files.filter((path) => readFileSync(join(SRC, path), 'utf8').split('\n').length > LONGEST_FILE + 1)
     expect(long).toEqual([])

@@ -42,7 +42,12 @@ test.each([true, false])(
     expect(output).toContain('while it is collected')
     // One of each file at its top, one in the test, and one that fails; a warmed model's first request is the miss.
     expect(report, output).toMatchObject({
-      ...{ requests: 5 * POOLS.length, misses: 1, failed: POOLS.length, errorCounts: { MODEL_NOT_FOUND: POOLS.length } },
+      ...{
+        requests: 5 * POOLS.length,
+        misses: 1,
+        failed: POOLS.length,
+        errorCounts: { MODEL_NOT_FOUND: POOLS.length },
+      },
       models: [{ testFiles: expect.arrayContaining(Object.keys(FILES)) }],
     })
   },
