@@ -134,7 +134,7 @@ function tellUnserved(settings: string, reason: unknown): void {
     fs.mkdirSync(path.dirname(events), { recursive: true, mode: 0o700 })
     fs.writeFileSync(
       `${events}-${process.pid}-${threads.threadId}.jsonl`,
-      `${JSON.stringify({ testFile, requests: [], errors: [error] })}\n`,
+      `${JSON.stringify({ testFile, requests: [], errors: [error], ownMs: performance.now() - started })}\n`,
       {
         mode: 0o600,
       },

@@ -15,7 +15,6 @@ import {
   removeUnique,
 } from '../cache/store/remove-own.ts'
 import { type ChildEvent, foldEvents } from '../intercept/events-file.ts'
-import { isObject, isText } from '../model/json.ts'
 import { originals } from '../platform/originals.ts'
 
 // A run that was killed leaves its folder behind. One that is watched for longer only has its children look further.
@@ -86,11 +85,4 @@ function removeFolder(layout: Layout, folder: string): void {
   if (!existsSync(folder) || !mayRemove(layout, join(folder, 'file'))) return
   for (const name of readdirSync(folder).filter(isEventsName)) removeFile(layout, join(folder, name))
   removeEmptyFolder(layout, folder)
-}
-
-/** What is read of it is there: one line that is something else must not cost the run its report. */
-function isChildEvent(event: unknown): event is ChildEvent {
-  if (!isObject(event) || !isText(event.testFile)) return false
-  const { requests, errors } = event
-  return [requests, errors].every((list) => Array.isArray(list) && list.every(isObject))
 }
