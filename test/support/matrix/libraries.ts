@@ -15,7 +15,8 @@ interface Library {
 
 const SURROUNDINGS: [pool: string, environment: string][] = [
   ['forks', 'node'],
-  ['vmThreads', 'node'],
+  // Not vmThreads: where several threads use onnxruntime-node 1.21 (3.8), the process is aborted, also without this package.
+  ['vmForks', 'node'],
   // Its window brings a `fetch`, a `Response` and a `URL` of its own.
   ['forks', 'happy-dom'],
 ]
