@@ -1,3 +1,4 @@
+import process from 'node:process'
 import type { TestProject, Vitest } from 'vitest/node'
 import type { Options } from '../config/options.ts'
 import { leftToRoot } from '../config/root-plugin.ts'
@@ -39,6 +40,7 @@ function addReporter(vitest: Vitest, session: Session): void {
   if (session.hasReporter || !Array.isArray(reporters)) return
   const reporter = new ModelCacheReporter()
   reporter.onInit(vitest)
-  reporter.onTestRunStart()
+  // `vitest list` runs the global setup too, and no test. No hook says so: only the command line does.
+  if (process.argv[2] !== 'list') reporter.onTestRunStart()
   reporters.push(reporter)
 }

@@ -4,6 +4,7 @@ import { expect, test } from 'vitest'
 import { configSource } from '../support/config-source.ts'
 import { Consumer } from '../support/consumer.ts'
 import { startModelsHub } from '../support/models-hub.ts'
+import type { ProjectFolder } from '../support/project-folder.ts'
 
 const { hub, env } = await startModelsHub([])
 hub.addRepo('org/one', { files: { 'config.json': '{"one":1}' } })
@@ -11,6 +12,11 @@ hub.addRepo('org/two', { files: { 'config.json': '{"two":2}' } })
 
 const asks = (repo: string) =>
   `import { test } from 'vitest'; test('x', async ({ models }) => { await models.path('${repo}') })`
+
+function listTests(consumer: ProjectFolder) {
+  const cli = join(consumer.directory, 'node_modules', 'vitest', 'vitest.mjs')
+  return consumer.shell(`cd app && HF_ENDPOINT=${hub.url} node '${cli}' list`)
+}
 
 function projectsConfig(cacheDirs: (string | undefined)[]): string {
   const projects = cacheDirs.map((cacheDir, index) => {
@@ -127,6 +133,8 @@ test('the plugin of the root config serves projects that have none of their own,
       'packages/vm/node_modules/@huggingface/transformers/package.json': '{ "version": "3.0.0" }',
     },
   })
+  expect((await listTests(consumer)).stdout).toContain('[vm] b.test.ts > x')
+  expect(hub.requests).toEqual([])
   const { exitCode, output, report } = await consumer.vitest([], env)
   expect(exitCode, output).toBe(0)
   expect(output.match(/Model cache/g)).toHaveLength(1)
@@ -177,8 +185,7 @@ test('listing the tests downloads nothing', async () => {
   const consumer = await Consumer.create({
     files: { 'vitest.config.ts': configSource({ models: ['org/one'] }), 'a.test.ts': asks('org/one') },
   })
-  const cli = join(consumer.directory, 'node_modules', 'vitest', 'vitest.mjs')
-  const { exitCode, stdout } = await consumer.shell(`cd app && HF_ENDPOINT=${hub.url} node '${cli}' list`)
+  const { exitCode, stdout } = await listTests(consumer)
   expect(exitCode).toBe(0)
   expect(stdout).toContain('a.test.ts > x')
   expect(hub.requests).toEqual([])
