@@ -39,7 +39,7 @@ async function run(body: string, { options = {}, more = {} }: { options?: ModelC
 }
 
 test('fetch of a file of huggingface.co: the bytes, the headers and the address are as they would be', async () => {
-  const { asked, warm } = await run(`
+  const { asked, warm, project } = await run(`
     const url = HF + '/org/files/resolve/main/deep/weights.bin?download=true'
     const response = await fetch(url)
     expect(response).toBeInstanceOf(Response)
@@ -55,6 +55,14 @@ test('fetch of a file of huggingface.co: the bytes, the headers and the address 
   expect(asked.sort()).toEqual(['config.json', 'deep/weights.bin'])
   expect(hub.requests).toEqual([])
   expect(warm.report).toMatchObject({ hits: 2, misses: 0 })
+  // Nobody knows any more who may read the repo: the Hub is asked once, and not for the files.
+  await project.shell('rm -r cache/cache_metadata.json cache/origins')
+  for (const isOffline of [false, true]) {
+    const { exitCode, output } = await project.vitest([], { ...env, MODEL_CACHE_OFFLINE: isOffline ? '1' : '0' })
+    expect(exitCode, output).toBe(0)
+    expect(hub.requests.filter(({ kind }) => isOffline || kind !== 'api')).toEqual([])
+    hub.clearRequests()
+  }
 })
 
 test('fetch with Range, HEAD, and of what does not exist', async () => {
