@@ -1,3 +1,4 @@
+import { dirname } from 'node:path'
 import type { Entry } from '../model/entry.ts'
 import type { CacheContext } from './context.ts'
 import { isUnmoved } from './origin-words.ts'
@@ -6,7 +7,8 @@ import { withFreeRepoLock } from './store/aside.ts'
 import type { Layout } from './store/layout.ts'
 import { Origin } from './store/origin.ts'
 import { allRefs, writeRef } from './store/refs.ts'
-import { removeFile } from './store/remove-own.ts'
+import { removeEmptyFolder, removeFile } from './store/remove-own.ts'
+import { moveHomes } from './store/renames.ts'
 import { readTree, writeTree } from './store/trees.ts'
 
 /**
@@ -27,15 +29,25 @@ export async function migrateEntry(layout: Layout, entry: Entry): Promise<void> 
   if (tree) writeTree(origin, repo, commit, tree)
   writeAbout(origin, repo, commit, { access, task })
   removeFile(layout, layout.tree(repo, commit))
+  removeEmptyFolder(layout, dirname(layout.tree(repo, commit)))
 }
 
-/** Does this for all entries of repos that nobody works on. */
+/** Does this for all entries of repos that nobody works on, and moves the names of repos. */
 export async function migrateEntries(context: CacheContext): Promise<void> {
   const { layout } = context
   const metadata = await context.metadata()
-  for (const entry of (await metadata.all()).values()) {
+  const entries = [...(await metadata.all()).values()]
+  migrateNames(layout, entries)
+  for (const entry of entries) {
     const { repo, endpoint } = entry
     if (endpoint === undefined || !isUnmoved(new Origin(layout, endpoint), entry)) continue
     await withFreeRepoLock(layout, repo, () => migrateEntry(layout, entry))
   }
+}
+
+/** Which endpoint gave a repo another name is known where all entries are of one. A name that it gave since counts more. */
+function migrateNames(layout: Layout, entries: Entry[]): void {
+  const [endpoint, ...others] = new Set(entries.map((entry) => entry.endpoint))
+  if (endpoint === undefined || others.length > 0) return
+  moveHomes(layout.formerRenames, new Origin(layout, endpoint))
 }

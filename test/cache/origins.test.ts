@@ -239,19 +239,22 @@ describe('a cache of an earlier version', () => {
   /** As that version left it: the words of all endpoints together, the listings in `hub/`. */
   async function toFormerFormat(): Promise<void> {
     const words = engine.inCache('origins', originKey(mirror.url))
+    await rename(join(words, 'renames'), engine.inCache('renames'))
     await rename(join(words, 'models--org--name/trees'), engine.inCache(REPO, 'trees'))
     await rm(engine.inCache('origins'), { recursive: true })
   }
 
   beforeEach(async () => {
     ofMirror.tag('v1')
-    await openMirror().warm(['org/name', 'org/name@v1'])
+    mirror.renameRepo('org/name', 'new/name')
+    mirror.renameRepo('new/name', 'org/name')
+    await openMirror().warm(['new/name', 'org/name@v1'])
     await toFormerFormat()
     clearRequests()
   })
 
   test('is believed for the endpoint that its record names, and for no other', async () => {
-    for (const model of ['org/name', 'org/name@v1', { repo: 'org/name', files: ['*.json'] }])
+    for (const model of ['org/name', 'new/name', 'org/name@v1', { repo: 'org/name', files: ['*.json'] }])
       expect((await openMirror().get(model)).tier).toBe('disk')
     expect(mirror.requests).toEqual([])
     expect(await contentsOf(await engine.open().get('org/name'))).toEqual(GENUINE)
@@ -264,7 +267,7 @@ describe('a cache of an earlier version', () => {
     expect((await engine.listing('hub')).filter((path) => path.includes('/trees/'))).toEqual([])
     // Whatever other tools make of their refs.
     await rm(engine.inCache(REPO, 'refs'), { recursive: true })
-    for (const model of ['org/name', 'org/name@v1', { repo: 'org/name', files: ['*.json'] }])
+    for (const model of ['org/name', 'new/name', 'org/name@v1', { repo: 'org/name', files: ['*.json'] }])
       expect((await openMirror().get(model)).tier).toBe('disk')
     expect(mirror.requests).toEqual([])
   })

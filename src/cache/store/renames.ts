@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, renameSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { nameOf } from '../../model/errors.ts'
 import { parseRepoId, type RepoId } from '../../model/repo-id.ts'
@@ -7,7 +7,7 @@ import { isAbsent, writeAtomically } from './atomic-write.ts'
 import type { Layout } from './layout.ts'
 import { entriesIn, valid } from './list-folder.ts'
 import type { Origin } from './origin.ts'
-import { removeFile } from './remove-own.ts'
+import { mayRemove, removeFile } from './remove-own.ts'
 
 /** The id under which the cache keeps a repo. */
 export interface Home {
@@ -52,6 +52,21 @@ export function writeHome({ renames, cache }: Origin, repo: RepoId, home: RepoId
 /** From now on the name leads nowhere else. */
 export function forgetHome(cache: Layout, folder: string, repo: RepoId): void {
   removeFile(cache, renamePath(folder, repo))
+}
+
+/** Moves what an earlier version stored of names to an endpoint's answers. A name that the endpoint gave since counts more. */
+export function moveHomes(folder: string, { renames, cache }: Origin): void {
+  for (const { name } of entriesIn(folder)) {
+    const [before, after] = [join(folder, name), join(renames, name)]
+    if (!readRename(before) || existsSync(after) || !mayRemove(cache, before)) continue
+    try {
+      mkdirSync(renames, { recursive: true, mode: 0o700 })
+      renameSync(before, after)
+    } catch (error) {
+      // Another process was faster.
+      if (!isAbsent(error)) throw error
+    }
+  }
 }
 
 function renamePath(folder: string, repo: RepoId): string {
