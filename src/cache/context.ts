@@ -82,6 +82,7 @@ export class CacheContext {
   #origin: Origin | undefined
   #evicted: Evicted = { models: [], bytes: 0 }
   readonly #trees = new Map<string, Tree>()
+  #onDisk: Promise<typeof import('./on-disk.ts')> | undefined
   readonly #writers = new Map<string, string | undefined>()
   /** What our endpoint told this process of a model, by `modelKey`. */
   readonly told = new Map<string, Told>()
@@ -162,13 +163,14 @@ export class CacheContext {
    */
   async whoElseWrites(entry: EntryId): Promise<string | undefined> {
     if (this.options.validate === 'none') return undefined
-    const { whoElseWrites } = await import('./on-disk.ts')
-    const look = (id?: EntryId) => {
-      const key = id ? entryKey(id) : ''
-      if (!this.#writers.has(key)) this.#writers.set(key, whoElseWrites(this, id))
-      return this.#writers.get(key)
+    const key = entryKey(entry)
+    if (!this.#writers.has(key)) {
+      this.#onDisk ??= import('./on-disk.ts')
+      const { whoElseWrites } = await this.#onDisk
+      if (!this.#writers.has('')) this.#writers.set('', whoElseWrites(this))
+      this.#writers.set(key, this.#writers.get('') ?? whoElseWrites(this, entry))
     }
-    return look() ?? look(entry)
+    return this.#writers.get(key)
   }
 
   /** True when the file has its digest; each state of a file is read once. */

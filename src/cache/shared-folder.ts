@@ -17,25 +17,24 @@ export function whoElseWrites({ layout, origin }: CacheContext, entry?: EntryId)
   const places = entry
     ? [layout.repo(entry.repo), layout.snapshot(entry.repo, entry.snapshot), origin.repo(entry.repo)]
     : [layout.directory, layout.hub, layout.metadata, layout.origins, origin.hub]
-  const isOpenToGroup = hasBit(layout, 0o010)
   for (const place of places) {
     const stats = statsOf(place)
-    const who = stats && whoElse(stats, user, isOpenToGroup)
+    const who = stats && whoElse(stats, user, layout)
     if (who) return `${place} ${who}`
   }
   return undefined
 }
 
-function whoElse({ uid, gid, mode }: Stats, user: number, isOpenToGroup: boolean): string | undefined {
+function whoElse({ uid, gid, mode }: Stats, user: number, layout: Layout): string | undefined {
   if (uid !== user && uid !== 0) return `belongs to another user (uid ${uid})`
   if (mode & 0o002) return 'can be written by every user'
   // Below a folder that the group can't enter, its rights mean nothing.
-  if (mode & 0o020 && isOpenToGroup && !isOwnGroup(gid)) return `can be written by the group ${gid}`
+  if (mode & 0o020 && isOpenToGroup(layout) && !isOwnGroup(gid)) return `can be written by the group ${gid}`
   return undefined
 }
 
-function hasBit({ directory }: Layout, bit: number): boolean {
-  return ((statsOf(directory)?.mode ?? 0) & bit) !== 0
+function isOpenToGroup({ directory }: Layout): boolean {
+  return ((statsOf(directory)?.mode ?? 0) & 0o010) !== 0
 }
 
 /** True for the group that many systems make for each user: of the same name, with nobody else in it. */
