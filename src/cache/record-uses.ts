@@ -7,6 +7,7 @@ import { isoNow } from '../platform/originals.ts'
 import type { CacheContext } from './context.ts'
 import { shareByTheClock } from './downloads-at-once.ts'
 import { stampOf } from './store/blobs.ts'
+import type { Entries } from './store/metadata.ts'
 
 /**
  * Folds what a run's workers asked for into the metadata, in one write: last access, hits, and which selections were
@@ -22,7 +23,7 @@ export async function recordUses(context: CacheContext, requests: RequestEvent[]
     requests.flatMap((request) => entryOf(context, recorded, request) ?? []),
   )
   const share = shareByTheClock(requests)
-  await metadata.update((entries) => {
+  const foldIn = (entries: Entries) => {
     for (const request of requests) {
       const { repo, revision, selection, files, tier, downloadMs } = request
       const entry = entryOf(context, entries, request)
@@ -36,7 +37,9 @@ export async function recordUses(context: CacheContext, requests: RequestEvent[]
       else if (listed.has(entryKey(entry)))
         entry.selections.push({ key: selection, files: files.map(([path]) => parseHubPath(path, repo)), used: true })
     }
-  })
+  }
+  // A warm run does not wait for the disk: dates and hits of the run before are a small loss.
+  await metadata.update(foldIn, { isLasting: false })
 }
 
 function shareOut({ files }: Entry, served: RequestEvent['files'], share: number): void {

@@ -60,9 +60,10 @@ export class Metadata {
 
   /**
    * Reads, changes and writes under a lock, so that updates of many processes lose nothing. `change` is called again, with
-   * what is recorded by then, when another process took the lock in between.
+   * what is recorded by then, when another process took the lock in between. Without `isLasting` a loss of power may bring
+   * back the whole file of before.
    */
-  async update(change: (entries: Entries) => void): Promise<void> {
+  async update(change: (entries: Entries) => void, { isLasting = true } = {}): Promise<void> {
     const isWritten = () =>
       withLock(`${this.layout.metadata}.lock`, async (hold) => {
         removeReplacements(this.layout.metadata)
@@ -77,7 +78,7 @@ export class Metadata {
         return replaceDurably(this.layout.metadata, textOf([...sorted.map(toRecord), ...newer]), () => hold.isOurs())
       })
     while (!(await isWritten()));
-    await syncToDisk(this.layout.directory)
+    if (isLasting) await syncToDisk(this.layout.directory)
   }
 
   async #refresh(): Promise<void> {
