@@ -42,6 +42,10 @@ export async function bringIn(context: CacheContext, model: Model, options: Brin
   )
 }
 
+function isOfDisk(error: unknown): boolean {
+  return error instanceof ModelCacheError ? error.code === 'CACHE_UNUSABLE' : isSystemError(error)
+}
+
 // Each takes that this process was stopped for long, or that the repo has another id.
 const MOST_RESTARTS = 10
 
@@ -55,12 +59,18 @@ async function bringInto(context: CacheContext, model: Model, options: BringInOp
     const held = repo
     const isFree = !existsSync(layout.lock(held))
     const asked = originals.monotonic()
-    const work = (hold: Hold) => {
+    const work = async (hold: Hold) => {
       if (!isFree) waitedMs += originals.monotonic() - asked
       const isLockLost = () => restarts < MOST_RESTARTS && !hold.isOurs()
-      return unlessRefused(context, model, options, () =>
-        bringInLocked(context, model, held, isLockLost, { ...options, waitedMs }),
-      )
+      try {
+        return await unlessRefused(context, model, options, () =>
+          bringInLocked(context, model, held, isLockLost, { ...options, waitedMs }),
+        )
+      } catch (error) {
+        // What the process that took the lock did in between is no failure of the disk.
+        if (isOfDisk(error) && isLockLost() && !options.signal?.aborted) return held
+        throw error
+      }
     }
     const done = await withRepoLock(layout, held, work, options.signal)
     if (typeof done === 'object') return done
@@ -158,9 +168,6 @@ async function bringInLocked(
     const isAbsent = options.isPart && error instanceof ModelCacheError && error.code === 'FILE_NOT_FOUND'
     const recordSoFar = async () => recordEntry(context, soFar, await intake.synced())
     if (soFar.files.size > 0 || (isAbsent && resolved.about)) await recordSoFar().catch(() => undefined)
-    // What the process that took the lock did in between is no failure of the disk.
-    const isDisk = isSystemError(error) || (error instanceof ModelCacheError && error.code === 'CACHE_UNUSABLE')
-    if (isDisk && isLockLost() && !options.signal?.aborted) return held
     throw error
   }
 }

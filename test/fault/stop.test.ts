@@ -1,7 +1,7 @@
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, test } from 'vitest'
-import { contentsOf, Engine, gitSha1 } from '../support/engine.ts'
+import { contentsOf, Engine, gitSha1, sha256 } from '../support/engine.ts'
 import { makeRequest } from '../support/request.ts'
 
 // A process that is stopped (Ctrl-Z, a paused container) loses its locks after a while, and continues later where it was.
@@ -76,6 +76,29 @@ describe.concurrent('a process that is stopped', () => {
       if (verb === 'optimize') await engine.open().remove('org/m', 'org/other')
     }
     expect(changes.join('\n')).toMatch(/hub\/models--org--m\/(snapshots|blobs)/)
+    expect((await engine.listing('incoming')).filter((path) => !path.endsWith('.incomplete'))).toEqual([])
+  })
+
+  test('within a download gives the right files, also when others removed the model since', async ({
+    expect,
+    onTestFinished,
+  }) => {
+    const engine = await Engine.start(onTestFinished)
+    engine.hub.addRepo('org/m', { files: FILES })
+    const victim = await engine.spawn()
+    const expected = Object.fromEntries(Object.entries(FILES).map(([path, content]) => [path, sha256(content)]))
+    // `npm run soak` stops at each step.
+    const stride = process.env.KILLS ? 1 : 4
+    for (let step = 1; ; step += stride) {
+      const change = await victim.beginAndStop('get', ['org/m'], step)
+      // The last step gives the lock back: from then on others may remove what no run has claimed.
+      if (change === undefined || /unlinkSync .*org%2Fm\.lock/.test(change)) break
+      await takeLocks(engine)
+      await engine.open().get('org/m')
+      await engine.open().remove('org/m')
+      expect(await victim.goOn(), change).toMatchObject({ errors: [], given: [{ contents: expected }] })
+      await engine.open().remove('org/m')
+    }
     expect((await engine.listing('incoming')).filter((path) => !path.endsWith('.incomplete'))).toEqual([])
   })
 })
