@@ -190,7 +190,12 @@ describe('a process that a test starts is served from the cache, and counted', (
     })
     const { exitCode, output, report } = await project.vitest([], env)
     expect(exitCode, output).toBe(0)
-    expect(report?.requests).toBe(0)
+    expect(report).toMatchObject({
+      hits: 0,
+      misses: 0,
+      failed: 1,
+      errors: [{ code: 'UNSERVED', testFiles: ['a.test.ts'] }],
+    })
     expect(hub.requests.map(({ kind, status }) => `${kind} ${status}`)).toEqual(Array(4).fill('resolve 200'))
   })
 
