@@ -74,7 +74,7 @@ async function coldWarmUp(engine: Engine, { within, isAlone }: Start): Promise<S
   const kept = publish(engine, COMPLETE)
   const cold = publish(engine, COLD)
   for (const name of kept) await engine.open().get(name)
-  return { models, kept, ...(await warmTogether(engine, models, cold, within(400), isAlone ? 1 : 2 + below(3))) }
+  return { models, kept, ...(await warmTogether(engine, models, cold, within(200), isAlone ? 1 : 2 + below(3))) }
 }
 
 /** The first models of a cache folder that is not there yet. */
@@ -83,7 +83,7 @@ async function newFolder(engine: Engine, { within, isAlone }: Start): Promise<Sc
   return {
     models: FRESH,
     kept: [],
-    ...(await warmTogether(engine, FRESH, cold, within(380), isAlone ? 1 : 2 + below(2))),
+    ...(await warmTogether(engine, FRESH, cold, within(150), isAlone ? 1 : 2 + below(2))),
   }
 }
 
@@ -136,10 +136,10 @@ async function removals(engine: Engine, { within, isAlone }: Start): Promise<Sce
   const runEnded = run?.begin('get', used, Number.MAX_SAFE_INTEGER)
   const ended =
     [
-      () => victim.begin('maintain', [], 1, within(130)),
+      () => victim.begin('maintain', [], 1, within(80)),
       // Each download evicts another model.
       () => victim.begin('get', later, Number.MAX_SAFE_INTEGER, within(600)),
-      () => victim.begin('remove', [...old, ...fresh.slice(3)], 1, within(200)),
+      () => victim.begin('remove', [...old, ...fresh.slice(3)], 1, within(120)),
     ][below(3)]?.() ?? Promise.resolve()
   const others = async (report: Report) => {
     run?.stop()

@@ -22,7 +22,10 @@ export interface Scene {
 export interface Start {
   /** True when no other process does a part of the victim's work: then the victim surely gets as far as its instant. */
   isAlone: boolean
-  /** When the first victim kills itself: at a random one of its first `steps` steps, of which its work has more. */
+  /**
+   * When the first victim kills itself: at a random one of its first `steps` steps. Its work has more, also where it never waits for
+   * a lock: each look at a lock that is held is three steps.
+   */
   within: (steps: number) => Instant
 }
 
