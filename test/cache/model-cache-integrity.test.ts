@@ -27,6 +27,11 @@ async function damage(blob: string, how: (path: string) => Promise<void>): Promi
   await chmod(blob, 0o444)
 }
 
+/** Has the folder count as a cache of this package. */
+async function markAsOurs(): Promise<void> {
+  await writeFile(engine.inCache('cache.json'), '{"format":1}')
+}
+
 async function flip(path: string): Promise<void> {
   const bytes = await readFile(path)
   bytes[12_345] = 255 - (bytes[12_345] ?? 0)
@@ -198,6 +203,7 @@ describe('a download', () => {
   ])('for which %s can not be written is refused, without another try', async (_, folder) => {
     engine.hub.addRepo('org/name', { files: FILES })
     await mkdir(engine.inCache(REPO), { recursive: true })
+    await markAsOurs()
     await writeFile(engine.inCache(REPO, folder), 'in the way')
     expect(await refusalOf(engine.open().get('org/name'))).toMatchObject({ code: 'CACHE_UNUSABLE' })
     expect(engine.filesAsked.length).toBe(new Set(engine.filesAsked).size)
@@ -207,6 +213,7 @@ describe('a download', () => {
     engine.hub.addRepo('org/name', { files: FILES })
     const isFolder = path.includes('/')
     await mkdir(engine.inCache(isFolder ? path : ''), { recursive: true })
+    await markAsOurs()
     if (!isFolder) await writeFile(engine.inCache(path), 'in the way')
     const refusal = await refusalOf(engine.open().get('org/name'))
     expect(refusal).toMatchObject({ code: 'CACHE_UNUSABLE' })
