@@ -67,25 +67,21 @@ describe('the example', () => {
     expect(hub.requests).toEqual([])
   })
 
-  test.skipIf(!CHROMIUM)(
-    'browser downloads its model once, and passes again without network',
-    { timeout: 240_000 },
-    async () => {
-      const consumer = await copyOf('browser')
-      const env = { HF_ENDPOINT: hub.url, CHROMIUM_PATH: CHROMIUM }
-      const cold = await consumer.vitest([], env)
-      expect(cold.exitCode, cold.output).toBe(0)
-      expect(cold.report).toMatchObject({ requests: 1, misses: 1, errors: [], models: [{ repo: EMBEDDINGS }] })
-      const weights = hub.requests.filter(({ kind, method }) => kind === 'cdn' && method === 'GET')
-      expect(weights).toHaveLength(1)
+  test.skipIf(!CHROMIUM)('browser downloads its model once, and passes again without network', async () => {
+    const consumer = await copyOf('browser')
+    const env = { HF_ENDPOINT: hub.url, CHROMIUM_PATH: CHROMIUM }
+    const cold = await consumer.vitest([], env)
+    expect(cold.exitCode, cold.output).toBe(0)
+    expect(cold.report).toMatchObject({ requests: 1, misses: 1, errors: [], models: [{ repo: EMBEDDINGS }] })
+    const weights = hub.requests.filter(({ kind, method }) => kind === 'cdn' && method === 'GET')
+    expect(weights).toHaveLength(1)
 
-      hub.clearRequests()
-      const warm = await consumer.vitest([], env)
-      expect(warm.exitCode, warm.output).toBe(0)
-      expect(warm.report).toMatchObject({ requests: 1, hitRate: 1, errors: [] })
-      expect(hub.requests).toEqual([])
-    },
-  )
+    hub.clearRequests()
+    const warm = await consumer.vitest([], env)
+    expect(warm.exitCode, warm.output).toBe(0)
+    expect(warm.report).toMatchObject({ requests: 1, hitRate: 1, errors: [] })
+    expect(hub.requests).toEqual([])
+  })
 
   test('transcription runs in unit mode without model, cache and network', async () => {
     const consumer = await copyOf('transcription')

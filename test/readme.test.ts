@@ -28,7 +28,7 @@ function textOf(heading: string, language: string): string {
 }
 
 // Many processes at a time: where the machine is busy with other tests too, each waits for the others.
-vi.setConfig({ testTimeout: 180_000 })
+vi.setConfig({ testTimeout: 900_000 })
 
 let workshop: Workshop
 /** A project as Start has it, after one run. */
