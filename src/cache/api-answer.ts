@@ -11,14 +11,14 @@ import { prepareCacheFolder } from './store/prepare-cache-folder.ts'
 
 /**
  * What the Hub's API answers to a read of a public repo: as stored while that is trusted (of a commit for ever, of a
- * branch for `maxAge`), else asked anew without a token, and as stored when it can't be. Undefined when the Hub refuses:
- * whoever asks may have the token that opens it. Throws `OFFLINE`.
+ * branch for `maxAge`), else asked anew without a token, and as stored when it can't be. Gives the Hub's refusal where it refuses:
+ * the caller may have the token that opens the repo. Throws `OFFLINE`.
  */
 export async function getApiAnswer(
   context: CacheContext,
   { repo, revision }: { repo: RepoId; revision: string },
   request: RawRequest,
-): Promise<StoredAnswer | undefined> {
+): Promise<StoredAnswer | HubHttpError | undefined> {
   const { layout, options, origin } = context
   const key = `${request.method} ${options.hub.endpoint} ${request.address} ${request.body ?? ''}`
   const stored = (await readApiAnswer(origin.api, repo, key)) ?? (await readApiAnswer(layout.formerApi, repo, key))
@@ -29,7 +29,7 @@ export async function getApiAnswer(
     await keep(context, repo, key, answer)
     return answer
   } catch (error) {
-    if (error instanceof HubHttpError && error.status < 500 && error.status !== 429) return undefined
+    if (error instanceof HubHttpError && error.status < 500 && error.status !== 429) return error
     if (!isNetworkError(error) && !(error instanceof BrokenDownloadError) && !(error instanceof HubHttpError))
       throw error
     return stored?.answer

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import type { HubHttpError } from '../hub/http.ts'
 import type { RawAnswer, RawRequest } from '../hub/raw.ts'
 import { type Access, copyEntry, type Entry, type EntryId } from '../model/entry.ts'
 import { type Model, type ModelSpec, toModel } from '../model/model.ts'
@@ -65,8 +66,11 @@ export class ModelCache {
     return hasModel(this.context, { repo, revision, selection: { paths: [path] }, pin: false })
   }
 
-  /** What the Hub's API answers to a read of a public repo; undefined when it refuses. Throws `OFFLINE`. */
-  async apiAnswer(repo: { repo: RepoId; revision: string }, request: RawRequest): Promise<RawAnswer | undefined> {
+  /** What the Hub's API answers to a read of a public repo, or its refusal. Undefined where it could not be asked. Throws `OFFLINE`. */
+  async apiAnswer(
+    repo: { repo: RepoId; revision: string },
+    request: RawRequest,
+  ): Promise<RawAnswer | HubHttpError | undefined> {
     const { getApiAnswer } = await import('./api-answer.ts')
     return getApiAnswer(await this.context.usable(), repo, request)
   }

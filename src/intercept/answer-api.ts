@@ -1,5 +1,7 @@
 import type { ModelCache } from '../cache/model-cache.ts'
+import { HubHttpError } from '../hub/http.ts'
 import type { Answer } from './answer.ts'
+import { answerRefusal } from './answer-refusal.ts'
 import type { AskedRequest } from './asked-request.ts'
 import type { HubRead } from './hub-url.ts'
 
@@ -16,5 +18,6 @@ export async function answerApi(
   const { method, headers } = request
   const contentType = headers.get('Content-Type')
   const answer = await cache.apiAnswer(read, { address: read.address, method, body, contentType })
+  if (answer instanceof HubHttpError) return answerRefusal(cache, answer, request, { isApi: true })
   return answer && { status: 200, ...answer }
 }

@@ -10,6 +10,7 @@ import { hostResponse, originals } from '../platform/originals.ts'
 import type { Answer } from './answer.ts'
 import { answerApi } from './answer-api.ts'
 import { answerFile, answerHead, answerMissing } from './answer-file.ts'
+import { answerRefusal } from './answer-refusal.ts'
 import { type AskedRequest, askedRequest, bearerOf } from './asked-request.ts'
 import { type HubRead, isReadBy, parseHubUrl } from './hub-url.ts'
 import { notAnsweredOffline, notForCaller, passOn } from './pass-on.ts'
@@ -78,7 +79,7 @@ export function makeBridge(settings: BridgeSettings): Bridge {
   const { cache, bases, onServed, onLoaded, onFailed, whichTest } = settings
   const { offline, hub } = cache.context.options
 
-  /** What `look` gives. An error that is given, and not thrown, leaves the answer to the Hub. */
+  /** What `look` gives. It gives the error, and does not throw it, where the answer is the Hub's own. */
   async function find<T extends KnownFile>(
     read: HubRead,
     token: string | undefined,
@@ -114,11 +115,11 @@ export function makeBridge(settings: BridgeSettings): Bridge {
     if (method === 'HEAD') {
       const known = await find(read, token, () => cache.describe(read, read.path, { signal }), signal)
       if (known === 'absent') return answerMissing()
-      return known instanceof ModelCacheError ? undefined : answerHead(known, headers)
+      return known instanceof ModelCacheError ? answerRefusal(cache, known.cause, request) : answerHead(known, headers)
     }
     const cached = await find(read, token, () => cache.file(read, read.path, { signal }), signal)
     if (cached === 'absent') return answerMissing()
-    if (cached instanceof ModelCacheError) return undefined
+    if (cached instanceof ModelCacheError) return answerRefusal(cache, cached.cause, request)
     onServed(cached)
     return answerFile(cached, headers)
   }
@@ -130,8 +131,8 @@ export function makeBridge(settings: BridgeSettings): Bridge {
     throw error
   }
 
-  // A loader was refused these addresses by `locate` and fetches them itself next: the Hub would only say the same again.
-  const refused = new Set<string>()
+  // A loader was refused these addresses by `locate`, for these reasons, and fetches them itself next.
+  const refused = new Map<string, ModelCacheError>()
 
   return {
     bases,
@@ -142,7 +143,9 @@ export function makeBridge(settings: BridgeSettings): Bridge {
       const read = request && parseHubUrl(request.url, bases)
       if (!read || !isReadBy(request.method, read)) return original(input, init ?? undefined)
       request.signal?.throwIfAborted()
-      const answer = refused.delete(request.url) ? undefined : await answerTo(read, request)
+      const refusal = refused.get(request.url)
+      refused.delete(request.url)
+      const answer = await (refusal ? answerRefusal(cache, refusal.cause, request) : answerTo(read, request))
       request.signal?.throwIfAborted()
       if (answer) {
         cache.context.debug(`Answered to fetch: ${request.method} ${request.url} with ${answer.status}`)
@@ -161,7 +164,7 @@ export function makeBridge(settings: BridgeSettings): Bridge {
       if (found instanceof ModelCacheError) {
         // The loader may fetch by other means than ours, which would ask huggingface.co.
         if (addressAtEndpoint(url, hub.endpoint)) throw found
-        refused.add(new URL(url).href)
+        refused.set(new URL(url).href, found)
         return undefined
       }
       if (isProbe || !('file' in found)) return found

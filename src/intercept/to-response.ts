@@ -6,8 +6,12 @@ import { fileBody } from './file-body.ts'
 const STATUS_TEXTS = new Map([
   [200, 'OK'],
   [206, 'Partial Content'],
+  [401, 'Unauthorized'],
+  [403, 'Forbidden'],
   [404, 'Not Found'],
+  [410, 'Gone'],
   [416, 'Range Not Satisfiable'],
+  [451, 'Unavailable For Legal Reasons'],
 ])
 
 /**
@@ -16,7 +20,11 @@ const STATUS_TEXTS = new Map([
  */
 export function toResponse({ status, headers, body }: Answer, request: AskedRequest, Class: typeof Response): Response {
   const content =
-    typeof body === 'object' ? (fileBody(body, request.signal) as ReadableStream<Uint8Array>) : (body ?? null)
+    typeof body === 'object'
+      ? (fileBody(body, request.signal) as ReadableStream<Uint8Array>)
+      : request.method === 'HEAD'
+        ? null
+        : (body ?? null)
   const response = new Class(content, { status, statusText: STATUS_TEXTS.get(status) ?? '', headers })
   return withUrl(response, request.url)
 }

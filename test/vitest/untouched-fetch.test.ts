@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { expect, test } from 'vitest'
 import type { ModelCacheOptions } from '../../src/config/options.ts'
+import { groupBy } from '../../src/platform/group-by.ts'
 import { configSource } from '../support/config-source.ts'
 import { Consumer } from '../support/consumer.ts'
 import { startModelsHub } from '../support/models-hub.ts'
@@ -255,6 +256,50 @@ test('what is private stays so for whoever lacks the token', async () => {
   const offline = await project.vitest([], { ...env, HF_TOKEN: TOKEN, MODEL_CACHE_OFFLINE: '1' })
   expect(offline.exitCode, offline.output).toBe(0)
   expect(hub.requests).toEqual([])
+})
+
+test('what the Hub refuses is asked of it once, and answered as it answered', async () => {
+  const source = `
+    import { AutoConfig, env } from '@huggingface/transformers'
+    import { expect, test } from 'vitest'
+    env.useFSCache = false
+    const said = async (response) => [response.status, response.statusText, response.headers.get('x-error-code'), await response.text()]
+    const missing = [401, 'Unauthorized', 'RepoNotFound', 'Invalid username or password.']
+    test('x', async () => {
+      for (const base of [process.env.HF_ENDPOINT, 'https://huggingface.co']) {
+        for (const name of ['none', 'private']) {
+          const address = base + '/org/' + name + '/resolve/main/config.json'
+          expect(await said(await fetch(address))).toEqual(missing)
+          const head = await fetch(address, { method: 'HEAD' })
+          expect([head.status, await head.text()]).toEqual([401, ''])
+        }
+        const gated = await said(await fetch(base + '/org/gated/resolve/main/config.json'))
+        expect(gated).toEqual([401, 'Unauthorized', 'GatedRepo', expect.stringContaining('is restricted')])
+        const revision = await said(await fetch(base + '/org/files/resolve/nope/config.json'))
+        expect(revision.slice(0, 3)).toEqual([404, 'Not Found', 'RevisionNotFound'])
+      }
+      await expect(AutoConfig.from_pretrained('org/absent')).rejects.toThrow('org/absent')
+      const api = await fetch(process.env.HF_ENDPOINT + '/api/models/org/unknown')
+      expect([api.status, await api.json()]).toEqual([401, { error: 'Invalid username or password.' }])
+      const other = await fetch(process.env.HF_ENDPOINT + '/org/private/resolve/main/config.json', { headers: { Authorization: 'Bearer ${TOKEN}' } })
+      expect(other.status).toBe(200)
+    })
+  `
+  const project = await Consumer.create({ files: { 'vitest.config.ts': configSource(), 'a.test.ts': source } })
+  const { exitCode, output } = await project.vitest([], env)
+  expect(exitCode, output).toBe(0)
+  const asked = groupBy(hub.requests, ({ repo }) => String(repo))
+  const statuses = (repo: string) => asked.get(repo)?.map(({ status }) => status)
+  expect(['org/none', 'org/absent', 'org/unknown'].map(statuses)).toEqual([[401], [401], [401]])
+  // Passed on for the caller with a token that the cache has not.
+  expect(statuses('org/private')).toEqual([401, 200])
+  expect(
+    asked
+      .get('org/gated')
+      ?.filter(({ kind }) => kind === 'resolve')
+      .map(({ status }) => status),
+  ).toEqual([401])
+  expect(asked.get('org/files')?.map(({ status }) => status)).toEqual([404])
 })
 
 test('what the configured endpoint refuses is asked of no other Hub, and of nobody where it is too large', async () => {

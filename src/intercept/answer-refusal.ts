@@ -1,0 +1,39 @@
+import type { ModelCache } from '../cache/model-cache.ts'
+import { findToken } from '../config/token.ts'
+import { HubHttpError } from '../hub/http.ts'
+import { addressAtEndpoint } from '../model/endpoint.ts'
+import type { Answer } from './answer.ts'
+import { type AskedRequest, bearerOf } from './asked-request.ts'
+
+// The Hub refuses with these for good. It may answer the next request after any other failure.
+const REFUSALS = [401, 403, 404, 410, 451]
+
+/**
+ * The Hub's refusal as the cache got it, for a caller that would get the same: the request would go to the same endpoint with the same
+ * token. Undefined where the Hub has to be asked.
+ */
+export async function answerRefusal(
+  cache: ModelCache,
+  cause: unknown,
+  request: AskedRequest,
+  { isApi = false } = {},
+): Promise<Answer | undefined> {
+  if (!(cause instanceof HubHttpError) || !REFUSALS.includes(cause.status)) return undefined
+  const { hub } = cache.context.options
+  const ours = await findToken(hub, cache.context.env)
+  const elsewhere = addressAtEndpoint(request.url, hub.endpoint)
+  if (elsewhere === undefined && !request.url.startsWith(`${hub.endpoint}/`)) return undefined
+  const given = bearerOf(request.headers)
+  // A token of huggingface.co is not sent to the configured endpoint.
+  const sent = elsewhere === undefined || given === ours ? given : undefined
+  return sent === (cause.token === 'sent' ? ours : undefined) ? refusalOf(cause, isApi) : undefined
+}
+
+function refusalOf({ status, errorCode, said }: HubHttpError, isApi: boolean): Answer {
+  const headers: Record<string, string> = { 'Content-Type': isApi ? 'application/json' : 'text/plain; charset=utf-8' }
+  if (errorCode !== undefined) headers['X-Error-Code'] = errorCode
+  // A header can not hold other characters.
+  if (said !== undefined && /^[\x20-\x7e]*$/.test(said)) headers['X-Error-Message'] = said
+  const body = isApi ? JSON.stringify({ error: said ?? `HTTP ${status}` }) : (said ?? '')
+  return { status, headers, body }
+}
