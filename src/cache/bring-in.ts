@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { formatDuration, formatSize } from '../config/units.ts'
+import { rootMessage } from '../hub/http.ts'
 import { type Entry, recordedDownloadMs } from '../model/entry.ts'
 import { isSystemError, ModelCacheError } from '../model/errors.ts'
 import type { HubPath } from '../model/hub-path.ts'
@@ -24,21 +25,32 @@ import { sweepIncoming } from './store/leftovers.ts'
 import type { Hold } from './store/lock.ts'
 import { prepareCacheFolder } from './store/prepare-cache-folder.ts'
 
+/** Why the Hub did not answer yet; undefined where it did. */
+interface Tries {
+  failure: unknown
+}
+
 type BringInOptions = IntakeOptions & {
   /** When it was asked for, on the monotonic clock. */
   started: number
   /** Milliseconds of that in which another held the repo's lock: it downloads, or looks whether it has to. */
   waitedMs?: number
+  tries: Tries
 }
 
 /**
  * Makes a selection complete: verifies what lies on disk without a valid record, downloads the rest, records it. One
  * process does it for a repo at a time; who waited finds it done, and so each blob crosses the network once.
  */
-export async function bringIn(context: CacheContext, model: Model, options: BringInOptions): Promise<CachedModel> {
+export async function bringIn(
+  context: CacheContext,
+  model: Model,
+  options: Omit<BringInOptions, 'tries'>,
+): Promise<CachedModel> {
+  const tries: Tries = { failure: undefined }
   // Who waits for another that brings it in waits no longer either.
-  return withTimeLimit(context.options.hub.timeoutMs, options.signal, tooSlow(model), (signal) =>
-    bringInto(context, model, { ...options, signal }),
+  return withTimeLimit(context.options.hub.timeoutMs, options.signal, tooSlow(context, model, tries), (signal) =>
+    bringInto(context, model, { ...options, signal, tries }),
   )
 }
 
@@ -97,19 +109,34 @@ async function unlessRefused<T>(
   }
 }
 
-function tooSlow(model: Model): (ms: number) => ModelCacheError {
-  return (ms) =>
-    new ModelCacheError({
+function tooSlow({ options }: CacheContext, model: Model, tries: Tries): (ms: number) => ModelCacheError {
+  return (ms) => {
+    const cause = tries.failure
+    const { endpoint } = options.hub
+    return new ModelCacheError({
       code: 'HUB_UNREACHABLE',
       asked: `Model ${describeModel(model)}`,
-      reason: `It did not come within ${formatDuration(ms)}.`,
-      nextStep: 'What came is kept: the next run goes on with it. Or set `hub.timeout` to more.',
+      ...(cause === undefined
+        ? {
+            reason: `It did not come within ${formatDuration(ms)}.`,
+            nextStep: 'What came is kept: the next run goes on with it. Or set `hub.timeout` to more.',
+          }
+        : {
+            reason: `The Hub at ${endpoint} gave no usable answer within ${formatDuration(ms)}: ${rootMessage(cause)}.`,
+            nextStep: 'Check the network, the proxy variables and HF_ENDPOINT; the next run tries again.',
+          }),
+      cause,
     })
+  }
 }
 
 /** Tells of a wait before it is known how many bytes there are. */
-function waitOf(model: Model, { onProgress, started }: BringInOptions): (waitMs: number | undefined) => void {
-  return (waitMs) => {
+function waitOf(
+  model: Model,
+  { onProgress, started, tries }: BringInOptions,
+): (waitMs: number | undefined, failure?: unknown) => void {
+  return (waitMs, failure) => {
+    if (failure !== undefined) tries.failure = failure
     const elapsedMs = originals.monotonic() - started
     onProgress?.({ model: modelLabel(model), receivedBytes: 0, totalBytes: 0, elapsedMs, waitMs })
   }
@@ -134,6 +161,7 @@ async function bringInLocked(
   const home = await ownHome(context, asked.repo)
   if (home.repo !== held) return home.repo
   const resolved = await resolve(context, asked, held, { signal: options.signal, onWait: waitOf(asked, options) })
+  options.tries.failure = undefined
   if (typeof resolved === 'string') return resolved
   const model = { ...asked, repo: resolved.repo }
   const intake = new Intake(context, model, resolved, await hubAccess(context), options)
@@ -147,7 +175,7 @@ async function bringInLocked(
       asked: `Model ${describeModel(model)}`,
     })
     context.debug(`Files of ${describeModel(model)}: ${files.length}, chosen by ${rule}`)
-    await makeRoom(context, model, await intake.missing(files))
+    await makeRoom(context, model, await intake.missing(files), options.isPart ? resolved : undefined)
     await intake.ensure(files)
     const keys = options.isPart ? [] : [selectionKey(model.selection)]
     // What `pipeline(<its task>)` will ask for next is the same by another name: found without planning it again.

@@ -1,6 +1,7 @@
 import type { CacheSettings, Validation } from '../config/options.ts'
 import type { Connections } from '../hub/download.ts'
 import type { Fetch } from '../hub/fetch.ts'
+import type { Digest } from '../model/digest.ts'
 import { type EntryFile, type EntryId, entryKey } from '../model/entry.ts'
 import { type ModelCacheError, messageOf } from '../model/errors.ts'
 import { printableLines } from '../model/printable.ts'
@@ -71,10 +72,10 @@ export class CacheContext {
   #otherCaches: Promise<HubFolder[]> | undefined
   #temporary: Promise<CacheContext> | undefined
   #refusal: { error: ModelCacheError | undefined } | undefined
-  /** True when the Hub was asked for something. */
+  /** True when the Hub was asked for something, by this cache or by one that stands in for it. */
   hasAskedHub = false
-  /** Models that are being brought in now, by their labels, and how far they have come. */
-  readonly underWay = new Map<string, Progress>()
+  /** Models that are being downloaded now, by their labels, and how far they have come: those of a stand-in too. */
+  readonly underWay: Map<string, Progress>
   /** What the Hub refused a moment ago. */
   readonly refusals = new KnownRefusals()
   readonly #warned = new Set<string>()
@@ -86,11 +87,18 @@ export class CacheContext {
   readonly #writers = new Map<string, string | undefined>()
   /** What our endpoint told this process of a model, by `modelKey`. */
   readonly told = new Map<string, Told>()
+  /** What untouched code made this process bring in, file by file: digests with their bytes, by `entryKey`. */
+  readonly broughtIn = new Map<string, Map<Digest, number>>()
   /** The repos and commits, `repo@commit`, of which it could not be learnt who may read them. */
   readonly unanswered = new Set<string>()
 
-  constructor(readonly options: CacheOptions) {
+  /** `standsInFor`: the cache whose folder can't be used. */
+  constructor(
+    readonly options: CacheOptions,
+    readonly standsInFor?: CacheContext,
+  ) {
     this.layout = new Layout(options.cacheDir)
+    this.underWay = standsInFor?.underWay ?? new Map()
     this.#lease = options.run && new Lease(this.layout, options.run)
     const { onDebug } = options
     this.debug = onDebug ? (message) => onDebug(printableLines(message)) : () => undefined
@@ -234,6 +242,11 @@ export class CacheContext {
   /** Makes the claims of workers that are gone those of this cache, which works for the same run. */
   async gatherClaims(): Promise<void> {
     await this.#lease?.gather().catch((error) => this.debug(`Leases of this run stay as they are: ${messageOf(error)}`))
+  }
+
+  noteHubAsked(): void {
+    this.hasAskedHub = true
+    this.standsInFor?.noteHubAsked()
   }
 
   /** Ends the claims of this cache. */

@@ -1,7 +1,7 @@
 import { statfs } from 'node:fs/promises'
 import { formatSize } from '../config/units.ts'
 import type { Digest } from '../model/digest.ts'
-import { entryKey } from '../model/entry.ts'
+import { type EntryId, entryKey } from '../model/entry.ts'
 import { ModelCacheError } from '../model/errors.ts'
 import { describeModel, type Model, modelLabel } from '../model/model.ts'
 import { originals } from '../platform/originals.ts'
@@ -15,16 +15,39 @@ import { bytesLeft } from './store/leftovers.ts'
 /**
  * Makes room for blobs that are about to be brought in: removes the least recently used until they fit into `maxSize`.
  * What live runs use stays, and may exceed the limit with one warning. Throws `TOO_LARGE` for a model that is larger than
- * the limit where the options say so, `CACHE_UNUSABLE` when the disk has not that much left.
+ * the limit where the options say so, `CACHE_UNUSABLE` when the disk has not that much left. `part` is given where untouched code
+ * asks for one file of a model: then all files count that it made this process bring in.
  */
-export async function makeRoom(context: CacheContext, model: Model, missing: Map<Digest, number>): Promise<void> {
-  const bytes = [...missing.values()].reduce((sum, size) => sum + size, 0)
+export async function makeRoom(
+  context: CacheContext,
+  model: Model,
+  missing: Map<Digest, number>,
+  part?: EntryId,
+): Promise<void> {
+  const bytes = sumOf(missing)
   if (bytes === 0) return
   const { maxSize, onTooLarge } = context.options
+  if (part && onTooLarge === 'error') {
+    const all = new Map([...(context.broughtIn.get(entryKey(part)) ?? []), ...missing])
+    const isMore = all.size > missing.size
+    if (sumOf(all) > maxSize)
+      tooLarge(
+        context,
+        model,
+        sumOf(all),
+        onTooLarge,
+        isMore ? 'With what came of the repo before, it takes' : undefined,
+      )
+    context.broughtIn.set(entryKey(part), all)
+  }
   if (bytes > maxSize) tooLarge(context, model, bytes, onTooLarge)
   else await removeUntilFits(context, model, bytes)
   // What is there already of a download that goes on needs no room.
   await checkDisk(context, model, bytes - (await bytesLeft(context.layout, [...missing.keys()])))
+}
+
+function sumOf(sizes: Map<Digest, number>): number {
+  return [...sizes.values()].reduce((sum, size) => sum + size, 0)
 }
 
 async function removeUntilFits(context: CacheContext, model: Model, bytes: number): Promise<void> {
@@ -50,14 +73,20 @@ async function removeUntilFits(context: CacheContext, model: Model, bytes: numbe
     )
 }
 
-function tooLarge(context: CacheContext, model: Model, bytes: number, onTooLarge: 'keep' | 'error' | undefined): void {
+function tooLarge(
+  context: CacheContext,
+  model: Model,
+  bytes: number,
+  onTooLarge: 'keep' | 'error' | undefined,
+  what = 'It takes',
+): void {
   const limit = formatSize(context.options.maxSize)
   const nextStep = `Set \`maxSize\` (MODEL_CACHE_MAX_SIZE) to more than ${formatSize(bytes)}.`
   if (onTooLarge === 'error')
     throw new ModelCacheError({
       code: 'TOO_LARGE',
       asked: `Model ${describeModel(model)}`,
-      reason: `It takes ${formatSize(bytes)}, and the whole cache may have ${limit}.`,
+      reason: `${what} ${formatSize(bytes)}, and the whole cache may have ${limit}.`,
       nextStep,
     })
   context.warn(

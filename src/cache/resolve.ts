@@ -181,7 +181,7 @@ function treeOf({ files }: Readonly<Entry>): Tree {
 /** The Hub as the options say, with the token that may be sent there. */
 export async function hubAccess(context: CacheContext): Promise<HubAccess> {
   const { hub } = context.options
-  context.hasAskedHub = true
+  context.noteHubAsked()
   const token = await findToken(hub, context.env)
   const withheld = token === undefined ? await withheldToken(hub, context.env) : undefined
   return { endpoint: hub.endpoint, fetch: await context.fetch(), token, withheld }

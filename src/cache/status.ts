@@ -29,6 +29,8 @@ export interface CacheStatus {
   bytes: number
   maxBytes: number
   models: number
+  /** How many models came from which endpoint, the most first; null where that is not known. */
+  endpoints: { endpoint: string | null; models: number }[]
   pinned: number
   files: number
   /** What is spared as models share blobs: how many files stand for a blob of another, and their bytes. */
@@ -70,6 +72,7 @@ export async function cacheStatus(context: CacheContext): Promise<CacheStatus> {
     bytes,
     maxBytes: options.maxSize,
     models: entries.length,
+    endpoints: endpointsOf(entries),
     pinned: entries.filter(({ pinned }) => pinned).length,
     files: entries.reduce((sum, { files }) => sum + files.size, 0),
     shared: sharedBlobs(entries, bytes),
@@ -82,6 +85,11 @@ export async function cacheStatus(context: CacheContext): Promise<CacheStatus> {
     leases: { runs: live.size, models: new Set([...live.values()].flatMap((keys) => [...keys])).size },
     takenAt: isoNow(),
   }
+}
+
+function endpointsOf(entries: Entry[]): CacheStatus['endpoints'] {
+  const groups = groupBy(entries, ({ endpoint = null }) => endpoint)
+  return [...groups].map(([endpoint, { length: models }]) => ({ endpoint, models })).sort((a, b) => b.models - a.models)
 }
 
 /** The one that was used the longest time ago, and the last. */

@@ -9,11 +9,8 @@ import { temporaryFolder } from './temporary-folder.ts'
  * A cache for one run alone, for when the cache folder can't take what is missing: all processes of the run share it, and
  * it takes over what the cache folder has.
  */
-export async function openTemporary(
-  { options, layout, warn, debug }: CacheContext,
-  runId: string,
-  reason: string,
-): Promise<CacheContext> {
+export async function openTemporary(unusable: CacheContext, runId: string, reason: string): Promise<CacheContext> {
+  const { options, layout, warn, debug } = unusable
   const { cacheDir, isNew } = await makeFolder(temporaryFolder(options, runId))
   // One process of the run says so: the one that made the folder.
   const tell = isNew ? warn : debug
@@ -21,7 +18,7 @@ export async function openTemporary(
   const adoptFrom = [layout.hub, ...(options.adoptFrom ?? [])]
   // The warm-up's failures hold here, too. Where its models lie does not.
   const manifest = options.manifest && { models: [], failures: options.manifest.failures }
-  return new CacheContext({ ...options, cacheDir, adoptFrom, manifest, whenUnusable: 'error' })
+  return new CacheContext({ ...options, cacheDir, adoptFrom, manifest, whenUnusable: 'error' }, unusable)
 }
 
 /** Removes what `openTemporary` made, when the run is over. */

@@ -34,6 +34,8 @@ export interface Problem {
   commit: string
   path: string
   what: Flaw
+  /** The endpoint that stated it; null where that is not known. */
+  endpoint: string | null
   isRepaired: boolean
   /** Why it could not be repaired. */
   error?: string
@@ -75,9 +77,9 @@ export async function verifyEntries(
   for (const [entry, ofEntry] of groupBy(wrong, (check) => check.entry)) {
     const error = options.repair ? await tryRepair(context, ofEntry, entry, options.signal) : undefined
     const isRepaired = options.repair === true && error === undefined
-    const { repo, revision, commit } = entry
+    const { repo, revision, commit, endpoint = null } = entry
     for (const { path, what = 'missing' } of ofEntry)
-      problems.push({ repo, revision, commit, path, what, isRepaired, error })
+      problems.push({ repo, revision, commit, path, what, endpoint, isRepaired, error })
   }
   const files = checks.map(({ entry, path }) => entry.files.get(path)?.size ?? 0)
   return { entries: entries.length, files: files.length, bytes: files.reduce((sum, size) => sum + size, 0), problems }

@@ -36,6 +36,12 @@ const COLUMNS: ShownColumn[] = [
   },
   { header: 'age', isRight: true, show: (e, now) => since(e.cachedDate, now), order: (e) => date(e.cachedDate) },
   { header: 'hits', isRight: true, show: ({ hits }) => String(hits), order: ({ hits }) => hits },
+  {
+    header: 'endpoint',
+    isShrinkable: true,
+    show: ({ endpoint }) => endpoint?.replace(/^https:\/\//, '') ?? 'unknown',
+    order: ({ endpoint = '' }) => endpoint,
+  },
   { header: 'pinned', show: ({ pinned }) => (pinned ? 'yes' : ''), order: ({ pinned }) => (pinned ? 1 : 0) },
 ]
 
@@ -49,13 +55,19 @@ export async function list(pattern: string | undefined, options: ListOptions): P
   const matching = pattern === undefined ? all : matchEntries(pattern, all)
   const entries = matching.filter((entry) => filters.every((filter) => filter(entry, now))).sort(order)
   if (options.json) printJson({ models: entries.map((entry) => ({ ...entryJson(entry), ...paths(entry, options) })) })
-  else if (entries.length > 0) print(entries, options, now)
+  else if (entries.length > 0) print(entries, all, options)
   else printNotes(all.length === 0 ? `There is no model in ${cache.context.layout.directory}.` : 'No model matches.')
   return 0
 }
 
-function print(entries: Entry[], options: ListOptions, now: number): void {
-  const columns = COLUMNS.filter(({ header }) => header !== 'pinned' || entries.some(({ pinned }) => pinned))
+/** `all`: the entries of the whole cache. A column is left out where it would say the same of each model. */
+function print(entries: Entry[], all: Entry[], options: ListOptions): void {
+  const now = originals.now()
+  const hidden = [
+    ...(entries.some(({ pinned }) => pinned) ? [] : ['pinned']),
+    ...(new Set(all.map(({ endpoint }) => endpoint)).size > 1 ? [] : ['endpoint']),
+  ]
+  const columns = COLUMNS.filter(({ header }) => !hidden.includes(header))
   const rows = entries.map((entry) => columns.map(({ show }) => show(entry, now)))
   const [header = '', ...lines] = renderTable(columns, rows, columnsOf())
   printLines(paint('dim', header))

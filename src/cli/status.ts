@@ -28,6 +28,7 @@ function statusLines(origin: string, found: CacheStatus): [string, string][] {
     ['cache', `${found.directory} (by ${origin})`],
     ['size', `${formatSize(bytes)} of ${formatSize(maxBytes)}${share}`],
     ['models', `${models}${pinned > 0 ? `, ${pinned} pinned` : ''} · ${count(files, 'file')}`],
+    ['from', fromText(found)],
     ['shared', shared.files > 0 ? `${count(shared.files, 'blob')}, ${formatSize(shared.bytes)} spared` : undefined],
     ['used', usedText(found)],
     [
@@ -39,6 +40,12 @@ function statusLines(origin: string, found: CacheStatus): [string, string][] {
     ['in use', leases.runs > 0 ? `${count(leases.models, 'model')} by ${count(leases.runs, 'live run')}` : undefined],
   ]
   return lines.flatMap(([name, text]): [string, string][] => (text === undefined ? [] : [[name, text]]))
+}
+
+/** Undefined where all models came from one endpoint. */
+function fromText({ endpoints }: CacheStatus): string | undefined {
+  if (endpoints.length < 2) return undefined
+  return endpoints.map(({ endpoint, models }) => `${endpoint ?? 'unknown'}: ${models}`).join(' · ')
 }
 
 function usedText({ oldest, newest }: CacheStatus): string | undefined {

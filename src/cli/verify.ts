@@ -42,12 +42,17 @@ export async function verify(names: string[], options: GlobalOptions & { repair?
   if (options.json) {
     const { entries, ...rest } = found
     printJson({ models: entries, ...rest, ms: Math.round(ms) })
-  } else print(found, ms, options.repair === true)
+  } else print(found, ms, options.repair === true, cache.context.origin.endpoint)
   return found.problems.every(({ isRepaired }) => isRepaired) ? 0 : 1
 }
 
-function print({ entries, files, bytes, problems }: Verification, ms: number, isRepairing: boolean): void {
-  for (const problem of problems) printLines(problemLine(problem))
+function print(
+  { entries, files, bytes, problems }: Verification,
+  ms: number,
+  isRepairing: boolean,
+  configured: string,
+): void {
+  for (const problem of problems) printLines(problemLine(problem, configured))
   const rate = ms > 0 ? ` (${formatSize((bytes / ms) * 1000)}/s)` : ''
   const seen = `${count(entries, 'model')}, ${count(files, 'file')}, ${formatSize(bytes)} in ${formatDuration(ms)}${rate}`
   if (problems.length === 0) printLines(`${paint('green', '✓')} ${seen}: all as the Hub stated`)
@@ -57,12 +62,15 @@ function print({ entries, files, bytes, problems }: Verification, ms: number, is
     `${seen}: ${count(problems.length, 'file')} wrong${open < problems.length ? `, ${problems.length - open} repaired` : ''}`,
   )
   if (open > 0 && !isRepairing)
-    printLines('What is wrong is not served, and brought in anew when it is next asked for; `--repair` does that now.')
+    printLines(
+      'A wrong file is not served. It is downloaded again when it is next asked for; `--repair` does that now.',
+    )
 }
 
-function problemLine(problem: Problem): string {
-  const { path, what, isRepaired, error } = problem
+function problemLine(problem: Problem, configured: string): string {
+  const { path, what, isRepaired, error, endpoint } = problem
+  const from = endpoint === null || endpoint === configured ? '' : ` (from ${endpoint})`
   const mark = isRepaired ? paint('yellow', '!') : paint('red', '✗')
   const after = isRepaired ? ', repaired' : error === undefined ? '' : `, not repaired: ${error}`
-  return `${mark} ${labelOf(problem)}  ${path}: ${what}${after}`
+  return `${mark} ${labelOf(problem)}  ${path}: ${what}${from}${after}`
 }

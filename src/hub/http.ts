@@ -15,8 +15,8 @@ export interface HubAccess {
   token?: string
   /** Why a token that there is may not be sent. */
   withheld?: Withheld
-  /** Told how long a failed request of the API is waited with, and with undefined that it is made again. */
-  onWait?: (waitMs: number | undefined) => void
+  /** Told how long a failed request of the API is waited with and why it failed, and with undefined that it is made again. */
+  onWait?: (waitMs: number | undefined, failure?: unknown) => void
 }
 
 /** What became of a token: there was none to send, it was sent, or the endpoint refused it and was asked without it. */

@@ -19,8 +19,8 @@ export interface RetryOptions {
   /** Who is asked. Where it could not be reached a moment ago, there are fewer tries: each file of a model is asked for by itself. */
   endpoint?: string
   onRetry?: (error: unknown, waitMs: number) => void
-  /** Told how long the next try is waited for, and with undefined that it begins. */
-  onWait?: (waitMs: number | undefined) => void
+  /** Told how long the next try is waited for and why the last one failed, and with undefined that the next one begins. */
+  onWait?: (waitMs: number | undefined, failure?: unknown) => void
   /** True when the attempt that failed came a good deal further: then the count of failures begins anew. */
   madeProgress?: () => boolean
 }
@@ -47,7 +47,7 @@ export async function withRetry<T>(attempt: () => Promise<T>, options: RetryOpti
       const waitMs = delayAfter(error, failures)
       if (waitMs > LONGEST_ASKED_MS) throw error
       options.onRetry?.(error, waitMs)
-      options.onWait?.(waitMs)
+      options.onWait?.(waitMs, error)
       await sleep(waitMs, options.signal)
       options.onWait?.(undefined)
     }

@@ -9,10 +9,10 @@ const WORTH_A_SHARE = 0.5
 
 /**
  * What to do about the slowest step of a warm run; undefined where that is not worth a line, or where something was
- * downloaded: then the next run is another one.
+ * downloaded or failed: then the next run takes another time.
  */
-export function slowStep({ misses, times, warmUpMs, models }: Report): string | undefined {
-  if (misses > 0) return undefined
+export function slowStep({ misses, errors, times, warmUpMs, models }: Report): string | undefined {
+  if (misses > 0 || errors.length > 0) return undefined
   const steps: [name: string, ms: number, advice: string | undefined][] = [
     ['loading', times.load?.total ?? 0, adviceOnLoading(models)],
     ['warm-up', warmUpMs ?? 0, 'it asked the Hub, or read files again to check them: MODEL_CACHE_DEBUG=1 says which'],

@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import type { CacheOptions, ModelCache } from '../../src/cache/index.ts'
 import { originKey } from '../../src/cache/store/origin.ts'
+import { Cli } from '../support/cli.ts'
 import { contentsOf, Engine, gitSha1, sha256 } from '../support/engine.ts'
 import { type Hub, type Repository, startHub } from '../support/hub/index.ts'
 
@@ -107,6 +108,8 @@ describe('a commit that two endpoints state differently', () => {
     const blob = engine.inCache(REPO, 'blobs', sha256('EVILEVIL'))
     await rm(blob)
     clearRequests()
+    const { stdout } = await new Cli(engine).run('verify')
+    expect(stdout).toContain(`weights.bin: missing (from ${mirror.url})`)
     const { problems } = await engine.open().verify(undefined, { repair: true })
     expect(problems).toMatchObject([{ isRepaired: false, error: expect.stringContaining(mirror.url) }])
     expect(engine.hub.requests).toEqual([])
@@ -123,6 +126,22 @@ describe('a commit that two endpoints state differently', () => {
     expect(await readFile(engine.inCache(REPO, 'snapshots', COMMIT, 'weights.bin'), 'utf8')).toBe('GENUINE')
     await expectBothWarm()
   })
+})
+
+test('the command line tells models of two endpoints apart, and does not name the only one', async () => {
+  await engine.open().get('org/name')
+  const cli = new Cli(engine)
+  expect([(await cli.run('ls')).stdout, (await cli.run('status')).stdout].join()).not.toMatch(/endpoint|http/)
+  await openMirror().get('org/name')
+  const { stdout } = await cli.run('ls', '--sort', 'endpoint')
+  expect(stdout).toMatch(/hits +endpoint$/m)
+  for (const { url } of [engine.hub, mirror]) {
+    expect(stdout).toContain(url)
+    expect((await cli.run('status')).stdout).toContain(`${url}: 1`)
+  }
+  expect((await cli.json(0, 'ls')).models.map(({ endpoint }: { endpoint: string }) => endpoint).sort()).toEqual(
+    [engine.hub.url, mirror.url].sort(),
+  )
 })
 
 test('a name that one endpoint was asked for is not told to another', async () => {

@@ -66,6 +66,23 @@ test('a model larger than the limit is refused before it is downloaded, where th
   expect(engine.filesAsked).toEqual([])
 })
 
+test('a model that untouched code asks for file by file is refused as soon as its files are larger than the limit', async () => {
+  const files = { 'a.bin': randomBytes(30 * KILOBYTE), 'b.bin': randomBytes(30 * KILOBYTE) }
+  engine.hub.addRepo('org/parts', { files })
+  const of = { repo: parseModel('org/parts').repo, revision: 'main' }
+  const options = { maxSize: 50 * KILOBYTE, onTooLarge: 'error' } as const
+  const cache = engine.open(options)
+  await cache.file(of, 'a.bin')
+  for (const _ of [1, 2])
+    expect(await refusalOf(cache.file(of, 'b.bin'))).toMatchObject({
+      code: 'TOO_LARGE',
+      reason: expect.stringContaining('60 KiB'),
+    })
+  expect(engine.filesAsked).toEqual(['a.bin'])
+  // What an earlier run downloaded is not counted: a run that needs another part of the repo has it.
+  await engine.open(options).file(of, 'b.bin')
+})
+
 test('two that make room for each other do not wait for ever', async () => {
   const maxSize = 150 * KILOBYTE
   await engine.open({ maxSize }).get('org/one')

@@ -54,7 +54,13 @@ describe.each([
     await spoil()
     const id = `run-${randomBytes(4).toString('hex')}`
     const cache = openForRun(id)
-    expect(await contentsOf(await cache.get('org/name'))).toEqual(FILES)
+    let underWay: string[] = []
+    const onProgress = () => {
+      underWay = [...cache.context.underWay.keys()]
+    }
+    expect(await contentsOf(await cache.get('org/name', { onProgress }))).toEqual(FILES)
+    // What explains a time-out, and whether the plugin waited for the Hub, is asked of the cache of the options.
+    expect([underWay, cache.context.hasAskedHub]).toEqual([['org/name'], true])
     // Another process of the same run finds it there.
     expect((await openForRun(id).get('org/name')).tier).toBe('disk')
     expect(engine.filesAsked.filter((file) => file === 'config.json')).toHaveLength(1)
@@ -205,6 +211,16 @@ describe('a model that does not come', () => {
     engine.hub.clearRequests()
     await engine.open().get('org/large')
     expect(engine.hub.bytesSent({ kind: 'cdn' })).toBeLessThan(WEIGHTS.length - MEGABYTE)
+  })
+
+  test('within that time as the Hub can not be reached is an error that says so', async () => {
+    const cause = Object.assign(new Error('connect ECONNREFUSED 127.0.0.1:9'), { code: 'ECONNREFUSED' })
+    const fetch = () => Promise.reject(new TypeError('fetch failed', { cause }))
+    // The tries take longer than that.
+    const hub = { endpoint: engine.hub.url, concurrency: 8, timeoutMs: 1_000 }
+    const { reason, nextStep } = await refusalOf(engine.open({ hub, fetch }).get('org/name'))
+    expect(reason).toBe(`The Hub at ${engine.hub.url} gave no usable answer within 1 s: ${cause.message}.`)
+    expect(nextStep).toContain('HF_ENDPOINT')
   })
 
   test('has as long as the options say, also when that is longer than a timer can run', async () => {

@@ -47,6 +47,10 @@ test.each([
   ['everything is done within a second', { times: { lookup: null, restore: null, download: null, load: spread(700) } }],
   ['something was downloaded: the next run is another one', { misses: 1 }],
   [
+    'something failed: the time went into the tries',
+    { warmUpMs: 3000, errors: [{ model: 'a/b', code: 'HUB_UNREACHABLE', message: '', requests: 1, testFiles: [] }] },
+  ],
+  [
     'no step is half of it',
     { warmUpMs: 2000, times: { lookup: spread(1500), restore: spread(1500), download: null, load: spread(1900) } },
   ],

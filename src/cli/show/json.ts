@@ -10,9 +10,21 @@ export function printJson(content: object): void {
 
 /** An entry in the documents of all commands. */
 export function entryJson(entry: Entry): object {
-  const { repo, revision, commit, hits, pinned, cachedDate, lastAccessDate, files, access, task = null } = entry
+  const {
+    repo,
+    revision,
+    commit,
+    hits,
+    pinned,
+    cachedDate,
+    lastAccessDate,
+    files,
+    access,
+    task = null,
+    endpoint = null,
+  } = entry
   return {
     ...{ repo, revision, commit, bytes: entrySize(entry), files: files.size },
-    ...{ cachedDate, lastAccessDate, hits, pinned, access, task },
+    ...{ cachedDate, lastAccessDate, hits, pinned, access, task, endpoint },
   }
 }
