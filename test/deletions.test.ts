@@ -19,10 +19,9 @@ const SAFE: Record<string, [count: number, why: string]> = {
     2,
     'the folders of a repo get another name, and only an empty folder can be in its place',
   ],
-  'cache/store/aside.ts rename': [1, 'a `Remover`: what may be removed goes to a unique name first'],
   'cache/store/aside.ts renameSync': [
-    1,
-    'a folder of a removal that was killed goes to a unique name, after `mayRemove`',
+    2,
+    'a `Remover`: what may be removed goes to a unique name first. A folder of a removal that was killed: after `mayRemove`',
   ],
   'cache/store/atomic-write.ts rename': [2, 'the callers replace files of the cache by their own names'],
   'cache/store/atomic-write.ts renameSync': [1, 'the callers replace files of the cache by their own names'],
@@ -33,7 +32,6 @@ const SAFE: Record<string, [count: number, why: string]> = {
     2,
     '`removeAside`: after `mayRemove`. `removeFolderOfRun`: a folder that this run made',
   ],
-  'cache/store/remove-own.ts rmdir': [1, 'after `mayRemove`, and only an empty folder'],
   'cache/store/remove-own.ts rmdirSync': [1, 'after `mayRemove`, and only an empty folder'],
   'cache/store/remove-own.ts unlink': [3, 'after `mayRemove`, by names that the caller knows for ours'],
   'cache/store/remove-own.ts unlinkSync': [

@@ -3,11 +3,10 @@ import { join } from 'node:path'
 import { type Entry, entryKey } from '../model/entry.ts'
 import { originals } from '../platform/originals.ts'
 import type { CacheContext } from './context.ts'
-import { withFreeRepoLock } from './store/aside.ts'
+import { type Held, holdFree } from './hold-repos.ts'
 import { stampOf } from './store/blobs.ts'
 import { knownOrigins } from './store/known-origins.ts'
 import { type Amount, addTo } from './store/leftovers.ts'
-import type { Hold } from './store/lock.ts'
 import { apiFolderOf } from './store/origin.ts'
 import { isApiAnswerName } from './store/own-names.ts'
 import { mayRemove, removeFile } from './store/remove-own.ts'
@@ -27,12 +26,10 @@ export async function compact(context: CacheContext, { dryRun, signal }: Compact
   const dropped = { files: 0, bytes: 0 }
   const before = stampOf(layout.metadata)?.size ?? 0
   const entries = [...(await metadata.all()).values()]
-  for (const entry of entries) {
-    signal?.throwIfAborted()
-    if (hasSnapshot(context, entry)) continue
-    dropped.files++
-    if (!dryRun) await withFreeRepoLock(layout, entry.repo, (hold) => dropRecord(context, entry, hold))
-  }
+  const gone = entries.filter((entry) => !hasSnapshot(context, entry))
+  dropped.files += gone.length
+  signal?.throwIfAborted()
+  if (!dryRun) await holdFree(context, gone, (held) => dropRecords(context, held))
   if (!dryRun) {
     // What can't be read is left out of what is written.
     await metadata.update(() => undefined)
@@ -48,12 +45,12 @@ function hasSnapshot({ layout }: CacheContext, { repo, snapshot }: Entry): boole
   return stampOf(layout.snapshot(repo, snapshot)) !== undefined
 }
 
-/** Under the repo's lock: it may have been brought in anew in between. */
-async function dropRecord(context: CacheContext, entry: Entry, hold: Hold): Promise<void> {
-  if (hasSnapshot(context, entry)) return
+/** Under the locks of their repos: some may have been brought in anew in between. */
+async function dropRecords(context: CacheContext, held: Held[]): Promise<void> {
   const metadata = await context.metadata()
   await metadata.update((all) => {
-    if (hold.isOurs() && !hasSnapshot(context, entry)) all.delete(entryKey(entry))
+    for (const { entries } of held.filter(({ hold }) => hold.isOurs()))
+      for (const entry of entries) if (!hasSnapshot(context, entry)) all.delete(entryKey(entry))
   })
 }
 

@@ -4,6 +4,7 @@ import { blobNameOf, type Digest } from '../model/digest.ts'
 import type { Entry } from '../model/entry.ts'
 import { systemCode } from '../model/errors.ts'
 import { snapshotOf } from '../model/snapshot.ts'
+import { Slices } from '../platform/slices.ts'
 import { Aside } from './store/aside.ts'
 import type { Layout } from './store/layout.ts'
 import type { Hold } from './store/lock.ts'
@@ -61,7 +62,15 @@ function byFolder(taken: Taken[]): TakenOfRepo[] {
 
 /** Nothing goes on any more when it ends: the locks are given back then, also where something failed. */
 async function sideBySide(folders: TakenOfRepo[], act: (ofRepo: TakenOfRepo) => Promise<void>): Promise<void> {
-  const all = folders.map(act)
+  const slices = new Slices()
+  const all: Promise<void>[] = []
+  for (const folder of folders) {
+    if (slices.areOver) await slices.pause()
+    const acted = act(folder)
+    // What fails is thrown below.
+    acted.catch(() => undefined)
+    all.push(acted)
+  }
   await Promise.allSettled(all)
   await Promise.all(all)
 }

@@ -1,11 +1,12 @@
 import { type Entry, entryKey } from '../model/entry.ts'
 import { ModelCacheError } from '../model/errors.ts'
+import { groupBy } from '../platform/group-by.ts'
 import type { CacheContext } from './context.ts'
 import { deleteFiles, type Taken } from './delete-files.ts'
+import { type Held, type HoldRepos, holdEach, holdFree } from './hold-repos.ts'
 import { isOurs } from './store/cache-folder.ts'
-import type { Layout } from './store/layout.ts'
 import { leasedEntries } from './store/leases.ts'
-import { type Hold, withFreeLocks, withLock } from './store/lock.ts'
+import type { Hold } from './store/lock.ts'
 
 /** What was removed, and the bytes that became free. */
 export interface Removed {
@@ -40,20 +41,6 @@ export async function deleteEntries(
   return deleteBehind(holdFree, context, entries, exceptRun, signal)
 }
 
-/** Entries of which this process holds the repo's lock. */
-interface Held {
-  entries: Entry[]
-  hold: Hold
-}
-
-/** Runs `work` for entries, in one go or several, under the locks of their repos. */
-type HoldRepos = (
-  context: CacheContext,
-  entries: Entry[],
-  work: (held: Held[]) => Promise<void>,
-  signal?: AbortSignal,
-) => Promise<void>
-
 async function deleteBehind(
   holdRepos: HoldRepos,
   context: CacheContext,
@@ -84,8 +71,8 @@ async function takeRecords(context: CacheContext, held: Held[], exceptRun?: stri
     const leased = await leasedEntries(context.layout, exceptRun)
     return entries.filter((entry) => !leased.has(entryKey(entry)))
   }
-  const free = await isFree(held.flatMap(({ entries }) => entries))
-  if (free.length === 0) return []
+  const free = new Set(await isFree(held.flatMap(({ entries }) => entries)))
+  if (free.size === 0) return []
   const taken = new Map<string, { entry: Entry; hold: Hold }>()
   let left: Entry[] = []
   await metadata.update((all) => {
@@ -95,56 +82,21 @@ async function takeRecords(context: CacheContext, held: Held[], exceptRun?: stri
       for (const entry of entries) {
         const key = entryKey(entry)
         // As recorded by now: more of it may have come since it was chosen.
-        if (free.includes(entry)) taken.set(key, { entry: all.get(key) ?? entry, hold })
+        if (free.has(entry)) taken.set(key, { entry: all.get(key) ?? entry, hold })
       }
     for (const key of taken.keys()) all.delete(key)
     left = [...all.values()]
   })
   // Who claims first and looks after that either finds no record, or has its claim seen here.
-  const stillFree = new Set((await isFree(free)).map(entryKey))
+  const stillFree = new Set((await isFree([...free])).map(entryKey))
   const claimed = [...taken].filter(([key]) => !stillFree.has(key))
   if (claimed.length > 0)
     await metadata.update((all) => {
       for (const [key, { entry }] of claimed) if (!all.has(key)) all.set(key, entry)
       left = [...all.values()]
     })
-  const siblings = new Map<string, Entry[]>()
-  for (const entry of left) siblings.set(entry.repo, [...(siblings.get(entry.repo) ?? []), entry])
+  const siblings = groupBy(left, ({ repo }) => repo)
   return [...taken.values()]
     .filter(({ entry }) => stillFree.has(entryKey(entry)))
     .map(({ entry, hold }) => ({ entry, hold, siblings: siblings.get(entry.repo) ?? [] }))
-}
-
-/** First those whose locks are free, then one repo after the other, each when its lock is free. */
-const holdEach: HoldRepos = async (context, entries, work, signal) => {
-  const left = new Set(entries)
-  await holdFree(context, entries, async (held) => {
-    for (const entry of held.flatMap(({ entries }) => entries)) left.delete(entry)
-    await work(held)
-  })
-  for (const [lock, own] of byLock(context.layout, [...left]))
-    await withLock(lock, (hold) => work([{ entries: own, hold }]), signal)
-}
-
-// Each write of the metadata costs by the number of all entries: many go at once. A kill leaves no more than these
-// without a record.
-const AT_ONCE = 100
-
-/** Those whose locks are free, many at once; it never waits for any. */
-const holdFree: HoldRepos = async ({ layout }, entries, work) => {
-  const locks = byLock(layout, entries)
-  const paths = [...locks.keys()]
-  for (let done = 0; done < paths.length; done += AT_ONCE)
-    await withFreeLocks(paths.slice(done, done + AT_ONCE), async (holds) => {
-      if (holds.length > 0) await work(holds.map((hold) => ({ entries: locks.get(hold.path) ?? [], hold })))
-    })
-}
-
-function byLock(layout: Layout, entries: Entry[]): Map<string, Entry[]> {
-  const locks = new Map<string, Entry[]>()
-  for (const entry of entries) {
-    const lock = layout.lock(entry.repo)
-    locks.set(lock, [...(locks.get(lock) ?? []), entry])
-  }
-  return locks
 }

@@ -1,4 +1,4 @@
-import { rm, writeFile } from 'node:fs/promises'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, test } from 'vitest'
 import { contentsOf, Engine, gitSha1, sha256 } from '../support/engine.ts'
@@ -34,6 +34,21 @@ test('a process that is stopped within a write of the metadata takes nothing fro
   }
   expect(changes.join('\n')).toContain('cache_metadata.json')
   expect((await engine.listing()).filter((path) => /tmp|lock/.test(path))).toEqual([])
+})
+
+test('who removes a model ends the removal of a process that was stopped before', async ({
+  expect,
+  onTestFinished,
+}) => {
+  const engine = await Engine.start(onTestFinished)
+  engine.hub.addRepo('org/m', { files: { 'config.json': '{}' } })
+  await engine.open().get('org/m')
+  // Into this folder the stopped process would go on to move files.
+  const aside = engine.inCache('incoming', 'org%2Fm.aside', 'removed.1-0123456789ab.tmp')
+  await mkdir(aside, { recursive: true })
+  await writeFile(join(aside, '0'), 'moved before')
+  await engine.open().remove('org/m')
+  expect(await engine.listing('incoming')).toEqual([])
 })
 
 const FILES = { 'config.json': '{}', 'sub/a.json': '{"a":1}', 'weights.bin': 'weights'.repeat(5000) }

@@ -1,11 +1,10 @@
 import { existsSync, mkdirSync, renameSync } from 'node:fs'
-import { rename } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { systemCode } from '../../model/errors.ts'
 import type { RepoId } from '../../model/repo-id.ts'
 import { isAbsent } from './atomic-write.ts'
 import type { Layout } from './layout.ts'
-import { type Hold, withFreeLock, withLock } from './lock.ts'
+import { type Hold, withFreeLock, withFreeLocks, withLock } from './lock.ts'
 import { isAsideContainer, uniqueBeside } from './own-names.ts'
 import { mayRemove, removeAside, removeEmptyFolder, removeFile, removeFiles } from './remove-own.ts'
 
@@ -42,6 +41,18 @@ export async function withFreeRepoLock<T>(
   })
 }
 
+/** As `withFreeRepoLock`, for those of these lock files that are free. */
+export async function withFreeRepoLocks(
+  layout: Layout,
+  paths: string[],
+  work: (holds: Hold[]) => Promise<void>,
+): Promise<void> {
+  await withFreeLocks(paths, async (holds) => {
+    for (const hold of holds) endRemovals(layout, hold.path)
+    await work(holds)
+  })
+}
+
 /** Where files of one repo go while its lock is held, to be deleted there. */
 export class Aside {
   readonly #folder: string
@@ -64,11 +75,11 @@ export class Aside {
     return aside
   }
 
-  /** Moves a file or a link here. False when it is gone, or the lock was lost: then it stays. */
-  async take(path: string): Promise<boolean> {
+  /** Moves a file or a link here, at once. False when it is gone, or the lock was lost: then it stays. */
+  take(path: string): boolean {
     if (this.#isLost) return false
     try {
-      await rename(path, this.newPath())
+      renameSync(path, this.newPath())
       return true
     } catch (error) {
       // Another disk: there it is deleted at once, as long as the lock is held.
