@@ -55,7 +55,10 @@ export class EventsFile {
   }
 
   failed(repo: string, error: unknown): void {
-    this.#write((requests) => ({ requests: [], errors: [requests.failed(repo, error)] }))
+    this.#write((requests) => {
+      const failure = requests.failed(repo, error)
+      return failure && { requests: [], errors: [failure] }
+    })
   }
 
   #write(note: (requests: FoldedRequests) => Pick<Line, 'requests' | 'errors'> | undefined): void {

@@ -64,9 +64,14 @@ export class FoldedRequests {
     return part
   }
 
-  /** `test` is the id of the test that asked, where that is known. */
-  failed(model: string, error: unknown, test?: string): RequestError {
+  /**
+   * `test` is the id of the test that asked, where that is known. Undefined where another file of the model failed for the same
+   * reason in the same test: that is one request.
+   */
+  failed(model: string, error: unknown, test?: string): RequestError | undefined {
     const code = error instanceof ModelCacheError ? error.code : ('UNKNOWN' as const)
+    const isCounted = this.#errors.some((known) => known.model === model && known.code === code && known.test === test)
+    if (isCounted) return undefined
     const failure = { model, code, message: messageOf(error), test }
     this.#errors.push(failure)
     return failure

@@ -1,6 +1,8 @@
+import { readFile } from 'node:fs/promises'
 import { expect, test } from 'vitest'
 import { configSource } from '../support/config-source.ts'
 import { Consumer } from '../support/consumer.ts'
+import { startHub } from '../support/hub/index.ts'
 import { startModelsHub } from '../support/models-hub.ts'
 
 const TOKEN = 'hf_a_secret_that_must_not_be_seen'
@@ -43,6 +45,39 @@ test('a model that can not be had fails the test that asks for it; each failure 
   expect(own).toContain('✗ 1 request for org/nope failed in a.test.ts [MODEL_NOT_FOUND]')
   expect(own).toContain('✗ 1 request for org/broken failed in a.test.ts [DIGEST_MISMATCH]')
   expect(own.match(/has no such repo/g)).toHaveLength(1)
+})
+
+test('with the Hub down each model that failed is told once, however many files were asked for', async () => {
+  const gone = await startHub()
+  await gone.close()
+  const source = `
+    import { AutoTokenizer } from '@huggingface/transformers'
+    import { test } from 'vitest'
+    test('declared', async ({ models }) => { await models.path('org/nope') })
+    test('untouched', async () => { await AutoTokenizer.from_pretrained('org/nope') })
+    test('not declared', async () => {
+      const ask = (path) => fetch('https://huggingface.co/org/other/resolve/main/' + path)
+      const [first] = await Promise.allSettled(['a.json', 'b.json', 'c.json'].map(ask))
+      throw first.reason
+    })
+  `
+  const files = { 'vitest.config.ts': configSource({ models: ['org/nope'] }), 'a.test.ts': source }
+  const project = await Consumer.create({ files })
+  const more = { HF_ENDPOINT: gone.url, GITHUB_ACTIONS: 'true', GITHUB_STEP_SUMMARY: `${project.directory}/summary.md` }
+  const { exitCode, stdout, stderr, report } = await project.vitest([], { ...env, ...more })
+  expect(exitCode).toBe(1)
+  expect(report).toMatchObject({ requests: 3, hits: 0, misses: 0, failed: 3, errorCounts: { HUB_UNREACHABLE: 3 } })
+  expect(stderr.match(/^ModelCacheError: /gm)).toHaveLength(3)
+  const own = stdout.slice(stdout.indexOf('Model cache')).trimEnd().split('\n')
+  expect(own.slice(1).map((line) => line.trim().replace(/ [\d.]+ m?s| ·.*$/g, ''))).toEqual([
+    '3 requests: 0 hits, 0 misses, 3 failed',
+    'warm-up',
+    'cache 0 B of 2 GiB in 0 models',
+    '✗ 2 requests for org/nope failed in a.test.ts [HUB_UNREACHABLE]',
+    '✗ 1 request for org/other failed in a.test.ts [HUB_UNREACHABLE]',
+  ])
+  const summary = await readFile(`${project.directory}/summary.md`, 'utf8')
+  expect(summary.match(/could not be reached/g)).toHaveLength(2)
 })
 
 test('adds no failure to a suite that asks for no model', async () => {
