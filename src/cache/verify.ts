@@ -9,6 +9,7 @@ import type { CacheContext } from './context.ts'
 import { listEntries } from './list-entries.ts'
 import { recordStrangers } from './record-strangers.ts'
 import { repairFiles } from './repair.ts'
+import { isAsRecorded } from './store/blobs.ts'
 import { DigestPool, type Flaw } from './store/digest-pool.ts'
 
 export interface VerifyOptions {
@@ -69,9 +70,12 @@ export async function verifyEntries(
 ): Promise<Verification> {
   await recordStrangers(context)
   const checks = await checkAll(context, entries, options)
-  const left = new Set((await listEntries(context)).map(entryKey))
-  // What was removed meanwhile is nobody's trouble.
-  const wrong = checks.filter(({ entry, what }) => what !== undefined && left.has(entryKey(entry)))
+  const flawed = checks.filter(({ what }) => what !== undefined)
+  const now = new Map(flawed.length === 0 ? [] : (await listEntries(context)).map((entry) => [entryKey(entry), entry]))
+  // A model may have been removed meanwhile, and downloaded again: the record is then another, or there is none.
+  const wrong = flawed.filter(({ entry, path }) =>
+    isAsRecorded(now.get(entryKey(entry))?.files.get(path), entry.files.get(path)),
+  )
   await distrust(context, wrong)
   const problems: Problem[] = []
   for (const [entry, ofEntry] of groupBy(wrong, (check) => check.entry)) {

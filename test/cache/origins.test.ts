@@ -154,6 +154,23 @@ test('a name that one endpoint was asked for is not told to another', async () =
   expect([...new Set(engine.hub.requests.map(({ repo }) => repo))]).toEqual(['org/other'])
 })
 
+test('links that lead to themselves count as missing among the answers of an endpoint and the leases', async () => {
+  await engine.open().get('org/name')
+  const answers = ['refs/main', `about/${COMMIT}.json`, `trees/${COMMIT}.json`]
+  const ofRepo = answers.map((path) => engine.inCache(engine.inOrigin('models--org--name', path)))
+  const others = [engine.inCache(engine.inOrigin('renames', 'org%2Fname')), engine.inCache('leases', 'run.1-0.json')]
+  for (const path of [...ofRepo, ...others]) {
+    await mkdir(dirname(path), { recursive: true })
+    await rm(path, { force: true })
+    await symlink(path, path)
+  }
+  expect(await contentsOf(await engine.open().get('org/name'))).toEqual(GENUINE)
+  const cache = engine.open()
+  await cache.maintain()
+  expect(await cache.find('org/name')).toHaveLength(1)
+  expect(filesAsked(engine.hub)).toHaveLength(3)
+})
+
 test('the same commit from a second endpoint needs no download', async () => {
   const other = await startHub()
   onTestFinished(() => other.close())

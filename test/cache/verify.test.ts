@@ -1,4 +1,5 @@
-import { chmod, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { existsSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import { chmod, realpath, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import type { CachedModel } from '../../src/cache/cached-model.ts'
 import { contentsOf, Engine, refusalOf } from '../support/engine.ts'
@@ -32,6 +33,24 @@ async function rot(file: string): Promise<void> {
 }
 
 describe('verify', () => {
+  test('does not report or distrust a file that another process downloaded again meanwhile', async () => {
+    const weights = model.file('deep/weights.bin')
+    const blob = await realpath(weights)
+    await rm(blob)
+    const downloadAgain = () => {
+      if (existsSync(blob)) return
+      writeFileSync(blob, FILES['deep/weights.bin'])
+      utimesSync(blob, TIME + 1, TIME + 1)
+      const records = readFileSync(engine.inCache('cache_metadata.json'), 'utf8')
+      const before = new RegExp(`"mtimeMs":${TIME}000,"ino":"\\d+"`)
+      expect(records).toMatch(before)
+      const now = `"mtimeMs":${TIME + 1}000,"ino":"${statSync(blob).ino}"`
+      writeFileSync(engine.inCache('cache_metadata.json'), records.replace(before, now))
+    }
+    const { problems } = await engine.open().verify(undefined, { onProgress: downloadAgain })
+    expect(problems).toEqual([])
+  })
+
   test('finds nothing wrong with what is right', async () => {
     const bytes = Object.values(FILES).join('').length + 2
     expect(await engine.open().verify()).toEqual({ entries: 2, files: 3, bytes, problems: [] })

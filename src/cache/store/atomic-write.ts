@@ -63,9 +63,9 @@ export async function moveInto(from: string, to: string): Promise<void> {
   }
 }
 
-/** True when there is no such file: nothing, or a folder in its place. */
+/** True when there is no such file: nothing, a folder in its place, or a link that leads to itself. */
 export function isAbsent(error: unknown): boolean {
-  return ['ENOENT', 'ENOTDIR', 'EISDIR'].includes(systemCode(error) ?? '')
+  return ['ENOENT', 'ENOTDIR', 'EISDIR', 'ELOOP'].includes(systemCode(error) ?? '')
 }
 
 /** Milliseconds since the epoch, by the clock that dates the files of a folder: a file server's may differ from ours. */

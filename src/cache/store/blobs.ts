@@ -1,7 +1,7 @@
 import { type BigIntStats, createReadStream, statSync } from 'node:fs'
 import process from 'node:process'
 import { type Digest, Hasher } from '../../model/digest.ts'
-import { systemCode } from '../../model/errors.ts'
+import { isAbsent } from './atomic-write.ts'
 
 /** What a file system says of a file, enough to see that it is still the one that was verified. */
 export interface FileStamp {
@@ -40,7 +40,7 @@ function statsOf(path: string): BigIntStats | undefined {
   try {
     return statSync(path, { bigint: true, throwIfNoEntry: false })
   } catch (error) {
-    if (systemCode(error) === 'ENOTDIR') return undefined
+    if (isAbsent(error)) return undefined
     throw error
   }
 }
