@@ -61,7 +61,8 @@ describe('verify', () => {
     await rot('deep/weights.bin')
     await rm(model.file('config.json'))
     const { problems } = await engine.open().verify()
-    const where = { repo: 'org/name', revision: 'main', commit: model.commit, isRepaired: false }
+    const of = { repo: 'org/name', revision: 'main', commit: model.commit, endpoint: engine.hub.url }
+    const where = { ...of, isRepaired: false }
     expect(problems.sort((a, b) => (a.path < b.path ? -1 : 1))).toEqual([
       { ...where, path: 'config.json', what: 'missing' },
       { ...where, path: 'deep/weights.bin', what: 'wrong digest' },
