@@ -216,6 +216,9 @@ export class ModelCache {
 
   /** Folds the requests of a run into the metadata: last access, hits, used selections. */
   async recordUses(requests: RequestEvent[]): Promise<void> {
+    if (requests.length === 0 || this.context.refusal) return
+    // The folder may have been removed during the run. Without a mark the next run would refuse it.
+    await this.prepare()
     const { recordUses } = await import('./on-disk.ts')
     return recordUses(this.context, requests)
   }

@@ -14,7 +14,6 @@ import type { Entries } from './store/metadata.ts'
  * used. Only the main process does this; a worker never writes for a hit.
  */
 export async function recordUses(context: CacheContext, requests: RequestEvent[]): Promise<void> {
-  if (requests.length === 0 || context.refusal) return
   const now = isoNow()
   const metadata = await context.metadata()
   const recorded = await metadata.all()

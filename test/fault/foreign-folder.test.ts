@@ -49,6 +49,24 @@ function openForRun() {
   return cache
 }
 
+test('a cache folder that was removed during a run is made again, and the next run uses it', async () => {
+  const cache = openForRun()
+  const { repo, commit } = await cache.get('org/name')
+  const entries = await cache.list()
+  const verbs = [
+    () => cache.recordUses([makeRequest({ repo, commit })]),
+    () => cache.claim(...entries),
+    // As an earlier version left it.
+    () => place(engine.cacheDir, { 'cache_metadata.json': '[\n\n]\n' }),
+  ]
+  for (const verb of verbs) {
+    await rm(engine.cacheDir, { recursive: true })
+    await verb()
+    expect(await contentsOf(await engine.open().get('org/name'))).toEqual(CONTENTS)
+  }
+  expect(engine.warnings).toEqual([])
+})
+
 /** Does all that a run and the command line do. */
 async function useAll(): Promise<void> {
   const cache = openForRun()

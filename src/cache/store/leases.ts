@@ -79,6 +79,8 @@ export class Lease {
   }
 
   async #write(): Promise<void> {
+    // The folder was removed: without a mark the next run would refuse it.
+    if (!stampOf(this.layout.marker)) await prepareAgain(this.layout)
     const content = JSON.stringify({ ...ownerOf(this.run.pid), entries: [...this.#keys] })
     writeAtomically(this.#path, content)
     this.#content = content
@@ -133,6 +135,11 @@ export async function liveRuns(layout: Layout): Promise<Map<string, Set<string>>
 /** Ends all claims of a run that is over, also those of its workers, which are gone by then. */
 export function releaseRun(layout: Layout, runId: string): void {
   for (const name of leaseNames(layout)) if (isOf(name, runId)) removeFile(layout, join(layout.leases, name))
+}
+
+async function prepareAgain(layout: Layout): Promise<void> {
+  const { prepareCacheFolder } = await import('./prepare-cache-folder.ts')
+  await prepareCacheFolder(layout)
 }
 
 function leaseNames(layout: Layout): string[] {

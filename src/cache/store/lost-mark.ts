@@ -44,10 +44,11 @@ function isTagged({ tag }: Layout): boolean {
   return textOf(tag) === CACHEDIR_TAG
 }
 
+/** Also an empty list: an earlier version wrote one where the cache folder had been removed during a run. */
 function hasRecords({ metadata }: Layout): boolean {
   try {
     const records: unknown = JSON.parse(textOf(metadata) ?? '')
-    return Array.isArray(records) && records.length > 0 && records.every(isRecord)
+    return Array.isArray(records) && records.every(isRecord)
   } catch {
     return false
   }
