@@ -1,4 +1,5 @@
 import { writeFile } from 'node:fs/promises'
+import { relative } from 'node:path'
 import process from 'node:process'
 import type { Options } from '../config/options.ts'
 import { renderText } from '../report/text.ts'
@@ -49,7 +50,10 @@ export async function report({ markdown, html, all, ...global }: ReportOptions):
 
 function textOf(run: Run, options: Options): string {
   const lines = renderText(run.report, { color: isColored(), columns: columnsOf() ?? 80, target: targetOf(options) })
-  return [` Run of ${shortDate(run.startedAt)} (UTC)`, ...lines.slice(1)].join('\n').trimEnd()
+  // A run of several projects has a record for each: this is one of them.
+  const where = relative(process.cwd(), run.project)
+  const project = where === '' ? '' : ` in ${where.startsWith('..') ? run.project : where}`
+  return [` Run of ${shortDate(run.startedAt)} (UTC)${project}`, ...lines.slice(1)].join('\n').trimEnd()
 }
 
 function targetOf({ report }: Options): number {

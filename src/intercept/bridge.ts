@@ -115,11 +115,11 @@ export function makeBridge(settings: BridgeSettings): Bridge {
     if (method === 'HEAD') {
       const known = await find(read, token, () => cache.describe(read, read.path, { signal }), signal)
       if (known === 'absent') return answerMissing()
-      return known instanceof ModelCacheError ? answerRefusal(cache, known.cause, request) : answerHead(known, headers)
+      return known instanceof ModelCacheError ? refusalOf(known, request) : answerHead(known, headers)
     }
     const cached = await find(read, token, () => cache.file(read, read.path, { signal }), signal)
     if (cached === 'absent') return answerMissing()
-    if (cached instanceof ModelCacheError) return answerRefusal(cache, cached.cause, request)
+    if (cached instanceof ModelCacheError) return refusalOf(cached, request)
     onServed(cached)
     return answerFile(cached, headers)
   }
@@ -129,6 +129,15 @@ export function makeBridge(settings: BridgeSettings): Bridge {
     if (!offline) return error
     onFailed(read.repo, error, test)
     throw error
+  }
+
+  const answered = new WeakSet<ModelCacheError>()
+
+  /** The Hub's refusal, for the request that it was asked for. Later ones ask the Hub: the repo may have been created meanwhile. */
+  async function refusalOf(error: ModelCacheError, request: AskedRequest): Promise<Answer | undefined> {
+    if (answered.has(error)) return undefined
+    answered.add(error)
+    return answerRefusal(cache, error.cause, request)
   }
 
   // A loader was refused these addresses by `locate`, for these reasons, and fetches them itself next.
@@ -145,7 +154,7 @@ export function makeBridge(settings: BridgeSettings): Bridge {
       request.signal?.throwIfAborted()
       const refusal = refused.get(request.url)
       refused.delete(request.url)
-      const answer = await (refusal ? answerRefusal(cache, refusal.cause, request) : answerTo(read, request))
+      const answer = await (refusal ? refusalOf(refusal, request) : answerTo(read, request))
       request.signal?.throwIfAborted()
       if (answer) {
         cache.context.debug(`Answered to fetch: ${request.method} ${request.url} with ${answer.status}`)

@@ -61,12 +61,15 @@ describe('after two runs', () => {
   })
 
   test('report shows the last run again, and as Markdown, and as JSON', async () => {
-    const [text, markdown, json] = await Promise.all([
+    const [text, above, markdown, json] = await Promise.all([
       cli('report'),
+      project.shell(`"${process.execPath}" "${project.bin}" report`, env),
       cli('report', '--markdown'),
       cli('report', '--json'),
     ])
-    expect(text.stdout).toMatch(/^ Run of .*\n Model cache\n {2}1 request: 1 hit, 0 misses/)
+    expect(text.stdout).toMatch(/^ Run of [-: \d]+ \(UTC\)\n Model cache\n {2}1 request: 1 hit, 0 misses/)
+    // From the folder of several projects: whose run it is.
+    expect(above.stdout).toMatch(/^ Run of .* \(UTC\) in app\n Model cache\n/)
     expect(markdown.stdout).toContain('| org/tiny | disk ×1 | 2 B |')
     expect(JSON.parse(json.stdout)).toMatchObject({ schemaVersion: 1, requests: 1, hits: 1 })
   })
