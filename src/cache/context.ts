@@ -1,7 +1,6 @@
 import type { CacheSettings, Validation } from '../config/options.ts'
 import type { Connections } from '../hub/download.ts'
 import type { Fetch } from '../hub/fetch.ts'
-import type { Digest } from '../model/digest.ts'
 import { type EntryFile, type EntryId, entryKey } from '../model/entry.ts'
 import { type ModelCacheError, messageOf } from '../model/errors.ts'
 import { printableLines } from '../model/printable.ts'
@@ -87,8 +86,6 @@ export class CacheContext {
   readonly #writers = new Map<string, string | undefined>()
   /** What our endpoint told this process of a model, by `modelKey`. */
   readonly told = new Map<string, Told>()
-  /** What untouched code made this process bring in, file by file: digests with their bytes, by `entryKey`. */
-  readonly broughtIn = new Map<string, Map<Digest, number>>()
   /** The repos and commits, `repo@commit`, of which it could not be learnt who may read them. */
   readonly unanswered = new Set<string>()
 

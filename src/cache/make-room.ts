@@ -1,7 +1,7 @@
 import { statfs } from 'node:fs/promises'
 import { formatSize } from '../config/units.ts'
 import type { Digest } from '../model/digest.ts'
-import { type EntryId, entryKey } from '../model/entry.ts'
+import { type EntryId, entryKey, entrySize } from '../model/entry.ts'
 import { ModelCacheError } from '../model/errors.ts'
 import { describeModel, type Model, modelLabel } from '../model/model.ts'
 import { originals } from '../platform/originals.ts'
@@ -16,7 +16,7 @@ import { bytesLeft } from './store/leftovers.ts'
  * Makes room for blobs that are about to be brought in: removes the least recently used until they fit into `maxSize`.
  * What live runs use stays, and may exceed the limit with one warning. Throws `TOO_LARGE` for a model that is larger than
  * the limit where the options say so, `CACHE_UNUSABLE` when the disk has not that much left. `part` is given where untouched code
- * asks for one file of a model: then all files count that it made this process bring in.
+ * asks for one file of a model: then the files of it that are there count too.
  */
 export async function makeRoom(
   context: CacheContext,
@@ -24,30 +24,22 @@ export async function makeRoom(
   missing: Map<Digest, number>,
   part?: EntryId,
 ): Promise<void> {
-  const bytes = sumOf(missing)
+  const bytes = [...missing.values()].reduce((sum, size) => sum + size, 0)
   if (bytes === 0) return
   const { maxSize, onTooLarge } = context.options
-  if (part && onTooLarge === 'error') {
-    const all = new Map([...(context.broughtIn.get(entryKey(part)) ?? []), ...missing])
-    const isMore = all.size > missing.size
-    if (sumOf(all) > maxSize)
-      tooLarge(
-        context,
-        model,
-        sumOf(all),
-        onTooLarge,
-        isMore ? 'With what came of the repo before, it takes' : undefined,
-      )
-    context.broughtIn.set(entryKey(part), all)
-  }
+  if (part && onTooLarge === 'error') await checkWhole(context, model, bytes, part)
   if (bytes > maxSize) tooLarge(context, model, bytes, onTooLarge)
   else await removeUntilFits(context, model, bytes)
   // What is there already of a download that goes on needs no room.
   await checkDisk(context, model, bytes - (await bytesLeft(context.layout, [...missing.keys()])))
 }
 
-function sumOf(sizes: Map<Digest, number>): number {
-  return [...sizes.values()].reduce((sum, size) => sum + size, 0)
+/** Untouched code asks for a model file by file: each may fit where all of them do not. */
+async function checkWhole(context: CacheContext, model: Model, bytes: number, part: EntryId): Promise<void> {
+  const entry = await (await context.metadata()).find(entryKey(part))
+  const whole = bytes + (entry ? entrySize(entry) : 0)
+  const what = entry ? 'With the files of the repo that are cached, it takes' : 'It takes'
+  if (whole > context.options.maxSize) tooLarge(context, model, whole, 'error', what)
 }
 
 async function removeUntilFits(context: CacheContext, model: Model, bytes: number): Promise<void> {

@@ -78,9 +78,12 @@ test('a model that untouched code asks for file by file is refused as soon as it
       code: 'TOO_LARGE',
       reason: expect.stringContaining('60 KiB'),
     })
+  // The next run is refused it as well, until the first file is gone.
+  const next = engine.open(options)
+  expect(await refusalOf(next.file(of, 'b.bin'))).toMatchObject({ code: 'TOO_LARGE' })
   expect(engine.filesAsked).toEqual(['a.bin'])
-  // What an earlier run downloaded is not counted: a run that needs another part of the repo has it.
-  await engine.open(options).file(of, 'b.bin')
+  await next.remove('org/parts')
+  await next.file(of, 'b.bin')
 })
 
 test('two that make room for each other do not wait for ever', async () => {
