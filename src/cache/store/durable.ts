@@ -59,7 +59,9 @@ export async function syncNames(
 ): Promise<void> {
   const files = paths.map((path) => layout.file(repo, snapshot, path))
   const origin = endpoint === undefined ? undefined : new Origin(layout, endpoint)
-  const answers = origin ? [origin.tree(repo, commit), origin.about(repo, commit), origin.ref(repo, revision)] : []
+  const answers = origin
+    ? [origin.mark, origin.tree(repo, commit), origin.about(repo, commit), origin.ref(repo, revision)]
+    : []
   const folders = new Set([layout.snapshot(repo, snapshot), ...answers.map((path) => dirname(path))])
   for (const file of files)
     for (let folder = dirname(file); !folders.has(folder); folder = dirname(folder)) folders.add(folder)

@@ -13,6 +13,8 @@ import { type Layout, RepoFolders } from './layout.ts'
 export class Origin extends RepoFolders {
   readonly renames: string
   readonly api: string
+  /** Names the endpoint. */
+  readonly mark: string
 
   constructor(
     readonly cache: Layout,
@@ -21,6 +23,7 @@ export class Origin extends RepoFolders {
     super(join(cache.origins, originKey(endpoint)))
     this.renames = join(this.hub, 'renames')
     this.api = join(this.hub, 'api')
+    this.mark = join(this.hub, ENDPOINT_FILE)
   }
 
   /** What the endpoint said of the repo when it was asked for this commit: who may read it, and its task. */
@@ -35,8 +38,7 @@ export class Origin extends RepoFolders {
 
   /** Writes down whose folder it is, where that is not known yet. */
   introduce(): void {
-    if (readEndpoint(this.hub) !== this.endpoint)
-      writeAtomically(join(this.hub, ENDPOINT_FILE), this.endpoint, this.cache.incoming)
+    if (readEndpoint(this.hub) !== this.endpoint) writeAtomically(this.mark, this.endpoint, this.cache.incoming)
   }
 }
 
