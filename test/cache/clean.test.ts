@@ -4,6 +4,7 @@ import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { Cleaned, CleanOptions } from '../../src/cache/index.ts'
 import { Layout } from '../../src/cache/store/layout.ts'
 import { withLock } from '../../src/cache/store/lock.ts'
+import { thisProcess } from '../../src/cache/store/owner.ts'
 import { Engine, sha256 } from '../support/engine.ts'
 import { type SketchedModel, writeCache } from '../support/many-models.ts'
 
@@ -44,6 +45,23 @@ function namesOf({ removed }: Cleaned): string[] {
 }
 
 describe('cleaning', () => {
+  test('removes a model whose lock was left by a machine that lost its power', async () => {
+    await withModels({ repo: 'org/emptied' }, { repo: 'org/left' }, { repo: 'org/fresh' })
+    const { host } = thisProcess()
+    const owner = JSON.stringify({ id: 'left', pid: process.pid, host, started: 'an earlier boot 1' })
+    for (const [name, content, ageSeconds] of [
+      ['emptied', '', 7200],
+      ['left', owner, 7200],
+      ['fresh', owner, 60],
+    ] as const) {
+      const lock = engine.inCache('incoming', `org%2F${name}.lock`)
+      await writeFile(lock, content)
+      const time = Date.now() / 1000 - ageSeconds
+      await utimes(lock, time, time)
+    }
+    expect((await clean()).removed).toEqual(['org/emptied', 'org/left'])
+  })
+
   test('removes all, and keeps what is pinned or what a live run uses, saying why', async () => {
     await withModels({ repo: 'org/free' }, { repo: 'org/pinned', pinned: true }, { repo: 'org/used' })
     const run = engine.open({ run: { id: 'live', pid: process.pid } })

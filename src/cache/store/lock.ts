@@ -4,6 +4,7 @@ import { utimes } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { systemCode } from '../../model/errors.ts'
 import { originals, sleep } from '../../platform/originals.ts'
+import { diskNow } from './atomic-write.ts'
 import { uniqueBeside } from './own-names.ts'
 import { isOwner, type Owner, type OwnerState, stateOf, thisProcess } from './owner.ts'
 import { removeLockFile, removeUnique } from './remove-own.ts'
@@ -11,6 +12,8 @@ import { removeLockFile, removeUnique } from './remove-own.ts'
 const HEARTBEAT_MS = 2_000
 const STALE_AFTER_MS = 15_000
 const LONGEST_POLL_MS = 100
+// For who does not wait. Long, as the clock of the machine that dates the heartbeat may differ from the disk's.
+const GIVEN_UP_AFTER_MS = 3_600_000
 
 /** A lock that this process took. */
 export class Hold {
@@ -111,12 +114,19 @@ async function takeFree(path: string): Promise<Hold | undefined> {
   return isFree ? new Hold(path, id) : undefined
 }
 
-/** Takes away a lock whose owner was surely killed: else what it locked could not be removed until it is next asked for. */
+/** Takes away a lock that nobody holds any more: else what it locked could not be removed until it is next asked for. */
 async function takeFromDead(path: string): Promise<boolean> {
   const held = read(path)
-  if (!held?.owner || stateOf(held.owner) !== 'dead') return false
+  if (!held || !(await isGivenUp(path, held))) return false
   await takeAway(path, held.id)
   return true
+}
+
+/** Its owner was surely killed, or it is left from before a restart of the machine. */
+async function isGivenUp(path: string, { owner, heartbeat }: Seen): Promise<boolean> {
+  const state: OwnerState = owner ? stateOf(owner) : 'unknown'
+  if (state !== 'unknown') return state === 'dead'
+  return (await diskNow(dirname(path))) - heartbeat > GIVEN_UP_AFTER_MS
 }
 
 async function acquire(path: string, signal?: AbortSignal): Promise<Hold> {
