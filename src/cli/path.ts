@@ -38,7 +38,7 @@ function asPrinted(path: string): string {
   })
 }
 
-/** Of several commits the one that `main` stands for; of those, or where it is not here, the one that was used last. */
+/** The commit that `main` stands for. Where there are several such entries, or none, the one that was used last. */
 async function chosen(cache: ModelCache, name: string): Promise<Entry> {
   const entries = await cache.find(name)
   const [first, ...others] = entries

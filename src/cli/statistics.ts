@@ -11,7 +11,7 @@ import type { Run } from '../report/types.ts'
 /** The last runs of the project in this folder and of those below it, or of all projects; newest first. */
 export async function readRuns(cache: ModelCache, count: number, isAll = false): Promise<Run[]> {
   const runs: Run[] = []
-  // What is damaged does not count: who asks for ten gets ten, as long as there are as many.
+  // A damaged record does not count: ten sound ones are given where ten are asked for, as long as there are as many.
   await cache.lastRunsOf((record) => {
     const parsed = isAll || isWithin(record.project, process.cwd()) ? parseRun(record) : undefined
     if (parsed) runs.push(parsed)

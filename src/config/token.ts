@@ -47,7 +47,7 @@ export async function withheldToken(hub: HubSettings, env: Environment): Promise
   return protocol !== 'https:' && !isLoopback(hostname) ? 'plain http' : 'other endpoint'
 }
 
-/** HF_TOKEN, HUGGING_FACE_HUB_TOKEN, or the token of whoever is logged in. */
+/** HF_TOKEN, HUGGING_FACE_HUB_TOKEN, or the token that `hf auth login` wrote. */
 export async function environmentToken(env: Environment): Promise<string | undefined> {
   const direct = env.HF_TOKEN?.trim() || env.HUGGING_FACE_HUB_TOKEN?.trim()
   if (direct) return direct

@@ -65,7 +65,7 @@ export function hubFetch(hub: HubAccess, signal?: AbortSignal): Fetch {
     const { status, headers } = response
     throw new HubHttpError({
       status,
-      // Without the query: that of a CDN is a signature which opens the file to whoever reads a log.
+      // Without the query: that of a CDN is a signature, which opens the file to everybody who reads a log.
       url: response.url.split('?', 1)[0] ?? '',
       errorCode: headers.get('X-Error-Code') ?? undefined,
       retryAfterMs: retryAfterMs(headers),

@@ -6,7 +6,7 @@ import { HubHttpError, isNetworkError } from './http.ts'
 const ATTEMPTS = 5
 const FIRST_DELAY_MS = 300
 const LONGEST_DELAY_MS = 60_000
-// The Hub counts requests over five minutes: it asks for no longer wait. Who asks for more is answered by giving up.
+// The Hub counts requests over five minutes: it asks for no longer wait. Where a server asks for more, the request fails at once.
 const LONGEST_ASKED_MS = 330_000
 
 // For so long after all tries came to nothing, others are not made to wait through as many.

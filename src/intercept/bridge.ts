@@ -109,7 +109,7 @@ export function makeBridge(settings: BridgeSettings): Bridge {
   /** Undefined where the cache has no answer. */
   async function answerTo(read: HubRead, request: AskedRequest): Promise<Answer | undefined> {
     const { method, headers, signal } = request
-    // Asked for without a token: what everybody may read, whoever asks.
+    // The API is asked without a token: every caller gets what everybody may read.
     if (read.kind === 'api') return answerApi(cache, read, request)
     const token = bearerOf(headers)
     if (method === 'HEAD') {

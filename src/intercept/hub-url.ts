@@ -22,7 +22,7 @@ export function parseHubUrl(url: string, bases: readonly string[]): HubRead | un
     const segments = pathname.slice(basePath.length + 1).split('/')
     return segments[0] === 'api' ? apiRead(segments, search) : fileRead(segments)
   } catch {
-    // No repo, no revision, or no encoding that can be undone: whoever is asked may say so.
+    // No repo, no revision, or a wrong encoding: the server says so.
     return undefined
   }
 }

@@ -173,7 +173,7 @@ export function noMock(asked: string): ModelCacheError {
   })
 }
 
-/** Who frees an instance by its own method must not leave it to the next who asks for the same. */
+/** An instance that a test freed by its own method must not be given to the next test that asks for the same. */
 function whenDisposed(instance: unknown, forget: () => void): void {
   if ((typeof instance !== 'object' && typeof instance !== 'function') || instance === null) return
   for (const name of ['dispose', 'release']) {

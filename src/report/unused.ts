@@ -19,7 +19,7 @@ const WORTH_A_LINE = 0.1
 
 /**
  * One line for each declared model of which files were downloaded that no test used, while tests used other files of it. It says what to
- * declare instead. Of a model that no test used at all nothing is said: the tests that use it may not have run. Pure.
+ * declare instead. A model that no test used at all has no line: the tests that use it may not have run. Pure.
  */
 export function unusedLines(declared: DeclaredDownload[], uses: Use[]): string[] {
   return declared.flatMap((model) => {
@@ -57,7 +57,7 @@ function fieldsOf({ selection, files }: Use): object[] {
   return [{ dtype: Object.fromEntries([...byBase].map(([base, [dtype]]) => [base, dtype])) }]
 }
 
-/** Of a child process it is outside input. */
+/** A child process wrote it: it may be anything. */
 function selectionOf(key: string): Selection {
   try {
     return parseSelection(JSON.parse(key)) ?? {}

@@ -2,7 +2,7 @@ import { formatSize } from '../config/units.ts'
 import type { Report } from './types.ts'
 import { count, labelOf, percent } from './words.ts'
 
-/** What whoever looks at a run should know of. */
+/** What somebody has to look at after a run: shown as warnings in CI. */
 export function warningsOf(report: Report, target: number): string[] {
   const { hitRate, hits, misses, requests, isFirstRun, cache, models } = report
   const repaired = models.filter(({ repaired }) => repaired.length > 0)

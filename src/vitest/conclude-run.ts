@@ -31,7 +31,7 @@ export async function concludeRun(session: Session, run: FinishedRun, number: nu
     started = originals.monotonic()
     await recordRuns(`${session.runId}-${number}`, writable, reports).catch(note)
   }
-  // A project that wants no report is no part of it; its record is what its next run warms.
+  // A project with `report: false` is left out of the report. Its record is kept: its next run warms what it used.
   const isShown = ({ options }: ProjectSetup) => options.report !== false
   const first = setups.find(isShown)
   if (!first) return

@@ -36,7 +36,7 @@ function explanation(downloads: Progress[], manifest: Manifest): string {
   return [`${NOTE} the download of ${models.join(', ')}: ${bytes}.`, ...advice(models, manifest)].join(' ')
 }
 
-/** A model that is not declared is to be declared. Of one that the warm-up knows, that advice would be of no use. */
+/** Says to declare a model that is not declared. For a model that the warm-up knows, that advice would be of no use. */
 function advice(models: string[], { failures, models: warmed }: Manifest): string[] {
   const failed = failures.filter((failure) => models.includes(modelLabel(failure)))
   const labels = warmed.flatMap(({ names, revision }) => names.map((repo) => modelLabel({ repo, revision })))

@@ -22,7 +22,7 @@ export function intercept(preload: Preload, provided: Provided, testFile: string
   }
   process.env.VITEST_MODEL_CACHE_CHILD = JSON.stringify(child)
   process.env.NODE_OPTIONS = withPreload(process.env.NODE_OPTIONS)
-  // For other languages, which read and write the same layout. Whoever names a place of their own keeps it.
+  // For other languages, which read and write the same layout. A place that the user named stays.
   const { HF_HUB_CACHE, HUGGINGFACE_HUB_CACHE, HF_HOME } = process.env
   if (hub && !HF_HUB_CACHE && !HUGGINGFACE_HUB_CACHE && !HF_HOME) process.env.HF_HUB_CACHE = hub
 }

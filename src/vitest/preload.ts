@@ -14,7 +14,7 @@ export function loadedPreload(): Preload | undefined {
   return Reflect.get(process, KEY)
 }
 
-/** For who wires by hand, where nothing is given to `--require`. */
+/** For projects that are wired by hand: there nothing is given to `--require`. */
 export async function importPreload(): Promise<Preload> {
   return (await import('../intercept/preload.cts')).default
 }

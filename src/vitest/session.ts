@@ -81,7 +81,7 @@ export function setUpProject(session: Session, project: TestProject, options: Op
   return setup
 }
 
-/** Who wires by hand gives the options as `environmentOptions.modelCache`. Throws `INVALID_OPTION`. */
+/** The options of a project that is wired by hand: `environmentOptions.modelCache`. Throws `INVALID_OPTION`. */
 export function optionsByHand({ environmentOptions, root }: ResolvedConfig): Options {
   const options = resolveOptions(Reflect.get(environmentOptions ?? {}, 'modelCache'), process.env, root)
   if (options.hub.token === undefined) return options

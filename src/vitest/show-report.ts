@@ -18,7 +18,7 @@ interface Shown extends Pick<FinishedRun, 'maintenanceMs'> {
 
 /**
  * Shows the report of a run: as lines, in each file that a project names, and in GitHub Actions where every project agrees.
- * Of several targets the highest counts.
+ * Where projects have different targets, the highest counts.
  */
 export async function showReport(
   output: Output,

@@ -67,7 +67,7 @@ export function openWorker(provided: Provided | undefined): ActiveModels {
   return slot.active
 }
 
-/** Of a download that a test did not wait for, the error is told by which it ended later. */
+/** A download may fail after a test stopped waiting for it: then its own error is told, and not that it was unfinished. */
 function withoutEnded(errors: RequestError[]): RequestError[] {
   const ended = errors.filter(({ code }) => code !== 'UNFINISHED').map(({ model }) => model)
   return errors.filter(({ code, model }) => code !== 'UNFINISHED' || !ended.includes(model))

@@ -21,7 +21,7 @@ export interface BrowserProvided {
 /** Where the middleware answers. */
 export const PREFIX = '/__vitest-model-cache__/'
 
-/** Of a request: the test file that asks, percent-encoded. */
+/** A header of a request: the test file that asks, percent-encoded. */
 export const TEST_FILE = 'X-Model-Cache-Test-File'
 
 /**
