@@ -32,7 +32,7 @@ const SAFE: Record<string, [count: number, why: string]> = {
     2,
     '`removeAside`: after `mayRemove`. `removeFolderOfRun`: a folder that this run made',
   ],
-  'cache/store/remove-own.ts rmdirSync': [1, 'after `mayRemove`, and only an empty folder'],
+  'cache/store/remove-own.ts rmdir': [1, 'after `mayRemove`, and only an empty folder'],
   'cache/store/remove-own.ts unlink': [3, 'after `mayRemove`, by names that the caller knows for ours'],
   'cache/store/remove-own.ts unlinkSync': [
     1,

@@ -29,7 +29,7 @@ export async function migrateEntry(layout: Layout, entry: Entry): Promise<void> 
   if (tree) writeTree(origin, repo, commit, tree)
   writeAbout(origin, repo, commit, { access, task })
   removeFile(layout, layout.tree(repo, commit))
-  removeEmptyFolder(layout, dirname(layout.tree(repo, commit)))
+  await removeEmptyFolder(layout, dirname(layout.tree(repo, commit)))
 }
 
 /** Does this for all entries of repos that nobody works on, and moves the names of repos. */

@@ -63,26 +63,27 @@ export function takeChildEvents({ folder, layout }: Events): ChildEvent[] {
 }
 
 /** Removes what is there for the children of a run that is over, and what runs left that were killed. */
-export function removeEvents({ folder, layout }: Events): void {
+export async function removeEvents({ folder, layout }: Events): Promise<void> {
   try {
-    if (layout) removeFromCache(layout, folder)
+    if (layout) await removeFromCache(layout, folder)
     else removeFolderOfRun(folder)
   } catch {
     // A cache folder that only serves what it has.
   }
 }
 
-function removeFromCache(layout: Layout, folder: string): void {
-  removeFolder(layout, folder)
+async function removeFromCache(layout: Layout, folder: string): Promise<void> {
+  await removeFolder(layout, folder)
   const all = dirname(folder)
   const names = mayRemove(layout, folder) ? readdirSync(all).filter(isRunId) : []
   for (const name of names)
-    if (originals.now() - lstatSync(join(all, name)).mtimeMs > ABANDONED_AFTER_MS) removeFolder(layout, join(all, name))
+    if (originals.now() - lstatSync(join(all, name)).mtimeMs > ABANDONED_AFTER_MS)
+      await removeFolder(layout, join(all, name))
 }
 
 /** It holds our files alone. With a file of somebody else it stays. */
-function removeFolder(layout: Layout, folder: string): void {
+async function removeFolder(layout: Layout, folder: string): Promise<void> {
   if (!existsSync(folder) || !mayRemove(layout, join(folder, 'file'))) return
   for (const name of readdirSync(folder).filter(isEventsName)) removeFile(layout, join(folder, name))
-  removeEmptyFolder(layout, folder)
+  await removeEmptyFolder(layout, folder)
 }

@@ -48,7 +48,7 @@ async function setUp(project: TestProject): Promise<() => Promise<void>> {
   provide(manifest)
   project.onTestsRerun(() => provide(ofRerun(manifest)))
   return async () => {
-    if (setup.events) removeEvents(setup.events)
+    if (setup.events) await removeEvents(setup.events)
     await setup.cache.endRun()
   }
 }

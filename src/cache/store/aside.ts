@@ -104,8 +104,8 @@ export class Aside {
 
   async end(): Promise<void> {
     await this.empty()
-    removeEmptyFolder(this.layout, this.#folder)
-    removeEmptyFolder(this.layout, dirname(this.#folder))
+    await removeEmptyFolder(this.layout, this.#folder)
+    await removeEmptyFolder(this.layout, dirname(this.#folder))
   }
 }
 

@@ -21,6 +21,6 @@ export async function removeAnswers(
     await removeFiles(layout, dirname(path), [basename(path)], remove)
   if (!isLast) return
   for (const kind of ['trees', 'about']) await removeBelow(layout, join(origin.repo(repo), kind), isTreeName, remove)
-  removeEmptyFolder(layout, origin.repo(repo))
+  await removeEmptyFolder(layout, origin.repo(repo))
   await removeApiAnswers(layout, origin.api, repo)
 }

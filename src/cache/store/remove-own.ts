@@ -1,5 +1,5 @@
-import { type Dirent, lstatSync, readdirSync, rmdirSync, rmSync, statSync, unlinkSync } from 'node:fs'
-import { unlink } from 'node:fs/promises'
+import { type Dirent, lstatSync, readdirSync, rmSync, statSync, unlinkSync } from 'node:fs'
+import { rmdir, unlink } from 'node:fs/promises'
 import { basename, join, relative, sep } from 'node:path'
 import { systemCode } from '../../model/errors.ts'
 import { isOurs } from './cache-folder.ts'
@@ -58,7 +58,7 @@ export async function removeBelow(
 }
 
 /** Removes a folder when nothing lies in it. True when it is gone. */
-export function removeEmptyFolder(layout: Layout, folder: string): boolean {
+export async function removeEmptyFolder(layout: Layout, folder: string): Promise<boolean> {
   return mayRemove(layout, join(folder, 'file')) && removeIfEmpty(folder)
 }
 
@@ -150,13 +150,9 @@ async function removeUnlessGone(path: string, remove: Remover): Promise<void> {
   }
 }
 
-function removeIfEmpty(folder: string): boolean {
-  try {
-    rmdirSync(folder)
-    return true
-  } catch (error) {
-    return ignoreNotEmpty(error)
-  }
+/** In a thread, as ext4 waits for its journal for each folder that goes: of several folders it waits at once. */
+async function removeIfEmpty(folder: string): Promise<boolean> {
+  return rmdir(folder).then(() => true, ignoreNotEmpty)
 }
 
 function ignoreAbsent(error: unknown): undefined {

@@ -69,9 +69,9 @@ export async function removeRepo(layout: Layout, repo: RepoId, remove: Remover):
   await removeBelow(layout, inFolder('.no_exist'), (path) => isEmpty(join(inFolder('.no_exist'), path)), remove)
   for (const name of ['refs', 'blobs', 'trees', '.no_exist', 'snapshots']) {
     await removeLink(layout, inFolder(name), remove)
-    removeEmptyFolder(layout, inFolder(name))
+    await removeEmptyFolder(layout, inFolder(name))
   }
-  removeEmptyFolder(layout, folder)
+  await removeEmptyFolder(layout, folder)
 }
 
 /** Removes what the Hub's API answered of a repo. */
