@@ -90,7 +90,10 @@ async function bringInto(context: CacheContext, model: Model, options: BringInOp
   }
 }
 
-/** A loader asks for each file of a model by itself: what the Hub refused a moment ago is not asked for again. Who names the model asks anew. */
+/**
+ * A loader asks for each file of a model by itself. The Hub is not asked again for what it refused a moment ago, unless a test
+ * names the model.
+ */
 async function unlessRefused<T>(
   { refusals }: CacheContext,
   model: Model,

@@ -37,7 +37,7 @@ async function planOnDisk(
   entry: Entry,
   told: Tree | undefined,
 ): Promise<HubPath[] | undefined> {
-  // Of what is of unknown origin no listing is believed.
+  // The listing of an entry of unknown origin is not believed.
   const stored = () => (entry.endpoint === context.origin.endpoint ? context.tree(entry) : undefined)
   const tree = told ?? (await stored())
   if (!tree) return undefined

@@ -10,7 +10,7 @@ import { removeOrphans } from './remove-orphans.ts'
 import { isHubLinked, isOurs } from './store/cache-folder.ts'
 import { type Amount, sweepIncoming } from './store/leftovers.ts'
 
-// Who asks for it looks on: an hour is longer than another tool needs between a blob and its link.
+// The user asked for it and waits. An hour is longer than another tool needs between a blob and its link.
 const ALONE_FOR_MS = 3_600_000
 
 export interface OptimizeOptions {

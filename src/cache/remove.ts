@@ -87,7 +87,7 @@ async function takeRecords(context: CacheContext, held: Held[], exceptRun?: stri
     for (const key of taken.keys()) all.delete(key)
     left = [...all.values()]
   })
-  // Who claims first and looks after that either finds no record, or has its claim seen here.
+  // A process that claims first and then looks finds no record, or its claim is seen here.
   const stillFree = new Set((await isFree([...free])).map(entryKey))
   const claimed = [...taken].filter(([key]) => !stillFree.has(key))
   if (claimed.length > 0)

@@ -42,7 +42,7 @@ export async function resolveOnDisk(context: CacheContext, model: Model): Promis
   const entry =
     (own && (await findEntry(context, { repo, commit, endpoint }))) ??
     (offline ? await findEntry(context, { repo, commit, endpoint: undefined }) : undefined)
-  // What is there by the ref of another tool is served where its origin is not known, and never where it is another's.
+  // A ref of another tool may lead to an entry of unknown origin, and never to the entry of another endpoint.
   if (!own && !entry) return undefined
   const known = { repo, commit, entry }
   const id = { repo, snapshot: entry?.snapshot ?? snapshotOf(commit) }

@@ -37,7 +37,7 @@ export async function adoptFormerName(
   const { layout } = context
   if (stampOf(layout.repo(repo))) return
   const metadata = await context.metadata()
-  // The names of what came from another endpoint are not this one's to know.
+  // This endpoint must not learn the names of what came from another one.
   const own = [...(await metadata.all()).values()].filter(({ endpoint }) => endpoint === hub.endpoint)
   const twins = own.filter((entry) => entry.commit === commit && entry.repo !== repo)
   for (const { repo: former } of twins) {
@@ -84,7 +84,7 @@ async function moveFolder(context: CacheContext, from: RepoId, to: RepoId): Prom
   }
   if (!(await isUsed())) {
     keepHome(context, from, to)
-    // Who claims first and looks after that either is led to the new name, or has its claim seen here.
+    // A process that claims first and then looks is led to the new name, or its claim is seen here.
     if (!(await isUsed())) return moveAll(context, from, to)
   }
   forgetHome(layout, context.origin.renames, from)

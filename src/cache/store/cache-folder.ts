@@ -48,7 +48,7 @@ export function refusalOf(layout: Layout): ModelCacheError | undefined {
   try {
     return isForeign(layout) ? notACache(layout) : linkedRoom(layout)
   } catch {
-    // Of a newer version, or unreadable: whoever needs it next says so.
+    // It is of a newer version, or unreadable: the next step that needs it reports that.
     return undefined
   }
 }

@@ -12,7 +12,7 @@ import { removeLockFile, removeUnique } from './remove-own.ts'
 const HEARTBEAT_MS = 2_000
 const STALE_AFTER_MS = 15_000
 const LONGEST_POLL_MS = 100
-// For who does not wait. Long, as the clock of the machine that dates the heartbeat may differ from the disk's.
+// For callers that do not wait. It is long, because the clock that dates the heartbeat may differ from the disk's.
 const GIVEN_UP_AFTER_MS = 3_600_000
 
 /** A lock that this process took. */

@@ -67,7 +67,7 @@ export class Metadata {
     const isWritten = () =>
       withLock(`${this.layout.metadata}.lock`, async (hold) => {
         removeReplacements(this.layout.metadata)
-        // Where times are coarse, two writes in a row may leave the same stamp: what is written over is read anew.
+        // Two writes in a row may leave the same stamp where times are coarse: the file is read again before it is replaced.
         this.#stamp = ''
         await this.#refresh()
         const records = await this.#read()

@@ -88,7 +88,7 @@ async function identify(layout: Layout, origins: Origin[], repo: RepoId, snapsho
       const found = await snapshotFiles(layout, repo, snapshot, tree)
       if ([...found].every(([path, { digest }]) => tree?.get(path)?.digest === digest)) return { commit, origin, found }
     }
-  // Whoever wrote it named the folder by the commit.
+  // The tool that wrote it named the folder by the commit.
   const commit = parseCommit(snapshot, repo)
   return { commit, found: await snapshotFiles(layout, repo, snapshot, await readTree(layout, repo, commit)) }
 }

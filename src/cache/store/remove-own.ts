@@ -87,7 +87,7 @@ export function isMarked(layout: Layout): boolean {
   try {
     return isOurs(layout)
   } catch {
-    // Of a newer version, or unreadable: not ours to change.
+    // It is of a newer version, or unreadable: this version must not change it.
     return false
   }
 }

@@ -10,7 +10,7 @@ import { isApiAnswerName, isBlobName, isTreeName } from './own-names.ts'
 import { type Remover, removeBelow, removeEmptyFolder, removeFiles, removeLink } from './remove-own.ts'
 import { readTree } from './trees.ts'
 
-// What a repo's folder holds by the layout of huggingface_hub. What a user put there by another name stays, and keeps its folder.
+// Removes what the layout of huggingface_hub has in a repo's folder. A user's file of another name stays there, with its folder.
 
 /** Removes the refs of a repo, in `hub/` or among an endpoint's answers, to commits that `isGone` accepts. */
 export async function removeRefs(
