@@ -30,7 +30,6 @@ async function reportOf(run: FinishedRun, cache: ModelCache): Promise<Report> {
       .filter((report) => (report.isOfChild ?? false) === isOfChild)
       .flatMap((report) => ownMsOf(report, broughtIn)),
   )
-  const { takenAt: _, ...state } = await cache.statistics()
   return makeReport({
     requests: reports.flatMap(({ requests, testFile }) => requests.map((request) => ({ ...request, testFile }))),
     errors: reports.flatMap(({ errors, testFile }) => errors.map((error) => ({ ...error, testFile }))),
@@ -39,8 +38,15 @@ async function reportOf(run: FinishedRun, cache: ModelCache): Promise<Report> {
     warmed: warmUps.flatMap(({ models }) => models),
     warmUpMs: warmUps.length === 0 ? null : warmUps.reduce((sum, { ms }) => sum + ms, 0),
     ownMs: { main: run.ownMs ?? null, workers, children },
-    ...{ cache: state, removals, startedAt, durationMs },
+    ...{ cache: await stateOf(cache), removals, startedAt, durationMs },
   })
+}
+
+/** Null where the cache folder is refused: the run was served from a temporary folder, which is gone after it. */
+async function stateOf(cache: ModelCache): Promise<Report['cache']> {
+  if (cache.context.refusal) return null
+  const { takenAt: _, ...state } = await cache.statistics()
+  return state
 }
 
 /**

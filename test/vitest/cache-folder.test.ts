@@ -72,6 +72,9 @@ describe('a cache folder that can not be used', () => {
     expect(exitCode, output).toBe(0)
     expect(stderr.match(/holds something/g)).toHaveLength(1)
     expect(stderr).toMatch(/Cache folder .*`cacheDir`, MODEL_CACHE_DIR.*temporary folder/)
+    // The report says nothing of a folder that is not used.
+    expect(output).toContain('hit rate')
+    expect(output).not.toMatch(/cache 0 B of/)
     expect((await project.shell(listing)).stdout).toBe(before)
     expect((await project.shell('ls temporary')).stdout).not.toContain('vitest-model-cache')
   })
