@@ -75,11 +75,12 @@ describe.concurrent('the lock of another machine', () => {
     expect(await readdir(folder)).toHaveLength(locks.length)
   })
 
-  /** A live process of this machine that holds the lock, and runs the code when it has it. */
+  /** A live process of this machine that holds the lock, and runs the code when it has it. The code calls `tell()` when it is ready. */
   async function startHolder(path: string, code: string, onFinished: TestContext['onTestFinished']) {
     const script = `
       const { withLock } = await import(${JSON.stringify(new URL('../../../src/cache/store/lock.ts', import.meta.url))})
-      await withLock(process.argv[1], async (hold) => { process.stdout.write('held\\n'); ${code} })
+      const tell = () => process.stdout.write('held\\n')
+      await withLock(process.argv[1], async (hold) => { ${code} })
     `
     const args = ['--import', 'tsx', '--input-type=module', '--eval', script, path]
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
@@ -95,12 +96,13 @@ describe.concurrent('the lock of another machine', () => {
     const folder = await newFolder(onTestFinished)
     const [busy, stopped] = [join(folder, 'busy.lock'), join(folder, 'stopped.lock')]
     // A thread that computes for so long that its heartbeat stands still.
-    const compute = `Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ${SILENT_MS + 10_000})`
+    const compute = `tell(); Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ${SILENT_MS + 10_000})`
     const [, holder] = await Promise.all([
       startHolder(busy, compute, onTestFinished),
       startHolder(
         stopped,
-        `process.once('SIGUSR2', () => console.log(hold.isOurs())); setInterval(() => {}, 1000); await new Promise(() => {})`,
+        // A signal before its handler would end the process.
+        `process.once('SIGUSR2', () => console.log(hold.isOurs())); setInterval(() => {}, 1000); tell(); await new Promise(() => {})`,
         onTestFinished,
       ),
     ])
