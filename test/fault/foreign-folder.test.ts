@@ -121,8 +121,13 @@ describe.each([
     expect(engine.warnings[0]).toContain(engine.cacheDir)
     expect(engine.filesAsked.sort()).toEqual(Object.keys(FILES))
     const cache = engine.open()
-    const refused = [cache.get('org/name'), cache.clean(), cache.optimize({ aloneForMs: 0 }), cache.verify()]
-    for (const call of refused) expect(await refusalOf(call)).toMatchObject({ code: 'NOT_A_CACHE' })
+    const calls = [
+      () => cache.get('org/name'),
+      () => cache.clean(),
+      () => cache.optimize({ aloneForMs: 0 }),
+      () => cache.verify(),
+    ]
+    for (const call of calls) expect(await refusalOf(call())).toMatchObject({ code: 'NOT_A_CACHE' })
     expect(await refusalOf(cache.remove('org/name'))).toMatchObject({ code: 'MODEL_NOT_FOUND' })
     expect(await stateOf(engine.folder)).toEqual(before)
   })
