@@ -189,8 +189,8 @@ describe.each(['events', 'leases', 'incoming', 'runs', 'origins', 'renames', 'ap
       await cache.maintain({ isOver: true })
       await cache.endRun()
       expect(engine.warnings).toEqual([expect.stringContaining(`${engine.inCache(room)} is a link`)])
-      for (const call of [engine.open().clean(), engine.open().optimize({ aloneForMs: 0 })])
-        expect(await refusalOf(call)).toMatchObject({ code: 'CACHE_UNUSABLE' })
+      for (const call of [() => engine.open().clean(), () => engine.open().optimize({ aloneForMs: 0 })])
+        expect(await refusalOf(call())).toMatchObject({ code: 'CACHE_UNUSABLE' })
       await engine
         .open()
         .remove('org/name')
