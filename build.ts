@@ -32,9 +32,9 @@ const CHUNKS: Record<string, string[]> = {
   environment: ['vitest/environments/node'],
   main: ['index', 'vitest/global-setup', 'vitest/reporter', 'cache/index'],
   // What is on disk, for who only looks: commands, and a run that finds all there; with the words that both print.
-  'on-disk': ['cache/on-disk', 'cache/status', 'report/words', 'report/lines'],
-  'after-run': ['vitest/conclude-run', 'cache/maintain'],
-  'bring-in': ['cache/bring-in'],
+  'on-disk': ['cache/on-disk', 'cache/inspect/status', 'report/words', 'report/lines'],
+  'after-run': ['vitest/conclude-run', 'cache/upkeep/maintain'],
+  'bring-in': ['cache/intake/bring-in'],
 }
 
 const input = (names: string[]) => Object.fromEntries(names.map((name) => [name, join(SRC, `${name}.ts`)]))
@@ -64,7 +64,11 @@ const BUNDLES: BuildOptions[] = [
       codeSplitting: {
         groups: [
           { priority: 21, name: 'hub-client', test: (id: string) => isOf('@huggingface/hub', id) },
-          { priority: 21, name: 'glob', test: /node_modules[\\/]picomatch[\\/]|[\\/]cache[\\/]glob\.ts$/ },
+          {
+            priority: 21,
+            name: 'glob',
+            test: /node_modules[\\/]picomatch[\\/]|[\\/]cache[\\/]selection[\\/]glob\.ts$/,
+          },
           {
             priority: 20,
             name: 'charts',

@@ -4,9 +4,9 @@ import { type HubPath, parseHubPath } from '../model/hub-path.ts'
 import type { RepoId } from '../model/repo-id.ts'
 import type { Commit } from '../model/revision.ts'
 import type { CachedModel } from './cached-model.ts'
-import type { CacheContext } from './context.ts'
+import type { CacheContext } from './context/context.ts'
+import { filesInManifest, findInManifest, type ManifestModel } from './context/manifest.ts'
 import { findModel, type GetOptions, whereUsable } from './get.ts'
-import { filesInManifest, findInManifest, type ManifestModel } from './manifest.ts'
 
 /** What is known of one file of a repo, whether its bytes are there or not. */
 export interface KnownFile {
@@ -75,7 +75,7 @@ export async function describeFile(
     const stated = tree.get(safe)
     if (stated)
       return { path: safe, commit, size: stated.size, digest: stated.digest, access: await accessOf(usable, served) }
-    const { noSuchFile } = await import('./plan.ts')
+    const { noSuchFile } = await import('./selection/plan.ts')
     throw noSuchFile([...tree.keys()], safe, asked)
   })
 }

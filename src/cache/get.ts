@@ -5,9 +5,9 @@ import { selectionKey } from '../model/selection.ts'
 import { originals } from '../platform/originals.ts'
 import { cacheUnusable } from './cache-unusable.ts'
 import { type CachedModel, makeCachedModel } from './cached-model.ts'
-import type { CacheContext } from './context.ts'
-import { type Located, locateInManifest, locateOnDisk } from './locate.ts'
-import type { Progress } from './progress.ts'
+import type { CacheContext } from './context/context.ts'
+import type { Progress } from './context/progress.ts'
+import { type Located, locateInManifest, locateOnDisk } from './lookup/locate.ts'
 
 export interface GetOptions {
   signal?: AbortSignal
@@ -73,7 +73,7 @@ async function broughtIn(
   }
   progress({ model: modelLabel(model), receivedBytes: 0, totalBytes: 0, elapsedMs: 0 })
   try {
-    const { bringIn } = await import('./bring-in.ts')
+    const { bringIn } = await import('./intake/bring-in.ts')
     return await bringIn(context, model, { ...options, onProgress: progress })
   } finally {
     context.underWay.delete(label)

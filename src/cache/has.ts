@@ -1,7 +1,7 @@
 import { ModelCacheError } from '../model/errors.ts'
 import type { Model } from '../model/model.ts'
-import type { CacheContext } from './context.ts'
-import { locateInManifest, locateOnDisk } from './locate.ts'
+import type { CacheContext } from './context/context.ts'
+import { locateInManifest, locateOnDisk } from './lookup/locate.ts'
 
 /** True when all files of the selection are there as recorded, and would be served without the network. */
 export async function hasModel(context: CacheContext, model: Model): Promise<boolean> {

@@ -1,8 +1,8 @@
 import { entryKey } from '../model/entry.ts'
 import { modelKey } from '../model/model.ts'
 import { selectionKey } from '../model/selection.ts'
-import type { CacheContext } from './context.ts'
-import type { Manifest, ManifestModel } from './manifest.ts'
+import type { CacheContext } from './context/context.ts'
+import type { Manifest, ManifestModel } from './context/manifest.ts'
 import type { WarmResult } from './warm.ts'
 
 const NOTHING_YET = { downloaded: false, files: [] }

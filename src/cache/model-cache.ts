@@ -6,23 +6,23 @@ import { type Model, type ModelSpec, toModel } from '../model/model.ts'
 import type { RepoId } from '../model/repo-id.ts'
 import type { RequestEvent } from '../model/request.ts'
 import type { CachedModel } from './cached-model.ts'
-import type { Cleaned, CleanOptions } from './clean.ts'
-import { CacheContext, type CacheOptions } from './context.ts'
-import type { DiskUse } from './disk-use.ts'
+import { CacheContext, type CacheOptions } from './context/context.ts'
+import type { Manifest } from './context/manifest.ts'
+import { temporaryFolder } from './context/temporary-folder.ts'
 import { type GetOptions, getModel } from './get.ts'
 import { accessTo, type CachedFile, describeFile, getFile, type KnownFile } from './get-file.ts'
 import { hasModel } from './has.ts'
-import type { Maintained } from './maintain.ts'
-import type { Manifest } from './manifest.ts'
-import type { Optimized, OptimizeOptions } from './optimize.ts'
-import type { Removed } from './remove.ts'
-import type { CacheStatistics } from './statistics.ts'
-import type { CacheStatus } from './status.ts'
+import type { DiskUse } from './inspect/disk-use.ts'
+import type { CacheStatistics } from './inspect/statistics.ts'
+import type { CacheStatus } from './inspect/status.ts'
 import { isWritable } from './store/cache-folder.ts'
 import { releaseRun } from './store/leases.ts'
 import { isMarked } from './store/remove-own.ts'
 import type { RunRecord } from './store/runs.ts'
-import { temporaryFolder } from './temporary-folder.ts'
+import type { Cleaned, CleanOptions } from './upkeep/clean.ts'
+import type { Maintained } from './upkeep/maintain.ts'
+import type { Optimized, OptimizeOptions } from './upkeep/optimize.ts'
+import type { Removed } from './upkeep/remove.ts'
 import type { Verification, VerifyOptions } from './verify.ts'
 import type { WarmOptions, WarmResult } from './warm.ts'
 
@@ -107,7 +107,10 @@ export class ModelCache {
    * run uses one, `MODEL_NOT_FOUND` when one is not there: then nothing is removed.
    */
   async remove(...models: (ModelSpec | Model | Entry)[]): Promise<Removed> {
-    const [{ findEntries }, { removeEntries }] = await Promise.all([import('./find-entries.ts'), import('./remove.ts')])
+    const [{ findEntries }, { removeEntries }] = await Promise.all([
+      import('./find-entries.ts'),
+      import('./upkeep/remove.ts'),
+    ])
     const entries = await findEntries(this.context, models.map(modelOrEntry))
     return removeEntries(this.context, entries, this.context.options.signal)
   }
@@ -120,13 +123,13 @@ export class ModelCache {
 
   /** Removes models by age and use, and partial downloads. Live runs keep theirs, and pinned ones stay unless named. */
   async clean(options?: CleanOptions): Promise<Cleaned> {
-    const { clean } = await import('./clean.ts')
+    const { clean } = await import('./upkeep/clean.ts')
     return clean(this.context, options)
   }
 
   /** Frees what can be freed without losing anything that is wanted, and says by which step. */
   async optimize(options?: OptimizeOptions): Promise<Optimized> {
-    const { optimize } = await import('./optimize.ts')
+    const { optimize } = await import('./upkeep/optimize.ts')
     return optimize(this.context, options)
   }
 
@@ -149,13 +152,13 @@ export class ModelCache {
 
   /** What the models take on disk, and what is left there. */
   async diskUse(): Promise<DiskUse> {
-    const { diskUse } = await import('./disk-use.ts')
+    const { diskUse } = await import('./inspect/disk-use.ts')
     return diskUse(this.context.layout)
   }
 
   /** What the cache holds, and how it does: sizes, ages, hit rates, leftovers, live runs. */
   async status(): Promise<CacheStatus> {
-    const { cacheStatus } = await import('./status.ts')
+    const { cacheStatus } = await import('./inspect/status.ts')
     return cacheStatus(this.context)
   }
 
@@ -176,7 +179,7 @@ export class ModelCache {
     const { run } = this.context.options
     if (!run) return
     if (existsSync(temporaryFolder(this.context.options, run.id))) {
-      const { removeTemporary } = await import('./temporary.ts')
+      const { removeTemporary } = await import('./context/temporary.ts')
       await removeTemporary(this.context, run.id)
     }
     releaseRun(this.context.layout, run.id)
@@ -225,7 +228,7 @@ export class ModelCache {
 
   /** Enforces `maxAge` and `maxSize`; what the cache's own run used is spared unless the run is over. */
   async maintain(options?: { isOver?: boolean }): Promise<Maintained> {
-    const { maintain } = await import('./maintain.ts')
+    const { maintain } = await import('./upkeep/maintain.ts')
     return maintain(this.context, options)
   }
 }

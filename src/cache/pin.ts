@@ -1,7 +1,7 @@
 import { type Entry, entryKey } from '../model/entry.ts'
-import type { CacheContext } from './context.ts'
-import { recordStrangers } from './record-strangers.ts'
+import type { CacheContext } from './context/context.ts'
 import { isOurs } from './store/cache-folder.ts'
+import { recordStrangers } from './upkeep/record-strangers.ts'
 
 /** Pins entries, or ends that: what is pinned is neither evicted nor expired. Gives those of which it is new. */
 export async function pinEntries(context: CacheContext, entries: Entry[], pinned: boolean): Promise<Entry[]> {

@@ -5,12 +5,12 @@ import { ModelCacheError, messageOf } from '../model/errors.ts'
 import type { HubPath } from '../model/hub-path.ts'
 import { groupBy } from '../platform/group-by.ts'
 import { linkedController } from '../platform/originals.ts'
-import type { CacheContext } from './context.ts'
-import { listEntries } from './list-entries.ts'
-import { recordStrangers } from './record-strangers.ts'
-import { repairFiles } from './repair.ts'
+import type { CacheContext } from './context/context.ts'
+import { repairFiles } from './intake/repair.ts'
+import { listEntries } from './lookup/list-entries.ts'
 import { isAsRecorded } from './store/blobs.ts'
 import { DigestPool, type Flaw } from './store/digest-pool.ts'
+import { recordStrangers } from './upkeep/record-strangers.ts'
 
 export interface VerifyOptions {
   /** Bring in anew what is wrong. Without it, that happens when the model is next asked for. */

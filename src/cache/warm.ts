@@ -4,10 +4,10 @@ import { ModelCacheError } from '../model/errors.ts'
 import { type Model, modelKey } from '../model/model.ts'
 import { cacheUnusable } from './cache-unusable.ts'
 import type { CachedModel } from './cached-model.ts'
-import type { CacheContext } from './context.ts'
+import type { CacheContext } from './context/context.ts'
+import type { Progress } from './context/progress.ts'
 import { getModel } from './get.ts'
-import type { Progress } from './progress.ts'
-import { resolveOnDisk } from './resolve-on-disk.ts'
+import { resolveOnDisk } from './lookup/resolve-on-disk.ts'
 
 export interface WarmOptions {
   signal?: AbortSignal

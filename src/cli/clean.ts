@@ -1,5 +1,5 @@
-import type { Cleaned } from '../cache/clean.ts'
-import { isAll } from '../cache/clean-plan.ts'
+import type { Cleaned } from '../cache/upkeep/clean.ts'
+import { isAll } from '../cache/upkeep/clean-plan.ts'
 import { formatSize, parseDuration } from '../config/units.ts'
 import { ModelCacheError } from '../model/errors.ts'
 import { count } from '../report/words.ts'

@@ -1,4 +1,4 @@
-import type { Optimized } from '../cache/optimize.ts'
+import type { Optimized } from '../cache/upkeep/optimize.ts'
 import { formatSize } from '../config/units.ts'
 import { count } from '../report/words.ts'
 import { interrupted } from './interruption.ts'

@@ -1,4 +1,4 @@
-import type { CacheStatus, RunCounts } from '../cache/status.ts'
+import type { CacheStatus, RunCounts } from '../cache/inspect/status.ts'
 import type { Amount } from '../cache/store/leftovers.ts'
 import { formatAge, formatSize } from '../config/units.ts'
 import { originals } from '../platform/originals.ts'

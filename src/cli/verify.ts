@@ -1,4 +1,4 @@
-import { Rate } from '../cache/rate.ts'
+import { Rate } from '../cache/intake/rate.ts'
 import type { Problem, Verification } from '../cache/verify.ts'
 import { formatDuration, formatSize } from '../config/units.ts'
 import { originals } from '../platform/originals.ts'

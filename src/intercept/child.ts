@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import process from 'node:process'
-import type { Manifest } from '../cache/manifest.ts'
+import type { Manifest } from '../cache/context/manifest.ts'
 import { ModelCache } from '../cache/model-cache.ts'
 import type { Run } from '../cache/store/leases.ts'
 import type { CacheSettings } from '../config/options.ts'

@@ -1,5 +1,5 @@
 import type { CachedModel } from '../cache/cached-model.ts'
-import type { Progress } from '../cache/progress.ts'
+import type { Progress } from '../cache/context/progress.ts'
 import type { Model, ModelSpec } from '../model/model.ts'
 import type { Selection } from '../model/selection.ts'
 

@@ -1,5 +1,5 @@
 import type { CachedModel } from '../cache/cached-model.ts'
-import type { Progress } from '../cache/progress.ts'
+import type { Progress } from '../cache/context/progress.ts'
 import { formatSize } from '../config/units.ts'
 import { ModelCacheError, messageOf } from '../model/errors.ts'
 import { describeModel, type Model } from '../model/model.ts'

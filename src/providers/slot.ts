@@ -1,5 +1,5 @@
-import type { Manifest } from '../cache/manifest.ts'
-import type { Progress } from '../cache/progress.ts'
+import type { Manifest } from '../cache/context/manifest.ts'
+import type { Progress } from '../cache/context/progress.ts'
 import type { FileReport } from '../model/request.ts'
 import type { AnyDefinition, ProviderDefinition } from './definition.ts'
 import type { Models } from './models.ts'

@@ -1,4 +1,4 @@
-import type { Progress } from '../cache/progress.ts'
+import type { Progress } from '../cache/context/progress.ts'
 import { formatDuration, formatSize } from '../config/units.ts'
 import { printable } from '../model/printable.ts'
 import { originals } from '../platform/originals.ts'

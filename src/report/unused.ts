@@ -1,4 +1,4 @@
-import { weightsOf } from '../cache/transformers-files.ts'
+import { weightsOf } from '../cache/selection/transformers-files.ts'
 import { formatSize } from '../config/units.ts'
 import type { RequestEvent } from '../model/request.ts'
 import { type Dtype, parseSelection, type Selection } from '../model/selection.ts'

@@ -1,7 +1,7 @@
 // Before the augmentation below, which merges into what is loaded already.
 export type {} from 'vitest'
 
-import type { Manifest } from '../cache/manifest.ts'
+import type { Manifest } from '../cache/context/manifest.ts'
 import type { Run } from '../cache/store/leases.ts'
 import type { CacheSettings, Mode } from '../config/options.ts'
 import type { FileReport } from '../model/request.ts'

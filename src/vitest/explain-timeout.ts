@@ -1,5 +1,5 @@
-import type { Manifest } from '../cache/manifest.ts'
-import type { Progress } from '../cache/progress.ts'
+import type { Manifest } from '../cache/context/manifest.ts'
+import type { Progress } from '../cache/context/progress.ts'
 import { formatSize } from '../config/units.ts'
 import { modelLabel } from '../model/model.ts'
 import { printableLines } from '../model/printable.ts'

@@ -1,5 +1,5 @@
 import type { TestProject } from 'vitest/node'
-import type { Manifest } from '../cache/manifest.ts'
+import type { Manifest } from '../cache/context/manifest.ts'
 import { isMarked } from '../cache/store/remove-own.ts'
 import { cacheSettings, type Options } from '../config/options.ts'
 import { originals } from '../platform/originals.ts'

@@ -1,4 +1,4 @@
-import { planRemovals } from '../../src/cache/limits.ts'
+import { planRemovals } from '../../src/cache/upkeep/limits.ts'
 import type { Entry, EntryFile } from '../../src/model/entry.ts'
 import { type HubPath, parseHubPath } from '../../src/model/hub-path.ts'
 import { parseRepoId } from '../../src/model/repo-id.ts'

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { planFiles } from '../../src/cache/plan.ts'
-import { parseRepoConfig } from '../../src/cache/transformers-sessions.ts'
+import { planFiles } from '../../src/cache/selection/plan.ts'
+import { parseRepoConfig } from '../../src/cache/selection/transformers-sessions.ts'
 import { addToTree, type Tree } from '../../src/model/tree.ts'
 import { cases, mutate, mutation, tolerated } from '../support/fuzz.ts'
 import fc from '../support/property.ts'

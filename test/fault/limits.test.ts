@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { beforeEach, expect, onTestFinished, test } from 'vitest'
-import { makeRoom } from '../../src/cache/make-room.ts'
+import { makeRoom } from '../../src/cache/upkeep/make-room.ts'
 import type { Digest } from '../../src/model/digest.ts'
 import { parseModel } from '../../src/model/model.ts'
 import { Engine, refusalOf } from '../support/engine.ts'

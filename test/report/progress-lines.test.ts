@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
-import type { Progress } from '../../src/cache/progress.ts'
-import { Rate } from '../../src/cache/rate.ts'
+import type { Progress } from '../../src/cache/context/progress.ts'
+import { Rate } from '../../src/cache/intake/rate.ts'
 import { originals } from '../../src/platform/originals.ts'
 import { progressLines } from '../../src/report/progress-lines.ts'
 import { Engine } from '../support/engine.ts'

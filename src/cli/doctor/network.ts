@@ -1,4 +1,4 @@
-import type { CacheContext } from '../../cache/context.ts'
+import type { CacheContext } from '../../cache/context/context.ts'
 import { formatDuration } from '../../config/units.ts'
 import { rootMessage } from '../../hub/http.ts'
 import { proxyFetch } from '../../hub/proxy.ts'

@@ -1,4 +1,4 @@
-import type { CacheContext } from '../../cache/context.ts'
+import type { CacheContext } from '../../cache/context/context.ts'
 import { findToken, withheldToken } from '../../config/token.ts'
 import { rootMessage } from '../../hub/http.ts'
 import { readText } from '../../hub/read-text.ts'

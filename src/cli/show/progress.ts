@@ -1,5 +1,5 @@
 import process from 'node:process'
-import type { Progress } from '../../cache/progress.ts'
+import type { Progress } from '../../cache/context/progress.ts'
 import { formatSize } from '../../config/units.ts'
 import { printable } from '../../model/printable.ts'
 import { isWaiting, outlook, progressLines } from '../../report/progress-lines.ts'

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type { Manifest, ManifestModel } from '../../cache/manifest.ts'
+import type { Manifest, ManifestModel } from '../../cache/context/manifest.ts'
 import { ModelCache } from '../../cache/model-cache.ts'
 import { cacheSettings, type Options } from '../../config/options.ts'
 import type { Answer } from '../../intercept/answer.ts'

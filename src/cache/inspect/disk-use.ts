@@ -1,0 +1,59 @@
+import { type BigIntStats, lstatSync, statfsSync } from 'node:fs'
+import { join } from 'node:path'
+import { Slices } from '../../platform/slices.ts'
+import type { Layout } from '../store/layout.ts'
+import { entriesIn } from '../store/list-folder.ts'
+
+export interface DiskUse {
+  /** Bytes that the disk gives for the models. */
+  diskBytes: number
+  /** Bytes left for whoever runs this; null where the system does not say. */
+  freeBytes: number | null
+}
+
+/** What models take on disk, counted in its blocks. A file with several names counts once. */
+export async function diskUse(layout: Layout): Promise<DiskUse> {
+  const seen = new Set<string>()
+  const folders = [layout.hub]
+  let diskBytes = 0
+  const slices = new Slices()
+  for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
+    for (const entry of entriesIn(folder)) {
+      const path = join(folder, entry.name)
+      if (entry.isDirectory()) folders.push(path)
+      else if (entry.isFile()) diskBytes += newBytes(path, seen)
+    }
+    if (slices.areOver) await slices.pause()
+  }
+  return { diskBytes, freeBytes: freeBytes(layout) }
+}
+
+/** Bytes left for whoever runs this; null where the system does not say. */
+export function freeBytes({ hub, directory }: Layout): number | null {
+  // `hub` may be a link to another disk, or not be there yet.
+  for (const folder of [hub, directory])
+    try {
+      const { bavail, bsize } = statfsSync(folder)
+      return bavail * bsize
+    } catch {
+      // Not there, or a file system that does not say.
+    }
+  return null
+}
+
+function newBytes(path: string, seen: Set<string>): number {
+  const stats = statsOf(path)
+  const key = `${stats?.dev} ${stats?.ino}`
+  if (!stats || seen.has(key)) return 0
+  seen.add(key)
+  // Windows has no number of blocks.
+  return Number(stats.blocks === undefined || stats.blocks === 0n ? stats.size : stats.blocks * 512n)
+}
+
+function statsOf(path: string): BigIntStats | undefined {
+  try {
+    return lstatSync(path, { bigint: true })
+  } catch {
+    return undefined
+  }
+}

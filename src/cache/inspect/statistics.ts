@@ -1,0 +1,29 @@
+import { isoNow } from '../../platform/originals.ts'
+import type { CacheContext } from '../context/context.ts'
+import { listEntries } from '../lookup/list-entries.ts'
+import { totalSize } from '../upkeep/limits.ts'
+
+/** What the cache holds now. */
+export interface CacheStatistics {
+  /** The cache folder. */
+  directory: string
+  /** Bytes on disk of all models. */
+  size: number
+  /** Bytes: the limit. */
+  maxSize: number
+  /** Number of models. */
+  entries: number
+  /** ISO 8601: when the statistics were taken. */
+  takenAt: string
+}
+
+export async function cacheStatistics(context: CacheContext): Promise<CacheStatistics> {
+  const entries = context.refusal ? [] : await listEntries(context)
+  return {
+    directory: context.layout.directory,
+    size: totalSize(entries),
+    maxSize: context.options.maxSize,
+    entries: entries.length,
+    takenAt: isoNow(),
+  }
+}

@@ -1,0 +1,147 @@
+import { type Entry, entrySize } from '../../model/entry.ts'
+import { isCount, isObject } from '../../model/json.ts'
+import { groupBy } from '../../platform/group-by.ts'
+import { isoNow } from '../../platform/originals.ts'
+import type { CacheContext } from '../context/context.ts'
+import { listEntries } from '../lookup/list-entries.ts'
+import { liveRuns } from '../store/leases.ts'
+import { type Amount, addTo, findIncomplete } from '../store/leftovers.ts'
+import { type RunRecord, readAllRuns } from '../store/runs.ts'
+import { totalSize } from '../upkeep/limits.ts'
+import { freeBytes } from './disk-use.ts'
+
+const RUNS_SHOWN = 30
+
+/** How well runs were served. */
+export interface RunCounts {
+  runs: number
+  requests: number
+  hits: number
+  misses: number
+  /** 0 to 1; null without requests. */
+  hitRate: number | null
+}
+
+/** What the cache holds, and how it does. */
+export interface CacheStatus {
+  directory: string
+  /** Bytes on disk of all models. */
+  bytes: number
+  maxBytes: number
+  models: number
+  /** How many models came from which endpoint, the most first; null where that is not known. */
+  endpoints: { endpoint: string | null; models: number }[]
+  pinned: number
+  files: number
+  /** What is spared as models share blobs: how many files stand for a blob of another, and their bytes. */
+  shared: Amount
+  /** The models that were used the longest time ago, and last; null without any. */
+  oldest: { model: string; commit: string; lastAccessDate: string } | null
+  newest: { model: string; commit: string; lastAccessDate: string } | null
+  /** The last run of any project; null before the first. */
+  lastRun: (RunCounts & { startedAt: string; project: string }) | null
+  lastRuns: RunCounts
+  /** Null where the file system does not say. */
+  disk: { freeBytes: number } | null
+  /** Partial downloads: those that nobody is writing, and those that somebody may be. */
+  incoming: { left: Amount; underWay: Amount }
+  /** Test runs that live now, and how many models they use. */
+  leases: { runs: number; models: number }
+  /** ISO 8601. */
+  takenAt: string
+}
+
+export async function cacheStatus(context: CacheContext): Promise<CacheStatus> {
+  const { layout, options } = context
+  const [entries, runs, live, incomplete, free] = await Promise.all([
+    listEntries(context),
+    // A run of several projects has a record for each.
+    readAllRuns(layout, 4 * RUNS_SHOWN, () => true),
+    liveRuns(layout),
+    findIncomplete(layout),
+    freeBytes(layout),
+  ])
+  const bytes = totalSize(entries)
+  const [oldest, newest] = endsByUse(entries)
+  // A run of several projects has a record for each, whose ids differ in their last part.
+  const byRun = groupBy(runs, ({ id }) => id.replace(/-\d+$/, ''))
+  const counted = [...byRun.values()].slice(0, RUNS_SHOWN)
+  const [last] = counted[0] ?? []
+  return {
+    directory: layout.directory,
+    bytes,
+    maxBytes: options.maxSize,
+    models: entries.length,
+    endpoints: endpointsOf(entries),
+    pinned: entries.filter(({ pinned }) => pinned).length,
+    files: entries.reduce((sum, { files }) => sum + files.size, 0),
+    shared: sharedBlobs(entries, bytes),
+    oldest: useOf(oldest),
+    newest: useOf(newest),
+    lastRun: last ? { startedAt: last.startedAt, project: last.project, ...sumUp(counted.slice(0, 1)) } : null,
+    lastRuns: sumUp(counted),
+    disk: free === null ? null : { freeBytes: free },
+    incoming: { left: amountOf(incomplete.free), underWay: amountOf(incomplete.held) },
+    leases: { runs: live.size, models: new Set([...live.values()].flatMap((keys) => [...keys])).size },
+    takenAt: isoNow(),
+  }
+}
+
+function endpointsOf(entries: Entry[]): CacheStatus['endpoints'] {
+  const groups = groupBy(entries, ({ endpoint = null }) => endpoint)
+  return [...groups].map(([endpoint, { length: models }]) => ({ endpoint, models })).sort((a, b) => b.models - a.models)
+}
+
+/** The one that was used the longest time ago, and the last. */
+function endsByUse(entries: Entry[]): [Entry | undefined, Entry | undefined] {
+  const dated = entries.map((entry) => ({ entry, at: Date.parse(entry.lastAccessDate) }))
+  const [first] = dated
+  if (!first) return [undefined, undefined]
+  const oldest = dated.reduce((a, b) => (b.at < a.at ? b : a), first)
+  return [oldest.entry, dated.reduce((a, b) => (b.at >= a.at ? b : a), first).entry]
+}
+
+function useOf(entry: Entry | undefined): CacheStatus['oldest'] {
+  return entry ? { model: entry.repo, commit: entry.commit, lastAccessDate: entry.lastAccessDate } : null
+}
+
+/** What all models would take, each for itself, less what they take. */
+function sharedBlobs(entries: Entry[], taken: number): Amount {
+  const bytes = entries.reduce((sum, entry) => sum + entrySize(entry), 0) - taken
+  if (bytes <= 0) return { files: 0, bytes }
+  const seen = new Set<string>()
+  let users = 0
+  for (const { files } of entries) {
+    const own = new Set([...files.values()].map(({ digest }) => digest))
+    for (const digest of own) seen.add(digest)
+    users += own.size
+  }
+  return { files: users - seen.size, bytes }
+}
+
+function amountOf(files: { bytes: number }[]): Amount {
+  const amount = { files: 0, bytes: 0 }
+  for (const { bytes } of files) addTo(amount, bytes)
+  return amount
+}
+
+function sumUp(runs: RunRecord[][]): RunCounts {
+  const sum = { runs: 0, requests: 0, hits: 0, misses: 0 }
+  for (const run of runs) {
+    const counts = run.flatMap(countsOf)
+    if (counts.length > 0) sum.runs++
+    for (const { requests, hits, misses } of counts) {
+      sum.requests += requests
+      sum.hits += hits
+      sum.misses += misses
+    }
+  }
+  return { ...sum, hitRate: sum.requests === 0 ? null : sum.hits / sum.requests }
+}
+
+/** A part of the report that a run's record holds; nothing of one that is damaged. */
+function countsOf({ report }: RunRecord): { requests: number; hits: number; misses: number }[] {
+  if (!isObject(report)) return []
+  const { requests, hits, misses } = report
+  return isCount(requests) && isCount(hits) && isCount(misses) ? [{ requests, hits, misses }] : []
+}

@@ -1,0 +1,66 @@
+import { dirname } from 'node:path'
+import { type Model, modelLabel } from '../../model/model.ts'
+import type { RepoId } from '../../model/repo-id.ts'
+import type { Commit } from '../../model/revision.ts'
+import { snapshotOf } from '../../model/snapshot.ts'
+import type { Tree } from '../../model/tree.ts'
+import type { CacheContext } from '../context/context.ts'
+import { type About, readAbout } from '../store/about.ts'
+import { type HubFolder, Layout } from '../store/layout.ts'
+import { Origin } from '../store/origin.ts'
+import { readRef } from '../store/refs.ts'
+import { snapshotFiles } from '../store/snapshot-files.ts'
+import { readTree } from '../store/trees.ts'
+
+/** What another cache knows of a revision. */
+export interface Adopted {
+  commit: Commit
+  tree: Tree
+  isPartial: boolean
+  /** Milliseconds since a Hub was asked. */
+  ageMs: number
+  /** Our endpoint where that cache has its answers; undefined where nobody knows which Hub was asked. */
+  endpoint: string | undefined
+  about?: About
+}
+
+/**
+ * What another Hugging Face cache knows of a revision, for when the Hub can't be asked: its commit, and the files that
+ * were listed or downloaded. Undefined when no cache knows it.
+ */
+export async function adoptRevision(context: CacheContext, model: Model): Promise<Adopted | undefined> {
+  for (const folder of await context.otherCaches()) {
+    const adopted = (await ownWordsIn(context, folder, model)) ?? (await wordsIn(folder, model))
+    if (!adopted || adopted.tree.size === 0) continue
+    context.debug(`Adopted ${modelLabel(model)} at ${adopted.commit.slice(0, 7)} from ${folder.hub}`)
+    return adopted
+  }
+  return undefined
+}
+
+/** What our endpoint answered to the cache of this package that the folder is a part of. */
+async function ownWordsIn(
+  { origin }: CacheContext,
+  { hub }: HubFolder,
+  { repo, revision }: Model,
+): Promise<Adopted | undefined> {
+  const { endpoint } = origin
+  const there = new Origin(new Layout(dirname(hub)), endpoint)
+  const ref = await readRef(there, repo, revision)
+  const tree = ref && (await readTree(there, repo, ref.commit))
+  return tree && { ...ref, tree, isPartial: false, endpoint, about: readAbout(there, repo, ref.commit) }
+}
+
+async function wordsIn(folder: HubFolder, { repo, revision }: Model): Promise<Adopted | undefined> {
+  const ref = await readRef(folder, repo, revision)
+  if (!ref) return undefined
+  const listed = await readTree(folder, repo, ref.commit)
+  const tree = listed ?? (await treeOfSnapshot(folder, repo, ref.commit))
+  return { ...ref, tree, isPartial: listed === undefined, endpoint: undefined }
+}
+
+/** The files that somebody downloaded: perhaps not all that the repo has. */
+async function treeOfSnapshot(folder: HubFolder, repo: RepoId, commit: Commit): Promise<Tree> {
+  const files = await snapshotFiles(folder, repo, snapshotOf(commit), undefined)
+  return new Map([...files].map(([path, { digest, stats }]) => [path, { size: stats.size, digest, gitId: '' }]))
+}

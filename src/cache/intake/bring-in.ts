@@ -1,0 +1,234 @@
+import { existsSync } from 'node:fs'
+import { formatDuration, formatSize } from '../../config/units.ts'
+import { rootMessage } from '../../hub/http.ts'
+import { type Entry, recordedDownloadMs } from '../../model/entry.ts'
+import { isSystemError, ModelCacheError } from '../../model/errors.ts'
+import type { HubPath } from '../../model/hub-path.ts'
+import { describeModel, type Model, modelLabel } from '../../model/model.ts'
+import type { RepoId } from '../../model/repo-id.ts'
+import { selectionKey } from '../../model/selection.ts'
+import { originals, withTimeLimit } from '../../platform/originals.ts'
+import { type CachedModel, makeCachedModel } from '../cached-model.ts'
+import type { CacheContext } from '../context/context.ts'
+import { serve } from '../get.ts'
+import { compareWithDisk } from '../lookup/locate.ts'
+import { findOnDisk } from '../lookup/locate-on-disk.ts'
+import { ownHome } from '../lookup/origin-words.ts'
+import { planFiles } from '../selection/plan.ts'
+import { withRepoLock } from '../store/aside.ts'
+import { sweepIncoming } from '../store/leftovers.ts'
+import type { Hold } from '../store/lock.ts'
+import { prepareCacheFolder } from '../store/prepare-cache-folder.ts'
+import { makeRoom } from '../upkeep/make-room.ts'
+import { Intake, type IntakeOptions } from './intake.ts'
+import { recordEntry } from './record-entry.ts'
+import { hubAccess, resolve } from './resolve.ts'
+import { finishMoves } from './settle-name.ts'
+
+/** Why the Hub did not answer yet; undefined where it did. */
+interface Tries {
+  failure: unknown
+}
+
+type BringInOptions = IntakeOptions & {
+  /** When it was asked for, on the monotonic clock. */
+  started: number
+  /** Milliseconds of that in which another held the repo's lock: it downloads, or looks whether it has to. */
+  waitedMs?: number
+  tries: Tries
+}
+
+/**
+ * Makes a selection complete: verifies what lies on disk without a valid record, downloads the rest, records it. One
+ * process does it for a repo at a time; who waited finds it done, and so each blob crosses the network once.
+ */
+export async function bringIn(
+  context: CacheContext,
+  model: Model,
+  options: Omit<BringInOptions, 'tries'>,
+): Promise<CachedModel> {
+  const tries: Tries = { failure: undefined }
+  // Who waits for another that brings it in waits no longer either.
+  return withTimeLimit(context.options.hub.timeoutMs, options.signal, tooSlow(context, model, tries), (signal) =>
+    bringInto(context, model, { ...options, signal, tries }),
+  )
+}
+
+function isOfDisk(error: unknown): boolean {
+  return error instanceof ModelCacheError ? error.code === 'CACHE_UNUSABLE' : isSystemError(error)
+}
+
+// Each takes that this process was stopped for long, or that the repo has another id.
+const MOST_RESTARTS = 10
+
+/** Under the lock of the id by which the repo is kept, which may turn out to be another. */
+async function bringInto(context: CacheContext, model: Model, options: BringInOptions): Promise<CachedModel> {
+  const { layout } = context
+  let { repo } = await ownHome(context, model.repo)
+  let waitedMs = 0
+  for (let restarts = 0; ; restarts++) {
+    await prepareCacheFolder(layout)
+    const held = repo
+    const isFree = !existsSync(layout.lock(held))
+    const asked = originals.monotonic()
+    const work = async (hold: Hold) => {
+      if (!isFree) waitedMs += originals.monotonic() - asked
+      const isLockLost = () => restarts < MOST_RESTARTS && !hold.isOurs()
+      try {
+        return await unlessRefused(context, model, options, () =>
+          bringInLocked(context, model, held, isLockLost, { ...options, waitedMs }),
+        )
+      } catch (error) {
+        // What the process that took the lock did in between is no failure of the disk.
+        if (isOfDisk(error) && isLockLost() && !options.signal?.aborted) return held
+        throw error
+      }
+    }
+    const done = await withRepoLock(layout, held, work, options.signal)
+    if (typeof done === 'object') return done
+    repo = done
+  }
+}
+
+/**
+ * A loader asks for each file of a model by itself. The Hub is not asked again for what it refused a moment ago, unless a test
+ * names the model.
+ */
+async function unlessRefused<T>(
+  { refusals }: CacheContext,
+  model: Model,
+  { isPart }: BringInOptions,
+  work: () => Promise<T>,
+): Promise<T> {
+  const refused = isPart ? refusals.of(model) : undefined
+  if (refused) throw refused
+  try {
+    const done = await work()
+    refusals.forget(model)
+    return done
+  } catch (error) {
+    refusals.note(model, error)
+    throw error
+  }
+}
+
+function tooSlow({ options }: CacheContext, model: Model, tries: Tries): (ms: number) => ModelCacheError {
+  return (ms) => {
+    const cause = tries.failure
+    const { endpoint } = options.hub
+    return new ModelCacheError({
+      code: 'HUB_UNREACHABLE',
+      asked: `Model ${describeModel(model)}`,
+      ...(cause === undefined
+        ? {
+            reason: `It did not come within ${formatDuration(ms)}.`,
+            nextStep: 'What came is kept: the next run goes on with it. Or set `hub.timeout` to more.',
+          }
+        : {
+            reason: `The Hub at ${endpoint} gave no usable answer within ${formatDuration(ms)}: ${rootMessage(cause)}.`,
+            nextStep: 'Check the network, the proxy variables and HF_ENDPOINT; the next run tries again.',
+          }),
+      cause,
+    })
+  }
+}
+
+/** Tells of a wait before it is known how many bytes there are. */
+function waitOf(
+  model: Model,
+  { onProgress, started, tries }: BringInOptions,
+): (waitMs: number | undefined, failure?: unknown) => void {
+  return (waitMs, failure) => {
+    if (failure !== undefined) tries.failure = failure
+    const elapsedMs = originals.monotonic() - started
+    onProgress?.({ model: modelLabel(model), receivedBytes: 0, totalBytes: 0, elapsedMs, waitMs })
+  }
+}
+
+/** Gives an id when the model is to be brought in under the lock of that one: the repo's other id, or the same again. */
+async function bringInLocked(
+  context: CacheContext,
+  asked: Model,
+  held: RepoId,
+  isLockLost: () => boolean,
+  options: BringInOptions,
+): Promise<CachedModel | RepoId> {
+  await sweepIncoming(context.layout)
+  await finishMoves(context, held)
+  const waitedFor = await findOnDisk(context, asked)
+  if (waitedFor?.changed.length === 0) {
+    await context.claim(waitedFor)
+    return serve(context, asked, waitedFor, options)
+  }
+  // Who had the lock before may have learnt its new name.
+  const home = await ownHome(context, asked.repo)
+  if (home.repo !== held) return home.repo
+  const resolved = await resolve(context, asked, held, { signal: options.signal, onWait: waitOf(asked, options) })
+  options.tries.failure = undefined
+  if (typeof resolved === 'string') return resolved
+  const model = { ...asked, repo: resolved.repo }
+  const intake = new Intake(context, model, resolved, await hubAccess(context), options)
+  try {
+    const { files, rule } = await planFiles({
+      selection: model.selection,
+      tree: resolved.tree,
+      ownTask: intake.ownTask,
+      entry: resolved.entry,
+      readConfig: () => intake.readConfig(),
+      asked: `Model ${describeModel(model)}`,
+    })
+    context.debug(`Files of ${describeModel(model)}: ${files.length}, chosen by ${rule}`)
+    await makeRoom(context, model, await intake.missing(files), options.isPart ? resolved : undefined)
+    await intake.ensure(files)
+    const keys = options.isPart ? [] : [selectionKey(model.selection)]
+    // What `pipeline(<its task>)` will ask for next is the same by another name: found without planning it again.
+    if (rule === 'own task') keys.push(selectionKey({ ...model.selection, task: intake.ownTask }))
+    // Else a later run would take what happens to be there for all that was asked for.
+    const known = resolved.isPartial ? [] : keys
+    const recorded = intake.record(known.map((key) => ({ key, files, used: false })))
+    // Before the lock is free: from then on others may remove it.
+    await context.claim(recorded)
+    await recordEntry(context, recorded, await intake.synced())
+    // Another process took the lock while this one was stopped: it may have removed files that this one had found.
+    if (isLockLost() && !(await isThere(context, recorded, files))) return held
+    return finish(context, model, intake, recorded, files, options)
+  } catch (error) {
+    // What is complete by now is kept and counted to the size; the failure is what matters. That a file does not exist is an
+    // answer about the repo: who may read that repo is kept with it.
+    const soFar = intake.record([])
+    const isAbsent = options.isPart && error instanceof ModelCacheError && error.code === 'FILE_NOT_FOUND'
+    const recordSoFar = async () => recordEntry(context, soFar, await intake.synced())
+    if (soFar.files.size > 0 || (isAbsent && resolved.about)) await recordSoFar().catch(() => undefined)
+    throw error
+  }
+}
+
+async function isThere(context: CacheContext, entry: Entry, paths: HubPath[]): Promise<boolean> {
+  const located = await compareWithDisk(context, entry, paths, entry.files, 'stat')
+  return located?.changed.length === 0
+}
+
+function finish(
+  context: CacheContext,
+  model: Model,
+  { downloadMs, downloadedBytes, adoptedBytes, repaired, resolved }: Intake,
+  recorded: Entry,
+  files: HubPath[],
+  { started, waitedMs = 0 }: BringInOptions,
+): CachedModel {
+  if (downloadMs !== null)
+    context.debug(
+      `💾 Caching model: ${describeModel(model)} (${formatSize(downloadedBytes)} in ${formatDuration(downloadMs)})`,
+    )
+  return makeCachedModel(context.layout, {
+    ...{ repo: model.repo, revision: model.revision, commit: resolved.commit, snapshot: resolved.snapshot },
+    downloadedBytes,
+    files: new Map(files.map((path) => [path, resolved.tree.get(path)?.size ?? 0])),
+    ...{ adoptedBytes, repaired },
+    tier: downloadMs !== null ? 'hub' : adoptedBytes > 0 ? 'adopted' : 'disk',
+    lookupMs: originals.monotonic() - started - waitedMs - (downloadMs ?? 0),
+    downloadMs: waitedMs > 0 ? waitedMs + (downloadMs ?? 0) : downloadMs,
+    recordedDownloadMs: recordedDownloadMs(recorded, files),
+    warmedInThisRun: false,
+  })
+}

@@ -1,0 +1,55 @@
+import type { EntryFile } from '../../model/entry.ts'
+import type { CacheContext } from '../context/context.ts'
+import { isAsRecorded, matchesDigest, ownStampOf, stampOf } from '../store/blobs.ts'
+import { linkIntoSnapshot } from '../store/links.ts'
+import { adoptBlob, copyBlob } from './adopt-blob.ts'
+import { downloadBlob } from './download-blob.ts'
+import { type FileTarget, fileFailure, targetLabel } from './file-target.ts'
+
+/** Where the bytes of a file were found. */
+export type BlobSource = 'disk' | 'adopted' | 'hub'
+
+/** Makes the blob of a file be there, verified, from the nearest place that has it. */
+export async function ensureBlob(context: CacheContext, target: FileTarget): Promise<BlobSource> {
+  target.signal?.throwIfAborted()
+  const source = (await isPresent(context, target)) ? 'disk' : (await adoptBlob(context, target)) ? 'adopted' : 'hub'
+  if (source === 'hub') await downloadBlob(context, target)
+  else target.onBytes.present(target.stated.size)
+  return source
+}
+
+/** Makes a blob that is there visible in its snapshot, and says what to record of it. */
+export async function linkFile(context: CacheContext, target: FileTarget): Promise<Omit<EntryFile, 'downloadMs'>> {
+  const { layout } = context
+  const { snapshot, path, known } = target
+  const { repo } = target.model
+  const { digest, size } = target.stated
+  const file = layout.file(repo, snapshot, path)
+  const isLinked = known?.digest === digest && isAsRecorded(ownStampOf(file), known)
+  if (!isLinked || (await context.validation({ repo, snapshot })) === 'digest')
+    await linkIntoSnapshot(layout, { repo, snapshot, path, digest })
+  const stamp = stampOf(file)
+  if (stamp?.size !== size)
+    throw fileFailure(target, 'CACHE_UNUSABLE', 'It vanished or changed while it was brought in.')
+  return { ...stamp, digest }
+}
+
+/**
+ * True when the blob is the one that we verified, or turns out to be right when its digest is computed again. One that somebody else
+ * can change by another name is replaced by a copy.
+ */
+async function isPresent(context: CacheContext, target: FileTarget): Promise<boolean> {
+  const { model, snapshot, path, stated, known } = target
+  const isRecorded =
+    known?.digest === stated.digest && (await context.validation({ repo: model.repo, snapshot })) !== 'digest'
+  if (isRecorded && isAsRecorded(ownStampOf(context.layout.file(model.repo, snapshot, path)), known)) return true
+  const blob = context.layout.blob(model.repo, stated.digest)
+  if (!stampOf(blob)) return false
+  const name = targetLabel(target)
+  if (await matchesDigest(blob, stated.digest, stated.size, target.signal)) {
+    context.debug(`Validation: ${name} ${known ? 'was restored or copied' : 'has no record'}; its digest is right`)
+    return ownStampOf(blob) !== undefined || copyBlob(context, target, blob)
+  }
+  context.warn(`${name} in the cache is not what the Hub stated; it is replaced.`)
+  return false
+}

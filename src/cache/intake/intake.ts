@@ -1,0 +1,229 @@
+import { readFile } from 'node:fs/promises'
+import pLimit from 'p-limit'
+import type { HubAccess } from '../../hub/http.ts'
+import type { Digest } from '../../model/digest.ts'
+import type { Entry, EntryFile, EntrySelection } from '../../model/entry.ts'
+import { ModelCacheError } from '../../model/errors.ts'
+import { type HubPath, isWritable, parseHubPath } from '../../model/hub-path.ts'
+import { type Model, modelLabel } from '../../model/model.ts'
+import { fileInPlaceOfFolder, type TreeFile } from '../../model/tree.ts'
+import { isoNow, linkedController, originals } from '../../platform/originals.ts'
+import type { CacheContext } from '../context/context.ts'
+import type { Progress } from '../context/progress.ts'
+import { parseRepoConfig, type RepoConfig } from '../selection/transformers-sessions.ts'
+import { isAsRecorded } from '../store/blobs.ts'
+import { syncToDisk } from '../store/durable.ts'
+import { beginDownload } from './download-clock.ts'
+import { type BlobSource, ensureBlob, linkFile } from './ensure-file.ts'
+import type { FileProgress, FileTarget } from './file-target.ts'
+import { Rate } from './rate.ts'
+import type { Resolved } from './resolve.ts'
+
+export interface IntakeOptions {
+  signal?: AbortSignal
+  onProgress?: (progress: Progress) => void
+  isPart?: boolean
+}
+
+/** One repo at one commit on its way in: which of its files are there, and what they took. */
+export class Intake {
+  /** Milliseconds that downloads took by the clock; null while there was nothing to download. */
+  downloadMs: number | null = null
+  /** Bytes that came over the network. */
+  downloadedBytes = 0
+  /** Bytes that another cache had. */
+  adoptedBytes = 0
+  /** Files that were not as they had been recorded, and were brought in anew. */
+  readonly repaired: HubPath[] = []
+  /** Files that no record had as they are now, and when each is on the disk. */
+  readonly #fresh = new Map<HubPath, Promise<void>>()
+  /** Two at a time: the others of Node.js's threads are for what downloads. */
+  readonly #syncing = pLimit(2)
+  readonly #files = new Map<HubPath, EntryFile>()
+  /** Two paths with the same content are one blob, and cross the network once. */
+  readonly #blobs = new Map<Digest, Promise<BlobSource>>()
+
+  constructor(
+    readonly context: CacheContext,
+    readonly model: Model,
+    readonly resolved: Resolved,
+    readonly hub: HubAccess,
+    readonly options: IntakeOptions,
+  ) {}
+
+  /** The task of the repo's card, where it is known. */
+  get ownTask(): string | undefined {
+    return this.resolved.about?.task ?? this.resolved.entry?.task
+  }
+
+  /** Those of these files that no commit of the repo has recorded yet, with their sizes; what two share is there once. */
+  async missing(paths: HubPath[]): Promise<Map<Digest, number>> {
+    const metadata = await this.context.metadata()
+    const commits = [...(await metadata.all()).values()].filter(({ repo }) => repo === this.model.repo)
+    const files = [...this.#files.values(), ...commits.flatMap((commit) => [...commit.files.values()])]
+    const known = new Set(files.map(({ digest }) => digest))
+    const stated = paths.flatMap((path) => this.resolved.tree.get(path) ?? [])
+    return new Map(stated.filter(({ digest }) => !known.has(digest)).map(({ digest, size }) => [digest, size]))
+  }
+
+  /** The repo's `config.json`, brought in when it is not there. */
+  async readConfig(): Promise<RepoConfig> {
+    const path = parseHubPath('config.json', this.model.repo)
+    if (!this.resolved.tree.has(path)) return {}
+    await this.ensure([path])
+    const file = this.context.layout.file(this.model.repo, this.resolved.snapshot, path)
+    return parseRepoConfig(await readFile(file, 'utf8'))
+  }
+
+  /** Makes files be there. One that fails ends the others: what is complete by then stays, and can be recorded. */
+  async ensure(paths: HubPath[]): Promise<void> {
+    const wanted = paths.filter((path) => !this.#files.has(path)).map((path) => this.#target(path))
+    const { controller: stop, unlink } = linkedController(this.options.signal)
+    const onBytes = this.#progress(wanted.map(({ stated }) => stated))
+    const endDownload = beginDownload()
+    let firstFailure: { error: unknown } | undefined
+    const sources = await Promise.all(
+      wanted.map(async (target) => {
+        try {
+          return await this.#bringIn({ ...target, onBytes, signal: stop.signal })
+        } catch (error) {
+          firstFailure ??= { error }
+          stop.abort(error)
+          return undefined
+        }
+      }),
+    )
+    unlink()
+    const downloaded = wanted.flatMap(({ path }, index) => (sources[index] === 'hub' ? [path] : []))
+    const { elapsedMs, sharedMs } = endDownload()
+    this.#share(downloaded, sharedMs)
+    if (downloaded.length > 0) this.downloadMs = (this.downloadMs ?? 0) + elapsedMs
+    if (firstFailure) throw firstFailure.error
+  }
+
+  /** The files that no record had as they are now. When it resolves they are on the disk: only then they may be recorded. */
+  async synced(): Promise<HubPath[]> {
+    await Promise.all(this.#fresh.values())
+    return [...this.#fresh.keys()]
+  }
+
+  /** Has the disk write a file while others are downloaded. */
+  #syncLater(path: HubPath): void {
+    const file = this.context.layout.file(this.model.repo, this.resolved.snapshot, path)
+    const synced = this.#syncing(() => syncToDisk(file))
+    // What fails is thrown where it is waited for.
+    synced.catch(() => undefined)
+    this.#fresh.set(path, synced)
+  }
+
+  /** The entry as it stands now. */
+  record(selections: EntrySelection[]): Entry {
+    const { model, resolved } = this
+    const { entry } = resolved
+    const now = isoNow()
+    return {
+      repo: model.repo,
+      revision: model.revision,
+      commit: resolved.commit,
+      snapshot: resolved.snapshot,
+      endpoint: resolved.endpoint,
+      access: resolved.about?.access ?? entry?.access ?? 'unknown',
+      task: this.ownTask,
+      cachedDate: entry?.cachedDate ?? now,
+      lastAccessDate: now,
+      hits: entry?.hits ?? 0,
+      pinned: model.pin || (entry?.pinned ?? false),
+      selections,
+      files: new Map([...(entry?.files ?? []), ...this.#files]),
+    }
+  }
+
+  /** Where the file's bytes came from; `disk` for another with the content of one that came already. */
+  async #bringIn(target: FileTarget): Promise<BlobSource> {
+    const { path, stated, known } = target
+    const connections = await this.context.connections()
+    const isFirst = !this.#blobs.has(stated.digest)
+    const blob = this.#blobs.get(stated.digest) ?? connections.run(() => ensureBlob(this.context, target))
+    this.#blobs.set(stated.digest, blob)
+    const source = await blob
+    // Of two files with one content one was downloaded, and its time is for both.
+    const downloadMs = source === 'hub' ? 0 : (known?.downloadMs ?? null)
+    const file = await linkFile(this.context, target)
+    this.#files.set(path, { ...file, downloadMs })
+    if (!isAsRecorded(file, known)) this.#syncLater(path)
+    if (source !== 'disk' && known?.digest === stated.digest) this.repaired.push(path)
+    if (source === 'adopted' && isFirst) this.adoptedBytes += stated.size
+    return isFirst ? source : 'disk'
+  }
+
+  /** Shares out the batch's share of the time among its files by their sizes: recorded times add up to what passed by the clock. */
+  #share(paths: HubPath[], sharedMs: number): void {
+    const files = paths.flatMap((path) => this.#files.get(path) ?? [])
+    if (files.length === 0) return
+    const bytes = files.reduce((sum, { size }) => sum + size, 0)
+    for (const file of files) file.downloadMs = bytes === 0 ? sharedMs / files.length : (sharedMs * file.size) / bytes
+  }
+
+  #target(path: HubPath): Omit<FileTarget, 'onBytes'> {
+    const { model, resolved, hub } = this
+    const { commit, snapshot, entry } = resolved
+    const stated = resolved.tree.get(path)
+    const asked = `File ${JSON.stringify(path)} of ${modelLabel(model)}`
+    if (!stated)
+      throw new ModelCacheError({
+        code: 'FILE_NOT_FOUND',
+        asked,
+        reason: 'The repo has no such file at this commit.',
+        nextStep: 'Check the spelling of the file.',
+      })
+    const inItsPlace = fileInPlaceOfFolder(resolved.tree, path)
+    if (inItsPlace)
+      throw new ModelCacheError({
+        code: 'UNSAFE_PATH',
+        asked,
+        reason: `The repo also lists a file ${JSON.stringify(inItsPlace)}, where a folder is needed for this one.`,
+        nextStep:
+          'No disk can hold both: name the files that are wanted with `files`, or report the repo to its owner.',
+      })
+    if (!isWritable(path))
+      throw new ModelCacheError({
+        code: 'UNSAFE_PATH',
+        asked,
+        reason: 'No file of that name can be written on this system.',
+        nextStep: 'Leave it out: name the files that are wanted with `files`.',
+      })
+    return { model, commit, snapshot, path, stated, known: entry?.files.get(path), hub }
+  }
+
+  #progress(files: TreeFile[]): FileProgress {
+    const { onProgress } = this.options
+    const started = originals.monotonic()
+    // Two paths with the same content are downloaded once.
+    const sizes = new Map(files.map(({ digest, size }) => [digest, size]))
+    let totalBytes = [...sizes.values()].reduce((sum, size) => sum + size, 0)
+    let receivedBytes = 0
+    const rate = new Rate()
+    const tell = (waitMs?: number) => {
+      const elapsedMs = originals.monotonic() - started
+      const { bytesPerSecond } = rate
+      onProgress?.({ model: modelLabel(this.model), receivedBytes, totalBytes, elapsedMs, bytesPerSecond, waitMs })
+    }
+    const kept = (bytes: number) => {
+      receivedBytes += bytes
+      tell()
+    }
+    return {
+      present: (bytes) => {
+        totalBytes -= bytes
+      },
+      kept,
+      received: (bytes) => {
+        // What came and is of no use came over the network all the same.
+        this.downloadedBytes += Math.max(0, bytes)
+        rate.saw(Math.max(0, bytes))
+        kept(bytes)
+      },
+      waiting: tell,
+    }
+  }
+}

@@ -1,0 +1,32 @@
+import { type Entry, entryKey } from '../../model/entry.ts'
+import type { HubPath } from '../../model/hub-path.ts'
+import type { CacheContext } from '../context/context.ts'
+import { syncNames } from '../store/durable.ts'
+
+/** Records what is cached of a model by now, beside what was recorded before. The `fresh` files are on the disk already, and their names are before it is recorded. */
+export async function recordEntry(context: CacheContext, recorded: Entry, fresh: HubPath[]): Promise<void> {
+  await syncNames(context.layout, recorded, fresh)
+  const metadata = await context.metadata()
+  const key = entryKey(recorded)
+  await metadata.update((entries) => {
+    const before = entries.get(key)
+    entries.set(key, before ? mergeEntries(before, recorded) : recorded)
+  })
+}
+
+/** What another process recorded since stays; what we know newer replaces it. */
+function mergeEntries(before: Entry, now: Entry): Entry {
+  const keys = new Set(now.selections.map(({ key }) => key))
+  const wasUsed = new Set(before.selections.filter(({ used }) => used).map(({ key }) => key))
+  return {
+    ...now,
+    cachedDate: before.cachedDate,
+    hits: before.hits,
+    pinned: before.pinned || now.pinned,
+    selections: [
+      ...before.selections.filter(({ key }) => !keys.has(key)),
+      ...now.selections.map((selection) => ({ ...selection, used: wasUsed.has(selection.key) })),
+    ],
+    files: new Map([...before.files, ...now.files]),
+  }
+}

@@ -1,0 +1,59 @@
+import { type Entry, entryKey } from '../../model/entry.ts'
+import { ModelCacheError } from '../../model/errors.ts'
+import type { HubPath } from '../../model/hub-path.ts'
+import { modelLabel } from '../../model/model.ts'
+import type { RepoId } from '../../model/repo-id.ts'
+import type { CacheContext } from '../context/context.ts'
+import { withRepoLock } from '../store/aside.ts'
+import { Intake } from './intake.ts'
+import { recordEntry } from './record-entry.ts'
+import { hubAccess, treeAt } from './resolve.ts'
+import { settleSnapshot } from './settle-snapshot.ts'
+
+/**
+ * Downloads files of an entry again, where they are not what its endpoint stated. Throws as a download does, and for an
+ * entry of another endpoint than the configured one: what was asked of one is never asked of the other.
+ */
+export async function repairFiles(
+  context: CacheContext,
+  { repo, commit, snapshot, endpoint }: Entry,
+  paths: HubPath[],
+  signal?: AbortSignal,
+): Promise<void> {
+  const metadata = await context.metadata()
+  if (endpoint !== undefined && endpoint !== context.origin.endpoint) throw ofAnother(context, { repo, endpoint })
+  const work = async () => {
+    const entry = await metadata.find(entryKey({ repo, snapshot }))
+    // Removed in between: then there is nothing to repair.
+    if (!entry) return
+    const model = { repo, revision: entry.revision, selection: {}, pin: entry.pinned }
+    const tree = await treeAt(context, { repo, commit, asked: `Model ${modelLabel(entry)}`, signal })
+    const answer = { repo, commit, tree, endpoint: context.origin.endpoint, about: entry }
+    const place = await settleSnapshot(context, answer)
+    if (place.snapshot !== snapshot) throw isUnstated(context, repo)
+    const resolved = { ...answer, ...place }
+    const intake = new Intake(context, model, resolved, await hubAccess(context), { signal })
+    await intake.ensure(paths)
+    // Nobody asked for the model: it is as old as before.
+    await recordEntry(context, { ...intake.record([]), lastAccessDate: entry.lastAccessDate }, await intake.synced())
+  }
+  await withRepoLock(context.layout, repo, work, signal)
+}
+
+function ofAnother({ origin }: CacheContext, { repo, endpoint }: { repo: RepoId; endpoint: string }): ModelCacheError {
+  return new ModelCacheError({
+    code: 'HUB_ERROR',
+    asked: `Model ${repo}`,
+    reason: `It came from ${endpoint}, and the configured endpoint is ${origin.endpoint}: that one is not asked for it.`,
+    nextStep: `Repair it with HF_ENDPOINT=${endpoint}.`,
+  })
+}
+
+function isUnstated({ origin }: CacheContext, repo: RepoId): ModelCacheError {
+  return new ModelCacheError({
+    code: 'DIGEST_MISMATCH',
+    asked: `Model ${repo}`,
+    reason: `It is not known where its files came from, and they are not those that ${origin.endpoint} states.`,
+    nextStep: 'Remove it (`npx vitest-model-cache rm`), and download it again.',
+  })
+}

@@ -1,0 +1,137 @@
+import { rename } from 'node:fs/promises'
+import { fetchModel } from '../../hub/api.ts'
+import type { HubAccess } from '../../hub/http.ts'
+import { type Entry, entryKey } from '../../model/entry.ts'
+import { systemCode } from '../../model/errors.ts'
+import type { RepoId } from '../../model/repo-id.ts'
+import type { Commit } from '../../model/revision.ts'
+import type { CacheContext } from '../context/context.ts'
+import { withFreeRepoLock } from '../store/aside.ts'
+import { stampOf } from '../store/blobs.ts'
+import { leasedEntries } from '../store/leases.ts'
+import type { Origin } from '../store/origin.ts'
+import { forgetHome, formerNames, writeHome } from '../store/renames.ts'
+
+/**
+ * The id under which a repo is kept from now on that the Hub calls `now`. What is there by its old name moves along, but
+ * not while a run uses it: until that is over, it stays where it is. Called under the lock of `held`.
+ */
+export async function settleName(context: CacheContext, asked: RepoId, held: RepoId, now: RepoId): Promise<RepoId> {
+  // The answer is about the name that was asked for. Where that led to before is another repo by now, and stays.
+  const stays = asked === held && now !== held && !(await move(context, held, now, now))
+  const home = stays ? held : now
+  keepHome(context, asked, home)
+  return home
+}
+
+/**
+ * Finds what is cached of a repo by the name that it had before: who writes the new name in place of the old one must not
+ * download it again. A commit has one origin, so the Hub is asked only where another repo has the same. Called under the
+ * lock of `repo`.
+ */
+export async function adoptFormerName(
+  context: CacheContext,
+  hub: HubAccess,
+  { repo, commit, signal }: { repo: RepoId; commit: Commit; signal?: AbortSignal },
+): Promise<void> {
+  const { layout } = context
+  if (stampOf(layout.repo(repo))) return
+  const metadata = await context.metadata()
+  // This endpoint must not learn the names of what came from another one.
+  const own = [...(await metadata.all()).values()].filter(({ endpoint }) => endpoint === hub.endpoint)
+  const twins = own.filter((entry) => entry.commit === commit && entry.repo !== repo)
+  for (const { repo: former } of twins) {
+    const asked = `Model ${former}`
+    // Only a shortcut: what can't be asked, or is gone, is another repo.
+    const now = await fetchModel(hub, { repo: former, revision: commit, asked, signal }).catch(() => undefined)
+    if (now?.repo === repo && (await move(context, former, repo, former))) return keepHome(context, former, repo)
+  }
+}
+
+/**
+ * Finishes moves to this name that a kill or a loss of power cut off: what is cached by a former name is found by none until
+ * then. Called under the lock of `repo`.
+ */
+export async function finishMoves(context: CacheContext, repo: RepoId): Promise<void> {
+  const { layout } = context
+  for (const former of formerNames(context.origin.renames, repo)) {
+    const [isBefore, isAfter] = [former, repo].map((name) => stampOf(layout.repo(name)) !== undefined)
+    if (isBefore && !isAfter) await move(context, former, repo, former)
+    // The records are the last to move.
+    if (isAfter && !isBefore) await moveWords(context.origin, former, repo)
+    if (isAfter && !isBefore) await moveRecords(context, former, repo)
+  }
+}
+
+/** False where it may not be moved now. One of the two locks is held; `other` is the one that has to be free. */
+async function move(context: CacheContext, from: RepoId, to: RepoId, other: RepoId): Promise<boolean> {
+  const { layout } = context
+  if (!stampOf(layout.repo(from))) return true
+  // Names that differ by case alone share their lock.
+  if (layout.lock(from) === layout.lock(to)) return moveFolder(context, from, to)
+  return (await withFreeRepoLock(layout, other, () => moveFolder(context, from, to))) ?? false
+}
+
+async function moveFolder(context: CacheContext, from: RepoId, to: RepoId): Promise<boolean> {
+  const { layout } = context
+  const metadata = await context.metadata()
+  const own = [...(await metadata.all()).values()].filter(({ repo }) => repo === from)
+  // To another endpoint the repo still has this name.
+  if (own.some(({ endpoint }) => endpoint !== context.origin.endpoint)) return false
+  const isUsed = async () => {
+    const leased = await leasedEntries(layout)
+    return own.some((entry) => leased.has(entryKey(entry)))
+  }
+  if (!(await isUsed())) {
+    keepHome(context, from, to)
+    // A process that claims first and then looks is led to the new name, or its claim is seen here.
+    if (!(await isUsed())) return moveAll(context, from, to)
+  }
+  forgetHome(layout, context.origin.renames, from)
+  return false
+}
+
+async function moveAll(context: CacheContext, from: RepoId, to: RepoId): Promise<true> {
+  const { layout } = context
+  try {
+    await rename(layout.repo(from), layout.repo(to))
+  } catch (error) {
+    // Another process finished the move while this one was stopped.
+    if (systemCode(error) === 'ENOENT') return true
+    // Both were there: the new one counts, the old one goes when it is unused for long.
+    if (['ENOTEMPTY', 'EEXIST', 'EPERM'].includes(systemCode(error) ?? '')) return true
+    throw error
+  }
+  await moveWords(context.origin, from, to)
+  await moveRecords(context, from, to)
+  context.debug(`${from} was renamed to ${to} at the Hub: what was cached of it moved along`)
+  return true
+}
+
+async function moveRecords(context: CacheContext, from: RepoId, to: RepoId): Promise<void> {
+  const metadata = await context.metadata()
+  const isOld = ({ repo, endpoint }: Entry) => repo === from && endpoint === context.origin.endpoint
+  if (![...(await metadata.all()).values()].some(isOld)) return
+  await metadata.update((entries) => {
+    for (const entry of [...entries.values()].filter(isOld)) {
+      entries.delete(entryKey(entry))
+      entries.set(entryKey({ ...entry, repo: to }), { ...entry, repo: to })
+    }
+  })
+}
+
+/** What the endpoint answered of the repo by its old name. What it answered by the new one already counts more. */
+async function moveWords(origin: Origin, from: RepoId, to: RepoId): Promise<void> {
+  try {
+    await rename(origin.repo(from), origin.repo(to))
+  } catch (error) {
+    if (!['ENOENT', 'ENOTEMPTY', 'EEXIST', 'EPERM'].includes(systemCode(error) ?? '')) throw error
+  }
+}
+
+/** Earlier versions stored the names of all endpoints together: of these names nothing is left there. */
+function keepHome({ origin, layout }: CacheContext, repo: RepoId, home: RepoId): void {
+  origin.introduce()
+  writeHome(origin, repo, home)
+  for (const name of [repo, home]) forgetHome(layout, layout.formerRenames, name)
+}

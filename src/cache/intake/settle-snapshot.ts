@@ -1,0 +1,55 @@
+import { type Entry, entryKey } from '../../model/entry.ts'
+import type { RepoId } from '../../model/repo-id.ts'
+import type { Commit } from '../../model/revision.ts'
+import { type SnapshotId, snapshotBeside, snapshotOf } from '../../model/snapshot.ts'
+import type { Tree } from '../../model/tree.ts'
+import type { CacheContext } from '../context/context.ts'
+import { findEntry } from '../lookup/find-entry.ts'
+import { originsToAsk, rebuildEntry } from '../store/rebuild.ts'
+
+/** Where the files of a repo at a commit go, and what is recorded of them there. */
+export interface Place {
+  snapshot: SnapshotId
+  entry: Readonly<Entry> | undefined
+}
+
+/**
+ * Chooses the snapshot folder of an entry of this endpoint (undefined: of unknown origin). An entry of unknown origin
+ * becomes the endpoint's when the listing states all of its files. The folder of another endpoint's entry stays as it is:
+ * then this entry gets a folder of its own. Called under the repo's lock.
+ */
+export async function settleSnapshot(
+  context: CacheContext,
+  { repo, commit, tree, endpoint }: { repo: RepoId; commit: Commit; tree: Tree; endpoint: string | undefined },
+): Promise<Place> {
+  const own = await findEntry(context, { repo, commit, endpoint })
+  if (own) return { snapshot: own.snapshot, entry: own }
+  const snapshot = snapshotOf(commit)
+  const there = await findThere(context, repo, snapshot)
+  if (!there) return { snapshot, entry: undefined }
+  const isStated = [...there.files].every(([path, { digest }]) => tree.get(path)?.digest === digest)
+  if (there.commit === commit && (there.endpoint === endpoint || (there.endpoint === undefined && isStated)))
+    return { snapshot, entry: there }
+  return { snapshot: snapshotBeside(commit, endpoint), entry: undefined }
+}
+
+/** As recorded, else what lies there without a record: another tool wrote it, or a kill came before the record. */
+async function findThere(
+  context: CacheContext,
+  repo: RepoId,
+  snapshot: SnapshotId,
+): Promise<Readonly<Entry> | undefined> {
+  const metadata = await context.metadata()
+  const recorded = await metadata.find(entryKey({ repo, snapshot }))
+  return recorded ?? rebuildEntry(context.layout, originsToAsk(context.layout, context.origin.endpoint), repo, snapshot)
+}
+
+/** What lies there of unknown origin, whether it is recorded or not. */
+export async function findStranger(
+  context: CacheContext,
+  { repo, commit }: { repo: RepoId; commit: Commit },
+): Promise<Readonly<Entry> | undefined> {
+  const recorded = await findEntry(context, { repo, commit, endpoint: undefined })
+  const found = recorded ?? (await findThere(context, repo, snapshotOf(commit)))
+  return found?.endpoint === undefined ? found : undefined
+}

@@ -1,0 +1,62 @@
+import { readFileSync } from 'node:fs'
+import type { Entry } from '../../model/entry.ts'
+import { type HubPath, parseHubPath } from '../../model/hub-path.ts'
+import { describeModel, type Model } from '../../model/model.ts'
+import { isDefaultSelection, selectionKey } from '../../model/selection.ts'
+import type { Tree } from '../../model/tree.ts'
+import type { CacheContext } from '../context/context.ts'
+import { findInManifest } from '../context/manifest.ts'
+import { planFiles } from '../selection/plan.ts'
+import { parseRepoConfig } from '../selection/transformers-sessions.ts'
+import { compareWithDisk, exactPaths, type Located } from './locate.ts'
+import { resolveOnDisk } from './resolve-on-disk.ts'
+
+/** See `locateOnDisk`. */
+export async function findOnDisk(context: CacheContext, model: Model): Promise<Located | undefined> {
+  const known = await resolveOnDisk(context, model)
+  if (!known?.trusted || !known.entry) return undefined
+  const files =
+    recordedSelection(known.entry, model) ?? (await planOnDisk(context, model, known.entry, known.told?.tree))
+  const validation = await context.validation(known.entry)
+  const located = files && (await compareWithDisk(context, known.entry, files, known.entry.files, validation))
+  const warmed = findInManifest(context.options.manifest, { ...model, repo: known.repo })
+  return located && { ...located, warmedInThisRun: warmed?.downloaded ?? false }
+}
+
+/** The files that the selection came to before; those of the default change with what is used. */
+function recordedSelection(entry: Entry, model: Model): HubPath[] | undefined {
+  const paths = exactPaths(model)
+  if (paths?.every((path) => entry.files.has(path))) return paths
+  if (isDefaultSelection(model.selection) && entry.selections.some(({ used }) => used)) return undefined
+  return entry.selections.find(({ key }) => key === selectionKey(model.selection))?.files
+}
+
+async function planOnDisk(
+  context: CacheContext,
+  model: Model,
+  entry: Entry,
+  told: Tree | undefined,
+): Promise<HubPath[] | undefined> {
+  // The listing of an entry of unknown origin is not believed.
+  const stored = () => (entry.endpoint === context.origin.endpoint ? context.tree(entry) : undefined)
+  const tree = told ?? (await stored())
+  if (!tree) return undefined
+  const asked = `Model ${describeModel(model)}`
+  const config = parseHubPath('config.json', asked)
+  let isPlannable = true
+  const readConfig = async () => {
+    if (!tree.has(config)) return {}
+    const located = await compareWithDisk(context, entry, [config], entry.files, 'stat')
+    isPlannable = located?.changed.length === 0
+    const file = context.layout.file(entry.repo, entry.snapshot, config)
+    return isPlannable ? parseRepoConfig(readFileSync(file, 'utf8')) : {}
+  }
+  try {
+    const plan = await planFiles({ selection: model.selection, tree, ownTask: entry.task, entry, readConfig, asked })
+    return isPlannable ? plan.files : undefined
+  } catch (error) {
+    // Planned without the config that decides: the Hub has to be asked for it first.
+    if (!isPlannable) return undefined
+    throw error
+  }
+}

@@ -1,0 +1,53 @@
+import { dirname } from 'node:path'
+import type { Entry } from '../../model/entry.ts'
+import type { CacheContext } from '../context/context.ts'
+import { writeAbout } from '../store/about.ts'
+import { withFreeRepoLock } from '../store/aside.ts'
+import type { Layout } from '../store/layout.ts'
+import { Origin } from '../store/origin.ts'
+import { allRefs, writeRef } from '../store/refs.ts'
+import { removeEmptyFolder, removeFile } from '../store/remove-own.ts'
+import { moveHomes } from '../store/renames.ts'
+import { readTree, writeTree } from '../store/trees.ts'
+import { isUnmoved } from './origin-words.ts'
+
+/**
+ * Moves what an earlier version stored of an entry in `hub/` to the folder of the endpoint that its record names: the
+ * listing, and the revisions that are its commit. The listing must not stay: to huggingface_hub (Python) it means that the
+ * snapshot has all of these files. Called under the repo's lock. `about` is written last: a kill before it begins anew.
+ */
+export async function migrateEntry(layout: Layout, entry: Entry): Promise<void> {
+  const { repo, commit, endpoint, access, task } = entry
+  if (endpoint === undefined) return
+  const origin = new Origin(layout, endpoint)
+  if (!isUnmoved(origin, entry)) return
+  origin.introduce()
+  const refs = await allRefs(layout, repo)
+  for (const ref of refs.filter((ref) => ref.commit === commit))
+    await writeRef(origin, repo, ref.revision, commit, ref.ageMs)
+  const tree = await readTree(layout, repo, commit)
+  if (tree) writeTree(origin, repo, commit, tree)
+  writeAbout(origin, repo, commit, { access, task })
+  removeFile(layout, layout.tree(repo, commit))
+  await removeEmptyFolder(layout, dirname(layout.tree(repo, commit)))
+}
+
+/** Does this for all entries of repos that nobody works on, and moves the names of repos. */
+export async function migrateEntries(context: CacheContext): Promise<void> {
+  const { layout } = context
+  const metadata = await context.metadata()
+  const entries = [...(await metadata.all()).values()]
+  migrateNames(layout, entries)
+  for (const entry of entries) {
+    const { repo, endpoint } = entry
+    if (endpoint === undefined || !isUnmoved(new Origin(layout, endpoint), entry)) continue
+    await withFreeRepoLock(layout, repo, () => migrateEntry(layout, entry))
+  }
+}
+
+/** Which endpoint gave a repo another name is known where all entries are of one. A name that it gave since counts more. */
+function migrateNames(layout: Layout, entries: Entry[]): void {
+  const [endpoint, ...others] = new Set(entries.map((entry) => entry.endpoint))
+  if (endpoint === undefined || others.length > 0) return
+  moveHomes(layout.formerRenames, new Origin(layout, endpoint))
+}

@@ -1,0 +1,53 @@
+import { existsSync } from 'node:fs'
+import { type Entry, entryKey } from '../../model/entry.ts'
+import type { RepoId } from '../../model/repo-id.ts'
+import type { Commit } from '../../model/revision.ts'
+import { snapshotOf } from '../../model/snapshot.ts'
+import type { Tree } from '../../model/tree.ts'
+import type { CacheContext } from '../context/context.ts'
+import type { Origin } from '../store/origin.ts'
+import { type Ref, readRef } from '../store/refs.ts'
+import { type Home, readHome } from '../store/renames.ts'
+import { readTree } from '../store/trees.ts'
+
+// What the configured endpoint said, as stored in its folder. Earlier versions stored the words of all endpoints together:
+// those are believed only where the record of the repo at that commit names the endpoint, until they are moved
+// (`migrate-entry.ts`).
+
+/** The id under which the endpoint's repo is kept. */
+export async function ownHome(context: CacheContext, repo: RepoId): Promise<Home> {
+  const { origin, layout } = context
+  const home = readHome(origin.renames, repo)
+  if (home.repo !== repo) return home
+  const former = readHome(layout.formerRenames, repo)
+  if (former.repo === repo) return home
+  const metadata = await context.metadata()
+  const isOnlyOrigin = [...(await metadata.all()).values()].every(({ endpoint }) => endpoint === origin.endpoint)
+  return isOnlyOrigin ? former : home
+}
+
+/** The commit that a revision was when the endpoint was last asked. */
+export async function ownRef(context: CacheContext, repo: RepoId, revision: string): Promise<Ref | undefined> {
+  const ref = await readRef(context.origin, repo, revision)
+  if (ref) return ref
+  const former = await readRef(context.layout, repo, revision)
+  return former && (await isFormer(context, repo, former.commit)) ? former : undefined
+}
+
+/** The files of a commit, as the endpoint stated them. */
+export async function ownTree(context: CacheContext, repo: RepoId, commit: Commit): Promise<Tree | undefined> {
+  const tree = await readTree(context.origin, repo, commit)
+  if (tree) return tree
+  return (await isFormer(context, repo, commit)) ? readTree(context.layout, repo, commit) : undefined
+}
+
+async function isFormer(context: CacheContext, repo: RepoId, commit: Commit): Promise<boolean> {
+  const metadata = await context.metadata()
+  const entry = await metadata.find(entryKey({ repo, snapshot: snapshotOf(commit) }))
+  return entry?.endpoint === context.origin.endpoint && isUnmoved(context.origin, entry)
+}
+
+/** True for an entry of an earlier version whose words were not moved yet. */
+export function isUnmoved(origin: Origin, { repo, commit, snapshot }: Entry): boolean {
+  return snapshot === snapshotOf(commit) && !existsSync(origin.about(repo, commit))
+}

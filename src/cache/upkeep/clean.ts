@@ -1,0 +1,82 @@
+import type { Entry } from '../../model/entry.ts'
+import { originals } from '../../platform/originals.ts'
+import type { CacheContext } from '../context/context.ts'
+import { isOurs } from '../store/cache-folder.ts'
+import { leasedEntries } from '../store/leases.ts'
+import { type Amount, addTo, findIncomplete, removeIncomplete } from '../store/leftovers.ts'
+import { readRunsOfEach } from '../store/runs.ts'
+import { type CleanChoice, type CleanPlan, isAll, planClean, type Usage } from './clean-plan.ts'
+import { deleteEntries } from './remove.ts'
+
+export interface CleanOptions extends CleanChoice {
+  /** Only says what would go. */
+  dryRun?: boolean
+  signal?: AbortSignal
+}
+
+export interface Cleaned {
+  removed: Entry[]
+  kept: CleanPlan['kept']
+  /** Partial downloads that went. */
+  incomplete: Amount
+  /** Partial downloads that somebody may still be writing. */
+  incompleteHeld: number
+  /** How many runs were looked at for `unusedRuns`; 0 when they say nothing. */
+  runs: number
+  /** Bytes of models and partial downloads together. */
+  freedBytes: number
+}
+
+/** Removes models that were chosen, and partial downloads; never what a live run uses. */
+export async function clean(context: CacheContext, options: CleanOptions = {}): Promise<Cleaned> {
+  const { layout } = context
+  if (context.refusal) throw context.refusal
+  if (!isOurs(layout)) return { ...nothing(), kept: [] }
+  const { usage, runs } = await lastUses(context, options.unusedRuns)
+  const plan = await makePlan(context, options, usage)
+  const removed = options.dryRun
+    ? { entries: plan.remove, freedBytes: plan.bytes }
+    : await deleteEntries(context, plan.remove, undefined, options.signal)
+  const gone = new Set(removed.entries)
+  // What somebody claimed, or began to work on, in between.
+  const late = plan.remove.filter((entry) => !gone.has(entry)).map((entry) => ({ entry, why: 'in use' as const }))
+  const downloads =
+    options.incomplete || (isAll(options) && !options.among) ? await cleanIncomplete(context, options) : nothing()
+  return {
+    removed: removed.entries,
+    kept: [...plan.kept, ...late],
+    incomplete: downloads.incomplete,
+    incompleteHeld: downloads.incompleteHeld,
+    runs,
+    freedBytes: removed.freedBytes + downloads.incomplete.bytes,
+  }
+}
+
+function nothing() {
+  const removed: Entry[] = []
+  return { removed, incomplete: { files: 0, bytes: 0 }, incompleteHeld: 0, runs: 0, freedBytes: 0 }
+}
+
+async function makePlan(context: CacheContext, options: CleanOptions, usage: Usage): Promise<CleanPlan> {
+  const metadata = await context.metadata()
+  const leased = await leasedEntries(context.layout)
+  const state = { now: originals.now(), maxAge: context.options.maxAge, leased, usage }
+  return planClean([...(await metadata.all()).values()], options, state)
+}
+
+async function lastUses(context: CacheContext, count: number | undefined): Promise<{ usage: Usage; runs: number }> {
+  const runs = count === undefined ? [] : await readRunsOfEach(context.layout, count)
+  const used = new Set(runs.flatMap((run) => run.used.map(({ repo, commit }) => `${repo}@${commit}`)))
+  return { usage: { used, lastRun: runs[0]?.startedAt }, runs: runs.length }
+}
+
+async function cleanIncomplete({ layout }: CacheContext, { dryRun, signal }: CleanOptions) {
+  const { free, held } = await findIncomplete(layout)
+  const incomplete = { files: 0, bytes: 0 }
+  for (const { path, bytes } of free) {
+    signal?.throwIfAborted()
+    addTo(incomplete, bytes)
+    if (!dryRun) removeIncomplete(layout, path)
+  }
+  return { incomplete, incompleteHeld: held.length }
+}

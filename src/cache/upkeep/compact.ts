@@ -1,0 +1,75 @@
+import { lstat, readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type Entry, entryKey } from '../../model/entry.ts'
+import { originals } from '../../platform/originals.ts'
+import type { CacheContext } from '../context/context.ts'
+import { stampOf } from '../store/blobs.ts'
+import { knownOrigins } from '../store/known-origins.ts'
+import { type Amount, addTo } from '../store/leftovers.ts'
+import { apiFolderOf } from '../store/origin.ts'
+import { isApiAnswerName } from '../store/own-names.ts'
+import { mayRemove, removeFile } from '../store/remove-own.ts'
+import { type Held, holdFree } from './hold-repos.ts'
+
+interface CompactOptions {
+  dryRun?: boolean
+  signal?: AbortSignal
+}
+
+/**
+ * Drops records that can't be read or whose snapshot is gone, and what the Hub's API answered longer ago than `maxAge` of
+ * repos of which nothing is cached.
+ */
+export async function compact(context: CacheContext, { dryRun, signal }: CompactOptions): Promise<Amount> {
+  const { layout } = context
+  const metadata = await context.metadata()
+  const dropped = { files: 0, bytes: 0 }
+  const before = stampOf(layout.metadata)?.size ?? 0
+  const entries = [...(await metadata.all()).values()]
+  const gone = entries.filter((entry) => !hasSnapshot(context, entry))
+  dropped.files += gone.length
+  signal?.throwIfAborted()
+  if (!dryRun) await holdFree(context, gone, (held) => dropRecords(context, held))
+  if (!dryRun) {
+    // What can't be read is left out of what is written.
+    await metadata.update(() => undefined)
+    dropped.bytes += Math.max(0, before - (stampOf(layout.metadata)?.size ?? 0))
+  }
+  const wanted = new Set(entries.map(({ repo }) => apiFolderOf(repo)))
+  const folders = [layout.formerApi, ...knownOrigins(layout).map(({ api }) => api)]
+  for (const folder of folders) await dropAnswers(context, folder, wanted, dropped, dryRun)
+  return dropped
+}
+
+function hasSnapshot({ layout }: CacheContext, { repo, snapshot }: Entry): boolean {
+  return stampOf(layout.snapshot(repo, snapshot)) !== undefined
+}
+
+/** Under the locks of their repos: some may have been brought in anew in between. */
+async function dropRecords(context: CacheContext, held: Held[]): Promise<void> {
+  const metadata = await context.metadata()
+  await metadata.update((all) => {
+    for (const { entries } of held.filter(({ hold }) => hold.isOurs()))
+      for (const entry of entries) if (!hasSnapshot(context, entry)) all.delete(entryKey(entry))
+  })
+}
+
+async function dropAnswers(
+  { layout, options }: CacheContext,
+  api: string,
+  wanted: ReadonlySet<string>,
+  dropped: Amount,
+  dryRun: boolean | undefined,
+): Promise<void> {
+  for (const name of await readdir(api).catch(() => [])) {
+    const folder = join(api, name)
+    if (wanted.has(name) || !mayRemove(layout, join(folder, 'file'))) continue
+    for (const file of (await readdir(folder).catch(() => [])).filter(isApiAnswerName)) {
+      const path = join(folder, file)
+      const { size, mtimeMs } = await lstat(path).catch(() => ({ size: 0, mtimeMs: originals.now() }))
+      if (originals.now() - mtimeMs <= options.maxAge) continue
+      addTo(dropped, size)
+      if (!dryRun) removeFile(layout, path)
+    }
+  }
+}

@@ -1,0 +1,151 @@
+import { lstat, readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { blobNameOf, type Digest } from '../../model/digest.ts'
+import type { Entry } from '../../model/entry.ts'
+import { systemCode } from '../../model/errors.ts'
+import { snapshotOf } from '../../model/snapshot.ts'
+import { Slices } from '../../platform/slices.ts'
+import { Aside } from '../store/aside.ts'
+import type { Layout } from '../store/layout.ts'
+import type { Hold } from '../store/lock.ts'
+import { removeAnswers } from '../store/remove-answers.ts'
+import { removeFiles, removeLink } from '../store/remove-own.ts'
+import { removeApiAnswers, removeCommit, removeRefs, removeRepo, removeSnapshot } from '../store/remove-repo.ts'
+
+/** An entry whose record is gone, and what else is recorded of its repo. */
+export interface Taken {
+  entry: Entry
+  siblings: Entry[]
+  /** The lock of its repo. */
+  hold: Hold
+}
+
+type TakenOfRepo = [Taken, ...Taken[]]
+
+/** Deletes what no other entry of their repos needs, under the lock of each repo. Gives the bytes that become free. */
+export async function deleteFiles(layout: Layout, taken: Taken[]): Promise<number> {
+  const folders = byFolder(taken)
+  // What lies behind a link is another's, such as the user's own cache: of that nothing goes but the link.
+  const linked = new Set<TakenOfRepo>()
+  await sideBySide(folders, async (ofRepo) => {
+    for (const each of ofRepo) if (await isBehindLink(layout, each)) linked.add(ofRepo)
+  })
+  const own = folders.filter((ofRepo) => !linked.has(ofRepo))
+  const asides = new Map(own.map((ofRepo) => [ofRepo, Aside.begin(layout, ofRepo[0].hold)]))
+  const withAside = (act: (aside: Aside, each: Taken) => Promise<void>) =>
+    sideBySide(own, async (ofRepo) => {
+      const aside = asides.get(ofRepo)
+      for (const each of ofRepo) if (aside) await act(aside, each)
+      await aside?.empty()
+    })
+  try {
+    await withAside((aside, { entry }) => deleteSnapshot(aside, entry))
+    // With all snapshots gone, which on some file systems are names of the same files.
+    const bytes = await bytesBehind(await ownBlobs(layout, own.flat()))
+    await withAside(deleteRest)
+    return bytes
+  } finally {
+    await Promise.all([...asides.values()].map((aside) => aside.end()))
+  }
+}
+
+/** Names that differ by case alone are one folder on some disks, and always have one lock. */
+function byFolder(taken: Taken[]): TakenOfRepo[] {
+  const folders = new Map<Hold, TakenOfRepo>()
+  for (const each of taken) {
+    const others = folders.get(each.hold)
+    if (others) others.push(each)
+    else folders.set(each.hold, [each])
+  }
+  return [...folders.values()]
+}
+
+/** Nothing goes on any more when it ends: the locks are given back then, also where something failed. */
+async function sideBySide(folders: TakenOfRepo[], act: (ofRepo: TakenOfRepo) => Promise<void>): Promise<void> {
+  const slices = new Slices()
+  const all: Promise<void>[] = []
+  for (const folder of folders) {
+    if (slices.areOver) await slices.pause()
+    const acted = act(folder)
+    // What fails is thrown below.
+    acted.catch(() => undefined)
+    all.push(acted)
+  }
+  await Promise.allSettled(all)
+  await Promise.all(all)
+}
+
+async function isBehindLink(layout: Layout, { entry, siblings, hold }: Taken): Promise<boolean> {
+  const folder = layout.repo(entry.repo)
+  if (!(await isLink(folder))) return false
+  if (siblings.length === 0 && hold.isOurs()) await removeLink(layout, folder)
+  return true
+}
+
+async function deleteSnapshot(aside: Aside, entry: Entry): Promise<void> {
+  const remove = (path: string) => aside.take(path)
+  // Before its snapshot: other tools refuse a repo with a ref to a commit that has none, and a kill may come in between.
+  if (entry.snapshot === snapshotOf(entry.commit))
+    await removeRefs(aside.layout, aside.layout, entry.repo, (commit) => commit === entry.commit, remove)
+  await removeSnapshot(aside.layout, entry, remove)
+}
+
+async function deleteRest(aside: Aside, taken: Taken): Promise<void> {
+  const { layout } = aside
+  const { repo, commit, snapshot } = taken.entry
+  const remove = (path: string) => aside.take(path)
+  await removeAnswers(layout, taken.entry, taken.siblings, remove)
+  if (snapshot === snapshotOf(commit)) await removeCommit(layout, repo, commit, remove)
+  await removeFiles(layout, join(layout.repo(repo), 'blobs'), unsharedBlobs(taken).map(blobNameOf), remove)
+  if ((await names(join(layout.repo(repo), 'snapshots'))).length > 0) return
+  // With its last snapshot the repo goes: no file refers to what another tool left in its blobs folder.
+  await removeRepo(layout, repo, remove)
+  await removeApiAnswers(layout, layout.formerApi, repo)
+}
+
+function unsharedBlobs({ entry, siblings }: Taken): Digest[] {
+  const shared = new Set(siblings.flatMap(({ files }) => [...files.values()].map(({ digest }) => digest)))
+  const own = new Set([...entry.files.values()].map(({ digest }) => digest))
+  return [...own].filter((digest) => !shared.has(digest))
+}
+
+/** The paths of all blobs that are to go. */
+async function ownBlobs(layout: Layout, taken: Taken[]): Promise<Set<string>> {
+  const paths = taken.map(async (each) => {
+    const { repo } = each.entry
+    if (await isLink(join(layout.repo(repo), 'blobs'))) return []
+    return unsharedBlobs(each).map((digest) => layout.blob(repo, digest))
+  })
+  return new Set((await Promise.all(paths)).flat())
+}
+
+/** The bytes of files that lose their last name with these: another repo, or the user's own cache, may have the same file. */
+async function bytesBehind(paths: Set<string>): Promise<number> {
+  const found = [...paths].map((path) => lstat(path, { bigint: true }).catch(() => undefined))
+  const left = new Map<string, bigint>()
+  let bytes = 0
+  for (const stats of await Promise.all(found)) {
+    if (!stats) continue
+    const key = `${stats.dev} ${stats.ino}`
+    const names = (left.get(key) ?? stats.nlink) - 1n
+    left.set(key, names)
+    if (names === 0n) bytes += Number(stats.size)
+  }
+  return bytes
+}
+
+async function isLink(path: string): Promise<boolean> {
+  return lstat(path).then(
+    (stats) => stats.isSymbolicLink(),
+    () => false,
+  )
+}
+
+async function names(folder: string): Promise<string[]> {
+  return readdir(folder).catch(emptyWhenMissing)
+}
+
+function emptyWhenMissing(error: unknown): [] {
+  if (systemCode(error) === 'ENOENT') return []
+  throw error
+}

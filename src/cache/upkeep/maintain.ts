@@ -1,0 +1,63 @@
+import { formatAge, formatSize } from '../../config/units.ts'
+import type { Entry } from '../../model/entry.ts'
+import { modelLabel } from '../../model/model.ts'
+import { originals } from '../../platform/originals.ts'
+import type { CacheContext } from '../context/context.ts'
+import { migrateEntries } from '../lookup/migrate-entry.ts'
+import { isHubLinked, isOurs } from '../store/cache-folder.ts'
+import { leasedEntries } from '../store/leases.ts'
+import { sweepIncoming } from '../store/leftovers.ts'
+import { planRemovals, type Removals } from './limits.ts'
+import { recordStrangers } from './record-strangers.ts'
+import { removable } from './removable.ts'
+import { deleteEntries, type Removed } from './remove.ts'
+import { removeOrphans } from './remove-orphans.ts'
+
+/** What was removed, and which of it for its age and which for size. */
+export type Maintained = Removed & Removals
+
+/**
+ * Enforces `maxAge` and `maxSize`. Offline nothing expires: it could not be brought in again. What the cache's own run
+ * used is protected too, unless that run is over.
+ */
+export async function maintain(context: CacheContext, { isOver = false } = {}): Promise<Maintained> {
+  if (!isOurs(context.layout) || context.refusal) return { entries: [], freedBytes: 0, expired: [], evicted: [] }
+  const ownRun = isOver ? context.options.run?.id : undefined
+  if (!isOver) await context.gatherClaims()
+  await sweepIncoming(context.layout)
+  if (!isHubLinked(context.layout)) await recordStrangers(context)
+  await migrateEntries(context)
+  const removed = await enforceLimits(context, await planLimits(context, ownRun), ownRun)
+  const metadata = await context.metadata()
+  await removeOrphans(context, [...(await metadata.all()).values()])
+  return removed
+}
+
+/** What has to go by the limits, other than what runs use now. */
+export async function planLimits(context: CacheContext, ownRun?: string): Promise<Removals> {
+  const { maxSize, maxAge, offline } = context.options
+  const metadata = await context.metadata()
+  return planRemovals(
+    removable(context.layout, [...(await metadata.all()).values()]),
+    { maxSize, maxAge: offline ? Number.POSITIVE_INFINITY : maxAge },
+    { now: originals.now(), leased: await leasedEntries(context.layout, ownRun) },
+  )
+}
+
+/** Removes it. */
+export async function enforceLimits(
+  context: CacheContext,
+  { expired, evicted }: Removals,
+  ownRun?: string,
+  signal?: AbortSignal,
+): Promise<Maintained> {
+  const removed = await deleteEntries(context, [...expired, ...evicted], ownRun, signal)
+  const gone = new Set(removed.entries)
+  const isGone = (entry: Entry) => gone.has(entry)
+  const age = (entry: Entry) => formatAge(originals.now() - Date.parse(entry.lastAccessDate))
+  for (const entry of expired.filter(isGone))
+    context.debug(`🗑️ Removed expired model: ${modelLabel(entry)} (age: ${age(entry)})`)
+  for (const entry of evicted.filter(isGone))
+    context.debug(`🗑️ Removed model to stay within ${formatSize(context.options.maxSize)}: ${modelLabel(entry)}`)
+  return { ...removed, expired: expired.filter(isGone), evicted: evicted.filter(isGone) }
+}

@@ -1,0 +1,101 @@
+import { statfs } from 'node:fs/promises'
+import { formatSize } from '../../config/units.ts'
+import type { Digest } from '../../model/digest.ts'
+import { type EntryId, entryKey, entrySize } from '../../model/entry.ts'
+import { ModelCacheError } from '../../model/errors.ts'
+import { describeModel, type Model, modelLabel } from '../../model/model.ts'
+import { originals } from '../../platform/originals.ts'
+import type { CacheContext } from '../context/context.ts'
+import { leasedEntries } from '../store/leases.ts'
+import { bytesLeft } from '../store/leftovers.ts'
+import { planRemovals, totalSize } from './limits.ts'
+import { removable } from './removable.ts'
+import { deleteEntries } from './remove.ts'
+
+/**
+ * Makes room for blobs that are about to be brought in: removes the least recently used until they fit into `maxSize`.
+ * What live runs use stays, and may exceed the limit with one warning. Throws `TOO_LARGE` for a model that is larger than
+ * the limit where the options say so, `CACHE_UNUSABLE` when the disk has not that much left. `part` is given where untouched code
+ * asks for one file of a model: then the files of it that are there count too.
+ */
+export async function makeRoom(
+  context: CacheContext,
+  model: Model,
+  missing: Map<Digest, number>,
+  part?: EntryId,
+): Promise<void> {
+  const bytes = [...missing.values()].reduce((sum, size) => sum + size, 0)
+  if (bytes === 0) return
+  const { maxSize, onTooLarge } = context.options
+  if (part && onTooLarge === 'error') await checkWhole(context, model, bytes, part)
+  if (bytes > maxSize) tooLarge(context, model, bytes, onTooLarge)
+  else await removeUntilFits(context, model, bytes)
+  // What is there already of a download that goes on needs no room.
+  await checkDisk(context, model, bytes - (await bytesLeft(context.layout, [...missing.keys()])))
+}
+
+/** Untouched code asks for a model file by file: each may fit where all of them do not. */
+async function checkWhole(context: CacheContext, model: Model, bytes: number, part: EntryId): Promise<void> {
+  const entry = await (await context.metadata()).find(entryKey(part))
+  const whole = bytes + (entry ? entrySize(entry) : 0)
+  const what = entry ? 'With the files of the repo that are cached, it takes' : 'It takes'
+  if (whole > context.options.maxSize) tooLarge(context, model, whole, 'error', what)
+}
+
+async function removeUntilFits(context: CacheContext, model: Model, bytes: number): Promise<void> {
+  const { maxSize } = context.options
+  const metadata = await context.metadata()
+  const entries = [...(await metadata.all()).values()]
+  // Other commits of the same repo are behind the lock that the caller holds, and share blobs with what comes.
+  const own = entries.filter(({ repo }) => repo === model.repo).map(entryKey)
+  const mayGo = new Set(removable(context.layout, entries))
+  const others = entries.filter((entry) => !mayGo.has(entry)).map(entryKey)
+  const kept = new Set([...(await leasedEntries(context.layout)), ...own, ...others])
+  const limits = { maxSize: maxSize - bytes, maxAge: Number.POSITIVE_INFINITY }
+  const { evicted } = planRemovals(entries, limits, { now: originals.now(), leased: kept })
+  const removed = await deleteEntries(context, evicted)
+  context.evicted.models.push(...removed.entries.map(modelLabel))
+  context.evicted.bytes += removed.freedBytes
+  for (const { repo } of removed.entries) context.debug(`🗑️ Removed model to make room for ${model.repo}: ${repo}`)
+  const gone = new Set(removed.entries)
+  const left = totalSize(entries.filter((entry) => !gone.has(entry)))
+  if (left + bytes > maxSize)
+    context.warn(
+      `The cache exceeds its limit of ${formatSize(maxSize)}: what runs use now is ${formatSize(left + bytes)}. Raise \`maxSize\` to keep it all.`,
+    )
+}
+
+function tooLarge(
+  context: CacheContext,
+  model: Model,
+  bytes: number,
+  onTooLarge: 'keep' | 'error' | undefined,
+  what = 'It takes',
+): void {
+  const limit = formatSize(context.options.maxSize)
+  const nextStep = `Set \`maxSize\` (MODEL_CACHE_MAX_SIZE) to more than ${formatSize(bytes)}.`
+  if (onTooLarge === 'error')
+    throw new ModelCacheError({
+      code: 'TOO_LARGE',
+      asked: `Model ${describeModel(model)}`,
+      reason: `${what} ${formatSize(bytes)}, and the whole cache may have ${limit}.`,
+      nextStep,
+    })
+  context.warn(
+    `${describeModel(model)} is larger than the whole cache may be (${formatSize(bytes)} of ${limit}), and is removed after the run. ${nextStep}`,
+  )
+}
+
+/** A download that can't end is not begun. */
+async function checkDisk(context: CacheContext, model: Model, bytes: number): Promise<void> {
+  // `hub` may be a link to another disk, or not be there yet.
+  const { bavail, bsize } = await statfs(context.layout.hub).catch(() => statfs(context.layout.directory))
+  const free = bavail * bsize
+  if (free >= bytes) return
+  throw new ModelCacheError({
+    code: 'CACHE_UNUSABLE',
+    asked: `Model ${describeModel(model)}`,
+    reason: `It takes ${formatSize(bytes)}, and the disk of ${context.layout.directory} has ${formatSize(free)} left.`,
+    nextStep: 'Free some space, or set MODEL_CACHE_DIR to a folder on another disk.',
+  })
+}

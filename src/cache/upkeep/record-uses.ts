@@ -1,0 +1,69 @@
+import { type Entry, entryKey } from '../../model/entry.ts'
+import { parseHubPath } from '../../model/hub-path.ts'
+import type { RequestEvent } from '../../model/request.ts'
+import { isCommit } from '../../model/revision.ts'
+import { snapshotsOf } from '../../model/snapshot.ts'
+import { isoNow } from '../../platform/originals.ts'
+import type { CacheContext } from '../context/context.ts'
+import { stampOf } from '../store/blobs.ts'
+import type { Entries } from '../store/metadata.ts'
+import { shareByTheClock } from './downloads-at-once.ts'
+
+/**
+ * Folds what a run's workers asked for into the metadata, in one write: last access, hits, and which selections were
+ * used. Only the main process does this; a worker never writes for a hit.
+ */
+export async function recordUses(context: CacheContext, requests: RequestEvent[]): Promise<void> {
+  const now = isoNow()
+  const metadata = await context.metadata()
+  const recorded = await metadata.all()
+  const listed = listedEntries(
+    context,
+    requests.flatMap((request) => entryOf(context, recorded, request) ?? []),
+  )
+  const share = shareByTheClock(requests)
+  const foldIn = (entries: Entries) => {
+    for (const request of requests) {
+      const { repo, revision, selection, files, tier, downloadMs } = request
+      const entry = entryOf(context, entries, request)
+      if (!entry) continue
+      entry.lastAccessDate = now
+      entry.revision = revision
+      if (tier !== 'hub') entry.hits++
+      if (downloadMs !== null && share < 1) shareOut(entry, files, share)
+      const known = entry.selections.find(({ key }) => key === selection)
+      if (known) known.used = true
+      else if (listed.has(entryKey(entry)))
+        entry.selections.push({ key: selection, files: files.map(([path]) => parseHubPath(path, repo)), used: true })
+    }
+  }
+  // A warm run does not wait for the disk: dates and hits of the run before are a small loss.
+  await metadata.update(foldIn, { isLasting: false })
+}
+
+function shareOut({ files }: Entry, served: RequestEvent['files'], share: number): void {
+  for (const [path] of served) {
+    const file = files.get(parseHubPath(path, 'a request'))
+    if (file?.downloadMs) file.downloadMs *= share
+  }
+}
+
+/** The entry that served a request: of our endpoint, else of unknown origin. */
+function entryOf(
+  { origin }: CacheContext,
+  entries: ReadonlyMap<string, Entry>,
+  { repo, commit }: RequestEvent,
+): Entry | undefined {
+  if (!isCommit(commit)) return undefined
+  const ofOrigin = (endpoint: string | undefined) => {
+    const found = snapshotsOf(commit, endpoint).map((snapshot) => entries.get(`${repo}@${snapshot}`))
+    return found.find((entry) => entry?.commit === commit && entry.endpoint === endpoint)
+  }
+  return ofOrigin(origin.endpoint) ?? ofOrigin(undefined)
+}
+
+/** Those of which the Hub's listing is there. What was served without it may be a part of what was asked for. */
+function listedEntries({ layout, origin }: CacheContext, entries: Entry[]): Set<string> {
+  const isListed = ({ repo, commit }: Entry) => [origin, layout].some((folder) => stampOf(folder.tree(repo, commit)))
+  return new Set(entries.filter(isListed).map(entryKey))
+}

@@ -1,0 +1,103 @@
+import { lstat, realpath } from 'node:fs/promises'
+import { join } from 'node:path'
+import { blobNameOf } from '../../model/digest.ts'
+import type { Entry } from '../../model/entry.ts'
+import type { RepoId } from '../../model/repo-id.ts'
+import { originals } from '../../platform/originals.ts'
+import type { CacheContext } from '../context/context.ts'
+import { Aside, withFreeRepoLock } from '../store/aside.ts'
+import { isHubLinked } from '../store/cache-folder.ts'
+import { type Amount, addTo } from '../store/leftovers.ts'
+import { entriesIn, filesBelow } from '../store/list-folder.ts'
+import type { Hold } from '../store/lock.ts'
+import { isBlobName } from '../store/own-names.ts'
+import { mayRemove, removeFiles } from '../store/remove-own.ts'
+import { repoFolders } from '../store/snapshot-files.ts'
+import { removable } from './removable.ts'
+
+// A blob stands alone for a moment while its model is brought in, here or by another tool.
+const ALONE_FOR_MS = 24 * 3_600_000
+
+export interface OrphanOptions {
+  /** Milliseconds that a blob has to have been alone. Default: a day. */
+  aloneForMs?: number
+  /** Only says what would go. */
+  dryRun?: boolean
+  signal?: AbortSignal
+}
+
+/**
+ * Removes blobs that no record and no snapshot stands for, as a kill in the middle of a removal or of a download leaves
+ * them, once they are a day old. Repos that somebody works on are left for the next time.
+ */
+export async function removeOrphans(
+  context: CacheContext,
+  entries: Entry[],
+  options: OrphanOptions = {},
+): Promise<Amount> {
+  const { layout } = context
+  const recorded = blobsOf(entries)
+  const removed = { files: 0, bytes: 0 }
+  const ours = isHubLinked(layout) && new Set(removable(layout, entries).map(({ repo }) => repo))
+  for await (const repo of repoFolders(layout.hub)) {
+    if (ours && !ours.has(repo)) continue
+    options.signal?.throwIfAborted()
+    const folder = join(layout.repo(repo), 'blobs')
+    const names = entriesIn(folder).flatMap((entry) => (entry.isFile() && isBlobName(entry.name) ? [entry.name] : []))
+    const unknown = names.filter((name) => !recorded.has(`${repo} ${name}`))
+    if (unknown.length === 0 || !mayRemove(layout, join(folder, 'file'))) continue
+    const work = async (hold: Hold) =>
+      removeAlone(context, repo, await stillUnknown(context, repo, unknown), hold, options)
+    const alone = await withFreeRepoLock(layout, repo, work)
+    for (const bytes of alone ?? []) addTo(removed, bytes)
+  }
+  return removed
+}
+
+function blobsOf(entries: Iterable<Entry>): Set<string> {
+  const blobs = [...entries].flatMap(({ repo, files }) => [...files.values()].map(({ digest }) => ({ repo, digest })))
+  return new Set(blobs.map(({ repo, digest }) => `${repo} ${blobNameOf(digest)}`))
+}
+
+/** Under the repo's lock: what was recorded since is in use. */
+async function stillUnknown(context: CacheContext, repo: RepoId, names: string[]): Promise<string[]> {
+  const metadata = await context.metadata()
+  const recorded = blobsOf((await metadata.all()).values())
+  return names.filter((name) => !recorded.has(`${repo} ${name}`))
+}
+
+/** Gives the bytes of each. */
+async function removeAlone(
+  context: CacheContext,
+  repo: RepoId,
+  names: string[],
+  hold: Hold,
+  { aloneForMs = ALONE_FOR_MS, dryRun }: OrphanOptions,
+): Promise<number[]> {
+  const folder = join(context.layout.repo(repo), 'blobs')
+  const snapshots = join(context.layout.repo(repo), 'snapshots')
+  const files = await filesBelow(snapshots)
+  const targets = await Promise.all(files.map((path) => realpath(join(snapshots, path)).catch(() => undefined)))
+  const linked = new Set(targets)
+  const real = await realpath(folder).catch(() => folder)
+  const alone: { name: string; bytes: number }[] = []
+  for (const name of names) {
+    // Another tool may have removed it.
+    const stats = await lstat(join(folder, name)).catch(() => undefined)
+    if (!stats || linked.has(join(real, name)) || originals.now() - stats.ctimeMs < aloneForMs) continue
+    alone.push({ name, bytes: stats.nlink > 1 ? 0 : stats.size })
+  }
+  if (alone.length > 0 && !dryRun) {
+    const aside = Aside.begin(context.layout, hold)
+    const remove = async (path: string) => {
+      if (await aside.take(path)) context.debug(`🗑️ Removed what nothing refers to: ${path}`)
+    }
+    await removeFiles(
+      context.layout,
+      folder,
+      alone.map(({ name }) => name),
+      remove,
+    ).finally(() => aside.end())
+  }
+  return alone.map(({ bytes }) => bytes)
+}

@@ -1,0 +1,102 @@
+import { type Entry, entryKey } from '../../model/entry.ts'
+import { ModelCacheError } from '../../model/errors.ts'
+import { groupBy } from '../../platform/group-by.ts'
+import type { CacheContext } from '../context/context.ts'
+import { isOurs } from '../store/cache-folder.ts'
+import { leasedEntries } from '../store/leases.ts'
+import type { Hold } from '../store/lock.ts'
+import { deleteFiles, type Taken } from './delete-files.ts'
+import { type Held, type HoldRepos, holdEach, holdFree } from './hold-repos.ts'
+
+/** What was removed, and the bytes that became free. */
+export interface Removed {
+  entries: Entry[]
+  freedBytes: number
+}
+
+/** Removes entries. Throws `IN_USE` when another live run uses one of them: then nothing is removed. */
+export async function removeEntries(context: CacheContext, entries: Entry[], signal?: AbortSignal): Promise<Removed> {
+  const leased = await leasedEntries(context.layout, context.options.run?.id)
+  const inUse = entries.find((entry) => leased.has(entryKey(entry)))
+  if (!inUse) return deleteBehind(holdEach, context, entries, context.options.run?.id, signal)
+  throw new ModelCacheError({
+    code: 'IN_USE',
+    asked: `Model ${inUse.repo}`,
+    reason: 'Another test run that is still going uses it.',
+    nextStep: 'Wait until that run has ended, then remove it.',
+  })
+}
+
+/**
+ * Deletes entries, other than those that a run has leased by now and those of repos that somebody works on: first the
+ * record, so that a kill in the middle leaves files that nobody is promised, then what no other entry of the repo needs.
+ * Only ever deletes by names that the cache itself gives.
+ */
+export async function deleteEntries(
+  context: CacheContext,
+  entries: Entry[],
+  exceptRun?: string,
+  signal?: AbortSignal,
+): Promise<Removed> {
+  return deleteBehind(holdFree, context, entries, exceptRun, signal)
+}
+
+async function deleteBehind(
+  holdRepos: HoldRepos,
+  context: CacheContext,
+  entries: Entry[],
+  exceptRun?: string,
+  signal?: AbortSignal,
+): Promise<Removed> {
+  const removed: Removed = { entries: [], freedBytes: 0 }
+  if (entries.length === 0 || !isOurs(context.layout)) return removed
+  if (context.refusal) throw context.refusal
+  // What is on its way in counts on blobs that it found, and is recorded when it is complete.
+  const work = async (held: Held[]) => {
+    signal?.throwIfAborted()
+    const taken = await takeRecords(context, held, exceptRun)
+    const removedKeys = new Set(taken.map(({ entry }) => entryKey(entry)))
+    removed.freedBytes += await deleteFiles(context.layout, taken)
+    const asked = held.flatMap(({ entries }) => entries)
+    removed.entries.push(...asked.filter((entry) => removedKeys.has(entryKey(entry))))
+  }
+  await holdRepos(context, entries, work, signal)
+  return removed
+}
+
+/** Takes the records of those away that no run has leased, and gives each with what else is recorded of its repo. */
+async function takeRecords(context: CacheContext, held: Held[], exceptRun?: string): Promise<Taken[]> {
+  const metadata = await context.metadata()
+  const isFree = async (entries: Entry[]) => {
+    const leased = await leasedEntries(context.layout, exceptRun)
+    return entries.filter((entry) => !leased.has(entryKey(entry)))
+  }
+  const free = new Set(await isFree(held.flatMap(({ entries }) => entries)))
+  if (free.size === 0) return []
+  const taken = new Map<string, { entry: Entry; hold: Hold }>()
+  let left: Entry[] = []
+  await metadata.update((all) => {
+    taken.clear()
+    // Of a repo whose lock another process took meanwhile, that process decides.
+    for (const { entries, hold } of held.filter(({ hold }) => hold.isOurs()))
+      for (const entry of entries) {
+        const key = entryKey(entry)
+        // As recorded by now: more of it may have come since it was chosen.
+        if (free.has(entry)) taken.set(key, { entry: all.get(key) ?? entry, hold })
+      }
+    for (const key of taken.keys()) all.delete(key)
+    left = [...all.values()]
+  })
+  // A process that claims first and then looks finds no record, or its claim is seen here.
+  const stillFree = new Set((await isFree([...free])).map(entryKey))
+  const claimed = [...taken].filter(([key]) => !stillFree.has(key))
+  if (claimed.length > 0)
+    await metadata.update((all) => {
+      for (const [key, { entry }] of claimed) if (!all.has(key)) all.set(key, entry)
+      left = [...all.values()]
+    })
+  const siblings = groupBy(left, ({ repo }) => repo)
+  return [...taken.values()]
+    .filter(({ entry }) => stillFree.has(entryKey(entry)))
+    .map(({ entry, hold }) => ({ entry, hold, siblings: siblings.get(entry.repo) ?? [] }))
+}
