@@ -1,31 +1,12 @@
 // Before the augmentation below, which merges into what is loaded already.
 export type {} from 'vitest'
 
-import type { Manifest } from '../cache/context/manifest.ts'
-import type { Run } from '../cache/store/leases.ts'
-import type { CacheSettings, Mode } from '../config/options.ts'
 import type { FileReport } from '../model/request.ts'
 import type { Models } from '../providers/models.ts'
+import type { WorkerSettings } from './worker-settings.ts'
 
 /** The key under which both sides put what they tell each other: `provide` to the workers, task meta back. */
 export const CHANNEL = 'vitest-model-cache'
-
-/** What the main process provides to the workers. No token is ever part of it. */
-export interface Provided {
-  run: Run
-  /** The project's root folder. */
-  root: string
-  mode: Mode
-  debug: boolean
-  cache: CacheSettings
-  /** Whose reads are answered from the cache; empty where none is. */
-  intercept: string[]
-  /** A folder for what the workers' children report, and the file with the manifest that they read. */
-  events: string
-  /** The folder that programs in other languages may fill; undefined where the cache folder is not ours to write to. */
-  hub: string | undefined
-  manifest: Manifest
-}
 
 /** Puts a test file's report where the main process finds it; it travels with blobs too. */
 export function writeFileReport(meta: object, report: FileReport): void {
@@ -55,7 +36,7 @@ export function readFileReport(meta: object): FileReport | undefined {
 
 declare module 'vitest' {
   interface ProvidedContext {
-    [CHANNEL]: Provided
+    [CHANNEL]: WorkerSettings
   }
   interface TestContext {
     /** Models of the Hugging Face Hub, out of the cache. */

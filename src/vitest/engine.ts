@@ -4,7 +4,7 @@ import { type Bridge, makeBridge } from '../intercept/bridge.ts'
 import { FoldedRequests } from '../intercept/folded-requests.ts'
 import { printableLines } from '../model/printable.ts'
 import { hostGlobal, linkedController } from '../platform/originals.ts'
-import type { Provided } from './channel.ts'
+import type { WorkerSettings } from './worker-settings.ts'
 
 /** What serves the tests of a worker. Most test files ask for no model: it is loaded with the first that does. */
 export interface Engine {
@@ -17,7 +17,7 @@ export interface Engine {
 
 /** `atStart`: the environment of the worker before any user code. */
 export function openEngine(
-  { cache: settings, run, manifest, debug, intercept: bases }: Provided,
+  { cache: settings, run, manifest, debug, intercept: bases }: WorkerSettings,
   atStart: NodeJS.ProcessEnv,
   whichTest: () => string | undefined,
 ): Engine {

@@ -5,10 +5,11 @@ import { cacheSettings, type Options } from '../config/options.ts'
 import { originals } from '../platform/originals.ts'
 import { spent } from '../platform/own-time.ts'
 import { BROWSER_CHANNEL } from './browser/channel.ts'
-import { CHANNEL, type Provided } from './channel.ts'
+import { CHANNEL } from './channel.ts'
 import { openEvents, removeEvents, shareManifest } from './child-events.ts'
 import { openSession, optionsByHand, type ProjectSetup, setUpProject } from './session.ts'
 import { warmUp } from './warm-up.ts'
+import type { WorkerSettings } from './worker-settings.ts'
 
 const NOTHING: Manifest = { models: [], failures: [] }
 
@@ -100,7 +101,7 @@ function provided(
   project: TestProject,
   { options, cache: { context }, events }: ProjectSetup,
   manifest: Manifest,
-): Provided {
+): WorkerSettings {
   const { mode, debug, intercept } = options
   const { endpoint, concurrency, timeoutMs } = options.hub
   const cache = { ...cacheSettings(options), hub: { endpoint, concurrency, timeoutMs } }

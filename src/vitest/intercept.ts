@@ -4,12 +4,17 @@ import process from 'node:process'
 import type { Bridge } from '../intercept/bridge.ts'
 import type { ChildSettings } from '../intercept/child.ts'
 import { foreignResponse } from '../platform/originals.ts'
-import type { Provided } from './channel.ts'
 import { manifestFile } from './child-events.ts'
 import { PRELOAD, type Preload } from './preload.ts'
+import type { WorkerSettings } from './worker-settings.ts'
 
 /** Has untouched code use the cache, for one test file: its own code, and the processes that it starts. */
-export function intercept(preload: Preload, provided: Provided, testFile: string, open: () => Promise<Bridge>): void {
+export function intercept(
+  preload: Preload,
+  provided: WorkerSettings,
+  testFile: string,
+  open: () => Promise<Bridge>,
+): void {
   const { intercept: bases, cache, run, events, hub, debug } = provided
   preload.installBridge(bases, open)
   if (bases.length === 0) return

@@ -3,9 +3,9 @@ import type { ResolvedConfig, TestProject, Vitest } from 'vitest/node'
 import { ModelCache } from '../cache/model-cache.ts'
 import { cacheSettings, type Options, resolveOptions } from '../config/options.ts'
 import { ModelCacheError } from '../model/errors.ts'
+import type { FileReport } from '../model/request.ts'
 import { isoNow, originals } from '../platform/originals.ts'
 import type { WarmedModel, WarmUpFailure } from '../report/report.ts'
-import type { BrowserService } from './browser/service.ts'
 import type { Events } from './child-events.ts'
 import { type Output, outputOf } from './output.ts'
 
@@ -47,8 +47,16 @@ export interface ProjectSetup {
   cache: ModelCache
   /** Where its children report; undefined where none is answered. */
   events?: Events
-  /** What its browsers are served by, where it has any. */
-  browser?: BrowserService
+  /** What pages asked for, where the project's tests run in a browser. */
+  browser?: PageReports
+}
+
+/** The reports of pages: the main process answers them, and counts what they ask for. */
+export interface PageReports {
+  /** What a test file asked for since the last call. */
+  drain(testFile: string): FileReport
+  /** What every test file asked for since the last call. */
+  drainAll(): ({ testFile: string } & FileReport)[]
 }
 
 // With `projects` the plugin's module may be evaluated once for each, so that a map of its own would miss the others.

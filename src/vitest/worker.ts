@@ -6,16 +6,16 @@ import { ownMs, spent, takeOwnMs } from '../platform/own-time.ts'
 import { makeModels, OWN_PROVIDERS } from '../providers/models.ts'
 import { Recorder } from '../providers/recorder.ts'
 import { type ActiveModels, slotOf } from '../providers/slot.ts'
-import type { Provided } from './channel.ts'
 import type { Engine } from './engine.ts'
 import { intercept } from './intercept.ts'
 import { importPreload, loadedPreload } from './preload.ts'
+import type { WorkerSettings } from './worker-settings.ts'
 
 /**
  * Makes what a worker serves models with, in the realm in which the tests run: in a vm pool what a runtime gives back
  * must be of the context's own classes. Files that share a worker share it. Throws `NOT_SET_UP`.
  */
-export function openWorker(provided: Provided | undefined): ActiveModels {
+export function openWorker(provided: WorkerSettings | undefined): ActiveModels {
   if (!provided) throw notSetUp()
   const slot = slotOf(globalThis)
   if (slot.active?.runId === provided.run.id) return slot.active
