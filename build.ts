@@ -28,12 +28,12 @@ const CHUNKS: Record<string, string[]> = {
   // Also loaded by pages.
   models: ['models'],
   worker: ['vitest/setup-file'],
-  engine: ['vitest/engine', 'intercept/child'],
+  engine: ['run/engine', 'intercept/child'],
   environment: ['vitest/environments/node'],
   main: ['index', 'vitest/global-setup', 'vitest/reporter', 'cache/index'],
   // What is on disk, for who only looks: commands, and a run that finds all there; with the words that both print.
   'on-disk': ['cache/on-disk', 'cache/inspect/status', 'report/words', 'report/lines'],
-  'after-run': ['vitest/conclude-run', 'cache/upkeep/maintain'],
+  'after-run': ['run/conclude-run', 'cache/upkeep/maintain'],
   'bring-in': ['cache/intake/bring-in'],
 }
 

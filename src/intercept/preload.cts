@@ -145,7 +145,7 @@ function tellUnserved(settings: string, reason: unknown): void {
 }
 
 const own = { wrapFetch, installBridge, importAsIs: sources.importAsIs }
-// Found there by the worker (`vitest/preload.ts`): to import this file again would have Node.js read it as another kind of module.
+// Found there by the worker (`run/preload.ts`): to import this file again would have Node.js read it as another kind of module.
 Reflect.set(process, PRELOAD, own)
 
 try {

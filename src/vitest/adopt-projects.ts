@@ -2,8 +2,8 @@ import process from 'node:process'
 import type { TestProject, Vitest } from 'vitest/node'
 import type { Options } from '../config/options.ts'
 import { leftToRoot } from '../config/root-plugin.ts'
+import { openSession, type Session, setUpProject } from '../run/session.ts'
 import ModelCacheReporter from './reporter.ts'
-import { openSession, type Session, setUpProject } from './session.ts'
 import { wireProject } from './wire-project.ts'
 
 /**

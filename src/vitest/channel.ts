@@ -3,7 +3,7 @@ export type {} from 'vitest'
 
 import type { FileReport } from '../model/request.ts'
 import type { Models } from '../providers/models.ts'
-import type { WorkerSettings } from './worker-settings.ts'
+import type { WorkerSettings } from '../run/worker-settings.ts'
 
 /** The key under which both sides put what they tell each other: `provide` to the workers, task meta back. */
 export const CHANNEL = 'vitest-model-cache'

@@ -5,10 +5,10 @@ import type { RequestError } from '../model/request.ts'
 import { originals } from '../platform/originals.ts'
 import { measured, spent } from '../platform/own-time.ts'
 import type { FailedRequest } from '../report/report.ts'
+import { takeChildEvents } from '../run/child-events.ts'
+import { addEvicted, type FinishedRun, hasNews, type ModuleReport } from '../run/finished-run.ts'
+import { optionsByHand, type Session, setUpProject } from '../run/session.ts'
 import { readFileReport } from './channel.ts'
-import { takeChildEvents } from './child-events.ts'
-import { addEvicted, type FinishedRun, hasNews, type ModuleReport } from './finished-run.ts'
-import { optionsByHand, type Session, setUpProject } from './session.ts'
 
 /**
  * Ends one run of tests. Where no model was asked for there is nothing to do, and nothing is loaded for it. `number` tells the runs
@@ -18,7 +18,7 @@ export async function finishRun(session: Session, modules: ReadonlyArray<TestMod
   const run = measured('collecting', () => takeRun(session, modules))
   if (!hasNews(run) && !isWritten(session)) return
   const started = originals.monotonic()
-  const { concludeRun } = await import('./conclude-run.ts')
+  const { concludeRun } = await import('../run/conclude-run.ts')
   spent('collecting', started)
   await concludeRun(session, run, number)
 }

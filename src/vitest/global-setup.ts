@@ -4,12 +4,12 @@ import { isMarked } from '../cache/store/remove-own.ts'
 import { cacheSettings, type Options } from '../config/options.ts'
 import { originals } from '../platform/originals.ts'
 import { spent } from '../platform/own-time.ts'
+import { openEvents, removeEvents, shareManifest } from '../run/child-events.ts'
+import { openSession, optionsByHand, type ProjectSetup, setUpProject } from '../run/session.ts'
+import { warmUp } from '../run/warm-up.ts'
+import type { WorkerSettings } from '../run/worker-settings.ts'
 import { BROWSER_CHANNEL } from './browser/channel.ts'
 import { CHANNEL } from './channel.ts'
-import { openEvents, removeEvents, shareManifest } from './child-events.ts'
-import { openSession, optionsByHand, type ProjectSetup, setUpProject } from './session.ts'
-import { warmUp } from './warm-up.ts'
-import type { WorkerSettings } from './worker-settings.ts'
 
 const NOTHING: Manifest = { models: [], failures: [] }
 

@@ -2,9 +2,9 @@
 import type { Vite } from 'vitest/node'
 import { type ModelCacheOptions, type Options, resolveOptions } from '../config/options.ts'
 import { measured } from '../platform/own-time.ts'
+import { openSession, setUpProject } from '../run/session.ts'
 import { allowOwnFolder } from './allow-own-folder.ts'
 import { PREFIX } from './browser/channel.ts'
-import { openSession, setUpProject } from './session.ts'
 import { GLOBAL_SETUP, SETUP_FILE, wireProject, wireReporter } from './wire-project.ts'
 
 /** The Vite plugin; `api.options` are the options as they were resolved. */

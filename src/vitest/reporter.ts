@@ -1,9 +1,9 @@
 import type { Reporter, TestModule, Vitest } from 'vitest/node'
 import { messageOf } from '../model/errors.ts'
 import { isoNow } from '../platform/originals.ts'
+import { openSession, type Session } from '../run/session.ts'
 import { writeFileReport } from './channel.ts'
 import { finishRun } from './finish-run.ts'
-import { openSession, type Session } from './session.ts'
 
 /** Prints hits, misses and times after Vitest's own summary, and keeps the run's record. */
 export default class ModelCacheReporter implements Reporter {
@@ -24,7 +24,7 @@ export default class ModelCacheReporter implements Reporter {
 
   /** The tests begin, and this process waits for them: what it does when they are over is loaded meanwhile. */
   onTestModuleCollected(): void {
-    if (this.#session?.isWarmed) void import('./conclude-run.ts').catch(() => undefined)
+    if (this.#session?.isWarmed) void import('../run/conclude-run.ts').catch(() => undefined)
   }
 
   /** Workers hand their requests over themselves; those of a browser the main process has counted. */

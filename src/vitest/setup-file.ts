@@ -1,10 +1,10 @@
 // Runs in every worker before each test file. Listed first among `setupFiles`, so before any code of the user.
 import { afterAll, beforeEach, expect, inject, type TestContext, TestRunner } from 'vitest'
 import { measured } from '../platform/own-time.ts'
+import { explainTimeout } from '../run/explain-timeout.ts'
+import { shareClasses } from '../run/share-classes.ts'
+import { openWorker } from '../run/worker.ts'
 import { CHANNEL, reportWhenSent, writeFileReport } from './channel.ts'
-import { explainTimeout } from './explain-timeout.ts'
-import { shareClasses } from './share-classes.ts'
-import { openWorker } from './worker.ts'
 
 const worker = measured('setup file', () => {
   // Our environments did so already; one that a docblock or the user's config names did not.

@@ -2,10 +2,10 @@ import { resolve as absolutePath } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { TestProject, Vitest } from 'vitest/node'
 import type { Options } from '../config/options.ts'
+import { PRELOAD } from '../run/preload.ts'
+import type { Session } from '../run/session.ts'
 import { allowOwnFolder } from './allow-own-folder.ts'
-import { PRELOAD } from './preload.ts'
 import ModelCacheReporter from './reporter.ts'
-import type { Session } from './session.ts'
 
 export const SETUP_FILE = ownFile('./setup-file.js')
 export const GLOBAL_SETUP = ownFile('./global-setup.js')

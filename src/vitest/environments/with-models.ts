@@ -4,7 +4,7 @@ import { printableLines } from '../../model/printable.ts'
 import { sleep } from '../../platform/originals.ts'
 import { measured } from '../../platform/own-time.ts'
 import { slotOf } from '../../providers/slot.ts'
-import { shareClasses } from '../share-classes.ts'
+import { shareClasses } from '../../run/share-classes.ts'
 
 // A teardown that hangs would keep the main process alive for a minute.
 const DISPOSE_WITHIN_MS = 2_000
