@@ -32,9 +32,12 @@ const CHUNKS: Record<string, string[]> = {
   environment: ['vitest/environments/node'],
   main: ['index', 'vitest/global-setup', 'vitest/reporter', 'cache/index'],
   // What is on disk, for who only looks: commands, and a run that finds all there; with the words that both print.
-  'on-disk': ['cache/on-disk', 'cache/inspect/status', 'report/words', 'report/lines'],
+  'on-disk': [
+    ...['cache/on-disk', 'cache/lookup/locate-on-disk', 'cache/store/metadata', 'cache/store/shared-folder'],
+    ...['cache/inspect/status', 'report/words', 'report/lines'],
+  ],
   'after-run': ['run/conclude-run', 'cache/upkeep/maintain'],
-  'bring-in': ['cache/intake/bring-in'],
+  'bring-in': ['cache/intake/bring-in', 'cache/upkeep/make-room', 'cache/context/connections'],
 }
 
 const input = (names: string[]) => Object.fromEntries(names.map((name) => [name, join(SRC, `${name}.ts`)]))

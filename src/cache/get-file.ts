@@ -69,7 +69,8 @@ export async function describeFile(
     const { commit } = served
     const recorded = await recordIn(usable, served, safe)
     if (recorded) return { ...recorded, path: safe, commit }
-    const tree = await usable.tree(served)
+    const { treeOf } = await import('./on-disk.ts')
+    const tree = await treeOf(usable, served)
     // Its listing was lost, and can't be had: only the files that are there are known.
     if (!tree) return getFile(usable, of, path, { ...options, signal })
     const stated = tree.get(safe)

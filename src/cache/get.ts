@@ -7,7 +7,9 @@ import { cacheUnusable } from './cache-unusable.ts'
 import { type CachedModel, makeCachedModel } from './cached-model.ts'
 import type { CacheContext } from './context/context.ts'
 import type { Progress } from './context/progress.ts'
-import { type Located, locateInManifest, locateOnDisk } from './lookup/locate.ts'
+import { type Arrival, NOTHING_DONE } from './intake/arrival.ts'
+import type { Located } from './lookup/compare-with-disk.ts'
+import { locateInManifest, locateOnDisk } from './lookup/locate.ts'
 
 export interface GetOptions {
   signal?: AbortSignal
@@ -54,18 +56,18 @@ export async function findModel(context: CacheContext, model: Model, options: Ge
   const isThere = located?.changed.length === 0 && (warmed !== undefined || (await claimed(context, model, located)))
   const cached =
     located && isThere
-      ? serve(context, model, located, { started })
-      : await broughtIn(context, model, { ...options, started })
+      ? serve(context, model, { ...NOTHING_DONE, located }, started)
+      : serve(context, model, await broughtIn(context, model, { ...options, started }), started)
   if (cached.tier === 'disk') context.debug(`🎯 Cache HIT: ${describeModel(model)}${await ageOf(context, cached)}`)
   return cached
 }
 
-/** Brings a model in, and lets others see how far it has come. */
+/** Downloads what is missing of a model, and keeps its progress in `context.underWay`. */
 async function broughtIn(
   context: CacheContext,
   model: Model,
   options: GetOptions & { started: number },
-): Promise<CachedModel> {
+): Promise<Arrival> {
   const label = describeModel(model)
   const progress = (progress: Progress) => {
     context.underWay.set(label, progress)
@@ -73,8 +75,11 @@ async function broughtIn(
   }
   progress({ model: modelLabel(model), receivedBytes: 0, totalBytes: 0, elapsedMs: 0 })
   try {
-    const { bringIn } = await import('./intake/bring-in.ts')
-    return await bringIn(context, model, { ...options, onProgress: progress })
+    const [{ bringIn }, { makeRoom }] = await Promise.all([
+      import('./intake/bring-in.ts'),
+      import('./upkeep/make-room.ts'),
+    ])
+    return await bringIn(context, model, { ...options, onProgress: progress, makeRoom })
   } finally {
     context.underWay.delete(label)
   }
@@ -96,19 +101,19 @@ function explainDiskError(error: unknown, model: Model, signal?: AbortSignal): u
   return cacheUnusable(model, error)
 }
 
-/** A model of which all files are as they were recorded. To wait until another has downloaded it is download, not lookup. */
-export function serve(
-  context: CacheContext,
-  model: Model,
-  located: Located,
-  { started, waitedMs = 0 }: { started: number; waitedMs?: number },
+/** A wait for another process that downloads counts as download time, not as lookup time. */
+function serve(
+  { layout }: CacheContext,
+  { revision }: Model,
+  { located, waitedMs, downloadMs, ...served }: Arrival,
+  started: number,
 ): CachedModel {
   const { changed: _, ...parts } = located
-  const lookupMs = originals.monotonic() - started - waitedMs
-  const { revision } = model
-  const served = { tier: 'disk', downloadedBytes: 0, adoptedBytes: 0, repaired: [] } as const
-  const downloadMs = waitedMs > 0 ? waitedMs : null
-  return makeCachedModel(context.layout, { ...parts, ...served, revision, lookupMs, downloadMs })
+  return makeCachedModel(layout, {
+    ...{ ...parts, ...served, revision },
+    lookupMs: originals.monotonic() - started - waitedMs - (downloadMs ?? 0),
+    downloadMs: waitedMs > 0 ? waitedMs + (downloadMs ?? 0) : downloadMs,
+  })
 }
 
 // They hold for every selection of the repo.

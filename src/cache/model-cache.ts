@@ -6,9 +6,9 @@ import { type Model, type ModelSpec, toModel } from '../model/model.ts'
 import type { RepoId } from '../model/repo-id.ts'
 import type { RequestEvent } from '../model/request.ts'
 import type { CachedModel } from './cached-model.ts'
-import { CacheContext, type CacheOptions } from './context/context.ts'
+import { CacheContext } from './context/context.ts'
 import type { Manifest } from './context/manifest.ts'
-import { temporaryFolder } from './context/temporary-folder.ts'
+import type { CacheOptions } from './context/options.ts'
 import { type GetOptions, getModel } from './get.ts'
 import { accessTo, type CachedFile, describeFile, getFile, type KnownFile } from './get-file.ts'
 import { hasModel } from './has.ts'
@@ -19,6 +19,7 @@ import { isWritable } from './store/cache-folder.ts'
 import { releaseRun } from './store/leases.ts'
 import { isMarked } from './store/remove-own.ts'
 import type { RunRecord } from './store/runs.ts'
+import { removeTemporaryFolder, temporaryFolder } from './store/temporary-folder.ts'
 import type { Cleaned, CleanOptions } from './upkeep/clean.ts'
 import type { Maintained } from './upkeep/maintain.ts'
 import type { Optimized, OptimizeOptions } from './upkeep/optimize.ts'
@@ -71,7 +72,7 @@ export class ModelCache {
     repo: { repo: RepoId; revision: string },
     request: RawRequest,
   ): Promise<RawAnswer | HubHttpError | undefined> {
-    const { getApiAnswer } = await import('./api-answer.ts')
+    const { getApiAnswer } = await import('./get-api-answer.ts')
     return getApiAnswer(await this.context.usable(), repo, request)
   }
 
@@ -98,7 +99,7 @@ export class ModelCache {
    * Throws `MODEL_NOT_FOUND` for the first that means none, `INVALID_MODEL` for a commit that could be several.
    */
   async find(...names: string[]): Promise<Entry[]> {
-    const { findNamed } = await import('./find-entries.ts')
+    const { findNamed } = await import('./find.ts')
     return findNamed(this.context, names)
   }
 
@@ -107,10 +108,7 @@ export class ModelCache {
    * run uses one, `MODEL_NOT_FOUND` when one is not there: then nothing is removed.
    */
   async remove(...models: (ModelSpec | Model | Entry)[]): Promise<Removed> {
-    const [{ findEntries }, { removeEntries }] = await Promise.all([
-      import('./find-entries.ts'),
-      import('./upkeep/remove.ts'),
-    ])
+    const [{ findEntries }, { removeEntries }] = await Promise.all([import('./find.ts'), import('./upkeep/remove.ts')])
     const entries = await findEntries(this.context, models.map(modelOrEntry))
     return removeEntries(this.context, entries, this.context.options.signal)
   }
@@ -138,7 +136,7 @@ export class ModelCache {
    * `repair` it is brought in anew at once. Throws `MODEL_NOT_FOUND` when a model is not there.
    */
   async verify(models?: (ModelSpec | Model | Entry)[], options?: VerifyOptions): Promise<Verification> {
-    const [{ findEntries }, { verifyEntries }] = await Promise.all([import('./find-entries.ts'), import('./verify.ts')])
+    const [{ findEntries }, { verifyEntries }] = await Promise.all([import('./find.ts'), import('./verify.ts')])
     if (this.context.refusal) throw this.context.refusal
     const entries = models ? await findEntries(this.context, models.map(modelOrEntry)) : await this.list()
     return verifyEntries(this.context, entries, options)
@@ -178,10 +176,9 @@ export class ModelCache {
     await this.context.release()
     const { run } = this.context.options
     if (!run) return
-    if (existsSync(temporaryFolder(this.context.options, run.id))) {
-      const { removeTemporary } = await import('./context/temporary.ts')
-      await removeTemporary(this.context, run.id)
-    }
+    const { cacheDir, hub } = this.context.options
+    const replaced = { cacheDir, endpoint: hub.endpoint, runId: run.id }
+    if (existsSync(temporaryFolder(replaced))) await removeTemporaryFolder(replaced)
     releaseRun(this.context.layout, run.id)
   }
 

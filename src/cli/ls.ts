@@ -1,4 +1,4 @@
-import { matchEntries } from '../cache/find-entries.ts'
+import { matchEntries } from '../cache/find.ts'
 import { formatAge, formatSize } from '../config/units.ts'
 import { type Entry, entrySize } from '../model/entry.ts'
 import { ModelCacheError } from '../model/errors.ts'

@@ -1,5 +1,5 @@
 import { realpath } from 'node:fs/promises'
-import { isAt } from '../cache/find-entries.ts'
+import { isAt } from '../cache/find.ts'
 import type { ModelCache } from '../cache/model-cache.ts'
 import { stampOf } from '../cache/store/blobs.ts'
 import type { Entry } from '../model/entry.ts'

@@ -1,50 +1,11 @@
 import { BrokenDownloadError } from '../model/broken-download.ts'
-import type { HubPath } from '../model/hub-path.ts'
-import type { RepoId } from '../model/repo-id.ts'
-import type { Commit } from '../model/revision.ts'
 import type { Span } from '../model/spans.ts'
+import type { DownloadRequest, Sink } from './download-request.ts'
 import { FileRequests, forget, type Opened } from './file-requests.ts'
 import { Growth } from './growth.ts'
 import { type HubAccess, isNetworkError, rootMessage } from './http.ts'
 import { mayPass } from './retry.ts'
 import { type StallWatch, underStallWatch } from './stall-watch.ts'
-
-/** Where the bytes of a download go. */
-export interface Sink {
-  /** Bytes that are there already, also from an earlier attempt. */
-  readonly received: number
-  /** How the server knew the content that those bytes are of. */
-  readonly etag?: string
-  /** What is missing, in order. */
-  gaps(): Span[]
-  /** Takes the chunk over, for its place in the file: it must not be changed afterwards. */
-  write(chunk: Uint8Array, at: number): Promise<void>
-  /** Forgets all that came; what comes now has this ETag. */
-  restart(etag?: string): Promise<void>
-}
-
-/** The connections that all downloads of a cache share. */
-export interface Connections {
-  /** Runs `lane` when a connection is free and no file waits for one; else undefined. */
-  spare(lane: () => Promise<void>): Promise<void> | undefined
-  /** True while a file waits for a connection. */
-  readonly inDemand: boolean
-}
-
-export interface DownloadRequest {
-  repo: RepoId
-  commit: Commit
-  path: HubPath
-  /** Bytes, as the tree states. */
-  size: number
-  signal?: AbortSignal
-  /** Bytes as they come; negative when what came is thrown away. */
-  onBytes?: (bytes: number) => void
-  /** Milliseconds without enough progress after which a connection counts as broken. Default 30 s. */
-  stallMs?: number
-  /** More connections than one, for a large file. */
-  connections?: Connections
-}
 
 // A smaller file is there before a second connection would help.
 const WORTH_SPLITTING_BYTES = 32 << 20

@@ -1,7 +1,7 @@
 import { BrokenDownloadError } from '../model/broken-download.ts'
 import type { Span } from '../model/spans.ts'
 import { chunksOf } from './body.ts'
-import type { DownloadRequest, Sink } from './download.ts'
+import type { DownloadRequest, Sink } from './download-request.ts'
 import type { Answer } from './fetch.ts'
 import { type HubAccess, HubHttpError, hubFetch } from './http.ts'
 

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
-import { matchEntries } from '../../src/cache/find-entries.ts'
+import { matchEntries } from '../../src/cache/find.ts'
 import { parseRepoId } from '../../src/model/repo-id.ts'
 import { Engine, refusalOf } from '../support/engine.ts'
 import { entryWith } from '../support/entry.ts'

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
-import { download, type Sink } from '../../src/hub/download.ts'
+import { download } from '../../src/hub/download.ts'
+import type { Sink } from '../../src/hub/download-request.ts'
 import { explainHubError } from '../../src/hub/explain-error.ts'
 import { type HubAccess, HubHttpError } from '../../src/hub/http.ts'
 import { withRetry } from '../../src/hub/retry.ts'

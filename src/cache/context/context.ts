@@ -1,5 +1,4 @@
-import type { CacheSettings, Validation } from '../../config/options.ts'
-import type { Connections } from '../../hub/download.ts'
+import type { Validation } from '../../config/options.ts'
 import type { Fetch } from '../../hub/fetch.ts'
 import { type EntryFile, type EntryId, entryKey } from '../../model/entry.ts'
 import { type ModelCacheError, messageOf } from '../../model/errors.ts'
@@ -11,43 +10,13 @@ import type { Tree } from '../../model/tree.ts'
 import type { About } from '../store/about.ts'
 import { isWritable, refusalOf } from '../store/cache-folder.ts'
 import { type HubFolder, Layout } from '../store/layout.ts'
-import { Lease, type Run } from '../store/leases.ts'
+import { Lease } from '../store/leases.ts'
 import type { Metadata } from '../store/metadata.ts'
 import { Origin } from '../store/origin.ts'
+import type { ConnectionBudget } from './connections.ts'
 import { KnownRefusals } from './known-refusals.ts'
-import type { Manifest } from './manifest.ts'
+import type { CacheOptions } from './options.ts'
 import type { Progress } from './progress.ts'
-
-type Defaulted = 'onTooLarge' | 'validate' | 'adopt'
-
-/** Without `onTooLarge`, `validate` and `adopt`: `keep`, `stat`, true. */
-export interface CacheOptions extends Omit<CacheSettings, Defaulted>, Partial<Pick<CacheSettings, Defaulted>> {
-  /** The live run that this cache works for: what it asks for, no other process removes. */
-  run?: Run
-  /** What the warm-up of this run brought in: lets a worker serve a hit without reading metadata. */
-  manifest?: Manifest
-  /** Other Hugging Face caches (their `hub` folders) from which verified files are taken over. */
-  adoptFrom?: string[]
-  /** Where the cache folder can't take a model: `temporary` serves it from a folder for this run alone. Default `error`. */
-  whenUnusable?: 'temporary' | 'error'
-  /** Milliseconds without enough progress after which a download counts as broken. Default 30 s. */
-  stallMs?: number
-  /** Ends what is under way, where a call brings no signal of its own. */
-  signal?: AbortSignal
-  /** One line a decision. */
-  onDebug?: (message: string) => void
-  /** One line a problem that was worked around. */
-  onWarning?: (message: string) => void
-  /** Default: the environment of this process. */
-  env?: Readonly<Record<string, string | undefined>>
-  /** Default: as suits this process (`hub/find-fetch.ts`), whatever a test has stubbed. */
-  fetch?: Fetch
-}
-
-/** The connections of a cache: a file has to wait for its first, and gets more when they are free. */
-interface ConnectionBudget extends Connections {
-  run<T>(work: () => Promise<T>): Promise<T>
-}
 
 /** An answer of our endpoint. */
 export interface Told {
@@ -70,6 +39,7 @@ export class CacheContext {
   #fetch: Promise<Fetch> | undefined
   #otherCaches: Promise<HubFolder[]> | undefined
   #temporary: Promise<CacheContext> | undefined
+  #sharedFolder: Promise<typeof import('../store/shared-folder.ts')> | undefined
   #refusal: { error: ModelCacheError | undefined } | undefined
   /** True when the Hub was asked for something, by this cache or by one that stands in for it. */
   hasAskedHub = false
@@ -81,11 +51,11 @@ export class CacheContext {
   readonly #verified = new Map<string, Promise<boolean>>()
   #origin: Origin | undefined
   #evicted: Evicted = { models: [], bytes: 0 }
-  readonly #trees = new Map<string, Tree>()
-  #onDisk: Promise<typeof import('../on-disk.ts')> | undefined
   readonly #writers = new Map<string, string | undefined>()
   /** What our endpoint told this process of a model, by `modelKey`. */
   readonly told = new Map<string, Told>()
+  /** The stored listings that this process has read, by `repo@commit`. */
+  readonly trees = new Map<string, Tree>()
   /** The repos and commits, `repo@commit`, of which it could not be learnt who may read them. */
   readonly unanswered = new Set<string>()
 
@@ -119,7 +89,7 @@ export class CacheContext {
 
   /** The metadata reader; loading it costs a schema library, which a hit from the manifest never pays. */
   metadata(): Promise<Metadata> {
-    this.#metadata ??= import('../on-disk.ts').then(
+    this.#metadata ??= import('../store/metadata.ts').then(
       ({ Metadata }) => new Metadata(this.layout, this.warn, this.options.hub.endpoint),
     )
     return this.#metadata
@@ -131,28 +101,11 @@ export class CacheContext {
     return this.#origin
   }
 
-  /** The files of a commit as our endpoint stated them and as stored, or undefined. What was read is kept: it never changes. */
-  async tree({ repo, commit }: { repo: RepoId; commit: Commit }): Promise<Tree | undefined> {
-    const key = `${repo}@${commit}`
-    const { ownTree } = await import('../on-disk.ts')
-    const told = [...this.told.values()].find((answer) => answer.repo === repo && answer.commit === commit)
-    const tree = told?.tree ?? this.#trees.get(key) ?? (await ownTree(this, repo, commit))
-    if (tree) this.#trees.set(key, tree)
-    return tree
-  }
-
   /** As many connections as the options say, for downloads of whatever models. */
   connections(): Promise<ConnectionBudget> {
-    this.#connections ??= import('p-limit').then(({ default: pLimit }) => {
-      const limit = pLimit(this.options.hub.concurrency)
-      return {
-        run: (work) => limit(work),
-        spare: (lane) => (limit.activeCount + limit.pendingCount < limit.concurrency ? limit(lane) : undefined),
-        get inDemand() {
-          return limit.pendingCount > 0
-        },
-      }
-    })
+    this.#connections ??= import('./connections.ts').then(({ openConnections }) =>
+      openConnections(this.options.hub.concurrency),
+    )
     return this.#connections
   }
 
@@ -170,8 +123,8 @@ export class CacheContext {
     if (this.options.validate === 'none') return undefined
     const key = entryKey(entry)
     if (!this.#writers.has(key)) {
-      this.#onDisk ??= import('../on-disk.ts')
-      const { whoElseWrites } = await this.#onDisk
+      this.#sharedFolder ??= import('../store/shared-folder.ts')
+      const { whoElseWrites } = await this.#sharedFolder
       if (!this.#writers.has('')) this.#writers.set('', whoElseWrites(this))
       this.#writers.set(key, this.#writers.get('') ?? whoElseWrites(this, entry))
     }
@@ -192,7 +145,9 @@ export class CacheContext {
 
   /** Other caches from which files may be taken over. */
   otherCaches(): Promise<HubFolder[]> {
-    this.#otherCaches ??= import('./other-caches.ts').then(({ findOtherCaches }) => findOtherCaches(this))
+    this.#otherCaches ??= import('../store/other-caches.ts').then(({ findOtherCaches }) =>
+      findOtherCaches(this.layout, { ...this.options, env: this.env }),
+    )
     return this.#otherCaches
   }
 
@@ -215,8 +170,27 @@ export class CacheContext {
   temporary(reason: string): Promise<CacheContext> | undefined {
     const { run, whenUnusable } = this.options
     if (whenUnusable !== 'temporary' || !run) return undefined
-    this.#temporary ??= import('./temporary.ts').then(({ openTemporary }) => openTemporary(this, run.id, reason))
+    this.#temporary ??= this.#openTemporary(run.id, reason)
     return this.#temporary
+  }
+
+  /** A cache for one run alone. All processes of the run share it, and it adopts what this cache has. */
+  async #openTemporary(runId: string, reason: string): Promise<CacheContext> {
+    const { cacheDir: own, hub, adoptFrom = [], manifest } = this.options
+    const { makeTemporaryFolder } = await import('../store/temporary-folder.ts')
+    const { cacheDir, isNew } = await makeTemporaryFolder({ cacheDir: own, endpoint: hub.endpoint, runId })
+    // Only the process that made the folder warns.
+    const tell = isNew ? this.warn : this.debug
+    tell(`${reason} Until then, each run downloads what is missing into a temporary folder.`)
+    const options: CacheOptions = {
+      ...this.options,
+      cacheDir,
+      adoptFrom: [this.layout.hub, ...adoptFrom],
+      // The failures of the warm-up hold here, too. The places of its models do not.
+      manifest: manifest && { models: [], failures: manifest.failures },
+      whenUnusable: 'error',
+    }
+    return new CacheContext(options, this)
   }
 
   /**

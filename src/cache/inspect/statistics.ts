@@ -1,7 +1,7 @@
 import { isoNow } from '../../platform/originals.ts'
 import type { CacheContext } from '../context/context.ts'
 import { listEntries } from '../lookup/list-entries.ts'
-import { totalSize } from '../upkeep/limits.ts'
+import { totalSize } from '../store/used-bytes.ts'
 
 /** What the cache holds now. */
 export interface CacheStatistics {

@@ -7,7 +7,7 @@ import { listEntries } from '../lookup/list-entries.ts'
 import { liveRuns } from '../store/leases.ts'
 import { type Amount, addTo, findIncomplete } from '../store/leftovers.ts'
 import { type RunRecord, readAllRuns } from '../store/runs.ts'
-import { totalSize } from '../upkeep/limits.ts'
+import { totalSize } from '../store/used-bytes.ts'
 import { freeBytes } from './disk-use.ts'
 
 const RUNS_SHOWN = 30

@@ -1,17 +1,16 @@
 import { existsSync } from 'node:fs'
 import { formatDuration, formatSize } from '../../config/units.ts'
 import { rootMessage } from '../../hub/http.ts'
-import { type Entry, recordedDownloadMs } from '../../model/entry.ts'
+import type { Digest } from '../../model/digest.ts'
+import { type Entry, type EntryId, recordedDownloadMs } from '../../model/entry.ts'
 import { isSystemError, ModelCacheError } from '../../model/errors.ts'
 import type { HubPath } from '../../model/hub-path.ts'
 import { describeModel, type Model, modelLabel } from '../../model/model.ts'
 import type { RepoId } from '../../model/repo-id.ts'
 import { selectionKey } from '../../model/selection.ts'
 import { originals, withTimeLimit } from '../../platform/originals.ts'
-import { type CachedModel, makeCachedModel } from '../cached-model.ts'
 import type { CacheContext } from '../context/context.ts'
-import { serve } from '../get.ts'
-import { compareWithDisk } from '../lookup/locate.ts'
+import { compareWithDisk } from '../lookup/compare-with-disk.ts'
 import { findOnDisk } from '../lookup/locate-on-disk.ts'
 import { ownHome } from '../lookup/origin-words.ts'
 import { planFiles } from '../selection/plan.ts'
@@ -19,36 +18,36 @@ import { withRepoLock } from '../store/aside.ts'
 import { sweepIncoming } from '../store/leftovers.ts'
 import type { Hold } from '../store/lock.ts'
 import { prepareCacheFolder } from '../store/prepare-cache-folder.ts'
-import { makeRoom } from '../upkeep/make-room.ts'
+import { type Arrival, NOTHING_DONE } from './arrival.ts'
 import { Intake, type IntakeOptions } from './intake.ts'
 import { recordEntry } from './record-entry.ts'
 import { hubAccess, resolve } from './resolve.ts'
 import { finishMoves } from './settle-name.ts'
 
-/** Why the Hub did not answer yet; undefined where it did. */
+/** Makes room for blobs that are about to be downloaded, by their digests and sizes in bytes. */
+type MakeRoom = (context: CacheContext, model: Model, missing: Map<Digest, number>, part?: EntryId) => Promise<void>
+
+/** Why the Hub gave no answer so far. Undefined after an answer. */
 interface Tries {
   failure: unknown
 }
 
-type BringInOptions = IntakeOptions & {
-  /** When it was asked for, on the monotonic clock. */
+interface BringInOptions extends IntakeOptions {
+  /** When the model was asked for, by the monotonic clock. */
   started: number
-  /** Milliseconds of that in which another held the repo's lock: it downloads, or looks whether it has to. */
-  waitedMs?: number
-  tries: Tries
+  makeRoom: MakeRoom
 }
 
+type WorkOptions = BringInOptions & { tries: Tries }
+
 /**
- * Makes a selection complete: verifies what lies on disk without a valid record, downloads the rest, records it. One
- * process does it for a repo at a time; who waited finds it done, and so each blob crosses the network once.
+ * Makes a selection complete: verifies files on disk that have no valid record, downloads the rest, and records all. One
+ * process at a time does this for a repo. A process that waited for its lock finds the files there, so each blob crosses
+ * the network once.
  */
-export async function bringIn(
-  context: CacheContext,
-  model: Model,
-  options: Omit<BringInOptions, 'tries'>,
-): Promise<CachedModel> {
+export async function bringIn(context: CacheContext, model: Model, options: BringInOptions): Promise<Arrival> {
   const tries: Tries = { failure: undefined }
-  // Who waits for another that brings it in waits no longer either.
+  // The limit also holds for a call that waits for another process to download the model.
   return withTimeLimit(context.options.hub.timeoutMs, options.signal, tooSlow(context, model, tries), (signal) =>
     bringInto(context, model, { ...options, signal, tries }),
   )
@@ -61,8 +60,8 @@ function isOfDisk(error: unknown): boolean {
 // Each takes that this process was stopped for long, or that the repo has another id.
 const MOST_RESTARTS = 10
 
-/** Under the lock of the id by which the repo is kept, which may turn out to be another. */
-async function bringInto(context: CacheContext, model: Model, options: BringInOptions): Promise<CachedModel> {
+/** Works under the lock of the id by which the repo is kept. When that turns out to be another id, it begins again with that one. */
+async function bringInto(context: CacheContext, model: Model, options: WorkOptions): Promise<Arrival> {
   const { layout } = context
   let { repo } = await ownHome(context, model.repo)
   let waitedMs = 0
@@ -76,7 +75,7 @@ async function bringInto(context: CacheContext, model: Model, options: BringInOp
       const isLockLost = () => restarts < MOST_RESTARTS && !hold.isOurs()
       try {
         return await unlessRefused(context, model, options, () =>
-          bringInLocked(context, model, held, isLockLost, { ...options, waitedMs }),
+          bringInLocked(context, model, held, isLockLost, options),
         )
       } catch (error) {
         // What the process that took the lock did in between is no failure of the disk.
@@ -85,7 +84,7 @@ async function bringInto(context: CacheContext, model: Model, options: BringInOp
       }
     }
     const done = await withRepoLock(layout, held, work, options.signal)
-    if (typeof done === 'object') return done
+    if (typeof done === 'object') return { ...done, waitedMs }
     repo = done
   }
 }
@@ -97,7 +96,7 @@ async function bringInto(context: CacheContext, model: Model, options: BringInOp
 async function unlessRefused<T>(
   { refusals }: CacheContext,
   model: Model,
-  { isPart }: BringInOptions,
+  { isPart }: WorkOptions,
   work: () => Promise<T>,
 ): Promise<T> {
   const refused = isPart ? refusals.of(model) : undefined
@@ -136,7 +135,7 @@ function tooSlow({ options }: CacheContext, model: Model, tries: Tries): (ms: nu
 /** Tells of a wait before it is known how many bytes there are. */
 function waitOf(
   model: Model,
-  { onProgress, started, tries }: BringInOptions,
+  { onProgress, started, tries }: WorkOptions,
 ): (waitMs: number | undefined, failure?: unknown) => void {
   return (waitMs, failure) => {
     if (failure !== undefined) tries.failure = failure
@@ -151,14 +150,14 @@ async function bringInLocked(
   asked: Model,
   held: RepoId,
   isLockLost: () => boolean,
-  options: BringInOptions,
-): Promise<CachedModel | RepoId> {
+  options: WorkOptions,
+): Promise<Omit<Arrival, 'waitedMs'> | RepoId> {
   await sweepIncoming(context.layout)
   await finishMoves(context, held)
   const waitedFor = await findOnDisk(context, asked)
   if (waitedFor?.changed.length === 0) {
     await context.claim(waitedFor)
-    return serve(context, asked, waitedFor, options)
+    return { ...NOTHING_DONE, located: waitedFor }
   }
   // Who had the lock before may have learnt its new name.
   const home = await ownHome(context, asked.repo)
@@ -178,7 +177,7 @@ async function bringInLocked(
       asked: `Model ${describeModel(model)}`,
     })
     context.debug(`Files of ${describeModel(model)}: ${files.length}, chosen by ${rule}`)
-    await makeRoom(context, model, await intake.missing(files), options.isPart ? resolved : undefined)
+    await options.makeRoom(context, model, await intake.missing(files), options.isPart ? resolved : undefined)
     await intake.ensure(files)
     const keys = options.isPart ? [] : [selectionKey(model.selection)]
     // What `pipeline(<its task>)` will ask for next is the same by another name: found without planning it again.
@@ -191,7 +190,7 @@ async function bringInLocked(
     await recordEntry(context, recorded, await intake.synced())
     // Another process took the lock while this one was stopped: it may have removed files that this one had found.
     if (isLockLost() && !(await isThere(context, recorded, files))) return held
-    return finish(context, model, intake, recorded, files, options)
+    return arrived(context, intake, recorded, files)
   } catch (error) {
     // What is complete by now is kept and counted to the size; the failure is what matters. That a file does not exist is an
     // answer about the repo: who may read that repo is kept with it.
@@ -208,27 +207,25 @@ async function isThere(context: CacheContext, entry: Entry, paths: HubPath[]): P
   return located?.changed.length === 0
 }
 
-function finish(
+function arrived(
   context: CacheContext,
-  model: Model,
-  { downloadMs, downloadedBytes, adoptedBytes, repaired, resolved }: Intake,
+  { model, resolved, downloadMs, downloadedBytes, adoptedBytes, repaired }: Intake,
   recorded: Entry,
   files: HubPath[],
-  { started, waitedMs = 0 }: BringInOptions,
-): CachedModel {
+): Omit<Arrival, 'waitedMs'> {
   if (downloadMs !== null)
     context.debug(
       `💾 Caching model: ${describeModel(model)} (${formatSize(downloadedBytes)} in ${formatDuration(downloadMs)})`,
     )
-  return makeCachedModel(context.layout, {
-    ...{ repo: model.repo, revision: model.revision, commit: resolved.commit, snapshot: resolved.snapshot },
-    downloadedBytes,
-    files: new Map(files.map((path) => [path, resolved.tree.get(path)?.size ?? 0])),
-    ...{ adoptedBytes, repaired },
+  return {
+    located: {
+      ...{ repo: model.repo, commit: resolved.commit, snapshot: resolved.snapshot },
+      files: new Map(files.map((path) => [path, resolved.tree.get(path)?.size ?? 0])),
+      recordedDownloadMs: recordedDownloadMs(recorded, files),
+      warmedInThisRun: false,
+      changed: [],
+    },
     tier: downloadMs !== null ? 'hub' : adoptedBytes > 0 ? 'adopted' : 'disk',
-    lookupMs: originals.monotonic() - started - waitedMs - (downloadMs ?? 0),
-    downloadMs: waitedMs > 0 ? waitedMs + (downloadMs ?? 0) : downloadMs,
-    recordedDownloadMs: recordedDownloadMs(recorded, files),
-    warmedInThisRun: false,
-  })
+    ...{ downloadMs, downloadedBytes, adoptedBytes, repaired },
+  }
 }

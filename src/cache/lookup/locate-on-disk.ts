@@ -8,8 +8,9 @@ import type { CacheContext } from '../context/context.ts'
 import { findInManifest } from '../context/manifest.ts'
 import { planFiles } from '../selection/plan.ts'
 import { parseRepoConfig } from '../selection/transformers-sessions.ts'
-import { compareWithDisk, exactPaths, type Located } from './locate.ts'
+import { compareWithDisk, exactPaths, type Located } from './compare-with-disk.ts'
 import { resolveOnDisk } from './resolve-on-disk.ts'
+import { treeOf } from './tree-of.ts'
 
 /** See `locateOnDisk`. */
 export async function findOnDisk(context: CacheContext, model: Model): Promise<Located | undefined> {
@@ -38,7 +39,7 @@ async function planOnDisk(
   told: Tree | undefined,
 ): Promise<HubPath[] | undefined> {
   // The listing of an entry of unknown origin is not believed.
-  const stored = () => (entry.endpoint === context.origin.endpoint ? context.tree(entry) : undefined)
+  const stored = () => (entry.endpoint === context.origin.endpoint ? treeOf(context, entry) : undefined)
   const tree = told ?? (await stored())
   if (!tree) return undefined
   const asked = `Model ${describeModel(model)}`

@@ -5,11 +5,11 @@ import { type Commit, isCommit } from '../../model/revision.ts'
 import { snapshotOf } from '../../model/snapshot.ts'
 import { originals } from '../../platform/originals.ts'
 import type { CacheContext, Told } from '../context/context.ts'
-import { warnOfSharedFolder } from '../context/shared-folder.ts'
 import { isWritable } from '../store/cache-folder.ts'
 import { readRef } from '../store/refs.ts'
 import { findEntry } from './find-entry.ts'
 import { ownHome, ownRef } from './origin-words.ts'
+import { warnOfSharedFolder } from './warn-of-shared-folder.ts'
 
 /** What is known of a model without the network. */
 export interface Known {

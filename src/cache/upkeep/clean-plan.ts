@@ -1,5 +1,5 @@
 import { type Entry, entryKey } from '../../model/entry.ts'
-import { totalSize } from './limits.ts'
+import { totalSize } from '../store/used-bytes.ts'
 
 /** Which models are to go: those that any of these means, and all when there is none. */
 export interface CleanChoice {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { type Limits, planRemovals, totalSize } from '../../../src/cache/upkeep/limits.ts'
+import { totalSize } from '../../../src/cache/store/used-bytes.ts'
+import { type Limits, planRemovals } from '../../../src/cache/upkeep/limits.ts'
 import type { Digest } from '../../../src/model/digest.ts'
 import { type Entry, type EntryFile, entryKey } from '../../../src/model/entry.ts'
 import { type HubPath, parseHubPath } from '../../../src/model/hub-path.ts'

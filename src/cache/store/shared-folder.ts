@@ -3,15 +3,18 @@ import { userInfo } from 'node:os'
 import process from 'node:process'
 import type { EntryId } from '../../model/entry.ts'
 import { isSystemError } from '../../model/errors.ts'
-import type { Layout } from '../store/layout.ts'
-import type { CacheContext } from './context.ts'
+import type { Layout } from './layout.ts'
+import type { Origin } from './origin.ts'
 
 /**
- * Who else can write into the cache folder, or into the folders of an entry, as the end of a sentence that begins with the
- * folder. What they may have changed, together with its time, is not believed. Undefined where nobody can, or the system
- * has no such owners.
+ * Who else can write into the cache folder, or into the folders of an entry: a path and the reason, such as `/cache can be
+ * written by every user`. Others may change a file there and set its old time again, so sizes and times prove nothing.
+ * Undefined where nobody else can write, and on systems whose files have no owners.
  */
-export function whoElseWrites({ layout, origin }: CacheContext, entry?: EntryId): string | undefined {
+export function whoElseWrites(
+  { layout, origin }: { layout: Layout; origin: Origin },
+  entry?: EntryId,
+): string | undefined {
   const user = process.geteuid?.()
   if (user === undefined) return undefined
   const places = entry
@@ -67,19 +70,4 @@ function statsOf(path: string): Stats | undefined {
     if (isSystemError(error)) return undefined
     throw error
   }
-}
-
-/** Says once what became of the files of a folder into which others can write. */
-export async function warnOfSharedFolder(
-  context: CacheContext,
-  entry: EntryId,
-  checked: 'asked' | 'unchecked',
-): Promise<void> {
-  const who = await context.whoElseWrites(entry)
-  if (!who) return
-  const what =
-    checked === 'asked'
-      ? 'each process asks the Hub for the digests, and verifies each file before it is used'
-      : 'the Hub was not asked for the digests, so nothing could be checked: what is served may have been changed by others'
-  context.warn(`${who}: ${what}. Make the folder yours alone (chown, chmod 700), or set MODEL_CACHE_DIR.`)
 }

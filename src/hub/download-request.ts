@@ -1,0 +1,42 @@
+import type { HubPath } from '../model/hub-path.ts'
+import type { RepoId } from '../model/repo-id.ts'
+import type { Commit } from '../model/revision.ts'
+import type { Span } from '../model/spans.ts'
+
+/** Where the bytes of a download go. */
+export interface Sink {
+  /** Bytes that are already there, those of an earlier attempt included. */
+  readonly received: number
+  /** The ETag of the content to which those bytes belong. */
+  readonly etag?: string
+  /** The parts that are missing, in order. */
+  gaps(): Span[]
+  /** Takes the chunk over, for its place in the file. The caller must not change the chunk afterwards. */
+  write(chunk: Uint8Array, at: number): Promise<void>
+  /** Forgets all bytes. The bytes that follow belong to the content with this ETag. */
+  restart(etag?: string): Promise<void>
+}
+
+/** The connections that all downloads of a cache share. */
+export interface Connections {
+  /** Runs `lane` when a connection is free and no file waits for one. Undefined when there is none. */
+  spare(lane: () => Promise<void>): Promise<void> | undefined
+  /** True while a file waits for a connection. */
+  readonly inDemand: boolean
+}
+
+/** One file to download. */
+export interface DownloadRequest {
+  repo: RepoId
+  commit: Commit
+  path: HubPath
+  /** Bytes, as the tree states. */
+  size: number
+  signal?: AbortSignal
+  /** Called with the number of bytes of each chunk; negative when received bytes are thrown away. */
+  onBytes?: (bytes: number) => void
+  /** Milliseconds without enough progress after which a connection counts as broken. Default 30,000. */
+  stallMs?: number
+  /** Allows more connections than one, for a large file. */
+  connections?: Connections
+}
