@@ -17,7 +17,7 @@ const FLOORS = [
   ['cache/lookup'],
   ['cache/context'],
   ['cache/selection', 'cache/store', 'hub', 'remote'],
-  ['config'],
+  ['config', 'mocks'],
   ['model'],
   ['platform'],
 ]

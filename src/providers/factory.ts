@@ -1,7 +1,7 @@
 import type { CachedModel } from '../cache/cached-model.ts'
 import type { ModelCache } from '../cache/model-cache.ts'
 import type { Mode } from '../config/options.ts'
-import { ModelCacheError } from '../model/errors.ts'
+import { noMock } from '../mocks/unit-mode-error.ts'
 import { describeModel, type Model, type ModelSpec, modelKey, modelLabel, parseModel } from '../model/model.ts'
 import type { RequestEvent } from '../model/request.ts'
 import { parseRevision } from '../model/revision.ts'
@@ -161,16 +161,6 @@ export class ProviderFactory {
       }),
     )
   }
-}
-
-/** The error of what has no meaning without files. */
-export function noMock(asked: string): ModelCacheError {
-  return new ModelCacheError({
-    code: 'UNIT_MODE',
-    asked,
-    reason: 'The mode is `unit`, in which there are no files, and this has no mock.',
-    nextStep: 'Run with `mode: "integration"` (MODEL_CACHE_MODE=integration), or give the provider a `mock`.',
-  })
 }
 
 /** An instance that a test freed by its own method must not be given to the next test that asks for the same. */

@@ -1,6 +1,6 @@
+import { mockTranscript } from '../mocks/tasks.ts'
 import { isLocation, SAMPLE_RATE } from './audio.ts'
-import { mockTranscript } from './mock.ts'
-import type { Transcriber } from './transcription.ts'
+import type { Transcriber } from './transcriber.ts'
 
 /** A transcriber without a model: the same words for the same audio. A path is not opened: there are no files. */
 export function mockTranscriber(model: string): Transcriber {

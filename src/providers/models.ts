@@ -1,12 +1,14 @@
 import type { AllTasks, PipelineType, PretrainedModelOptions } from '@huggingface/transformers'
 import type { InferenceSession } from 'onnxruntime-node'
+import { noMock } from '../mocks/unit-mode-error.ts'
 import { ModelCacheError } from '../model/errors.ts'
 import { type ModelSpec, parseModel } from '../model/model.ts'
 import type { AnyDefinition, Provider } from './definition.ts'
-import { noMock, ProviderFactory, type ProviderSettings } from './factory.ts'
+import { ProviderFactory, type ProviderSettings } from './factory.ts'
 import { filesProvider, type ModelFiles } from './files.ts'
 import { type OnnxRuntimeOptions, onnxruntimeProvider } from './onnxruntime.ts'
-import { type Transcriber, transcriptionProvider } from './transcription.ts'
+import type { Transcriber } from './transcriber.ts'
+import { transcriptionProvider } from './transcription.ts'
 import { type AnyPipeline, type TransformersOptions, transformersProvider } from './transformers.ts'
 
 /** The providers by name; a user's own is added by augmenting this interface. */

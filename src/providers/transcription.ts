@@ -1,43 +1,13 @@
 import type { AutomaticSpeechRecognitionPipeline, PretrainedModelOptions } from '@huggingface/transformers'
-import type { Audio } from './audio.ts'
 import type { ProviderDefinition } from './definition.ts'
 import { importRuntime } from './import-runtime.ts'
+import type { Transcriber, Transcript, TranscriptionProgress } from './transcriber.ts'
 import { loadPipeline, pipelineSelection } from './transformers.ts'
 
 const TASK = 'automatic-speech-recognition'
 // The window of Whisper; what is longer is cut into windows that overlap.
 const WINDOW_SECONDS = 30
 const OVERLAP_SECONDS = 5
-
-export interface TranscriptionProgress {
-  /** Seconds of audio that were transcribed. */
-  seconds: number
-  /** Seconds of audio in all. */
-  totalSeconds: number
-  /** The text so far. */
-  text: string
-}
-
-export interface TranscribeOptions {
-  onProgress?: (progress: TranscriptionProgress) => void
-  /** For multilingual models: `en`, `french`... Default: the model decides. */
-  language?: string
-  /** Adds `chunks` with their times in seconds. */
-  timestamps?: boolean
-}
-
-export interface Transcript {
-  /** Without white space at its ends. */
-  text: string
-  chunks?: { text: string; timestamp: [number, number | null] }[]
-}
-
-export interface Transcriber {
-  /** Transcribes a WAV file, its bytes, or samples at 16 kHz. */
-  transcribe(audio: Audio, options?: TranscribeOptions): Promise<Transcript>
-  /** Frees the model. */
-  dispose(): Promise<void>
-}
 
 /** Speech to text by the pipeline of @huggingface/transformers. */
 export const transcriptionProvider: ProviderDefinition<Transcriber, PretrainedModelOptions> = {

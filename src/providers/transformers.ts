@@ -16,7 +16,11 @@ export const transformersProvider: ProviderDefinition<AnyPipeline, TransformersO
   name: 'transformers',
   selection: pipelineSelection,
   load: loadPipeline,
-  mock: async ({ model, options }) => (await import('./mock.ts')).mockPipeline(options.task, model),
+  mock: async ({ model, options }) => {
+    const { mockPipeline } = await import('../mocks/pipeline.ts')
+    // The mock has what all pipelines have in common; the type of each task has more.
+    return mockPipeline(options.task, model) as unknown as AnyPipeline
+  },
   dispose: async (pipeline) => {
     await pipeline.dispose()
   },
