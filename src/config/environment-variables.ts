@@ -1,6 +1,6 @@
 import { ModelCacheError } from '../model/errors.ts'
 
-/** What the environment says, empty variables counting as unset. The values are checked with the options. */
+/** The settings from environment variables. An empty variable counts as unset. The values are checked later, as options. */
 export interface EnvironmentSettings {
   cacheDir?: string
   mode?: string
@@ -43,7 +43,7 @@ function strictBoolean(name: string, value: string | undefined): boolean | undef
   })
 }
 
-/** As huggingface_hub reads its booleans (constants.py): 1, on, yes, true; all else is false. */
+/** Reads a boolean as huggingface_hub does (constants.py): 1, on, yes and true are true; all other values are false. */
 function looseBoolean(value: string | undefined): boolean | undefined {
   return value === undefined ? undefined : /^(1|on|yes|true)$/i.test(value)
 }

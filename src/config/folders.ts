@@ -5,8 +5,8 @@ import type { Environment } from './environment-variables.ts'
 const NAME = 'vitest-model-cache'
 
 /**
- * `vitest-model-cache` in the platform's cache folder, as the package `env-paths` names it (which throws while it is
- * imported where there is no home folder). Without a home folder: in the temporary folder, one for each user.
+ * `vitest-model-cache` in the platform's cache folder. The names are those of the package `env-paths`, which is not used
+ * because its import throws without a home folder. Without a home folder: a folder of this user in the temporary folder.
  */
 export function defaultCacheFolder(
   env: Environment,
@@ -21,7 +21,7 @@ export function defaultCacheFolder(
   return platform === 'darwin' ? join(home, 'Library', 'Caches', NAME) : join(home, '.cache', NAME)
 }
 
-/** Where huggingface_hub keeps its things: its constants.py. Throws where there is no home folder. */
+/** The folder of huggingface_hub, as in its constants.py. Throws where there is no home folder. */
 export function huggingFaceHome(env: Environment): string {
   return (
     (env.HF_HOME && withoutTilde(env.HF_HOME)) || join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'huggingface')
@@ -39,13 +39,13 @@ export function huggingFaceCache(env: Environment): string | undefined {
   }
 }
 
-/** As Python's `expanduser`: variables that were set in quotes keep their tilde. */
+/** Replaces a leading `~`, as Python's `expanduser`: the shell does not expand it in a variable that was set in quotes. */
 export function withoutTilde(path: string): string {
   const home = homeFolder()
   return home !== undefined && (path === '~' || path.startsWith('~/')) ? join(home, path.slice(2)) : path
 }
 
-/** Undefined for a user id without an entry in the system's list, as in some containers. */
+/** Undefined for a user id without an entry in the system's user list, as in some containers. */
 export function homeFolder(): string | undefined {
   try {
     return homedir()

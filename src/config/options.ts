@@ -11,9 +11,9 @@ import { parseDuration, parseSize } from './units.ts'
 export type Mode = 'integration' | 'unit'
 export type Validation = 'stat' | 'digest' | 'none'
 
-/** What a user may set. Precedence: environment variable, option, preset, default. */
+/** The options of `modelCache()`. Precedence: environment variable, option, preset, default. */
 export interface ModelCacheOptions {
-  /** Brought in before the tests. Without it, what the last runs used. */
+  /** The models to download before the tests. Default: the models that the last runs used. */
   models?: ModelSpec[]
   /** Default: `vitest-model-cache` in the platform's cache folder. Relative to Vitest's root. MODEL_CACHE_DIR. */
   cacheDir?: string
@@ -25,30 +25,30 @@ export interface ModelCacheOptions {
   maxAge?: string | number
   /** `dev`: 1 GiB, 3 days. `ci`: 5 GiB, 30 days; taken in CI when neither limit nor preset is given. */
   preset?: 'dev' | 'ci'
-  /** `integration` (default): real models. `unit`: each provider's mock, no file and no network. MODEL_CACHE_MODE. */
+  /** `integration` (default): real models. `unit`: the mock of each provider, without files or network. MODEL_CACHE_MODE. */
   mode?: Mode
   /** No network: a miss is an error. MODEL_CACHE_OFFLINE, HF_HUB_OFFLINE. */
   offline?: boolean
   /**
-   * How a cached file is checked before it is served: `stat` (default) by size, time and inode, and by digest when time
-   * or inode changed; `digest` by its digest, once a run; `none` not at all.
+   * The check of a cached file before it is served. `stat` (default): by size, modification time and inode, and by digest
+   * when time or inode changed. `digest`: by its digest, once a run. `none`: no check.
    */
   validate?: Validation
-  /** Take verified files out of your own Hugging Face cache in place of downloading them. Default true. */
+  /** Take verified files from your own Hugging Face cache instead of downloading them. Default true. */
   adopt?: boolean
   hub?: {
     /** Default: HF_ENDPOINT, else https://huggingface.co. */
     endpoint?: string
-    /** Sent to `endpoint` alone, and used by the main process alone: workers read HF_TOKEN. */
+    /** Sent to `endpoint` only, and used by the main process only: workers read HF_TOKEN. */
     token?: string
-    /** How many connections are open at a time, 1 to 64. Default 8. */
+    /** The largest number of open connections, 1 to 64. Default 8. */
     concurrency?: number
-    /** How long one model may take to come: milliseconds, or a text such as `1h` (the default). */
+    /** The time limit for the download of one model: milliseconds, or a text such as `1h` (the default). */
     timeout?: string | number
   }
   /**
-   * Answer what the tests, and the processes that they start, ask of the Hub from the cache: `pipeline()` of
-   * transformers.js, `fetch()`, @huggingface/hub. Default true. `hosts` are more origins to answer for.
+   * Serve requests to the Hub from the cache, in tests and in the processes that they start: `pipeline()` of transformers.js,
+   * `fetch()`, @huggingface/hub. Default true. `hosts` are further origins to serve.
    */
   intercept?: boolean | { hosts?: string[] }
   /** Modules that call `defineProvider`, relative to Vitest's root. */
@@ -66,7 +66,7 @@ export interface ModelCacheOptions {
       }
 }
 
-/** What the engine itself is told. */
+/** The settings of the engine. */
 export interface CacheSettings {
   /** Absolute path of the cache folder. */
   cacheDir: string
@@ -74,20 +74,20 @@ export interface CacheSettings {
   offline: boolean
   /** Bytes. */
   maxSize: number
-  /** What becomes of a model that is larger than `maxSize`: served and removed after the run, or refused. */
+  /** A model that is larger than `maxSize`: `keep` serves it and removes it after the run, `error` refuses it. */
   onTooLarge: 'keep' | 'error'
-  /** Milliseconds: entries unused for longer are removed, and refs older than it are looked up again. */
+  /** Milliseconds. Entries that were unused for longer are removed, and older refs are resolved again. */
   maxAge: number
-  /** How a cached file is checked before it is served. */
+  /** The check of a cached file before it is served. */
   validate: Validation
-  /** True when verified files of the user's own Hugging Face cache are taken over. */
+  /** True when verified files of the user's own Hugging Face cache are adopted. */
   adopt: boolean
 }
 
 export interface Options extends CacheSettings {
   models: Model[]
   mode: Mode
-  /** Origins with base path whose reads are answered from the cache; empty where none is. */
+  /** Origins with base path. Requests to them are served from the cache. Empty: none are. */
   intercept: string[]
   providers: string[]
   report: false | { outputFile?: string; target: number; summary: boolean }
@@ -99,7 +99,7 @@ const DEFAULTS = { maxSize: '2GB', maxAge: '7d', timeout: '1h' } as const
 const SIZE = 'a size such as "2GB" or "500MB", or a number of bytes'
 const DURATION = 'a duration such as "7d", "12h" or "30m", or a number of milliseconds'
 
-const text = v.pipe(v.string('a text'), v.nonEmpty('a text that is not empty'))
+const text = v.pipe(v.string('a string'), v.nonEmpty('a string that is not empty'))
 const size = v.pipe(
   v.union([v.string(), v.number()], SIZE),
   v.check((input) => parseSize(input) !== undefined, SIZE),
@@ -108,7 +108,7 @@ const duration = v.pipe(
   v.union([v.string(), v.number()], DURATION),
   v.check((input) => parseDuration(input) !== undefined, DURATION),
 )
-const TIMEOUT = 'a duration of more than nothing such as "1h" or "10m", or a number of milliseconds'
+const TIMEOUT = 'a duration greater than 0 such as "1h" or "10m", or a number of milliseconds'
 const timeout = v.pipe(
   v.union([v.string(), v.number()], TIMEOUT),
   v.check((input) => (parseDuration(input) ?? 0) > 0, TIMEOUT),
@@ -241,7 +241,7 @@ function withoutSlash(endpoint: string): string {
   return endpoint.replace(/\/+$/, '')
 }
 
-/** The part of the options that the engine is told. */
+/** The part of the options that the engine needs. */
 export function cacheSettings(options: Options): CacheSettings {
   const { cacheDir, hub, offline, maxSize, onTooLarge, maxAge, validate, adopt } = options
   return { cacheDir, hub, offline, maxSize, onTooLarge, maxAge, validate, adopt }
@@ -255,7 +255,7 @@ function cacheFolder(env: Environment, variable: string | undefined, option: str
 }
 
 function check(input: unknown, name: (option: string) => string): v.InferOutput<typeof Schema> {
-  // An array would pass for an object without options.
+  // valibot accepts an array as an object without keys.
   const result = v.safeParse(Schema, Array.isArray(input) ? undefined : input)
   if (result.success) return result.output
   const issue = result.issues[0]
@@ -269,7 +269,7 @@ function check(input: unknown, name: (option: string) => string): v.InferOutput<
   })
 }
 
-/** The options beside the one that is unknown. */
+/** The names of the options on the level of the unknown one. */
 function siblings(option: string): string {
   if (option.startsWith('hub.')) return HUB.replaceAll(/`(?=[a-z])/g, '`hub.')
   return Object.keys(Schema.entries)
@@ -277,7 +277,7 @@ function siblings(option: string): string {
     .join(', ')
 }
 
-/** A URL with a password in it would be printed in errors; fetch refuses it anyway. */
+/** Refuses a URL with a password: errors would print it, and fetch refuses it anyway. */
 function isEndpoint(input: string): boolean {
   if (!URL.canParse(input)) return false
   const { protocol, username, password, search, hash } = new URL(input)

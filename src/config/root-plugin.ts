@@ -1,15 +1,15 @@
-/** What decides whether a project of a run is served by the plugin of the root config. */
+/** The facts that decide whether the plugin of the root config serves a project. */
 export interface ProjectState {
-  /** The config file that the project was made from; `false` for one that is written in the root config. */
+  /** The project's config file; `false` for a project that is written inline in the root config. */
   configFile: string | false | undefined
   hasPlugin: boolean
   isBrowser: boolean
 }
 
 /**
- * The projects that the plugin of the root config has to be given to: those without one of their own. None where one of the projects has
- * the plugin from the root config itself, by `extends: true` or as the root's own: then the others were left out on purpose.
- * Those in a browser can't be served. Pure.
+ * The projects that need the plugin of the root config: those without a plugin of their own. If one project already has the
+ * root's plugin (by `extends: true`, or because it is the root project), the result is empty: the user left the others out on
+ * purpose. Browser projects can't be served, so they are listed separately. A pure function.
  */
 export function leftToRoot<State extends ProjectState>(
   rootFile: ProjectState['configFile'],

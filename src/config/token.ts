@@ -5,28 +5,28 @@ import { type Environment, readEnvironment } from './environment-variables.ts'
 import { huggingFaceHome } from './folders.ts'
 
 export interface HubSettings {
-  /** The Hub's origin and base path, no slash at the end. */
+  /** The Hub's origin and base path, without a slash at the end. */
   endpoint: string
-  /** The `hub.token` option: for `endpoint` alone. Never leaves the process in which the option was read. */
+  /** The option `hub.token`, for `endpoint` only. It never leaves the process that read the option. */
   token?: string
-  /** How many connections are open at a time. */
+  /** The largest number of open connections. */
   concurrency: number
-  /** How long one model may take to come, milliseconds. Default: no limit. */
+  /** The time limit for the download of one model, in milliseconds. Default: no limit. */
   timeoutMs?: number
-  /** True where no token at all may be sent: for requests of somebody who has none. */
+  /** True where no token may be sent: for requests of a client that sent none. */
   isAnonymous?: boolean
 }
 
 /**
- * The token that may be sent to `hub.endpoint`: the option, else the environment's (HF_TOKEN, HF_TOKEN_PATH, the file
- * that `hf auth login` writes), and the environment's only when the endpoint is the one that it belongs to, HF_ENDPOINT
- * or huggingface.co. No token travels over plain http, except to this machine.
+ * The token that may be sent to `hub.endpoint`: the option, else the token of the environment (HF_TOKEN, HF_TOKEN_PATH, the
+ * file that `hf auth login` writes). The token of the environment is sent only to HF_ENDPOINT or huggingface.co, to which it
+ * belongs. No token is sent over plain http, except to this machine.
  */
 export async function findToken(hub: HubSettings, env: Environment): Promise<string | undefined> {
   if (hub.isAnonymous) return undefined
   const url = new URL(hub.endpoint)
   if (url.protocol !== 'https:' && !isLoopback(url.hostname)) return undefined
-  // As one is pasted, or read from a file: no header may hold the line's end.
+  // A pasted token, or one from a file, may end with a line break, which a header must not contain.
   const own = hub.token?.trim()
   if (own) return own
   const owners = [DEFAULT_ENDPOINT, readEnvironment(env).hfEndpoint]
@@ -36,10 +36,10 @@ export async function findToken(hub: HubSettings, env: Environment): Promise<str
   return belongs ? environmentToken(env) : undefined
 }
 
-/** Why a token that there is may not be sent: not over plain http, or it is for another endpoint. */
+/** Why a token is not sent: the endpoint uses plain http, or the token belongs to another endpoint. */
 export type Withheld = 'plain http' | 'other endpoint'
 
-/** Undefined where a token is sent, or there is none. */
+/** Why the user's token is not sent. Undefined where it is sent, or where there is none. */
 export async function withheldToken(hub: HubSettings, env: Environment): Promise<Withheld | undefined> {
   if (hub.isAnonymous || (await findToken(hub, env))) return undefined
   if (!hub.token?.trim() && !(await environmentToken(env))) return undefined
@@ -54,12 +54,12 @@ export async function environmentToken(env: Environment): Promise<string | undef
   try {
     return (await readFile(tokenFile(env), 'utf8')).trim() || undefined
   } catch {
-    // No file, or one that can't be read: nobody logged in.
+    // Without a readable file, the user is not logged in.
     return undefined
   }
 }
 
-/** Where `hf auth login` keeps the token: huggingface_hub's constants.py. */
+/** The file in which `hf auth login` stores the token, as in huggingface_hub's constants.py. */
 function tokenFile(env: Environment): string {
   return env.HF_TOKEN_PATH || join(huggingFaceHome(env), 'token')
 }

@@ -2,9 +2,8 @@ const SIZE_UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'] as const
 const DURATION_MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 } as const
 
 /**
- * Bytes from `2GB`, `512 MiB`, `1.5g` or a number. Units are powers of 1024, however they are written: `2GB` and `2GiB` are both
- * 2 x 2^30.
- * Undefined when the text is none.
+ * Bytes from `2GB`, `512 MiB`, `1.5g` or a number. Units are powers of 1024 in each spelling: `2GB` and `2GiB` are both
+ * 2 x 2^30. Undefined when the input is not a size.
  */
 export function parseSize(input: string | number): number | undefined {
   if (typeof input === 'number') return Number.isFinite(input) && input >= 0 ? Math.floor(input) : undefined
@@ -14,7 +13,10 @@ export function parseSize(input: string | number): number | undefined {
   return finite(Math.floor(Number(match[1]) * 1024 ** exponent))
 }
 
-/** Milliseconds from `7d`, `12h`, `30m`, `90s`, `500ms`, `2w` or a number of milliseconds. Undefined when it is none. */
+/**
+ * Milliseconds from `7d`, `12h`, `30m`, `90s`, `500ms`, `2w` or a number of milliseconds. Undefined when the input is not a
+ * duration.
+ */
 export function parseDuration(input: string | number): number | undefined {
   if (typeof input === 'number') return Number.isFinite(input) && input >= 0 ? input : undefined
   const match = /^\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)?\s*$/i.exec(input)
@@ -23,7 +25,7 @@ export function parseDuration(input: string | number): number | undefined {
   return finite(Number(match[1]) * DURATION_MS[unit])
 }
 
-/** `90.4 MiB`, in powers of 1024; three digits. */
+/** Bytes as text with three digits, in powers of 1024: `90.4 MiB`. */
 export function formatSize(bytes: number): string {
   let value = bytes
   let unit = 0
@@ -34,7 +36,7 @@ export function formatSize(bytes: number): string {
   return `${unit === 0 ? Math.round(value) : threeDigits(value)} ${SIZE_UNITS[unit]}`
 }
 
-/** `0.4 ms`, `182 ms`, `3.9 s`, `2 m 05 s`. */
+/** Milliseconds as text: `0.4 ms`, `182 ms`, `3.9 s`, `2 m 05 s`. */
 export function formatDuration(ms: number): string {
   if (ms < 999.5) return `${ms < 9.95 ? threeDigits(Math.round(ms * 10) / 10) : Math.round(ms)} ms`
   if (ms < 59_950) return `${threeDigits(ms / 1000)} s`
@@ -43,7 +45,7 @@ export function formatDuration(ms: number): string {
   return `${Math.floor(seconds / 3600)} h ${String(Math.floor((seconds % 3600) / 60)).padStart(2, '0')} m`
 }
 
-/** The age of a thing: its two largest units, `2h 15m`, `8d 3h`, `40s`. */
+/** An age in milliseconds as text with its two largest units: `2h 15m`, `8d 3h`, `40s`. */
 export function formatAge(ms: number): string {
   const seconds = Math.max(0, Math.floor(ms / 1000))
   const parts: [number, string][] = [

@@ -15,9 +15,9 @@ import { LARGEST_ANSWER_BYTES, readText } from './read-text.ts'
 import { withRetry } from './retry.ts'
 import { STALL_MS, underStallWatch } from './stall-watch.ts'
 
-/** A repo at one commit, as the Hub states it. */
+/** The Hub's statement about a repo at one commit. */
 export interface HubModel {
-  /** The id that the repo has now: another than was asked for when it was renamed. */
+  /** The present id of the repo. It differs from the requested id when the repo was renamed. */
   repo: RepoId
   commit: Commit
   access: Access
@@ -25,7 +25,7 @@ export interface HubModel {
   task?: string
 }
 
-// What the client library reads of the answers without a check of its own.
+// The fields that @huggingface/hub reads without checking them.
 const ModelAnswer = v.object({ id: v.string(), sha: v.string(), lastModified: v.nullish(v.string()) })
 const TreeAnswer = v.array(
   v.object({
@@ -37,24 +37,24 @@ const TreeAnswer = v.array(
     xetHash: v.nullish(v.string()),
   }),
 )
-// A million files, of which the Hub lists a thousand a page.
+// Enough for a million files: the Hub lists 1,000 files a page.
 const MOST_PAGES = 1000
-// Some 600,000 files.
+// The size of a listing of about 600,000 files.
 const LARGEST_LISTING_BYTES = 256 << 20
-// Half an hour, with the default of 30 s.
+// The limit of a whole call in stall times: half an hour with the default of 30 s.
 const LONGEST_CALL_STALLS = 60
 
 export interface ApiRequest {
   repo: RepoId
   revision: string
-  /** How errors name what was asked for. */
+  /** The subject of the request in error messages. */
   asked: string
   signal?: AbortSignal
-  /** Milliseconds after which an answer counts as lost. Default 30 s. */
+  /** A response that makes no progress for so many milliseconds counts as lost. Default 30,000. */
   stallMs?: number
 }
 
-/** Resolves a revision to a commit, in one request. Throws `MODEL_NOT_FOUND`, `REVISION_NOT_FOUND`, `GATED`... */
+/** Resolves a revision to a commit with one request. Throws `MODEL_NOT_FOUND`, `REVISION_NOT_FOUND`, `GATED`... */
 export async function fetchModel(hub: HubAccess, request: ApiRequest): Promise<HubModel> {
   const { repo, revision, asked } = request
   return explained(hub, request, async (signal) => {
@@ -75,7 +75,7 @@ export async function fetchModel(hub: HubAccess, request: ApiRequest): Promise<H
   })
 }
 
-/** All files of a repo at a commit with their sizes and digests, in one request for each thousand of files. */
+/** All files of a repo at a commit with their sizes and digests. Takes one request for every 1,000 files. */
 export async function fetchTree(
   hub: HubAccess,
   request: Omit<ApiRequest, 'revision'> & { commit: Commit },
@@ -93,7 +93,8 @@ export async function fetchTree(
           code: 'HUB_ERROR',
           asked,
           reason: `The Hub states no usable digest, or more than one, for the file ${JSON.stringify(path)}.`,
-          nextStep: 'Nothing is kept that can not be verified: check that HF_ENDPOINT is a Hugging Face Hub.',
+          nextStep:
+            'A file without a digest cannot be verified, so it is not cached. Check that HF_ENDPOINT is a Hugging Face Hub.',
         })
     }
     return tree
@@ -101,8 +102,9 @@ export async function fetchTree(
 }
 
 /**
- * A fetch for the client library. Each page is watched and tried again by itself. It refuses answers of another form than documented, which
- * the library would stumble over or hand on, answers that are too large, and listings that go in a circle or on without end.
+ * A fetch for @huggingface/hub. It watches and retries each page separately. It refuses responses that do not have the
+ * documented form, because the library does not check them; responses that are too large; and listings that repeat a page
+ * or have too many.
  */
 function apiFetch(
   hub: HubAccess,
@@ -127,7 +129,7 @@ function apiFetch(
     const { response, size, answer } = await withRetry(() => read(url, init), { signal, endpoint, onWait: hub.onWait })
     if (!isRight(answer)) throw malformed(hub, asked)
     bytesLeft -= size
-    // All that the library reads of it.
+    // The library reads only these properties.
     return { ok: true, status: response.status, headers: response.headers, json: async () => answer }
   }
   return ask as unknown as typeof fetch
@@ -137,18 +139,21 @@ function malformed({ endpoint }: HubAccess, asked: string): ModelCacheError {
   return new ModelCacheError({
     code: 'HUB_ERROR',
     asked,
-    reason: `${endpoint} answered with something else than a Hub answers.`,
+    reason: `The response of ${endpoint} does not have the form of a Hub's response.`,
     nextStep: 'Check that HF_ENDPOINT is a Hugging Face Hub, and that no proxy answers in its place.',
   })
 }
 
-/** Ends a call that takes too long as a whole: a server that trickles is not waited for without end. */
+/**
+ * Runs a call of the API and turns its failures into errors for users. Ends a call that takes too long as a whole: a server
+ * that sends a few bytes at a time never stalls, but must not block the call forever.
+ */
 async function explained<T>(
   hub: HubAccess,
   { asked, repo, signal, stallMs = STALL_MS }: Omit<ApiRequest, 'revision'>,
   call: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  const tooSlow = (ms: number) => unanswered(hub, asked, `its answer was not complete after ${formatDuration(ms)}`)
+  const tooSlow = (ms: number) => unanswered(hub, asked, `its response was not complete after ${formatDuration(ms)}`)
   try {
     return await withTimeLimit(LONGEST_CALL_STALLS * stallMs, signal, tooSlow, call)
   } catch (error) {

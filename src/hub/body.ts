@@ -1,8 +1,8 @@
 import type { Body } from './fetch.ts'
 
 /**
- * The chunks of a body, until the signal aborts: then its reason is thrown, and the connection closed. Whether a body hears of an
- * abort by the signal that was given to `fetch` is up to who made the `fetch`.
+ * The chunks of a body. When the signal aborts, its reason is thrown and the connection is closed. The signal is needed here
+ * too: not every `fetch` ends the body when its own signal aborts.
  */
 export async function* chunksOf(body: Body | null, signal: AbortSignal): AsyncGenerator<Uint8Array> {
   if (!body) return
@@ -19,7 +19,7 @@ export async function* chunksOf(body: Body | null, signal: AbortSignal): AsyncGe
     }
   } finally {
     signal.removeEventListener('abort', cancel)
-    // Of what was read to its end nothing is left to close.
+    // Closes the connection; without effect after the end of the body.
     cancel()
   }
 }

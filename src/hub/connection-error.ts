@@ -1,7 +1,7 @@
-/** What went wrong below HTTP: no connection, one that broke, or what is no HTTP. The reason is the cause. */
+/** A failure below HTTP: no connection, a broken connection, or a peer that does not speak HTTP. `cause` holds the reason. */
 export class ConnectionError extends Error {
   override readonly name = 'ConnectionError'
   constructor(cause: unknown) {
-    super('no answer over HTTP', { cause })
+    super('no HTTP response', { cause })
   }
 }

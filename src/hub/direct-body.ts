@@ -3,10 +3,10 @@ import { pipeline, type Readable } from 'node:stream'
 import { ConnectionError } from './connection-error.ts'
 import type { Body, BodyReader } from './fetch.ts'
 
-// What comes with a redirect or an error is read to its end where that is sooner done than a new connection.
+// The body of a redirect or an error is read to its end if that is faster than opening a new connection.
 const WORTH_READING_BYTES = 64 << 10
 
-/** The body of an answer that came by node:http. */
+/** The body of a response of node:http. */
 export class DirectBody implements Body {
   readonly #message: IncomingMessage
   readonly #signal: AbortSignal | undefined
@@ -43,14 +43,17 @@ export class DirectBody implements Body {
   }
 }
 
-/** Has the connection kept, where no more than a little is left to come. No process waits for that: it may never come. */
+/**
+ * Discards a body. A small one is read to its end, so that its connection can be used again; the process does not wait for
+ * that, as the rest may never arrive.
+ */
 export function discard(message: IncomingMessage): void {
   if (!(Number(message.headers['content-length'] ?? Number.NaN) <= WORTH_READING_BYTES)) return void message.destroy()
   message.socket.unref()
   message.resume()
 }
 
-/** The body as it was before the server compressed it. */
+/** The decompressed body. */
 async function decoded(message: IncomingMessage): Promise<Readable> {
   const encoding = message.headers['content-encoding']?.trim().toLowerCase()
   if (!encoding || !/^((x-)?gzip|br)$/.test(encoding)) return message
@@ -59,8 +62,8 @@ async function decoded(message: IncomingMessage): Promise<Readable> {
 }
 
 /**
- * The chunks of a stream one by one, as they came: its own iterator copies those that wait into one. What is not asked for waits
- * in the stream, which has the server wait.
+ * Reads a stream chunk by chunk. The stream's own iterator would copy waiting chunks into one buffer. The stream is paused
+ * after each chunk, so that a slow reader also slows down the server.
  */
 class Chunks {
   readonly #stream: Readable
@@ -82,7 +85,7 @@ class Chunks {
     if (stream.destroyed) this.#end(stream.errored ?? new Error('closed before its end'))
   }
 
-  /** Undefined at the end. Throws what broke the stream, after what came before. */
+  /** The next chunk; undefined at the end. Throws the error of a broken stream once all earlier chunks have been read. */
   async next(): Promise<Uint8Array | undefined> {
     while (this.#waiting.length === 0 && !this.#isOver) {
       const woken = new Promise<void>((resolve) => {

@@ -1,17 +1,17 @@
 import type { Agent, AgentOptions } from 'node:http'
 
-/** By which a request goes out: the function, and who keeps the connections. */
+/** The function that sends requests, and the agent that keeps the connections. */
 export interface Client {
   request: typeof import('node:http').request
   agent: Agent
 }
 
-// As Node.js's own agents have it.
+// The settings of Node.js's global agents.
 const KEPT: AgentOptions = { keepAlive: true, scheduling: 'lifo', timeout: 5_000 }
 
 const clients = new Map<string, Promise<Client>>()
 
-/** The connections of this process to servers of that protocol; what it needs is loaded with the first. */
+/** The client of this process for that protocol. node:http or node:https is loaded with the first request. */
 export function clientOf({ protocol }: URL): Promise<Client> {
   const known = clients.get(protocol)
   if (known) return known

@@ -3,7 +3,7 @@ import type { RepoId } from '../model/repo-id.ts'
 import type { Commit } from '../model/revision.ts'
 import type { Span } from '../model/spans.ts'
 
-/** Where the bytes of a download go. */
+/** The destination of a download's bytes. */
 export interface Sink {
   /** Bytes that are already there, those of an earlier attempt included. */
   readonly received: number
@@ -17,7 +17,7 @@ export interface Sink {
   restart(etag?: string): Promise<void>
 }
 
-/** The connections that all downloads of a cache share. */
+/** The limited set of connections that all downloads of a cache share. */
 export interface Connections {
   /** Runs `lane` when a connection is free and no file waits for one. Undefined when there is none. */
   spare(lane: () => Promise<void>): Promise<void> | undefined
@@ -30,7 +30,7 @@ export interface DownloadRequest {
   repo: RepoId
   commit: Commit
   path: HubPath
-  /** Bytes, as the tree states. */
+  /** Bytes, as the tree states them. */
   size: number
   signal?: AbortSignal
   /** Called with the number of bytes of each chunk; negative when received bytes are thrown away. */

@@ -7,28 +7,30 @@ import { type HubAccess, isNetworkError, rootMessage } from './http.ts'
 import { mayPass } from './retry.ts'
 import { type StallWatch, underStallWatch } from './stall-watch.ts'
 
-// A smaller file is there before a second connection would help.
+// A smaller file is complete before a second connection would help.
 const WORTH_SPLITTING_BYTES = 32 << 20
 const SMALLEST_SPAN_BYTES = 4 << 20
 const LARGEST_SPAN_BYTES = 32 << 20
 
 /**
- * Downloads what the sink misses of a file. A large one begins on one connection and takes more for as long as that
- * makes it faster. Throws `BrokenDownloadError` when the body is not as long as the Hub stated, stalls or trickles, and
- * whatever fetch throws; digests are the sink's business.
+ * Downloads the ranges of a file that the sink is missing. A large file starts on one connection and uses more if that is
+ * faster. Throws `BrokenDownloadError` when the size of the body differs from the stated size, or when the body stalls or is
+ * too slow; also throws the errors of fetch. The sink checks the digest.
  */
 export async function download(hub: HubAccess, request: DownloadRequest, sink: Sink): Promise<void> {
   if (sink.received < request.size) await new Transfer(hub, request, sink).run()
   if (sink.received !== request.size)
-    throw new BrokenDownloadError(`${request.path} came with ${sink.received} bytes, the Hub stated ${request.size}`)
+    throw new BrokenDownloadError(
+      `${sink.received} bytes of ${request.path} were received, but the Hub stated ${request.size}`,
+    )
 }
 
-/** One attempt at what is missing of a file, over one connection or several. */
+/** One attempt to download the missing ranges of a file, over one connection or several. */
 class Transfer {
   readonly #requests: FileRequests
-  /** Parts that no lane has taken yet. */
+  /** Missing ranges that no lane has taken yet. */
   #gaps: Span[]
-  /** Undefined where one connection has to do. */
+  /** Undefined where the download uses one connection only. */
   readonly #growth: Growth | undefined
   #lanes = 0
   readonly #running: Promise<void>[] = []
@@ -48,21 +50,21 @@ class Transfer {
   async run(): Promise<void> {
     this.#lanes = 1
     this.#running.push(this.#lane())
-    // More of them begin while these run.
+    // Lanes may add further lanes while they run; the loop awaits those too.
     for (const lane of this.#running) await lane
-    // What one lane failed at another may have brought in; but not what the sink refused.
+    // If one lane failed, another may have completed its part. An error of the sink is thrown in any case.
     const { received } = this.sink
     if (this.#failure && (received !== this.request.size || !mayPass(this.#failure.error))) throw this.#failure.error
   }
 
-  /** One connection: fetches one part after the other. What it fails at is left to the others. */
+  /** One connection: fetches one part after the other. After a failure it ends, and returns its part to the gaps. */
   async #lane(): Promise<void> {
     for (let span = this.#take(); span; span = this.#take()) {
       const rest = { ...span }
       try {
         await this.#fetch(rest)
       } catch (error) {
-        // What no other try would change goes first: it is what matters.
+        // An error that no retry can change takes precedence over one that may pass.
         if (!this.#failure || mayPass(this.#failure.error)) this.#failure = { error }
         this.#growth?.settle(Math.max(1, this.#lanes - 1))
         if (rest.start < rest.end) this.#gaps.unshift(rest)
@@ -72,7 +74,7 @@ class Transfer {
     this.#lanes--
   }
 
-  /** The part to fetch next; undefined when none is left, or when this lane is one too many. */
+  /** The next part to fetch; undefined when none is left, or when this lane is no longer wanted. */
   #take(): Span | undefined {
     const { connections } = this.request
     const [gap] = this.#gaps
@@ -83,7 +85,10 @@ class Transfer {
     return span
   }
 
-  /** How much a lane takes at once: all when it is alone, small parts until that is known, smaller ones at the end. */
+  /**
+   * The size in bytes of the part that a lane takes: everything for a single lane, the smallest part until the number of
+   * lanes is settled, and then shares of the rest, which get smaller towards the end.
+   */
   #share(): number {
     if (!this.#growth) return Number.POSITIVE_INFINITY
     const { lanes, isSettled } = this.#growth
@@ -93,7 +98,7 @@ class Transfer {
     return Math.min(Math.max(Math.floor(left / (2 * lanes)), SMALLEST_SPAN_BYTES), LARGEST_SPAN_BYTES)
   }
 
-  /** Fetches a part; `rest` is what is missing of it at any time. */
+  /** Fetches a part. `rest` is changed while it runs: it is always the missing rest of the part. */
   async #fetch(rest: Span): Promise<void> {
     await underStallWatch(this.request, async (watch) => {
       const { body } = await this.#open(rest, watch.signal)
@@ -105,18 +110,18 @@ class Transfer {
       }
       if (rest.start < rest.end)
         throw new BrokenDownloadError(
-          `${this.request.path} came with ${this.sink.received} bytes, the Hub stated ${this.request.size}`,
+          `${this.sink.received} bytes of ${this.request.path} were received, but the Hub stated ${this.request.size}`,
         )
     })
   }
 
-  /** A connection that goes while the body comes is no Hub that can't be reached. */
+  /** A connection that breaks in the middle of a body is a broken download. It must not be reported as an unreachable Hub. */
   async *#chunks(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
     try {
       yield* body
     } catch (error) {
       if (!isNetworkError(error)) throw error
-      throw new BrokenDownloadError(`${this.request.path} broke off: ${rootMessage(error)}`)
+      throw new BrokenDownloadError(`The download of ${this.request.path} was interrupted: ${rootMessage(error)}`)
     }
   }
 
@@ -124,7 +129,7 @@ class Transfer {
     if (!this.#isFirst) return this.#requests.next(rest, signal)
     this.#isFirst = false
     const opened = await this.#requests.first(rest, signal)
-    // The whole file comes, from its beginning: nothing is left for others.
+    // The server sends the whole file from its beginning: no part is left for other lanes.
     if (opened.span.start !== rest.start || opened.span.end !== rest.end) this.#gaps = []
     Object.assign(rest, opened.span)
     return opened
@@ -135,7 +140,7 @@ class Transfer {
     watch.saw(chunk.byteLength)
     if (chunk.byteLength > rest.end - rest.start) {
       if (this.#lanes === 1) await forget(request, sink)
-      throw new BrokenDownloadError(`${request.path} came with more than ${request.size} bytes, as the Hub stated`)
+      throw new BrokenDownloadError(`${request.path} is longer than the ${request.size} bytes that the Hub stated`)
     }
     const at = rest.start
     rest.start += chunk.byteLength

@@ -3,7 +3,7 @@ import { ModelCacheError, nameOf } from '../model/errors.ts'
 import { type Asked, explainStatus } from './explain-status.ts'
 import { type HubAccess, HubHttpError, isNetworkError, rootMessage } from './http.ts'
 
-/** The error that a user sees for what went wrong between us and the Hub; what lies elsewhere comes back as it is. */
+/** Turns a failure of a request to the Hub into an error for users. Other errors are returned unchanged. */
 export function explainHubError(error: unknown, of: Asked, hub: HubAccess): unknown {
   const { asked } = of
   if (error instanceof HubHttpError) return explainStatus(error, of, hub)
@@ -11,7 +11,7 @@ export function explainHubError(error: unknown, of: Asked, hub: HubAccess): unkn
     return new ModelCacheError({
       code: 'HUB_ERROR',
       asked,
-      reason: `${hub.endpoint} answered with something else than JSON.`,
+      reason: `The response of ${hub.endpoint} is not JSON.`,
       nextStep: 'Check that HF_ENDPOINT is a Hugging Face Hub, and that no proxy answers in its place.',
       cause: error,
     })
@@ -21,7 +21,7 @@ export function explainHubError(error: unknown, of: Asked, hub: HubAccess): unkn
       asked,
       reason: `${error.message}.`,
       nextStep:
-        'The next run tries again, from where this one stood if it can. A proxy may cut or change files: check it and HF_ENDPOINT.',
+        'The next run tries again, and continues the unfinished download if it can. A proxy may cut or change files: check it and HF_ENDPOINT.',
       cause: error,
     })
   if (!isNetworkError(error)) return error

@@ -2,15 +2,15 @@ import { type ErrorCode, ModelCacheError } from '../model/errors.ts'
 import type { HubAccess, HubHttpError } from './http.ts'
 import { inWords } from './retry-after.ts'
 
-/** What was asked of the Hub. */
+/** The subject of a request to the Hub. */
 export interface Asked {
-  /** How errors name it. */
+  /** Its name in error messages. */
   asked: string
-  /** The repo that it is of, to link to its page. */
+  /** Its repo, to link to the repo's page. */
   repo: string
 }
 
-/** The error that a user sees for an answer that is no success: with the Hub's own words, and what helps with the token at hand. */
+/** The error for users for a response with an HTTP error status: with the Hub's message, and with advice about the token. */
 export function explainStatus(error: HubHttpError, { asked, repo }: Asked, hub: HubAccess): ModelCacheError {
   const { code, reason, nextStep } = explanationOf(error, `${hub.endpoint}/${repo}`, hub)
   return new ModelCacheError({ code, asked, reason: `${reason}${ownWords(error)}`, nextStep, cause: error })
@@ -57,13 +57,13 @@ function explanationOf(error: HubHttpError, page: string, hub: HubAccess): Expla
   if (status === 403)
     return {
       code: 'ACCESS_DENIED',
-      reason: `${token === 'none' ? 'Without a token there is' : token === 'sent' ? 'The token has' : 'There is'} no access to this repo ${http}.${refused}`,
+      reason: `${token === 'sent' ? 'The token has no access to this repo' : token === 'none' ? 'This repo cannot be read without a token' : 'This repo cannot be read'} ${http}.${refused}`,
       nextStep: `For access, ${tokenAdvice(error, hub)}; the page of the repo is ${page}.`,
     }
   if (status === 410 || status === 451)
     return {
       code: status === 410 ? 'MODEL_NOT_FOUND' : 'ACCESS_DENIED',
-      reason: `The Hub at ${endpoint} does not give this repo any more ${http}.`,
+      reason: `The Hub at ${endpoint} no longer serves this repo ${http}.`,
       nextStep: `See ${page} for the reason.`,
     }
   if (status === 429) {
@@ -81,18 +81,20 @@ function explanationOf(error: HubHttpError, page: string, hub: HubAccess): Expla
   }
 }
 
-/** What to do so that a token opens the repo. That one is to be set is said only where there is none. */
+/** Advice for getting access with a token. It says "set a token" only when there is no token yet. */
 function tokenAdvice({ token }: HubHttpError, { endpoint, withheld }: HubAccess): string {
   if (token === 'sent') return 'use the token of an account that has access'
   if (token === 'refused') return `replace the token by one from ${endpoint}/settings/tokens`
-  if (withheld === 'plain http')
-    return `name the endpoint with https: the token that there is does not go over plain http to ${endpoint}`
+  if (withheld === 'plain http') return `use an https endpoint: your token is not sent over plain http to ${endpoint}`
   if (withheld === 'other endpoint')
-    return `set HF_ENDPOINT or \`hub.token\` for ${endpoint}: the token that there is belongs to another endpoint`
+    return `set HF_ENDPOINT or \`hub.token\` for ${endpoint}: your token belongs to another endpoint`
   return 'set HF_TOKEN, log in with `hf auth login`, or set `hub.token` in modelCache() and name the model in `models`'
 }
 
-/** The Hub's own words. To a visitor without a token it says "Invalid username or password" of a repo that there is not. */
+/**
+ * The Hub's own message. Left out where it would mislead: without a token, the Hub says "Invalid username or password" for a
+ * repo that does not exist.
+ */
 function ownWords({ said, errorCode, token }: HubHttpError): string {
   if (said === undefined || errorCode === 'EntryNotFound' || errorCode === 'RevisionNotFound') return ''
   if (errorCode === 'RepoNotFound' && token !== 'sent') return ''

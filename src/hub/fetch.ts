@@ -1,4 +1,4 @@
-/** The part of `fetch` that asking the Hub takes: that of Node.js is one. */
+/** The part of the `fetch` interface that requests to the Hub use. Node.js's fetch implements it. */
 export type Fetch = (input: string | URL, init?: FetchInit) => Promise<Answer>
 
 export interface FetchInit {
@@ -8,11 +8,11 @@ export interface FetchInit {
   signal?: AbortSignal
 }
 
-/** The part of a `Response` that is read of the Hub's answers. */
+/** The part of the `Response` interface that is used. */
 export interface Answer {
   readonly ok: boolean
   readonly status: number
-  /** Where the answer came from in the end. */
+  /** The address of the response after all redirects. */
   readonly url: string
   readonly headers: AnswerHeaders
   readonly body: Body | null
@@ -23,10 +23,10 @@ export interface AnswerHeaders {
   has(name: string): boolean
 }
 
-/** The part of a `ReadableStream` that is read of a body. */
+/** The part of the `ReadableStream` interface that is used. */
 export interface Body {
   getReader(): BodyReader
-  /** Gives up what has not come yet, and with it the connection. */
+  /** Stops the transfer, and closes the connection. */
   cancel(reason?: unknown): Promise<void>
 }
 

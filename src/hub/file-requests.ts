@@ -5,15 +5,15 @@ import type { DownloadRequest, Sink } from './download-request.ts'
 import type { Answer } from './fetch.ts'
 import { type HubAccess, HubHttpError, hubFetch } from './http.ts'
 
-/** An answer whose body holds this part of the file. */
+/** The body of a response, and the range of the file that it holds. */
 export interface Opened {
   body: AsyncIterable<Uint8Array>
   span: Span
 }
 
-/** Asks for parts of one file. */
+/** Requests parts of one file. */
 export class FileRequests {
-  /** Where the Hub sent the first request on to: the others need not ask it again. */
+  /** The address to which the Hub redirected the first request. Further requests go there directly. */
   #redirectedTo = ''
 
   constructor(
@@ -23,8 +23,8 @@ export class FileRequests {
   ) {}
 
   /**
-   * The first request of an attempt, while no other is under way. A server that sends the whole file, or that has
-   * another content by now, makes the sink begin again: then what is opened is all of it.
+   * The first request of an attempt; no other may be running. If the server sends the whole file, or if its content has
+   * changed, the sink is restarted, and the returned span is the whole file.
    */
   async first(span: Span, signal: AbortSignal): Promise<Opened> {
     const { sink, request } = this
@@ -51,18 +51,21 @@ export class FileRequests {
     return { body: chunksOf(response.body, signal), span: { start: 0, end: request.size } }
   }
 
-  /** A further request: exactly that part of the same content. Throws `BrokenDownloadError` when the server gives another. */
+  /**
+   * A further request, for exactly that part of the same content. Throws `BrokenDownloadError` when the server sends
+   * something else.
+   */
   async next(span: Span, signal: AbortSignal): Promise<Opened> {
     try {
       const response = await this.#get(span, signal)
       if (isPart(response, span, this.request.size)) return { body: chunksOf(response.body, signal), span }
       await response.body?.cancel()
     } catch (error) {
-      // Where the Hub had sent us on to is signed for a while only: the next attempt asks the Hub again.
+      // The signature in a redirected address expires. The next attempt asks the Hub for a new address.
       const isRefused = error instanceof HubHttpError && error.status < 500 && error.status !== 429
       if (!isRefused || this.#redirectedTo === '') throw error
     }
-    throw new BrokenDownloadError(`${this.request.path}: the server did not give the part that was asked for`)
+    throw new BrokenDownloadError(`${this.request.path}: the server did not send the requested part of the file`)
   }
 
   async #get({ start, end }: Span, signal: AbortSignal): Promise<Answer> {
@@ -74,14 +77,14 @@ export class FileRequests {
     return hubFetch(this.hub, signal)(this.#redirectedTo || this.#url, { headers })
   }
 
-  /** Makes the sink ready for a whole body, unless its length says already that it is not the file. */
+  /** Restarts the sink for a whole body. Throws `BrokenDownloadError` when the Content-Length differs from the stated size. */
   async #begin(response: Answer): Promise<void> {
     const { path, size } = this.request
     const length = response.headers.get('Content-Length')
     if (response.status === 200 && length !== null && !response.headers.has('Content-Encoding')) {
       if (Number(length) !== size) {
         await response.body?.cancel()
-        throw new BrokenDownloadError(`${path} came with ${length} bytes, the Hub stated ${size}`)
+        throw new BrokenDownloadError(`The server sends ${length} bytes for ${path}, but the Hub stated ${size}`)
       }
     }
     try {
@@ -99,7 +102,7 @@ export class FileRequests {
   }
 }
 
-/** Has the sink begin again, and takes back what was said of its bytes. */
+/** Restarts the sink, and subtracts its discarded bytes from the reported progress. */
 export async function forget({ onBytes }: DownloadRequest, sink: Sink, etag?: string): Promise<void> {
   if (sink.received > 0) onBytes?.(-sink.received)
   await sink.restart(etag)
@@ -114,8 +117,8 @@ function etagOf(response: Answer): string | undefined {
 }
 
 /**
- * A weak ETag says "means the same", not "the same bytes": it is no condition for a range (RFC 9110, 13.1.5). What a
- * damaged note has in its place, no header can hold: fetch would refuse the request.
+ * True when the ETag can be used in `If-Range`. A weak ETag does not promise the same bytes, so it is not allowed there
+ * (RFC 9110, 13.1.5). An ETag from a damaged note on disk may hold characters for which fetch would refuse the request.
  */
 function isStrong(etag: string | undefined): etag is string {
   return etag !== undefined && !etag.startsWith('W/') && /^[\x20-\x7e\x80-\xff]+$/.test(etag)

@@ -3,12 +3,12 @@ import { hostGlobal, originals } from '../platform/originals.ts'
 import type { Fetch } from './fetch.ts'
 import { proxyFetch } from './proxy.ts'
 
-// What `intercept/notice-http.cts` marks a process with in which requests of node:http come to the bridge.
+// Property that `intercept/notice-http.cts` sets on `process` when it routes requests of node:http to the bridge.
 const NOTICED = Symbol.for('vitest-model-cache.http')
 
 type Environment = Readonly<Record<string, string | undefined>>
 
-/** By which the Hub is asked in this process: through the proxy that the environment names, else directly. */
+/** The fetch for requests to the Hub in this process: through the proxy that the environment names, else directly. */
 export async function findFetch(env: Environment): Promise<Fetch> {
   const proxied = await proxyFetch(env)
   if (proxied) return proxied
@@ -18,9 +18,10 @@ export async function findFetch(env: Environment): Promise<Fetch> {
 }
 
 /**
- * Whether nobody has a say in how this process asks. A suite may have put mocks below node:http, and Node.js or the project may have
- * been told to let fetch go another way: by the proxy support of Node.js, a dispatcher of undici, a fetch in place of its own. And
- * where node:http asks our bridge, the engine would wait for itself.
+ * True when `directFetch` may be used. It must not be used:
+ * - in a worker, where the suite may have mocked node:http;
+ * - where requests of node:http go to our bridge: the engine would wait for itself;
+ * - where the project changed how fetch works: by Node.js's proxy support, a dispatcher of undici, or a fetch of its own.
  */
 function isOurs(env: Environment): boolean {
   const isOfNode = Function.prototype.toString.call(originals.fetch).includes('internal/deps/undici')
@@ -28,7 +29,10 @@ function isOurs(env: Environment): boolean {
   return !isWorker && env.NODE_USE_ENV_PROXY !== '1' && isOfNode && !hasDispatcher()
 }
 
-/** Node.js sets a plain one itself when it loads its undici; who sets another has loaded the package, or sets one of another kind. */
+/**
+ * True when the project set a dispatcher of undici. Node.js itself sets one of the class `Agent` when it loads its own copy of
+ * undici. Any other class, or a loaded `undici` package, means that the dispatcher is the project's.
+ */
 function hasDispatcher(): boolean {
   const host = hostGlobal()
   const symbols = Object.getOwnPropertySymbols(host)

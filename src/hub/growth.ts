@@ -2,36 +2,37 @@ import { performance } from 'node:perf_hooks'
 import process from 'node:process'
 import { originals } from '../platform/originals.ts'
 
-// One step, of a difference that no noise hides: what a line is that caps each connection, it tells at once.
+// The number of connections to try. One large step shows at once whether the server limits the rate of each connection: the
+// difference is larger than the noise.
 const MANY = 8
-// Long enough for a rate to mean something, short against the download of a large file.
+// Long enough to measure a rate, short compared with the download of a large file.
 const SHORTEST_WINDOW_MS = 50
 const SMALLEST_WINDOW_BYTES = 1 << 20
-// A server or a line that is the limit itself gives several connections what it gave one, and a little noise.
+// If the server or the network is the limit, several connections are not faster than one, apart from noise.
 const WORTH_IT = 1.25
-// A process that works for so much of the time is the limit itself. One connection that is capped at 50 MB/s keeps it busy for 0.2 to 0.4
-// of the time and one that nothing caps for 0.7 to 0.9.
+// A process that is busy for a larger part of the time is the limit itself. Measured: 0.2 to 0.4 for one connection that is
+// limited to 50 MB/s, 0.7 to 0.9 for one without a limit.
 const BUSY = 0.6
 
-/** By what growth goes. */
+/** The measurements that `Growth` needs. */
 export interface Meter {
   /** Milliseconds on a clock that never jumps. */
   now(): number
-  /** Begins to look at how busy the process is; what it gives says for how much of the time since then: 0 to 1. */
+  /** Starts to measure. The returned function gives the part of the time since then in which the process was busy, 0 to 1. */
   watch(): () => number
 }
 
-/** Finds out whether several connections make a download faster than one. */
+/** Measures whether several connections make a download faster than one. */
 export class Growth {
-  /** How many connections are wanted now. */
+  /** The number of connections that the download should use now. */
   lanes = 1
-  /** Of one connection, in bytes per millisecond. */
+  /** The rate of one connection, in bytes per millisecond. */
   #rate = 0
   #isSettled = false
-  /** How many have to be answered until all that are wanted are there: what comes before says nothing of their rate. */
+  /** The number of connections that still wait for their response. Bytes before that do not count for the rate. */
   #awaited = 1
   #answering = 0
-  /** The time in which any connection had an answer: a pause between two parts of the only one is none of the line's. */
+  /** The time in which at least one connection was receiving a body: pauses between two requests do not count. */
   #answeredMs = 0
   #bytes = 0
   #seen = 0
@@ -45,25 +46,25 @@ export class Growth {
     return this.#isSettled
   }
 
-  /** A connection's request is answered: its body comes from now on. */
+  /** A connection has its response; its body follows. */
   opened(): void {
     this.#tick()
     this.#answering++
     if (this.#awaited > 0 && --this.#awaited === 0) this.#begin()
   }
 
-  /** The body of an answer is over. */
+  /** The body of a response has ended. */
   closed(): void {
     this.#tick()
     this.#answering--
   }
 
-  /** Takes note of bytes that came; true when more connections are wanted from now on. */
+  /** Counts received bytes; true when the download should open more connections now. */
   saw(bytes: number): boolean {
     if (this.#isSettled || this.#awaited > 0) return false
     this.#tick()
     this.#bytes += bytes
-    // Several bring more that is not even: what had piled up, or a slice more of one.
+    // The rate of several connections varies more: some buffers were full at the start, and the parts end at different times.
     const windowMs = this.lanes === 1 ? SHORTEST_WINDOW_MS : 2 * SHORTEST_WINDOW_MS
     if (this.#answeredMs < windowMs || this.#bytes < SMALLEST_WINDOW_BYTES) return false
     const rate = this.#bytes / this.#answeredMs
@@ -77,7 +78,7 @@ export class Growth {
     return !this.#isSettled
   }
 
-  /** Leaves it at so many connections. */
+  /** Ends the measurement with this number of connections. */
   settle(lanes: number): void {
     this.lanes = lanes
     this.#isSettled = true
@@ -97,8 +98,8 @@ export class Growth {
 }
 
 /**
- * By the loop of this thread, which is busy too while the system runs others, and by the processors' time, which other threads may
- * have had: by the less of the two.
+ * Measures this process. The event loop counts as busy while the system runs other processes, and the CPU time includes
+ * other threads. Both are upper bounds, so the smaller one is used.
  */
 const THIS_PROCESS: Meter = {
   now: originals.monotonic,

@@ -6,20 +6,23 @@ import { hubMessage } from './hub-message.ts'
 import { isRefused, noteRefused } from './refused-tokens.ts'
 import { retryAfterMs } from './retry-after.ts'
 
-/** What a caller hands over to reach a Hub. */
+/** What is needed to send requests to a Hub. */
 export interface HubAccess {
   /** Origin and base path, no slash at the end. */
   endpoint: string
   fetch: Fetch
   /** Sent to the endpoint's origin alone: fetch drops the header when a redirect leaves the origin (WHATWG fetch, 4.4). */
   token?: string
-  /** Why a token that there is may not be sent. */
+  /** Why the user's token is not sent, if it is not. */
   withheld?: Withheld
-  /** Told how long a failed request of the API is waited with and why it failed, and with undefined that it is made again. */
+  /**
+   * Called after a failed request of the API with the time until the next attempt in milliseconds and the failure; called
+   * with undefined when the next attempt starts.
+   */
   onWait?: (waitMs: number | undefined, failure?: unknown) => void
 }
 
-/** What became of a token: there was none to send, it was sent, or the endpoint refused it and was asked without it. */
+/** `none`: there was no token. `sent`: it was sent. `refused`: the endpoint refused it, and the request was sent without it. */
 export type TokenUse = 'none' | 'sent' | 'refused'
 
 interface HttpErrorParts {
@@ -29,11 +32,11 @@ interface HttpErrorParts {
   errorCode?: string
   retryAfterMs?: number
   token?: TokenUse
-  /** The Hub's own words, in one printable line. */
+  /** The Hub's message, as one printable line. */
   said?: string
 }
 
-/** An answer that is no success. */
+/** A response with an HTTP error status. */
 export class HubHttpError extends Error {
   override readonly name = 'HubHttpError'
   readonly status: number
@@ -54,7 +57,7 @@ export class HubHttpError extends Error {
   }
 }
 
-/** A fetch that sends the token, and throws `HubHttpError` for every answer that is no success. */
+/** A fetch that sends the token, and throws `HubHttpError` for every response with an error status. */
 export function hubFetch(hub: HubAccess, signal?: AbortSignal): Fetch {
   return async (input, init) => {
     const { response, token } = await withToken(hub, new URL(input).origin, (authorization) => {
@@ -65,7 +68,7 @@ export function hubFetch(hub: HubAccess, signal?: AbortSignal): Fetch {
     const { status, headers } = response
     throw new HubHttpError({
       status,
-      // Without the query: that of a CDN is a signature, which opens the file to everybody who reads a log.
+      // Without the query: the query of a CDN's address is a signature. In a log, it would give every reader access to the file.
       url: response.url.split('?', 1)[0] ?? '',
       errorCode: headers.get('X-Error-Code') ?? undefined,
       retryAfterMs: retryAfterMs(headers),
@@ -75,7 +78,7 @@ export function hubFetch(hub: HubAccess, signal?: AbortSignal): Fetch {
   }
 }
 
-/** Sends a request with the token where it may go, and once more without it where the token is refused. */
+/** Sends a request with the token if it may be sent to that origin. If the token is refused, sends it again without. */
 async function withToken(
   { endpoint, token }: HubAccess,
   origin: string,
@@ -87,17 +90,17 @@ async function withToken(
   const first = await send({ Authorization: `Bearer ${token}` })
   if (first.status !== 401) return { response: first, token: 'sent' }
   await first.body?.cancel()
-  // A token that is not valid, such as a suite makes up for its tests, shuts nobody out of what is public.
+  // Public repos must work with an invalid token too, such as a made-up token of a test suite.
   const response = await send()
-  // Some mirrors answer 401 for one repo. The Hub states no code where the token itself is wrong.
+  // Some mirrors answer 401 for a single repo, with an error code. The Hub sends no code when the token itself is invalid.
   if (response.status !== 401 || !first.headers.has('X-Error-Code')) noteRefused(endpoint, token)
   return { response, token: 'refused' }
 }
 
-/** True when the failure lies on the way to the Hub: fetch failed, or the connection broke in the middle. */
+/** True for a failure of the network: fetch failed, or the connection broke in the middle. */
 export function isNetworkError(error: unknown): boolean {
   const code = systemCode(error) ?? ''
-  // fetch throws a TypeError for all that goes wrong below HTTP, with the socket's error as its cause.
+  // For every failure below HTTP, fetch throws a TypeError with the socket's error as its cause.
   const isOfFetch = nameOf(error) === 'TypeError' && /^(fetch failed|terminated)$/.test(messageOf(error))
   return error instanceof ConnectionError || isOfFetch || code.startsWith('UND_ERR_') || NETWORK_CODES.has(code)
 }
@@ -113,7 +116,7 @@ const NETWORK_CODES = new Set([
   'EHOSTUNREACH',
 ])
 
-/** undici hides the reason in `cause`: "fetch failed" alone helps nobody. */
+/** The message of the innermost `cause`: the message of undici's outer error is always "fetch failed". */
 export function rootMessage(error: unknown): string {
   if (typeof error === 'object' && error !== null && 'cause' in error && error.cause) return rootMessage(error.cause)
   return messageOf(error) || systemCode(error) || 'unknown reason'

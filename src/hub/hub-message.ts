@@ -5,12 +5,12 @@ import { readText } from './read-text.ts'
 
 const LARGEST_BODY_BYTES = 64 << 10
 const LONGEST_MESSAGE = 300
-// The status says enough: nobody waits for a text that does not come.
+// The status alone is enough for an error message, so a slow body is not worth a longer wait.
 const WITHIN_MS = 2_000
 
 /**
- * What the Hub says of its refusal, in one printable line: `X-Error-Message`, else the `error` of a JSON body. Reads the body, or
- * gives it up. A token that the message repeats is left out.
+ * The Hub's message for an error status, as one printable line: the header `X-Error-Message`, else the field `error` of a JSON
+ * body. Reads or cancels the body. If the message repeats the token, the token is replaced.
  */
 export async function hubMessage(answer: Answer, token: string | undefined): Promise<string | undefined> {
   const text = answer.headers.get('X-Error-Message') ?? (await errorInBody(answer))
@@ -22,7 +22,7 @@ export async function hubMessage(answer: Answer, token: string | undefined): Pro
 
 async function errorInBody(answer: Answer): Promise<string | undefined> {
   if (!/\bjson\b/i.test(answer.headers.get('Content-Type') ?? '')) return undefined
-  const late = () => new Error('The body of an error did not come')
+  const late = () => new Error('The body of an error response did not arrive in time')
   try {
     const text = await withTimeLimit(WITHIN_MS, undefined, late, (signal) =>
       readText(answer, {
@@ -34,7 +34,7 @@ async function errorInBody(answer: Answer): Promise<string | undefined> {
     const error = typeof body === 'object' && body !== null && 'error' in body ? body.error : undefined
     return typeof error === 'string' ? error : undefined
   } catch {
-    // A body that is no JSON, too large or broken explains nothing.
+    // The body is not JSON, too large or broken: it holds no message.
     return undefined
   }
 }

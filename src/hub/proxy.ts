@@ -1,21 +1,24 @@
 import { ModelCacheError } from '../model/errors.ts'
 
-/** A fetch that goes through the proxy of the usual variables; undefined where none is set, or Node.js does so itself. */
+/**
+ * A fetch through the proxy that HTTP_PROXY, HTTPS_PROXY and NO_PROXY name. Undefined where none is set, or where Node.js's
+ * own fetch uses them already.
+ */
 export async function proxyFetch(env: Readonly<Record<string, string | undefined>>): Promise<typeof fetch | undefined> {
   const variable = (name: string) => env[name.toLowerCase()]?.trim() || env[name.toUpperCase()]?.trim() || undefined
   const [httpProxy, httpsProxy] = ['http_proxy', 'https_proxy'].map((name) => proxyUrl(name, variable(name)))
   const noProxy = variable('no_proxy')
-  // Node.js 24 has its own support, which is off unless it is asked for.
+  // Node.js 24 has its own proxy support, which is off by default.
   const isBuiltIn = env.NODE_USE_ENV_PROXY === '1' && Number(process.versions.node.split('.', 1)) >= 24
   if ((!httpProxy && !httpsProxy) || isBuiltIn) return undefined
   const undici = await import('undici')
   const dispatcher = new undici.EnvHttpProxyAgent({ httpProxy, httpsProxy, noProxy })
-  // The same interfaces by another copy of undici: their type declarations differ in what nobody here uses.
+  // The package undici has the same interfaces as Node.js's copy; the type declarations differ in parts that are not used here.
   const fetchVia: unknown = (input: never, init?: object) => undici.fetch(input, { ...init, dispatcher })
   return fetchVia as typeof fetch
 }
 
-/** A host alone is reached by http, as curl and Python's requests take it. Throws `INVALID_OPTION`. */
+/** Without a scheme, http is used, as by curl and Python's requests. Throws `INVALID_OPTION`. */
 function proxyUrl(name: string, value: string | undefined): string | undefined {
   if (value === undefined) return undefined
   const url = value.includes('://') ? value : `http://${value}`
@@ -23,8 +26,8 @@ function proxyUrl(name: string, value: string | undefined): string | undefined {
   throw new ModelCacheError({
     code: 'INVALID_OPTION',
     asked: `Environment variable ${name.toUpperCase()}`,
-    // Never its value: there may be a password in it.
-    reason: 'It is no address of a proxy.',
+    // The value is not shown: it may hold a password.
+    reason: 'Its value is not the address of a proxy.',
     nextStep: 'Write it as http://host:port, or unset it.',
   })
 }

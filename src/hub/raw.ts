@@ -3,15 +3,15 @@ import { readText } from './read-text.ts'
 import { withRetry } from './retry.ts'
 import { underStallWatch } from './stall-watch.ts'
 
-/** An answer of the Hub's API, word by word. */
+/** A response of the Hub's API, unchanged. */
 export interface RawAnswer {
-  /** Those that a client reads: the type, and where a listing goes on. */
+  /** The headers that clients read: `Content-Type`, and `Link` for the next page of a listing. */
   headers: Record<string, string>
   body: string
 }
 
 export interface RawRequest {
-  /** Path and query below the endpoint, with a slash first. */
+  /** Path and query below the endpoint; starts with a slash. */
   address: string
   method: string
   body?: string
@@ -20,7 +20,10 @@ export interface RawRequest {
   stallMs?: number
 }
 
-/** Asks the Hub without a token. Throws `HubHttpError` for an answer that is no success, `HUB_ERROR` for one that is too large, and as `fetch` does. */
+/**
+ * Sends a request to the Hub without a token. Throws `HubHttpError` for a response with an error status, `HUB_ERROR` for one
+ * that is too large, and the errors of `fetch`.
+ */
 export async function fetchRaw({ token: _, ...hub }: HubAccess, request: RawRequest): Promise<RawAnswer> {
   const { address, method, body, contentType, signal, stallMs } = request
   const { endpoint } = hub

@@ -5,22 +5,22 @@ import type { Answer } from './fetch.ts'
 import type { StallWatch } from './stall-watch.ts'
 
 /**
- * An answer of the API is far smaller: the Hub lists a thousand files in half a megabyte. Some mirrors list all files of a repo in
- * one answer.
+ * Far more than a response of the Hub's API needs: a listing of 1,000 files takes half a megabyte. Some mirrors list all files
+ * of a repo in one response.
  */
 export const LARGEST_ANSWER_BYTES = 32 << 20
 
 export interface ReadOptions {
-  /** How errors name what was asked for. */
+  /** The subject of the request in error messages. */
   asked: string
-  /** Who answers. */
+  /** The server, for error messages. */
   endpoint: string
   watch: Pick<StallWatch, 'signal' | 'saw'>
-  /** Bytes after decompression. */
+  /** The largest accepted size in bytes, after decompression. */
   limit?: number
 }
 
-/** The body of an answer as text. It is read no further than to the limit, where it throws `HUB_ERROR`. */
+/** The body of a response as text. Throws `HUB_ERROR` as soon as the body is longer than the limit. */
 export async function readText(answer: Answer, options: ReadOptions): Promise<string> {
   const { watch, limit = LARGEST_ANSWER_BYTES } = options
   const bytes = new GrowingBytes()
@@ -36,12 +36,15 @@ function tooLarge({ asked, endpoint }: ReadOptions, limit: number): ModelCacheEr
   return new ModelCacheError({
     code: 'HUB_ERROR',
     asked,
-    reason: `${endpoint} answered with more than ${formatSize(limit)}, and no answer of a Hub's API is that large.`,
+    reason: `The response of ${endpoint} is larger than ${formatSize(limit)}. No response of a Hub's API is that large.`,
     nextStep: 'Check that HF_ENDPOINT is a Hugging Face Hub, and that no proxy answers in its place.',
   })
 }
 
-/** Bytes that come in chunks. They are copied: a list of the chunks of a server that sends single bytes takes a hundred times as much. */
+/**
+ * Joins chunks of bytes. They are copied: if a server sends single bytes, a list of the chunks would take a hundred times as
+ * much memory.
+ */
 class GrowingBytes {
   #buffer = new Uint8Array(64 << 10)
   length = 0

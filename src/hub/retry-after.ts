@@ -2,7 +2,7 @@ import { originals } from '../platform/originals.ts'
 import type { AnswerHeaders } from './fetch.ts'
 
 /**
- * How long the server asks to wait, in milliseconds: `Retry-After` in seconds or as a date, else the `t` of the Hub's
+ * The wait that the server asks for, in milliseconds: `Retry-After` in seconds or as a date, else the `t` of the Hub's
  * `ratelimit` header (`"api";r=0;t=55`), else undefined.
  */
 export function retryAfterMs(headers: AnswerHeaders): number | undefined {
@@ -16,7 +16,7 @@ export function retryAfterMs(headers: AnswerHeaders): number | undefined {
   return seconds === undefined ? undefined : Number(seconds) * 1000
 }
 
-/** By the server's own clock where it says what that is: ours may be another. A date that is past says nothing. */
+/** Uses the server's clock (its `Date` header) if it is stated: ours may differ. A date in the past is ignored. */
 function untilDate(date: number, headers: AnswerHeaders): number | undefined {
   const theirs = Date.parse(headers.get('Date') ?? '')
   const ms = date - (Number.isNaN(theirs) ? originals.now() : theirs)
@@ -29,7 +29,7 @@ const UNITS: [string, number][] = [
   ['second', 1000],
 ]
 
-/** `in 10 minutes`; `later` for what is no time that anybody waits for. */
+/** `in 10 minutes`; `later` for less than a second, more than a day, or undefined. */
 export function inWords(ms: number | undefined): string {
   if (ms === undefined || ms < 1000 || ms > 24 * 3_600_000) return 'later'
   const [name, unitMs] = UNITS.find(([, unitMs]) => ms > 1.5 * unitMs) ?? ['second', 1000]

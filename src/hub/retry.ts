@@ -6,28 +6,35 @@ import { HubHttpError, isNetworkError } from './http.ts'
 const ATTEMPTS = 5
 const FIRST_DELAY_MS = 300
 const LONGEST_DELAY_MS = 60_000
-// The Hub counts requests over five minutes: it asks for no longer wait. Where a server asks for more, the request fails at once.
+// The Hub counts requests in windows of five minutes, so it asks for no longer wait. If a server asks for more, the request
+// fails at once.
 const LONGEST_ASKED_MS = 330_000
 
-// For so long after all tries came to nothing, others are not made to wait through as many.
+// For this time after all attempts of one request failed, other requests make fewer attempts.
 const UNREACHABLE_MS = 10_000
 const ATTEMPTS_WHILE_UNREACHABLE = 2
 const unreachableSince = new Map<string, number>()
 
 export interface RetryOptions {
   signal?: AbortSignal
-  /** Who is asked. Where it could not be reached a moment ago, there are fewer tries: each file of a model is asked for by itself. */
+  /**
+   * The server. If it could not be reached a short time ago, fewer attempts are made: a model needs a request for each file,
+   * and each would wait in vain.
+   */
   endpoint?: string
   onRetry?: (error: unknown, waitMs: number) => void
-  /** Told how long the next try is waited for and why the last one failed, and with undefined that the next one begins. */
+  /**
+   * Called with the time until the next attempt in milliseconds and the last failure; called with undefined when the attempt
+   * starts.
+   */
   onWait?: (waitMs: number | undefined, failure?: unknown) => void
-  /** True when the attempt that failed came a good deal further: then the count of failures begins anew. */
+  /** True when the failed attempt made good progress: the count of failures then starts again. */
   madeProgress?: () => boolean
 }
 
 /**
- * Runs `attempt` again on failures that may pass: 408, 429, 5xx, broken connections and broken bodies, with
- * exponential backoff and jitter, or after what the server asks for. Throws the last failure.
+ * Repeats `attempt` after failures that may pass: 408, 429, 5xx, broken connections and broken bodies. Waits with exponential
+ * backoff and jitter, or as long as the server asks. Throws the last failure.
  */
 export async function withRetry<T>(attempt: () => Promise<T>, options: RetryOptions = {}): Promise<T> {
   const { endpoint = '' } = options
@@ -59,10 +66,10 @@ function isUnreachable(endpoint: string): boolean {
   return since !== undefined && originals.monotonic() - since < UNREACHABLE_MS
 }
 
-/** True for failures that another try may not meet again. */
+/** True for failures that may not occur in another attempt. */
 export function mayPass(error: unknown): boolean {
   if (error instanceof HubHttpError) return error.status === 408 || error.status === 429 || error.status >= 500
-  // A page of a proxy in place of JSON may be gone with the next try. A full disk is not.
+  // A SyntaxError means that a proxy sent a page instead of JSON, which may pass. A full disk does not.
   return error instanceof BrokenDownloadError || isNetworkError(error) || nameOf(error) === 'SyntaxError'
 }
 

@@ -2,14 +2,14 @@ import { BrokenDownloadError } from '../model/broken-download.ts'
 import { linkedController, originals } from '../platform/originals.ts'
 
 export const STALL_MS = 30_000
-/** Below it a connection counts as stalled: a file of 100 MB would take more than a day. */
+/** A connection that is slower counts as stalled: a file of 100 MB would take more than a day. */
 const FLOOR_BYTES_PER_SECOND = 1_024
 
-/** Ends a request that makes no progress, or nearly none, over a span of time. */
+/** Ends a request that makes no progress, or almost none, for `stallMs` milliseconds. */
 export class StallWatch {
   /** Aborts when the request stalls, and when the caller's signal does. */
   readonly signal: AbortSignal
-  /** What to throw in place of the abort; undefined while the request is well. */
+  /** The error to throw instead of the abort; undefined if the request has not stalled. */
   stalled: BrokenDownloadError | undefined
   readonly #timer: NodeJS.Timeout
   readonly #unlink: () => void
@@ -21,7 +21,7 @@ export class StallWatch {
     this.#unlink = unlink
     this.#timer = originals.setInterval(() => {
       if (this.#bytes < (FLOOR_BYTES_PER_SECOND * stallMs) / 1000) {
-        this.stalled = new BrokenDownloadError(`${path} stalled: ${this.#bytes} bytes came in ${stallMs / 1000} s`)
+        this.stalled = new BrokenDownloadError(`${path} stalled: ${this.#bytes} bytes arrived in ${stallMs / 1000} s`)
         controller.abort(this.stalled)
       }
       this.#bytes = 0
@@ -39,7 +39,7 @@ export class StallWatch {
   }
 }
 
-/** Runs `call` under a watch; what throws is the stall where that ended it. */
+/** Runs `call` under a watch. If the request stalled, the stall is thrown instead of the abort error. */
 export async function underStallWatch<T>(
   options: ConstructorParameters<typeof StallWatch>[0],
   call: (watch: StallWatch) => Promise<T>,

@@ -1,8 +1,8 @@
 import { createHash, type Hash } from 'node:crypto'
 
 /**
- * What a file's bytes must hash to, as the Hub states it: `sha256:<hex>` of the content for LFS and Xet files,
- * `sha1:<hex>` of the git blob for the others.
+ * The digest of a file as the Hub states it: `sha256:<hex>` of the content for LFS and Xet files, `sha1:<hex>` of the
+ * git blob for all other files.
  */
 export type Digest = `sha256:${string}` | `sha1:${string}`
 
@@ -15,14 +15,14 @@ export function blobNameOf(digest: Digest): string {
   return digest.slice(digest.indexOf(':') + 1)
 }
 
-/** The digest that a blob's name states, or undefined when the name is none. */
+/** The digest that a blob's name states; undefined when the name is not a blob's name. */
 export function digestOfBlobName(name: string): Digest | undefined {
   if (/^[0-9a-f]{64}$/.test(name)) return `sha256:${name}`
   if (/^[0-9a-f]{40}$/.test(name)) return `sha1:${name}`
   return undefined
 }
 
-/** How a digest is computed: the hash function, and what it is fed before the content. */
+/** How a digest is computed: the hash function, and the header that is hashed before the content. */
 export interface HashRecipe {
   algorithm: 'sha256' | 'sha1'
   header: string

@@ -1,13 +1,13 @@
-/** The public Hub. Nothing here needs Node.js: pages load it too. */
+/** The public Hub. This file must not import Node.js modules: browser pages load it too. */
 export const DEFAULT_ENDPOINT = 'https://huggingface.co'
-/** Another name of it. */
+/** A second host name of the public Hub. */
 export const SHORT_ENDPOINT = 'https://hf.co'
 
 const PUBLIC_HUB = [DEFAULT_ENDPOINT, SHORT_ENDPOINT]
 
 /**
- * The address at the configured endpoint of what was addressed to huggingface.co or hf.co; undefined where the request stays as
- * it is. The names of private repos must not leave the configured endpoint.
+ * Rewrites an address of huggingface.co or hf.co to the configured endpoint. Undefined where the address needs no change.
+ * Without the rewrite, the names of private repos would be sent to the public Hub.
  */
 export function addressAtEndpoint(url: string, endpoint: string): string | undefined {
   const base = PUBLIC_HUB.find((base) => url.startsWith(`${base}/`))

@@ -5,7 +5,7 @@ import type { RepoId } from './repo-id.ts'
 import type { Commit } from './revision.ts'
 import type { SnapshotId } from './snapshot.ts'
 
-/** Who may read a repo. `unknown`: found on disk, treated as private until the Hub was asked. */
+/** Who may read a repo. `unknown`: the entry was found on disk; it counts as private until the Hub states its access. */
 export const ACCESS = ['public', 'gated', 'private', 'unknown'] as const
 export type Access = (typeof ACCESS)[number]
 
@@ -13,41 +13,41 @@ export function isAccess(value: unknown): value is Access {
   return ACCESS.some((access) => access === value)
 }
 
-/** A file that was verified, and how the file system described it then. */
+/** A verified file, and its modification time and inode at the time of the check. */
 export interface EntryFile {
   /** Bytes. */
   size: number
   digest: Digest
   /**
-   * Its share of the time by the clock in which it and others were downloaded: those of files that came at once add up to it.
-   * Null when it never was: adopted, restored.
+   * The file's share of the download time, in milliseconds of wall-clock time. The shares of files that were downloaded
+   * at the same time add up to that time. Null when the file was not downloaded (adopted, restored).
    */
   downloadMs: number | null
   mtimeMs: number
   ino: string
 }
 
-/** A selection that was asked for, and the files that it came to. */
+/** A requested selection, and the files that it resolved to. */
 export interface EntrySelection {
   /** See `selectionKey`. */
   key: string
   files: HubPath[]
-  /** True once a test asked for it; false when only a warm-up did. */
+  /** True once a test requested it; false when only a warm-up did. */
   used: boolean
 }
 
-/** One cached model: a repo at one commit as one endpoint states it, and what is there of it. */
+/** One cached model: a repo at one commit as one endpoint states it, and its files in the cache. */
 export interface Entry {
   repo: RepoId
-  /** The revision by which it was last asked for. */
+  /** The revision of the latest request. */
   revision: string
   commit: Commit
-  /** Where its files lie. */
+  /** The folder of its files below `snapshots/`. */
   snapshot: SnapshotId
-  /** The Hub that stated its digests. Undefined when that is not known: another tool wrote it, or it was adopted offline. */
+  /** The Hub that stated its digests. Undefined when unknown: another tool wrote the files, or they were adopted offline. */
   endpoint: string | undefined
   access: Access
-  /** The task of the repo's card. */
+  /** The task that the repo's model card states. */
   task?: string
   /** ISO 8601. */
   cachedDate: string
@@ -59,14 +59,14 @@ export interface Entry {
   files: Map<HubPath, EntryFile>
 }
 
-/** What says which entry it is. */
+/** The fields that identify an entry. */
 export type EntryId = Pick<Entry, 'repo' | 'snapshot'>
 
 export function entryKey({ repo, snapshot }: EntryId): string {
   return `${repo}@${snapshot}`
 }
 
-/** Bytes of all its files; what two of them share counts once. */
+/** The size of all files in bytes. Content that several files share counts once. */
 export function entrySize(entry: Entry): number {
   const seen = new Set<Digest>()
   let bytes = 0
@@ -83,7 +83,7 @@ export function entryChecksum(entry: Entry): string {
   return createHash('sha256').update(Buffer.concat(lines)).digest('hex')
 }
 
-/** What was recorded of the download of these files, in milliseconds; null when one of them is unknown. */
+/** The recorded download time of these files, in milliseconds; null when the time of one of them is unknown. */
 export function recordedDownloadMs(entry: Pick<Entry, 'files'>, paths: readonly HubPath[]): number | null {
   let total = 0
   for (const path of paths) {
@@ -94,7 +94,7 @@ export function recordedDownloadMs(entry: Pick<Entry, 'files'>, paths: readonly 
   return total
 }
 
-/** Another of the same content. */
+/** A deep copy: changes to the copy do not change the original. */
 export function copyEntry(entry: Entry): Entry {
   return {
     ...entry,

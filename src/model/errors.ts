@@ -1,6 +1,6 @@
 import { printableCause, printableLines } from './printable.ts'
 
-/** What went wrong, for programs. Stable: a code is never renamed. */
+/** The kind of failure, for programs. A code is never renamed. */
 export type ErrorCode =
   | 'INVALID_MODEL'
   | 'INVALID_OPTION'
@@ -28,16 +28,16 @@ export type ErrorCode =
 
 export interface ErrorParts {
   code: ErrorCode
-  /** What was asked for: a model, an option, a file. */
+  /** The subject of the request: a model, an option, a file. */
   asked: string
-  /** Why it failed, as a sentence. */
+  /** Why the request failed, as a sentence. */
   reason: string
   /** What to do next, as a sentence. */
   nextStep: string
   cause?: unknown
 }
 
-/** The one error class of this package: what was asked, why it failed, what to do next. */
+/** The error class of this package. It tells what was asked, why it failed, and what to do next. */
 export class ModelCacheError extends Error {
   override readonly name = 'ModelCacheError'
   readonly code: ErrorCode
@@ -45,7 +45,7 @@ export class ModelCacheError extends Error {
   readonly reason: string
   readonly nextStep: string
 
-  /** Runners print errors as they are, and the parts hold names and texts from outside: they are made printable here. */
+  /** Makes all parts printable: they hold names and texts from outside, and test runners print errors unchanged. */
   constructor({ code, cause, asked, reason, nextStep }: ErrorParts) {
     super(printableLines(`${asked}: ${reason} ${nextStep} [${code}]`), { cause: printableCause(cause) })
     this.code = code
@@ -54,33 +54,33 @@ export class ModelCacheError extends Error {
     this.nextStep = printableLines(nextStep)
   }
 
-  /** The parts without the cause, for crossing from the main process to a worker. */
+  /** The parts without the cause, to send the error from the main process to a worker. */
   toJSON(): Omit<ErrorParts, 'cause'> {
     return { code: this.code, asked: this.asked, reason: this.reason, nextStep: this.nextStep }
   }
 }
 
-/** A value as a user wrote it, whatever it is. */
+/** A value of any type as text for an error message: JSON where that is possible. */
 export function showValue(value: unknown): string {
   for (const show of [JSON.stringify, String]) {
     try {
       const text = show(value)
       if (text !== undefined) return text
     } catch {
-      // JSON has no BigInt and no object that holds itself; one without a prototype is no text either.
+      // JSON.stringify throws for BigInt and for circular objects. String throws for objects without a prototype.
     }
   }
   return Object.prototype.toString.call(value)
 }
 
-// What follows never asks `instanceof Error`: in a vm context, what Node.js throws is another realm's Error.
+// The functions below do not use `instanceof Error`: in a vm context, errors of Node.js come from another realm.
 
-/** The message of anything thrown. */
+/** The message of a thrown value of any type. */
 export function messageOf(error: unknown): string {
   return textField(error, 'message') ?? String(error)
 }
 
-/** The `name` of anything thrown: `SyntaxError`, `AbortError`... */
+/** The `name` of a thrown value (`SyntaxError`, `AbortError`...), or undefined. */
 export function nameOf(error: unknown): string | undefined {
   return textField(error, 'name')
 }
@@ -90,7 +90,7 @@ export function systemCode(error: unknown): string | undefined {
   return textField(error, 'code')
 }
 
-/** True for what the system refused (`ENOSPC`, `EACCES`...), not for Node.js's own errors (`ERR_INVALID_URL`). */
+/** True for errors of the operating system (`ENOSPC`, `EACCES`...), false for those of Node.js (`ERR_INVALID_URL`). */
 export function isSystemError(error: unknown): boolean {
   return /^E(?!RR_)[A-Z0-9]+$/.test(systemCode(error) ?? '')
 }

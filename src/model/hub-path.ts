@@ -1,28 +1,28 @@
 import { ModelCacheError } from './errors.ts'
 
-/** A file's path inside a repo, checked: relative, forward slashes, stays inside every folder it is joined to. */
+/** The checked path of a file in a repo: relative, with forward slashes. Joined to a folder, it stays inside that folder. */
 export type HubPath = string & { readonly HubPath: unique symbol }
 
 // Device names that Windows reserves in every folder, with or without an extension.
 const RESERVED = /^(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?$/i
 
-// What nearly all files are called, told by one look: each command reads the paths of all records.
+// Fast check that accepts nearly all file names. Each command checks the paths of all records, so speed matters.
 const PLAIN = /^[\w-][\w.-]*(\/[\w-][\w.-]*)*$/
 const LONGEST_PART = 255
 
 function isHubPath(text: string): text is HubPath {
   if (text.length <= LONGEST_PART && PLAIN.test(text)) return true
   if (text.length === 0 || Buffer.byteLength(text) > 1024) return false
-  // Half of a character: it has no bytes of its own, so several such names would be one on disk and none in a URL.
+  // A lone surrogate has no UTF-8 encoding: different names would become one name on disk, and a URL can't hold them.
   if (/\p{Surrogate}/u.test(text)) return false
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what must be refused
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters must be refused
   if (/[\\\x00-\x1f\x7f]/.test(text) || /^[a-z]:/i.test(text)) return false
   return text.split('/').every((part) => !['', '.', '..'].includes(part) && Buffer.byteLength(part) <= LONGEST_PART)
 }
 
 /**
- * True when a file of that name can be written on the platform. Windows reserves names and characters; a repo that
- * holds such a file is not refused for it, only the file is when it is wanted.
+ * True when a file with that name can be written on the platform. Windows reserves some names and characters. Only the
+ * file itself is refused then, and only when it is requested; the other files of the repo can be used.
  */
 export function isWritable(path: HubPath, platform: NodeJS.Platform = process.platform): boolean {
   if (platform !== 'win32') return true

@@ -1,7 +1,7 @@
-// What was read as JSON is outside input. Small shapes that every run looks at are checked by these; a schema library would be
-// loaded and run for them.
+// Parsed JSON is outside input and must be checked. These functions check the small shapes that every run reads: to load
+// a schema library for them would take longer.
 
-/** An object of which nothing is known. */
+/** An object with unknown fields. */
 export type Fields = Readonly<Record<string, unknown>>
 
 export function isObject(value: unknown): value is Fields {
@@ -16,7 +16,7 @@ export function isTexts(value: unknown): value is string[] {
   return Array.isArray(value) && value.every(isText)
 }
 
-/** A whole number from 0 on. */
+/** True for an integer of 0 or more. */
 export function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && Number(value) >= 0
 }

@@ -4,7 +4,7 @@ import { parseRevision } from './revision.ts'
 import { DTYPES, type DtypeChoice, describeSelection, isDtype, parseSelection, type Selection } from './selection.ts'
 import { canonicalTask } from './task.ts'
 
-/** A model as users write it: `[org/]name[@revision]`, or an object that says more. */
+/** A model as users write it: `[org/]name[@revision]`, or an object with more detail. */
 export type ModelSpec =
   | string
   | {
@@ -14,19 +14,19 @@ export type ModelSpec =
       revision?: string
       /** Globs over the repo's paths, such as `['*.json', 'onnx/model_quantized.onnx']`. */
       files?: string | string[]
-      /** A transformers.js task: exactly the files that its `pipeline()` loads. */
+      /** A transformers.js task. Selects exactly the files that its `pipeline()` loads. */
       task?: string
-      /** The weights that `task` loads. Default: the repo's, else `fp32` as transformers.js in Node.js. */
+      /** The weights that `task` loads. Default: what the repo's config says, else `fp32` as transformers.js in Node.js. */
       dtype?: DtypeChoice
       /** The folder of the ONNX files. Default `onnx`. */
       subfolder?: string
-      /** The base name of the ONNX file. Default: by the kind of model. */
+      /** The base name of the ONNX file. The default depends on the model type. */
       modelFileName?: string
       /** Never evict nor expire it. */
       pin?: boolean
     }
 
-/** A model that was checked: repo, revision and selection of files. */
+/** A checked model: repo, revision and selection of files. */
 export interface Model {
   repo: RepoId
   revision: string
@@ -37,23 +37,24 @@ export interface Model {
 const KEYS = ['repo', 'revision', 'files', 'task', 'dtype', 'subfolder', 'modelFileName', 'pin']
 const EXAMPLE = 'as in "Xenova/all-MiniLM-L6-v2", "org/name@v1.0" or { repo: "org/name", task: "feature-extraction" }'
 
-/** Checks what a user named. Throws `INVALID_MODEL`, saying what was given and what is accepted. */
+/** Checks a model that a user wrote. Throws `INVALID_MODEL`; the error says what was given and what is accepted. */
 export function parseModel(spec: unknown): Model {
   if (typeof spec === 'string') return { ...parseReference(spec), selection: {}, pin: false }
   if (typeof spec !== 'object' || spec === null || Array.isArray(spec))
-    throw invalid(spec, 'A model is a text or an object.')
+    throw invalid(spec, 'A model is a string or an object.')
   const fields = new Map<string, unknown>(Object.entries(spec).filter(([, value]) => value !== undefined))
-  const stranger = [...fields.keys()].find((key) => !KEYS.includes(key))
-  if (stranger !== undefined) throw invalid(spec, `\`${stranger}\` is none of its fields (${KEYS.join(', ')}).`)
+  const unknown = [...fields.keys()].find((key) => !KEYS.includes(key))
+  if (unknown !== undefined)
+    throw invalid(spec, `A model has no field \`${unknown}\`. Its fields are ${KEYS.join(', ')}.`)
 
   const repo = fields.get('repo')
   if (typeof repo !== 'string') throw invalid(spec, '`repo` is missing.')
   const reference = parseReference(repo)
   const revision = textField(fields, 'revision', spec)
   const pin = fields.get('pin') ?? false
-  if (typeof pin !== 'boolean') throw invalid(spec, '`pin` is true or false.')
+  if (typeof pin !== 'boolean') throw invalid(spec, '`pin` must be true or false.')
   if (revision !== undefined && repo.includes('@'))
-    throw invalid(spec, 'The revision stands in `repo` after "@" and in `revision`: keep one.')
+    throw invalid(spec, 'The revision is given twice, in `repo` after "@" and in `revision`: keep one.')
   return {
     repo: reference.repo,
     revision: revision === undefined ? reference.revision : parseRevision(revision, asked(spec)),
@@ -62,29 +63,29 @@ export function parseModel(spec: unknown): Model {
   }
 }
 
-/** A model as users write it, or one that was checked: both are checked. Throws `INVALID_MODEL`. */
+/** Checks a model as users write it, or a `Model` object from untyped code. Throws `INVALID_MODEL`. */
 export function toModel(model: ModelSpec | Model): Model {
   if (typeof model !== 'object' || model === null || !('selection' in model)) return parseModel(model)
   const selection = parseSelection(model.selection)
-  if (!selection) throw invalid(model, '`selection` is none that this package made.')
+  if (!selection) throw invalid(model, '`selection` was not made by this package.')
   parseRevision(String(model.revision), asked(model))
   parseRepoId(String(model.repo))
-  // The same object: who handed it over knows it again in what comes of it.
+  // Callers find their model in the results by object identity, so the object itself is returned.
   return model
 }
 
-/** The model for people and for the command line: `org/name`, or `org/name@revision` when that is not `main`. */
+/** The model as text, for messages and the command line: `org/name`, or `org/name@revision` unless that is `main`. */
 export function modelLabel({ repo, revision }: Pick<Model, 'repo' | 'revision'>): string {
   return revision === 'main' ? repo : `${repo}@${revision}`
 }
 
-/** As `modelLabel`, and the selection in brackets when one was named. */
+/** As `modelLabel`, followed by the selection in parentheses if there is one. */
 export function describeModel(model: Model): string {
   const selection = describeSelection(model.selection)
   return selection ? `${modelLabel(model)} (${selection})` : modelLabel(model)
 }
 
-/** Identifies repo and revision, whatever the selection. */
+/** The key of repo and revision. Models that differ only in their selection have the same key. */
 export function modelKey({ repo, revision }: Pick<Model, 'repo' | 'revision'>): string {
   return `${repo}@${revision}`
 }
@@ -98,14 +99,14 @@ function parseReference(text: string): Pick<Model, 'repo' | 'revision'> {
 function selectionOf(fields: Map<string, unknown>, spec: unknown): Selection {
   const files = fields.get('files')
   const patterns = typeof files === 'string' ? [files] : files
-  if (patterns !== undefined && !isTexts(patterns)) throw invalid(spec, '`files` is a glob or a list of globs.')
+  if (patterns !== undefined && !isTexts(patterns)) throw invalid(spec, '`files` must be a glob or a list of globs.')
   const dtype = fields.get('dtype')
   if (dtype !== undefined && !isDtypeChoice(dtype))
-    throw invalid(spec, `\`dtype\` is one of ${DTYPES.join(', ')}, or an object of them by file.`)
+    throw invalid(spec, `\`dtype\` must be one of ${DTYPES.join(', ')}, or an object with one of them for each file.`)
   const task = textField(fields, 'task', spec)
   const subfolder = textField(fields, 'subfolder', spec)
   return {
-    // One meaning, one key: an alias is its task, and a default is no choice.
+    // Equal selections must have equal keys: an alias becomes its task, and the default subfolder is left out.
     task: task === undefined ? undefined : canonicalTask(task),
     dtype,
     files: patterns,
@@ -117,7 +118,7 @@ function selectionOf(fields: Map<string, unknown>, spec: unknown): Selection {
 function textField(fields: Map<string, unknown>, key: string, spec: unknown): string | undefined {
   const value = fields.get(key)
   if (value === undefined || (typeof value === 'string' && (value !== '' || key === 'subfolder'))) return value
-  throw invalid(spec, `\`${key}\` is a text.`)
+  throw invalid(spec, `\`${key}\` must be a string that is not empty.`)
 }
 
 function isTexts(value: unknown): value is string[] {

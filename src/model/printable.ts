@@ -1,37 +1,37 @@
-// The one place that makes text from outside safe to show. A file name, a message of the Hub or a folder's name can hold
-// characters that move the cursor, hide text or turn its direction, and lines that a CI log obeys as commands.
+// The only place that makes text from outside safe to print. A file name, a message of the Hub or a folder name can hold
+// characters that move the cursor, hide text or change its direction, and lines that a CI system runs as commands.
 
-// Controls (C0, C1), formats (marks of direction, zero width), separators of lines, lone surrogates, and what is invisible, but
-// for the mark that has an emoji drawn in colour.
+// Control characters (C0, C1), format characters (direction marks, zero width), line separators, lone surrogates, and all
+// other invisible characters. U+FE0F is allowed: it makes an emoji coloured.
 const UNPRINTABLE = /(?!\ufe0f)[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu
 const LINE_BREAK = /\r?\n/
 // GitHub Actions and Azure Pipelines look for `##[name]` and `##vso[name]` anywhere in a line, and TeamCity for `##teamcity[`:
 // https://github.com/actions/runner/blob/main/src/Runner.Common/ActionCommand.cs
 const COMMAND = /##(?=[\w-]*\[)/g
-// GitHub Actions takes `::name::` as a command where only white space stands before it.
+// GitHub Actions reads `::name::` as a command when only white space precedes it.
 const COMMAND_AT_START = /^(\s*?)\s?(?=::)/
 
-/** The text as a part of one line. A line break is a space; every other character that can't be seen stands as its escape. */
+/** The text as part of one line. Line breaks and tabs become spaces; every other invisible character becomes its escape. */
 export function printable(text: string): string {
   return withoutCommands(visible(text.replace(/(\r?\n|\t)+/g, ' ')))
 }
 
-/** As `printable`, and each line stays a line. */
+/** As `printable`, but line breaks are kept. */
 export function printableLines(text: string): string {
   return text.split(LINE_BREAK).map(printable).join('\n')
 }
 
-/** What can't be seen as escapes: `\u009b`. For where no command is obeyed: Markdown and HTML. */
+/** Replaces invisible characters by escapes such as `\u009b`. Enough for Markdown and HTML, where no commands are run. */
 export function visible(text: string): string {
   return text.replace(UNPRINTABLE, escapeOf)
 }
 
-/** The line with a backslash in front of what a CI log would obey. It gets no longer where it is indented. */
+/** Puts a backslash before text that a CI system would run as a command. In an indented line it replaces one space. */
 export function withoutCommands(line: string): string {
   return line.replace(COMMAND, '##\\').replace(COMMAND_AT_START, '$1\\')
 }
 
-/** A copy of plain data in which each text, names of fields too, is `printable`. */
+/** A copy of plain data in which each string is `printable`, field names included. */
 export function printableAll<Data extends object>(data: Data): Data {
   return JSON.parse(JSON.stringify(data), (_, value) => {
     if (typeof value === 'string') return printable(value)
@@ -40,14 +40,14 @@ export function printableAll<Data extends object>(data: Data): Data {
   })
 }
 
-/** A JSON document that says the same to programs, and shows nothing but printable characters. */
+/** A JSON document with printable characters only: all others are JSON escapes, so a parser reads the same values. */
 export function printableJson(data: object): string {
   return JSON.stringify(data, null, 2)
     .replace(UNPRINTABLE, (character) => (character === '\n' ? character : unitsOf(character)))
     .replace(COMMAND, '#\\u0023')
 }
 
-/** A cause is shown by runners with its message and its fields. One that is printable stays as it is. */
+/** Test runners print the message and the fields of a cause. A cause with printable texts is returned unchanged. */
 export function printableCause(cause: unknown): unknown {
   if (typeof cause !== 'object' || cause === null) return typeof cause === 'string' ? printableLines(cause) : cause
   const texts = ['message', ...Object.keys(cause)].map((key): unknown => Reflect.get(cause, key))

@@ -1,10 +1,10 @@
 import { ModelCacheError } from './errors.ts'
 
-/** A repo id that was checked: `name` or `org/name`. */
+/** A checked repo id: `name` or `org/name`. */
 export type RepoId = string & { readonly RepoId: unique symbol }
 
 // The rules of huggingface_hub's validate_repo_id (utils/_validators.py): at most 96 characters, one slash,
-// letters, digits, `-`, `_`, `.`; no `--`, no `..`; no `-` or `.` at an end; not ending in `.git`.
+// letters, digits, `-`, `_`, `.`; no `--`, no `..`; a part does not start or end with `-` or `.`; no `.git` at the end.
 const PART = /^(?=.{1,96}$)\w(?:[\w.-]*\w)?$/
 
 function isRepoId(text: string): text is RepoId {
@@ -25,13 +25,13 @@ export function parseRepoId(text: string): RepoId {
   throw new ModelCacheError({
     code: 'INVALID_MODEL',
     asked: `Model ${JSON.stringify(text)}`,
-    reason: 'This is no repo id of the Hugging Face Hub.',
+    reason: 'This is not a repo id of the Hugging Face Hub.',
     nextStep:
       'Write `name` or `org/name`, with letters, digits, `-`, `_` and `.`, at most 96 characters (as in "Xenova/all-MiniLM-L6-v2").',
   })
 }
 
-/** The name for people, `org_name`. Never a key: two repos may share it. */
+/** The name `org_name` in the metadata. It must not be used as a key: two repos may have the same one. */
 export function modelNameOf(repo: RepoId): string {
   return repo.replace('/', '_')
 }

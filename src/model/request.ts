@@ -2,8 +2,9 @@ import type { ErrorCode } from './errors.ts'
 import type { Tier } from './tier.ts'
 
 /**
- * One load of one model selection by one process: its file reads, probes and negative answers fold into it.
- * Plain JSON: it crosses from a worker to the main process. Times are milliseconds, null where there was no such step.
+ * One load of one model selection by one process. All file reads, probes and negative answers of the load count as one
+ * request. Plain JSON, because a worker sends it to the main process. Times are in milliseconds; null where the step did
+ * not take place.
  */
 export interface RequestEvent {
   repo: string
@@ -12,26 +13,26 @@ export interface RequestEvent {
   tier: Tier
   /** The key of the selection, see `selectionKey`. */
   selection: string
-  /** The files of the selection: their paths in the repo and their bytes. */
+  /** The files of the selection: their paths in the repo and their sizes in bytes. */
   files: [path: string, bytes: number][]
-  /** When it was asked for, milliseconds since the epoch. */
+  /** The start of the request, in milliseconds since the epoch. */
   at: number
-  /** Without what was waited for a download. Of files that are looked up at the same time each moment counts once. */
+  /** The time of the lookup, without waits for downloads. Time in which several files are looked up counts once. */
   lookupMs: number
   restoreMs: number | null
-  /** Also what was waited for another that downloads of the same repo: then there are no bytes to it. */
+  /** Includes the wait for another process that downloads the same repo; `downloadedBytes` is then 0. */
   downloadMs: number | null
-  /** Bytes that were downloaded for it. */
+  /** Bytes that this request downloaded. */
   downloadedBytes: number
-  /** Bytes that were taken over from another Hugging Face cache for it. */
+  /** Bytes that this request adopted from another Hugging Face cache. */
   adoptedBytes: number
-  /** Files that were found changed, and were brought in anew for it. */
+  /** Files that had changed on disk, and that this request downloaded again. */
   repaired: readonly string[]
-  /** What the runtime took to make something usable of the files. */
+  /** The time in which the runtime loaded the model from the files. */
   loadMs: number | null
-  /** What the download took when the model was brought in, as recorded; null where unknown. */
+  /** The recorded time of the model's download, whenever that was; null where unknown. */
   recordedDownloadMs: number | null
-  /** True when this run's warm-up downloaded the model: then the run's first request is the miss. */
+  /** True when the warm-up of this run downloaded the model: the run's first request of it then counts as the miss. */
   warmedInThisRun: boolean
 }
 
@@ -39,20 +40,20 @@ export interface RequestEvent {
 export interface RequestError {
   model: string
   /**
-   * `UNFINISHED`: a test timed out while it waited for the download. `UNSERVED`: a process that a test started could not use
-   * the cache.
+   * `UNFINISHED`: a test timed out while it waited for the download. `UNSERVED`: a child process of a test could not use the
+   * cache.
    */
   code: ErrorCode | 'UNKNOWN' | 'UNFINISHED' | 'UNSERVED'
   message: string
-  /** The id of the test that asked; left out where several tests ran, or none did. */
+  /** The id of the test that made the request; left out where no test or several tests were running. */
   test?: string
 }
 
 /** Models that were removed to make room for others. */
 export interface Evicted {
-  /** As people name them, `org/name[@revision]`. */
+  /** Their labels, `org/name[@revision]`. */
   models: string[]
-  /** Bytes that became free. */
+  /** Freed bytes. */
   bytes: number
 }
 
@@ -60,8 +61,8 @@ export interface Evicted {
 export interface FileReport {
   requests: RequestEvent[]
   errors: RequestError[]
-  /** Left out where nothing had to go. */
+  /** Left out where no model was removed. */
   evicted?: Evicted
-  /** What the package took of the worker's time, lookups left out: milliseconds. */
+  /** The plugin overhead in this worker without the lookups, in milliseconds. */
   ownMs?: number
 }

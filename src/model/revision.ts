@@ -7,20 +7,20 @@ export function isCommit(text: string): text is Commit {
   return /^[0-9a-f]{40}$/.test(text)
 }
 
-/** Checks a commit that came from outside. Throws `HUB_ERROR`. */
+/** Checks a commit sha that the Hub sent. Throws `HUB_ERROR`. */
 export function parseCommit(text: string, asked: string): Commit {
   if (isCommit(text)) return text
   throw new ModelCacheError({
     code: 'HUB_ERROR',
     asked,
-    reason: `The Hub answered ${JSON.stringify(text.slice(0, 80))} where a commit sha was expected.`,
+    reason: `The Hub answered with ${JSON.stringify(text.slice(0, 80))} instead of a commit sha.`,
     nextStep: 'Check that `hub.endpoint` (or HF_ENDPOINT) is a Hugging Face Hub.',
   })
 }
 
 /**
- * Checks a revision: branch, tag, `refs/pr/1` or commit. It becomes a file name under `refs/`, so the rules of
- * `git check-ref-format` that keep a name inside its folder are held. Throws `INVALID_MODEL`.
+ * Checks a revision: branch, tag, `refs/pr/1` or commit. It becomes a file name under `refs/`, so it must obey those rules
+ * of `git check-ref-format` that keep the file inside its folder. Throws `INVALID_MODEL`.
  */
 export function parseRevision(text: string, asked: string): string {
   const parts = text.split('/')
@@ -32,7 +32,7 @@ export function parseRevision(text: string, asked: string): string {
   throw new ModelCacheError({
     code: 'INVALID_MODEL',
     asked,
-    reason: `${JSON.stringify(text)} is no revision.`,
+    reason: `${JSON.stringify(text)} is not a valid revision.`,
     nextStep: 'Write a branch, a tag or a commit sha, such as "main", "v1.0" or "refs/pr/1".',
   })
 }

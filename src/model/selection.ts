@@ -16,38 +16,39 @@ export const DTYPES = [
 ] as const
 export type Dtype = (typeof DTYPES)[number]
 
-/** One dtype for all, or one for each ONNX file by its base name (`encoder_model`, `decoder_model_merged`). */
+/** One dtype for all ONNX files, or one for each file by its base name (`encoder_model`, `decoder_model_merged`). */
 export type DtypeChoice = Dtype | Record<string, Dtype>
 
 /**
- * Which files of a repo are meant: those of a transformers.js task, those that match the globs, or both. Empty means:
- * what earlier runs used at this commit, else what `pipeline()` loads for the repo's own task, else all files.
+ * The files of a repo that are selected: those of a transformers.js task, those that match the globs, or both. An empty
+ * selection means the first of these that is known: 1. the files that earlier runs used at this commit, 2. the files that
+ * `pipeline()` loads for the repo's own task, 3. all files.
  */
 export interface Selection {
   /** A transformers.js task, such as `feature-extraction`. */
   task?: string
-  /** Without `task`: the dtype in which the repo's own task is loaded. */
+  /** The dtype of the weights. Without `task`, it applies to the repo's own task. */
   dtype?: DtypeChoice
   /** Globs over the repo's paths, such as `onnx/*.onnx`; `!` excludes. */
   files?: string[]
-  /** Exactly these paths, as code that knows nothing of this package asked for them. */
+  /** Exact paths, recorded from code that does not use this package's API. */
   paths?: string[]
   /** Globs that may match nothing, such as the external data of an ONNX file. */
   optional?: string[]
   /** The folder of the ONNX files; transformers.js's default is `onnx`. */
   subfolder?: string
-  /** `use_external_data_format` of transformers.js, where it is not what the repo's config says. */
+  /** `use_external_data_format` of transformers.js, where it differs from the repo's config. */
   externalData?: boolean | number | Record<string, boolean | number>
   /** The base name of the ONNX file, for repos whose file is not `model`. */
   modelFileName?: string
 }
 
-/** True when the selection leaves the choice to the rules. */
+/** True for the empty selection, which stands for the default files. */
 export function isDefaultSelection(selection: Selection): boolean {
   return selectionKey(selection) === '{}'
 }
 
-/** One text for each meaning: equal selections give equal keys. */
+/** The selection as a key: equal selections have equal keys, whatever the order of their fields and globs. */
 export function selectionKey(selection: Selection): string {
   const { task, dtype, files, paths, optional, subfolder, externalData, modelFileName } = selection
   return JSON.stringify({
@@ -62,7 +63,7 @@ export function selectionKey(selection: Selection): string {
   })
 }
 
-/** Reads what `selectionKey` wrote, or what untyped code hands over; undefined when it is no selection. */
+/** Checks a parsed `selectionKey`, or a value from untyped code; undefined when it is not a selection. */
 export function parseSelection(value: unknown): Selection | undefined {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined
   const fields = new Map<string, unknown>(Object.entries(value).filter(([, field]) => field !== undefined))
@@ -101,7 +102,7 @@ function sortedFields<T>(value: T): T | object {
   return typeof value === 'object' && value !== null ? Object.fromEntries(Object.entries(value).sort()) : value
 }
 
-/** The selection for people: `feature-extraction, q8`, `onnx/*.json`, or an empty text for the default. */
+/** The selection as text for messages: `feature-extraction, q8`, `onnx/*.json`, or an empty string for the default. */
 export function describeSelection({ task, dtype, files, paths }: Selection): string {
   const dtypeText = dtype && JSON.stringify(dtype).replaceAll('"', '')
   return [task, dtypeText, ...(files ?? []), ...(paths ?? [])].filter(Boolean).join(', ')

@@ -1,12 +1,12 @@
-/** A part of a file in bytes, `end` not included. */
+/** A range of a file's bytes, from `start` up to but not including `end`. */
 export interface Span {
   start: number
   end: number
 }
 
-/** Which bytes of a file are there. */
+/** The byte ranges of a file that have been received. */
 export class Spans {
-  /** In order, none touching another. */
+  /** Sorted; neighbours are merged, so there is a gap between any two. */
   #parts: Span[] = []
 
   constructor(parts: Iterable<Span> = []) {
@@ -17,7 +17,7 @@ export class Spans {
     return this.#parts
   }
 
-  /** How many bytes are there in all. */
+  /** The total of received bytes. */
   get bytes(): number {
     return this.#parts.reduce((sum, { start, end }) => sum + end - start, 0)
   }
@@ -34,12 +34,12 @@ export class Spans {
     this.#parts = [...before, merged, ...after]
   }
 
-  /** Where the bytes that follow `start` without a gap end; `start` itself when its byte is missing. */
+  /** The end of the received range that contains `start`; `start` itself when its byte is missing. */
   endOf(start: number): number {
     return this.#parts.find((part) => part.start <= start && start < part.end)?.end ?? start
   }
 
-  /** What is missing of a file of that size, in order. */
+  /** The missing ranges of a file of that size in bytes, in order. */
   gaps(size: number): Span[] {
     const starts = [0, ...this.#parts.map(({ end }) => end)]
     const ends = [...this.#parts.map(({ start }) => start), size]

@@ -9,8 +9,8 @@ const ALIASES = new Map(
   }),
 )
 
-/** The task that transformers.js means by a name: `sentiment-analysis` is `text-classification`. */
+/** The transformers.js task for a name or alias: `sentiment-analysis` is an alias of `text-classification`. */
 export function canonicalTask(task: string): string {
-  // `translation_en_to_fr`: what stands before the first underscore is the task.
+  // In a name such as `translation_en_to_fr`, the text before the first underscore is the task.
   return ALIASES.get(task) ?? task.split('_', 1)[0] ?? task
 }

@@ -1,21 +1,21 @@
 import { type Digest, isDigest } from './digest.ts'
 import { type HubPath, parseHubPath } from './hub-path.ts'
 
-/** What the Hub states of one file at a commit. */
+/** The Hub's statement about one file at a commit. */
 export interface TreeFile {
   /** Bytes. */
   size: number
   digest: Digest
-  /** The git object id: of the file itself, or of its LFS pointer. */
+  /** The git object id of the file, or of its LFS pointer. */
   gitId: string
   /** Set for files in Xet storage. */
   xetHash?: string
 }
 
-/** All files of a repo at one commit. What is not in it does not exist there: a definite negative answer. */
+/** All files of a repo at one commit. The list is complete: a path that is not in it does not exist at that commit. */
 export type Tree = Map<HubPath, TreeFile>
 
-/** The fields of a file as the Hub's `/tree` answers them; nothing of it is trusted yet. */
+/** The fields of a file in the Hub's `/tree` response, not checked yet. */
 export interface RawTreeFile {
   path: string
   size: number
@@ -24,14 +24,17 @@ export interface RawTreeFile {
   xetHash?: string
 }
 
-/** The file that stands where a file's folder would have to be; no disk can hold both. */
+/** The file whose path is a folder of `path`; undefined when there is none. No file system can hold both. */
 export function fileInPlaceOfFolder(tree: Tree, path: HubPath): HubPath | undefined {
   const parts = path.split('/')
   const folders = parts.slice(1).map((_, index) => parseHubPath(parts.slice(0, index + 1).join('/'), path))
   return folders.find((folder) => tree.has(folder))
 }
 
-/** Adds a file after checking it. Throws `UNSAFE_PATH`; false when its digest can't be verified, or is another than was stated before. */
+/**
+ * Checks a file and adds it to the tree. False when it has no usable digest or size, or when the tree has the same path with
+ * another digest or size. Throws `UNSAFE_PATH`.
+ */
 export function addToTree(tree: Tree, raw: RawTreeFile, asked: string): boolean {
   const path = parseHubPath(raw.path, asked)
   const digest = raw.sha256 === undefined ? `sha1:${raw.gitId}` : `sha256:${raw.sha256}`

@@ -1,19 +1,20 @@
 import { setMaxListeners } from 'node:events'
 
-// A suite may fake timers, set the clock to 0, stub fetch or spy on process.kill; environments put a window's fetch and timers in place of
-// Node.js's; a vm context has none of its own that Node.js knows. None of that may reach the engine. So what it needs is
-// taken once a process, from Node.js's own realm, by whichever copy of this module is loaded first: that is the
-// environment's, before any user code. Where a docblock replaced our environment, the preload has what was there before.
+// The engine must not be affected by what a suite does to the globals. A suite may fake timers, set the clock to 0, stub
+// fetch or spy on process.kill. Environments replace fetch and timers of Node.js by those of a window. A vm context has
+// globals of its own. So the first copy of this module that a process loads takes what the engine needs from Node.js's own
+// realm, once. Our environment loads it before any user code. Where a docblock replaces our environment, the preload has
+// kept the original globals.
 //
-// File functions need no copy here: the engine imports them by name from `node:fs`, and a spy on the `fs` object does
-// not change such bindings.
+// File functions need no copy: the engine imports them by name from `node:fs`, and a spy on the `fs` object does not change
+// imported bindings.
 
 export interface Originals {
   /** Milliseconds since the epoch. */
   now: () => number
   /** Milliseconds on a clock that never jumps, for durations. */
   monotonic: () => number
-  /** Shows a span of time, of the clock `monotonic`, to who observes or profiles the process, and keeps it nowhere. */
+  /** Shows a span of time to profilers and performance observers, without leaving it in the timeline. Times of `monotonic`. */
   showSpan: (name: string, start: number, end: number) => void
   setTimeout: typeof setTimeout
   clearTimeout: typeof clearTimeout
@@ -23,24 +24,24 @@ export interface Originals {
   fetch: typeof fetch
   AbortController: typeof AbortController
   Date: typeof Date
-  /** Asks whether a process lives: one that is told so by a spy would take what a live one holds. */
+  /** Tests whether a process is alive. With a spy's answer, the engine could take over a lock of a live process. */
   kill: typeof process.kill
   pid: number
 }
 
 const KEY = Symbol.for('vitest-model-cache.originals')
 
-// What `intercept/preload.cts` marks its own fetch with; the value is the one behind it.
+// Property that `intercept/preload.cts` sets on its own fetch; its value is the fetch that it replaced.
 const WRAPPED = Symbol.for('vitest-model-cache.wrapped')
 
-/** The global object of Node.js itself, also from within a vm context: `Buffer` is shared with those. */
+/** The global object of Node.js's own realm, also when called in a vm context: `Buffer` there comes from the outer realm. */
 export function hostGlobal(): typeof globalThis {
   return Reflect.get(Buffer, 'constructor')('return globalThis')()
 }
 
 const GLOBALS = Symbol.for('vitest-model-cache.globals')
 
-// By these, native code tells what it is given.
+// Native code such as onnxruntime identifies its input by these classes.
 export const TYPED_ARRAYS = [
   'Float32Array',
   'Float64Array',
@@ -56,8 +57,9 @@ export const TYPED_ARRAYS = [
   'BigUint64Array',
 ]
 
-// Also in `intercept/preload.cts`, which is there before this. By name: for who only describes its Response, Node.js 22 loads undici (25 to
-// 40 ms), and streams and Crypto for who describes theirs.
+// `intercept/preload.cts` has the same list and is loaded before this file. The list is explicit because reading the property
+// descriptor of some other globals makes Node.js load code: `Response` loads undici (25 to 40 ms in Node.js 22), and
+// the stream classes and `Crypto` load theirs.
 export const KEPT = [
   ...['AbortController', 'Date', 'fetch', 'performance', 'setImmediate'],
   ...['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'],
@@ -67,8 +69,9 @@ export const KEPT = [
 type GlobalOf<Name> = Name extends keyof typeof globalThis ? (typeof globalThis)[Name] : unknown
 
 /**
- * A global of Node.js itself. Those that are kept are as the preload found them, before any environment, or else as they were when
- * this was loaded; others as they are now, so only to be asked for where nobody changes the host's.
+ * A global of Node.js's own realm. For names in `KEPT` it is the original: the value at the time of the preload, before any
+ * environment, or else at the time when this module was loaded. For other names it is the present value; use it only for
+ * globals that nobody replaces.
  */
 export function hostValue<Name extends string>(name: Name): GlobalOf<Name> {
   const host = hostGlobal()
@@ -76,7 +79,8 @@ export function hostValue<Name extends string>(name: Name): GlobalOf<Name> {
   if (!kept) return Reflect.get(host, name)
   const { get, value } = kept
   if (get === undefined) return value
-  // Node.js loads some of its globals when they are first read, and then puts them in place of what is there by now.
+  // Node.js loads some globals when their getter is first called. The getter then overwrites the present value, so that
+  // value is restored below.
   const present = Object.getOwnPropertyDescriptor(host, name)
   const loaded = Reflect.apply(get, host, [])
   if (present) Object.defineProperty(host, name, present)
@@ -97,15 +101,15 @@ function keptGlobals(host: typeof globalThis): Record<string, PropertyDescriptor
 
 let responseClass: Promise<typeof Response> | undefined
 
-/** The class of what Node.js's own fetch gives, which it loads for it. */
+/** The `Response` class of Node.js's own fetch. */
 export function hostResponse(): Promise<typeof Response> {
   responseClass ??= originals.fetch('data:,').then((response) => response.constructor as typeof Response)
   return responseClass
 }
 
 /**
- * The `Response` that an environment may have put in place of Node.js's: a window has its own, and a vm context what it was given.
- * Elsewhere it stays unread.
+ * The `Response` class of an environment, if it may differ from Node.js's: a window has its own, and so may a vm context.
+ * Elsewhere undefined, without reading the global: reading it would load undici.
  */
 export function foreignResponse(): typeof Response | undefined {
   const isOfNode = globalThis === hostGlobal() && !('window' in globalThis)
@@ -131,7 +135,8 @@ function takeOriginals(): Originals {
     setInterval: hostValue('setInterval'),
     clearInterval: hostValue('clearInterval'),
     setImmediate: hostValue('setImmediate'),
-    // In a process that a test started, ours is in place before the engine is loaded: it would ask itself.
+    // In a child process of a test, our own fetch is installed before the engine is loaded. The engine needs the one that it
+    // replaced, or its requests would come back to itself.
     fetch: Reflect.get(hostValue('fetch'), WRAPPED) ?? hostValue('fetch'),
     AbortController: hostValue('AbortController'),
     Date: hostValue('Date'),
@@ -162,12 +167,12 @@ export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   })
 }
 
-// A timer that is asked for more fires at once.
+// Node.js fires a timer with a longer delay at once.
 const LONGEST_TIMER_MS = 2 ** 31 - 1
 
 /**
- * Runs `work` with a signal that aborts when the caller's does, or after `ms` milliseconds with what `late` makes. Without
- * `ms` there is no limit.
+ * Runs `work` with a signal. It aborts with the caller's signal, or after `ms` milliseconds with the error that `late`
+ * returns. Without `ms` there is no time limit.
  */
 export async function withTimeLimit<T>(
   ms: number | undefined,
@@ -188,13 +193,13 @@ export async function withTimeLimit<T>(
 
 const MOST_LISTENERS = 10_000
 
-/** As many may listen as there are files and connections: from the eleventh on, Node.js warns of a leak. */
+/** Raises the listener limit of a signal: each file and connection listens, and Node.js warns of a leak from the eleventh on. */
 export function letManyListen(signal: AbortSignal): void {
   try {
-    // Without a limit (0), getMaxListeners of Node.js 20 fails.
+    // Not 0 (no limit): getMaxListeners of Node.js 20 then fails.
     setMaxListeners(MOST_LISTENERS, signal)
   } catch {
-    // One of a window, which counts no listeners.
+    // The signal belongs to a window environment, which has no listener limit.
   }
 }
 

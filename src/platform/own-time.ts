@@ -1,12 +1,13 @@
 import { hostGlobal, originals } from './originals.ts'
 
-// On `process`, as the preload begins it before any module is there, and vm contexts share it.
+// Stored on `process`: the preload starts to count before any module is loaded, and vm contexts share `process`.
 const KEY = Symbol.for('vitest-model-cache.own-time')
 
-/** What the package took of a process's time, by its parts: milliseconds. */
+/** The plugin overhead in this process, in milliseconds. */
 interface OwnTime {
+  /** By the name of the part. */
   parts: Record<string, number>
-  /** How much of their sum was told already. */
+  /** The part of the total that `takeOwnMs` has already returned. */
   told: number
 }
 
@@ -18,9 +19,9 @@ function ownTime(): OwnTime {
 }
 
 /**
- * Counts what has passed since `started` (of `originals.monotonic`) as the package's own time. Who profiles the process sees it as
- * a `performance` measure: it is not left in the timeline, where a suite may look for measures of its own. What is spent while tests
- * run is not shown, unless that is asked for: a suite may observe measures, too.
+ * Adds the time since `started` (of `originals.monotonic`) to the plugin overhead. With `isShown` it is also emitted as a
+ * `performance` measure for profilers, and then removed from the timeline, where a suite may look for measures of its own.
+ * Pass false while tests run: a suite may observe measures, too.
  */
 export function spent(part: string, started: number, isShown = true): void {
   const ended = originals.monotonic()
@@ -29,7 +30,7 @@ export function spent(part: string, started: number, isShown = true): void {
   if (isShown) originals.showSpan(`vitest-model-cache: ${part}`, started, ended)
 }
 
-/** What `work` gives, counted as the package's own time. */
+/** Runs `work`, counts its time as plugin overhead, and returns its result. */
 export function measured<T>(part: string, work: () => T): T {
   const started = originals.monotonic()
   try {
@@ -39,12 +40,13 @@ export function measured<T>(part: string, work: () => T): T {
   }
 }
 
-/** Milliseconds since the last `takeOwnMs`. */
+/** The plugin overhead since the last `takeOwnMs`, in milliseconds. */
 export function ownMs(): number {
   const { parts, told } = ownTime()
   return sumOf(parts) - told
 }
 
+/** As `ownMs`, and starts to count from zero again. */
 export function takeOwnMs(): number {
   const since = ownMs()
   ownTime().told += since

@@ -1,11 +1,11 @@
 import { originals } from './originals.ts'
 
-// Nothing else of the process waits for longer.
+// The longest time for which synchronous work may block the process.
 const SLICE_MS = 10
 
 /**
- * Cuts synchronous work into slices. To look at thousands of files one by one takes a tenth of the time at once of what it takes
- * to hand each to a thread; but timers, aborts and lines that are printed must come through.
+ * Cuts synchronous work into slices. Synchronous calls for thousands of files take a tenth of the time of asynchronous ones,
+ * which use a thread each. Between two slices, timers, aborts and output get their turn.
  */
 export class Slices {
   #since = originals.monotonic()
@@ -15,7 +15,7 @@ export class Slices {
     return originals.monotonic() - this.#since > SLICE_MS
   }
 
-  /** Lets everything else have its turn. */
+  /** Lets other work of the event loop run. */
   async pause(): Promise<void> {
     await new Promise((resolve) => originals.setImmediate(resolve))
     this.#since = originals.monotonic()

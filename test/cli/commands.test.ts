@@ -187,7 +187,7 @@ describe('a wrong call changes nothing and ends with 2', () => {
     [['clean', '--unused', 'x', '--yes'], /--unused x.*1 to 999/],
     [['ls', '--sort', 'colour'], /--sort colour.*model, revision/],
     [['ls', '--filter', 'size~5'], /Filter "size~5"/],
-    [['rm', 'not a model', '--yes'], /no repo id/],
+    [['rm', 'not a model', '--yes'], /not a repo id/],
     [['path'], /missing required argument 'model'/],
     [['path', 'Xenova/*'], /means 2 models: Xenova\/bert, Xenova\/whisper/],
     // A script's variable that is not set; the default folder would be somebody's own.

@@ -25,7 +25,7 @@ function refusal(input: unknown, env: Environment = {}): ModelCacheError {
 }
 
 describe('without options', () => {
-  test('the defaults hold', () => {
+  test('each option has its default', () => {
     expect(options()).toMatchObject({
       models: [],
       maxSize: 2 * GB,
@@ -40,14 +40,14 @@ describe('without options', () => {
     expect(options({})).toEqual(options(undefined))
   })
 
-  test("the cache is a folder of its own in the platform's cache folder", () => {
+  test("the cache is the folder vitest-model-cache in the platform's cache folder", () => {
     const { cacheDir } = options()
     expect(isAbsolute(cacheDir)).toBe(true)
     expect(cacheDir).toMatch(/vitest-model-cache/)
   })
 })
 
-describe('an option that can not be', () => {
+describe('an invalid option', () => {
   test.each<[string, unknown, string, string]>([
     ['maxSize', { maxSize: 'big' }, '"big"', 'a size such as "2GB"'],
     ['maxSize', { maxSize: -1 }, '-1', 'a size such as "2GB"'],
@@ -57,21 +57,21 @@ describe('an option that can not be', () => {
     ['mode', { mode: 'e2e' }, '"e2e"', '"integration" or "unit"'],
     ['offline', { offline: 'yes' }, '"yes"', 'true or false'],
     ['cacheDir', { cacheDir: '' }, '""', 'not empty'],
-    ['cacheDir', { cacheDir: 5 }, '5', 'a text'],
+    ['cacheDir', { cacheDir: 5 }, '5', 'a string'],
     ['models', { models: 'org/name' }, '"org/name"', 'a list of models'],
     ['hub.endpoint', { hub: { endpoint: 'huggingface.co' } }, '"huggingface.co"', 'http or https URL'],
     ['hub.endpoint', { hub: { endpoint: 'ftp://hub' } }, '"ftp://hub"', 'http or https URL'],
     ['hub.endpoint', { hub: { endpoint: 5 } }, '5', 'http or https URL'],
     ['maxAge', { maxAge: Number.POSITIVE_INFINITY }, 'null', 'a duration such as "7d"'],
     ['maxAge', { maxAge: `${'9'.repeat(400)}` }, '"999', 'a duration such as "7d"'],
-    ['cacheDir', { cacheDir: ['/cache'] }, '["/cache"]', 'a text'],
+    ['cacheDir', { cacheDir: ['/cache'] }, '["/cache"]', 'a string'],
     ['mode', { mode: ['unit'] }, '["unit"]', '"integration" or "unit"'],
     ['hub.concurrency', { hub: { concurrency: 0 } }, '0', '1 to 64'],
     ['hub.concurrency', { hub: { concurrency: 65 } }, '65', '1 to 64'],
     ['hub.concurrency', { hub: { concurrency: 1.5 } }, '1.5', '1 to 64'],
     ['providers', { providers: './x.ts' }, '"./x.ts"', 'a list of module paths'],
     ['report', { report: true }, 'true', 'false, or an object'],
-  ])('is refused by the name `%s`: %j', (name, input, given, accepted) => {
+  ])('is refused with its name `%s`, its value and the accepted values: %j', (name, input, given, accepted) => {
     const error = refusal(input)
     expect(error.code).toBe('INVALID_OPTION')
     expect(error.asked).toContain(`\`${name}\``)
@@ -79,7 +79,7 @@ describe('an option that can not be', () => {
     expect(error.nextStep).toContain(accepted)
   })
 
-  test('is refused and shown also when JSON can not tell it', () => {
+  test('is refused and shown even if it cannot be written as JSON', () => {
     expect(refusal({ maxSize: 2n }).reason).toBe('It was set to 2.')
     expect(refusal({ hub: { concurrency: 8n } }).reason).toBe('It was set to 8.')
     expect(refusal({ cacheDir: Symbol('x') }).reason).toBe('It was set to Symbol(x).')
@@ -89,7 +89,7 @@ describe('an option that can not be', () => {
     expect(refusal(loop).reason).toBe('It was set to [object Object].')
   })
 
-  test('is refused with the options that there are, when it has another name', () => {
+  test('is refused with a list of all options if its name is unknown', () => {
     expect(refusal({ cachedir: '/x' })).toMatchObject({
       code: 'INVALID_OPTION',
       asked: 'Option `cachedir` of modelCache()',
@@ -101,7 +101,7 @@ describe('an option that can not be', () => {
     })
   })
 
-  test('is refused when it is no object at all', () => {
+  test('is refused if the options are not an object', () => {
     for (const input of ['org/name', 5, 5n, true, () => ({}), [], ['org/name'], [{ offline: true }]]) {
       const error = refusal(input)
       expect(error).toMatchObject({ code: 'INVALID_OPTION', asked: 'The options of modelCache()' })
@@ -109,7 +109,7 @@ describe('an option that can not be', () => {
     }
   })
 
-  test('is a model that can not be', () => {
+  test('is refused as INVALID_MODEL if a model is invalid', () => {
     expect(refusal({ models: ['org/name', 'a/b/c'] })).toMatchObject({
       code: 'INVALID_MODEL',
       asked: expect.stringContaining('a/b/c'),
@@ -124,7 +124,7 @@ describe('an option that can not be', () => {
     ['MODEL_CACHE_DEBUG', 'verbose', '1, true, 0 or false'],
     ['HF_ENDPOINT', 'huggingface.co', 'an http or https URL'],
     ['HF_ENDPOINT', 'ftp://hub', 'an http or https URL'],
-  ])('is refused by the name of its variable: %s=%s', (name, value, accepted) => {
+  ])('is refused with the name of its environment variable: %s=%s', (name, value, accepted) => {
     const error = refusal({}, { [name]: value })
     expect(error.code).toBe('INVALID_OPTION')
     expect(error.asked).toContain(name)
@@ -138,18 +138,21 @@ describe('an option that can not be', () => {
     'https://user:s3cret@hub.example',
     'https://hub.example/?token=s3cret',
     'https://hub.example/#s3cret',
-  ])('is an endpoint with more than a place in it: %s', (endpoint) => {
-    const asOption = refusal({ hub: { endpoint } })
-    const asVariable = refusal({}, { HF_ENDPOINT: endpoint })
-    expect(asOption).toMatchObject({ code: 'INVALID_OPTION', asked: expect.stringContaining('`hub.endpoint`') })
-    expect(asVariable).toMatchObject({ code: 'INVALID_OPTION', asked: 'Environment variable HF_ENDPOINT' })
-    for (const error of [asOption, asVariable]) {
-      expect(error.nextStep).toContain('without user name, query or fragment')
-      expect(`${error.message} ${error.stack} ${JSON.stringify(error)}`).not.toMatch(/s3cret|user@/)
-    }
-  })
+  ])(
+    'is refused if it is an endpoint with user name, query or fragment, which the error does not show: %s',
+    (endpoint) => {
+      const asOption = refusal({ hub: { endpoint } })
+      const asVariable = refusal({}, { HF_ENDPOINT: endpoint })
+      expect(asOption).toMatchObject({ code: 'INVALID_OPTION', asked: expect.stringContaining('`hub.endpoint`') })
+      expect(asVariable).toMatchObject({ code: 'INVALID_OPTION', asked: 'Environment variable HF_ENDPOINT' })
+      for (const error of [asOption, asVariable]) {
+        expect(error.nextStep).toContain('without user name, query or fragment')
+        expect(`${error.message} ${error.stack} ${JSON.stringify(error)}`).not.toMatch(/s3cret|user@/)
+      }
+    },
+  )
 
-  test('never shows a token', () => {
+  test('is refused with an error that does not show a token', () => {
     const token = fc.stringMatching(/^hf_[A-Za-z0-9]{20,34}$/)
     const mistakes = [
       (hub: object) => ({ hub, maxSize: 'big' }),
@@ -184,34 +187,34 @@ describe('precedence', () => {
     expect(options({ maxSize: '4GB' })).toMatchObject({ maxSize: 4 * GB, maxAge: 7 * DAY })
   })
 
-  test('lets the environment decide on mode, folder and network', () => {
+  test('of the environment holds for mode, folder and offline', () => {
     const given = { mode: 'integration', offline: false, cacheDir: '/option' }
     const env = { MODEL_CACHE_MODE: 'unit', MODEL_CACHE_OFFLINE: '1', MODEL_CACHE_DIR: '/variable' }
     expect(options(given, env)).toMatchObject({ mode: 'unit', offline: true, cacheDir: resolve('/variable') })
     expect(options({ ...given, offline: true }, { MODEL_CACHE_OFFLINE: '0' }).offline).toBe(false)
   })
 
-  test('lets an endpoint that was given stand before HF_ENDPOINT', () => {
+  test('of the option hub.endpoint is higher than that of HF_ENDPOINT', () => {
     const env = { HF_ENDPOINT: 'https://mirror.example/hub/' }
     expect(options({}, env).hub.endpoint).toBe('https://mirror.example/hub')
     expect(options({ hub: { endpoint: 'https://own.example//' } }, env).hub.endpoint).toBe('https://own.example')
   })
 
-  test('takes variables that are empty or blank for unset', () => {
+  test('treats an empty or blank variable as unset', () => {
     const names = ['DIR', 'MODE', 'OFFLINE', 'MAX_SIZE', 'MAX_AGE', 'DEBUG'].map((name) => `MODEL_CACHE_${name}`)
     const blank = Object.fromEntries([...names, 'CI', 'HF_ENDPOINT', 'HF_HUB_OFFLINE'].map((name) => [name, ' ']))
     expect(options({}, blank)).toEqual(options())
   })
 })
 
-test('a number without a unit is bytes, or milliseconds, also as a text', () => {
+test('a number without a unit is in bytes or milliseconds, even if it is written as a string', () => {
   expect(options({ maxSize: '500', maxAge: '250' })).toMatchObject({ maxSize: 500, maxAge: 250 })
   const env = { MODEL_CACHE_MAX_SIZE: '500', MODEL_CACHE_MAX_AGE: '250' }
   expect(options({}, env)).toMatchObject({ maxSize: 500, maxAge: 250 })
 })
 
 describe('the presets', () => {
-  test('`ci` is taken in CI when neither limit nor preset is given', () => {
+  test('`ci` is used in CI if neither a limit nor a preset is given', () => {
     const ci = { maxSize: 5 * GB, maxAge: 30 * DAY }
     for (const value of ['true', '1', 'yes', 'github']) expect(options({}, { CI: value })).toMatchObject(ci)
     for (const value of ['', '0', 'false', 'FALSE']) expect(options({}, { CI: value }).maxSize).toBe(2 * GB)
@@ -224,11 +227,11 @@ describe('the presets', () => {
     ['MODEL_CACHE_MAX_SIZE', {}, { MODEL_CACHE_MAX_SIZE: '1MB' }, { maxSize: 2 ** 20, maxAge: 7 * DAY }],
     ['MODEL_CACHE_MAX_AGE', {}, { MODEL_CACHE_MAX_AGE: '1d' }, { maxSize: 2 * GB, maxAge: DAY }],
     ['the preset `dev`', { preset: 'dev' }, {}, { maxSize: GB, maxAge: 3 * DAY }],
-  ])('`ci` is not taken in CI beside %s', (_, input, env, limits) => {
+  ])('`ci` is not used in CI if %s is given', (_, input, env, limits) => {
     expect(options(input, { CI: 'true', ...env })).toMatchObject(limits)
   })
 
-  test('`dev` is never taken by itself', () => {
+  test('`dev` is never the default', () => {
     for (const env of [{}, { CI: 'false' }, { NODE_ENV: 'development' }])
       expect(options({}, env)).toMatchObject({ maxSize: 2 * GB, maxAge: 7 * DAY })
   })
@@ -248,7 +251,7 @@ describe('switches', () => {
     expect({ offline, debug }).toEqual({ offline: meaning, debug: meaning })
   })
 
-  test('HF_HUB_OFFLINE is read as huggingface_hub does, after our own', () => {
+  test('HF_HUB_OFFLINE is read as huggingface_hub reads it, and MODEL_CACHE_OFFLINE takes precedence', () => {
     for (const value of ['1', 'on', 'YES', 'true']) expect(options({}, { HF_HUB_OFFLINE: value }).offline).toBe(true)
     for (const value of ['0', 'off', 'whatever']) expect(options({}, { HF_HUB_OFFLINE: value }).offline).toBe(false)
     expect(options({}, { HF_HUB_OFFLINE: '1', MODEL_CACHE_OFFLINE: '0' }).offline).toBe(false)
@@ -256,7 +259,7 @@ describe('switches', () => {
 })
 
 describe('paths', () => {
-  test('that are relative start at the root, those of the environment where the command was started', () => {
+  test('of options are relative to the root, those of variables to the current folder', () => {
     expect(options({ cacheDir: 'cache/models' }).cacheDir).toBe(join(ROOT, 'cache', 'models'))
     expect(options({}, { MODEL_CACHE_DIR: 'models' }).cacheDir).toBe(join(process.cwd(), 'models'))
     expect(options({ report: { outputFile: 'out/report.json' } }).report).toEqual({
@@ -266,7 +269,7 @@ describe('paths', () => {
     })
   })
 
-  test('that begin with a tilde start at the home folder', () => {
+  test('with a leading tilde are relative to the home folder', () => {
     expect(options({ cacheDir: '~/models' }).cacheDir).toBe(join(homedir(), 'models'))
     expect(options({ cacheDir: '~' }).cacheDir).toBe(homedir())
     expect(options({}, { MODEL_CACHE_DIR: '~/models' }).cacheDir).toBe(join(homedir(), 'models'))
@@ -274,13 +277,13 @@ describe('paths', () => {
   })
 })
 
-test('the report can be turned off, its target set, and what it adds in GitHub Actions left out', () => {
+test('the report can be turned off, its target can be set, and its summary in GitHub Actions can be turned off', () => {
   expect(options({ report: false }).report).toBe(false)
   expect(options({ report: { target: 1 } }).report).toEqual({ outputFile: undefined, target: 1, summary: true })
   expect(options({ report: { summary: false } }).report).toMatchObject({ target: 0.8, summary: false })
 })
 
-test('models are given back checked', () => {
+test('models are parsed and checked', () => {
   expect(options({ models: ['org/name@v1', { repo: 'org/other', pin: true }] }).models).toMatchObject([
     { repo: 'org/name', revision: 'v1', pin: false },
     { repo: 'org/other', revision: 'main', pin: true },

@@ -22,30 +22,30 @@ async function home(files: Record<string, string> = {}): Promise<string> {
   return folder
 }
 
-describe('the option', () => {
+describe('the option hub.token', () => {
   test.each([HUGGING_FACE, MIRROR, 'https://mirror.example/base/path'])(
-    'goes to the endpoint: %s',
+    'is sent to the endpoint %s',
     async (endpoint) => {
       expect(await tokenFor(endpoint, {}, 'option')).toBe('option')
     },
   )
 
-  test('may end with a line, as one that is read from a file does', async () => {
+  test('may end with a line break, as a token from a file does', async () => {
     expect(await tokenFor(MIRROR, {}, ' option\n')).toBe('option')
   })
 
-  test('goes before the environment', async () => {
+  test('takes precedence over the environment', async () => {
     expect(await tokenFor(HUGGING_FACE, { HF_TOKEN: 'environment' }, 'option')).toBe('option')
   })
 })
 
 describe('the token of the environment', () => {
-  test('goes to huggingface.co', async () => {
+  test('is sent to huggingface.co', async () => {
     expect(await tokenFor(HUGGING_FACE, { HF_TOKEN: 'environment' })).toBe('environment')
     expect(await tokenFor(HUGGING_FACE, { HF_TOKEN: ' environment\n' })).toBe('environment')
   })
 
-  test('goes to HF_ENDPOINT', async () => {
+  test('is sent to HF_ENDPOINT', async () => {
     const env = { HF_TOKEN: 'environment', HF_ENDPOINT: `${MIRROR}/base/` }
     expect(await tokenFor(`${MIRROR}/base`, env)).toBe('environment')
     expect(await tokenFor(HUGGING_FACE, env)).toBe('environment')
@@ -58,7 +58,7 @@ describe('the token of the environment', () => {
     'https://huggingface.co@evil.example',
     'https://huggingface.co:8443',
     'https://sub.huggingface.co',
-  ])('goes to no other: %s', async (endpoint) => {
+  ])('is not sent to another endpoint: %s', async (endpoint) => {
     expect(await tokenFor(endpoint, { HF_TOKEN: 'environment' })).toBeUndefined()
     expect(await tokenFor(endpoint, { HF_TOKEN: 'environment', HF_ENDPOINT: 'https://else.example' })).toBeUndefined()
     expect(await tokenFor(endpoint, { HF_TOKEN: 'environment', HF_ENDPOINT: 'no URL' })).toBeUndefined()
@@ -67,7 +67,7 @@ describe('the token of the environment', () => {
 
 describe('over plain http', () => {
   test.each(['http://localhost:8080', 'http://127.0.0.1:8080', 'http://127.8.9.1', 'http://[::1]:8080'])(
-    'tokens go to this machine: %s',
+    'a token is sent to this machine: %s',
     async (endpoint) => {
       expect(await tokenFor(endpoint, {}, 'option')).toBe('option')
       expect(await tokenFor(endpoint, { HF_TOKEN: 'environment', HF_ENDPOINT: endpoint })).toBe('environment')
@@ -81,14 +81,14 @@ describe('over plain http', () => {
     'http://127.0.0.1.evil.example',
     'http://10.0.0.1',
     'http://[::2]',
-  ])('tokens go nowhere else: %s', async (endpoint) => {
+  ])('a token is not sent to another machine: %s', async (endpoint) => {
     expect(await tokenFor(endpoint, {}, 'option')).toBeUndefined()
     expect(await tokenFor(endpoint, { HF_TOKEN: 'environment', HF_ENDPOINT: endpoint })).toBeUndefined()
   })
 })
 
-describe('is looked for', () => {
-  test('in HF_TOKEN, then HUGGING_FACE_HUB_TOKEN, then in the file', async () => {
+describe('the token of the environment is read', () => {
+  test('from HF_TOKEN, then HUGGING_FACE_HUB_TOKEN, then from the file', async () => {
     const HF_HOME = await home({ token: 'of the file\n' })
     const old = { HUGGING_FACE_HUB_TOKEN: 'old', HF_HOME }
     expect(await tokenFor(HUGGING_FACE, { ...old, HF_TOKEN: 'new' })).toBe('new')
@@ -99,7 +99,7 @@ describe('is looked for', () => {
     expect(await tokenFor(HUGGING_FACE, { HF_HOME, HF_TOKEN: '  ' })).toBe('of the file')
   })
 
-  test('in the file of HF_TOKEN_PATH, of HF_HOME, of XDG_CACHE_HOME, in this order', async () => {
+  test('from the file of HF_TOKEN_PATH, of HF_HOME, of XDG_CACHE_HOME, in this order', async () => {
     const folder = await home({ path: 'by path', 'home/token': 'of HF_HOME', 'xdg/huggingface/token': 'of XDG' })
     const xdg = { XDG_CACHE_HOME: join(folder, 'xdg') }
     const hfHome = { ...xdg, HF_HOME: join(folder, 'home') }
@@ -108,7 +108,7 @@ describe('is looked for', () => {
     expect(await tokenFor(HUGGING_FACE, xdg)).toBe('of XDG')
   })
 
-  test('and none is found where the file is missing, empty or a folder', async () => {
+  test('as undefined where the file is missing, empty or a folder', async () => {
     const folder = await home({ 'empty/token': ' \n', 'folder/token/x': '' })
     for (const name of ['missing', 'empty', 'folder'])
       expect(await tokenFor(HUGGING_FACE, { HF_HOME: join(folder, name) })).toBeUndefined()

@@ -24,21 +24,21 @@ describe('sizes', () => {
   })
 
   test.each(['', ' ', 'GB', '-1GB', '+1GB', '1,5GB', '1.GB', '.5GB', '2 XB', '2GBB', '2G B', '1e3', '0x10', 'NaN'])(
-    '%j is no size',
+    '%j is not a size',
     (text) => {
       expect(parseSize(text)).toBeUndefined()
     },
   )
 
-  test.each(['9'.repeat(400), `${'9'.repeat(305)}TB`])('%s is no size: it is too large for any disk', (text) => {
+  test.each(['9'.repeat(400), `${'9'.repeat(305)}TB`])('%s is not a size: it is too large for a number', (text) => {
     expect(parseSize(text)).toBeUndefined()
   })
 
-  test.each([Number.NaN, Number.POSITIVE_INFINITY, -1])('the number %d is no size', (number) => {
+  test.each([Number.NaN, Number.POSITIVE_INFINITY, -1])('the number %d is not a size', (number) => {
     expect(parseSize(number)).toBeUndefined()
   })
 
-  test('are printed with three digits in the units that are read', () => {
+  test('are printed with three digits, in the units that parseSize reads', () => {
     expect([0, 1, 999, 1023, 1024, 94_792_320, 2 * GB, 100 * GB, 3 * 2 ** 40].map(formatSize)).toEqual([
       '0 B',
       '1 B',
@@ -52,7 +52,7 @@ describe('sizes', () => {
     ])
   })
 
-  test('are read as they were printed, within 1%', () => {
+  test('that were printed are read back within 1%', () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 2 ** 49 }), (bytes) => {
         const read = parseSize(formatSize(bytes))
@@ -61,7 +61,7 @@ describe('sizes', () => {
     )
   })
 
-  test('any text is a whole number of bytes or none', () => {
+  test('any text is an integer number of bytes, or undefined', () => {
     fc.assert(
       fc.property(fc.string(), (text) => {
         const bytes = parseSize(text)
@@ -91,20 +91,20 @@ describe('durations', () => {
   })
 
   test.each(['', 'd', '-1d', '7 days', '7dd', '1h30m', '1e3s', '7y', 'constructor', Number.NaN, -1])(
-    '%j is no duration',
+    '%j is not a duration',
     (text) => {
       expect(parseDuration(text)).toBeUndefined()
     },
   )
 
   test.each(['9'.repeat(400), `${'9'.repeat(308)}d`, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY])(
-    '%s is no duration: it does not end',
+    '%s is not a duration: it is infinite',
     (text) => {
       expect(parseDuration(text)).toBeUndefined()
     },
   )
 
-  test('any text is a number of milliseconds or none', () => {
+  test('any text is a number of milliseconds, or undefined', () => {
     fc.assert(
       fc.property(fc.oneof(fc.string(), fc.stringMatching(/^\d+(\.\d+)? ?(ms|[smhdw])?$/)), (text) => {
         const ms = parseDuration(text)
@@ -113,7 +113,7 @@ describe('durations', () => {
     )
   })
 
-  test('are printed in the unit that suits them', () => {
+  test('are printed in the most suitable unit', () => {
     expect([0, 0.42, 9.94, 182.4, 999.4, 999.6, 3_940, 59_949, 59_950, 125_000, 2 * HOUR].map(formatDuration)).toEqual([
       '0 ms',
       '0.4 ms',
@@ -129,7 +129,7 @@ describe('durations', () => {
     ])
   })
 
-  test('as ages, their two largest units are printed', () => {
+  test('are printed as ages with their two largest units', () => {
     const ages = [-5, 0, 999, 40 * SECOND, 2 * MINUTE, 2 * HOUR + 15 * MINUTE + SECOND, 8 * DAY + 3 * HOUR, 8 * DAY]
     expect([...ages, 8 * DAY + 5 * MINUTE].map(formatAge)).toEqual([
       '0s',

@@ -40,11 +40,11 @@ async function treeOf(name: string, commit: string, { token, stallMs }: { token?
 async function refusalOf(request: Promise<unknown>): Promise<ModelCacheError> {
   const error = await request.catch((thrown: unknown) => thrown)
   if (error instanceof ModelCacheError) return error
-  throw new Error('It was not refused', { cause: error })
+  throw new Error('The request was not refused', { cause: error })
 }
 
 describe('a model', () => {
-  test('is looked up in one request', async () => {
+  test('is looked up with one request', async () => {
     const repository = hub.addRepo('org/name', { files: FILES, pipelineTag: 'fill-mask' })
     expect(await model('org/name')).toEqual({
       repo: 'org/name',
@@ -67,13 +67,13 @@ describe('a model', () => {
     expect((await model('org/name')).commit).toBe(repository.commit)
   })
 
-  test('tells the name that it has now', async () => {
+  test('has its present name after it was renamed', async () => {
     hub.addRepo('org/old', { files: FILES })
     hub.renameRepo('org/old', 'org/new')
     expect((await model('org/old')).repo).toBe('org/new')
   })
 
-  test('tells who may read it', async () => {
+  test('has its access stated', async () => {
     hub.addRepo('org/private', { files: FILES, private: true })
     hub.addRepo('org/gated', { files: FILES, gated: 'manual' })
     expect((await model('org/private', { token: TOKEN })).access).toBe('private')
@@ -89,8 +89,8 @@ describe('a model', () => {
   })
 })
 
-describe('what there is not, or not for all,', () => {
-  test('is refused as MODEL_NOT_FOUND, once: no such repo', async () => {
+describe('a model that does not exist or needs access', () => {
+  test('is refused as MODEL_NOT_FOUND after one request if the repo does not exist', async () => {
     for (const token of [undefined, TOKEN]) {
       hub.clearRequests()
       const error = await refusalOf(model('org/missing', { token }))
@@ -100,7 +100,7 @@ describe('what there is not, or not for all,', () => {
     }
   })
 
-  test('is refused as MODEL_NOT_FOUND: a private repo, without saying that it exists', async () => {
+  test('is refused as MODEL_NOT_FOUND if it is private: the error does not say that it exists', async () => {
     hub.addRepo('org/private', { files: FILES, private: true })
     const anonymous = await refusalOf(model('org/private'))
     expect(anonymous).toMatchObject({ code: 'MODEL_NOT_FOUND', nextStep: expect.stringContaining('HF_TOKEN') })
@@ -111,7 +111,7 @@ describe('what there is not, or not for all,', () => {
     })
   })
 
-  test('says that the token is to blame when it is not valid, with HTTP 401', async () => {
+  test('is refused with the statement that the token was refused, if the token is invalid', async () => {
     hub.addRepo('org/private', { files: FILES, private: true })
     const error = await refusalOf(model('org/private', { token: 'hf_revoked' }))
     expect(error).toMatchObject({
@@ -122,19 +122,19 @@ describe('what there is not, or not for all,', () => {
     expect(hub.requests.map(({ status }) => status)).toEqual([401, 401])
   })
 
-  test('is no matter of a token that is not valid, where it is public', async () => {
+  test('is found with an invalid token if it is public', async () => {
     hub.addRepo('org/public', { files: FILES })
     expect(await model('org/public', { token: 'hf_made_up' })).toMatchObject({ repo: 'org/public', access: 'public' })
   })
 
-  test('is refused as REVISION_NOT_FOUND', async () => {
+  test('is refused as REVISION_NOT_FOUND if it has no such revision', async () => {
     hub.addRepo('org/name', { files: FILES })
     const error = await refusalOf(model('org/name', { revision: 'v9' }))
     expect(error.code).toBe('REVISION_NOT_FOUND')
     expect(hub.requests).toHaveLength(1)
   })
 
-  test('never shows the token', async () => {
+  test('is refused with an error that does not show the token', async () => {
     hub.addRepo('org/private', { files: FILES, private: true })
     const error = await refusalOf(model('org/private', { token: OUTSIDER }))
     expect(`${error.message} ${error.stack} ${JSON.stringify(error)} ${String(error.cause)}`).not.toContain(OUTSIDER)
@@ -142,7 +142,7 @@ describe('what there is not, or not for all,', () => {
 })
 
 describe('a Hub', () => {
-  test('that is not there is HUB_UNREACHABLE, with the reason', async () => {
+  test('that does not listen is HUB_UNREACHABLE, with the reason', async () => {
     await hub.stopListening()
     const error = await refusalOf(model('org/name'))
     expect(error).toMatchObject({ code: 'HUB_UNREACHABLE', asked: 'Model org/name' })
@@ -150,21 +150,21 @@ describe('a Hub', () => {
     expect(error.reason).toContain(hub.url)
   })
 
-  test('that limits requests is HUB_ERROR, when it does so for good', async () => {
+  test('that limits requests permanently is HUB_ERROR after five attempts', async () => {
     hub.fault({}, { status: 429, retryAfter: 0 })
     const error = await refusalOf(model('org/name'))
     expect(error).toMatchObject({ code: 'HUB_ERROR', reason: expect.stringContaining('429') })
     expect(hub.requests).toHaveLength(5)
   })
 
-  test('that answers with a page once is asked again', async () => {
+  test('that responds with a page once is asked again', async () => {
     hub.addRepo('org/name', { files: FILES })
     hub.fault({}, { html: true }, { times: 1 })
     expect((await model('org/name')).repo).toBe('org/name')
     expect(hub.requests).toHaveLength(2)
   })
 
-  test('that answers with a page for good is HUB_ERROR, and says what may stand in its place', async () => {
+  test('that always responds with a page is HUB_ERROR, and the error suggests to check the endpoint and the proxy', async () => {
     hub.fault({}, { html: true })
     const error = await refusalOf(model('org/name'))
     expect(error).toMatchObject({
@@ -174,14 +174,14 @@ describe('a Hub', () => {
     })
   })
 
-  test('that forbids is ACCESS_DENIED', async () => {
+  test('that responds with HTTP 403 is ACCESS_DENIED', async () => {
     hub.fault({}, { status: 403 })
     expect((await refusalOf(model('org/name'))).code).toBe('ACCESS_DENIED')
   })
 })
 
 describe('the files of a commit', () => {
-  test('come with size and digest: of git for small ones, sha256 for LFS', async () => {
+  test('are listed with size and digest: the git sha1 for small files, sha256 for LFS files', async () => {
     const { commit } = hub.addRepo('org/name', { files: FILES })
     const tree = await treeOf('org/name', commit)
     expect([...tree.keys()].sort()).toEqual(['README.md', 'config.json', 'onnx/deep/note.txt', 'onnx/model.onnx'])
@@ -195,7 +195,7 @@ describe('the files of a commit', () => {
     })
   })
 
-  test('come in as many requests as there are pages', async () => {
+  test('are listed with one request for each page', async () => {
     hub = await start({ treePageSize: 3 })
     const files = Object.fromEntries(Array.from({ length: 10 }, (_, index) => [`file-${index}.txt`, `${index}`]))
     const { commit } = hub.addRepo('org/many', { files })
@@ -203,7 +203,7 @@ describe('the files of a commit', () => {
     expect(hub.requests).toHaveLength(4)
   })
 
-  test('go on at this endpoint where a mirror hands on the link of the Hub behind it', async () => {
+  test('are requested from the mirror when its link to the next page leads to the Hub behind it', async () => {
     const elsewhere = await start()
     const { commit } = hub.addRepo('org/name', { files: FILES })
     const path = `/api/models/org/name/tree/${commit}`
@@ -215,7 +215,7 @@ describe('the files of a commit', () => {
     expect(elsewhere.requests).toEqual([])
   })
 
-  test('are refused where they go on anywhere else', async () => {
+  test('are refused when the link to the next page leads to another listing', async () => {
     const elsewhere = await start()
     const { commit } = hub.addRepo('org/name', { files: FILES })
     hub.fault({}, { status: 200, headers: { Link: `<${elsewhere.url}/other>; rel="next"` }, body: '[]' })
@@ -223,7 +223,7 @@ describe('the files of a commit', () => {
     expect(elsewhere.requests).toEqual([])
   })
 
-  test('are refused where one is stated with two digests, or with a size below zero', async () => {
+  test('are refused when one is stated with two digests, or with a negative size', async () => {
     const { commit } = hub.addRepo('org/name', { files: FILES })
     const file = (oid: string, size = 1) => ({ type: 'file', path: 'a.txt', size, oid: oid.repeat(40) })
     for (const listing of [[file('a'), file('b')], [file('a', -1)]]) {
@@ -233,7 +233,7 @@ describe('the files of a commit', () => {
     }
   })
 
-  test('may take longer in all than one page may, and one page that fails is asked for again by itself', async () => {
+  test('may take longer than the stall time in total, and a failed page is requested again by itself', async () => {
     hub = await start({ treePageSize: 1 })
     const files = Object.fromEntries(Array.from({ length: 12 }, (_, index) => [`file-${index}.txt`, `${index}`]))
     const { commit } = hub.addRepo('org/many', { files })
@@ -244,13 +244,13 @@ describe('the files of a commit', () => {
     expect((await treeOf('org/many', commit, { stallMs: 1_000 })).size).toBe(12)
   })
 
-  test('are refused when one could lead out of the cache', async () => {
+  test('are refused when a path could lead out of the cache', async () => {
     const { commit } = hub.addRepo('org/evil', { files: { '..\\..\\evil.txt': 'x', 'config.json': '{}' } })
     const error = await refusalOf(treeOf('org/evil', commit))
     expect(error).toMatchObject({ code: 'UNSAFE_PATH', asked: 'Model org/evil' })
   })
 
-  test('are REVISION_NOT_FOUND at a commit that there is not', async () => {
+  test('are REVISION_NOT_FOUND at a commit that does not exist', async () => {
     hub.addRepo('org/name', { files: FILES })
     expect((await refusalOf(treeOf('org/name', 'f'.repeat(40)))).code).toBe('REVISION_NOT_FOUND')
   })

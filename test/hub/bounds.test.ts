@@ -32,7 +32,7 @@ async function serve(listener: RequestListener): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 
-/** Sends single pieces for as long as the client reads, and at most ten times of what it may take; gives how much it was. */
+/** Sends pieces as long as the client reads, up to ten times the limit. Resolves to the number of sent bytes. */
 function sendOn(response: ServerResponse, piece: Buffer): Promise<number> {
   let sent = 0
   const send = () => {
@@ -47,23 +47,23 @@ function sendOn(response: ServerResponse, piece: Buffer): Promise<number> {
   return once(response, 'close').then(() => sent)
 }
 
-describe.each(FETCHES)('by %s, an answer of the API that is too large', (_, ask) => {
+describe.each(FETCHES)('by %s, a response of the API that is too large', (_, ask) => {
   const spaces = Buffer.alloc(LIMIT + MEGABYTE, ' ')
 
   test.each([
     ['br', brotliCompressSync(spaces, { params: { [constants.BROTLI_PARAM_QUALITY]: 1 } })],
     ['gzip', gzipSync(spaces, { level: 1 })],
-  ])('is refused also where it comes small, as %s', async (encoding, body) => {
+  ])('is refused even if it is small when compressed with %s', async (encoding, body) => {
     const endpoint = await serve((_request, response) =>
       response.writeHead(200, { 'Content-Type': 'application/json', 'Content-Encoding': encoding }).end(body),
     )
     const error = await refusalOf(fetchModel({ endpoint, fetch: ask }, { ...REPO, revision: 'main' }))
     expect(error).toMatchObject({ code: 'HUB_ERROR', asked: 'Model org/name' })
-    expect(error.reason).toMatch(/^http:\S+ answered with more than 32(\.0)? Mi?B/)
+    expect(error.reason).toMatch(/^The response of http:\S+ is larger than 32(\.0)? Mi?B/)
     expect(error.nextStep).toContain('HF_ENDPOINT')
   })
 
-  test('ends where the limit is, whatever else the server has to say', async () => {
+  test('is read only up to the limit, even if the server sends more', async () => {
     const sent: Promise<number>[] = []
     const endpoint = await serve((_request, response) => {
       sent.push(sendOn(response.writeHead(200, { 'Content-Type': 'application/json' }), Buffer.alloc(MEGABYTE, ' ')))
@@ -73,18 +73,18 @@ describe.each(FETCHES)('by %s, an answer of the API that is too large', (_, ask)
     expect(await refusalOf(fetchTree(hub, { ...REPO, commit: COMMIT }))).toMatchObject(refused)
     const raw = fetchRaw(hub, { address: '/api/models/org/name', method: 'GET' })
     expect(await refusalOf(raw)).toMatchObject(refused)
-    // What lies in the buffers of the system comes on top.
+    // The server has also sent what is in the buffers of the operating system.
     for (const bytes of await Promise.all(sent)) expect(bytes).toBeLessThan(2 * LIMIT)
     expect(sent).toHaveLength(2)
   })
 })
 
-test('through a proxy, an answer of the API that is too large is refused too', async () => {
+test('a response of the API that is too large is refused through a proxy too', async () => {
   const proxy = createServer((_request, response) => {
     void sendOn(response.writeHead(200, { 'Content-Type': 'application/json' }), Buffer.alloc(MEGABYTE, ' '))
   }).listen(0, '127.0.0.1')
   await once(proxy, 'listening')
-  // The proxy of the project opens a tunnel also for plain HTTP.
+  // undici opens a tunnel (CONNECT) for plain HTTP too.
   proxy.on('connect', (_request, socket) => {
     socket.write('HTTP/1.1 200 OK\r\n\r\n')
     proxy.emit('connection', socket)
@@ -97,5 +97,5 @@ test('through a proxy, an answer of the API that is too large is refused too', a
   if (!ask) throw new Error('There is no proxy')
   const request = { ...REPO, revision: 'main' }
   const error = await refusalOf(fetchModel({ endpoint: 'http://hub.example', fetch: ask }, request))
-  expect(error).toMatchObject({ code: 'HUB_ERROR', reason: expect.stringContaining('more than 32') })
+  expect(error).toMatchObject({ code: 'HUB_ERROR', reason: expect.stringContaining('larger than 32') })
 })

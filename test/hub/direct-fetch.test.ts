@@ -15,7 +15,7 @@ import { bytesOf, jsonOf, textOf } from '../support/answers.ts'
 import { Engine } from '../support/engine.ts'
 import { CERTIFICATE, startTls } from '../support/tls.ts'
 
-/** What it is to be like, and what it is. */
+/** The direct fetch must behave like the fetch of Node.js, so both run the same tests. */
 const FETCHES: [string, Fetch][] = [
   ['the fetch of Node.js', fetch],
   ['the direct fetch', directFetch],
@@ -26,7 +26,7 @@ async function serve(listener: RequestListener): Promise<string> {
   return listen(createServer(listener))
 }
 
-/** One that does by itself what it says over a connection. */
+/** A TCP server that writes its response itself. */
 async function serveRaw(onSocket: (socket: Socket) => void): Promise<string> {
   return listen(createTcpServer((socket) => void onSocket(socket.on('error', () => undefined))))
 }
@@ -50,7 +50,7 @@ const thrownBy = (promise: Promise<unknown>) =>
   )
 
 describe.each(FETCHES)('%s', (_, ask) => {
-  test('gives status, address, headers whatever their case, and the body', async () => {
+  test('gives status, address and body, and headers by names in any case', async () => {
     const url = await serve((_request, response) => response.writeHead(200, { ETag: '"x"' }).end('{"ü":1}'))
     const answer = await ask(`${url}/a%20b?c=d`)
     expect(answer).toMatchObject({ ok: true, status: 200, url: `${url}/a%20b?c=d` })
@@ -65,7 +65,7 @@ describe.each(FETCHES)('%s', (_, ask) => {
     expect(String(await bytesOf(await ask(url)))).toBe('{"ü":1}')
   })
 
-  test('gives what is no success as an answer', async () => {
+  test('returns a response with an error status', async () => {
     const url = await serve((_request, response) => response.writeHead(404, { 'X-Error-Code': 'RepoNotFound' }).end())
     const answer = await ask(url)
     expect([answer.ok, answer.status, answer.headers.get('x-error-code')]).toEqual([false, 404, 'RepoNotFound'])
@@ -81,14 +81,17 @@ describe.each(FETCHES)('%s', (_, ask) => {
     expect(await jsonOf(answer)).toEqual({ method: 'POST', type: 'application/json', body: '{"a":1}' })
   })
 
-  test.each([301, 302, 303, 307, 308])('follows a redirect with HTTP %i, and says where it led', async (status) => {
-    const url = await serve((request, response) => {
-      if (request.url === '/b/c') response.end(`${request.method} ${request.headers.authorization}`)
-      else response.writeHead(status, { Location: '../b/c' }).end('moved')
-    })
-    const answer = await ask(`${url}/a/x`, { headers: { Authorization: 'Bearer t' } })
-    expect([answer.url, await textOf(answer)]).toEqual([`${url}/b/c`, 'GET Bearer t'])
-  })
+  test.each([301, 302, 303, 307, 308])(
+    'follows a redirect with HTTP %i, and states the final address',
+    async (status) => {
+      const url = await serve((request, response) => {
+        if (request.url === '/b/c') response.end(`${request.method} ${request.headers.authorization}`)
+        else response.writeHead(status, { Location: '../b/c' }).end('moved')
+      })
+      const answer = await ask(`${url}/a/x`, { headers: { Authorization: 'Bearer t' } })
+      expect([answer.url, await textOf(answer)]).toEqual([`${url}/b/c`, 'GET Bearer t'])
+    },
+  )
 
   test.each([
     [301, 'GET '],
@@ -96,7 +99,7 @@ describe.each(FETCHES)('%s', (_, ask) => {
     [303, 'GET '],
     [307, 'POST body'],
     [308, 'POST body'],
-  ])('after HTTP %i what was sent is sent again, or asked for: %s', async (status, seen) => {
+  ])('follows a redirected POST with HTTP %i by "%s"', async (status, seen) => {
     const url = await serve(async (request, response) => {
       if (request.url === '/') return response.writeHead(status, { Location: '/b' }).end()
       response.end(`${request.method} ${(await request.toArray()).join('')}`)
@@ -104,7 +107,7 @@ describe.each(FETCHES)('%s', (_, ask) => {
     expect(await textOf(await ask(`${url}/`, { method: 'POST', body: 'body' }))).toBe(seen)
   })
 
-  test('sends no token to where another origin is, also not by way of it back home', async () => {
+  test('sends no token to another origin, nor when that origin redirects back to the first', async () => {
     const seen: string[] = []
     const other = await serve((request, response) => {
       seen.push(`other ${request.headers.authorization}`)
@@ -120,7 +123,7 @@ describe.each(FETCHES)('%s', (_, ask) => {
     expect(seen).toEqual(['home Bearer secret', 'other undefined', 'home undefined'])
   })
 
-  test('an address in a redirect may have letters that no header should have', async () => {
+  test('follows a redirect whose Location header is raw UTF-8', async () => {
     const url = await serve((request, response) => {
       if (request.url === '/') response.writeHead(302, { Location: Buffer.from('/ü').toString('latin1') }).end()
       else response.end(request.url)
@@ -128,12 +131,12 @@ describe.each(FETCHES)('%s', (_, ask) => {
     expect(await textOf(await ask(`${url}/`))).toBe('/%C3%BC')
   })
 
-  test('what is no address of HTTP is a failure of the network', async () => {
+  test('reports an address that is not HTTP as a network error', async () => {
     expect(isNetworkError(await thrownBy(ask('ftp://127.0.0.1/x')))).toBe(true)
   })
 
   test.each(['/', 'ftp://127.0.0.1/x', 'http://[', 'file:///etc/passwd'])(
-    'a redirect that leads nowhere (%s) is a failure of the network',
+    'reports a redirect to %s, which cannot be followed, as a network error',
     async (location) => {
       const url = await serve((_request, response) => response.writeHead(302, { Location: location }).end())
       expect(isNetworkError(await thrownBy(ask(`${url}/`)))).toBe(true)
@@ -143,7 +146,7 @@ describe.each(FETCHES)('%s', (_, ask) => {
   test.each([
     ['gzip', gzipSync],
     ['br', brotliCompressSync],
-  ] as const)('what a server sends as %s comes as it was', async (encoding, compress) => {
+  ] as const)('decompresses a body that is sent as %s', async (encoding, compress) => {
     const text = 'a text that is sent compressed, '.repeat(10_000)
     const url = await serve((_request, response) =>
       response.writeHead(200, { 'Content-Encoding': encoding }).end(compress(text)),
@@ -152,13 +155,13 @@ describe.each(FETCHES)('%s', (_, ask) => {
     expect(String(await bytesOf(await ask(url)))).toBe(text)
   })
 
-  test('a part of a file is asked for as it is', async () => {
+  test('requests a part of a file without compression', async () => {
     const url = await serve((request, response) => response.end(request.headers['accept-encoding']))
     expect(await textOf(await ask(url, { headers: { Range: 'bytes=0-' } }))).toBe('identity')
     expect(await textOf(await ask(url))).toContain('gzip')
   })
 
-  test('a large body comes whole, also where its reader is slower than the server', async () => {
+  test('receives a large body completely, even if its reader is slower than the server', async () => {
     const body = Buffer.from(Array.from({ length: 3_000_000 }, (_unused, index) => index % 251))
     const url = await serve((_request, response) => response.end(body))
     const chunks: Uint8Array[] = []
@@ -171,28 +174,28 @@ describe.each(FETCHES)('%s', (_, ask) => {
 
   test.each<[string, (socket: Socket) => void]>([
     ['closes the connection', (socket) => socket.end()],
-    ['resets it', (socket) => socket.resetAndDestroy()],
-    ['answers with no HTTP', (socket) => socket.end('SSH-2.0-OpenSSH_9.2\r\n')],
-    ['answers with headers that are none', (socket) => socket.end('HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n')],
+    ['resets the connection', (socket) => socket.resetAndDestroy()],
+    ['does not speak HTTP', (socket) => socket.end('SSH-2.0-OpenSSH_9.2\r\n')],
+    ['sends invalid headers', (socket) => socket.end('HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n')],
     [
-      'changes to another protocol',
+      'switches to another protocol',
       (socket) => socket.end('HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n'),
     ],
-  ])('a server that %s is a failure of the network', async (_name, onRequest) => {
+  ])('reports a server that %s as a network error', async (_name, onRequest) => {
     const url = await serveRaw((socket) => void socket.once('data', () => onRequest(socket)))
     expect(isNetworkError(await thrownBy(ask(url)))).toBe(true)
   })
 
   test.each<[string, string]>([
-    ['ends before its length', 'HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort'],
+    ['ends before its Content-Length', 'HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort'],
     ['ends within a chunk', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n10\r\nshort'],
-    ['has a chunk that is none', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nnone\r\nshort\r\n'],
-  ])('a body that %s is a failure of the network', async (_name, sent) => {
+    ['has an invalid chunk', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nnone\r\nshort\r\n'],
+  ])('reports a body that %s as a network error', async (_name, sent) => {
     const url = await serveRaw((socket) => void socket.once('data', () => socket.end(sent)))
     expect(isNetworkError(await thrownBy(ask(url).then((answer) => bytesOf(answer))))).toBe(true)
   })
 
-  test('where nobody listens the reason is named', async () => {
+  test('states the reason when no server listens', async () => {
     const server = createTcpServer().listen(0, '127.0.0.1')
     await once(server, 'listening')
     const { port } = server.address() as AddressInfo
@@ -202,7 +205,7 @@ describe.each(FETCHES)('%s', (_, ask) => {
     expect([isNetworkError(error), rootMessage(error)]).toEqual([true, expect.stringContaining('ECONNREFUSED')])
   })
 
-  test("an abort throws the signal's reason: before, while the answer is waited for, and in the body", async () => {
+  test("throws the signal's reason when it aborts before the request, before the response or in the body", async () => {
     const reason = new Error('enough')
     const url = await serve((request, response) => {
       if (request.url === '/body') response.writeHead(200, { 'Content-Length': 10 }).write('first')
@@ -219,7 +222,7 @@ describe.each(FETCHES)('%s', (_, ask) => {
     expect(await body).toBe(reason)
   })
 
-  test('a body that is given up ends at the server too', async () => {
+  test('closes the connection when a body is cancelled', async () => {
     let closed: Promise<unknown> | undefined
     const url = await serve((_request, response) => {
       closed = once(response, 'close')
@@ -233,7 +236,7 @@ describe.each(FETCHES)('%s', (_, ask) => {
     await closed
   })
 
-  test('a body that nobody reads breaks nothing when it breaks', async () => {
+  test('causes no unhandled error when a body breaks that nobody reads', async () => {
     const url = await serveRaw((socket) =>
       socket.once('data', () => {
         socket.write('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort')
@@ -245,7 +248,7 @@ describe.each(FETCHES)('%s', (_, ask) => {
     expect(isNetworkError(await thrownBy(textOf(answer)))).toBe(true)
   })
 
-  test('connections are kept for what is asked for in turn', async () => {
+  test('uses a connection again for the next request', async () => {
     const ports = new Set<number | undefined>()
     const url = await serve((request, response) => {
       ports.add(request.socket.remotePort)
@@ -253,20 +256,20 @@ describe.each(FETCHES)('%s', (_, ask) => {
       else response.end('here')
     })
     for (let turn = 0; turn < 5; turn++) expect(await textOf(await ask(`${url}/`))).toBe('here')
-    // One may be under way still when a redirect is followed.
+    // The first connection may still receive the redirect's body when the redirect is followed.
     expect(ports.size).toBeLessThanOrEqual(2)
   })
 })
 
 describe('the direct fetch', () => {
-  test('what is compressed and broken is a failure of the network', async () => {
+  test('reports a broken compressed body as a network error', async () => {
     const url = await serve((_request, response) =>
       response.writeHead(200, { 'Content-Encoding': 'gzip' }).end(gzipSync('a text').subarray(0, 12)),
     )
     expect(isNetworkError(await thrownBy(directFetch(url).then((answer) => textOf(answer))))).toBe(true)
   })
 
-  test('asks anew where the server closed the connection that was kept', async () => {
+  test('sends the request again when the server closed the kept connection', async () => {
     let connections = 0
     const url = await serveRaw((socket) => {
       const isFirst = ++connections === 1
@@ -280,7 +283,7 @@ describe('the direct fetch', () => {
     expect(connections).toBe(2)
   })
 
-  test('what is given up and never comes holds no process', async () => {
+  test('lets the process end while a discarded body has not arrived', async () => {
     const heads = {
       '/redirect': 'HTTP/1.1 302 Found\r\nLocation: /here\r\nContent-Length: 10',
       '/missing': 'HTTP/1.1 404 Not Found\r\nContent-Length: 10',
@@ -302,7 +305,7 @@ describe('the direct fetch', () => {
     expect(await execa(process.execPath, args, { timeout: 200_000 })).toMatchObject({ stdout: 'done' })
   })
 
-  test('a server that is reached and never agrees on TLS is one that can not be reached', async () => {
+  test('reports a server that never completes the TLS handshake as a network error', async () => {
     const { setTimeout } = originals
     vi.spyOn(originals, 'setTimeout').mockImplementation(((act: () => void, ms: number) =>
       setTimeout(act, ms / 50)) as typeof setTimeout)
@@ -312,7 +315,7 @@ describe('the direct fetch', () => {
     expect([isNetworkError(error), rootMessage(error)]).toEqual([true, expect.stringContaining('no connection')])
   })
 
-  test('takes over TLS what comes from who is to be trusted, and nothing else', async () => {
+  test('accepts a TLS server only with a trusted certificate', async () => {
     const engine = await Engine.start(onTestFinished)
     engine.hub.addRepo('org/name', {
       files: { 'config.json': '{}', 'weights.bin': Buffer.alloc(3_000_000, 'weights') },
@@ -330,7 +333,7 @@ describe('the direct fetch', () => {
   })
 })
 
-describe('the Hub is asked', () => {
+describe('requests to the Hub are sent', () => {
   const program = (before: string) => `(async () => {
     ${before}
     await import(process.argv[1]).then(async ({ findFetch }) => {
@@ -353,32 +356,32 @@ describe('the Hub is asked', () => {
   }
 
   test.each<[string, string]>([
-    ['where nobody has a say in it', ''],
-    ['where fetch was used as it is', "await fetch('data:,')"],
-  ])('directly, %s', async (_name, before) => {
+    ['where nothing changed fetch', ''],
+    ['where the original fetch was used before', "await fetch('data:,')"],
+  ])('by the direct fetch %s', async (_name, before) => {
     expect(await howItAsks(before)).toBe('directFetch')
   })
 
   test.each<[string, string, Record<string, string>]>([
     ['in a worker of Vitest, where a suite may have mocked node:http', '', { VITEST_WORKER_ID: '1' }],
-    ['where Node.js was told to use a proxy', '', { NODE_USE_ENV_PROXY: '1' }],
+    ['where Node.js is configured to use a proxy', '', { NODE_USE_ENV_PROXY: '1' }],
     [
-      'where undici was given a dispatcher',
+      'where the package undici sets a dispatcher',
       "require('undici').setGlobalDispatcher(new (require('undici').Agent)())",
       {},
     ],
     [
-      'where it was given one of another kind',
+      'where the dispatcher has another class',
       "globalThis[Symbol.for('undici.globalDispatcher.1')] = new (class ProxyAgent {})()",
       {},
     ],
     [
-      'where node:http asks our bridge, also when it was not told of Vitest',
+      'where node:http goes to our bridge, even without the variables of Vitest',
       `require(${JSON.stringify(join(inject('packedPackage'), 'dist/intercept/preload.cjs'))})`,
       {},
     ],
     ['where fetch was replaced', 'globalThis.fetch = async () => new Response()', {}],
-  ])('by fetch %s', async (_name, before, env) => {
+  ])('by the fetch of Node.js %s', async (_name, before, env) => {
     expect(await howItAsks(before, env)).toBe('by fetch')
   })
 })

@@ -41,7 +41,7 @@ interface Request {
   onBytes?: (bytes: number) => void
 }
 
-/** Downloads a file once, and gives back what came. */
+/** Downloads a file with one attempt, and returns the received bytes. */
 async function once(path: string, { repo = 'org/name', size, token, signal, onBytes }: Request = {}): Promise<Buffer> {
   const chunks: Uint8Array[] = []
   const stated = Buffer.from(Object.entries(FILES).find(([name]) => name === path)?.[1] ?? '')
@@ -71,7 +71,7 @@ async function once(path: string, { repo = 'org/name', size, token, signal, onBy
   return Buffer.concat(chunks)
 }
 
-/** A sink that takes nothing. */
+/** A sink whose `write` fails. */
 function refusing(error: Error): Sink {
   return {
     received: 0,
@@ -85,7 +85,7 @@ function digest(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex')
 }
 
-/** How many requests came for the file, redirects not counted twice. */
+/** The number of requests for the file at the Hub; the redirected request at the CDN does not count. */
 function requestsFor(file: string): number {
   return hub.requests.filter((request) => request.origin === 'hub' && request.file === file).length
 }
@@ -93,11 +93,11 @@ function requestsFor(file: string): number {
 describe('a download', () => {
   test.each(Object.entries(FILES))('gives the bytes of %s', async (path, content) => {
     expect(digest(await once(path))).toBe(digest(Buffer.from(content)))
-    // Of an empty file all is known before it is asked for.
+    // An empty file needs no request.
     expect(requestsFor(path)).toBe(content.length === 0 ? 0 : 1)
   })
 
-  test('tells of each byte as it comes', async () => {
+  test('reports each received byte', async () => {
     let bytes = 0
     await once('onnx/model.onnx', {
       onBytes: (more) => {
@@ -107,25 +107,25 @@ describe('a download', () => {
     expect(bytes).toBe(WEIGHTS.byteLength)
   })
 
-  test('that is shorter than was stated is refused', async () => {
+  test('that is shorter than the stated size is refused', async () => {
     const short = once('onnx/model.onnx', { size: WEIGHTS.byteLength + 1 })
     await expect(short).rejects.toThrow(BrokenDownloadError)
-    await expect(short).rejects.toThrow(/200000 bytes, the Hub stated 200001/)
+    await expect(short).rejects.toThrow(/200000 bytes for onnx\/model\.onnx, but the Hub stated 200001/)
   })
 
-  test('that is longer than was stated is refused, and the rest is not waited for', async () => {
+  test('that is longer than the stated size is refused without waiting for the rest', async () => {
     hub.fault({ origin: 'cdn' }, { stallAfter: 150_000 })
     const long = once('onnx/model.onnx', { size: 1000 })
     await expect(long).rejects.toThrow(BrokenDownloadError)
-    await expect(long).rejects.toThrow(/200000 bytes, the Hub stated 1000/)
+    await expect(long).rejects.toThrow(/200000 bytes for onnx\/model\.onnx, but the Hub stated 1000/)
   })
 
-  test('of which all that comes is a web page is refused', async () => {
+  test('is refused when the body is a web page', async () => {
     hub.fault({}, { html: true })
     await expect(once('onnx/model.onnx')).rejects.toThrow(BrokenDownloadError)
   })
 
-  test('ends when its signal says so', async () => {
+  test('ends when its signal aborts', async () => {
     const controller = new AbortController()
     hub.fault({ origin: 'cdn' }, { stallAfter: 1000 })
     const stalled = once('onnx/model.onnx', { signal: controller.signal })
@@ -134,7 +134,7 @@ describe('a download', () => {
     await expect(stalled).rejects.toMatchObject({ name: 'AbortError' })
   })
 
-  test('that the sink refuses ends with the error of the sink', async () => {
+  test('fails with the error of the sink when the sink fails', async () => {
     const sink = refusing(new Error('the disk is full'))
     const file = { path: parseHubPath('onnx/model.onnx', 'a test'), size: WEIGHTS.byteLength }
     const commit = parseCommit(repository.commit, 'a test')
@@ -161,20 +161,20 @@ describe('a token', () => {
   })
 })
 
-describe('trouble that passes', () => {
+describe('a failure that may pass', () => {
   test.each<[string, AnswerFault | BodyFault]>([
     ['HTTP 429', { status: 429, retryAfter: 0 }],
     ['HTTP 429 with the header of the Hub', { status: 429, headers: { ratelimit: '"resolvers";r=0;t=0' } }],
     ['HTTP 503', { status: 503, retryAfter: 0 }],
-    ['HTTP 500 that says no time', { status: 500 }],
+    ['HTTP 500 without a Retry-After', { status: 500 }],
     ['HTTP 408', { status: 408, retryAfter: 0 }],
     ['a connection that is reset in the body', { reset: 1000 }],
-    ['a body that breaks off', { truncate: 1000 }],
-    ['a body that ends early as if all was well', { truncate: 1000, contentLength: false }],
-    ['a short body under a length that agrees', { shortBody: 1000 }],
-    ['a socket that closes before a word', 'refused'],
+    ['a body that ends before its Content-Length', { truncate: 1000 }],
+    ['a body that ends early without a Content-Length', { truncate: 1000, contentLength: false }],
+    ['a short body with a matching Content-Length', { shortBody: 1000 }],
+    ['a socket that closes before the response', 'refused'],
     ['a web page', { html: true }],
-  ])('is tried again: %s', async (_, fault) => {
+  ])('leads to another attempt: %s', async (_, fault) => {
     hub.fault({ file: 'onnx/model.onnx' }, fault, { times: 1 })
     const waits: number[] = []
     const bytes = await withRetry(() => once('onnx/model.onnx'), { onRetry: (_error, waitMs) => waits.push(waitMs) })
@@ -184,7 +184,7 @@ describe('trouble that passes', () => {
     expect(requestsFor('onnx/model.onnx')).toBe(2)
   })
 
-  test('is given up after five attempts, with the last failure', async () => {
+  test('is thrown after five attempts', async () => {
     let attempts = 0
     const failing = withRetry(async () => {
       attempts++
@@ -194,7 +194,7 @@ describe('trouble that passes', () => {
     expect(attempts).toBe(5)
   })
 
-  test('is waited for as long as the server asks', async () => {
+  test('leads to another attempt after the time that the server asks for', async () => {
     const controller = new AbortController()
     const waits: number[] = []
     const waiting = withRetry(
@@ -212,14 +212,14 @@ describe('trouble that passes', () => {
   })
 })
 
-describe('trouble that does not pass', () => {
-  test.each([400, 401, 403, 404, 410, 416])('is final at once: HTTP %i', async (status) => {
+describe('a failure that does not pass', () => {
+  test.each([400, 401, 403, 404, 410, 416])('is thrown at once: HTTP %i', async (status) => {
     hub.fault({}, { status })
     await expect(withRetry(() => once('config.json'))).rejects.toMatchObject({ status })
     expect(requestsFor('config.json')).toBe(1)
   })
 
-  test.each(['ENOSPC', 'EACCES'])('is a disk that says %s', async (code) => {
+  test.each(['ENOSPC', 'EACCES'])('is thrown at once: %s of the disk', async (code) => {
     const full = Object.assign(new Error('the disk says no'), { code })
     const path = parseHubPath('config.json', 'a test')
     const file = { path, size: Buffer.byteLength(FILES['config.json']) }
@@ -230,7 +230,7 @@ describe('trouble that does not pass', () => {
     expect(requestsFor('config.json')).toBe(1)
   })
 
-  test('is a file that is not there', async () => {
+  test('is thrown at once: a file that does not exist', async () => {
     const missing = withRetry(() => once('missing.json', { size: 10 })).catch((error) =>
       explainHubError(error, { asked: 'File x', repo: 'org/name' }, access()),
     )
@@ -238,7 +238,7 @@ describe('trouble that does not pass', () => {
     expect(hub.requests).toHaveLength(1)
   })
 
-  test('is a repo whose terms were not accepted', async () => {
+  test('is thrown at once: a repo whose terms were not accepted', async () => {
     repository = hub.addRepo('org/gated', { files: FILES, gated: 'auto' })
     const refused = withRetry(() => once('config.json', { repo: 'org/gated' }))
     const error = await refused.catch((cause) =>

@@ -3,17 +3,17 @@ import { Growth } from '../../src/hub/growth.ts'
 
 const MB = 1_000_000
 
-/** A line and a process as they may be; rates in bytes per second. */
+/** A simulated network and process; rates in bytes per second. */
 interface Line {
   perConnection?: number
   total?: number
-  /** What the process could take if it did nothing else. */
+  /** The highest rate that the process can receive. */
   process?: number
-  /** Milliseconds until a request is answered. */
+  /** Milliseconds until the response to a request starts. */
   latency?: number
 }
 
-/** Lets a download of a second go over a line, by a clock of its own; gives how many connections there were, one after the other. */
+/** Simulates one second of a download with a clock of its own. Returns the numbers of connections that it used, in order. */
 function grown({
   perConnection = Number.POSITIVE_INFINITY,
   total = Number.POSITIVE_INFINITY,
@@ -42,29 +42,29 @@ function grown({
 }
 
 describe('a download', () => {
-  test.each([5, 20, 50, 100])('takes eight connections where each is capped at %d MB/s', (rate) => {
+  test.each([5, 20, 50, 100])('uses eight connections where each is limited to %d MB/s', (rate) => {
     expect(grown({ perConnection: rate * MB })).toEqual([1, 8])
   })
 
-  test('stays on one where nothing is capped: the process is what is missing', () => {
+  test('stays on one connection where the process is the limit', () => {
     expect(grown({ process: 400 * MB })).toEqual([1])
     expect(grown({ perConnection: 300 * MB, process: 400 * MB })).toEqual([1])
   })
 
-  test('goes back to one where the line is the limit', () => {
+  test('goes back to one connection where the network is the limit', () => {
     expect(grown({ total: 50 * MB })).toEqual([1, 8, 1])
     expect(grown({ perConnection: 50 * MB, total: 60 * MB })).toEqual([1, 8, 1])
   })
 
-  test('takes them also where that is more than the process can take', () => {
+  test('uses eight connections even if together they are faster than the process', () => {
     expect(grown({ perConnection: 100 * MB, process: 420 * MB })).toEqual([1, 8])
   })
 
-  test('waits until the connections are answered that it took: what comes before says nothing', () => {
+  test('measures only from the time at which all connections have their response', () => {
     expect(grown({ perConnection: 20 * MB, latency: 150 })).toEqual([1, 8])
   })
 
-  test('takes no more once it was settled', () => {
+  test('opens no more connections once the number is settled', () => {
     const growth = new Growth({ now: () => 0, watch: () => () => 0 })
     growth.opened()
     growth.settle(2)

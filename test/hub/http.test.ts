@@ -25,32 +25,32 @@ function httpError(status: number, errorCode?: string): HubHttpError {
   return new HubHttpError({ status, url: `${HUB}/api/models/org/name`, errorCode })
 }
 
-describe('the time that a server asks to wait', () => {
+describe('the wait that a server asks for', () => {
   test.each<[string, Record<string, string>, number | undefined]>([
     ['seconds', { 'Retry-After': '7' }, 7000],
-    ['no time at all', { 'Retry-After': '0' }, 0],
-    ['parts of a second', { 'Retry-After': ' 1.5 ' }, 1500],
+    ['zero seconds', { 'Retry-After': '0' }, 0],
+    ['fractions of a second', { 'Retry-After': ' 1.5 ' }, 1500],
     ["the Hub's own header", { ratelimit: '"api";r=0;t=55' }, 55_000],
     ["the Hub's own header with spaces", { ratelimit: '"api"; r=0; t=55' }, 55_000],
-    ['both: Retry-After goes first', { 'Retry-After': '7', ratelimit: '"api";r=0;t=55' }, 7000],
-    ['nonsense beside the own header', { 'Retry-After': 'soon', ratelimit: '"api";r=0;t=55' }, 55_000],
-    ['requests that are left', { ratelimit: '"api";r=12;t=55' }, undefined],
-    ['nonsense', { 'Retry-After': 'soon' }, undefined],
-    ['nothing', {}, undefined],
-    ['a date that is past', { 'Retry-After': 'Wed, 21 Oct 2015 07:28:00 GMT' }, undefined],
+    ['both headers, of which Retry-After wins', { 'Retry-After': '7', ratelimit: '"api";r=0;t=55' }, 7000],
+    ["an invalid Retry-After beside the Hub's header", { 'Retry-After': 'soon', ratelimit: '"api";r=0;t=55' }, 55_000],
+    ["the Hub's header with requests left", { ratelimit: '"api";r=12;t=55' }, undefined],
+    ['an invalid Retry-After', { 'Retry-After': 'soon' }, undefined],
+    ['no header', {}, undefined],
+    ['a date in the past', { 'Retry-After': 'Wed, 21 Oct 2015 07:28:00 GMT' }, undefined],
     [
-      "a date, by the server's own clock",
+      "a date, relative to the server's own clock",
       { Date: 'Wed, 21 Oct 2015 07:27:50 GMT', 'Retry-After': 'Wed, 21 Oct 2015 07:28:00 GMT' },
       10_000,
     ],
-  ])('in %s', (_, headers, ms) => {
+  ])('is read from %s', (_, headers, ms) => {
     expect(retryAfterMs(new Headers(headers))).toBe(ms)
   })
 
-  test('is counted from now when it is a date', () => {
+  test('is relative to the present time when the server states only a date', () => {
     const before = Date.now()
     const ms = retryAfterMs(new Headers({ 'Retry-After': new Date(before + 60_000).toUTCString() })) ?? 0
-    // A date of HTTP has no parts of a second.
+    // HTTP dates have whole seconds.
     expect(ms).toBeGreaterThan(60_000 - 1000 - (Date.now() - before) - 1)
     expect(ms).toBeLessThanOrEqual(60_000)
   })
@@ -68,16 +68,16 @@ test.each<[number | undefined, string]>([
   expect(inWords(ms)).toBe(text)
 })
 
-describe('another try', () => {
-  test.each([408, 429, 500, 502, 503, 504])('is worth it after HTTP %i', (status) => {
+describe('another attempt', () => {
+  test.each([408, 429, 500, 502, 503, 504])('is made after HTTP %i', (status) => {
     expect(mayPass(httpError(status))).toBe(true)
   })
 
-  test.each([400, 401, 403, 404, 410, 451])('is not after HTTP %i', (status) => {
+  test.each([400, 401, 403, 404, 410, 451])('is not made after HTTP %i', (status) => {
     expect(mayPass(httpError(status))).toBe(false)
   })
 
-  test('is worth it after broken connections and broken bodies, not after an abort or a final answer', () => {
+  test('is made after broken connections and broken bodies, not after an abort or a final response', () => {
     expect(mayPass(new TypeError('fetch failed', { cause: new Error('ECONNRESET') }))).toBe(true)
     expect(mayPass(new BrokenDownloadError('too short'))).toBe(true)
     expect(mayPass(new DigestMismatchError(`sha1:${'0'.repeat(40)}`, `sha1:${'1'.repeat(40)}`))).toBe(true)
@@ -85,25 +85,25 @@ describe('another try', () => {
     expect(mayPass(explained(httpError(404)))).toBe(false)
   })
 
-  test('is worth it after a page that is no JSON', () => {
+  test('is made after a page that is not JSON', () => {
     expect(mayPass(new SyntaxError('Unexpected token < in JSON'))).toBe(true)
   })
 
   test.each(['ECONNRESET', 'ECONNREFUSED', 'ETIMEDOUT', 'EPIPE', 'ENOTFOUND', 'EAI_AGAIN', 'UND_ERR_SOCKET'])(
-    'is worth it after %s',
+    'is made after %s',
     (code) => {
       expect(mayPass(systemError(code))).toBe(true)
     },
   )
 
   test.each(['ENOSPC', 'EACCES', 'EPERM', 'EROFS', 'EDQUOT', 'EMFILE', 'ENOENT', 'ENOTDIR', 'EXDEV', 'EIO'])(
-    'is not after %s: that is the disk',
+    'is not made after %s, which is an error of the disk',
     (code) => {
       expect(mayPass(systemError(code))).toBe(false)
     },
   )
 
-  test('is not after anything else', () => {
+  test('is not made after any other error', () => {
     for (const thrown of [new Error('any'), new RangeError('any'), 'a text', undefined, null, { code: 5 }])
       expect(mayPass(thrown)).toBe(false)
   })
@@ -128,13 +128,13 @@ describe('an error of the Hub', () => {
     expect(explained(cause)).toMatchObject({ code, asked: 'Model org/name', cause })
   })
 
-  test('names the reason that fetch hides in its cause', () => {
+  test('states the reason that fetch hides in its cause', () => {
     const reason = new Error('getaddrinfo ENOTFOUND hub.example')
     const error = explained(new TypeError('fetch failed', { cause: reason }))
     expect(error).toMatchObject({ code: 'HUB_UNREACHABLE', reason: expect.stringContaining(reason.message) })
   })
 
-  test('is HUB_UNREACHABLE when a connection broke, by whatever name', () => {
+  test('is HUB_UNREACHABLE when a connection broke, whatever the name of the error', () => {
     for (const cause of [systemError('ECONNRESET'), systemError('UND_ERR_BODY_TIMEOUT'), new TypeError('terminated')])
       expect(explained(cause)).toMatchObject({
         code: 'HUB_UNREACHABLE',
@@ -145,11 +145,11 @@ describe('an error of the Hub', () => {
   })
 
   test('is BROKEN_DOWNLOAD when the body was broken', () => {
-    const cause = new BrokenDownloadError('a.bin came with 5 bytes, the Hub stated 6')
+    const cause = new BrokenDownloadError('5 bytes of a.bin were received, but the Hub stated 6')
     expect(explained(cause)).toMatchObject({ code: 'BROKEN_DOWNLOAD', reason: `${cause.message}.`, cause })
   })
 
-  test('is HUB_ERROR when a page came for JSON', () => {
+  test('is HUB_ERROR when the response is a page instead of JSON', () => {
     const cause = new SyntaxError('Unexpected token < in JSON')
     const nextStep = expect.stringContaining('HF_ENDPOINT')
     expect(explained(cause)).toMatchObject({
@@ -160,14 +160,14 @@ describe('an error of the Hub', () => {
     })
   })
 
-  test('names what was thrown in another realm the same way', () => {
+  test('is the same for an error from another realm', () => {
     const foreign = runInNewContext(`({ page: new SyntaxError('no JSON'), fetch: new TypeError('fetch failed') })`)
     expect(explained(foreign.page)).toMatchObject({ code: 'HUB_ERROR', cause: foreign.page })
     expect(explained(foreign.fetch)).toMatchObject({ code: 'HUB_UNREACHABLE', cause: foreign.fetch })
     expect([mayPass(foreign.page), mayPass(foreign.fetch)]).toEqual([true, true])
   })
 
-  test('it is not when it is an error of the disk, or our own mistake: that comes back as it is', () => {
+  test('is not made from errors of the disk or of the code: those are returned unchanged', () => {
     for (const other of [systemError('ENOSPC'), systemError('EACCES'), new Error('any'), new RangeError('any'), 'text'])
       expect(explained(other)).toBe(other)
   })
@@ -214,31 +214,34 @@ describe('an error of the Hub', () => {
       /gated\. The token was refused \(HTTP 401\)/,
       /org\/name, then replace the token/,
     ],
-    ['a closed repo', 'none', 403, undefined, /^Without a token there is no access/, /set HF_TOKEN/],
+    ['a closed repo', 'none', 403, undefined, /^This repo cannot be read without a token/, /set HF_TOKEN/],
     ['a closed repo', 'sent', 403, undefined, /^The token has no access.* The Hub says: No\.$/, /org\/name/],
     ['a rate limit', 'none', 429, undefined, /429.* The Hub says: No\.$/, /^Try again in 10 minutes, or set HF_TOKEN/],
     ['a rate limit', 'sent', 429, undefined, /429/, /^Try again in 10 minutes\.$/],
-    ['a repo that is gone', 'none', 410, undefined, /does not give this repo any more \(HTTP 410\)/, /org\/name/],
-    ['trouble at the Hub', 'sent', 503, undefined, /503.* The Hub says: No\.$/, /^Try again in 10 minutes\.$/],
-  ])('says of %s what helps where a token was %s (HTTP %i)', (_, token, status, errorCode, reason, nextStep) => {
-    const url = `${HUB}/api/models/org/name`
-    const cause = new HubHttpError({ status, url, errorCode, token, said: 'No', retryAfterMs: 600_000 })
-    const error = explained(cause)
-    expect(error).toMatchObject({ reason: expect.stringMatching(reason), nextStep: expect.stringMatching(nextStep) })
-    if (token !== 'none') expect(error).not.toMatchObject({ nextStep: expect.stringContaining('set HF_TOKEN') })
-  })
+    ['a removed repo', 'none', 410, undefined, /no longer serves this repo \(HTTP 410\)/, /org\/name/],
+    ['a failure of the Hub', 'sent', 503, undefined, /503.* The Hub says: No\.$/, /^Try again in 10 minutes\.$/],
+  ])(
+    'about %s, with the token use "%s" and HTTP %i, says what helps',
+    (_, token, status, errorCode, reason, nextStep) => {
+      const url = `${HUB}/api/models/org/name`
+      const cause = new HubHttpError({ status, url, errorCode, token, said: 'No', retryAfterMs: 600_000 })
+      const error = explained(cause)
+      expect(error).toMatchObject({ reason: expect.stringMatching(reason), nextStep: expect.stringMatching(nextStep) })
+      if (token !== 'none') expect(error).not.toMatchObject({ nextStep: expect.stringContaining('set HF_TOKEN') })
+    },
+  )
 
   test.each<[Withheld, RegExp]>([
-    ['plain http', /with https/],
+    ['plain http', /use an https endpoint/],
     ['other endpoint', /HF_ENDPOINT or `hub.token` for https:\/\/hub.example/],
-  ])('never says to set a token that is set: %s', (withheld, nextStep) => {
+  ])('does not say to set a token when the token is withheld: %s', (withheld, nextStep) => {
     const of = { asked: 'Model org/name', repo: 'org/name' }
     const error = explainHubError(httpError(401), of, { endpoint: HUB, fetch, withheld })
     expect(error).toMatchObject({ nextStep: expect.stringMatching(nextStep) })
     expect(error).not.toMatchObject({ nextStep: expect.stringContaining('set HF_TOKEN') })
   })
 
-  test('that was explained stays as it is, and so does an abort', () => {
+  test('that is already a ModelCacheError is returned unchanged, and so is an abort', () => {
     const first = explained(httpError(404))
     expect(first).toBeInstanceOf(ModelCacheError)
     expect(explained(first)).toBe(first)
@@ -248,10 +251,10 @@ describe('an error of the Hub', () => {
 })
 
 describe('a fetch to the Hub', () => {
-  /** Stands in for the network: gives back the headers that it was sent. */
+  /** Replaces the network: responds with the headers of the request. */
   const echo: typeof fetch = async (_input, init) => Response.json(Object.fromEntries(new Headers(init?.headers)))
 
-  test('carries the token when there is one, and keeps the headers that it was given', async () => {
+  test('sends the token when there is one, and keeps the given headers', async () => {
     const headers = { Accept: 'application/json' }
     const anonymous = await hubFetch({ endpoint: HUB, fetch: echo })(HUB, { headers })
     expect(await jsonOf(anonymous)).toEqual({ accept: 'application/json', 'user-agent': 'vitest-model-cache' })
@@ -263,22 +266,22 @@ describe('a fetch to the Hub', () => {
     ['another host', 'https://else.example/x'],
     ['another port', `${HUB}:8443/x`],
     ['plain http', 'http://hub.example/x'],
-    ['a host that begins alike', `${HUB}.evil.example/x`],
+    ['a host that starts with the name of the Hub', `${HUB}.evil.example/x`],
     ['a subdomain', 'https://sub.hub.example/x'],
-    ['a user name that looks alike', `${HUB}@evil.example/x`],
-  ])('carries no token to another origin: %s', async (_, url) => {
+    ['a user name that looks like the Hub', `${HUB}@evil.example/x`],
+  ])('sends no token to another origin: %s', async (_, url) => {
     const access = { endpoint: HUB, fetch: echo, token: 'hf_secret' }
     for (const input of [url, new URL(url)])
       expect(await jsonOf(await hubFetch(access)(input))).not.toHaveProperty('authorization')
   })
 
-  test('carries the token below the base path of the endpoint, as text or as a URL', async () => {
+  test('sends the token below the base path of the endpoint, whether the address is a string or a URL', async () => {
     const member = hubFetch({ endpoint: `${HUB}/base`, fetch: echo, token: 'hf_secret' })
     for (const input of [`${HUB}/base/x`, new URL(`${HUB}/base/x`)])
       expect(await jsonOf(await member(input))).toHaveProperty('authorization', 'Bearer hf_secret')
   })
 
-  test('that fails names the URL without its query: that may be a signature', async () => {
+  test('states the URL without its query in an error, because the query may be a signature', async () => {
     const server = createServer((request, response) => {
       const isSigned = request.url?.startsWith('/signed') ?? false
       response.writeHead(isSigned ? 403 : 302, { Location: '/signed?Signature=secret&Key=5' }).end()
@@ -292,7 +295,7 @@ describe('a fetch to the Hub', () => {
     expect(`${error} ${JSON.stringify(error)} ${JSON.stringify(explained(error))}`).not.toContain('secret')
   })
 
-  test('throws for what is no success, with the words of the Hub, and keeps the token out of it', async () => {
+  test('throws for an error status, with the message of the Hub and without the token', async () => {
     const answers: [Record<string, string>, string, string | undefined][] = [
       [{ 'X-Error-Message': 'No such\tthing: hf_secret' }, 'a body', 'No such thing: (the token)'],
       [{ 'Content-Type': 'application/json' }, '{"error":"Not \\u001b[31mhere"}', 'Not \\u001b[31mhere'],
@@ -311,7 +314,7 @@ describe('a fetch to the Hub', () => {
     }
   })
 
-  test('sends a token that was refused no more for a while', async () => {
+  test('does not send a refused token again for a while', async () => {
     const sent: boolean[] = []
     const hub: typeof fetch = async (_input, init) => {
       const isSent = new Headers(init?.headers).has('Authorization')

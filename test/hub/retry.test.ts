@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
 import { withRetry } from '../../src/hub/retry.ts'
 
-/** What `fetch` throws where nobody answers. */
+/** The error that `fetch` throws when no server responds. */
 const SILENCE = new TypeError('fetch failed', { cause: new Error('connect ECONNREFUSED') })
 
-/** How often it is tried to reach an endpoint that answers, or does not. */
+/** The number of attempts that are made at an endpoint that responds, or does not respond. */
 async function triesAt(endpoint: string, answers: boolean): Promise<number> {
   let tries = 0
   const attempt = async () => {
@@ -15,7 +15,7 @@ async function triesAt(endpoint: string, answers: boolean): Promise<number> {
   return tries
 }
 
-test('a Hub that could not be reached is not waited for by each file anew; once it answers, all is as before', async () => {
+test('after a Hub could not be reached, requests make fewer attempts until it responds', async () => {
   expect(await triesAt('http://gone.example', false)).toBe(5)
   expect(await triesAt('http://gone.example', false)).toBe(2)
   const others = triesAt('http://other.example', false)

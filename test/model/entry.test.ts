@@ -37,7 +37,7 @@ function entryOf(files: FileOf[]): Entry {
 
 describe('a digest', () => {
   test.each(['', 'hello\n', 'ünïcode\0', 'x'.repeat(100_000)])(
-    'of a small file is that of git hash-object',
+    'of a small file is the one of git hash-object',
     async (text) => {
       const folder = await mkdtemp(join(tmpdir(), 'digest test '))
       onTestFinished(() => rm(folder, { recursive: true, force: true }))
@@ -55,7 +55,7 @@ describe('a digest', () => {
     )
   })
 
-  test('does not depend on how the bytes come', () => {
+  test('does not depend on how the bytes are divided into chunks', () => {
     fc.assert(
       fc.property(fc.constantFrom(SHA1, SHA256), fc.array(fc.uint8Array()), (kind, chunks) => {
         expect(hashOf(kind, chunks)).toBe(hashOf(kind, [Buffer.concat(chunks)]))
@@ -63,7 +63,7 @@ describe('a digest', () => {
     )
   })
 
-  test('names a blob, and the name tells the digest', () => {
+  test('is the name of a blob, and the name gives the digest', () => {
     for (const digest of [SHA1, SHA256]) {
       expect(isDigest(digest)).toBe(true)
       expect(digestOfBlobName(blobNameOf(digest))).toBe(digest)
@@ -78,11 +78,11 @@ describe('a digest', () => {
     `sha256:${'0'.repeat(40)}`,
     SHA1.toUpperCase(),
     `${SHA256}\n`,
-  ])('is not %j', (text) => {
+  ])('cannot be %j', (text) => {
     expect(isDigest(text)).toBe(false)
   })
 
-  test('is stated by no other name', () => {
+  test('is not found in an invalid blob name', () => {
     for (const name of ['', '..', 'A'.repeat(40), 'a'.repeat(41), `${'a'.repeat(64)}.incomplete`])
       expect(digestOfBlobName(name)).toBeUndefined()
   })
@@ -92,7 +92,7 @@ describe('an entry', () => {
   const one: Digest = `sha1:${'1'.repeat(40)}`
   const two: Digest = `sha256:${'2'.repeat(64)}`
 
-  test('has the sha256 of its sorted lines for a checksum', () => {
+  test('has the sha256 of its sorted lines as its checksum', () => {
     const lines = `a.json\0${one}\nonnx/model.onnx\0${two}\n`
     const expected = createHash('sha256').update(lines).digest('hex')
     const files: FileOf[] = [
@@ -103,8 +103,8 @@ describe('an entry', () => {
     expect(entryChecksum(entryOf(files.reverse()))).toBe(expected)
   })
 
-  test('sorts them by bytes, not by UTF-16 units', () => {
-    // U+FFFD is three bytes and one unit, U+1F600 four bytes and two units: the two orders differ.
+  test('sorts the lines by bytes, not by UTF-16 code units', () => {
+    // U+FFFD is 3 bytes in UTF-8 and 1 code unit, U+1F600 is 4 bytes and 2 code units: the two orders differ.
     const paths = ['\u{1F600}', '\uFFFD', 'z', 'Z', 'a-b', 'a/b', 'a.b']
     const sorted = [...paths].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
     expect(sorted).not.toEqual([...paths].sort())
@@ -114,7 +114,7 @@ describe('an entry', () => {
     expect(entryChecksum(entryOf(paths.map((path) => [path, one, 1])))).toBe(expected)
   })
 
-  test('has another checksum when a path or a digest differs', () => {
+  test('has a different checksum if a path or a digest differs', () => {
     const checksums = [
       entryOf([]),
       entryOf([['a', one, 1]]),
@@ -128,7 +128,7 @@ describe('an entry', () => {
     expect(new Set(checksums).size).toBe(checksums.length)
   })
 
-  test('counts what two of its files share once', () => {
+  test('counts content once in its size if two files share it', () => {
     expect(entrySize(entryOf([]))).toBe(0)
     expect(
       entrySize(
@@ -141,11 +141,11 @@ describe('an entry', () => {
     ).toBe(12)
   })
 
-  test('goes by repo and commit', () => {
+  test('has a key of repo and commit', () => {
     expect(entryKey(entryOf([]))).toBe('org/name@0123456789abcdef0123456789abcdef01234567')
   })
 
-  test('knows what a download took only when it knows it of each file', () => {
+  test('has a recorded download time only if the time of each file is known', () => {
     const entry = entryOf([
       ['a', one, 5, 10],
       ['b', two, 5, 2.5],

@@ -16,7 +16,7 @@ function refusal(spec: unknown): ModelCacheError {
   throw new Error(`${JSON.stringify(spec)} was not refused`)
 }
 
-describe('a model written as a text', () => {
+describe('a model written as a string', () => {
   test.each([
     ['gpt2', 'gpt2', 'main'],
     ['org/name', 'org/name', 'main'],
@@ -26,13 +26,13 @@ describe('a model written as a text', () => {
     ['org/name@feature/x', 'org/name', 'feature/x'],
     ['org/name@feature@2', 'org/name', 'feature@2'],
     [`org/name@${COMMIT}`, 'org/name', COMMIT],
-  ])('%s', (text, repo, revision) => {
+  ])('%s has the repo %s and the revision %s', (text, repo, revision) => {
     expect(parseModel(text)).toEqual({ repo, revision, selection: {}, pin: false })
   })
 })
 
 describe('a model written as an object', () => {
-  test('may say all there is to say', () => {
+  test('may have all fields', () => {
     const spec = {
       repo: 'org/name',
       revision: 'v1',
@@ -47,11 +47,11 @@ describe('a model written as an object', () => {
     expect(parseModel(spec)).toEqual({ repo, revision, pin, selection })
   })
 
-  test('may name the revision after the repo', () => {
+  test('may have the revision in its `repo`', () => {
     expect(parseModel({ repo: 'org/name@v1' })).toMatchObject({ repo: 'org/name', revision: 'v1' })
   })
 
-  test('may name one glob, and a dtype for each file', () => {
+  test('may have a single glob, and a dtype for each file', () => {
     const { selection } = parseModel({ repo: 'a', files: '*.json', dtype: { encoder_model: 'q8', model: 'fp32' } })
     expect(selection).toMatchObject({ files: ['*.json'], dtype: { encoder_model: 'q8', model: 'fp32' } })
   })
@@ -63,57 +63,57 @@ describe('a model written as an object', () => {
     [{ task: 'constructor' }, { task: 'constructor' }],
     [{ subfolder: 'onnx' }, {}],
     [{ task: 'ner', subfolder: 'onnx' }, { task: 'token-classification' }],
-  ])('means one thing, however it is written: %j', (written, meant) => {
+  ])('equals another spelling of it: %j, %j', (written, meant) => {
     const parsed = parseModel({ repo: 'org/name', ...written })
     expect(parsed).toEqual(parseModel({ repo: 'org/name', ...meant }))
     expect(selectionKey(parsed.selection)).toBe(JSON.stringify(meant))
   })
 
-  test('keeps another subfolder, and that there is none', () => {
+  test('keeps a subfolder other than `onnx`, and an empty one', () => {
     for (const subfolder of ['', 'other'])
       expect(parseModel({ repo: 'org/name', subfolder }).selection).toMatchObject({ subfolder })
   })
 
-  test('means the same as the text when it says no more', () => {
+  test('equals the string if it has only a repo', () => {
     expect(parseModel({ repo: 'org/name', task: undefined, files: undefined })).toEqual(parseModel('org/name'))
   })
 })
 
-describe('what is no model', () => {
+describe('an invalid model', () => {
   test.each<[unknown, string]>([
-    ['', 'no repo id'],
-    ['@main', 'no repo id'],
-    ['org/name/more', 'no repo id'],
-    ['https://huggingface.co/org/name', 'no repo id'],
-    ['org/name@', 'no revision'],
-    ['org/name@../../etc', 'no revision'],
-    [undefined, 'a text or an object'],
-    [null, 'a text or an object'],
-    [5, 'a text or an object'],
-    [['org/name'], 'a text or an object'],
+    ['', 'not a repo id'],
+    ['@main', 'not a repo id'],
+    ['org/name/more', 'not a repo id'],
+    ['https://huggingface.co/org/name', 'not a repo id'],
+    ['org/name@', 'not a valid revision'],
+    ['org/name@../../etc', 'not a valid revision'],
+    [undefined, 'a string or an object'],
+    [null, 'a string or an object'],
+    [5, 'a string or an object'],
+    [['org/name'], 'a string or an object'],
     [{}, '`repo` is missing'],
     [{ repo: 5 }, '`repo` is missing'],
-    [{ repo: 'org/name', model: 'x' }, '`model` is none of its fields'],
-    [{ repo: 'org/name', revision: 5 }, '`revision` is a text'],
-    [{ repo: 'org/name', revision: '' }, '`revision` is a text'],
-    [{ repo: 'org/name', revision: 'a b' }, 'no revision'],
+    [{ repo: 'org/name', model: 'x' }, 'no field `model`'],
+    [{ repo: 'org/name', revision: 5 }, '`revision` must be a string'],
+    [{ repo: 'org/name', revision: '' }, '`revision` must be a string'],
+    [{ repo: 'org/name', revision: 'a b' }, 'not a valid revision'],
     [{ repo: 'org/name@v1', revision: 'v1' }, 'keep one'],
-    [{ repo: 'org/name', pin: 'yes' }, '`pin` is true or false'],
-    [{ repo: 'org/name', files: [] }, '`files` is a glob'],
-    [{ repo: 'org/name', files: [''] }, '`files` is a glob'],
-    [{ repo: 'org/name', files: [5] }, '`files` is a glob'],
-    [{ repo: 'org/name', files: { '0': '*' } }, '`files` is a glob'],
-    [{ repo: 'org/name', dtype: 'q5' }, '`dtype` is one of auto, fp32'],
-    [{ repo: 'org/name', dtype: null }, '`dtype` is one of auto, fp32'],
-    [{ repo: 'org/name', dtype: { model: 'q5' } }, '`dtype` is one of auto, fp32'],
-    [{ repo: 'org/name', dtype: {} }, '`dtype` is one of auto, fp32'],
-    [{ repo: 'org/name', dtype: [] }, '`dtype` is one of auto, fp32'],
-    [{ repo: 'org/name', dtype: ['q8'] }, '`dtype` is one of auto, fp32'],
-    [{ repo: 'org/name', dtype: { model: ['q8'] } }, '`dtype` is one of auto, fp32'],
-    [{ repo: 'org/name', task: '' }, '`task` is a text'],
-    [{ repo: 'org/name', task: 5 }, '`task` is a text'],
-    [{ repo: 'org/name', subfolder: 5 }, '`subfolder` is a text'],
-    [{ repo: 'org/name', modelFileName: '' }, '`modelFileName` is a text'],
+    [{ repo: 'org/name', pin: 'yes' }, '`pin` must be true or false'],
+    [{ repo: 'org/name', files: [] }, '`files` must be a glob'],
+    [{ repo: 'org/name', files: [''] }, '`files` must be a glob'],
+    [{ repo: 'org/name', files: [5] }, '`files` must be a glob'],
+    [{ repo: 'org/name', files: { '0': '*' } }, '`files` must be a glob'],
+    [{ repo: 'org/name', dtype: 'q5' }, '`dtype` must be one of auto, fp32'],
+    [{ repo: 'org/name', dtype: null }, '`dtype` must be one of auto, fp32'],
+    [{ repo: 'org/name', dtype: { model: 'q5' } }, '`dtype` must be one of auto, fp32'],
+    [{ repo: 'org/name', dtype: {} }, '`dtype` must be one of auto, fp32'],
+    [{ repo: 'org/name', dtype: [] }, '`dtype` must be one of auto, fp32'],
+    [{ repo: 'org/name', dtype: ['q8'] }, '`dtype` must be one of auto, fp32'],
+    [{ repo: 'org/name', dtype: { model: ['q8'] } }, '`dtype` must be one of auto, fp32'],
+    [{ repo: 'org/name', task: '' }, '`task` must be a string'],
+    [{ repo: 'org/name', task: 5 }, '`task` must be a string'],
+    [{ repo: 'org/name', subfolder: 5 }, '`subfolder` must be a string'],
+    [{ repo: 'org/name', modelFileName: '' }, '`modelFileName` must be a string'],
   ])('is refused: %j', (spec, reason) => {
     const error = refusal(spec)
     expect(error.code).toBe('INVALID_MODEL')
@@ -121,7 +121,7 @@ describe('what is no model', () => {
     expect(error.nextStep).not.toBe('')
   })
 
-  test('is refused and shown also when JSON can not tell it', () => {
+  test('is refused and shown even if it cannot be written as JSON', () => {
     const own: { repo: string; files: unknown } = { repo: 'org/name', files: undefined }
     own.files = own
     for (const spec of [5n, { repo: 5n }, { repo: 'org/name', task: 5n }, { repo: 'org/name', more: 5n }, own]) {
@@ -133,12 +133,12 @@ describe('what is no model', () => {
     for (const spec of [Symbol('model'), () => 'org/name']) expect(refusal(spec).code).toBe('INVALID_MODEL')
   })
 
-  test('is told what was given', () => {
+  test('is shown in the error', () => {
     expect(refusal({ repo: 'org/name', dtype: 'q5' }).message).toContain('{"repo":"org/name","dtype":"q5"}')
     expect(refusal('a/b/c').message).toContain('"a/b/c"')
   })
 
-  test('gives one and the same kind of error, whatever JSON it is', () => {
+  test('is INVALID_MODEL for any JSON value', () => {
     fc.assert(
       fc.property(fc.jsonValue(), (spec) => {
         fc.pre(typeof spec !== 'string')
@@ -148,7 +148,7 @@ describe('what is no model', () => {
   })
 })
 
-test('a model is named for people and for maps', () => {
+test('a model has a label, a key and a description', () => {
   const plain = parseModel('org/name')
   const full = parseModel({ repo: 'org/name@v1', task: 'fill-mask', dtype: { model: 'q8' }, files: '*.txt' })
   expect([modelLabel(plain), modelKey(plain), describeModel(plain)]).toEqual(['org/name', 'org/name@main', 'org/name'])

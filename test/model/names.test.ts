@@ -16,7 +16,7 @@ function codeOf(parse: () => unknown): string {
   return 'accepted'
 }
 
-/** Texts that an attacker would try, and any others. */
+/** Texts that an attacker might try, and random texts. */
 const nasty = fc.oneof(
   fc.string(),
   fc.string({ unit: 'binary' }),
@@ -40,7 +40,7 @@ function accepted(text: string): HubPath | undefined {
 
 describe('a repo id', () => {
   test.each(['gpt2', 'org/name', 'a/b', 'Org-1/name_2.3', `${'a'.repeat(47)}/${'b'.repeat(48)}`, '__proto__', '0/0'])(
-    'is %s',
+    'can be %s',
     (text) => {
       expect(parseRepoId(text)).toBe(text)
     },
@@ -71,11 +71,11 @@ describe('a repo id', () => {
     'org/name?x=1',
     'a'.repeat(97),
     `org/${'b'.repeat(93)}`,
-  ])('is not %j', (text) => {
+  ])('cannot be %j', (text) => {
     expect(codeOf(() => parseRepoId(text))).toBe('INVALID_MODEL')
   })
 
-  test('is shown with an underscore for the slash', () => {
+  test('has a model name with an underscore instead of the slash', () => {
     expect(modelNameOf(parseRepoId('openai/whisper-tiny'))).toBe('openai_whisper-tiny')
     expect(modelNameOf(parseRepoId('gpt2'))).toBe('gpt2')
   })
@@ -83,7 +83,7 @@ describe('a repo id', () => {
 
 describe('a revision', () => {
   test.each(['main', 'v1.0', 'refs/pr/1', 'refs/convert/parquet', 'feature/x-y_z', 'a+b', 'x=1', '1..2', 'a@b'])(
-    'is %s',
+    'can be %s',
     (text) => {
       expect(parseRevision(text, 'a test')).toBe(text)
     },
@@ -110,11 +110,11 @@ describe('a revision', () => {
     'a:b',
     'ä',
     'x'.repeat(201),
-  ])('is not %j', (text) => {
+  ])('cannot be %j', (text) => {
     expect(codeOf(() => parseRevision(text, 'a test'))).toBe('INVALID_MODEL')
   })
 
-  test('stays inside the folder of the refs, whatever is accepted', () => {
+  test('stays inside the folder of the refs if it is accepted', () => {
     fc.assert(
       fc.property(nasty, (text) => {
         fc.pre(codeOf(() => parseRevision(text, 'a test')) === 'accepted')
@@ -152,7 +152,7 @@ describe("a file's path", () => {
     'com10.txt',
     '__proto__',
     'a'.repeat(255),
-  ])('is %s', (text) => {
+  ])('can be %s', (text) => {
     expect(parseHubPath(text, 'a test')).toBe(text)
   })
 
@@ -167,7 +167,7 @@ describe("a file's path", () => {
     ['ending with a slash', 'a/'],
     ['with an empty part', 'a//b'],
     ['on a drive', 'C:/windows'],
-    ['on the folder of a drive', 'c:file'],
+    ['relative to a drive', 'c:file'],
     ['with a backslash', '..\\config.json'],
     ['of a network share', '\\\\server\\share'],
     ['with a NUL', 'config.json\0.txt'],
@@ -175,7 +175,7 @@ describe("a file's path", () => {
     ['with a delete character', 'a\x7fb'],
     ['with a part that is too long', 'ä'.repeat(128)],
     ['too long', Array(103).fill('123456789').join('/')],
-  ])('is refused when it is %s', (_, text) => {
+  ])('is refused if it is %s', (_, text) => {
     expect(codeOf(() => parseHubPath(text, 'a test'))).toBe('UNSAFE_PATH')
   })
 
@@ -194,8 +194,8 @@ describe("a file's path", () => {
     ['with quotes', '"a"'],
   ]
 
-  test.each(NOT_ON_WINDOWS)('can be written where the system allows it, and not on Windows: %s', (_, text) => {
-    // The repo is not refused for it: only the file is, when it is wanted.
+  test.each(NOT_ON_WINDOWS)('can be written on Linux and macOS but not on Windows: %s', (_, text) => {
+    // The path itself is accepted: the repo is not refused for it, only the file is when it is requested.
     const path = parseHubPath(text ?? '', 'a test')
     expect(isWritable(path, 'linux')).toBe(true)
     expect(isWritable(path, 'darwin')).toBe(true)
@@ -203,19 +203,19 @@ describe("a file's path", () => {
   })
 
   test.each(['config.json', 'onnx/model.onnx', '.gitattributes', 'console.txt', 'com10.txt', 'a b/c d', '模型.bin'])(
-    'can be written everywhere: %s',
+    'can be written on every system: %s',
     (text) => {
       for (const platform of ['linux', 'darwin', 'win32'] as const)
         expect(isWritable(parseHubPath(text, 'a test'), platform)).toBe(true)
     },
   )
 
-  test('names the path in its error, and cuts a long one', () => {
+  test('is stated in the error, and cut if it is long', () => {
     expect(() => parseHubPath('../x', 'Model org/name')).toThrow(/Model org\/name.*"\.\.\/x"/)
     expect(() => parseHubPath(`../${'x'.repeat(5000)}`, 'Model org/name')).toThrow(/^.{0,600}$/)
   })
 
-  test('stays inside every folder that it is joined to, whatever is accepted', () => {
+  test('stays inside every folder that it is joined to if it is accepted', () => {
     fc.assert(
       fc.property(nasty, fc.constantFrom('/cache', '/', 'relative/folder', '.'), (text, folder) => {
         const path = accepted(text)
@@ -227,7 +227,7 @@ describe("a file's path", () => {
   })
 })
 
-/** By the rules of this system and by those of Windows. */
+/** Whether the path leaves the folder, by the rules of this system or by those of Windows. */
 function stepsOutOf(folder: string, path: string): boolean {
   const here = relative(resolve(folder), resolve(join(folder, path)))
   const windows = win32.relative('C:\\cache', win32.resolve('C:\\cache', path))

@@ -16,7 +16,7 @@ const selection: fc.Arbitrary<Selection> = fc.record(
   { requiredKeys: [] },
 )
 
-/** The same meaning, written in another way. */
+/** An equal selection, with its fields and globs in another order. */
 function rewritten(original: Selection): Selection {
   const { files, optional } = original
   const backwards = Object.entries(original).reverse()
@@ -32,7 +32,7 @@ function rewritten(original: Selection): Selection {
 }
 
 describe('the key of a selection', () => {
-  test('is the same for the same meaning', () => {
+  test('is the same for equal selections', () => {
     fc.assert(
       fc.property(selection, (original) => {
         expect(selectionKey(rewritten(original))).toBe(selectionKey(original))
@@ -40,7 +40,7 @@ describe('the key of a selection', () => {
     )
   })
 
-  test('is JSON of the selection', () => {
+  test('is the JSON of the selection', () => {
     fc.assert(
       fc.property(selection, (original) => {
         const parsed: Selection = JSON.parse(selectionKey(original))
@@ -51,7 +51,7 @@ describe('the key of a selection', () => {
     )
   })
 
-  test('differs where the meaning does', () => {
+  test('differs for different selections', () => {
     const selections: Selection[] = [
       {},
       { task: 'fill-mask' },
@@ -68,7 +68,7 @@ describe('the key of a selection', () => {
     expect(new Set(selections.map(selectionKey)).size).toBe(selections.length)
   })
 
-  test('tells the selection that leaves all to the rules', () => {
+  test('shows whether the selection is the default', () => {
     expect(isDefaultSelection({})).toBe(true)
     expect(isDefaultSelection({ task: undefined, files: undefined })).toBe(true)
     expect(isDefaultSelection({ subfolder: '' })).toBe(false)
@@ -77,22 +77,22 @@ describe('the key of a selection', () => {
 })
 
 describe('external data', () => {
-  test('is part of what a selection means', () => {
+  test('is part of the key of a selection', () => {
     const keys = [undefined, true, 2, { model: 2 }, { model: 3 }].map((externalData) => selectionKey({ externalData }))
     expect(new Set(keys).size).toBe(keys.length)
     expect(isDefaultSelection({ externalData: true })).toBe(false)
   })
 
-  test('is the same in whatever order it is written', () => {
+  test('has the same key in any order of its fields', () => {
     expect(selectionKey({ externalData: { a: 1, b: true } })).toBe(selectionKey({ externalData: { b: true, a: 1 } }))
   })
 })
 
-test.each(['constructor', 'toString', 'hasOwnProperty'])('the task %s is itself', (task) => {
+test.each(['constructor', 'toString', 'hasOwnProperty'])('the task %s is not an alias', (task) => {
   expect(canonicalTask(task)).toBe(task)
 })
 
-test('whatever text a card gives as its task, it is a text', () => {
+test('a task is a string for any text in a model card', () => {
   const task = fc.oneof(fc.string(), fc.constantFrom('__proto__', '', '_', 'valueOf'))
   fc.assert(
     fc.property(task, (text) => {
@@ -101,7 +101,7 @@ test('whatever text a card gives as its task, it is a text', () => {
   )
 })
 
-test('a task goes by the name that transformers.js gives it', () => {
+test('an alias becomes the task name of transformers.js', () => {
   expect(
     ['sentiment-analysis', 'ner', 'asr', 'text-to-speech', 'embeddings', 'translation_en_to_fr', 'fill-mask'].map(
       canonicalTask,

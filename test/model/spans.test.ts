@@ -7,12 +7,12 @@ const span = fc
   .tuple(fc.nat(SIZE), fc.nat(SIZE))
   .map(([a, b]): Span => ({ start: Math.min(a, b), end: Math.max(a, b) }))
 
-/** One flag a byte: the plain way to say the same. */
+/** The same information as one flag for each byte: a simple model to compare with. */
 function flags(spans: readonly Span[]): boolean[] {
   return Array.from({ length: SIZE }, (_, at) => spans.some(({ start, end }) => start <= at && at < end))
 }
 
-test('know each byte that is there, however the parts came', () => {
+test('know each received byte, in whatever order the parts were added', () => {
   fc.assert(
     fc.property(fc.array(span), (added) => {
       const spans = new Spans(added)
@@ -23,7 +23,7 @@ test('know each byte that is there, however the parts came', () => {
   )
 })
 
-test('keep parts in order, none touching another', () => {
+test('keep the parts sorted, with a gap between any two', () => {
   fc.assert(
     fc.property(fc.array(span), (added) => {
       const { parts } = new Spans(added)
@@ -35,7 +35,7 @@ test('keep parts in order, none touching another', () => {
   )
 })
 
-test('say how far one can read on', () => {
+test('find the end of the received bytes that follow an offset', () => {
   fc.assert(
     fc.property(fc.array(span), fc.nat(SIZE - 1), (added, at) => {
       const missing = flags(added).indexOf(false, at)

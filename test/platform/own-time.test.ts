@@ -4,19 +4,19 @@ import { expect, test, vi } from 'vitest'
 import { originals } from '../../src/platform/originals.ts'
 import { measured, ownMs, spent, takeOwnMs } from '../../src/platform/own-time.ts'
 
-test('adds up, and is told once', async () => {
+test('adds the times of all parts, and starts from zero after takeOwnMs', async () => {
   takeOwnMs()
   const started = originals.monotonic()
   await sleep(20)
   spent('one thing', started)
-  expect(measured('another', () => 'what it gives')).toBe('what it gives')
+  expect(measured('another', () => 'its result')).toBe('its result')
   const sofar = ownMs()
   expect(sofar).toBeGreaterThanOrEqual(19)
   expect(takeOwnMs()).toBe(sofar)
   expect(ownMs()).toBe(0)
 })
 
-test('of work that throws counts too', () => {
+test('counts work that throws', () => {
   takeOwnMs()
   const work = () => {
     throw new Error('The work failed')
@@ -25,7 +25,7 @@ test('of work that throws counts too', () => {
   expect(ownMs()).toBeGreaterThan(0)
 })
 
-test('is seen by who observes the process, and stays out of the timeline', async () => {
+test('emits measures to observers, and keeps them out of the timeline', async () => {
   const seen: string[] = []
   const observer = new PerformanceObserver((list) => seen.push(...list.getEntries().map(({ name }) => name)))
   observer.observe({ entryTypes: ['measure'] })
