@@ -1,4 +1,5 @@
 import { entryKey } from '../model/entry.ts'
+import type { HubPath } from '../model/hub-path.ts'
 import { modelKey } from '../model/model.ts'
 import { selectionKey } from '../model/selection.ts'
 import type { CacheContext } from './context/context.ts'
@@ -30,7 +31,9 @@ export async function makeManifest(context: CacheContext, results: WarmResult[])
     if (!model.names.includes(name)) model.names.push(name)
     const key = selectionKey(result.model.selection)
     model.downloaded ||= tier === 'hub'
-    model.files = [...entry.files]
+    // A worker need not read again what the warm-up verified in a read-only folder.
+    const verified = (path: HubPath) => context.verifiedStamps.get(context.layout.file(repo, snapshot, path))
+    model.files = [...entry.files].map(([path, file]) => [path, { ...file, ...verified(path) }])
     const selections = [
       { key, files: [...files.keys()] },
       ...entry.selections.map(({ key, files }) => ({ key, files })),

@@ -9,6 +9,7 @@ import type { CacheContext } from './context/context.ts'
 import { repairFiles } from './intake/repair.ts'
 import { listEntries } from './lookup/list-entries.ts'
 import { isAsRecorded } from './store/blobs.ts'
+import { isWritable } from './store/cache-folder.ts'
 import { DigestPool, type Flaw } from './store/digest-pool.ts'
 import { recordStrangers } from './upkeep/record-strangers.ts'
 
@@ -143,7 +144,8 @@ function batchesOf(todo: Todo[]): Todo[][] {
 
 /** Opens the stamps of what is wrong, so that it is verified and replaced before it is served again. */
 async function distrust(context: CacheContext, wrong: Check[]): Promise<void> {
-  if (wrong.length === 0) return
+  // In a read-only folder each process verifies what it serves.
+  if (wrong.length === 0 || !isWritable(context.layout)) return
   const metadata = await context.metadata()
   await metadata.update((entries) => {
     for (const { entry, path } of wrong) {

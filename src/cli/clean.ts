@@ -25,7 +25,7 @@ const DEFAULT_RUNS = 10
 export async function clean(flags: CleanFlags): Promise<number> {
   const { expired, incomplete, pinned, dryRun } = flags
   const choice = { expired, incomplete, pinned, olderThan: duration(flags.olderThan), unusedRuns: runs(flags.unused) }
-  const { cache } = await openCache(flags, { needsOptions: expired === true })
+  const { cache } = await openCache(flags, { needsOptions: expired === true, needsWriting: dryRun !== true })
   // What would go is shown before anybody is asked.
   const planned = await cache.clean({ ...choice, dryRun: true })
   const isNothing = planned.removed.length + planned.incomplete.files === 0

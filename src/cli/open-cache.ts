@@ -1,9 +1,11 @@
 import process from 'node:process'
 import { ModelCache } from '../cache/model-cache.ts'
+import { isWritable } from '../cache/store/cache-folder.ts'
 import { markAgain } from '../cache/store/prepare-cache-folder.ts'
 import { readEnvironment } from '../config/environment-variables.ts'
 import { defaultCacheFolder } from '../config/folders.ts'
 import { type Options, resolveOptions } from '../config/options.ts'
+import { ModelCacheError } from '../model/errors.ts'
 import { readVitestConfig, type VitestConfig } from './config.ts'
 import { interrupted } from './interruption.ts'
 import { printNotes } from './show/print.ts'
@@ -23,14 +25,21 @@ export interface OpenedCache {
   config: VitestConfig | undefined
 }
 
+interface Needs {
+  /** False for a command that only needs the place of the cache: it does not load the Vitest config where the place is known without it. */
+  needsOptions?: boolean
+  /** True for a command that changes the cache. */
+  needsWriting?: boolean
+}
+
 /**
- * The cache that the project's tests use: by the flag, the environment, the Vitest config, or the defaults. Who needs
- * nothing but its place does not wait for the Vitest config where that is known without it. Throws `NOT_A_CACHE` for a
- * folder that holds something else, `CACHE_FORMAT` for a newer cache.
+ * Opens the cache that the project's tests use: by the flag, the environment, the Vitest config, or the defaults. Throws
+ * `NOT_A_CACHE` for a folder that holds something else, `CACHE_FORMAT` for a newer cache, and `CACHE_UNUSABLE` for a
+ * read-only one that the command has to change.
  */
 export async function openCache(
   { cacheDir }: GlobalOptions,
-  { needsOptions = true }: { needsOptions?: boolean } = {},
+  { needsOptions = true, needsWriting = false }: Needs = {},
 ): Promise<OpenedCache> {
   if (cacheDir !== undefined) process.env.MODEL_CACHE_DIR = cacheDir
   const isPlaceKnown = readEnvironment(process.env).cacheDir !== undefined
@@ -41,8 +50,19 @@ export async function openCache(
   const cache = new ModelCache({ ...options, signal: interrupted, onDebug, onWarning: note })
   const { layout, refusal } = cache.context
   if (refusal) throw refusal
+  if (needsWriting && !isWritable(layout)) throw readOnly(layout.directory)
   await markAgain(layout)
   return { cache, options, config, origin: originOf(cacheDir, isPlaceKnown, options) }
+}
+
+function readOnly(directory: string): ModelCacheError {
+  return new ModelCacheError({
+    code: 'CACHE_UNUSABLE',
+    asked: `Cache folder ${directory}`,
+    reason: 'It is read-only for this user.',
+    nextStep:
+      'Run the command as a user who may write to it, or name another folder with --cache-dir. Nothing was changed.',
+  })
 }
 
 export function originOf(flag: string | undefined, isPlaceKnown: boolean, { cacheDir }: Options): Origin {

@@ -10,7 +10,7 @@ import { atCommit } from './show/text.ts'
 
 /** Frees what can be freed without losing anything that is wanted. Nobody is asked: each run does most of it too. */
 export async function optimize(options: GlobalOptions & { dryRun?: boolean }): Promise<number> {
-  const { cache } = await openCache(options)
+  const { cache } = await openCache(options, { needsWriting: options.dryRun !== true })
   const { dryRun } = options
   const steps = await cache.optimize({ dryRun, signal: interrupted })
   if (options.json) printJson({ dryRun: dryRun ?? false, ...stepsJson(steps) })

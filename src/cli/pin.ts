@@ -5,7 +5,7 @@ import { atCommit } from './show/text.ts'
 
 /** Pins models, so that they neither expire nor are evicted, or ends that. */
 export async function pin(names: string[], pinned: boolean, options: GlobalOptions): Promise<number> {
-  const { cache } = await openCache(options, { needsOptions: false })
+  const { cache } = await openCache(options, { needsOptions: false, needsWriting: true })
   const entries = await cache.find(...names)
   const changed = await cache.pin(entries, pinned)
   if (options.json) {

@@ -9,7 +9,7 @@ import { atCommit } from './show/text.ts'
 
 /** Removes models, also pinned ones. A name that is not in the cache is refused before anything is removed. */
 export async function remove(names: string[], options: GlobalOptions & Confirmation): Promise<number> {
-  const { cache } = await openCache(options, { needsOptions: false })
+  const { cache } = await openCache(options, { needsOptions: false, needsWriting: options.dryRun !== true })
   const entries = await cache.find(...names)
   const bytes = entries.reduce((sum, entry) => sum + entrySize(entry), 0)
   const question = `Remove ${count(entries.length, 'model')} (${entries.map(atCommit).join(', ')}, ${formatSize(bytes)})?`

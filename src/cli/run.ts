@@ -28,7 +28,10 @@ const OWN_COMMANDS = ['run', 'watch', 'dev', 'related', 'bench', 'list', 'init']
 /** Runs the project's own Vitest, and ends with its exit code. */
 export async function run(args: string[], flags: RunFlags): Promise<number> {
   const program = findVitest(process.cwd())
-  const opened = flags.cleanCache || flags.cacheInfo || flags.json ? await openCache(flags) : undefined
+  const opened =
+    flags.cleanCache || flags.cacheInfo || flags.json
+      ? await openCache(flags, { needsWriting: flags.cleanCache })
+      : undefined
   if (flags.cacheDir !== undefined) process.env.MODEL_CACHE_DIR = flags.cacheDir
   const cleaned = opened && flags.cleanCache ? await cleanProject(opened) : undefined
   if (cleaned && !flags.json) printLines(cleanLine(cleaned))

@@ -1,4 +1,6 @@
 import { Rate } from '../cache/intake/rate.ts'
+import type { ModelCache } from '../cache/model-cache.ts'
+import { isWritable } from '../cache/store/cache-folder.ts'
 import type { Problem, Verification } from '../cache/verify.ts'
 import { formatDuration, formatSize } from '../config/units.ts'
 import { originals } from '../platform/originals.ts'
@@ -12,7 +14,10 @@ import { paint } from './show/style.ts'
 
 /** Recomputes digests. 1 when something is wrong that was not repaired. */
 export async function verify(names: string[], options: GlobalOptions & { repair?: boolean }): Promise<number> {
-  const { cache } = await openCache(options, { needsOptions: options.repair === true })
+  const { cache } = await openCache(options, {
+    needsOptions: options.repair === true,
+    needsWriting: options.repair === true,
+  })
   const entries = names.length > 0 ? await cache.find(...names) : await cache.list()
   const started = originals.monotonic()
   const progress = await openProgress()
@@ -42,29 +47,44 @@ export async function verify(names: string[], options: GlobalOptions & { repair?
   if (options.json) {
     const { entries, ...rest } = found
     printJson({ models: entries, ...rest, ms: Math.round(ms) })
-  } else print(found, ms, options.repair === true, cache.context.origin.endpoint)
+  } else print(found, { ms, isRepairing: options.repair === true, cache })
   return found.problems.every(({ isRepaired }) => isRepaired) ? 0 : 1
 }
 
-function print(
-  { entries, files, bytes, problems }: Verification,
-  ms: number,
-  isRepairing: boolean,
-  configured: string,
-): void {
-  for (const problem of problems) printLines(problemLine(problem, configured))
-  const rate = ms > 0 ? ` (${formatSize((bytes / ms) * 1000)}/s)` : ''
-  const seen = `${count(entries, 'model')}, ${count(files, 'file')}, ${formatSize(bytes)} in ${formatDuration(ms)}${rate}`
-  if (problems.length === 0) printLines(`${paint('green', '✓')} ${seen}: all as the Hub stated`)
-  if (problems.length === 0) return
-  const open = problems.filter(({ isRepaired }) => !isRepaired).length
-  printLines(
-    `${seen}: ${count(problems.length, 'file')} wrong${open < problems.length ? `, ${problems.length - open} repaired` : ''}`,
-  )
-  if (open > 0 && !isRepairing)
-    printLines(
-      'A wrong file is not served. It is downloaded again when it is next asked for; `--repair` does that now.',
-    )
+interface Shown {
+  ms: number
+  isRepairing: boolean
+  cache: ModelCache
+}
+
+function print({ entries, files, bytes, problems }: Verification, { ms, isRepairing, cache }: Shown): void {
+  const { layout, origin } = cache.context
+  if (entries === 0) {
+    printLines(`There is no model to verify in ${layout.directory}.`)
+    return
+  }
+  for (const problem of problems) printLines(problemLine(problem, origin.endpoint))
+  const rate = ms > 0 ? `, ${formatSize((bytes / ms) * 1000)}/s` : ''
+  const seen = `${count(entries, 'model')}, ${formatSize(bytes)}, in ${formatDuration(ms)}${rate}`
+  if (problems.length === 0) {
+    printLines(`${paint('green', '✓')} ${count(files, 'file')} verified: each is what the Hub stated (${seen})`)
+    return
+  }
+  const repaired = problems.filter(({ isRepaired }) => isRepaired).length
+  const left = repaired > 0 ? `, and ${repaired} repaired` : ''
+  printLines(`${problems.length} of ${count(files, 'file')} ${isOrAre(problems.length)} wrong${left} (${seen})`)
+  if (repaired < problems.length && !isRepairing) printLines(adviceOf(cache))
+}
+
+function isOrAre(number: number): string {
+  return number === 1 ? 'is' : 'are'
+}
+
+function adviceOf({ context }: ModelCache): string {
+  const first = 'No wrong file is served.'
+  return isWritable(context.layout)
+    ? `${first} A wrong file is downloaded again when it is next needed, or now by \`verify --repair\`.`
+    : `${first} This cache folder is read-only, so it can't be repaired here.`
 }
 
 function problemLine(problem: Problem, configured: string): string {

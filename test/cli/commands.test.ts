@@ -248,7 +248,7 @@ test.skipIf(!canMount)('what the disk refuses is said, with what to do, and what
   await mkdir(engine.inCache('leases'))
   const lease = { ...thisProcess(), pid: 2 ** 30, entries: [] }
   await writeFile(engine.inCache('leases/dead.1-0.json'), JSON.stringify(lease))
-  disk.makeReadOnly()
+  await writeFile(engine.inCache('other'), Buffer.alloc(6 * 2 ** 20)).catch(() => undefined)
   const calls = [
     ['pin', 'org/pinned', 'Xenova/bert'],
     ['clean', '--yes'],
@@ -256,10 +256,11 @@ test.skipIf(!canMount)('what the disk refuses is said, with what to do, and what
   ]
   for (const { exitCode, stderr } of await Promise.all(calls.map((args) => cli.run(...args)))) {
     expect(stderr).toMatch(
-      /^The command ended before it was done: EROFS.*Check the permissions and the disk.*\[EROFS\]$/,
+      /^The command ended before it was done: ENOSPC.*Check the permissions and the disk.*\[ENOSPC\]$/,
     )
     expect(exitCode).toBe(1)
   }
+  disk.makeReadOnly()
   expect(await cli.json(0, 'status')).toMatchObject({ models: 3, leases: { runs: 0 } })
 })
 

@@ -1,11 +1,18 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { execa } from 'execa'
+import { execa, execaSync } from 'execa'
 import type { Engine } from './engine.ts'
 import { cleanEnvironment } from './project-folder.ts'
 
 // As `npm run build` made it: what a user's `npx vitest-model-cache` starts.
 const PROGRAM = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
+
+const NOBODY = { uid: 65_534, gid: 65_534 }
+
+/** True where this process may become another user, who can read the program. */
+export const canRunAsNobody =
+  process.getuid?.() === 0 &&
+  execaSync(process.execPath, [PROGRAM, '--version'], { ...NOBODY, cwd: '/', reject: false }).exitCode === 0
 
 export interface CliResult {
   exitCode: number
@@ -18,6 +25,8 @@ export class Cli {
   constructor(
     private readonly engine: Engine,
     private readonly env: Record<string, string> = {},
+    /** Runs as the user `nobody`, who has no rights of root's. */
+    private readonly asNobody = false,
   ) {}
 
   async run(...args: string[]): Promise<CliResult> {
@@ -46,6 +55,7 @@ export class Cli {
       cwd: folder,
       env: { ...cleanEnvironment(), ...own, ...this.env },
       ...{ extendEnv: false, reject: false, stdin: 'ignore' as const, timeout: 60_000 },
+      ...(this.asNobody && NOBODY),
     }
   }
 }

@@ -8,6 +8,7 @@ import type { Evicted } from '../../model/request.ts'
 import type { Commit } from '../../model/revision.ts'
 import type { Tree } from '../../model/tree.ts'
 import type { About } from '../store/about.ts'
+import type { FileStamp } from '../store/blobs.ts'
 import { isWritable, refusalOf } from '../store/cache-folder.ts'
 import { type HubFolder, Layout } from '../store/layout.ts'
 import { Lease } from '../store/leases.ts'
@@ -49,6 +50,8 @@ export class CacheContext {
   readonly refusals = new KnownRefusals()
   readonly #warned = new Set<string>()
   readonly #verified = new Map<string, Promise<boolean>>()
+  /** The stamps of files of a read-only folder, by their paths: verified in this process, and other than recorded. */
+  readonly verifiedStamps = new Map<string, FileStamp>()
   #origin: Origin | undefined
   #evicted: Evicted = { models: [], bytes: 0 }
   readonly #writers = new Map<string, string | undefined>()

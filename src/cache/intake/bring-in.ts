@@ -15,6 +15,7 @@ import { findOnDisk } from '../lookup/locate-on-disk.ts'
 import { ownHome } from '../lookup/origin-words.ts'
 import { planFiles } from '../selection/plan.ts'
 import { withRepoLock } from '../store/aside.ts'
+import { isWritable } from '../store/cache-folder.ts'
 import { sweepIncoming } from '../store/leftovers.ts'
 import type { Hold } from '../store/lock.ts'
 import { prepareCacheFolder } from '../store/prepare-cache-folder.ts'
@@ -65,6 +66,7 @@ async function bringInto(context: CacheContext, model: Model, options: WorkOptio
   const { layout } = context
   let { repo } = await ownHome(context, model.repo)
   let waitedMs = 0
+  if (!isWritable(layout)) throw await readOnly(context, model)
   for (let restarts = 0; ; restarts++) {
     await prepareCacheFolder(layout)
     const held = repo
@@ -87,6 +89,19 @@ async function bringInto(context: CacheContext, model: Model, options: WorkOptio
     if (typeof done === 'object') return { ...done, waitedMs }
     repo = done
   }
+}
+
+async function readOnly(context: CacheContext, model: Model): Promise<ModelCacheError> {
+  const [wrong] = (await findOnDisk(context, model))?.changed ?? []
+  const folder = `the cache folder ${context.layout.directory}`
+  return new ModelCacheError({
+    code: 'CACHE_UNUSABLE',
+    asked: `Model ${describeModel(model)}`,
+    reason: wrong
+      ? `In ${folder} the file ${wrong} is missing or is not what the Hub stated, and this folder is read-only.`
+      : `It is not in ${folder}, and this folder is read-only.`,
+    nextStep: 'Download it where the folder can be written, or set MODEL_CACHE_DIR to another folder.',
+  })
 }
 
 /**

@@ -7,6 +7,7 @@ import type { Commit } from '../../model/revision.ts'
 import type { SnapshotId } from '../../model/snapshot.ts'
 import type { CacheContext } from '../context/context.ts'
 import { isAsRecorded, ownStampOf, stampOf } from '../store/blobs.ts'
+import { isWritable } from '../store/cache-folder.ts'
 
 /** A selection of which all files are recorded at a commit. */
 export interface Located {
@@ -63,10 +64,22 @@ async function isUnchanged(
   validation: Validation,
 ): Promise<boolean> {
   // Never verified: the record was rebuilt, or `verify` found the file wrong.
-  if (record.ino === '0' && record.mtimeMs === 0) return false
-  if (validation === 'none') return stampOf(file) !== undefined
-  if (!isAsRecorded(ownStampOf(file), record)) return false
+  const isUnverified = record.ino === '0' && record.mtimeMs === 0
+  if (validation === 'none' && !isUnverified) return stampOf(file) !== undefined
+  if (isUnverified || !isAsRecorded(ownStampOf(file), record)) return isReadOnlyAndRight(context, file, record)
   return validation === 'stat' || context.isVerified(file, record)
+}
+
+/**
+ * A copy of a cache (`cp -a`, an image) has new inodes. A read-only copy can't get new records, so each process computes the digest of a
+ * file that differs from its record.
+ */
+async function isReadOnlyAndRight(context: CacheContext, file: string, record: EntryFile): Promise<boolean> {
+  const stamp = stampOf(file)
+  if (stamp?.size !== record.size || isWritable(context.layout)) return false
+  const isRight = await context.isVerified(file, { ...record, ...stamp })
+  if (isRight) context.verifiedStamps.set(file, stamp)
+  return isRight
 }
 
 function sumOrNull(values: (number | null)[]): number | null {

@@ -52,9 +52,18 @@ export async function resolveOnDisk(context: CacheContext, model: Model): Promis
     return { ...known, trusted: true }
   }
   if (offline) return { ...known, trusted: true }
-  const isFresh = isCommit(model.revision) || Math.max(ref.ageMs, home.ageMs) <= context.options.maxAge
+  const isYoung = isCommit(model.revision) || Math.max(ref.ageMs, home.ageMs) <= context.options.maxAge
+  const isFresh = isYoung || isReadOnly(context, model, commit)
   const lacksAccess = isFresh && isToBeAsked(context, entry)
   return { ...known, trusted: isFresh && !lacksAccess, lacksAccess }
+}
+
+/** Warns where it is true: what the Hub says of an old branch name can't be stored in a read-only folder. */
+function isReadOnly({ layout, warn }: CacheContext, { repo, revision }: Model, commit: Commit): boolean {
+  if (isWritable(layout)) return false
+  const age = `\`${revision}\` was looked up longer than \`maxAge\` ago`
+  warn(`${repo}: ${age}, and ${layout.directory} is read-only. The cached commit ${commit.slice(0, 7)} is used.`)
+  return true
 }
 
 /** It is asked once who may read a repo, where that is not known: until then it counts as private. */

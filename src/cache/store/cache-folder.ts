@@ -53,11 +53,14 @@ export function refusalOf(layout: Layout): ModelCacheError | undefined {
   }
 }
 
-/** False for a folder that is there and can't be written: baked into an image, or another user's. */
-export function isWritable(layout: Layout): boolean {
+/** False for a folder that is there and can't be written: baked into an image, mounted read-only, or another user's. */
+export function isWritable({ directory, incoming }: Layout): boolean {
   try {
-    accessSync(layout.directory, constants.W_OK)
-    return statSync(layout.directory).isDirectory()
+    accessSync(directory, constants.W_OK)
+    if (!statSync(directory).isDirectory()) return false
+    // The locks of repos lie there.
+    accessSync(incoming, constants.W_OK)
+    return true
   } catch (error) {
     return systemCode(error) === 'ENOENT'
   }
