@@ -4,7 +4,7 @@ import { type Model, modelLabel, parseModel } from '../model/model.ts'
 import { snapshotOf } from '../model/snapshot.ts'
 import type { CacheContext } from './context/context.ts'
 import { listEntries } from './lookup/list-entries.ts'
-import { ownHome } from './lookup/origin-words.ts'
+import { currentRepoId } from './lookup/stored-answers.ts'
 import { nameMatcher } from './selection/glob.ts'
 import { Origin } from './store/origin.ts'
 import { readRef } from './store/refs.ts'
@@ -42,9 +42,9 @@ export async function findNamed(context: CacheContext, names: string[]): Promise
 }
 
 async function findOne(context: CacheContext, model: Model, all: Entry[]): Promise<Entry[]> {
-  const home = await ownHome(context, model.repo)
+  const current = await currentRepoId(context, model.repo)
   // What came by an old name, and could not move to the new one, still has it.
-  const ofRepo = all.filter(({ repo }) => repo === model.repo || repo === home.repo)
+  const ofRepo = all.filter(({ repo }) => repo === model.repo || repo === current.repo)
   const found = await atRevision(context, ofRepo, model.revision)
   return found.length > 0 ? found : notFound(context, modelLabel(model))
 }

@@ -40,7 +40,7 @@ export async function getApiAnswer(
 async function keep(context: CacheContext, repo: RepoId, key: string, answer: StoredAnswer): Promise<void> {
   try {
     await prepareCacheFolder(context.layout)
-    context.origin.introduce()
+    context.origin.writeEndpoint()
     writeApiAnswer(context.origin, repo, key, answer)
   } catch (error) {
     context.debug(`The Hub's answer on ${repo} could not be kept: ${messageOf(error)}`)

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto'
 import { mkdir, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { writeAbout } from '../../src/cache/store/about.ts'
 import { Layout } from '../../src/cache/store/layout.ts'
 import { Origin } from '../../src/cache/store/origin.ts'
 import { toRecord } from '../../src/cache/store/record.ts'
 import { writeRef } from '../../src/cache/store/refs.ts'
+import { writeRepoInfo } from '../../src/cache/store/repo-info.ts'
 import type { Digest } from '../../src/model/digest.ts'
 import type { EntryFile } from '../../src/model/entry.ts'
 import { type HubPath, parseHubPath } from '../../src/model/hub-path.ts'
@@ -72,8 +72,8 @@ async function writeModel(layout: Layout, { repo: name, files, idleDays = 0, pin
   const dates = { cachedDate: used, lastAccessDate: used }
   const entry = entryWith({ repo, commit, files: recorded, pinned: pinned ?? false, hits: hits ?? 0, ...dates })
   const origin = new Origin(layout, String(entry.endpoint))
-  origin.introduce()
-  writeAbout(origin, repo, commit, entry)
+  origin.writeEndpoint()
+  writeRepoInfo(origin, repo, commit, entry)
   for (const folder of [origin, layout]) await writeRef(folder, repo, 'main', commit, idleMs)
   return toRecord(entry)
 }

@@ -7,24 +7,24 @@ import type { RepoId } from '../../model/repo-id.ts'
 import type { Evicted } from '../../model/request.ts'
 import type { Commit } from '../../model/revision.ts'
 import type { Tree } from '../../model/tree.ts'
-import type { About } from '../store/about.ts'
 import type { FileStamp } from '../store/blobs.ts'
 import { isWritable, refusalOf } from '../store/cache-folder.ts'
 import { type HubFolder, Layout } from '../store/layout.ts'
 import { Lease } from '../store/leases.ts'
 import type { Metadata } from '../store/metadata.ts'
 import { Origin } from '../store/origin.ts'
+import type { RepoInfo } from '../store/repo-info.ts'
 import type { ConnectionBudget } from './connections.ts'
 import { KnownRefusals } from './known-refusals.ts'
 import type { CacheOptions } from './options.ts'
 import type { Progress } from './progress.ts'
 
 /** An answer of our endpoint. */
-export interface Told {
+export interface EndpointAnswer {
   repo: RepoId
   commit: Commit
   tree: Tree
-  about: About
+  info: RepoInfo
   /** When it came, by the monotonic clock. */
   at: number
 }
@@ -56,11 +56,11 @@ export class CacheContext {
   #evicted: Evicted = { models: [], bytes: 0 }
   readonly #writers = new Map<string, string | undefined>()
   /** What our endpoint told this process of a model, by `modelKey`. */
-  readonly told = new Map<string, Told>()
+  readonly receivedAnswers = new Map<string, EndpointAnswer>()
   /** The stored listings that this process has read, by `repo@commit`. */
   readonly trees = new Map<string, Tree>()
   /** The repos and commits, `repo@commit`, of which it could not be learnt who may read them. */
-  readonly unanswered = new Set<string>()
+  readonly failedAccessChecks = new Set<string>()
 
   /** `standsInFor`: the cache whose folder can't be used. */
   constructor(

@@ -5,10 +5,10 @@ import type { Commit } from '../../model/revision.ts'
 import { snapshotOf } from '../../model/snapshot.ts'
 import type { Tree } from '../../model/tree.ts'
 import type { CacheContext } from '../context/context.ts'
-import { type About, readAbout } from '../store/about.ts'
 import { type HubFolder, Layout } from '../store/layout.ts'
 import { Origin } from '../store/origin.ts'
 import { readRef } from '../store/refs.ts'
+import { type RepoInfo, readRepoInfo } from '../store/repo-info.ts'
 import { snapshotFiles } from '../store/snapshot-files.ts'
 import { readTree } from '../store/trees.ts'
 
@@ -21,7 +21,7 @@ export interface Adopted {
   ageMs: number
   /** Our endpoint where that cache has its answers; undefined where nobody knows which Hub was asked. */
   endpoint: string | undefined
-  about?: About
+  info?: RepoInfo
 }
 
 /**
@@ -48,7 +48,7 @@ async function ownWordsIn(
   const there = new Origin(new Layout(dirname(hub)), endpoint)
   const ref = await readRef(there, repo, revision)
   const tree = ref && (await readTree(there, repo, ref.commit))
-  return tree && { ...ref, tree, isPartial: false, endpoint, about: readAbout(there, repo, ref.commit) }
+  return tree && { ...ref, tree, isPartial: false, endpoint, info: readRepoInfo(there, repo, ref.commit) }
 }
 
 async function wordsIn(folder: HubFolder, { repo, revision }: Model): Promise<Adopted | undefined> {

@@ -12,7 +12,7 @@ import { originals, withTimeLimit } from '../../platform/originals.ts'
 import type { CacheContext } from '../context/context.ts'
 import { compareWithDisk } from '../lookup/compare-with-disk.ts'
 import { findOnDisk } from '../lookup/locate-on-disk.ts'
-import { ownHome } from '../lookup/origin-words.ts'
+import { currentRepoId } from '../lookup/stored-answers.ts'
 import { planFiles } from '../selection/plan.ts'
 import { withRepoLock } from '../store/aside.ts'
 import { isWritable } from '../store/cache-folder.ts'
@@ -64,7 +64,7 @@ const MOST_RESTARTS = 10
 /** Works under the lock of the id by which the repo is kept. When that turns out to be another id, it begins again with that one. */
 async function bringInto(context: CacheContext, model: Model, options: WorkOptions): Promise<Arrival> {
   const { layout } = context
-  let { repo } = await ownHome(context, model.repo)
+  let { repo } = await currentRepoId(context, model.repo)
   let waitedMs = 0
   if (!isWritable(layout)) throw await readOnly(context, model)
   for (let restarts = 0; ; restarts++) {
@@ -175,8 +175,8 @@ async function bringInLocked(
     return { ...NOTHING_DONE, located: waitedFor }
   }
   // Who had the lock before may have learnt its new name.
-  const home = await ownHome(context, asked.repo)
-  if (home.repo !== held) return home.repo
+  const current = await currentRepoId(context, asked.repo)
+  if (current.repo !== held) return current.repo
   const resolved = await resolve(context, asked, held, { signal: options.signal, onWait: waitOf(asked, options) })
   options.tries.failure = undefined
   if (typeof resolved === 'string') return resolved
@@ -212,7 +212,7 @@ async function bringInLocked(
     const soFar = intake.record([])
     const isAbsent = options.isPart && error instanceof ModelCacheError && error.code === 'FILE_NOT_FOUND'
     const recordSoFar = async () => recordEntry(context, soFar, await intake.synced())
-    if (soFar.files.size > 0 || (isAbsent && resolved.about)) await recordSoFar().catch(() => undefined)
+    if (soFar.files.size > 0 || (isAbsent && resolved.info)) await recordSoFar().catch(() => undefined)
     throw error
   }
 }

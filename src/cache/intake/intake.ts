@@ -53,7 +53,7 @@ export class Intake {
 
   /** The task of the repo's card, where it is known. */
   get ownTask(): string | undefined {
-    return this.resolved.about?.task ?? this.resolved.entry?.task
+    return this.resolved.info?.task ?? this.resolved.entry?.task
   }
 
   /** Those of these files that no commit of the repo has recorded yet, with their sizes; what two share is there once. */
@@ -127,7 +127,7 @@ export class Intake {
       commit: resolved.commit,
       snapshot: resolved.snapshot,
       endpoint: resolved.endpoint,
-      access: resolved.about?.access ?? entry?.access ?? 'unknown',
+      access: resolved.info?.access ?? entry?.access ?? 'unknown',
       task: this.ownTask,
       cachedDate: entry?.cachedDate ?? now,
       lastAccessDate: now,

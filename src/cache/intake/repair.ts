@@ -28,7 +28,7 @@ export async function repairFiles(
     if (!entry) return
     const model = { repo, revision: entry.revision, selection: {}, pin: entry.pinned }
     const tree = await treeAt(context, { repo, commit, asked: `Model ${modelLabel(entry)}`, signal })
-    const answer = { repo, commit, tree, endpoint: context.origin.endpoint, about: entry }
+    const answer = { repo, commit, tree, endpoint: context.origin.endpoint, info: entry }
     const place = await settleSnapshot(context, answer)
     if (place.snapshot !== snapshot) throw isUnstated(context, repo)
     const resolved = { ...answer, ...place }

@@ -11,11 +11,11 @@ import type { Tree } from '../../model/tree.ts'
 import { originals } from '../../platform/originals.ts'
 import type { CacheContext } from '../context/context.ts'
 import { migrateEntry } from '../lookup/migrate-entry.ts'
-import { ownHome, ownTree } from '../lookup/origin-words.ts'
 import { type Known, resolveOnDisk } from '../lookup/resolve-on-disk.ts'
+import { currentRepoId, storedTree } from '../lookup/stored-answers.ts'
 import { warnOfSharedFolder } from '../lookup/warn-of-shared-folder.ts'
-import { type About, readAbout } from '../store/about.ts'
 import { readRef } from '../store/refs.ts'
+import { type RepoInfo, readRepoInfo } from '../store/repo-info.ts'
 import { readTree, writeTree } from '../store/trees.ts'
 import { adoptRevision } from './adopt-revision.ts'
 import { keepAnswer } from './keep-answer.ts'
@@ -34,7 +34,7 @@ interface Answer {
   /** Whose words these are; undefined where that is not known, and only blob names say what the files must hash to. */
   endpoint: string | undefined
   /** Undefined when it is not known. */
-  about: About | undefined
+  info: RepoInfo | undefined
   /** Why the Hub was not asked, where it should have been. */
   failure?: unknown
 }
@@ -76,7 +76,7 @@ async function findAnswer(
     const isCertain = known?.lacksAccess && error instanceof ModelCacheError
     if (!isCertain && !mayServeStale(error)) throw error
     const answer = await withoutHub(context, { ...model, repo: held }, known, error)
-    if (isCertain) context.unanswered.add(`${known.repo}@${known.commit}`)
+    if (isCertain) context.failedAccessChecks.add(`${known.repo}@${known.commit}`)
     else tellStale(context, model, answer, error)
     await warnOfSharedFolder(context, { repo: answer.repo, snapshot: snapshotOf(answer.commit) }, 'unchecked')
     return answer
@@ -84,14 +84,17 @@ async function findAnswer(
 }
 
 /** The words of our endpoint as stored, else what is recorded of its files: that is enough to verify them. */
-async function storedAnswer(context: CacheContext, { repo, commit, entry, told }: Known): Promise<Answer | undefined> {
+async function storedAnswer(
+  context: CacheContext,
+  { repo, commit, entry, received }: Known,
+): Promise<Answer | undefined> {
   const { endpoint } = context.origin
-  if (told) return { ...told, endpoint }
+  if (received) return { ...received, endpoint }
   const own = entry?.endpoint === endpoint ? entry : undefined
-  const about = readAbout(context.origin, repo, commit) ?? own
-  const tree = await ownTree(context, repo, commit)
-  if (tree) return { repo, commit, tree, endpoint, about }
-  return own && { repo, commit, tree: treeOf(own), isPartial: true, endpoint, about }
+  const info = readRepoInfo(context.origin, repo, commit) ?? own
+  const tree = await storedTree(context, repo, commit)
+  if (tree) return { repo, commit, tree, endpoint, info }
+  return own && { repo, commit, tree: treeOf(own), isPartial: true, endpoint, info }
 }
 
 /** By stored words, else by what another tool wrote here, else by another cache. Throws `failure` when none knows the model. */
@@ -109,20 +112,20 @@ async function withoutHub(
 
 /** What lies in `hub/` of unknown origin. */
 async function strangersAnswer(context: CacheContext, model: Model): Promise<Answer | undefined> {
-  const { repo } = await ownHome(context, model.repo)
+  const { repo } = await currentRepoId(context, model.repo)
   const ref = await readRef(context.layout, repo, model.revision)
   const entry = ref && (await findStranger(context, { repo, commit: ref.commit }))
   if (!entry) return undefined
   const { commit } = entry
   const listed = await readTree(context.layout, repo, commit)
-  return { repo, commit, tree: listed ?? treeOf(entry), isPartial: !listed, endpoint: undefined, about: entry }
+  return { repo, commit, tree: listed ?? treeOf(entry), isPartial: !listed, endpoint: undefined, info: entry }
 }
 
 async function adoptedAnswer(context: CacheContext, { repo, ...model }: Model): Promise<Answer | undefined> {
   const adopted = await adoptRevision(context, { ...model, repo })
   if (!adopted) return undefined
-  const { ageMs, about, ...rest } = adopted
-  const answer = { ...rest, repo, about }
+  const { ageMs, info, ...rest } = adopted
+  const answer = { ...rest, repo, info }
   if (answer.endpoint !== undefined) {
     writeTree(context.origin, repo, answer.commit, answer.tree)
     await keepAnswer(context, { ...answer, revision: model.revision, ageMs })
@@ -142,18 +145,18 @@ async function askHub(
   const hub = { ...(await hubAccess(context)), onWait }
   const { endpoint } = hub
   const { stallMs } = context.options
-  const { commit, repo: now, ...about } = await fetchModel(hub, { ...model, asked, signal, stallMs })
+  const { commit, repo: now, ...info } = await fetchModel(hub, { ...model, asked, signal, stallMs })
   const repo = await settleName(context, model.repo, held, now)
   if (repo !== held) return repo
   await adoptFormerName(context, hub, { repo, commit, signal })
   const tree = await treeAt(context, { repo, commit, asked, signal, onWait })
-  const answer = { repo, commit, tree, endpoint, about }
+  const answer = { repo, commit, tree, endpoint, info }
   const { snapshot, entry } = await settleSnapshot(context, answer)
   // Other revisions of an earlier version's entry are known by its refs alone.
   if (entry) await migrateEntry(context.layout, entry)
   await keepAnswer(context, { ...answer, revision: model.revision })
   await writeHubRef(context, { ...answer, revision: model.revision, snapshot })
-  context.told.set(modelKey(model), { repo, commit, tree, about, at: originals.monotonic() })
+  context.receivedAnswers.set(modelKey(model), { repo, commit, tree, info, at: originals.monotonic() })
   await warnOfSharedFolder(context, { repo, snapshot }, 'asked')
   return answer
 }
@@ -165,11 +168,11 @@ export async function treeAt(
 ): Promise<Tree> {
   const stored = (await context.whoElseWrites({ repo, snapshot: snapshotOf(commit) }))
     ? undefined
-    : await ownTree(context, repo, commit)
+    : await storedTree(context, repo, commit)
   if (stored) return stored
   const { stallMs } = context.options
   const tree = await fetchTree({ ...(await hubAccess(context)), onWait }, { repo, commit, asked, signal, stallMs })
-  context.origin.introduce()
+  context.origin.writeEndpoint()
   writeTree(context.origin, repo, commit, tree)
   return tree
 }

@@ -10,7 +10,7 @@ import { withFreeRepoLock } from '../store/aside.ts'
 import { stampOf } from '../store/blobs.ts'
 import { leasedEntries } from '../store/leases.ts'
 import type { Origin } from '../store/origin.ts'
-import { forgetHome, formerNames, writeHome } from '../store/renames.ts'
+import { formerNames, removeRename, writeRename } from '../store/renames.ts'
 
 /**
  * The id under which a repo is kept from now on that the Hub calls `now`. What is there by its old name moves along, but
@@ -19,9 +19,9 @@ import { forgetHome, formerNames, writeHome } from '../store/renames.ts'
 export async function settleName(context: CacheContext, asked: RepoId, held: RepoId, now: RepoId): Promise<RepoId> {
   // The answer is about the name that was asked for. Where that led to before is another repo by now, and stays.
   const stays = asked === held && now !== held && !(await move(context, held, now, now))
-  const home = stays ? held : now
-  keepHome(context, asked, home)
-  return home
+  const current = stays ? held : now
+  storeRename(context, asked, current)
+  return current
 }
 
 /**
@@ -44,7 +44,7 @@ export async function adoptFormerName(
     const asked = `Model ${former}`
     // Only a shortcut: what can't be asked, or is gone, is another repo.
     const now = await fetchModel(hub, { repo: former, revision: commit, asked, signal }).catch(() => undefined)
-    if (now?.repo === repo && (await move(context, former, repo, former))) return keepHome(context, former, repo)
+    if (now?.repo === repo && (await move(context, former, repo, former))) return storeRename(context, former, repo)
   }
 }
 
@@ -83,11 +83,11 @@ async function moveFolder(context: CacheContext, from: RepoId, to: RepoId): Prom
     return own.some((entry) => leased.has(entryKey(entry)))
   }
   if (!(await isUsed())) {
-    keepHome(context, from, to)
+    storeRename(context, from, to)
     // A process that claims first and then looks is led to the new name, or its claim is seen here.
     if (!(await isUsed())) return moveAll(context, from, to)
   }
-  forgetHome(layout, context.origin.renames, from)
+  removeRename(layout, context.origin.renames, from)
   return false
 }
 
@@ -130,8 +130,8 @@ async function moveWords(origin: Origin, from: RepoId, to: RepoId): Promise<void
 }
 
 /** Earlier versions stored the names of all endpoints together: of these names nothing is left there. */
-function keepHome({ origin, layout }: CacheContext, repo: RepoId, home: RepoId): void {
-  origin.introduce()
-  writeHome(origin, repo, home)
-  for (const name of [repo, home]) forgetHome(layout, layout.formerRenames, name)
+function storeRename({ origin, layout }: CacheContext, repo: RepoId, current: RepoId): void {
+  origin.writeEndpoint()
+  writeRename(origin, repo, current)
+  for (const name of [repo, current]) removeRename(layout, layout.formerRenames, name)
 }

@@ -5,7 +5,7 @@ import { type SnapshotId, snapshotBeside, snapshotOf } from '../../model/snapsho
 import type { Tree } from '../../model/tree.ts'
 import type { CacheContext } from '../context/context.ts'
 import { findEntry } from '../lookup/find-entry.ts'
-import { originsToAsk, rebuildEntry } from '../store/rebuild.ts'
+import { originsByPreference, rebuildEntry } from '../store/rebuild.ts'
 
 /** Where the files of a repo at a commit go, and what is recorded of them there. */
 export interface Place {
@@ -41,7 +41,10 @@ async function findThere(
 ): Promise<Readonly<Entry> | undefined> {
   const metadata = await context.metadata()
   const recorded = await metadata.find(entryKey({ repo, snapshot }))
-  return recorded ?? rebuildEntry(context.layout, originsToAsk(context.layout, context.origin.endpoint), repo, snapshot)
+  return (
+    recorded ??
+    rebuildEntry(context.layout, originsByPreference(context.layout, context.origin.endpoint), repo, snapshot)
+  )
 }
 
 /** What lies there of unknown origin, whether it is recorded or not. */

@@ -6,7 +6,7 @@ import { rebuildEntries } from '../store/rebuild.ts'
 export async function listEntries(context: CacheContext): Promise<Entry[]> {
   const metadata = await context.metadata()
   const recorded = await metadata.all()
-  const found = await findStrangers(context, recorded)
+  const found = await findUnrecorded(context, recorded)
   // What came from a known endpoint is being downloaded now, and recorded when it is complete.
   const strangers = found.filter(({ endpoint }) => endpoint === undefined)
   const all = [...recorded.values(), ...strangers]
@@ -14,6 +14,6 @@ export async function listEntries(context: CacheContext): Promise<Entry[]> {
 }
 
 /** What lies in `hub/` without a record. */
-export function findStrangers(context: CacheContext, recorded: ReadonlyMap<string, Entry>): Promise<Entry[]> {
+export function findUnrecorded(context: CacheContext, recorded: ReadonlyMap<string, Entry>): Promise<Entry[]> {
   return rebuildEntries(context.layout, context.origin.endpoint, (key) => recorded.has(key))
 }

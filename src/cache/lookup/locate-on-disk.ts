@@ -17,7 +17,7 @@ export async function findOnDisk(context: CacheContext, model: Model): Promise<L
   const known = await resolveOnDisk(context, model)
   if (!known?.trusted || !known.entry) return undefined
   const files =
-    recordedSelection(known.entry, model) ?? (await planOnDisk(context, model, known.entry, known.told?.tree))
+    recordedSelection(known.entry, model) ?? (await planOnDisk(context, model, known.entry, known.received?.tree))
   const validation = await context.validation(known.entry)
   const located = files && (await compareWithDisk(context, known.entry, files, known.entry.files, validation))
   const warmed = findInManifest(context.options.manifest, { ...model, repo: known.repo })
@@ -36,11 +36,11 @@ async function planOnDisk(
   context: CacheContext,
   model: Model,
   entry: Entry,
-  told: Tree | undefined,
+  received: Tree | undefined,
 ): Promise<HubPath[] | undefined> {
   // The listing of an entry of unknown origin is not believed.
   const stored = () => (entry.endpoint === context.origin.endpoint ? treeOf(context, entry) : undefined)
-  const tree = told ?? (await stored())
+  const tree = received ?? (await stored())
   if (!tree) return undefined
   const asked = `Model ${describeModel(model)}`
   const config = parseHubPath('config.json', asked)

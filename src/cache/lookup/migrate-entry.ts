@@ -1,15 +1,15 @@
 import { dirname } from 'node:path'
 import type { Entry } from '../../model/entry.ts'
 import type { CacheContext } from '../context/context.ts'
-import { writeAbout } from '../store/about.ts'
 import { withFreeRepoLock } from '../store/aside.ts'
 import type { Layout } from '../store/layout.ts'
 import { Origin } from '../store/origin.ts'
 import { allRefs, writeRef } from '../store/refs.ts'
 import { removeEmptyFolder, removeFile } from '../store/remove-own.ts'
-import { moveHomes } from '../store/renames.ts'
+import { moveRenames } from '../store/renames.ts'
+import { writeRepoInfo } from '../store/repo-info.ts'
 import { readTree, writeTree } from '../store/trees.ts'
-import { isUnmoved } from './origin-words.ts'
+import { needsMigration } from './stored-answers.ts'
 
 /**
  * Moves what an earlier version stored of an entry in `hub/` to the folder of the endpoint that its record names: the
@@ -20,14 +20,14 @@ export async function migrateEntry(layout: Layout, entry: Entry): Promise<void> 
   const { repo, commit, endpoint, access, task } = entry
   if (endpoint === undefined) return
   const origin = new Origin(layout, endpoint)
-  if (!isUnmoved(origin, entry)) return
-  origin.introduce()
+  if (!needsMigration(origin, entry)) return
+  origin.writeEndpoint()
   const refs = await allRefs(layout, repo)
   for (const ref of refs.filter((ref) => ref.commit === commit))
     await writeRef(origin, repo, ref.revision, commit, ref.ageMs)
   const tree = await readTree(layout, repo, commit)
   if (tree) writeTree(origin, repo, commit, tree)
-  writeAbout(origin, repo, commit, { access, task })
+  writeRepoInfo(origin, repo, commit, { access, task })
   removeFile(layout, layout.tree(repo, commit))
   await removeEmptyFolder(layout, dirname(layout.tree(repo, commit)))
 }
@@ -40,7 +40,7 @@ export async function migrateEntries(context: CacheContext): Promise<void> {
   migrateNames(layout, entries)
   for (const entry of entries) {
     const { repo, endpoint } = entry
-    if (endpoint === undefined || !isUnmoved(new Origin(layout, endpoint), entry)) continue
+    if (endpoint === undefined || !needsMigration(new Origin(layout, endpoint), entry)) continue
     await withFreeRepoLock(layout, repo, () => migrateEntry(layout, entry))
   }
 }
@@ -49,5 +49,5 @@ export async function migrateEntries(context: CacheContext): Promise<void> {
 function migrateNames(layout: Layout, entries: Entry[]): void {
   const [endpoint, ...others] = new Set(entries.map((entry) => entry.endpoint))
   if (endpoint === undefined || others.length > 0) return
-  moveHomes(layout.formerRenames, new Origin(layout, endpoint))
+  moveRenames(layout.formerRenames, new Origin(layout, endpoint))
 }

@@ -4,11 +4,11 @@ import type { RepoId } from '../../model/repo-id.ts'
 import { type Commit, isCommit } from '../../model/revision.ts'
 import { snapshotOf } from '../../model/snapshot.ts'
 import { originals } from '../../platform/originals.ts'
-import type { CacheContext, Told } from '../context/context.ts'
+import type { CacheContext, EndpointAnswer } from '../context/context.ts'
 import { isWritable } from '../store/cache-folder.ts'
 import { readRef } from '../store/refs.ts'
 import { findEntry } from './find-entry.ts'
-import { ownHome, ownRef } from './origin-words.ts'
+import { currentRepoId, storedRef } from './stored-answers.ts'
 import { warnOfSharedFolder } from './warn-of-shared-folder.ts'
 
 /** What is known of a model without the network. */
@@ -24,7 +24,7 @@ export interface Known {
   /** True where nothing but who may read the repo has to be asked: without an answer it is served all the same. */
   lacksAccess?: boolean
   /** What the endpoint told this process: it is believed in place of what lies in a folder into which others can write. */
-  told?: Told
+  received?: EndpointAnswer
   /** Of our endpoint; offline also one of unknown origin. */
   entry: Readonly<Entry> | undefined
 }
@@ -33,9 +33,9 @@ export interface Known {
 export async function resolveOnDisk(context: CacheContext, model: Model): Promise<Known | undefined> {
   const { offline, hub } = context.options
   const { endpoint } = hub
-  const home = await ownHome(context, model.repo)
-  const { repo } = home
-  const own = await ownRef(context, repo, model.revision)
+  const current = await currentRepoId(context, model.repo)
+  const { repo } = current
+  const own = await storedRef(context, repo, model.revision)
   const ref = own ?? (offline ? await readRef(context.layout, repo, model.revision) : undefined)
   if (!ref) return undefined
   const { commit } = ref
@@ -47,12 +47,12 @@ export async function resolveOnDisk(context: CacheContext, model: Model): Promis
   const known = { repo, commit, entry }
   const id = { repo, snapshot: entry?.snapshot ?? snapshotOf(commit) }
   if (await context.whoElseWrites(id)) {
-    if (!offline && isWritable(context.layout)) return asTold(context, model, known)
+    if (!offline && isWritable(context.layout)) return withReceivedAnswer(context, model, known)
     await warnOfSharedFolder(context, id, 'unchecked')
     return { ...known, trusted: true }
   }
   if (offline) return { ...known, trusted: true }
-  const isYoung = isCommit(model.revision) || Math.max(ref.ageMs, home.ageMs) <= context.options.maxAge
+  const isYoung = isCommit(model.revision) || Math.max(ref.ageMs, current.ageMs) <= context.options.maxAge
   const isFresh = isYoung || isReadOnly(context, model, commit)
   const lacksAccess = isFresh && isToBeAsked(context, entry)
   return { ...known, trusted: isFresh && !lacksAccess, lacksAccess }
@@ -67,18 +67,19 @@ function isReadOnly({ layout, warn }: CacheContext, { repo, revision }: Model, c
 }
 
 /** It is asked once who may read a repo, where that is not known: until then it counts as private. */
-function isToBeAsked({ unanswered, layout }: CacheContext, entry: Known['entry']): boolean {
-  return entry?.access === 'unknown' && !unanswered.has(`${entry.repo}@${entry.commit}`) && isWritable(layout)
+function isToBeAsked({ failedAccessChecks, layout }: CacheContext, entry: Known['entry']): boolean {
+  return entry?.access === 'unknown' && !failedAccessChecks.has(`${entry.repo}@${entry.commit}`) && isWritable(layout)
 }
 
 /** In a folder into which others can write: what this process was told by the endpoint itself, and no stored word. */
-function asTold(context: CacheContext, model: Model, known: Omit<Known, 'trusted'>): Known {
-  const told = context.told.get(modelKey(model))
-  const isFresh = told && (isCommit(model.revision) || originals.monotonic() - told.at <= context.options.maxAge)
-  if (!isFresh || told.repo !== known.repo || told.commit !== known.commit) return { ...known, trusted: false }
+function withReceivedAnswer(context: CacheContext, model: Model, known: Omit<Known, 'trusted'>): Known {
+  const received = context.receivedAnswers.get(modelKey(model))
+  const isFresh =
+    received && (isCommit(model.revision) || originals.monotonic() - received.at <= context.options.maxAge)
+  if (!isFresh || received.repo !== known.repo || received.commit !== known.commit) return { ...known, trusted: false }
   const { entry } = known
-  const stated = [...(entry?.files ?? [])].filter(([path, { digest }]) => told.tree.get(path)?.digest === digest)
+  const stated = [...(entry?.files ?? [])].filter(([path, { digest }]) => received.tree.get(path)?.digest === digest)
   // Which files a selection came to is planned anew: what is recorded of it may leave some out.
-  const believed = entry && { ...entry, ...told.about, files: new Map(stated), selections: [] }
-  return { ...known, trusted: true, told, entry: believed }
+  const believed = entry && { ...entry, ...received.info, files: new Map(stated), selections: [] }
+  return { ...known, trusted: true, received, entry: believed }
 }

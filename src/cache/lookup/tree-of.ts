@@ -2,18 +2,20 @@ import type { RepoId } from '../../model/repo-id.ts'
 import type { Commit } from '../../model/revision.ts'
 import type { Tree } from '../../model/tree.ts'
 import type { CacheContext } from '../context/context.ts'
-import { ownTree } from './origin-words.ts'
+import { storedTree } from './stored-answers.ts'
 
 /** The files of a commit as our endpoint stated them, without the network. Undefined when no such listing is stored. */
 export async function treeOf(
   context: CacheContext,
   { repo, commit }: { repo: RepoId; commit: Commit },
 ): Promise<Tree | undefined> {
-  const told = [...context.told.values()].find((answer) => answer.repo === repo && answer.commit === commit)
-  if (told) return told.tree
+  const received = [...context.receivedAnswers.values()].find(
+    (answer) => answer.repo === repo && answer.commit === commit,
+  )
+  if (received) return received.tree
   // A listing never changes, so each is read once a process.
   const key = `${repo}@${commit}`
-  const tree = context.trees.get(key) ?? (await ownTree(context, repo, commit))
+  const tree = context.trees.get(key) ?? (await storedTree(context, repo, commit))
   if (tree) context.trees.set(key, tree)
   return tree
 }

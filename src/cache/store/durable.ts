@@ -60,7 +60,7 @@ export async function syncNames(
   const files = paths.map((path) => layout.file(repo, snapshot, path))
   const origin = endpoint === undefined ? undefined : new Origin(layout, endpoint)
   const answers = origin
-    ? [origin.mark, origin.tree(repo, commit), origin.about(repo, commit), origin.ref(repo, revision)]
+    ? [origin.mark, origin.tree(repo, commit), origin.repoInfo(repo, commit), origin.ref(repo, revision)]
     : []
   const folders = new Set([layout.snapshot(repo, snapshot), ...answers.map((path) => dirname(path))])
   for (const file of files)

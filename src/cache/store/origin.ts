@@ -27,7 +27,7 @@ export class Origin extends RepoFolders {
   }
 
   /** What the endpoint said of the repo when it was asked for this commit: who may read it, and its task. */
-  about(repo: RepoId, commit: Commit): string {
+  repoInfo(repo: RepoId, commit: Commit): string {
     return join(this.repo(repo), 'about', `${commit}.json`)
   }
 
@@ -37,7 +37,7 @@ export class Origin extends RepoFolders {
   }
 
   /** Writes down whose folder it is, where that is not known yet. */
-  introduce(): void {
+  writeEndpoint(): void {
     if (readEndpoint(this.hub) !== this.endpoint) writeAtomically(this.mark, this.endpoint, this.cache.incoming)
   }
 }

@@ -5,12 +5,12 @@ import type { RepoId } from '../../model/repo-id.ts'
 import { type Commit, parseCommit } from '../../model/revision.ts'
 import { isSnapshotId, type SnapshotId, snapshotsOf } from '../../model/snapshot.ts'
 import { originals } from '../../platform/originals.ts'
-import { readAbout } from './about.ts'
 import { knownOrigins } from './known-origins.ts'
 import type { Layout, RepoFolders } from './layout.ts'
 import { entriesIn } from './list-folder.ts'
 import { Origin } from './origin.ts'
 import { allRefs } from './refs.ts'
+import { readRepoInfo } from './repo-info.ts'
 import { repoFolders, type SnapshotFile, snapshotFiles } from './snapshot-files.ts'
 import { listedCommits, readTree } from './trees.ts'
 
@@ -34,7 +34,7 @@ export async function rebuildEntries(
     const snapshots = names.filter(isSnapshotId)
     const unknown = snapshots.filter((snapshot) => !isRecorded(entryKey({ repo, snapshot })))
     if (unknown.length === 0) continue
-    origins ??= originsToAsk(layout, preferred)
+    origins ??= originsByPreference(layout, preferred)
     for (const snapshot of unknown) {
       const entry = await rebuildEntry(layout, origins, repo, snapshot)
       if (entry) entries.push(entry)
@@ -61,14 +61,14 @@ export async function rebuildEntry(
     last = Math.max(last, stats.mtimeMs, stats.atimeMs, stats.ctimeMs)
   }
   const [cachedDate = '', lastAccessDate = ''] = [first, last].map((ms) => new originals.Date(ms).toISOString())
-  const { access = 'unknown', task } = (origin && readAbout(origin, repo, commit)) ?? {}
+  const { access = 'unknown', task } = (origin && readRepoInfo(origin, repo, commit)) ?? {}
   const revision = await revisionOf(origin ?? layout, repo, commit)
   const known = { repo, revision, commit, snapshot, endpoint: origin?.endpoint, access, cachedDate, lastAccessDate }
   return { ...known, ...(task !== undefined && { task }), hits: 0, pinned: false, selections: [], files }
 }
 
 /** The preferred one first. */
-export function originsToAsk(layout: Layout, preferred: string): Origin[] {
+export function originsByPreference(layout: Layout, preferred: string): Origin[] {
   const others = knownOrigins(layout).filter(({ endpoint }) => endpoint !== preferred)
   return [new Origin(layout, preferred), ...others]
 }

@@ -17,7 +17,7 @@ export async function removeAnswers(
   const origin = new Origin(layout, endpoint)
   const isLast = !siblings.some((sibling) => sibling.endpoint === endpoint)
   await removeRefs(layout, origin, repo, (named) => isLast || named === commit, remove)
-  for (const path of [origin.tree(repo, commit), origin.about(repo, commit)])
+  for (const path of [origin.tree(repo, commit), origin.repoInfo(repo, commit)])
     await removeFiles(layout, dirname(path), [basename(path)], remove)
   if (!isLast) return
   for (const kind of ['trees', 'about']) await removeBelow(layout, join(origin.repo(repo), kind), isTreeName, remove)

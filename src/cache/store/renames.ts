@@ -10,7 +10,7 @@ import type { Origin } from './origin.ts'
 import { mayRemove, removeFile } from './remove-own.ts'
 
 /** The id under which the cache keeps a repo. */
-export interface Home {
+export interface CurrentId {
   repo: RepoId
   /** Milliseconds since the Hub was asked where the name leads to; 0 for a name that leads nowhere else. */
   ageMs: number
@@ -24,38 +24,38 @@ const MOST_RENAMES = 8
  * in other letters than the repo's own. The folder is no part of `hub/`, where a folder for the old name would pass for
  * another repo.
  */
-export function readHome(folder: string, repo: RepoId): Home {
-  let home: Home = { repo, ageMs: 0 }
+export function followRenames(folder: string, repo: RepoId): CurrentId {
+  let current: CurrentId = { repo, ageMs: 0 }
   for (let renames = 0; renames < MOST_RENAMES; renames++) {
-    const next = readRename(renamePath(folder, home.repo))
+    const next = readRename(renamePath(folder, current.repo))
     // On a disk that ignores case, a name's own file may be that of another spelling.
-    if (!next || next.repo === home.repo) break
-    home = { repo: next.repo, ageMs: Math.max(home.ageMs, next.ageMs) }
+    if (!next || next.repo === current.repo) break
+    current = { repo: next.repo, ageMs: Math.max(current.ageMs, next.ageMs) }
   }
-  return home
+  return current
 }
 
-/** The names that lead to `home` at once. */
-export function formerNames(folder: string, home: RepoId): RepoId[] {
+/** The names that lead to `current` at once. */
+export function formerNames(folder: string, current: RepoId): RepoId[] {
   const names = entriesIn(folder).map(({ name }) => valid(() => parseRepoId(decodeURIComponent(name))))
   return names
     .filter((name) => name !== undefined)
-    .filter((name) => readRename(renamePath(folder, name))?.repo === home)
+    .filter((name) => readRename(renamePath(folder, name))?.repo === current)
 }
 
-/** Records what the Hub answered now: `home` is a name that leads nowhere else. */
-export function writeHome({ renames, cache }: Origin, repo: RepoId, home: RepoId): void {
-  forgetHome(cache, renames, home)
-  if (repo !== home) writeAtomically(renamePath(renames, repo), home, cache.incoming)
+/** Records what the Hub answered now: `current` is a name that leads nowhere else. */
+export function writeRename({ renames, cache }: Origin, repo: RepoId, current: RepoId): void {
+  removeRename(cache, renames, current)
+  if (repo !== current) writeAtomically(renamePath(renames, repo), current, cache.incoming)
 }
 
 /** From now on the name leads nowhere else. */
-export function forgetHome(cache: Layout, folder: string, repo: RepoId): void {
+export function removeRename(cache: Layout, folder: string, repo: RepoId): void {
   removeFile(cache, renamePath(folder, repo))
 }
 
 /** Moves what an earlier version stored of names to an endpoint's answers. A name that the endpoint gave since counts more. */
-export function moveHomes(folder: string, { renames, cache }: Origin): void {
+export function moveRenames(folder: string, { renames, cache }: Origin): void {
   for (const { name } of entriesIn(folder)) {
     const [before, after] = [join(folder, name), join(renames, name)]
     if (!readRename(before) || existsSync(after) || !mayRemove(cache, before)) continue
@@ -73,7 +73,7 @@ function renamePath(folder: string, repo: RepoId): string {
   return join(folder, encodeURIComponent(repo))
 }
 
-function readRename(path: string): Home | undefined {
+function readRename(path: string): CurrentId | undefined {
   try {
     // At once, as refs are read; and nearly always there is none.
     const stats = statSync(path, { throwIfNoEntry: false })

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { entryKey } from '../../model/entry.ts'
 import type { CacheContext } from '../context/context.ts'
-import { findStrangers } from '../lookup/list-entries.ts'
+import { findUnrecorded } from '../lookup/list-entries.ts'
 import { isOurs, isWritable } from '../store/cache-folder.ts'
 
 /**
@@ -12,7 +12,7 @@ export async function recordStrangers(context: CacheContext): Promise<void> {
   if (!isOurs(context.layout) || !isWritable(context.layout)) return
   const metadata = await context.metadata()
   const recorded = await metadata.all()
-  const strangers = await findStrangers(context, recorded)
+  const strangers = await findUnrecorded(context, recorded)
   if (strangers.length === 0) return
   await metadata.update((entries) => {
     // What was removed while it was looked at stays away.

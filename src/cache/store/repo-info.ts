@@ -8,18 +8,18 @@ import { isAbsent, writeAtomically } from './atomic-write.ts'
 import type { Origin } from './origin.ts'
 
 /** What an endpoint said of a repo, beside its files. */
-export interface About {
+export interface RepoInfo {
   access: Access
   /** The task of the repo's card. */
   task?: string
 }
 
 /** Undefined when the endpoint was not asked, or what it said can't be read any more. */
-export function readAbout(origin: Origin, repo: RepoId, commit: Commit): About | undefined {
+export function readRepoInfo(origin: Origin, repo: RepoId, commit: Commit): RepoInfo | undefined {
   try {
-    const about: unknown = JSON.parse(readFileSync(origin.about(repo, commit), 'utf8'))
-    if (!isObject(about) || !isAccess(about.access)) return undefined
-    const { access, task } = about
+    const info: unknown = JSON.parse(readFileSync(origin.repoInfo(repo, commit), 'utf8'))
+    if (!isObject(info) || !isAccess(info.access)) return undefined
+    const { access, task } = info
     return isText(task) ? { access, task } : { access }
   } catch (error) {
     if (isAbsent(error) || nameOf(error) === 'SyntaxError') return undefined
@@ -27,6 +27,6 @@ export function readAbout(origin: Origin, repo: RepoId, commit: Commit): About |
   }
 }
 
-export function writeAbout(origin: Origin, repo: RepoId, commit: Commit, { access, task }: About): void {
-  writeAtomically(origin.about(repo, commit), JSON.stringify({ access, task }), origin.cache.incoming)
+export function writeRepoInfo(origin: Origin, repo: RepoId, commit: Commit, { access, task }: RepoInfo): void {
+  writeAtomically(origin.repoInfo(repo, commit), JSON.stringify({ access, task }), origin.cache.incoming)
 }

@@ -7,7 +7,7 @@ import type { Tree } from '../../model/tree.ts'
 import type { CacheContext } from '../context/context.ts'
 import type { Origin } from '../store/origin.ts'
 import { type Ref, readRef } from '../store/refs.ts'
-import { type Home, readHome } from '../store/renames.ts'
+import { type CurrentId, followRenames } from '../store/renames.ts'
 import { readTree } from '../store/trees.ts'
 
 // What the configured endpoint said, as stored in its folder. Earlier versions stored the words of all endpoints together:
@@ -15,19 +15,19 @@ import { readTree } from '../store/trees.ts'
 // (`migrate-entry.ts`).
 
 /** The id under which the endpoint's repo is kept. */
-export async function ownHome(context: CacheContext, repo: RepoId): Promise<Home> {
+export async function currentRepoId(context: CacheContext, repo: RepoId): Promise<CurrentId> {
   const { origin, layout } = context
-  const home = readHome(origin.renames, repo)
-  if (home.repo !== repo) return home
-  const former = readHome(layout.formerRenames, repo)
-  if (former.repo === repo) return home
+  const current = followRenames(origin.renames, repo)
+  if (current.repo !== repo) return current
+  const former = followRenames(layout.formerRenames, repo)
+  if (former.repo === repo) return current
   const metadata = await context.metadata()
   const isOnlyOrigin = [...(await metadata.all()).values()].every(({ endpoint }) => endpoint === origin.endpoint)
-  return isOnlyOrigin ? former : home
+  return isOnlyOrigin ? former : current
 }
 
 /** The commit that a revision was when the endpoint was last asked. */
-export async function ownRef(context: CacheContext, repo: RepoId, revision: string): Promise<Ref | undefined> {
+export async function storedRef(context: CacheContext, repo: RepoId, revision: string): Promise<Ref | undefined> {
   const ref = await readRef(context.origin, repo, revision)
   if (ref) return ref
   const former = await readRef(context.layout, repo, revision)
@@ -35,7 +35,7 @@ export async function ownRef(context: CacheContext, repo: RepoId, revision: stri
 }
 
 /** The files of a commit, as the endpoint stated them. */
-export async function ownTree(context: CacheContext, repo: RepoId, commit: Commit): Promise<Tree | undefined> {
+export async function storedTree(context: CacheContext, repo: RepoId, commit: Commit): Promise<Tree | undefined> {
   const tree = await readTree(context.origin, repo, commit)
   if (tree) return tree
   return (await isFormer(context, repo, commit)) ? readTree(context.layout, repo, commit) : undefined
@@ -44,10 +44,10 @@ export async function ownTree(context: CacheContext, repo: RepoId, commit: Commi
 async function isFormer(context: CacheContext, repo: RepoId, commit: Commit): Promise<boolean> {
   const metadata = await context.metadata()
   const entry = await metadata.find(entryKey({ repo, snapshot: snapshotOf(commit) }))
-  return entry?.endpoint === context.origin.endpoint && isUnmoved(context.origin, entry)
+  return entry?.endpoint === context.origin.endpoint && needsMigration(context.origin, entry)
 }
 
 /** True for an entry of an earlier version whose words were not moved yet. */
-export function isUnmoved(origin: Origin, { repo, commit, snapshot }: Entry): boolean {
-  return snapshot === snapshotOf(commit) && !existsSync(origin.about(repo, commit))
+export function needsMigration(origin: Origin, { repo, commit, snapshot }: Entry): boolean {
+  return snapshot === snapshotOf(commit) && !existsSync(origin.repoInfo(repo, commit))
 }
