@@ -1,7 +1,6 @@
 import type { Cleaned } from '../cache/upkeep/clean.ts'
 import { isAll } from '../cache/upkeep/clean-plan.ts'
-import { formatSize, parseDuration } from '../config/units.ts'
-import { ModelCacheError } from '../model/errors.ts'
+import { formatSize } from '../config/units.ts'
 import { count } from '../report/words.ts'
 import { interrupted } from './interruption.ts'
 import { type GlobalOptions, openCache } from './open-cache.ts'
@@ -12,10 +11,11 @@ import { atCommit } from './show/text.ts'
 
 export interface CleanFlags extends GlobalOptions, Confirmation {
   expired?: boolean
-  olderThan?: string
+  /** Milliseconds. */
+  olderThan?: number
   incomplete?: boolean
-  /** True without a number. */
-  unused?: string | true
+  /** How many runs back; true without a number. */
+  unused?: number | true
   pinned?: boolean
 }
 
@@ -23,8 +23,8 @@ const DEFAULT_RUNS = 10
 
 /** Removes models that are not needed any more: all, or those that any of the flags means. */
 export async function clean(flags: CleanFlags): Promise<number> {
-  const { expired, incomplete, pinned, dryRun } = flags
-  const choice = { expired, incomplete, pinned, olderThan: duration(flags.olderThan), unusedRuns: runs(flags.unused) }
+  const { expired, incomplete, pinned, olderThan, unused, dryRun } = flags
+  const choice = { expired, incomplete, pinned, olderThan, unusedRuns: unused === true ? DEFAULT_RUNS : unused }
   const { cache } = await openCache(flags, { needsOptions: expired === true, needsWriting: dryRun !== true })
   // What would go is shown before anybody is asked.
   const planned = await cache.clean({ ...choice, dryRun: true })
@@ -61,28 +61,4 @@ function what({ removed, incomplete }: Cleaned): string {
       : []),
   ]
   return parts.join(' and ')
-}
-
-function duration(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined
-  const ms = parseDuration(text)
-  // A number alone would be milliseconds, which nobody means here.
-  if (ms !== undefined && /[a-z]/i.test(text)) return ms
-  throw invalid(`--older-than ${text}`, 'Write a duration such as 7d, 12h or 30m.')
-}
-
-function runs(text: string | true | undefined): number | undefined {
-  if (text === undefined) return undefined
-  if (text === true) return DEFAULT_RUNS
-  if (/^[1-9]\d{0,2}$/.test(text)) return Number(text)
-  throw invalid(`--unused ${text}`, 'Write how many last runs are looked at, 1 to 999.')
-}
-
-function invalid(option: string, nextStep: string): ModelCacheError {
-  return new ModelCacheError({
-    code: 'INVALID_OPTION',
-    asked: `Option ${option}`,
-    reason: 'Its value is none.',
-    nextStep,
-  })
 }

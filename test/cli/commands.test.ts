@@ -2,7 +2,7 @@ import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { isAbsolute } from 'node:path'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { thisProcess } from '../../src/cache/store/owner.ts'
-import { Cli } from '../support/cli.ts'
+import { Cli, hasTerminals } from '../support/cli.ts'
 import { Engine } from '../support/engine.ts'
 import { type SketchedModel, writeCache } from '../support/many-models.ts'
 import { canMount, mountMemory } from '../support/mount.ts'
@@ -42,7 +42,7 @@ describe('reading commands', () => {
         },
         report: { requests: 4, hits, misses: 4 - hits },
       })
-    const [text, json] = await Promise.all([cli.run('status'), cli.json(0, 'info')])
+    const [text, json] = await Promise.all([cli.run('status'), cli.json(0, 'info', '--quiet')])
     expect(text.stdout).toContain(`${engine.cacheDir} (by MODEL_CACHE_DIR)`)
     expect(text.stdout).toMatch(/models +3, 1 pinned · 4 files/)
     expect(text.stdout).toMatch(/hit rate +75% \(3 of 4\) in the last run · 50% \(4 of 8\) in the last 2/)
@@ -58,7 +58,7 @@ describe('reading commands', () => {
   test('list models by pattern, filter and column, whole where they are piped', async () => {
     const [text, json, none] = await Promise.all([
       cli.run('ls', '--sort', 'size'),
-      cli.json(0, 'ls', 'xenova/*', '--filter', 'accessed>7d', '--files'),
+      cli.json(0, 'list', 'xenova/*', '--filter', 'accessed>7d', '--files'),
       cli.run('ls', '--filter', 'size>1GB'),
     ])
     expect(text.stdout.split('\n').map((line) => line.split(/ {2,}/)[0])).toEqual([
@@ -134,16 +134,40 @@ describe('changing commands', () => {
   beforeEach(() => writeCache(engine.cacheDir, MODELS))
 
   test('ask, and where nobody can be asked need --yes', async () => {
-    const [refused, planned] = await Promise.all([cli.run('rm', 'Xenova/*'), cli.run('clean', '--dry-run')])
+    const [refused, planned] = await Promise.all([cli.run('rm', 'Xenova/*'), cli.run('prune', '--dry-run')])
     expect(refused).toMatchObject({
       exitCode: 2,
       stderr: expect.stringMatching(/Xenova\/bert.*--yes.*Nothing was changed/s),
     })
     expect(planned.stdout).toMatch(/Would remove Xenova\/bert.*Kept org\/pinned at \w+: pinned.*Would free up to/s)
     expect(await repos()).toHaveLength(3)
-    const removed = await cli.json(0, 'rm', 'Xenova/*', '--yes')
+    const removed = await cli.json(0, 'remove', 'Xenova/*', '-y')
     expect(removed).toMatchObject({ dryRun: false, freedBytes: 5_004 })
     expect(await repos()).toEqual(['org/pinned'])
+  })
+
+  test.skipIf(!hasTerminals)('say that nothing was changed where the user refuses', async () => {
+    const [refused, ended] = await Promise.all([
+      cli.atTerminal('n\n', 'rm', 'Xenova/bert'),
+      cli.atTerminal('\u0004', 'clean'),
+    ])
+    for (const { exitCode, screen } of [refused, ended]) {
+      expect(screen).toMatch(/\? \[y\/N\] \s*Not confirmed: nothing was changed\.\s*$/)
+      expect(exitCode).toBe(1)
+    }
+    expect(await repos()).toHaveLength(3)
+    const confirmed = await cli.atTerminal('y\n', 'rm', 'Xenova/bert')
+    expect(confirmed).toMatchObject({ exitCode: 0, screen: expect.stringContaining('Removed Xenova/bert') })
+  })
+
+  test('do their work and print no result with --quiet; --verbose prints each decision', async () => {
+    const verbose = await cli.run('--verbose', 'warm', 'Xenova/bert')
+    expect(verbose.stderr).toMatch(/Xenova\/bert/)
+    const quiet = await cli.run('rm', 'Xenova/*', '--yes', '-q')
+    expect(quiet).toEqual({ exitCode: 0, stdout: '', stderr: '' })
+    expect(await repos()).toEqual(['org/pinned'])
+    const failed = await cli.run('warm', 'org/nothing', '-q')
+    expect(failed).toMatchObject({ exitCode: 1, stdout: '', stderr: expect.stringContaining('org/nothing') })
   })
 
   test('clean by age, and keep what is pinned until that ends', async () => {
@@ -182,16 +206,21 @@ describe('changing commands', () => {
 describe('a wrong call changes nothing and ends with 2', () => {
   const WRONG: [string[], RegExp][] = [
     [['sttus'], /unknown command 'sttus'.*Did you mean status/s],
-    [['clean', '--expred'], /unknown option '--expred'.*Did you mean --expired/s],
-    [['clean', '--older-than', '7', '--yes'], /--older-than 7.*7d, 12h/],
-    [['clean', '--unused', 'x', '--yes'], /--unused x.*1 to 999/],
+    [['lst'], /unknown command 'lst'. Did you mean (ls|list)\?/],
+    [
+      ['clean', '--expred', '-yz', '--older-than', '7', '--unused', 'x', '--pined'],
+      /'--expred'. Did you mean --expired\?\n.*'-z'\n.*'--older-than <duration>' argument '7'.*7d, 12h.*\n.*'x'.*1 to 999.*\n.*Did you mean --pinned\?\n.*clean --help/,
+    ],
+    [['run', '--cache-info', 'a.test.ts', '--reporter=dot'], /run --cache-info a.test.ts -- --reporter=dot/],
+    [['ls', '-q', '-v'], /'-q, --quiet' cannot be used with option '-v, --verbose'/],
+    [['ls', 'a', 'b'], /too many arguments: b/],
     [['ls', '--sort', 'colour'], /--sort colour.*model, revision/],
     [['ls', '--filter', 'size~5'], /Filter "size~5"/],
     [['rm', 'not a model', '--yes'], /not a repo id/],
     [['path'], /missing required argument 'model'/],
     [['path', 'Xenova/*'], /means 2 models: Xenova\/bert, Xenova\/whisper/],
     // A script's variable that is not set; the default folder would be somebody's own.
-    [['clean', '--yes', '--cache-dir', ''], /'--cache-dir <folder>'.*name of a folder is needed/],
+    [['clean', '--yes', '--cache-dir', ''], /'--cache-dir <folder>'.*Write the name of a folder/],
   ]
 
   test('whether a command, an option, a value or a model is wrong', async () => {
@@ -262,6 +291,18 @@ test.skipIf(!canMount)('what the disk refuses is said, with what to do, and what
   }
   disk.makeReadOnly()
   expect(await cli.json(0, 'status')).toMatchObject({ models: 3, leases: { runs: 0 } })
+})
+
+test('a reader that goes early, as `head -1` does, changes nothing about a command', async () => {
+  await writeCache(engine.cacheDir, MODELS)
+  engine.hub.addRepo('org/real', { files: { 'config.json': '{}' } })
+  const calls = [['status'], ['ls', '--files'], ['verify'], ['warm', 'org/real'], ['--help'], ['stats']]
+  const results = await Promise.all(calls.map((args) => cli.intoClosedPipe(...args)))
+  expect(results).toEqual(calls.map(() => ({ exitCode: 0, stderr: '' })))
+  // Here Vitest has no project: that is its 1.
+  expect(await cli.intoClosedPipe('doctor')).toEqual({ exitCode: 1, stderr: '' })
+  expect(await cli.intoClosedPipe('clean', '--yes')).toEqual({ exitCode: 0, stderr: '' })
+  expect(await repos()).toEqual(['org/pinned'])
 })
 
 test('--help says what a command does, its exit codes and an example', async () => {

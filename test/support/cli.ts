@@ -1,4 +1,5 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { execa, execaSync } from 'execa'
 import type { Engine } from './engine.ts'
@@ -13,6 +14,9 @@ const NOBODY = { uid: 65_534, gid: 65_534 }
 export const canRunAsNobody =
   process.getuid?.() === 0 &&
   execaSync(process.execPath, [PROGRAM, '--version'], { ...NOBODY, cwd: '/', reject: false }).exitCode === 0
+
+/** True where `script` of util-linux can give a command a terminal. */
+export const hasTerminals: boolean = String(spawnSync('script', ['--version']).stdout).includes('util-linux')
 
 export interface CliResult {
   exitCode: number
@@ -32,6 +36,27 @@ export class Cli {
   async run(...args: string[]): Promise<CliResult> {
     const { exitCode = -1, stdout, stderr } = await execa(process.execPath, [PROGRAM, ...args], this.options())
     return { exitCode, stdout, stderr }
+  }
+
+  /** What a terminal of 80 columns shows of a command, and the exit code. `input` is what the user types. */
+  async atTerminal(input: string, ...args: string[]): Promise<{ exitCode: number; screen: string }> {
+    const quoted = [process.execPath, PROGRAM, ...args].map((part) => `'${part}'`).join(' ')
+    const options = { ...this.options(), stdin: 'pipe' as const, input }
+    const { exitCode = -1, stdout } = await execa('script', ['-qec', `stty cols 80; ${quoted}`, '/dev/null'], options)
+    return { exitCode, screen: stdout.replaceAll('\r\n', '\n') }
+  }
+
+  /** As `cli ... | head -1` in bash: the exit code of the command, and what it wrote to stderr after its reader had gone. */
+  async intoClosedPipe(...args: string[]): Promise<{ exitCode: number; stderr: string }> {
+    const { cwd, env } = this.options()
+    const child = spawn(process.execPath, [PROGRAM, ...args], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] })
+    child.stdout.destroy()
+    let stderr = ''
+    child.stderr.on('data', (chunk) => {
+      stderr += chunk
+    })
+    const [exitCode] = await once(child, 'close')
+    return { exitCode, stderr }
   }
 
   /** What a command prints with `--json`; fails the test when it is no JSON or the exit code is another. */

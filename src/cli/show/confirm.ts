@@ -3,6 +3,7 @@ import { createInterface } from 'node:readline/promises'
 import { ModelCacheError } from '../../model/errors.ts'
 import { printable } from '../../model/printable.ts'
 import { interrupted } from '../interruption.ts'
+import { printNotes } from './print.ts'
 
 export interface Confirmation {
   yes?: boolean
@@ -10,8 +11,8 @@ export interface Confirmation {
 }
 
 /**
- * True when it may be done: with `--yes`, with nothing to be done (`--dry-run`), or when the user at the terminal says so.
- * Throws `INVALID_OPTION` where nobody can be asked.
+ * True when it may be done: with `--yes`, with nothing to be done (`--dry-run`), or when the user at the terminal says so. A refusal
+ * is printed. Throws `INVALID_OPTION` where there is no terminal.
  */
 export async function confirm(question: string, { yes, dryRun }: Confirmation): Promise<boolean> {
   if (yes || dryRun) return true
@@ -24,10 +25,13 @@ export async function confirm(question: string, { yes, dryRun }: Confirmation): 
     })
   // Not as a terminal of its own: an interrupt reaches us as it does everywhere else.
   const lines = createInterface({ input: process.stdin, output: process.stderr, terminal: false })
-  const ended = new Promise<string>((resolve) => lines.once('close', () => resolve('')))
+  const ended = new Promise<undefined>((resolve) => lines.once('close', () => resolve(undefined)))
   try {
     const answer = await Promise.race([lines.question(`${printable(question)} [y/N] `, { signal: interrupted }), ended])
-    return /^y(es)?$/i.test(answer.trim())
+    if (/^y(es)?$/i.test(answer?.trim() ?? '')) return true
+    // After an end of the input (Ctrl-D) the cursor still stands behind the question.
+    printNotes(`${answer === undefined ? '\n' : ''}Not confirmed: nothing was changed.`)
+    return false
   } finally {
     lines.close()
   }

@@ -5,9 +5,16 @@ import { isColored } from './style.ts'
 // biome-ignore lint/suspicious/noControlCharactersInRegex: as `paint` writes colours
 const COLOR = /(\u001b\[\d{1,2}m)/
 
+let showsResults = true
+
+/** From now on `printLines` prints nothing: with `--quiet`, what a command did is said by its exit code. */
+export function sayNothingOfResults(): void {
+  showsResults = false
+}
+
 /** Prints whole lines of a command's result. All that commands print goes through here or `printNotes`, and comes out printable. */
 export function printLines(text: string): void {
-  console.log(shown(text, process.stdout))
+  if (showsResults) console.log(shown(text, process.stdout))
 }
 
 /** Prints whole lines for the user beside the result, to stderr. */

@@ -4,6 +4,7 @@ import { formatSize } from '../../config/units.ts'
 import { printable } from '../../model/printable.ts'
 import { isWaiting, outlook, progressLines } from '../../report/progress-lines.ts'
 import { printNotes } from './print.ts'
+import { isQuiet } from './verbosity.ts'
 
 /** Shows how far things have come: bars at a terminal, now and then a whole line elsewhere. Both go to stderr. */
 export interface ProgressView {
@@ -14,6 +15,7 @@ export interface ProgressView {
 
 /** `verb` says what is done to the bytes of a thing. */
 export async function openProgress(verb = ''): Promise<ProgressView> {
+  if (isQuiet()) return { show: () => undefined, end: () => undefined }
   if (!process.stderr.isTTY) return { show: progressLines((line) => printNotes(line)), end: () => undefined }
   const { MultiBar } = await import('cli-progress')
   const bars = new MultiBar({

@@ -1,0 +1,158 @@
+import { readFileSync } from 'node:fs'
+import { Command, InvalidArgumentError, Option } from 'commander'
+import { parseDuration } from '../config/units.ts'
+import { perform } from './perform.ts'
+import { sayNothingOfResults } from './show/print.ts'
+import { isQuiet, setVerbosity } from './show/verbosity.ts'
+
+const EXIT_CODES =
+  'Exit codes: 0 done, 1 something failed, 2 wrong call or set-up and nothing changed, 130 interrupted.'
+const NAMES =
+  '\nA model is named `[org/]name[@revision]`, by the first digits of its commit, or by a glob such as "Xenova/*".'
+const DRY_RUN = 'only say what would be done'
+const ALL_PROJECTS = 'of all projects that share the cache'
+
+interface GlobalFlags {
+  cacheDir?: string
+  json?: boolean
+  quiet?: boolean
+  verbose?: boolean
+  yes?: boolean
+}
+
+/** All commands and their options. The module of a command is loaded when the command is called. */
+export function makeProgram(): Command {
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
+  const program = new Command('vitest-model-cache')
+    .description('Looks after the cache of ML models for tests.')
+    .version(version)
+    .option(
+      '--cache-dir <folder>',
+      'the cache folder (default: MODEL_CACHE_DIR, the Vitest config, the platform)',
+      named,
+    )
+    .option('--json', 'print the result as one JSON document')
+    .option('-y, --yes', 'do not ask')
+    .addOption(new Option('-q, --quiet', 'print only what was asked for, warnings and errors').conflicts('verbose'))
+    .option('-v, --verbose', 'print each decision of the cache, and where an error comes from')
+    .exitOverride()
+    // `explainWrongCall` names everything that is wrong with the call at once.
+    .configureOutput({ outputError: () => undefined })
+    .configureHelp({ showGlobalOptions: true })
+    .addHelpText('after', `\n${EXIT_CODES}`)
+    .hook('preAction', () => setVerbosity(program.opts()))
+
+  function command(nameAndArguments: string, description: string, example: string): Command {
+    return program
+      .command(nameAndArguments)
+      .description(description)
+      .addHelpText('after', /[<[](model|pattern)/.test(nameAndArguments) ? NAMES : '')
+      .addHelpText('after', `\nExample: npx vitest-model-cache ${example}\n${EXIT_CODES}`)
+  }
+
+  /** The command's own options and those of all commands. */
+  function merged<T extends object>(options: T): T & GlobalFlags {
+    return { ...program.opts<GlobalFlags>(), ...options }
+  }
+
+  /** Runs a command that is called for what it does, not for what it prints. */
+  function act(run: () => Promise<number>): Promise<void> {
+    if (isQuiet() && !program.opts<GlobalFlags>().json) sayNothingOfResults()
+    return perform(run)
+  }
+
+  command('status', 'say where the cache is, how full, and how well runs are served', 'status --json')
+    .alias('info')
+    .action(() => perform(async () => (await import('./status.ts')).status(program.opts())))
+  command('ls [pattern]', 'list the cached models', "ls --sort size --filter 'size>100MB' --filter 'accessed>7d'")
+    .alias('list')
+    .option('--sort <column>', 'model, revision, commit, size, files, used, age, hits or pinned')
+    .option('--filter <comparison>', "such as 'size>100MB'; may be given more than once", collect)
+    .option('--files', 'list the files of each model, too')
+    .action((pattern, options) => perform(async () => (await import('./ls.ts')).list(pattern, merged(options))))
+  command('warm [model...]', 'download models before the tests', "warm Xenova/all-MiniLM-L6-v2 'onnx-community/*'")
+    .option('--config', 'also those of the Vitest config; without a model, these alone')
+    .action((models, options) => act(async () => (await import('./warm.ts')).warm(models, merged(options))))
+  command('verify [model...]', 'recompute the digests of all files, or of some models', 'verify --repair')
+    .option('--repair', 'download again what is wrong')
+    .action((models, options) => perform(async () => (await import('./verify.ts')).verify(models, merged(options))))
+  command('clean', 'remove models that are not needed: all, or by any of the flags', 'clean --older-than 7d --dry-run')
+    .alias('prune')
+    .option('--expired', 'unused for longer than `maxAge`')
+    .option('--older-than <duration>', 'unused for longer, such as 7d', duration)
+    .option('--unused [runs]', 'not asked for in the last runs of any project (default: 10)', lastRuns)
+    .option('--incomplete', 'unfinished downloads that nobody is writing')
+    .option('--pinned', 'pinned models too, of those that are chosen')
+    .option('--dry-run', DRY_RUN)
+    .action((options) => act(async () => (await import('./clean.ts')).clean(merged(options))))
+  command('optimize', 'free space without losing anything that is wanted', 'optimize --dry-run')
+    .option('--dry-run', DRY_RUN)
+    .action((options) => act(async () => (await import('./optimize.ts')).optimize(merged(options))))
+  command('rm <model...>', 'remove models; refused while a test run uses one', 'rm Xenova/all-MiniLM-L6-v2 --yes')
+    .alias('remove')
+    .option('--dry-run', DRY_RUN)
+    .action((models, options) => act(async () => (await import('./rm.ts')).remove(models, merged(options))))
+  command('pin <model...>', 'never expire nor evict models', 'pin Xenova/all-MiniLM-L6-v2').action((models) =>
+    act(async () => (await import('./pin.ts')).pin(models, true, program.opts())),
+  )
+  command('unpin <model...>', 'treat models like all others again', 'unpin Xenova/all-MiniLM-L6-v2').action((models) =>
+    act(async () => (await import('./pin.ts')).pin(models, false, program.opts())),
+  )
+  command(
+    'path <model> [file]',
+    'print the absolute path of a cached model or file',
+    'path org/name config.json',
+  ).action((model, file) => perform(async () => (await import('./path.ts')).path(model, file, program.opts())))
+  command('doctor', 'look at what commonly goes wrong', 'doctor').action(() =>
+    perform(async () => (await import('./doctor.ts')).doctor(program.opts())),
+  )
+  command(
+    'run [args...]',
+    "run the project's own Vitest with these arguments, and end with its exit code",
+    'run --clean-cache -- --bail 1',
+  )
+    .option('--clean-cache', "first remove this project's models, other than pinned ones and those in use")
+    .option('--cache-info', 'show the state of the cache before and after')
+    .action((args, options) => perform(async () => (await import('./run.ts')).run(args, merged(options))))
+  command('stats', 'say how the last runs of this project went, and what the cache takes', 'stats --runs 20')
+    .option('--runs <number>', 'how many runs back', wholeNumber, 10)
+    .option('--all', ALL_PROJECTS)
+    .action((options) => perform(async () => (await import('./stats.ts')).stats(merged(options))))
+  command(
+    'report',
+    'show the report of the last run again; exit code 1 where there is none to write',
+    'report --html report.html',
+  )
+    .option('--markdown', 'as Markdown')
+    .option('--html <file>', 'as a page of its own, with what the runs before it came to')
+    .option('--all', ALL_PROJECTS)
+    .action((options) => perform(async () => (await import('./report.ts')).report(merged(options))))
+  return program
+}
+
+function wholeNumber(text: string): number {
+  if (/^[1-9]\d{0,5}$/.test(text)) return Number(text)
+  throw new InvalidArgumentError('Write a whole number from 1 on.')
+}
+
+function lastRuns(text: string): number {
+  if (/^[1-9]\d{0,2}$/.test(text)) return Number(text)
+  throw new InvalidArgumentError('Write how many last runs are looked at, 1 to 999.')
+}
+
+/** Milliseconds. A number alone would be milliseconds, which nobody means here. */
+function duration(text: string): number {
+  const ms = parseDuration(text)
+  if (ms !== undefined && /[a-z]/i.test(text)) return ms
+  throw new InvalidArgumentError('Write a duration such as 7d, 12h or 30m.')
+}
+
+/** An empty name, such as a script's variable that is not set, must not mean the default folder. */
+function named(folder: string): string {
+  if (folder.trim() !== '') return folder
+  throw new InvalidArgumentError('Write the name of a folder.')
+}
+
+function collect(value: string, before: string[] = []): string[] {
+  return [...before, value]
+}
