@@ -25,7 +25,7 @@ const FLOORS = [
 const FACE = ['cache/index.ts', 'cache/model-cache.ts', 'cache/open-model-cache.ts']
 /** What users import: these may look into every room, and no room looks at them. */
 const ENTRANCES = ['index.ts', 'models.ts']
-const WITHOUT_VITEST = FLOORS.slice(FLOORS.findIndex((rooms) => rooms.includes('cache'))).flat()
+const WITHOUT_RUNNER = FLOORS.slice(FLOORS.findIndex((rooms) => rooms.includes('run'))).flat()
 
 const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
   .map((path) => path.split(sep).join('/'))
@@ -120,11 +120,11 @@ describe('the house', () => {
     expect(wrong.map(shown)).toEqual([])
   })
 
-  test('knows nothing of Vitest from the engine down', () => {
+  test('imports no test runner from `run` down, and no types of one', () => {
     const wrong = imports.filter(({ from, specifier }) => {
       const room = roomOf(from)
-      const isVitest = /^(vitest|vite|@vitest\/.*)(\/|$)/.test(specifier)
-      return isVitest && room !== undefined && WITHOUT_VITEST.includes(room)
+      const isRunner = /^(vite|vitest|jest|jest-[^/]+|@(vitest|jest)\/[^/]+)(\/|$)/.test(specifier)
+      return isRunner && room !== undefined && WITHOUT_RUNNER.includes(room)
     })
     expect(wrong.map(shown)).toEqual([])
   })
@@ -153,11 +153,14 @@ describe('the house', () => {
       'cli/show/print.ts',
       'intercept/child.ts',
       'intercept/events-file.ts',
+      'run/dispose-models.ts',
       'run/engine.ts',
-      'run/output.ts',
-      'vitest/environments/with-models.ts',
+      // What it prints `run/output.ts` or the report has made printable.
+      'vitest/output.ts',
     ])
-    const others = printing.filter((path) => !['cache/open-model-cache.ts', 'cli/report.ts'].includes(path))
+    const others = printing.filter(
+      (path) => !['cache/open-model-cache.ts', 'cli/report.ts', 'vitest/output.ts'].includes(path),
+    )
     for (const path of others) expect(readFileSync(join(SRC, path), 'utf8')).toMatch(/\bprintable(Lines)?\(/)
   })
 

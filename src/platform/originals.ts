@@ -111,9 +111,9 @@ export function hostResponse(): Promise<typeof Response> {
  * The `Response` class of an environment, if it may differ from Node.js's: a window has its own, and so may a vm context.
  * Elsewhere undefined, without reading the global: reading it would load undici.
  */
-export function foreignResponse(): typeof Response | undefined {
-  const isOfNode = globalThis === hostGlobal() && !('window' in globalThis)
-  return isOfNode ? undefined : globalThis.Response
+export function foreignResponse(global: typeof globalThis): typeof Response | undefined {
+  const isOfNode = global === hostGlobal() && !('window' in global)
+  return isOfNode ? undefined : global.Response
 }
 
 export const originals: Originals = takeOriginals()

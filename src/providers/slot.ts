@@ -1,6 +1,3 @@
-import type { Manifest } from '../cache/context/manifest.ts'
-import type { Progress } from '../cache/context/progress.ts'
-import type { FileReport } from '../model/request.ts'
 import type { AnyDefinition, ProviderDefinition } from './definition.ts'
 import type { Models } from './models.ts'
 
@@ -12,27 +9,9 @@ export interface WorkerSlot {
   active?: ActiveModels
 }
 
+/** The models of one worker, or of one vm context. */
 export interface ActiveModels {
-  runId: string
-  /** Settles when what has to be there before any user code runs is there. */
-  ready?: Promise<unknown>
   models: Models
-  /** A test file begins: what its code asks of the Hub by itself is served for it. */
-  begin: (testFile: string) => void
-  /** The ids of the tests that run now: of concurrent ones there are several. */
-  running: Set<string>
-  /** What is on its way now, for a test that waited too long. */
-  underWay: () => Iterable<Progress>
-  /** A test timed out while it waited for a download. */
-  timedOut: (download: Progress, test?: string) => void
-  /** What the warm-up brought in, and what it failed at. */
-  manifest: Manifest
-  /** What was asked for since the last `drain`. */
-  collected: () => FileReport
-  /** Takes out what was asked for since the last call. */
-  drain: () => FileReport
-  /** The meta of the test file that runs, until its report is handed over. */
-  openMeta?: object
   disposeAll: () => Promise<void>
 }
 

@@ -3,10 +3,13 @@ import { type Model, modelKey } from '../model/model.ts'
 import { isDefaultSelection, selectionKey } from '../model/selection.ts'
 
 /**
- * The declared models, each by what the tests use of it: where the declaration leaves the choice of files to the rules, and the last
- * runs used other files of the model, those are warmed in its place. A new commit of the model is then downloaded as it is used. A
- * choice by the rules that any test ever used is kept: the last runs may have left that test out. `entries` is asked for only
- * where that matters.
+ * The declared models, with the files that the tests use. A declared model is replaced by the last runs' uses of it if
+ *
+ * 1. its declaration names no files, so that the default rules choose them,
+ * 2. the last runs used other files of the model, and
+ * 3. no recorded use of any test was by the default rules. The last runs may have left that test out.
+ *
+ * So a new commit is downloaded with the files that the tests use. `entries` is called only if (1) and (2) hold for a model.
  */
 export async function declaredAsUsed(
   declared: Model[],
@@ -14,15 +17,15 @@ export async function declaredAsUsed(
   entries: () => Promise<Entry[]>,
 ): Promise<Model[]> {
   const usesOf = (model: Model) => lastUsed.filter((use) => modelKey(use) === modelKey(model))
-  const isReplaced = (model: Model) =>
+  const mayBeReplaced = (model: Model) =>
     isDefaultSelection(model.selection) &&
     usesOf(model).length > 0 &&
     !usesOf(model).some(({ selection }) => isDefaultSelection(selection))
-  if (!declared.some(isReplaced)) return declared
-  const chosenByRule = (await entries()).filter(({ selections }) => selections.some(isUsedDefault))
-  const repos = new Set<string>(chosenByRule.map(({ repo }) => repo))
+  if (!declared.some(mayBeReplaced)) return declared
+  const usedByDefault = (await entries()).filter(({ selections }) => selections.some(isUsedDefault))
+  const repos = new Set<string>(usedByDefault.map(({ repo }) => repo))
   return declared.flatMap((model) =>
-    isReplaced(model) && !repos.has(model.repo) ? usesOf(model).map((use) => ({ ...use, pin: model.pin })) : [model],
+    mayBeReplaced(model) && !repos.has(model.repo) ? usesOf(model).map((use) => ({ ...use, pin: model.pin })) : [model],
   )
 }
 

@@ -1,19 +1,57 @@
 import type { FileReport } from '../model/request.ts'
 import type { FailedRequest, Removals } from '../report/report.ts'
-import type { ProjectSetup, WarmUp } from './session.ts'
+import type { Project } from './project.ts'
+import type { WarmUp } from './session.ts'
 
-/** What one test file asked for. */
-export interface ModuleReport extends Omit<FileReport, 'errors'> {
+/** A test file that is over, as the runner tells of it. */
+export interface FinishedFile {
+  project: Project
+  /** The absolute path of the test file. */
+  path: string
+  /** What its worker reported; undefined where it asked for nothing. */
+  report: FileReport | undefined
+  /** True when the test with this id passed. Without an id, or with the id of no test: when the whole file passed. */
+  hasPassed(test?: string): boolean
+  /** The messages of the errors that the runner shows for the file, its hooks and its tests, causes included. */
+  errors(): string[]
+}
+
+/** What the runner tells at the end of a run of tests. */
+export interface Ending {
+  files: FinishedFile[]
+  /** The number of this run in its session. A watch session has several runs. */
+  number: number
+  /** True when a filter left out some of the suite's tests. */
+  isPartial(): boolean
+}
+
+/** What one test file, or the child processes of its tests, asked for. */
+export interface RequestReport extends Omit<FileReport, 'errors'> {
   errors: FailedRequest[]
+  /** Relative to the project's root. */
   testFile: string
-  /** The root folder of its project. */
-  root: string
-  setup: ProjectSetup
-  /** True for what a process asked for that a test started. */
+  project: Project
+  /** True for what a child process asked for. */
   isOfChild?: boolean
 }
 
-/** True when there is something to tell of a run. */
+/** The result of a run of tests, or of a part of it. */
+export interface FinishedRun {
+  reports: RequestReport[]
+  warmUps: WarmUp[]
+  /** The messages of the errors that the runner shows; empty where no request failed. */
+  testErrors: string[]
+  removals: Removals
+  /** Milliseconds; left out where there was nothing to maintain. */
+  maintenanceMs?: number
+  /** The plugin overhead in the main process up to the report: milliseconds. */
+  ownMs?: number
+  /** ISO 8601. */
+  startedAt: string
+  durationMs: number
+}
+
+/** True when the report has something to say. */
 export function hasNews(run: FinishedRun): boolean {
   const { reports, warmUps } = run
   const hasFailed =
@@ -21,34 +59,19 @@ export function hasNews(run: FinishedRun): boolean {
   return hasFailed || usedModels(run)
 }
 
-/** What a run of tests came to, or a part of it. */
-export interface FinishedRun {
-  reports: ModuleReport[]
-  warmUps: WarmUp[]
-  /** The messages of the errors that the runner shows for tests, hooks and test files; empty where no request failed. */
-  testErrors: string[]
-  removals: Removals
-  /** Milliseconds; left out where there was nothing to maintain. */
-  maintenanceMs?: number
-  /** What the package took of the main process's time until here: milliseconds. */
-  ownMs?: number
-  /** ISO 8601. */
-  startedAt: string
-  durationMs: number
-}
-
-/** True when a model was asked for, or brought in. */
+/** True when a test asked for a model, or the warm-up downloaded or adopted one. */
 export function usedModels({ reports, warmUps }: FinishedRun): boolean {
   return reports.some(({ requests }) => requests.length > 0) || warmUps.some(({ models }) => models.length > 0)
 }
 
-/** Counts what was removed to make room for others. */
+/** Adds models that were evicted to the removals of the run. */
 export function addEvicted({ removals }: FinishedRun, { models, bytes } = { models: [] as string[], bytes: 0 }): void {
   removals.evicted.push(...models)
   removals.freedBytes += bytes
 }
 
-/** The part of a run that some of its projects had. */
-export function partOf(run: FinishedRun, isMeant: (of: { root: string; setup: ProjectSetup }) => boolean): FinishedRun {
-  return { ...run, reports: run.reports.filter(isMeant), warmUps: run.warmUps.filter(isMeant) }
+/** The part of a run that belongs to some of its projects. */
+export function partOf(run: FinishedRun, isMeant: (project: Project) => boolean): FinishedRun {
+  const isOfPart = ({ project }: { project: Project }) => isMeant(project)
+  return { ...run, reports: run.reports.filter(isOfPart), warmUps: run.warmUps.filter(isOfPart) }
 }

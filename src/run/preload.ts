@@ -2,19 +2,19 @@ import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import type preload from '../intercept/preload.cts'
 
-/** What `--require` loads in workers and in the processes that tests start. */
+/** The file for `--require`, in workers and in the child processes of tests. */
 export const PRELOAD = fileURLToPath(new URL('../intercept/preload.cjs', import.meta.url))
 
 export type Preload = typeof preload
 
 const KEY = Symbol.for('vitest-model-cache.preload')
 
-/** As `--require` loaded it into this process; undefined where nobody did. */
+/** The preload of this process; undefined where it was not loaded. */
 export function loadedPreload(): Preload | undefined {
   return Reflect.get(process, KEY)
 }
 
-/** For projects that are wired by hand: there nothing is given to `--require`. */
-export async function importPreload(): Promise<Preload> {
-  return (await import('../intercept/preload.cts')).default
+/** Loads the preload in a worker that was started without `--require`: its project is wired by hand. */
+export async function importPreload(): Promise<void> {
+  await import('../intercept/preload.cts')
 }

@@ -3,24 +3,26 @@ import type { RequestEvent } from '../model/request.ts'
 import type { WarmedModel } from '../report/report.ts'
 import type { Span } from '../report/types.ts'
 import { labelOf } from '../report/words.ts'
-import { type FinishedRun, type ModuleReport, partOf } from './finished-run.ts'
+import { type FinishedRun, partOf, type RequestReport } from './finished-run.ts'
+import type { Project } from './project.ts'
 import type { RunReports } from './report-of.ts'
 
-/** As many requests of a run are kept one by one: those that took longest. */
+/** The timeline of a run keeps this many requests: those that took longest. */
 const SPANS_KEPT = 200
 const NOTHING = { evicted: [], expired: [], freedBytes: 0 }
 
-/** Keeps one record for each project: what it used its next run warms, and what it took the command line shows. */
+/** Keeps one record for each project. Its next run warms what the record names; the command line shows the times. */
 export async function recordRuns(id: string, writable: ModelCache[], reports: RunReports): Promise<void> {
   const { run } = reports
-  const projects = new Map<string, { root: string; cache: ModelCache }>()
+  const projects = new Map<string, Project>()
   const warmUps = run.warmUps.filter(({ models }) => models.length > 0)
-  for (const { root, setup } of [...run.reports, ...warmUps])
-    projects.set(`${writable.indexOf(setup.cache)} ${root}`, { root, cache: setup.cache })
+  // Projects with one root and one cache have one record.
+  for (const { project } of [...run.reports, ...warmUps])
+    projects.set(`${writable.indexOf(project.cache)} ${project.root}`, project)
   for (const [index, { root, cache }] of [...projects.values()].entries()) {
     if (!writable.includes(cache)) continue
-    const part = partOf(run, (of) => of.root === root && of.setup.cache === cache)
-    // The sum over a run's records is the run's.
+    const part = partOf(run, (project) => project.root === root && project.cache === cache)
+    // The first record alone has what belongs to the whole run, so that sums over the records are right.
     if (index > 0) Object.assign(part, { removals: NOTHING, ownMs: undefined })
     await cache.recordRun({
       ...{ schemaVersion: 1, id: `${id}-${index}`, startedAt: run.startedAt, project: root },
@@ -31,8 +33,8 @@ export async function recordRuns(id: string, writable: ModelCache[], reports: Ru
   }
 }
 
-/** Each model selection with its files, and the test files that asked for it. */
-function usedBy(reports: ModuleReport[]) {
+/** Each model selection that was asked for, with its files and the test files that asked. */
+function usedBy(reports: RequestReport[]) {
   const used = new Map<string, ReturnType<typeof newUse>>()
   for (const { requests, testFile } of reports)
     for (const request of requests) {
@@ -49,7 +51,7 @@ function newUse({ repo, revision, commit, selection, files }: RequestEvent) {
   return { repo, revision, commit, selection, testFiles, files: files.map(([path]) => path) }
 }
 
-/** In the order in which they began. What was loaded already took no time. */
+/** The steps of downloads and requests, by when they began. A model that was loaded already took no time, and is left out. */
 function timelineOf({ reports, warmUps }: FinishedRun): Span[] {
   const warmed = warmUps.flatMap(({ models }) => models.flatMap((model) => spanOfWarmed(model) ?? []))
   const requests = reports.flatMap(({ requests, testFile }) =>

@@ -1,15 +1,15 @@
 import type { ModelCache } from '../cache/model-cache.ts'
 import type { RequestEvent } from '../model/request.ts'
 import { makeReport, type Report } from '../report/report.ts'
-import type { FinishedRun, ModuleReport } from './finished-run.ts'
+import type { FinishedRun, RequestReport } from './finished-run.ts'
 
-/** The reports of a run and of its parts. Most runs have one part, and its report is made once. */
+/** Makes the reports of a run and of its parts. Most runs have one part: its report is the run's, and is made once. */
 export class RunReports {
   readonly #made = new Map<ModelCache, Promise<Report>>()
 
   constructor(readonly run: FinishedRun) {}
 
-  /** `cache` is the one whose state it tells. */
+  /** The report of a part of the run. It tells the state of `cache`. */
   of(part: FinishedRun, cache: ModelCache): Promise<Report> {
     const { reports, warmUps, removals, ownMs } = this.run
     const isWhole = part.reports.length === reports.length && part.warmUps.length === warmUps.length
@@ -22,13 +22,13 @@ export class RunReports {
 
 async function reportOf(run: FinishedRun, cache: ModelCache): Promise<Report> {
   const { reports, warmUps, removals, startedAt, durationMs } = run
-  const broughtIn = new Set(
+  const downloaded = new Set(
     reports.flatMap(({ requests }) => requests.filter(({ tier }) => tier === 'hub' || tier === 'adopted').map(keyOf)),
   )
   const [children, workers] = [true, false].map((isOfChild) =>
     reports
       .filter((report) => (report.isOfChild ?? false) === isOfChild)
-      .flatMap((report) => ownMsOf(report, broughtIn)),
+      .flatMap((report) => ownMsOf(report, downloaded)),
   )
   return makeReport({
     requests: reports.flatMap(({ requests, testFile }) => requests.map((request) => ({ ...request, testFile }))),
@@ -42,7 +42,7 @@ async function reportOf(run: FinishedRun, cache: ModelCache): Promise<Report> {
   })
 }
 
-/** Null where the cache folder is refused: the run was served from a temporary folder, which is gone after it. */
+/** Null where the cache folder is refused: the run then used a temporary folder, which is removed at its end. */
 async function stateOf(cache: ModelCache): Promise<Report['cache']> {
   if (cache.context.refusal) return null
   const { takenAt: _, ...state } = await cache.statistics()
@@ -50,11 +50,11 @@ async function stateOf(cache: ModelCache): Promise<Report['cache']> {
 }
 
 /**
- * With the lookups, but for those of what was brought in meanwhile: who asked for it may have waited for another. None where it was
- * not measured: in a browser.
+ * The plugin overhead of one test file or child process, lookups included. Lookups of a model that was downloaded in this run are
+ * left out: they may have waited for the download of another process. Empty for a browser, where nothing is measured.
  */
-function ownMsOf({ ownMs, requests }: ModuleReport, broughtIn: Set<string>): number[] {
-  const lookups = requests.filter((request) => !broughtIn.has(keyOf(request)))
+function ownMsOf({ ownMs, requests }: RequestReport, downloaded: Set<string>): number[] {
+  const lookups = requests.filter((request) => !downloaded.has(keyOf(request)))
   return ownMs === undefined ? [] : [lookups.reduce((sum, { lookupMs }) => sum + lookupMs, ownMs)]
 }
 

@@ -9,16 +9,16 @@ import type { Output } from './output.ts'
 
 type Settings = Exclude<Options['report'], false>
 
-/** What is shown beside the report itself. */
+/** What is shown, and is no part of the report's JSON. */
 interface Shown extends Pick<FinishedRun, 'maintenanceMs'> {
   testErrors?: string[]
-  /** A line for each declared model of which files were downloaded and not used. */
+  /** Lines on declared models that were downloaded and not used. */
   unused?: string[]
 }
 
 /**
- * Shows the report of a run: as lines, in each file that a project names, and in GitHub Actions where every project agrees.
- * Where projects have different targets, the highest counts.
+ * Prints the report of a run, and writes it into each `outputFile` of a project. In GitHub Actions also writes the summary of
+ * the job, unless a project has `summary: false`. If projects have different targets, the highest is used.
  */
 export async function showReport(
   output: Output,
@@ -45,7 +45,7 @@ async function writeJson(file: string, report: Report): Promise<void> {
   await outputFile(file, `${printableJson(report)}\n`)
 }
 
-/** A summary for the page of the job, and a warning for each thing that somebody should look at. */
+/** Writes the summary of the job, and an annotation for each warning. */
 async function tellGitHub(output: Output, report: Report, target: number, unused: string[]): Promise<void> {
   const { GITHUB_ACTIONS, GITHUB_STEP_SUMMARY } = process.env
   if (GITHUB_ACTIONS) {
@@ -53,7 +53,7 @@ async function tellGitHub(output: Output, report: Report, target: number, unused
       import('../report/github.ts'),
       import('../report/warnings.ts'),
     ])
-    // GitHub reads commands from stderr too, where ours go when another reporter owns stdout.
+    // `print` may write to stderr: GitHub reads its commands there too.
     for (const warning of warningsOf(report, target)) output.print(annotation(warning))
   }
   if (GITHUB_STEP_SUMMARY) {

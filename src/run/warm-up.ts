@@ -1,68 +1,70 @@
-import type { TestProject } from 'vitest/node'
 import type { Manifest } from '../cache/context/manifest.ts'
 import type { Progress } from '../cache/context/progress.ts'
 import type { ModelCache } from '../cache/model-cache.ts'
-import type { RunRecord } from '../cache/store/runs.ts'
 import type { WarmResult } from '../cache/warm.ts'
 import { messageOf } from '../model/errors.ts'
 import { describeModel, type Model, modelKey, modelLabel } from '../model/model.ts'
-import { parseRepoId } from '../model/repo-id.ts'
-import { parseRevision } from '../model/revision.ts'
-import { parseSelection, selectionKey } from '../model/selection.ts'
+import { selectionKey } from '../model/selection.ts'
 import { originals } from '../platform/originals.ts'
 import { progressLines } from '../report/progress-lines.ts'
 import type { WarmedModel, WarmUpFailure } from '../report/report.ts'
 import { declaredAsUsed } from './declared-as-used.ts'
-import type { ProjectSetup, Session } from './session.ts'
+import { modelsUsedIn } from './last-used.ts'
+import type { Project } from './project.ts'
+import type { Session } from './session.ts'
 
-/** How many runs back "what the last runs used" goes. */
+/** How many earlier runs count as the last runs. */
 const RUNS_BACK = 3
 
+/** The manifest of a project without warmed models. */
+export const NOTHING_WARMED: Manifest = { models: [], failures: [] }
+
 /**
- * Brings in what a project declared and what its last runs used, and gives the manifest for its workers. Never throws:
- * a model that can't be had fails the test that asks for it, with the reason, and not the run.
+ * Downloads the models that a project declared and the models that its last runs used. Returns the manifest for its workers.
+ * Never throws: a model that can't be downloaded fails the test that asks for it, and not the run.
  */
-export async function warmUp(session: Session, { config }: TestProject, setup: ProjectSetup): Promise<Manifest> {
-  const { options, cache } = setup
+export async function warmUp(session: Session, project: Project): Promise<Manifest> {
+  const { root, options, cache } = project
+  if (options.mode === 'unit') return NOTHING_WARMED
   const started = originals.monotonic()
   cache.context.hasAskedHub = false
   const warmed: WarmedModel[] = []
   const failures: WarmUpFailure[] = []
   let isFirstRun = false
   try {
-    const lastRuns = await cache.lastRuns(config.root, RUNS_BACK)
+    const lastRuns = await cache.lastRuns(root, RUNS_BACK)
     isFirstRun = lastRuns.length === 0
-    const lastUsed = lastRuns.flatMap(modelsOf)
+    const lastUsed = lastRuns.flatMap(modelsUsedIn)
     const asUsed = await declaredAsUsed(options.models, lastUsed, () => cache.list())
     const replaced = options.models.filter((model) => !asUsed.includes(model))
     const models = distinct([...asUsed, ...lastUsed])
-    if (models.length === 0) return { models: [], failures: [] }
+    if (models.length === 0) return NOTHING_WARMED
     session.isWarmed = true
     const print = (line: string) => session.output.print(line)
     const { begunAt, results } = await warmModels(cache, models, replaced, progressLines(print))
-    // What only an earlier run used may be gone by now: who still asks for it is told why.
+    // A model that only an earlier run used may no longer be asked for. If a test asks for it, that test gets the error.
     const declared = new Set(options.models.map(keyOf))
     failures.push(...results.flatMap((result) => (declared.has(keyOf(result.model)) ? failureOf(result) : [])))
-    // The report tells of them, each once.
+    // Where there is a report, it names each failure once.
     if (!session.hasReporter || options.report === false)
       for (const { message } of failures) session.output.note(`The warm-up failed: ${message}`)
     await cache.claim(...results.flatMap((result) => ('cached' in result ? [result.cached] : [])))
-    warmed.push(...results.flatMap((result) => broughtIn(result, begunAt, declared.has(keyOf(result.model)))))
+    warmed.push(...results.flatMap((result) => warmedModel(result, begunAt, declared.has(keyOf(result.model)))))
     return await cache.manifest(results)
   } catch (error) {
-    // The cache itself can't be used: the tests that ask for a model say so, the others do not need it.
+    // The cache can't be used. A test that asks for a model gets the error; the other tests do not need the cache.
     session.output.note(`Warm-up failed: ${messageOf(error)}`)
-    return { models: [], failures: [] }
+    return NOTHING_WARMED
   } finally {
     const { hasAskedHub: askedHub } = cache.context
     const ms = originals.monotonic() - started
-    session.warmUps.push({ root: config.root, setup, ms, askedHub, models: warmed, failures, isFirstRun })
+    session.warmUps.push({ project, ms, askedHub, models: warmed, failures, isFirstRun })
   }
 }
 
 /**
- * Warms models, and notes when each was begun: not all of them are at once. `replaced` were declared and are warmed by what the last
- * runs used: where a newer commit has no such files any more, they are warmed as they were declared.
+ * Warms models, and notes when the work on each began. `replaced` are declared models of which the files that the last runs used
+ * are warmed. If a newer commit has no such files, the declared files are warmed.
  */
 async function warmModels(cache: ModelCache, models: Model[], replaced: Model[], show: (progress: Progress) => void) {
   const begunAt = new Map<string, number>()
@@ -76,21 +78,6 @@ async function warmModels(cache: ModelCache, models: Model[], replaced: Model[],
   )
   const left = replaced.filter((model) => gone.includes(modelKey(model)))
   return { begunAt, results: left.length > 0 ? [...results, ...(await cache.warm(left, { onProgress }))] : results }
-}
-
-/** What a run asked for. A use that can't be read is left out: the others are warmed. */
-function modelsOf({ used }: RunRecord): Model[] {
-  return used.flatMap((use) => modelOfUse(use) ?? [])
-}
-
-function modelOfUse({ repo, revision, selection }: RunRecord['used'][number]): Model | undefined {
-  try {
-    const parsed = parseSelection(JSON.parse(selection))
-    return parsed && { repo: parseRepoId(repo), revision: parseRevision(revision, repo), selection: parsed, pin: false }
-  } catch {
-    // Not as we write it: the record was damaged.
-    return undefined
-  }
 }
 
 function distinct(models: Model[]): Model[] {
@@ -112,8 +99,8 @@ function failureOf(result: WarmResult): WarmUpFailure[] {
   return [{ repo: model.repo, model: describeModel(model), code: error.code, message: error.message }]
 }
 
-/** What the report has to say of a warmed model; nothing when it was there already. */
-function broughtIn(result: WarmResult, begunAt: Map<string, number>, isDeclared: boolean): WarmedModel[] {
+/** The part of the report about a warmed model. Empty for a model that was on disk already. */
+function warmedModel(result: WarmResult, begunAt: Map<string, number>, isDeclared: boolean): WarmedModel[] {
   if (!('cached' in result) || result.cached.tier === 'disk') return []
   const { repo, revision, commit, tier, files, downloadMs, downloadedBytes, adoptedBytes, repaired } = result.cached
   const shape = { files: [...files], repaired: [...repaired], at: begunAt.get(modelLabel(result.model)), isDeclared }

@@ -1,83 +1,98 @@
-import process from 'node:process'
-import { ModelCacheError } from '../model/errors.ts'
-import type { Evicted, FileReport, RequestError } from '../model/request.ts'
-import { hostGlobal, originals } from '../platform/originals.ts'
-import { ownMs, spent, takeOwnMs } from '../platform/own-time.ts'
+import type { Manifest } from '../cache/context/manifest.ts'
+import type { Progress } from '../cache/context/progress.ts'
+import type { FileReport } from '../model/request.ts'
+import { hostGlobal } from '../platform/originals.ts'
+import { ownMs, takeOwnMs } from '../platform/own-time.ts'
 import { makeModels, OWN_PROVIDERS } from '../providers/models.ts'
 import { Recorder } from '../providers/recorder.ts'
 import { type ActiveModels, slotOf } from '../providers/slot.ts'
-import type { Engine } from './engine.ts'
+import { combineReports } from './combine-reports.ts'
 import { intercept } from './intercept.ts'
+import { LateEngine } from './late-engine.ts'
 import { importPreload, loadedPreload } from './preload.ts'
 import type { WorkerSettings } from './worker-settings.ts'
 
+/** Serves models to the test files of one worker, or of one vm context. */
+export interface Worker extends ActiveModels {
+  runId: string
+  /** Resolves when user code may run. */
+  ready: Promise<unknown>
+  /** The ids of the tests that run now. Concurrent tests run at the same time. */
+  running: Set<string>
+  manifest: Manifest
+  /**
+   * A test file begins: from here on the requests of its code are answered, and counted for it. If the file before had no `end`,
+   * its report is given to its `handOver`.
+   */
+  begin(testFile: string, handOver?: (report: FileReport) => void): void
+  /** The test file ends. Returns its report. */
+  end(): FileReport
+  /** The report of the test file so far. */
+  collected(): FileReport
+  /** The downloads that go on now. */
+  underWay(): Iterable<Progress>
+  /** Notes that a test timed out while it waited for this download. */
+  timedOut(download: Progress, test?: string): void
+}
+
+// On the global object: a runner may evaluate this module again for each test file of a worker.
+const KEY = Symbol.for('vitest-model-cache.worker')
+
 /**
- * Makes what a worker serves models with, in the realm in which the tests run: in a vm pool what a runtime gives back
- * must be of the context's own classes. Files that share a worker share it. Throws `NOT_SET_UP`.
+ * The worker of the realm whose global object is `global`. Test files that share the realm share the worker. In a vm context this
+ * must be the global object of the context: what a runtime returns has to be of the context's own classes.
  */
-export function openWorker(provided: WorkerSettings | undefined): ActiveModels {
-  if (!provided) throw notSetUp()
-  const slot = slotOf(globalThis)
-  if (slot.active?.runId === provided.run.id) return slot.active
+export function openWorker(settings: WorkerSettings, global: typeof globalThis): Worker {
+  const holder: typeof globalThis & { [KEY]?: Worker } = global
+  if (holder[KEY]?.runId === settings.run.id) return holder[KEY]
+  const slot = slotOf(global)
   for (const definition of OWN_PROVIDERS)
     if (!slot.definitions.has(definition.name)) slot.definitions.set(definition.name, definition)
-  const { run, root, mode } = provided
-  const atStart = { ...process.env }
-  let preload = loadedPreload()
-  let opened: Engine | undefined
-  let opening: Promise<Engine> | undefined
-  const load = async () => {
-    const started = originals.monotonic()
-    const importEngine = () => import('./engine.ts')
-    const { openEngine } = await (preload ? preload.importAsIs(importEngine) : importEngine())
-    opened = openEngine(provided, atStart, whichTest)
-    spent('engine', started, provided.debug)
-    return opened
-  }
-  const open = () => {
-    opening ??= load()
-    return opening
-  }
-  const recorder = new Recorder()
+  const worker = makeWorker(settings, global)
+  holder[KEY] = worker
+  slot.active = worker
+  return worker
+}
+
+function makeWorker(settings: WorkerSettings, global: typeof globalThis): Worker {
+  const { run, root, mode, manifest } = settings
   const running = new Set<string>()
   const whichTest = () => (running.size === 1 ? [...running][0] : undefined)
-  const together = (ownMs: number, own: FileReport, others?: FileReport, evicted?: Evicted): FileReport => ({
-    ownMs,
-    requests: [...own.requests, ...(others?.requests ?? [])],
-    errors: withoutEnded([...own.errors, ...(others?.errors ?? [])]),
-    ...(evicted && evicted.models.length > 0 && { evicted }),
-  })
-  // A vm context keeps what a module of Node.js exports at the first import: by the time a model is asked for, that may be a
-  // suite's spies.
-  const isVm = hostGlobal() !== globalThis
-  const prepare = async () => {
-    if (provided.intercept.length > 0) preload ??= await importPreload()
-    if (isVm && mode === 'integration') await open()
+  const engine = new LateEngine(settings, whichTest)
+  const recorder = new Recorder()
+  const openCache = async () => (await engine.open()).cache
+  let handOverOpen: ((report: FileReport) => void) | undefined
+  const end = (): FileReport => {
+    handOverOpen = undefined
+    const { opened } = engine
+    const reports = [recorder.drain(), opened?.requests.drain()]
+    return combineReports(takeOwnMs(), reports, opened?.cache.context.takeEvicted())
   }
-  slot.active = {
-    runId: run.id,
-    ready: prepare(),
-    begin: (testFile) => preload && intercept(preload, provided, testFile, async () => (await open()).bridge),
-    collected: () => together(ownMs(), recorder.collected, opened?.requests.collected, opened?.cache.context.evicted),
-    drain: () => together(takeOwnMs(), recorder.drain(), opened?.requests.drain(), opened?.cache.context.takeEvicted()),
-    ...{ running, manifest: provided.manifest, timedOut: (download, test) => recorder.unfinished(download, test) },
-    underWay: () => opened?.cache.context.underWay.values() ?? [],
-    ...makeModels({ openCache: async () => (await open()).cache, mode, recorder, root, whichTest }, slot.definitions),
+  return {
+    ...{ runId: run.id, running, manifest, end },
+    ready: prepare(settings, engine, global),
+    begin(testFile, handOver) {
+      handOverOpen?.(end())
+      const preload = loadedPreload()
+      if (preload) intercept({ preload, settings, testFile, global, open: async () => (await engine.open()).bridge })
+      handOverOpen = handOver
+    },
+    collected() {
+      const { opened } = engine
+      const reports = [recorder.collected, opened?.requests.collected]
+      return combineReports(ownMs(), reports, opened?.cache.context.evicted)
+    },
+    underWay: () => engine.opened?.cache.context.underWay.values() ?? [],
+    timedOut: (download, test) => recorder.unfinished(download, test),
+    ...makeModels({ openCache, mode, recorder, root, whichTest }, slotOf(global).definitions),
   }
-  return slot.active
 }
 
-/** A download may fail after a test stopped waiting for it: then its own error is told, and not that it was unfinished. */
-function withoutEnded(errors: RequestError[]): RequestError[] {
-  const ended = errors.filter(({ code }) => code !== 'UNFINISHED').map(({ model }) => model)
-  return errors.filter(({ code, model }) => code !== 'UNFINISHED' || !ended.includes(model))
-}
-
-function notSetUp(): ModelCacheError {
-  return new ModelCacheError({
-    code: 'NOT_SET_UP',
-    asked: 'vitest-model-cache/setup-file',
-    reason: 'The global setup of the package did not run for this project.',
-    nextStep: 'Use the plugin modelCache(), or add `vitest-model-cache/global-setup` to `globalSetup`.',
-  })
+/**
+ * Loads what has to be there before user code. In a vm context that is the engine too: the context keeps what a module of Node.js
+ * exports at its first import, and later that may be the spies of a suite.
+ */
+async function prepare(settings: WorkerSettings, engine: LateEngine, global: typeof globalThis): Promise<void> {
+  if (settings.intercept.length > 0 && !loadedPreload()) await importPreload()
+  if (hostGlobal() !== global && settings.mode === 'integration') await engine.open()
 }

@@ -1,23 +1,23 @@
 import type { TestProject } from 'vitest/node'
 import type { Manifest } from '../cache/context/manifest.ts'
-import { isMarked } from '../cache/store/remove-own.ts'
-import { cacheSettings, type Options } from '../config/options.ts'
+import type { Options } from '../config/options.ts'
 import { originals } from '../platform/originals.ts'
 import { spent } from '../platform/own-time.ts'
-import { openEvents, removeEvents, shareManifest } from '../run/child-events.ts'
-import { openSession, optionsByHand, type ProjectSetup, setUpProject } from '../run/session.ts'
-import { warmUp } from '../run/warm-up.ts'
-import type { WorkerSettings } from '../run/worker-settings.ts'
+import { endProject } from '../run/end-project.ts'
+import { handOver, manifestOfRerun } from '../run/hand-over.ts'
+import type { Project } from '../run/project.ts'
+import { serveChildren } from '../run/serve-children.ts'
+import { NOTHING_WARMED, warmUp } from '../run/warm-up.ts'
+import { findProject } from './add-project.ts'
 import { BROWSER_CHANNEL } from './browser/channel.ts'
 import { CHANNEL } from './channel.ts'
-
-const NOTHING: Manifest = { models: [], failures: [] }
+import { openSession } from './session.ts'
 
 /** Warms the cache for one project before its tests, and provides to its workers what they need. */
-export default async function globalSetup(project: TestProject): Promise<() => Promise<void>> {
+export default async function globalSetup(testProject: TestProject): Promise<() => Promise<void>> {
   const started = originals.monotonic()
   try {
-    const end = await setUp(project)
+    const end = await setUp(testProject)
     return async () => {
       const started = originals.monotonic()
       await end()
@@ -28,38 +28,30 @@ export default async function globalSetup(project: TestProject): Promise<() => P
   }
 }
 
-/** Gives what ends it. */
-async function setUp(project: TestProject): Promise<() => Promise<void>> {
-  const session = openSession(project.vitest)
-  const rootOptions = project.isRootProject() && !session.projects.has(project) ? pluginOptions(project) : undefined
-  if (rootOptions) return setUpAdopted(project, rootOptions)
-  const setup = session.projects.get(project) ?? setUpProject(session, project, optionsByHand(project.config))
-  const isWarmed = setup.options.mode === 'integration' && (session.isRunning || !session.hasReporter)
-  const manifest = isWarmed ? await warmUp(session, project, setup) : NOTHING
-  if (project.isBrowserEnabled()) return serveBrowsers(project, setup, manifest)
-  if (isWarmed && setup.options.intercept.length > 0) {
-    // Children find a cache, and so do programs in other languages, which would fill a folder that has no mark.
-    await setup.cache.prepare()
-    setup.events ??= openEvents(setup.cache.context, session.runId)
-  }
-  const provide = (manifest: Manifest) => {
-    project.provide(CHANNEL, provided(session.runId, project, setup, manifest))
-    if (setup.events) shareManifest(setup.events.folder, manifest)
-  }
+/** Returns the teardown. */
+async function setUp(testProject: TestProject): Promise<() => Promise<void>> {
+  const session = openSession(testProject.vitest)
+  const isUnknownRoot = testProject.isRootProject() && !session.projects.has(testProject)
+  const rootOptions = isUnknownRoot ? pluginOptions(testProject) : undefined
+  if (rootOptions) return setUpAdopted(testProject, rootOptions)
+  const project = findProject(session, testProject)
+  // `vitest list` calls the global setup too, and runs no test (4.1). Without a reporter that can't be noticed.
+  const willRun = session.isRunning || !session.hasReporter
+  const manifest = willRun ? await warmUp(session, project) : NOTHING_WARMED
+  if (testProject.isBrowserEnabled()) return serveBrowsers(testProject, project, manifest)
+  if (willRun) await serveChildren(session, project)
+  const provide = (manifest: Manifest) => testProject.provide(CHANNEL, handOver(session, project, manifest))
   provide(manifest)
-  project.onTestsRerun(() => provide(ofRerun(manifest)))
-  return async () => {
-    if (setup.events) await removeEvents(setup.events)
-    await setup.cache.endRun()
-  }
+  testProject.onTestsRerun(() => provide(manifestOfRerun(manifest)))
+  return () => endProject(project)
 }
 
-/** The options of the plugin in a project's config, where it has the plugin. */
+/** The options of the plugin in a project's config; undefined where the config has no such plugin. */
 function pluginOptions({ vite }: TestProject): Options | undefined {
   return vite.config.plugins.find(({ name }) => name === 'vitest-model-cache')?.api?.options
 }
 
-/** The root of several projects has no tests itself. Its plugin is for the projects that have none. */
+/** The root of several projects has no tests itself. Its plugin serves the projects that have no plugin of their own. */
 async function setUpAdopted(root: TestProject, options: Options): Promise<() => Promise<void>> {
   const { adoptProjects } = await import('./adopt-projects.ts')
   const ends: (() => Promise<void>)[] = []
@@ -69,47 +61,23 @@ async function setUpAdopted(root: TestProject, options: Options): Promise<() => 
   }
 }
 
-/** Browsers have no Node.js that could open the cache: the main process answers them, and hands none of it to the page. */
+/** A page has no Node.js that could open the cache. So the main process answers its requests, and pages get no settings of the cache. */
 async function serveBrowsers(
-  project: TestProject,
-  setup: ProjectSetup,
+  testProject: TestProject,
+  project: Project,
   manifest: Manifest,
 ): Promise<() => Promise<void>> {
   const { closeService, openService } = await import('./browser/service.ts')
-  const { options } = setup
-  // Where nothing real is loaded nothing is answered either.
+  const { options, root } = project
+  // In unit mode no real model is loaded, so no request is answered.
   const intercept = options.mode === 'unit' ? [] : options.intercept
-  const service = openService({ ...options, intercept }, project.config.root)
-  setup.browser = service
+  const service = openService({ ...options, intercept }, root)
+  project.pages = service
   service.serve(manifest)
-  project.provide(BROWSER_CHANNEL, service.provided)
-  project.onTestsRerun(() => service.serve(ofRerun(manifest)))
+  testProject.provide(BROWSER_CHANNEL, service.provided)
+  testProject.onTestsRerun(() => service.serve(manifestOfRerun(manifest)))
   return async () => {
     closeService(service)
-    await setup.cache.endRun()
-  }
-}
-
-/** In watch mode: what the first run downloaded is no miss of the next, and what failed then is tried again. */
-function ofRerun({ models }: Manifest): Manifest {
-  return { models: models.map((model) => ({ ...model, downloaded: false })), failures: [] }
-}
-
-/** The options that workers need: of the Hub's name by name, as the token must never be among them. */
-function provided(
-  runId: string,
-  project: TestProject,
-  { options, cache: { context }, events }: ProjectSetup,
-  manifest: Manifest,
-): WorkerSettings {
-  const { mode, debug, intercept } = options
-  const { endpoint, concurrency, timeoutMs } = options.hub
-  const cache = { ...cacheSettings(options), hub: { endpoint, concurrency, timeoutMs } }
-  return {
-    ...{ run: { id: runId, pid: process.pid }, root: project.config.root, mode, debug, cache, manifest },
-    // Where nothing real is loaded nothing is answered either.
-    intercept: mode === 'unit' ? [] : intercept,
-    events: events?.folder ?? '',
-    hub: isMarked(context.layout) && !context.refusal ? context.layout.hub : undefined,
+    await endProject(project)
   }
 }

@@ -2,12 +2,13 @@
 import type { Vite } from 'vitest/node'
 import { type ModelCacheOptions, type Options, resolveOptions } from '../config/options.ts'
 import { measured } from '../platform/own-time.ts'
-import { openSession, setUpProject } from '../run/session.ts'
+import { addTestProject } from './add-project.ts'
 import { allowOwnFolder } from './allow-own-folder.ts'
 import { PREFIX } from './browser/channel.ts'
+import { openSession } from './session.ts'
 import { GLOBAL_SETUP, SETUP_FILE, wireProject, wireReporter } from './wire-project.ts'
 
-/** The Vite plugin; `api.options` are the options as they were resolved. */
+/** The Vite plugin. `api.options` holds the resolved options. */
 export type ModelCachePlugin = Vite.Plugin & { api: { options: Options } }
 
 /**
@@ -22,10 +23,10 @@ export function modelCache(options: ModelCacheOptions = {}): ModelCachePlugin {
     name: 'vitest-model-cache',
     api,
     config({ test }) {
-      // Files that stand here are transformed and run for each test file. What is added later would be imported by
-      // Node.js, once a worker: no second file of a worker that is not isolated would get models.
+      // Vitest transforms the setup files that are named here, and runs them for each test file. Node.js imports a setup
+      // file that is added later, once for each worker: with --no-isolate the second test file would get no models.
       const setupFiles = [SETUP_FILE, ...api.options.providers]
-      // Vitest runs the global setup of the root config also where all tests are in projects: see `adopt-projects.ts`.
+      // Vitest calls the global setup of the root config also if all tests are in projects: see `adopt-projects.ts`.
       return { test: { setupFiles, ...(test?.projects && { globalSetup: [GLOBAL_SETUP] }) } }
     },
     configResolved(config) {
@@ -33,12 +34,13 @@ export function modelCache(options: ModelCacheOptions = {}): ModelCachePlugin {
       allowOwnFolder(config)
       api.options = resolve(root)
       rootOfApi = root
-      // None of it runs in a browser, and Vite would look through it for what to bundle.
+      // These files do not run in a browser, and Vite would scan them for dependencies to bundle.
       const own = [SETUP_FILE, ...api.options.providers]
       if (test?.browser?.enabled) test.setupFiles = [test.setupFiles ?? []].flat().filter((file) => !own.includes(file))
     },
     configureServer(server) {
-      // Before Vite's own. Vitest makes the browser's server with another instance of this plugin.
+      // Added here, ours runs before Vite's own middlewares. Vitest makes the browser's server with another instance of this
+      // plugin, so nothing of this instance can be used.
       server.middlewares.use((request, response, next) => {
         if (!request.url?.startsWith(PREFIX)) return next()
         import('./browser/middleware.ts')
@@ -50,7 +52,7 @@ export function modelCache(options: ModelCacheOptions = {}): ModelCachePlugin {
       const resolved = project.config.root === rootOfApi ? api.options : resolve(project.config.root)
       measured('wiring', () => {
         const session = openSession(vitest)
-        setUpProject(session, project, resolved)
+        addTestProject(session, project, resolved)
         wireProject(project, resolved)
         wireReporter(vitest, session)
       })

@@ -1,16 +1,22 @@
 import type { Reporter, TestModule, Vitest } from 'vitest/node'
 import { messageOf } from '../model/errors.ts'
 import { isoNow } from '../platform/originals.ts'
-import { openSession, type Session } from '../run/session.ts'
+import { measured } from '../platform/own-time.ts'
+import { finishRun, loadConclusion } from '../run/finish-run.ts'
+import type { Session } from '../run/session.ts'
 import { writeFileReport } from './channel.ts'
-import { finishRun } from './finish-run.ts'
+import { finishedFile } from './finished-file.ts'
+import { isPartialRun } from './is-partial-run.ts'
+import { openSession } from './session.ts'
 
 /** Prints hits, misses and times after Vitest's own summary, and keeps the run's record. */
 export default class ModelCacheReporter implements Reporter {
+  #vitest: Vitest | undefined
   #session: Session | undefined
   #runs = 0
 
   onInit(vitest: Vitest): void {
+    this.#vitest = vitest
     this.#session = openSession(vitest)
     this.#session.hasReporter = true
   }
@@ -18,29 +24,31 @@ export default class ModelCacheReporter implements Reporter {
   onTestRunStart(): void {
     if (!this.#session) return
     this.#session.isRunning = true
-    // The first run began with its warm-up.
+    // The session set the start of the first run, which begins with the warm-up.
     if (this.#runs > 0) this.#session.startedAt = isoNow()
   }
 
-  /** The tests begin, and this process waits for them: what it does when they are over is loaded meanwhile. */
+  /** Now tests begin, and this process waits for them. */
   onTestModuleCollected(): void {
-    if (this.#session?.isWarmed) void import('../run/conclude-run.ts').catch(() => undefined)
+    if (this.#session?.isWarmed) loadConclusion()
   }
 
-  /** Workers hand their requests over themselves; those of a browser the main process has counted. */
+  /** Workers write their reports themselves. For a browser the main process counted the requests. */
   onTestModuleEnd(module: TestModule): void {
-    const report = this.#session?.projects.get(module.project)?.browser?.drain(module.moduleId)
+    const report = this.#session?.projects.get(module.project)?.pages?.drain(module.moduleId)
     if (report && report.requests.length + report.errors.length > 0) writeFileReport(module.meta(), report)
   }
 
   async onTestRunEnd(modules: ReadonlyArray<TestModule>): Promise<void> {
-    if (!this.#session) return
+    const [vitest, session] = [this.#vitest, this.#session]
+    if (!vitest || !session) return
     this.#runs++
     try {
-      await finishRun(this.#session, modules, this.#runs)
+      const files = measured('collecting', () => modules.map((module) => finishedFile(session, module)))
+      await finishRun(session, { files, number: this.#runs, isPartial: () => isPartialRun(vitest) })
     } catch (error) {
       // A report that fails must not fail the suite.
-      this.#session.output.note(`The report could not be made: ${messageOf(error)}`)
+      session.output.note(`The report could not be made: ${messageOf(error)}`)
     }
   }
 }

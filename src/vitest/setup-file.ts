@@ -1,28 +1,30 @@
-// Runs in every worker before each test file. Listed first among `setupFiles`, so before any code of the user.
+// Runs in every worker before each test file. It is the first of `setupFiles`, so it runs before any user code.
 import { afterAll, beforeEach, expect, inject, type TestContext, TestRunner } from 'vitest'
+import { ModelCacheError } from '../model/errors.ts'
 import { measured } from '../platform/own-time.ts'
-import { explainTimeout } from '../run/explain-timeout.ts'
 import { shareClasses } from '../run/share-classes.ts'
 import { openWorker } from '../run/worker.ts'
 import { CHANNEL, reportWhenSent, writeFileReport } from './channel.ts'
+import { explainTimeout } from './explain-timeout.ts'
 
 const worker = measured('setup file', () => {
-  // Our environments did so already; one that a docblock or the user's config names did not.
+  // Our environments did this already. Custom environments, and environments that a docblock names, did not.
   shareClasses(globalThis)
-  return openWorker(inject(CHANNEL))
+  const settings = inject(CHANNEL)
+  if (!settings) throw notSetUp()
+  return openWorker(settings, globalThis)
 })
 await worker.ready
 measured('setup file', () => {
-  // With --no-isolate the file before this one was here too. Where it got no `afterAll` its report was sent by now.
-  if (worker.openMeta) writeFileReport(worker.openMeta, worker.drain())
-  worker.begin(expect.getState().testPath ?? '')
-  worker.openMeta = TestRunner.getCurrentSuite().file?.meta
-  if (worker.openMeta) reportWhenSent(worker.openMeta, worker.collected)
+  const meta = TestRunner.getCurrentSuite().file?.meta
+  // With --no-isolate this worker has run other test files. If the file before got no `afterAll`, Vitest has sent its meta by now.
+  worker.begin(expect.getState().testPath ?? '', meta && ((report) => writeFileReport(meta, report)))
+  if (meta) reportWhenSent(meta, () => worker.collected())
 })
 
-// Without a declared parameter: Vitest reads from the parameters which fixtures a hook wants, and in a suite that has
-// fixtures it refuses a hook whose first one is not destructured (@vitest/runner 4.1, getUsedProps). A fixture of the
-// user's own that is called `models` wins: it is set after this hook, when a test asks for it.
+// Without a declared parameter: Vitest reads from the parameters which fixtures a hook wants. In a suite that has fixtures, Vitest
+// refuses a hook whose first parameter is not destructured (@vitest/runner 4.1, getUsedProps). A user's own fixture with the name
+// `models` is used instead of ours: Vitest sets it after this hook, when a test asks for it.
 beforeEach(function () {
   // biome-ignore lint/complexity/noArguments: see above
   const context: TestContext = arguments[0]
@@ -38,11 +40,18 @@ function explain(task: Parameters<typeof explainTimeout>[0], test?: string): voi
   if (explainTimeout(task, downloads, worker.manifest)) for (const each of downloads) worker.timedOut(each, test)
 }
 
-// The first argument has to be destructured: Vitest reads from it which fixtures a hook wants.
+// The first parameter has to be destructured: Vitest reads from it which fixtures a hook wants.
 // biome-ignore lint/correctness/noEmptyPattern: see above
 afterAll(({}, suite) => {
   for (const task of [suite.file, ...suite.tasks]) explain(task)
-  // A delta: with --no-isolate the next file in this worker counts from zero again.
-  writeFileReport(suite.file.meta, worker.drain())
-  worker.openMeta = undefined
+  writeFileReport(suite.file.meta, worker.end())
 })
+
+function notSetUp(): ModelCacheError {
+  return new ModelCacheError({
+    code: 'NOT_SET_UP',
+    asked: 'vitest-model-cache/setup-file',
+    reason: 'The global setup of the package did not run for this project.',
+    nextStep: 'Use the plugin modelCache(), or add `vitest-model-cache/global-setup` to `globalSetup`.',
+  })
+}

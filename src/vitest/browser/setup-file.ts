@@ -1,5 +1,5 @@
-// Runs in the browser before each test file. Listed first among `setupFiles`, so before any code of the user: transformers.js
-// keeps the `fetch` that it finds when it is imported.
+// Runs in the browser before each test file. It is the first of `setupFiles`, so it runs before any user code: transformers.js keeps
+// the `fetch` that it finds when it is imported.
 import { beforeEach, expect, inject, type TestContext } from 'vitest'
 import { ModelCacheError } from '../../model/errors.ts'
 import { slotOf } from '../../providers/slot.ts'
@@ -16,19 +16,9 @@ if (!provided)
     nextStep: 'Use the plugin modelCache(): browser mode can not be wired by hand.',
   })
 serveFromMiddleware(provided, expect.getState().testPath ?? '')
-slotOf(globalThis).active = {
-  runId: provided.address,
-  models: MODELS_IN_A_BROWSER,
-  begin: () => undefined,
-  underWay: () => [],
-  collected: () => ({ requests: [], errors: [] }),
-  drain: () => ({ requests: [], errors: [] }),
-  // The main process answers, and counts what failed.
-  ...{ running: new Set<string>(), timedOut: () => undefined, manifest: { models: [], failures: [] } },
-  disposeAll: async () => undefined,
-}
+slotOf(globalThis).active = { models: MODELS_IN_A_BROWSER, disposeAll: async () => undefined }
 
-// Without a declared parameter, as in the setup file of the workers: Vitest reads from it which fixtures a hook wants.
+// Without a declared parameter, for the reason in the setup file of the workers.
 beforeEach(function () {
   // biome-ignore lint/complexity/noArguments: see above
   const context: TestContext = arguments[0]

@@ -1,0 +1,17 @@
+import type { Evicted, FileReport, RequestError } from '../model/request.ts'
+
+/** One report for a test file: the requests of `models`, and the requests of untouched code. */
+export function combineReports(ownMs: number, reports: (FileReport | undefined)[], evicted?: Evicted): FileReport {
+  return {
+    ownMs,
+    requests: reports.flatMap((report) => report?.requests ?? []),
+    errors: withoutEnded(reports.flatMap((report) => report?.errors ?? [])),
+    ...(evicted && evicted.models.length > 0 && { evicted }),
+  }
+}
+
+/** A download can fail after a test stopped waiting for it. Then its own error is kept, and not that it was unfinished. */
+function withoutEnded(errors: RequestError[]): RequestError[] {
+  const ended = errors.filter(({ code }) => code !== 'UNFINISHED').map(({ model }) => model)
+  return errors.filter(({ code, model }) => code !== 'UNFINISHED' || !ended.includes(model))
+}

@@ -1,0 +1,39 @@
+import { originals } from '../platform/originals.ts'
+import { measured, spent } from '../platform/own-time.ts'
+import { collectReports } from './collect-reports.ts'
+import { addEvicted, type Ending, type FinishedFile, type FinishedRun, hasNews } from './finished-run.ts'
+import type { Session } from './session.ts'
+
+/** Ends one run of tests: keeps its record, maintains the cache and shows the report. Without news nothing is loaded for it. */
+export async function finishRun(session: Session, ending: Ending): Promise<void> {
+  const run = measured('collecting', () => takeRun(session, ending.files))
+  if (!hasNews(run) && !isWritten(session)) return
+  const started = originals.monotonic()
+  const { concludeRun } = await import('./conclude-run.ts')
+  spent('collecting', started)
+  await concludeRun(session, run, ending)
+}
+
+/** Loads what the end of a run needs, while this process waits for tests. */
+export function loadConclusion(): void {
+  void import('./conclude-run.ts').catch(() => undefined)
+}
+
+/** True when the report of each run is written to a file. */
+function isWritten({ projects }: Session): boolean {
+  return [...projects.values()].some(({ options: { report } }) => report !== false && report.outputFile !== undefined)
+}
+
+function takeRun(session: Session, files: FinishedFile[]): FinishedRun {
+  const reports = collectReports([...session.projects.values()], files)
+  const { warmUps, startedAt } = session
+  session.warmUps = []
+  const durationMs = Math.max(0, originals.now() - Date.parse(startedAt))
+  const testErrors = reports.some(({ errors }) => errors.length > 0) ? files.flatMap((file) => file.errors()) : []
+  const run: FinishedRun = {
+    ...{ reports, warmUps, testErrors, startedAt, durationMs },
+    removals: { evicted: [], expired: [], freedBytes: 0 },
+  }
+  for (const { evicted } of reports) addEvicted(run, evicted)
+  return run
+}

@@ -1,0 +1,36 @@
+import type { Manifest } from '../cache/context/manifest.ts'
+import { isMarked } from '../cache/store/remove-own.ts'
+import { cacheSettings } from '../config/options.ts'
+import { writeManifest } from './manifest-file.ts'
+import type { Project } from './project.ts'
+import type { Session } from './session.ts'
+import type { WorkerSettings } from './worker-settings.ts'
+
+/**
+ * Hands a manifest over to the workers of a project and to their child processes: writes it for the children, and returns what
+ * the runner has to bring to the workers.
+ */
+export function handOver({ runId }: Session, project: Project, manifest: Manifest): WorkerSettings {
+  const { root, options, events } = project
+  const { layout, refusal } = project.cache.context
+  if (events) writeManifest(events.folder, manifest)
+  const { mode, debug, intercept } = options
+  // The settings of the Hub are listed by name: the token must not be among them.
+  const { endpoint, concurrency, timeoutMs } = options.hub
+  const cache = { ...cacheSettings(options), hub: { endpoint, concurrency, timeoutMs } }
+  return {
+    ...{ run: { id: runId, pid: process.pid }, root, mode, debug, cache, manifest },
+    // In unit mode no real model is loaded, so no request is answered.
+    intercept: mode === 'unit' ? [] : intercept,
+    events: events?.folder ?? '',
+    hub: isMarked(layout) && !refusal ? layout.hub : undefined,
+  }
+}
+
+/**
+ * The manifest of a further run in watch mode. A model that the first run downloaded is not a miss of the next one. A download
+ * that failed is tried again.
+ */
+export function manifestOfRerun({ models }: Manifest): Manifest {
+  return { models: models.map((model) => ({ ...model, downloaded: false })), failures: [] }
+}

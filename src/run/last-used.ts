@@ -1,0 +1,19 @@
+import type { RunRecord } from '../cache/store/runs.ts'
+import type { Model } from '../model/model.ts'
+import { parseRepoId } from '../model/repo-id.ts'
+import { parseRevision } from '../model/revision.ts'
+import { parseSelection } from '../model/selection.ts'
+
+/** The models that a recorded run used. A damaged record loses the uses that can't be read, and not the others. */
+export function modelsUsedIn({ used }: RunRecord): Model[] {
+  return used.flatMap((use) => modelOfUse(use) ?? [])
+}
+
+function modelOfUse({ repo, revision, selection }: RunRecord['used'][number]): Model | undefined {
+  try {
+    const parsed = parseSelection(JSON.parse(selection))
+    return parsed && { repo: parseRepoId(repo), revision: parseRevision(revision, repo), selection: parsed, pin: false }
+  } catch {
+    return undefined
+  }
+}

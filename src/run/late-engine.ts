@@ -1,0 +1,39 @@
+import process from 'node:process'
+import { originals } from '../platform/originals.ts'
+import { spent } from '../platform/own-time.ts'
+import type { Engine } from './engine.ts'
+import { loadedPreload } from './preload.ts'
+import type { WorkerSettings } from './worker-settings.ts'
+
+/** Loads the engine of a worker when a test first asks for a model. Most test files ask for none. */
+export class LateEngine {
+  // Before any user code.
+  readonly #environmentAtStart = { ...process.env }
+  #opening: Promise<Engine> | undefined
+  #opened: Engine | undefined
+
+  constructor(
+    readonly settings: WorkerSettings,
+    readonly whichTest: () => string | undefined,
+  ) {}
+
+  /** The engine; undefined as long as no test needed it. */
+  get opened(): Engine | undefined {
+    return this.#opened
+  }
+
+  open(): Promise<Engine> {
+    this.#opening ??= this.#load()
+    return this.#opening
+  }
+
+  async #load(): Promise<Engine> {
+    const started = originals.monotonic()
+    const importEngine = () => import('./engine.ts')
+    const preload = loadedPreload()
+    const { openEngine } = await (preload ? preload.importAsIs(importEngine) : importEngine())
+    this.#opened = openEngine(this.settings, this.#environmentAtStart, this.whichTest)
+    spent('engine', started, this.settings.debug)
+    return this.#opened
+  }
+}
