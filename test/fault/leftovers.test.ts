@@ -85,7 +85,7 @@ test('who waits for another process that brings a model in waits no longer than 
     held = withLock(layout.lock(parseRepoId('org/name')), work)
   })
   expect(await refusalOf(cache.get('org/name'))).toMatchObject({
-    reason: expect.stringContaining('did not come within'),
+    reason: expect.stringContaining('Its download did not end within'),
   })
   release()
   await held

@@ -204,7 +204,7 @@ describe('a model that does not come', () => {
     const mend = engine.hub.fault({ kind: 'cdn' }, { stallAfter: 4 * MEGABYTE })
     const hub = { endpoint: engine.hub.url, concurrency: 8, timeoutMs: 3_000 }
     const refusal = await refusalOf(engine.open({ hub }).get('org/large'))
-    expect(refusal).toMatchObject({ code: 'HUB_UNREACHABLE', reason: 'It did not come within 3 s.' })
+    expect(refusal).toMatchObject({ code: 'HUB_UNREACHABLE', reason: 'Its download did not end within 3 s.' })
     expect(refusal.nextStep).toContain('`hub.timeout`')
     mend()
     await engine.hub.idle()

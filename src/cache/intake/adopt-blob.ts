@@ -11,14 +11,14 @@ import { removeUnique } from '../store/remove-own.ts'
 import { type FileTarget, targetLabel } from './file-target.ts'
 
 /**
- * Takes a blob out of another Hugging Face cache. True when it was there and is what the Hub stated. That cache is only read: a hard
- * link adds a name to a file and changes nothing of it. A file that somebody else can write is copied: its owner could change what we
- * verified, and put its time back.
+ * Adopts a blob from another Hugging Face cache. True when a cache has it and its digest is the stated one. The other cache is
+ * only read: a hard link adds a name to a file and does not change the file. A file that another user can write is copied,
+ * because that user could change it after we verified it and set its old time again.
  */
 export async function adoptBlob(context: CacheContext, target: FileTarget): Promise<boolean> {
   for (const folder of await context.otherCaches()) {
     const { model, commit, path, stated } = target
-    // A cache on a file system without links has the file in the snapshot alone.
+    // On a file system without links the file is in the snapshot folder, and there is no blob.
     const candidates = [folder.blob(model.repo, stated.digest), folder.file(model.repo, snapshotOf(commit), path)]
     for (const candidate of candidates)
       if (await tryAdopt(context, target, candidate)) {
@@ -35,18 +35,18 @@ async function tryAdopt(context: CacheContext, target: FileTarget, candidate: st
     return await takeVerified(context, target, await realpath(candidate), linkOrCopy)
   } catch (error) {
     if (target.signal?.aborted) throw error
-    // Not ours to read, or gone in between: then it is downloaded.
+    // The file is not readable, or was removed meanwhile. The caller downloads it.
     context.debug(`${targetLabel(target)} could not be adopted: ${messageOf(error)}`)
     return false
   }
 }
 
-/** Puts a copy in the place of a blob of the cache, so that nobody can change it by another name. True when it is right. */
+/** Replaces a blob of the cache by a copy, so that nobody can change it by another name. True when the copy has the stated digest. */
 export async function copyBlob(context: CacheContext, target: FileTarget, blob: string): Promise<boolean> {
   return takeVerified(context, target, blob, copy)
 }
 
-/** Verified under our own name: the file behind the old name may be replaced in between. */
+/** Verifies the file under a name of our own, because the file behind the old name may be replaced meanwhile. */
 async function takeVerified(
   { layout }: CacheContext,
   { model, stated, signal }: FileTarget,
@@ -68,10 +68,10 @@ async function takeVerified(
 async function linkOrCopy(from: string, to: string): Promise<void> {
   try {
     await link(from, to)
-    // Of the file itself: its name may have been replaced since it was looked at.
+    // Looks at the new name: the file behind the old name may have been replaced meanwhile.
     if (isOursAlone(await lstat(to, { bigint: true }))) return
   } catch {
-    // Another device, another owner, or no hard links there.
+    // The file is on another device or has another owner, or its file system has no hard links.
   }
   removeUnique(to)
   await copy(from, to)

@@ -12,21 +12,22 @@ import { type RepoInfo, readRepoInfo } from '../store/repo-info.ts'
 import { snapshotFiles } from '../store/snapshot-files.ts'
 import { readTree } from '../store/trees.ts'
 
-/** What another cache knows of a revision. */
+/** A revision as another cache has it. */
 export interface Adopted {
   commit: Commit
   tree: Tree
+  /** True when the repo may have more files than `tree`. */
   isPartial: boolean
   /** Milliseconds since a Hub was asked. */
   ageMs: number
-  /** Our endpoint where that cache has its answers; undefined where nobody knows which Hub was asked. */
+  /** Our endpoint when the cache stores its answers. Undefined when it is not known which Hub was asked. */
   endpoint: string | undefined
   info?: RepoInfo
 }
 
 /**
- * What another Hugging Face cache knows of a revision, for when the Hub can't be asked: its commit, and the files that
- * were listed or downloaded. Undefined when no cache knows it.
+ * Finds a revision in another Hugging Face cache, for when the Hub can't be asked: its commit, and the files that were listed
+ * or downloaded. Undefined when no cache has it.
  */
 export async function adoptRevision(context: CacheContext, model: Model): Promise<Adopted | undefined> {
   for (const folder of await context.otherCaches()) {
@@ -38,7 +39,7 @@ export async function adoptRevision(context: CacheContext, model: Model): Promis
   return undefined
 }
 
-/** What our endpoint answered to the cache of this package that the folder is a part of. */
+/** Reads the stored answers of our endpoint, when the folder is the `hub` folder of a cache of this package. */
 async function ownWordsIn(
   { origin }: CacheContext,
   { hub }: HubFolder,
@@ -59,7 +60,7 @@ async function wordsIn(folder: HubFolder, { repo, revision }: Model): Promise<Ad
   return { ...ref, tree, isPartial: listed === undefined, endpoint: undefined }
 }
 
-/** The files that somebody downloaded: perhaps not all that the repo has. */
+/** The files in the snapshot folder. The repo may have more. */
 async function treeOfSnapshot(folder: HubFolder, repo: RepoId, commit: Commit): Promise<Tree> {
   const files = await snapshotFiles(folder, repo, snapshotOf(commit), undefined)
   return new Map([...files].map(([path, { digest, stats }]) => [path, { size: stats.size, digest, gitId: '' }]))

@@ -58,7 +58,7 @@ function isOfDisk(error: unknown): boolean {
   return error instanceof ModelCacheError ? error.code === 'CACHE_UNUSABLE' : isSystemError(error)
 }
 
-// Each takes that this process was stopped for long, or that the repo has another id.
+// A restart happens when this process was stopped for long and lost its lock, or when the repo has another id.
 const MOST_RESTARTS = 10
 
 /** Works under the lock of the id by which the repo is kept. When that turns out to be another id, it begins again with that one. */
@@ -80,7 +80,7 @@ async function bringInto(context: CacheContext, model: Model, options: WorkOptio
           bringInLocked(context, model, held, isLockLost, options),
         )
       } catch (error) {
-        // What the process that took the lock did in between is no failure of the disk.
+        // The process that took the lock may have moved or removed files. That is not a failure of the disk.
         if (isOfDisk(error) && isLockLost() && !options.signal?.aborted) return held
         throw error
       }
@@ -105,8 +105,8 @@ async function readOnly(context: CacheContext, model: Model): Promise<ModelCache
 }
 
 /**
- * A loader asks for each file of a model by itself. The Hub is not asked again for what it refused a moment ago, unless a test
- * names the model.
+ * A loader asks for each file of a model separately. For such a part, a refusal of the last seconds is thrown again, and the Hub
+ * is not asked. A test that names the model asks the Hub again.
  */
 async function unlessRefused<T>(
   { refusals }: CacheContext,
@@ -135,19 +135,19 @@ function tooSlow({ options }: CacheContext, model: Model, tries: Tries): (ms: nu
       asked: `Model ${describeModel(model)}`,
       ...(cause === undefined
         ? {
-            reason: `It did not come within ${formatDuration(ms)}.`,
-            nextStep: 'What came is kept: the next run goes on with it. Or set `hub.timeout` to more.',
+            reason: `Its download did not end within ${formatDuration(ms)}.`,
+            nextStep: 'The next run resumes the download. To wait longer, raise `hub.timeout`.',
           }
         : {
             reason: `The Hub at ${endpoint} gave no usable answer within ${formatDuration(ms)}: ${rootMessage(cause)}.`,
-            nextStep: 'Check the network, the proxy variables and HF_ENDPOINT; the next run tries again.',
+            nextStep: 'Check the network, the proxy variables and HF_ENDPOINT. The next run tries again.',
           }),
       cause,
     })
   }
 }
 
-/** Tells of a wait before it is known how many bytes there are. */
+/** Reports a wait as progress, at a time when the number of bytes is not known. */
 function waitOf(
   model: Model,
   { onProgress, started, tries }: WorkOptions,
@@ -159,7 +159,7 @@ function waitOf(
   }
 }
 
-/** Gives an id when the model is to be brought in under the lock of that one: the repo's other id, or the same again. */
+/** Returns a repo id when the work has to begin again under the lock of that id. It may be the same id as before. */
 async function bringInLocked(
   context: CacheContext,
   asked: Model,
@@ -174,7 +174,7 @@ async function bringInLocked(
     await context.claim(waitedFor)
     return { ...NOTHING_DONE, located: waitedFor }
   }
-  // Who had the lock before may have learnt its new name.
+  // The process that held the lock before may have moved the repo to a new name.
   const current = await currentRepoId(context, asked.repo)
   if (current.repo !== held) return current.repo
   const resolved = await resolve(context, asked, held, { signal: options.signal, onWait: waitOf(asked, options) })
@@ -195,20 +195,20 @@ async function bringInLocked(
     await options.makeRoom(context, model, await intake.missing(files), options.isPart ? resolved : undefined)
     await intake.ensure(files)
     const keys = options.isPart ? [] : [selectionKey(model.selection)]
-    // What `pipeline(<its task>)` will ask for next is the same by another name: found without planning it again.
+    // `pipeline()` with the repo's own task selects the same files. Recorded by that name too, they are found without a new plan.
     if (rule === 'own task') keys.push(selectionKey({ ...model.selection, task: intake.ownTask }))
-    // Else a later run would take what happens to be there for all that was asked for.
+    // A partial listing may lack files, so its selections are not recorded: a later run would take them for complete.
     const known = resolved.isPartial ? [] : keys
     const recorded = intake.record(known.map((key) => ({ key, files, used: false })))
-    // Before the lock is free: from then on others may remove it.
+    // The claim comes before the lock is released, because other processes may remove the entry from then on.
     await context.claim(recorded)
     await recordEntry(context, recorded, await intake.synced())
-    // Another process took the lock while this one was stopped: it may have removed files that this one had found.
+    // A process that took the lock while this one was stopped may have removed files that this one had found.
     if (isLockLost() && !(await isThere(context, recorded, files))) return held
     return arrived(context, intake, recorded, files)
   } catch (error) {
-    // What is complete by now is kept and counted to the size; the failure is what matters. That a file does not exist is an
-    // answer about the repo: who may read that repo is kept with it.
+    // The files that are complete are recorded, so that they count to the size of the cache. The error is thrown in any case.
+    // After the answer that a file does not exist, it is recorded who may read the repo.
     const soFar = intake.record([])
     const isAbsent = options.isPart && error instanceof ModelCacheError && error.code === 'FILE_NOT_FOUND'
     const recordSoFar = async () => recordEntry(context, soFar, await intake.synced())

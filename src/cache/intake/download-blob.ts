@@ -8,7 +8,10 @@ import type { CacheContext } from '../context/context.ts'
 import { IncomingFile } from '../store/incoming.ts'
 import { type FileTarget, fileFailure, targetLabel } from './file-target.ts'
 
-/** A file whose digest is wrong is tried once more from zero; what broke otherwise goes on where it stands. */
+/**
+ * Downloads a blob. A download that breaks off is resumed where it stopped. A file with a wrong digest is downloaded once more
+ * from the beginning.
+ */
 export async function downloadBlob(context: CacheContext, target: FileTarget): Promise<void> {
   const { model, commit, path, stated, hub, signal } = target
   if (context.options.offline)
@@ -34,10 +37,10 @@ export async function downloadBlob(context: CacheContext, target: FileTarget): P
     let mark = incoming.received
     await withRetry(attempt, {
       signal,
-      // Bounded all the same: a file has only so many megabytes to come further by.
+      // Each megabyte of progress allows more tries. Their number is bounded by the size of the file.
       madeProgress: () => {
         const gained = incoming.received - mark
-        // Further than ever: who begins anew each time, and breaks off now here and now there, comes no further.
+        // Only bytes beyond the furthest point so far count. A server that begins again at each try makes no progress.
         mark = Math.max(mark, incoming.received)
         return gained >= 1 << 20
       },
@@ -49,7 +52,7 @@ export async function downloadBlob(context: CacheContext, target: FileTarget): P
     })
   } catch (error) {
     const explained = explainFailure(error, target)
-    // On a disk that is full nothing is left behind.
+    // On a full disk the unfinished download is removed.
     const isDisk = explained instanceof ModelCacheError && explained.code === 'CACHE_UNUSABLE'
     await (isDisk ? incoming.discard() : incoming.abandon())
     throw explained
@@ -65,7 +68,7 @@ function explainFailure(error: unknown, target: FileTarget): unknown {
   )
 }
 
-/** What is no trouble of the Hub's is the disk's: full, read-only, gone. */
+/** A system error that the Hub does not explain comes from the disk: it is full, read-only or gone. */
 function explainDiskError(error: unknown, target: FileTarget): unknown {
   const isDisk = !(error instanceof ModelCacheError) && isSystemError(error)
   return isDisk ? fileFailure(target, 'CACHE_UNUSABLE', `It could not be written: ${messageOf(error)}.`, error) : error

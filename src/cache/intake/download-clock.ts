@@ -1,19 +1,20 @@
 import { originals } from '../../platform/originals.ts'
 
-/** What a download took: milliseconds. */
+/** How long a download took. */
 export interface DownloadTime {
+  /** Milliseconds from its start to its end. */
   elapsedMs: number
-  /** Its share of the time by the clock in which it and others went on. */
+  /** Its share of those milliseconds: while several downloads run at once, each gets an equal part of the time. */
   sharedMs: number
 }
 
-// One clock a process: models of several caches, too, come at the same time.
+// All caches of a process share this clock, because their downloads run at the same time, too.
 const underWay = new Set<DownloadTime>()
 let countedUntil = 0
 
 /**
- * Begins a download, and gives what ends it. While several go on at once, each has an equal share of the time, so that all shares
- * together are the time in which anything was downloaded.
+ * Begins to measure a download, and returns a function that ends it. The shares of all downloads add up to the time in which at
+ * least one of them was running.
  */
 export function beginDownload(): () => DownloadTime {
   count()

@@ -9,7 +9,7 @@ import { type FileTarget, fileFailure, targetLabel } from './file-target.ts'
 /** Where the bytes of a file were found. */
 export type BlobSource = 'disk' | 'adopted' | 'hub'
 
-/** Makes the blob of a file be there, verified, from the nearest place that has it. */
+/** Makes sure that the cache has the verified blob of a file: it is on disk, is adopted from another cache, or is downloaded. */
 export async function ensureBlob(context: CacheContext, target: FileTarget): Promise<BlobSource> {
   target.signal?.throwIfAborted()
   const source = (await isPresent(context, target)) ? 'disk' : (await adoptBlob(context, target)) ? 'adopted' : 'hub'
@@ -18,7 +18,7 @@ export async function ensureBlob(context: CacheContext, target: FileTarget): Pro
   return source
 }
 
-/** Makes a blob that is there visible in its snapshot, and says what to record of it. */
+/** Links a blob into its snapshot folder, and returns what the record has to hold. */
 export async function linkFile(context: CacheContext, target: FileTarget): Promise<Omit<EntryFile, 'downloadMs'>> {
   const { layout } = context
   const { snapshot, path, known } = target
@@ -30,13 +30,13 @@ export async function linkFile(context: CacheContext, target: FileTarget): Promi
     await linkIntoSnapshot(layout, { repo, snapshot, path, digest })
   const stamp = stampOf(file)
   if (stamp?.size !== size)
-    throw fileFailure(target, 'CACHE_UNUSABLE', 'It vanished or changed while it was brought in.')
+    throw fileFailure(target, 'CACHE_UNUSABLE', 'It vanished or changed while it was added to the cache.')
   return { ...stamp, digest }
 }
 
 /**
- * True when the blob is the one that we verified, or turns out to be right when its digest is computed again. One that somebody else
- * can change by another name is replaced by a copy.
+ * True when the blob is unchanged since it was verified, or when its digest, computed again, is the stated one. A blob that
+ * another user can change by another name is replaced by a copy.
  */
 async function isPresent(context: CacheContext, target: FileTarget): Promise<boolean> {
   const { model, snapshot, path, stated, known } = target
@@ -47,7 +47,7 @@ async function isPresent(context: CacheContext, target: FileTarget): Promise<boo
   if (!stampOf(blob)) return false
   const name = targetLabel(target)
   if (await matchesDigest(blob, stated.digest, stated.size, target.signal)) {
-    context.debug(`Validation: ${name} ${known ? 'was restored or copied' : 'has no record'}; its digest is right`)
+    context.debug(`Validation: ${name} ${known ? 'was restored or copied' : 'has no record'}; its digest is correct`)
     return ownStampOf(blob) !== undefined || copyBlob(context, target, blob)
   }
   context.warn(`${name} in the cache is not what the Hub stated; it is replaced.`)

@@ -7,31 +7,31 @@ import type { Commit } from '../../model/revision.ts'
 import type { SnapshotId } from '../../model/snapshot.ts'
 import type { TreeFile } from '../../model/tree.ts'
 
-/** One file that is to be there. */
+/** One file that the cache has to have. */
 export interface FileTarget {
   model: Model
   commit: Commit
-  /** Where it is to lie. */
+  /** The snapshot folder into which it is linked. */
   snapshot: SnapshotId
   path: HubPath
-  /** What the Hub states of it. */
+  /** Its size and digest, as the Hub states them. */
   stated: TreeFile
-  /** What we recorded of it. */
+  /** Its record; undefined for a file that was never recorded. */
   known: EntryFile | undefined
   hub: HubAccess
   signal?: AbortSignal
   onBytes: FileProgress
 }
 
-/** Who is told of bytes. A file that is downloaded again from zero takes back by a negative number what it told. */
+/** Called with numbers of bytes. A file that is downloaded again from the beginning takes its bytes back by a negative number. */
 export interface FileProgress {
   /** Bytes that need no download. */
   present: (bytes: number) => void
-  /** Bytes that an unfinished download had brought before. */
+  /** Bytes that an unfinished download has already. */
   kept: (bytes: number) => void
   /** Bytes that come over the network now. */
   received: (bytes: number) => void
-  /** A failure is waited with, so many milliseconds; undefined when the next try begins. */
+  /** Milliseconds until the next try after a failure; undefined when that try begins. */
   waiting: (waitMs: number | undefined) => void
 }
 
@@ -47,8 +47,8 @@ export function fileFailure(
   cause?: unknown,
 ): ModelCacheError {
   const nextSteps: Partial<Record<ErrorCode, string>> = {
-    FILE_NOT_FOUND: 'Run again; if it stays so, a proxy between you and the Hub may answer in its place.',
-    OFFLINE: `Bring it in while online: \`npx vitest-model-cache warm ${modelLabel(target.model)}\`.`,
+    FILE_NOT_FOUND: 'Run again. If the error stays, a proxy between you and the Hub may answer in place of the Hub.',
+    OFFLINE: `Download it while online: \`npx vitest-model-cache warm ${modelLabel(target.model)}\`.`,
     DIGEST_MISMATCH: 'Nothing was kept. A proxy between you and the Hub may change files: check it and HF_ENDPOINT.',
   }
   const nextStep = nextSteps[code] ?? 'Check the disk, or set MODEL_CACHE_DIR to a folder on another one.'

@@ -25,22 +25,22 @@ export interface IntakeOptions {
   isPart?: boolean
 }
 
-/** One repo at one commit on its way in: which of its files are there, and what they took. */
+/** Gets the files of one repo at one commit into the cache, and measures what that took. */
 export class Intake {
-  /** Milliseconds that downloads took by the clock; null while there was nothing to download. */
+  /** Milliseconds that downloads took by the clock. Null while nothing was downloaded. */
   downloadMs: number | null = null
   /** Bytes that came over the network. */
   downloadedBytes = 0
   /** Bytes that another cache had. */
   adoptedBytes = 0
-  /** Files that were not as they had been recorded, and were brought in anew. */
+  /** Files that had changed since they were recorded, and were downloaded or adopted again. */
   readonly repaired: HubPath[] = []
-  /** Files that no record had as they are now, and when each is on the disk. */
+  /** Files that have no record yet. Each promise resolves when the file is synced to the disk. */
   readonly #fresh = new Map<HubPath, Promise<void>>()
-  /** Two at a time: the others of Node.js's threads are for what downloads. */
+  /** Two at a time, so that downloads have the other threads of Node.js (it has four by default). */
   readonly #syncing = pLimit(2)
   readonly #files = new Map<HubPath, EntryFile>()
-  /** Two paths with the same content are one blob, and cross the network once. */
+  /** Paths with the same content share one blob, which crosses the network once. */
   readonly #blobs = new Map<Digest, Promise<BlobSource>>()
 
   constructor(
@@ -56,7 +56,7 @@ export class Intake {
     return this.resolved.info?.task ?? this.resolved.entry?.task
   }
 
-  /** Those of these files that no commit of the repo has recorded yet, with their sizes; what two share is there once. */
+  /** The digests and sizes (bytes) of those of these files that no commit of the repo has recorded yet. */
   async missing(paths: HubPath[]): Promise<Map<Digest, number>> {
     const metadata = await this.context.metadata()
     const commits = [...(await metadata.all()).values()].filter(({ repo }) => repo === this.model.repo)
@@ -66,7 +66,7 @@ export class Intake {
     return new Map(stated.filter(({ digest }) => !known.has(digest)).map(({ digest, size }) => [digest, size]))
   }
 
-  /** The repo's `config.json`, brought in when it is not there. */
+  /** The repo's `config.json`, downloaded when it is missing. Empty when the repo has none. */
   async readConfig(): Promise<RepoConfig> {
     const path = parseHubPath('config.json', this.model.repo)
     if (!this.resolved.tree.has(path)) return {}
@@ -75,7 +75,7 @@ export class Intake {
     return parseRepoConfig(await readFile(file, 'utf8'))
   }
 
-  /** Makes files be there. One that fails ends the others: what is complete by then stays, and can be recorded. */
+  /** Gets the files into the cache. The first failure ends the other downloads. Files that are complete by then can be recorded. */
   async ensure(paths: HubPath[]): Promise<void> {
     const wanted = paths.filter((path) => !this.#files.has(path)).map((path) => this.#target(path))
     const { controller: stop, unlink } = linkedController(this.options.signal)
@@ -101,22 +101,22 @@ export class Intake {
     if (firstFailure) throw firstFailure.error
   }
 
-  /** The files that no record had as they are now. When it resolves they are on the disk: only then they may be recorded. */
+  /** Waits until the new files are synced to the disk, and returns their paths. Only then may they be recorded. */
   async synced(): Promise<HubPath[]> {
     await Promise.all(this.#fresh.values())
     return [...this.#fresh.keys()]
   }
 
-  /** Has the disk write a file while others are downloaded. */
+  /** Syncs a file to the disk while others are downloaded. */
   #syncLater(path: HubPath): void {
     const file = this.context.layout.file(this.model.repo, this.resolved.snapshot, path)
     const synced = this.#syncing(() => syncToDisk(file))
-    // What fails is thrown where it is waited for.
+    // A failure is thrown by `synced`.
     synced.catch(() => undefined)
     this.#fresh.set(path, synced)
   }
 
-  /** The entry as it stands now. */
+  /** The entry with all files that are complete now. */
   record(selections: EntrySelection[]): Entry {
     const { model, resolved } = this
     const { entry } = resolved
@@ -138,7 +138,7 @@ export class Intake {
     }
   }
 
-  /** Where the file's bytes came from; `disk` for another with the content of one that came already. */
+  /** Returns where the bytes of the file were found. `disk` also for a file with the same content as an earlier one. */
   async #bringIn(target: FileTarget): Promise<BlobSource> {
     const { path, stated, known } = target
     const connections = await this.context.connections()
@@ -146,7 +146,7 @@ export class Intake {
     const blob = this.#blobs.get(stated.digest) ?? connections.run(() => ensureBlob(this.context, target))
     this.#blobs.set(stated.digest, blob)
     const source = await blob
-    // Of two files with one content one was downloaded, and its time is for both.
+    // Files with the same content are downloaded once. `#share` sets the time that the download took.
     const downloadMs = source === 'hub' ? 0 : (known?.downloadMs ?? null)
     const file = await linkFile(this.context, target)
     this.#files.set(path, { ...file, downloadMs })
@@ -156,7 +156,7 @@ export class Intake {
     return isFirst ? source : 'disk'
   }
 
-  /** Shares out the batch's share of the time among its files by their sizes: recorded times add up to what passed by the clock. */
+  /** Divides the time among the files by their sizes, so that the recorded times add up to the time by the clock. */
   #share(paths: HubPath[], sharedMs: number): void {
     const files = paths.flatMap((path) => this.#files.get(path) ?? [])
     if (files.length === 0) return
@@ -183,14 +183,14 @@ export class Intake {
         asked,
         reason: `The repo also lists a file ${JSON.stringify(inItsPlace)}, where a folder is needed for this one.`,
         nextStep:
-          'No disk can hold both: name the files that are wanted with `files`, or report the repo to its owner.',
+          'No disk can hold both. Choose the files that you need by `files`, or report the problem to the owner of the repo.',
       })
     if (!isWritable(path))
       throw new ModelCacheError({
         code: 'UNSAFE_PATH',
         asked,
         reason: 'No file of that name can be written on this system.',
-        nextStep: 'Leave it out: name the files that are wanted with `files`.',
+        nextStep: 'Leave it out: choose the files that you need by `files`.',
       })
     return { model, commit, snapshot, path, stated, known: entry?.files.get(path), hub }
   }
@@ -218,7 +218,7 @@ export class Intake {
       },
       kept,
       received: (bytes) => {
-        // What came and is of no use came over the network all the same.
+        // Bytes that are thrown away later crossed the network, too.
         this.downloadedBytes += Math.max(0, bytes)
         rate.saw(Math.max(0, bytes))
         kept(bytes)

@@ -4,7 +4,7 @@ import type { CacheContext } from '../context/context.ts'
 import { writeRef } from '../store/refs.ts'
 import { type RepoInfo, writeRepoInfo } from '../store/repo-info.ts'
 
-/** Stores what our endpoint answered about a revision, now or so many milliseconds ago. Its listing is stored by then. */
+/** Stores what our endpoint answered about a revision, `ageMs` milliseconds ago. The caller has stored the listing already. */
 export async function keepAnswer(
   { origin }: CacheContext,
   answer: { repo: RepoId; revision: string; commit: Commit; info: RepoInfo | undefined; ageMs?: number },

@@ -1,14 +1,14 @@
 import { originals } from '../../platform/originals.ts'
 
-// The last seconds say what comes next better than the time since the start.
+// The rate of the last seconds predicts the next ones better than the average since the start.
 const WINDOW_MS = 5_000
 const SLOT_MS = 250
-// What came in a shorter time says nothing yet: the first bytes come in a burst, or one by one.
+// A shorter time gives no useful rate: the first bytes come in a burst, or one by one.
 const MEANINGFUL_MS = 1_000
 
-/** How fast bytes have come in the last seconds. */
+/** Bytes per second, over the last seconds. */
 export class Rate {
-  /** By time; each holds what came within `SLOT_MS` after it. The first chunk only starts the clock. */
+  /** In order of time. Each slot holds the bytes of the `SLOT_MS` after it. The first chunk only starts the clock. */
   #slots: { at: number; bytes: number }[] = []
 
   saw(bytes: number): void {
@@ -20,7 +20,7 @@ export class Rate {
     else this.#slots.push({ at: now, bytes })
   }
 
-  /** Undefined until it means something. */
+  /** Undefined until `MEANINGFUL_MS` have passed. */
   get bytesPerSecond(): number | undefined {
     const now = originals.monotonic()
     this.#forget(now)

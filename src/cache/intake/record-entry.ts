@@ -3,7 +3,10 @@ import type { HubPath } from '../../model/hub-path.ts'
 import type { CacheContext } from '../context/context.ts'
 import { syncNames } from '../store/durable.ts'
 
-/** Records what is cached of a model by now, beside what was recorded before. The `fresh` files are on the disk already, and their names are before it is recorded. */
+/**
+ * Records the files of a model that are cached now, and keeps what was recorded before. The bytes of the `fresh` files must be
+ * synced to the disk already. Their names are synced here, before the record is written.
+ */
 export async function recordEntry(context: CacheContext, recorded: Entry, fresh: HubPath[]): Promise<void> {
   await syncNames(context.layout, recorded, fresh)
   const metadata = await context.metadata()
@@ -14,7 +17,7 @@ export async function recordEntry(context: CacheContext, recorded: Entry, fresh:
   })
 }
 
-/** What another process recorded since stays; what we know newer replaces it. */
+/** Keeps what another process has recorded meanwhile. Where both have a value, the newer one, `now`, counts. */
 function mergeEntries(before: Entry, now: Entry): Entry {
   const keys = new Set(now.selections.map(({ key }) => key))
   const wasUsed = new Set(before.selections.filter(({ used }) => used).map(({ key }) => key))

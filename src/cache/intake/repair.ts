@@ -11,8 +11,8 @@ import { hubAccess, treeAt } from './resolve.ts'
 import { settleSnapshot } from './settle-snapshot.ts'
 
 /**
- * Downloads files of an entry again, where they are not what its endpoint stated. Throws as a download does, and for an
- * entry of another endpoint than the configured one: what was asked of one is never asked of the other.
+ * Downloads the files of an entry again that differ from what its endpoint stated. Throws as a download does, and throws
+ * `HUB_ERROR` for an entry of another endpoint: the configured endpoint must not learn what was asked of another one.
  */
 export async function repairFiles(
   context: CacheContext,
@@ -24,7 +24,7 @@ export async function repairFiles(
   if (endpoint !== undefined && endpoint !== context.origin.endpoint) throw ofAnother(context, { repo, endpoint })
   const work = async () => {
     const entry = await metadata.find(entryKey({ repo, snapshot }))
-    // Removed in between: then there is nothing to repair.
+    // The entry was removed meanwhile, so nothing is left to repair.
     if (!entry) return
     const model = { repo, revision: entry.revision, selection: {}, pin: entry.pinned }
     const tree = await treeAt(context, { repo, commit, asked: `Model ${modelLabel(entry)}`, signal })
@@ -34,7 +34,7 @@ export async function repairFiles(
     const resolved = { ...answer, ...place }
     const intake = new Intake(context, model, resolved, await hubAccess(context), { signal })
     await intake.ensure(paths)
-    // Nobody asked for the model: it is as old as before.
+    // A repair is not a use, so the date of the last use stays.
     await recordEntry(context, { ...intake.record([]), lastAccessDate: entry.lastAccessDate }, await intake.synced())
   }
   await withRepoLock(context.layout, repo, work, signal)
@@ -44,7 +44,7 @@ function ofAnother({ origin }: CacheContext, { repo, endpoint }: { repo: RepoId;
   return new ModelCacheError({
     code: 'HUB_ERROR',
     asked: `Model ${repo}`,
-    reason: `It came from ${endpoint}, and the configured endpoint is ${origin.endpoint}: that one is not asked for it.`,
+    reason: `It was downloaded from ${endpoint}. The configured endpoint is ${origin.endpoint}, which is not asked for it.`,
     nextStep: `Repair it with HF_ENDPOINT=${endpoint}.`,
   })
 }
@@ -53,7 +53,7 @@ function isUnstated({ origin }: CacheContext, repo: RepoId): ModelCacheError {
   return new ModelCacheError({
     code: 'DIGEST_MISMATCH',
     asked: `Model ${repo}`,
-    reason: `It is not known where its files came from, and they are not those that ${origin.endpoint} states.`,
+    reason: `It is not known where its files were downloaded from, and ${origin.endpoint} states other files.`,
     nextStep: 'Remove it (`npx vitest-model-cache rm`), and download it again.',
   })
 }

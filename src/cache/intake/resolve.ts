@@ -23,19 +23,19 @@ import { adoptFormerName, settleName } from './settle-name.ts'
 import { findStranger, type Place, settleSnapshot } from './settle-snapshot.ts'
 import { writeHubRef } from './write-hub-ref.ts'
 
-/** What a model is by the words of one endpoint. */
+/** A model as one endpoint describes it. */
 interface Answer {
   /** The id under which it is kept. */
   repo: RepoId
   commit: Commit
   tree: Tree
-  /** True when the repo may have more files than the tree says: what a selection comes to is not known for good. */
+  /** True when the repo may have more files than `tree`, so that a selection may be incomplete. */
   isPartial?: boolean
-  /** Whose words these are; undefined where that is not known, and only blob names say what the files must hash to. */
+  /** The endpoint that gave the answer. Undefined when it is not known: then only the names of the blobs state their digests. */
   endpoint: string | undefined
   /** Undefined when it is not known. */
   info: RepoInfo | undefined
-  /** Why the Hub was not asked, where it should have been. */
+  /** Why the Hub gave no answer, when it had to be asked. */
   failure?: unknown
 }
 
@@ -46,9 +46,9 @@ interface ResolveOptions extends Pick<HubAccess, 'onWait'> {
 }
 
 /**
- * The commit, its files and where they go: from disk while that is trusted, else from the Hub. A revision that can't be
- * looked up again is served as it was, with a warning. Called under the lock of `held`, so that the Hub is asked once;
- * gives another id when the repo turns out to be kept under that, and has to be resolved under its lock.
+ * Finds the commit of a model, its files and its snapshot folder: from disk while the stored answers are trusted, else from
+ * the Hub. When the Hub can't be reached, the stored answers are used, with a warning. Called under the lock of `held`, so that
+ * the Hub is asked once. Returns a repo id when the repo is stored under another id, whose lock is then needed.
  */
 export async function resolve(
   context: CacheContext,
@@ -83,7 +83,7 @@ async function findAnswer(
   }
 }
 
-/** The words of our endpoint as stored, else what is recorded of its files: that is enough to verify them. */
+/** The stored answer of our endpoint. Without a stored listing, the record states the digests, which is enough to verify files. */
 async function storedAnswer(
   context: CacheContext,
   { repo, commit, entry, received }: Known,
@@ -97,7 +97,10 @@ async function storedAnswer(
   return own && { repo, commit, tree: treeOf(own), isPartial: true, endpoint, info }
 }
 
-/** By stored words, else by what another tool wrote here, else by another cache. Throws `failure` when none knows the model. */
+/**
+ * Uses the stored answer, else what another tool wrote into `hub/`, else another cache. Throws `failure` when none of them has
+ * the model.
+ */
 async function withoutHub(
   context: CacheContext,
   model: Model,
@@ -110,7 +113,7 @@ async function withoutHub(
   return { ...answer, failure }
 }
 
-/** What lies in `hub/` of unknown origin. */
+/** A model in `hub/` whose endpoint is not known, because another tool downloaded it. */
 async function strangersAnswer(context: CacheContext, model: Model): Promise<Answer | undefined> {
   const { repo } = await currentRepoId(context, model.repo)
   const ref = await readRef(context.layout, repo, model.revision)
@@ -152,7 +155,7 @@ async function askHub(
   const tree = await treeAt(context, { repo, commit, asked, signal, onWait })
   const answer = { repo, commit, tree, endpoint, info }
   const { snapshot, entry } = await settleSnapshot(context, answer)
-  // Other revisions of an earlier version's entry are known by its refs alone.
+  // An entry of an earlier version may have other revisions in its refs. They are moved to the endpoint's folder, too.
   if (entry) await migrateEntry(context.layout, entry)
   await keepAnswer(context, { ...answer, revision: model.revision })
   await writeHubRef(context, { ...answer, revision: model.revision, snapshot })
@@ -161,7 +164,7 @@ async function askHub(
   return answer
 }
 
-/** The files of a commit: as our endpoint stated them before, else asked for now. */
+/** The files of a commit: the stored listing of our endpoint, else a new one from the Hub. */
 export async function treeAt(
   context: CacheContext,
   { repo, commit, asked, signal, onWait }: { repo: RepoId; commit: Commit; asked: string } & ResolveOptions,
@@ -181,7 +184,7 @@ function treeOf({ files }: Readonly<Entry>): Tree {
   return new Map([...files].map(([path, { size, digest }]) => [path, { size, digest, gitId: '' }]))
 }
 
-/** The Hub as the options say, with the token that may be sent there. */
+/** How the Hub of the options is reached, with the token that may be sent there. */
 export async function hubAccess(context: CacheContext): Promise<HubAccess> {
   const { hub } = context.options
   context.noteHubAsked()
@@ -196,11 +199,11 @@ export function offlineMiss(model: Model): ModelCacheError {
     code: 'OFFLINE',
     asked: `Model ${describeModel(model)}`,
     reason: 'It is not in the cache, and the cache is offline.',
-    nextStep: `Bring it in while online: \`npx vitest-model-cache warm ${modelLabel(model)}\`.`,
+    nextStep: `Download it while online: \`npx vitest-model-cache warm ${modelLabel(model)}\`.`,
   })
 }
 
-/** "Gone" and "forbidden" are answers; only silence and trouble at the Hub let an old answer stand. */
+/** "Not found" and "forbidden" are answers of the Hub. A stored answer is used only when the Hub is unreachable or fails. */
 function mayServeStale(error: unknown): boolean {
   return error instanceof ModelCacheError && (error.code === 'HUB_UNREACHABLE' || error.code === 'HUB_ERROR')
 }
@@ -208,7 +211,7 @@ function mayServeStale(error: unknown): boolean {
 function tellStale(context: CacheContext, model: Model, { commit, endpoint }: Answer, error: unknown): void {
   const what =
     endpoint === undefined
-      ? `the Hub could not be asked for its digests, so the cached commit ${commit.slice(0, 7)} is checked against the names of its blobs alone`
-      : `the Hub could not be asked whether ${model.revision} moved, so the cached commit ${commit.slice(0, 7)} is used`
+      ? `the Hub could not be asked for its digests, so the files of the cached commit ${commit.slice(0, 7)} are only checked against the names of their blobs`
+      : `the Hub could not be asked whether ${model.revision} has a new commit, so the cached commit ${commit.slice(0, 7)} is used`
   context.warn(`${modelLabel(model)}: ${what}. ${messageOf(error)}`)
 }

@@ -13,11 +13,11 @@ import type { Origin } from '../store/origin.ts'
 import { formerNames, removeRename, writeRename } from '../store/renames.ts'
 
 /**
- * The id under which a repo is kept from now on that the Hub calls `now`. What is there by its old name moves along, but
- * not while a run uses it: until that is over, it stays where it is. Called under the lock of `held`.
+ * Returns the id under which a repo is stored that the Hub now calls `now`. A folder with the old name is moved to the new one,
+ * but not while a run uses it: then the repo keeps its old name here until that run is over. Called under the lock of `held`.
  */
 export async function settleName(context: CacheContext, asked: RepoId, held: RepoId, now: RepoId): Promise<RepoId> {
-  // The answer is about the name that was asked for. Where that led to before is another repo by now, and stays.
+  // The answer is about the name that was asked for. A repo to which that name referred before is another one, and stays.
   const stays = asked === held && now !== held && !(await move(context, held, now, now))
   const current = stays ? held : now
   storeRename(context, asked, current)
@@ -25,9 +25,9 @@ export async function settleName(context: CacheContext, asked: RepoId, held: Rep
 }
 
 /**
- * Finds what is cached of a repo by the name that it had before: who writes the new name in place of the old one must not
- * download it again. A commit has one origin, so the Hub is asked only where another repo has the same. Called under the
- * lock of `repo`.
+ * Finds a repo that is cached by its former name, so that a user who changes to the new name does not download it again. A
+ * commit belongs to one repo, so the Hub is asked only when another cached repo has the same commit. Called under the lock of
+ * `repo`.
  */
 export async function adoptFormerName(
   context: CacheContext,
@@ -37,33 +37,33 @@ export async function adoptFormerName(
   const { layout } = context
   if (stampOf(layout.repo(repo))) return
   const metadata = await context.metadata()
-  // This endpoint must not learn the names of what came from another one.
+  // This endpoint must not learn the names of repos of another endpoint.
   const own = [...(await metadata.all()).values()].filter(({ endpoint }) => endpoint === hub.endpoint)
   const twins = own.filter((entry) => entry.commit === commit && entry.repo !== repo)
   for (const { repo: former } of twins) {
     const asked = `Model ${former}`
-    // Only a shortcut: what can't be asked, or is gone, is another repo.
+    // This only saves a download. When the Hub can't be asked, or has no such repo, the two count as different repos.
     const now = await fetchModel(hub, { repo: former, revision: commit, asked, signal }).catch(() => undefined)
     if (now?.repo === repo && (await move(context, former, repo, former))) return storeRename(context, former, repo)
   }
 }
 
 /**
- * Finishes moves to this name that a kill or a loss of power cut off: what is cached by a former name is found by none until
- * then. Called under the lock of `repo`.
+ * Finishes moves to this name that a kill or a loss of power interrupted. Until then no process finds what is cached by the
+ * former name. Called under the lock of `repo`.
  */
 export async function finishMoves(context: CacheContext, repo: RepoId): Promise<void> {
   const { layout } = context
   for (const former of formerNames(context.origin.renames, repo)) {
     const [isBefore, isAfter] = [former, repo].map((name) => stampOf(layout.repo(name)) !== undefined)
     if (isBefore && !isAfter) await move(context, former, repo, former)
-    // The records are the last to move.
+    // A move ends with the records, so they may still have the former name.
     if (isAfter && !isBefore) await moveWords(context.origin, former, repo)
     if (isAfter && !isBefore) await moveRecords(context, former, repo)
   }
 }
 
-/** False where it may not be moved now. One of the two locks is held; `other` is the one that has to be free. */
+/** Returns false when the repo may not be moved now. The caller holds one of the two locks; `other` is the repo of the other. */
 async function move(context: CacheContext, from: RepoId, to: RepoId, other: RepoId): Promise<boolean> {
   const { layout } = context
   if (!stampOf(layout.repo(from))) return true
@@ -76,7 +76,7 @@ async function moveFolder(context: CacheContext, from: RepoId, to: RepoId): Prom
   const { layout } = context
   const metadata = await context.metadata()
   const own = [...(await metadata.all()).values()].filter(({ repo }) => repo === from)
-  // To another endpoint the repo still has this name.
+  // At another endpoint the repo may still have this name.
   if (own.some(({ endpoint }) => endpoint !== context.origin.endpoint)) return false
   const isUsed = async () => {
     const leased = await leasedEntries(layout)
@@ -84,7 +84,7 @@ async function moveFolder(context: CacheContext, from: RepoId, to: RepoId): Prom
   }
   if (!(await isUsed())) {
     storeRename(context, from, to)
-    // A process that claims first and then looks is led to the new name, or its claim is seen here.
+    // Other processes claim an entry and then look for it. So each finds the new name, or its claim is seen here.
     if (!(await isUsed())) return moveAll(context, from, to)
   }
   removeRename(layout, context.origin.renames, from)
@@ -98,13 +98,13 @@ async function moveAll(context: CacheContext, from: RepoId, to: RepoId): Promise
   } catch (error) {
     // Another process finished the move while this one was stopped.
     if (systemCode(error) === 'ENOENT') return true
-    // Both were there: the new one counts, the old one goes when it is unused for long.
+    // Both folders exist. The new one counts, and the old one is removed when it expires.
     if (['ENOTEMPTY', 'EEXIST', 'EPERM'].includes(systemCode(error) ?? '')) return true
     throw error
   }
   await moveWords(context.origin, from, to)
   await moveRecords(context, from, to)
-  context.debug(`${from} was renamed to ${to} at the Hub: what was cached of it moved along`)
+  context.debug(`${from} was renamed to ${to} at the Hub: its cached files were moved to the new name`)
   return true
 }
 
@@ -120,7 +120,7 @@ async function moveRecords(context: CacheContext, from: RepoId, to: RepoId): Pro
   })
 }
 
-/** What the endpoint answered of the repo by its old name. What it answered by the new one already counts more. */
+/** Moves the stored answers about the repo to its new name. Answers that are already stored by the new name stay. */
 async function moveWords(origin: Origin, from: RepoId, to: RepoId): Promise<void> {
   try {
     await rename(origin.repo(from), origin.repo(to))
@@ -129,7 +129,7 @@ async function moveWords(origin: Origin, from: RepoId, to: RepoId): Promise<void
   }
 }
 
-/** Earlier versions stored the names of all endpoints together: of these names nothing is left there. */
+/** Stores the new name. Earlier versions stored the names of all endpoints in one file: both names are removed from it. */
 function storeRename({ origin, layout }: CacheContext, repo: RepoId, current: RepoId): void {
   origin.writeEndpoint()
   writeRename(origin, repo, current)

@@ -7,16 +7,16 @@ import type { CacheContext } from '../context/context.ts'
 import { findEntry } from '../lookup/find-entry.ts'
 import { originsByPreference, rebuildEntry } from '../store/rebuild.ts'
 
-/** Where the files of a repo at a commit go, and what is recorded of them there. */
+/** The snapshot folder of a repo at a commit, and its record. */
 export interface Place {
   snapshot: SnapshotId
   entry: Readonly<Entry> | undefined
 }
 
 /**
- * Chooses the snapshot folder of an entry of this endpoint (undefined: of unknown origin). An entry of unknown origin
- * becomes the endpoint's when the listing states all of its files. The folder of another endpoint's entry stays as it is:
- * then this entry gets a folder of its own. Called under the repo's lock.
+ * Chooses the snapshot folder of an entry of this endpoint (`undefined`: of unknown origin). An entry of unknown origin becomes
+ * an entry of the endpoint when the listing states all of its files. When the folder belongs to another endpoint's entry, the
+ * new entry gets a folder of its own. Called under the repo's lock.
  */
 export async function settleSnapshot(
   context: CacheContext,
@@ -33,7 +33,7 @@ export async function settleSnapshot(
   return { snapshot: snapshotBeside(commit, endpoint), entry: undefined }
 }
 
-/** As recorded, else what lies there without a record: another tool wrote it, or a kill came before the record. */
+/** Finds the record, or makes one from the files on disk: another tool wrote them, or a process was killed before it recorded them. */
 async function findThere(
   context: CacheContext,
   repo: RepoId,
@@ -47,7 +47,7 @@ async function findThere(
   )
 }
 
-/** What lies there of unknown origin, whether it is recorded or not. */
+/** Finds an entry of unknown origin, with a record or without. */
 export async function findStranger(
   context: CacheContext,
   { repo, commit }: { repo: RepoId; commit: Commit },

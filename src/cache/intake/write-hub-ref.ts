@@ -7,8 +7,9 @@ import type { CacheContext } from '../context/context.ts'
 import { readRef, writeRef } from '../store/refs.ts'
 
 /**
- * Tells other tools which commit a revision is. `hub/` has one ref for all endpoints: one that refers to another endpoint's
- * entry stays. The ref needs a folder for its commit: scanCacheDir of @huggingface/hub refuses a repo without it.
+ * Writes the ref of a revision into `hub/`, for other tools. `hub/` has one ref for all endpoints: a ref to the entry of
+ * another endpoint stays. The snapshot folder of the commit is made first, because scanCacheDir of @huggingface/hub refuses a
+ * repo that has a ref to a missing snapshot.
  */
 export async function writeHubRef(
   context: CacheContext,

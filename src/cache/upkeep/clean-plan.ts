@@ -1,27 +1,27 @@
 import { type Entry, entryKey } from '../../model/entry.ts'
 import { totalSize } from '../store/used-bytes.ts'
 
-/** Which models are to go: those that any of these means, and all when there is none. */
+/** Chooses models to remove: those to which one of these conditions applies. Without a condition, all models. */
 export interface CleanChoice {
   /** Unused for longer than the cache's `maxAge`. */
   expired?: boolean
-  /** Milliseconds: unused for longer. */
+  /** Unused for longer than so many milliseconds. */
   olderThan?: number
-  /** Not asked for in so many last runs of each project. */
+  /** Not used in the last so many runs of each project. */
   unusedRuns?: number
-  /** Pinned ones too, of those that are chosen. */
+  /** True: pinned models that are chosen are removed, too. */
   pinned?: boolean
-  /** Partial downloads that nobody is writing; without it, only when all is to go. */
+  /** Unfinished downloads that no process is writing. Without it, they are removed only when all models are chosen. */
   incomplete?: boolean
-  /** Only of these. */
+  /** Only models among these. */
   among?: Entry[]
 }
 
-/** What the last runs say. */
+/** What the last runs used. */
 export interface Usage {
-  /** What they asked for, as `repo@commit`: of whichever endpoint. */
+  /** Models as `repo@commit`, of any endpoint. */
   used: ReadonlySet<string>
-  /** ISO 8601: when the newest of them began; undefined without a run. */
+  /** When the newest of the runs began, in ISO 8601. Undefined when there is no run. */
   lastRun: string | undefined
 }
 
@@ -29,18 +29,18 @@ export type KeptBecause = 'pinned' | 'in use'
 
 export interface CleanPlan {
   remove: Entry[]
-  /** Chosen, and kept all the same. */
+  /** Models that were chosen but stay. */
   kept: { entry: Entry; why: KeptBecause }[]
-  /** What goes takes so many bytes that nothing else needs. */
+  /** Bytes that become free. Blobs that other models share stay. */
   bytes: number
 }
 
-/** True when nothing narrows the choice. */
+/** True when the choice has no condition. */
 export function isAll({ expired, olderThan, unusedRuns, incomplete }: CleanChoice): boolean {
   return !expired && olderThan === undefined && unusedRuns === undefined && !incomplete
 }
 
-/** Decides which models go. Live runs keep theirs; pinned ones stay unless they are named. Pure. */
+/** Decides which models are removed. Models of live runs stay, and pinned models stay unless `pinned` is set. Pure. */
 export function planClean(
   entries: Entry[],
   choice: CleanChoice,
@@ -71,7 +71,7 @@ function isChosen(
   return choice.unusedRuns !== undefined && isUnused(entry, usage)
 }
 
-/** What was brought in since the last run had no chance to be asked for, and without a run nothing is known. */
+/** A model that was cached after the last run began could not be used by it. Without a run, nothing counts as unused. */
 function isUnused(entry: Entry, { used, lastRun }: Usage): boolean {
   return (
     lastRun !== undefined &&

@@ -9,7 +9,7 @@ import { type CleanChoice, type CleanPlan, isAll, planClean, type Usage } from '
 import { deleteEntries } from './remove.ts'
 
 export interface CleanOptions extends CleanChoice {
-  /** Only says what would go. */
+  /** Only returns what would be removed. */
   dryRun?: boolean
   signal?: AbortSignal
 }
@@ -17,17 +17,17 @@ export interface CleanOptions extends CleanChoice {
 export interface Cleaned {
   removed: Entry[]
   kept: CleanPlan['kept']
-  /** Partial downloads that went. */
+  /** Unfinished downloads that were removed. */
   incomplete: Amount
-  /** Partial downloads that somebody may still be writing. */
+  /** How many unfinished downloads stay, because a process may still be writing them. */
   incompleteHeld: number
-  /** How many runs were looked at for `unusedRuns`; 0 when they say nothing. */
+  /** How many run records were read for `unusedRuns`. With 0, no model counts as unused. */
   runs: number
-  /** Bytes of models and partial downloads together. */
+  /** Bytes of models and unfinished downloads together. */
   freedBytes: number
 }
 
-/** Removes models that were chosen, and partial downloads; never what a live run uses. */
+/** Removes the chosen models and unfinished downloads. Never removes what a live run uses. */
 export async function clean(context: CacheContext, options: CleanOptions = {}): Promise<Cleaned> {
   const { layout } = context
   if (context.refusal) throw context.refusal
@@ -38,7 +38,7 @@ export async function clean(context: CacheContext, options: CleanOptions = {}): 
     ? { entries: plan.remove, freedBytes: plan.bytes }
     : await deleteEntries(context, plan.remove, undefined, options.signal)
   const gone = new Set(removed.entries)
-  // What somebody claimed, or began to work on, in between.
+  // Another process claimed these models, or began to work on their repos, meanwhile.
   const late = plan.remove.filter((entry) => !gone.has(entry)).map((entry) => ({ entry, why: 'in use' as const }))
   const downloads =
     options.incomplete || (isAll(options) && !options.among) ? await cleanIncomplete(context, options) : nothing()

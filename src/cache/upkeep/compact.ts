@@ -17,8 +17,8 @@ interface CompactOptions {
 }
 
 /**
- * Drops records that can't be read or whose snapshot is gone, and what the Hub's API answered longer ago than `maxAge` of
- * repos of which nothing is cached.
+ * Removes records that can't be read or whose snapshot folder is gone. Also removes stored API answers of repos that are not
+ * cached, when they are older than `maxAge`.
  */
 export async function compact(context: CacheContext, { dryRun, signal }: CompactOptions): Promise<Amount> {
   const { layout } = context
@@ -31,7 +31,7 @@ export async function compact(context: CacheContext, { dryRun, signal }: Compact
   signal?.throwIfAborted()
   if (!dryRun) await holdFree(context, gone, (held) => dropRecords(context, held))
   if (!dryRun) {
-    // What can't be read is left out of what is written.
+    // An update writes the records that could be read, and no others.
     await metadata.update(() => undefined)
     dropped.bytes += Math.max(0, before - (stampOf(layout.metadata)?.size ?? 0))
   }
@@ -45,7 +45,7 @@ function hasSnapshot({ layout }: CacheContext, { repo, snapshot }: Entry): boole
   return stampOf(layout.snapshot(repo, snapshot)) !== undefined
 }
 
-/** Under the locks of their repos: some may have been brought in anew in between. */
+/** Looks again under the locks of the repos, because another process may have downloaded the models meanwhile. */
 async function dropRecords(context: CacheContext, held: Held[]): Promise<void> {
   const metadata = await context.metadata()
   await metadata.update((all) => {

@@ -12,7 +12,7 @@ import { removeAnswers } from '../store/remove-answers.ts'
 import { removeFiles, removeLink } from '../store/remove-own.ts'
 import { removeApiAnswers, removeCommit, removeRefs, removeRepo, removeSnapshot } from '../store/remove-repo.ts'
 
-/** An entry whose record is gone, and what else is recorded of its repo. */
+/** An entry whose record was removed, and the other recorded entries of its repo. */
 export interface Taken {
   entry: Entry
   siblings: Entry[]
@@ -22,10 +22,10 @@ export interface Taken {
 
 type TakenOfRepo = [Taken, ...Taken[]]
 
-/** Deletes what no other entry of their repos needs, under the lock of each repo. Gives the bytes that become free. */
+/** Deletes the files that no other entry of their repos needs. The caller holds the lock of each repo. Returns the bytes that become free. */
 export async function deleteFiles(layout: Layout, taken: Taken[]): Promise<number> {
   const folders = byFolder(taken)
-  // What lies behind a link is another's, such as the user's own cache: of that nothing goes but the link.
+  // Files behind a link belong to another cache, such as the user's own Hugging Face cache. Only the link is removed.
   const linked = new Set<TakenOfRepo>()
   await sideBySide(folders, async (ofRepo) => {
     for (const each of ofRepo) if (await isBehindLink(layout, each)) linked.add(ofRepo)
@@ -40,7 +40,7 @@ export async function deleteFiles(layout: Layout, taken: Taken[]): Promise<numbe
     })
   try {
     await withAside((aside, { entry }) => deleteSnapshot(aside, entry))
-    // With all snapshots gone, which on some file systems are names of the same files.
+    // Counted after all snapshots are deleted, because on some file systems their files are further names of the blobs.
     const bytes = await bytesBehind(await ownBlobs(layout, own.flat()))
     await withAside(deleteRest)
     return bytes
@@ -49,7 +49,7 @@ export async function deleteFiles(layout: Layout, taken: Taken[]): Promise<numbe
   }
 }
 
-/** Names that differ by case alone are one folder on some disks, and always have one lock. */
+/** On some disks, names that differ only in case are the same folder. Such names always have the same lock. */
 function byFolder(taken: Taken[]): TakenOfRepo[] {
   const folders = new Map<Hold, TakenOfRepo>()
   for (const each of taken) {
@@ -60,14 +60,14 @@ function byFolder(taken: Taken[]): TakenOfRepo[] {
   return [...folders.values()]
 }
 
-/** Nothing goes on any more when it ends: the locks are given back then, also where something failed. */
+/** Returns only after all work has ended, also when some of it fails, because the caller then releases the locks. */
 async function sideBySide(folders: TakenOfRepo[], act: (ofRepo: TakenOfRepo) => Promise<void>): Promise<void> {
   const slices = new Slices()
   const all: Promise<void>[] = []
   for (const folder of folders) {
     if (slices.areOver) await slices.pause()
     const acted = act(folder)
-    // What fails is thrown below.
+    // A failure is thrown below.
     acted.catch(() => undefined)
     all.push(acted)
   }
@@ -84,7 +84,7 @@ async function isBehindLink(layout: Layout, { entry, siblings, hold }: Taken): P
 
 async function deleteSnapshot(aside: Aside, entry: Entry): Promise<void> {
   const remove = (path: string) => aside.take(path)
-  // Before its snapshot: other tools refuse a repo with a ref to a commit that has none, and a kill may come in between.
+  // The refs are removed first. Other tools refuse a repo with a ref to a missing snapshot, and a kill may come at any time.
   if (entry.snapshot === snapshotOf(entry.commit))
     await removeRefs(aside.layout, aside.layout, entry.repo, (commit) => commit === entry.commit, remove)
   await removeSnapshot(aside.layout, entry, remove)
@@ -98,7 +98,7 @@ async function deleteRest(aside: Aside, taken: Taken): Promise<void> {
   if (snapshot === snapshotOf(commit)) await removeCommit(layout, repo, commit, remove)
   await removeFiles(layout, join(layout.repo(repo), 'blobs'), unsharedBlobs(taken).map(blobNameOf), remove)
   if ((await names(join(layout.repo(repo), 'snapshots'))).length > 0) return
-  // With its last snapshot the repo goes: no file refers to what another tool left in its blobs folder.
+  // The last snapshot is gone, so the repo is removed. No file refers to blobs that another tool left in it.
   await removeRepo(layout, repo, remove)
   await removeApiAnswers(layout, layout.formerApi, repo)
 }
@@ -109,7 +109,7 @@ function unsharedBlobs({ entry, siblings }: Taken): Digest[] {
   return [...own].filter((digest) => !shared.has(digest))
 }
 
-/** The paths of all blobs that are to go. */
+/** The paths of all blobs to delete. */
 async function ownBlobs(layout: Layout, taken: Taken[]): Promise<Set<string>> {
   const paths = taken.map(async (each) => {
     const { repo } = each.entry
@@ -119,7 +119,7 @@ async function ownBlobs(layout: Layout, taken: Taken[]): Promise<Set<string>> {
   return new Set((await Promise.all(paths)).flat())
 }
 
-/** The bytes of files that lose their last name with these: another repo, or the user's own cache, may have the same file. */
+/** The bytes of the files whose last names these are. A file may have more names, in another repo or in the user's own cache. */
 async function bytesBehind(paths: Set<string>): Promise<number> {
   const found = [...paths].map((path) => lstat(path, { bigint: true }).catch(() => undefined))
   const left = new Map<string, bigint>()

@@ -1,8 +1,8 @@
 import type { RequestEvent } from '../../model/request.ts'
 
 /**
- * The part of the recorded download times that passed by the clock, 0 to 1: processes of one run that download at the same time
- * record each the whole time. Pure.
+ * The time by the clock in which downloads ran, divided by the sum of their recorded times (0 to 1). Processes of one run that
+ * download at the same time each record the whole time, so that sum is too large. Pure.
  */
 export function shareByTheClock(requests: readonly RequestEvent[]): number {
   let recorded = 0
@@ -15,7 +15,7 @@ export function shareByTheClock(requests: readonly RequestEvent[]): number {
   return recorded === 0 ? 1 : Math.min(1, lengthOf(spans) / recorded)
 }
 
-/** Milliseconds in which at least one of the spans goes on. */
+/** Milliseconds that at least one of the spans covers. */
 function lengthOf(spans: [from: number, to: number][]): number {
   let length = 0
   let end = Number.NEGATIVE_INFINITY

@@ -5,13 +5,13 @@ import { withFreeRepoLocks, withRepoLock } from '../store/aside.ts'
 import type { Layout } from '../store/layout.ts'
 import type { Hold } from '../store/lock.ts'
 
-/** Entries of which this process holds the repo's lock. */
+/** Entries of one repo, whose lock this process holds. */
 export interface Held {
   entries: Entry[]
   hold: Hold
 }
 
-/** Runs `work` for entries, in one go or several, under the locks of their repos. */
+/** Calls `work` for the entries, once or several times, while this process holds the locks of their repos. */
 export type HoldRepos = (
   context: CacheContext,
   entries: Entry[],
@@ -19,7 +19,7 @@ export type HoldRepos = (
   signal?: AbortSignal,
 ) => Promise<void>
 
-/** First those whose locks are free, then one repo after the other, each when its lock is free. */
+/** Begins with the repos whose locks are free. Then waits for the lock of each other repo, one after the other. */
 export const holdEach: HoldRepos = async (context, entries, work, signal) => {
   const left = new Set(entries)
   await holdFree(context, entries, async (held) => {
@@ -31,10 +31,11 @@ export const holdEach: HoldRepos = async (context, entries, work, signal) => {
       await withRepoLock(context.layout, repo, (hold) => work([{ entries: own, hold }]), signal)
 }
 
-// `work` writes the metadata once, which costs by the number of all entries. A kill leaves no more than these without a record.
+// `work` writes the metadata once, and the cost of that grows with the number of entries: so many repos are done at once. A kill
+// leaves at most these without a record.
 const AT_ONCE = 1000
 
-/** Those whose locks are free, many at once; it never waits for any. */
+/** Only the repos whose locks are free, many at once. It never waits. */
 export const holdFree: HoldRepos = async ({ layout }, entries, work) => {
   const locks = byLock(layout, entries)
   const paths = [...locks.keys()]

@@ -16,8 +16,8 @@ export interface Removals {
 }
 
 /**
- * Decides what has to go: what expired, then the least recently used until the rest fits. Pinned and leased entries
- * stay. Blobs that two snapshots of a repo share count once and are freed with the last of them. Pure.
+ * Decides which entries are removed: those that expired, then the least recently used ones until the rest fits. Pinned and
+ * leased entries stay. A blob that two snapshots of a repo share counts once, and is freed with the last of them. Pure.
  */
 export function planRemovals(
   entries: Entry[],
@@ -32,7 +32,7 @@ export function planRemovals(
   return { expired, evicted: planEvictions(rest, limits.maxSize, isFree) }
 }
 
-/** Which entries have to go so that the rest fits. */
+/** Chooses entries to remove so that the rest fits. */
 function planEvictions(entries: Entry[], maxSize: number, isFree: (entry: Entry) => boolean): Entry[] {
   const disk = new UsedBytes(entries)
   const candidates: Entry[] = []
@@ -41,7 +41,8 @@ function planEvictions(entries: Entry[], maxSize: number, isFree: (entry: Entry)
     disk.remove(entry)
     candidates.push(entry)
   }
-  // An entry stays after all when its removal freed nothing, as others share its blobs, or when it fits beside the rest.
+  // The last candidates come first: an entry stays when it fits beside the rest, or when its removal frees nothing because
+  // other entries share its blobs.
   const evicted = candidates.reverse().filter((entry) => {
     disk.add(entry)
     if (disk.bytes <= maxSize) return false
@@ -51,7 +52,7 @@ function planEvictions(entries: Entry[], maxSize: number, isFree: (entry: Entry)
   return evicted.reverse()
 }
 
-/** The least recently used first. Each date is parsed once. */
+/** Sorts entries, the least recently used first. Each date is parsed once. */
 function byLastAccess(entries: Entry[]): Entry[] {
   const dated = entries.map((entry) => ({ entry, at: Date.parse(entry.lastAccessDate) }))
   return dated.sort((a, b) => a.at - b.at).map(({ entry }) => entry)

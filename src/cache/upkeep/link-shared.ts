@@ -27,10 +27,10 @@ interface Blob {
 }
 
 /**
- * Makes one file of a blob that several repos have, by hard links: the one that stays is verified first, and the other is
- * replaced by a rename, so that who has it open keeps it. Left alone are blobs that other users can write, on other disks, behind
- * links, those that a live run uses, and repos that somebody works on. A kill leaves at most a stamp that is out of date:
- * then that file is verified when it is next asked for.
+ * Replaces equal blobs of several repos by hard links to one file. The file that stays is verified first. The others are
+ * replaced by a rename, so a process that has one open can read on. These blobs stay as they are: blobs that other users can
+ * write, blobs on other disks or behind links, blobs that a live run uses, and blobs of repos whose locks are held. A kill
+ * leaves at most an old stamp (size, time, inode) in a record: then that file is verified when it is next asked for.
  */
 export async function linkShared(context: CacheContext, entries: Entry[], options: LinkOptions): Promise<Amount> {
   const linked = { files: 0, bytes: 0 }
@@ -49,7 +49,7 @@ export async function linkShared(context: CacheContext, entries: Entry[], option
         const users = (ofRepos.get(other.repo) ?? []).filter((entry) => hasDigest(entry, digest))
         const work = async (aside: Aside) =>
           restamped.push(...(await replace(context, kept, other, users, digest, aside)))
-        // What another name still stands for is not freed.
+        // A file that has another name is not freed.
         if (await whereUnused(context, users, options, work)) addTo(linked, other.stats.nlink === 1n ? size : 0)
       }
     }
@@ -59,10 +59,10 @@ export async function linkShared(context: CacheContext, entries: Entry[], option
   return linked
 }
 
-// A smaller one saves less than the work costs.
+// To link a smaller file saves less than it costs.
 const WORTH_LINKING_BYTES = 16 << 10
 
-/** The digests of more than one repo. */
+/** The digests that more than one repo has. */
 function sharedDigests(entries: Entry[]): [Digest, { size: number; repos: Set<RepoId> }][] {
   const found = new Map<Digest, { size: number; repos: Set<RepoId> }>()
   for (const { repo, files } of entries)
@@ -78,7 +78,7 @@ async function ownBlobs({ layout }: CacheContext, digest: Digest, size: number, 
   const found = repos.sort().map(async (repo): Promise<Blob[]> => {
     const path = layout.blob(repo, digest)
     const stats = await lstat(path, { bigint: true }).catch(() => undefined)
-    // What lies behind a link is another's.
+    // Files behind a link belong to another cache.
     const folders = [layout.repo(repo), dirname(path)].map((folder) => lstat(folder).catch(() => undefined))
     const isOwn = (await Promise.all(folders)).every((folder) => folder?.isDirectory())
     return isOwn && stats?.isFile() && Number(stats.size) === size && isOursAlone(stats) ? [{ repo, path, stats }] : []
@@ -86,7 +86,7 @@ async function ownBlobs({ layout }: CacheContext, digest: Digest, size: number, 
   return (await Promise.all(found)).flat()
 }
 
-/** Runs `work` where neither a live run nor a process that brings something in would notice; true when it did something. */
+/** Calls `work` when no live run uses the entries and the lock of their repo is free. True when `work` changed something. */
 async function whereUnused(
   { layout }: CacheContext,
   users: Entry[],
@@ -108,7 +108,7 @@ async function whereUnused(
   return done ?? false
 }
 
-/** A file of a model that is another file now, which was verified. */
+/** A file of a model that was replaced by another, verified file: its record needs the new stamp. */
 interface Restamped {
   key: string
   path: HubPath
@@ -116,7 +116,7 @@ interface Restamped {
   now: FileStamp
 }
 
-/** Gives what has changed; nothing where it could not be done. */
+/** Returns the files that were replaced. Empty when that was not possible. */
 async function replace(
   context: CacheContext,
   kept: Blob,
@@ -131,8 +131,8 @@ async function replace(
     await link(kept.path, temporary)
     await rename(temporary, other.path)
   } catch (error) {
-    // Gone in between, or a file system without hard links.
-    context.debug(`${other.path} stays a file of its own: ${messageOf(error)}`)
+    // The blob was removed meanwhile, or the file system has no hard links.
+    context.debug(`${other.path} could not be linked, and stays as it is: ${messageOf(error)}`)
     return []
   }
   const restamped: Restamped[] = []
@@ -140,7 +140,7 @@ async function replace(
     for (const [path, before] of entry.files) {
       if (before.digest !== digest) continue
       const { repo, snapshot } = entry
-      // Where links are hard ones, the snapshot still has the old file.
+      // On a file system without symbolic links, the snapshot still has a hard link to the old file.
       await linkIntoSnapshot(layout, { repo, snapshot, path, digest })
       const now = stampOf(layout.file(repo, snapshot, path))
       if (now) restamped.push({ key: entryKey(entry), path, before, now })
@@ -148,7 +148,10 @@ async function replace(
   return restamped
 }
 
-/** In one write: until then a file is one that changed, and would be verified. What another process recorded since stays. */
+/**
+ * Records the new stamps in one write. Until then the files count as changed, and would be verified. A record that another
+ * process changed meanwhile stays.
+ */
 async function recordStamps(context: CacheContext, restamped: Restamped[]): Promise<void> {
   if (restamped.length === 0) return
   const metadata = await context.metadata()

@@ -13,12 +13,12 @@ import { removable } from './removable.ts'
 import { deleteEntries, type Removed } from './remove.ts'
 import { removeOrphans } from './remove-orphans.ts'
 
-/** What was removed, and which of it for its age and which for size. */
+/** The entries that were removed, by reason: `expired` for their age, `evicted` for size. */
 export type Maintained = Removed & Removals
 
 /**
- * Enforces `maxAge` and `maxSize`. Offline nothing expires: it could not be brought in again. What the cache's own run
- * used is protected too, unless that run is over.
+ * Enforces `maxAge` and `maxSize`. Offline nothing expires, because it could not be downloaded again. Models of the cache's own
+ * run are protected, too, unless `isOver` says that the run is over.
  */
 export async function maintain(context: CacheContext, { isOver = false } = {}): Promise<Maintained> {
   if (!isOurs(context.layout) || context.refusal) return { entries: [], freedBytes: 0, expired: [], evicted: [] }
@@ -33,7 +33,7 @@ export async function maintain(context: CacheContext, { isOver = false } = {}): 
   return removed
 }
 
-/** What has to go by the limits, other than what runs use now. */
+/** Plans which entries the limits remove. Entries that runs use now stay. */
 export async function planLimits(context: CacheContext, ownRun?: string): Promise<Removals> {
   const { maxSize, maxAge, offline } = context.options
   const metadata = await context.metadata()
@@ -44,7 +44,7 @@ export async function planLimits(context: CacheContext, ownRun?: string): Promis
   )
 }
 
-/** Removes it. */
+/** Removes the planned entries. */
 export async function enforceLimits(
   context: CacheContext,
   { expired, evicted }: Removals,

@@ -14,10 +14,10 @@ import { removable } from './removable.ts'
 import { deleteEntries } from './remove.ts'
 
 /**
- * Makes room for blobs that are about to be brought in: removes the least recently used until they fit into `maxSize`.
- * What live runs use stays, and may exceed the limit with one warning. Throws `TOO_LARGE` for a model that is larger than
- * the limit where the options say so, `CACHE_UNUSABLE` when the disk has not that much left. `part` is given where untouched code
- * asks for one file of a model: then the files of it that are there count too.
+ * Makes room for blobs that are about to be downloaded: removes the least recently used models until they fit into `maxSize`.
+ * Models of live runs stay, also when the cache then exceeds the limit, with one warning. `part` is the entry of which untouched
+ * code asks for one file: then its other files count, too. Throws `TOO_LARGE` for a model that is larger than the limit, when
+ * `onTooLarge` is `error`. Throws `CACHE_UNUSABLE` when the disk has too little space.
  */
 export async function makeRoom(
   context: CacheContext,
@@ -31,11 +31,11 @@ export async function makeRoom(
   if (part && onTooLarge === 'error') await checkWhole(context, model, bytes, part)
   if (bytes > maxSize) tooLarge(context, model, bytes, onTooLarge)
   else await removeUntilFits(context, model, bytes)
-  // What is there already of a download that goes on needs no room.
+  // The bytes of an unfinished download are on the disk already.
   await checkDisk(context, model, bytes - (await bytesLeft(context.layout, [...missing.keys()])))
 }
 
-/** Untouched code asks for a model file by file: each may fit where all of them do not. */
+/** Untouched code asks for a model file by file. Each file may fit where all files together do not. */
 async function checkWhole(context: CacheContext, model: Model, bytes: number, part: EntryId): Promise<void> {
   const entry = await (await context.metadata()).find(entryKey(part))
   const whole = bytes + (entry ? entrySize(entry) : 0)
@@ -47,7 +47,7 @@ async function removeUntilFits(context: CacheContext, model: Model, bytes: numbe
   const { maxSize } = context.options
   const metadata = await context.metadata()
   const entries = [...(await metadata.all()).values()]
-  // Other commits of the same repo are behind the lock that the caller holds, and share blobs with what comes.
+  // Other commits of the same repo stay: the caller holds their lock, and they may share blobs with the download.
   const own = entries.filter(({ repo }) => repo === model.repo).map(entryKey)
   const mayGo = new Set(removable(context.layout, entries))
   const others = entries.filter((entry) => !mayGo.has(entry)).map(entryKey)
@@ -62,7 +62,7 @@ async function removeUntilFits(context: CacheContext, model: Model, bytes: numbe
   const left = totalSize(entries.filter((entry) => !gone.has(entry)))
   if (left + bytes > maxSize)
     context.warn(
-      `The cache exceeds its limit of ${formatSize(maxSize)}: what runs use now is ${formatSize(left + bytes)}. Raise \`maxSize\` to keep it all.`,
+      `The cache exceeds its limit of ${formatSize(maxSize)}: the models that runs use now take ${formatSize(left + bytes)}. Raise \`maxSize\` to keep them all.`,
     )
 }
 
@@ -79,17 +79,17 @@ function tooLarge(
     throw new ModelCacheError({
       code: 'TOO_LARGE',
       asked: `Model ${describeModel(model)}`,
-      reason: `${what} ${formatSize(bytes)}, and the whole cache may have ${limit}.`,
+      reason: `${what} ${formatSize(bytes)}, and the limit of the whole cache is ${limit}.`,
       nextStep,
     })
   context.warn(
-    `${describeModel(model)} is larger than the whole cache may be (${formatSize(bytes)} of ${limit}), and is removed after the run. ${nextStep}`,
+    `${describeModel(model)} (${formatSize(bytes)}) is larger than the limit of the whole cache (${limit}), and is removed after the run. ${nextStep}`,
   )
 }
 
-/** A download that can't end is not begun. */
+/** A download for which the disk has too little space is not started. */
 async function checkDisk(context: CacheContext, model: Model, bytes: number): Promise<void> {
-  // `hub` may be a link to another disk, or not be there yet.
+  // `hub` may be a link to another disk, or may not exist yet.
   const { bavail, bsize } = await statfs(context.layout.hub).catch(() => statfs(context.layout.directory))
   const free = bavail * bsize
   if (free >= bytes) return

@@ -11,37 +11,38 @@ import { enforceLimits, planLimits } from './maintain.ts'
 import { recordStrangers } from './record-strangers.ts'
 import { removeOrphans } from './remove-orphans.ts'
 
-// The user asked for it and waits. An hour is longer than another tool needs between a blob and its link.
+// Another tool links a blob within less than an hour after it wrote the blob. The daily maintenance waits longer, but here a user
+// asked for space.
 const ALONE_FOR_MS = 3_600_000
 
 export interface OptimizeOptions {
-  /** Only says what each step would free. */
+  /** Only returns what each step would free. */
   dryRun?: boolean
   signal?: AbortSignal
-  /** Milliseconds that a blob has to have been alone to go. Default: an hour. */
+  /** Milliseconds: a blob without a record and a snapshot is removed when it is older. Default: an hour. */
   aloneForMs?: number
 }
 
 /** What each step freed. */
 export interface Optimized {
-  /** Temporary files and partial downloads that nobody went on with for a day. */
+  /** Temporary files, and unfinished downloads that no process resumed for a day. */
   leftovers: Amount
-  /** Models beyond `maxAge`. */
+  /** Models that were unused for longer than `maxAge`. */
   expired: { entries: Entry[] }
-  /** Models beyond `maxSize`. */
+  /** Models that were removed to stay within `maxSize`. */
   evicted: { entries: Entry[] }
   /** Bytes of expired and evicted models. */
   modelBytes: number
-  /** Blobs that no record and no snapshot stands for. */
+  /** Blobs to which no record and no snapshot refers. */
   orphans: Amount
-  /** Files that are now links to the same file of another repo. */
+  /** Files that were replaced by links to the same file of another repo. */
   linked: Amount
-  /** Records and stored answers of models that are gone. */
+  /** Records and stored answers of models that are not cached any more. */
   bookkeeping: Amount
   freedBytes: number
 }
 
-/** Frees what can be freed without losing anything that is wanted, step by step; each can be interrupted. */
+/** Frees what no model needs, and what exceeds the limits, step by step. Each step can be interrupted. */
 export async function optimize(context: CacheContext, options: OptimizeOptions = {}): Promise<Optimized> {
   const { dryRun, signal, aloneForMs = ALONE_FOR_MS } = options
   const steps = nothing()
@@ -60,7 +61,7 @@ export async function optimize(context: CacheContext, options: OptimizeOptions =
   steps.modelBytes = removed.freedBytes
   const recorded = await allEntries(context)
   steps.orphans = await removeOrphans(context, recorded, { aloneForMs, dryRun, signal })
-  // Those that would be gone by now are no reason to link anything.
+  // In a dry run, the removed entries are still recorded. They are no reason to link a file.
   const goneKeys = new Set(removed.entries.map(entryKey))
   const left = recorded.filter((entry) => !goneKeys.has(entryKey(entry)))
   steps.linked = await linkShared(context, left, options)

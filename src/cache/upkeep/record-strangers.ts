@@ -5,8 +5,8 @@ import { findUnrecorded } from '../lookup/list-entries.ts'
 import { isOurs, isWritable } from '../store/cache-folder.ts'
 
 /**
- * Records what another tool put into `hub/`: it counts to the size and goes as what is ours goes, and is verified before
- * its first hit.
+ * Records the models that another tool wrote into `hub/`. They count to the size of the cache, the limits apply to them, and
+ * each file is verified before its first hit.
  */
 export async function recordStrangers(context: CacheContext): Promise<void> {
   if (!isOurs(context.layout) || !isWritable(context.layout)) return
@@ -15,7 +15,7 @@ export async function recordStrangers(context: CacheContext): Promise<void> {
   const strangers = await findUnrecorded(context, recorded)
   if (strangers.length === 0) return
   await metadata.update((entries) => {
-    // What was removed while it was looked at stays away.
+    // A snapshot that was removed meanwhile gets no record.
     const there = strangers.filter(({ repo, snapshot }) => existsSync(context.layout.snapshot(repo, snapshot)))
     for (const entry of there) if (!entries.has(entryKey(entry))) entries.set(entryKey(entry), entry)
   })

@@ -10,8 +10,8 @@ import type { Entries } from '../store/metadata.ts'
 import { shareByTheClock } from './downloads-at-once.ts'
 
 /**
- * Folds what a run's workers asked for into the metadata, in one write: last access, hits, and which selections were
- * used. Only the main process does this; a worker never writes for a hit.
+ * Records the requests of a run in the metadata, in one write: last access, hits, and the selections that were used. Only the
+ * main process does this. A worker never writes for a hit.
  */
 export async function recordUses(context: CacheContext, requests: RequestEvent[]): Promise<void> {
   const now = isoNow()
@@ -37,7 +37,7 @@ export async function recordUses(context: CacheContext, requests: RequestEvent[]
         entry.selections.push({ key: selection, files: files.map(([path]) => parseHubPath(path, repo)), used: true })
     }
   }
-  // A warm run does not wait for the disk: dates and hits of the run before are a small loss.
+  // A warm run does not wait for the disk. A loss of power may undo these dates and hits, which is a small loss.
   await metadata.update(foldIn, { isLasting: false })
 }
 
@@ -48,7 +48,7 @@ function shareOut({ files }: Entry, served: RequestEvent['files'], share: number
   }
 }
 
-/** The entry that served a request: of our endpoint, else of unknown origin. */
+/** The entry that served a request: the one of our endpoint, else the one of unknown origin. */
 function entryOf(
   { origin }: CacheContext,
   entries: ReadonlyMap<string, Entry>,
@@ -62,7 +62,7 @@ function entryOf(
   return ofOrigin(origin.endpoint) ?? ofOrigin(undefined)
 }
 
-/** Those of which the Hub's listing is there. What was served without it may be a part of what was asked for. */
+/** The entries whose listing is stored. Without a listing, a selection may lack files, and is not recorded. */
 function listedEntries({ layout, origin }: CacheContext, entries: Entry[]): Set<string> {
   const isListed = ({ repo, commit }: Entry) => [origin, layout].some((folder) => stampOf(folder.tree(repo, commit)))
   return new Set(entries.filter(isListed).map(entryKey))

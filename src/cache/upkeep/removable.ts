@@ -3,8 +3,8 @@ import { isHubLinked } from '../store/cache-folder.ts'
 import type { Layout } from '../store/layout.ts'
 
 /**
- * The entries that a limit may remove. Where `hub` is a link, it may lead to a folder that other tools fill: there, only what this
- * package downloaded goes without being named.
+ * The entries that a limit may remove. When `hub` is a link, other tools may use its target too: then a limit removes only
+ * what this package downloaded.
  */
 export function removable(layout: Layout, entries: Entry[]): Entry[] {
   return isHubLinked(layout) ? entries.filter(wasDownloaded) : entries

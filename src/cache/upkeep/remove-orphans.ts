@@ -15,20 +15,20 @@ import { mayRemove, removeFiles } from '../store/remove-own.ts'
 import { repoFolders } from '../store/snapshot-files.ts'
 import { removable } from './removable.ts'
 
-// A blob stands alone for a moment while its model is brought in, here or by another tool.
+// While a model is downloaded, by us or by another tool, its blobs have no snapshot and no record for a while.
 const ALONE_FOR_MS = 24 * 3_600_000
 
 export interface OrphanOptions {
-  /** Milliseconds that a blob has to have been alone. Default: a day. */
+  /** Milliseconds: only older blobs are removed. Default: a day. */
   aloneForMs?: number
-  /** Only says what would go. */
+  /** Only returns what would be removed. */
   dryRun?: boolean
   signal?: AbortSignal
 }
 
 /**
- * Removes blobs that no record and no snapshot stands for, as a kill in the middle of a removal or of a download leaves
- * them, once they are a day old. Repos that somebody works on are left for the next time.
+ * Removes blobs to which no record and no snapshot refers. A kill during a removal or a download leaves such blobs. Repos
+ * whose locks are held are left for the next time.
  */
 export async function removeOrphans(
   context: CacheContext,
@@ -59,14 +59,14 @@ function blobsOf(entries: Iterable<Entry>): Set<string> {
   return new Set(blobs.map(({ repo, digest }) => `${repo} ${blobNameOf(digest)}`))
 }
 
-/** Under the repo's lock: what was recorded since is in use. */
+/** Looks again under the repo's lock, because some of the blobs may have a record by now. */
 async function stillUnknown(context: CacheContext, repo: RepoId, names: string[]): Promise<string[]> {
   const metadata = await context.metadata()
   const recorded = blobsOf((await metadata.all()).values())
   return names.filter((name) => !recorded.has(`${repo} ${name}`))
 }
 
-/** Gives the bytes of each. */
+/** Removes those of the blobs that are old enough. Returns the bytes of each. */
 async function removeAlone(
   context: CacheContext,
   repo: RepoId,
@@ -82,7 +82,7 @@ async function removeAlone(
   const real = await realpath(folder).catch(() => folder)
   const alone: { name: string; bytes: number }[] = []
   for (const name of names) {
-    // Another tool may have removed it.
+    // Another tool may have removed the blob.
     const stats = await lstat(join(folder, name)).catch(() => undefined)
     if (!stats || linked.has(join(real, name)) || originals.now() - stats.ctimeMs < aloneForMs) continue
     alone.push({ name, bytes: stats.nlink > 1 ? 0 : stats.size })
@@ -90,7 +90,7 @@ async function removeAlone(
   if (alone.length > 0 && !dryRun) {
     const aside = Aside.begin(context.layout, hold)
     const remove = async (path: string) => {
-      if (await aside.take(path)) context.debug(`🗑️ Removed what nothing refers to: ${path}`)
+      if (await aside.take(path)) context.debug(`🗑️ Removed a blob to which nothing refers: ${path}`)
     }
     await removeFiles(
       context.layout,

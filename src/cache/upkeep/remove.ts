@@ -8,7 +8,7 @@ import type { Hold } from '../store/lock.ts'
 import { deleteFiles, type Taken } from './delete-files.ts'
 import { type Held, type HoldRepos, holdEach, holdFree } from './hold-repos.ts'
 
-/** What was removed, and the bytes that became free. */
+/** The entries that were removed, and the bytes that became free. */
 export interface Removed {
   entries: Entry[]
   freedBytes: number
@@ -22,15 +22,15 @@ export async function removeEntries(context: CacheContext, entries: Entry[], sig
   throw new ModelCacheError({
     code: 'IN_USE',
     asked: `Model ${inUse.repo}`,
-    reason: 'Another test run that is still going uses it.',
-    nextStep: 'Wait until that run has ended, then remove it.',
+    reason: 'Another test run uses it now.',
+    nextStep: 'Wait until that run has ended, then try again.',
   })
 }
 
 /**
- * Deletes entries, other than those that a run has leased by now and those of repos that somebody works on: first the
- * record, so that a kill in the middle leaves files that nobody is promised, then what no other entry of the repo needs.
- * Only ever deletes by names that the cache itself gives.
+ * Deletes entries. Entries that a run has leased meanwhile stay, and so do entries of repos whose locks are held. The record
+ * is deleted first, so that a kill leaves files without a record and never a record without files. Then the files are deleted
+ * that no other entry of the repo needs. Only files with names that the cache itself gives are deleted.
  */
 export async function deleteEntries(
   context: CacheContext,
@@ -51,7 +51,7 @@ async function deleteBehind(
   const removed: Removed = { entries: [], freedBytes: 0 }
   if (entries.length === 0 || !isOurs(context.layout)) return removed
   if (context.refusal) throw context.refusal
-  // What is on its way in counts on blobs that it found, and is recorded when it is complete.
+  // The locks are needed because a download relies on the blobs that it found, and has no record until it is complete.
   const work = async (held: Held[]) => {
     signal?.throwIfAborted()
     const taken = await takeRecords(context, held, exceptRun)
@@ -64,7 +64,7 @@ async function deleteBehind(
   return removed
 }
 
-/** Takes the records of those away that no run has leased, and gives each with what else is recorded of its repo. */
+/** Removes the records of the entries that no run has leased. Returns each entry with the other recorded entries of its repo. */
 async function takeRecords(context: CacheContext, held: Held[], exceptRun?: string): Promise<Taken[]> {
   const metadata = await context.metadata()
   const isFree = async (entries: Entry[]) => {
@@ -77,17 +77,17 @@ async function takeRecords(context: CacheContext, held: Held[], exceptRun?: stri
   let left: Entry[] = []
   await metadata.update((all) => {
     taken.clear()
-    // Of a repo whose lock another process took meanwhile, that process decides.
+    // When another process took the lock of a repo meanwhile, its entries stay.
     for (const { entries, hold } of held.filter(({ hold }) => hold.isOurs()))
       for (const entry of entries) {
         const key = entryKey(entry)
-        // As recorded by now: more of it may have come since it was chosen.
+        // The current record counts: more files may have been recorded since the entry was chosen.
         if (free.has(entry)) taken.set(key, { entry: all.get(key) ?? entry, hold })
       }
     for (const key of taken.keys()) all.delete(key)
     left = [...all.values()]
   })
-  // A process that claims first and then looks finds no record, or its claim is seen here.
+  // Other processes claim an entry and then look for its record. So each finds no record, or its claim is seen here.
   const stillFree = new Set((await isFree([...free])).map(entryKey))
   const claimed = [...taken].filter(([key]) => !stillFree.has(key))
   if (claimed.length > 0)
