@@ -6,7 +6,7 @@ import type { SnapshotId } from '../model/snapshot.ts'
 import type { Tier } from '../model/tier.ts'
 import type { Layout } from './store/layout.ts'
 
-/** A model that is there to be used: paths in the cache, never copies. */
+/** A model that is complete in the cache. Its paths lead into the cache; nothing is copied. */
 export interface CachedModel {
   repo: RepoId
   revision: string
@@ -19,19 +19,19 @@ export interface CachedModel {
   files: ReadonlyMap<HubPath, number>
   /** Where it was served from. */
   tier: Tier
-  /** Bytes of all of them. */
+  /** Bytes of all these files. */
   bytes: number
-  /** Milliseconds, without what was waited for a download. */
+  /** Milliseconds of the lookup, without the time of a download or of a wait for one. */
   lookupMs: number
-  /** Milliseconds of downloading, and of waiting for another that downloads of the same repo; null where there was neither. */
+  /** Milliseconds of its download, and of waiting for another download of the same repo. Null when there was neither. */
   downloadMs: number | null
-  /** Bytes that were downloaded for it just now. */
+  /** Bytes that this call downloaded. */
   downloadedBytes: number
-  /** Bytes that were taken over from another Hugging Face cache just now. */
+  /** Bytes that this call adopted from another Hugging Face cache. */
   adoptedBytes: number
-  /** Files that were found changed just now, and were brought in anew. */
+  /** Files that had changed since they were recorded, and were downloaded or adopted again by this call. */
   repaired: readonly HubPath[]
-  /** What its download took when it was brought in, milliseconds; null where unknown. */
+  /** Milliseconds that its download took when it was added to the cache. Null when that is not known. */
   recordedDownloadMs: number | null
   /** True when this run's warm-up downloaded it. */
   warmedInThisRun: boolean

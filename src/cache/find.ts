@@ -9,12 +9,12 @@ import { nameMatcher } from './selection/glob.ts'
 import { Origin } from './store/origin.ts'
 import { readRef } from './store/refs.ts'
 
-// As git: shorter ones mean too much.
+// Like git: a shorter prefix fits too many commits.
 const COMMIT_PREFIX = /^[0-9a-f]{4,40}$/
 
 /**
- * The entries that models mean: all of a repo, or the one at a revision; an entry means itself. Throws `MODEL_NOT_FOUND`
- * for the first unknown.
+ * Finds the entries of models: all entries of a repo, or the one at a revision. An entry stands for itself. Throws
+ * `MODEL_NOT_FOUND` for the first model that has no entry.
  */
 export async function findEntries(context: CacheContext, models: (Model | Entry)[]): Promise<Entry[]> {
   const all = await listEntries(context)
@@ -25,15 +25,15 @@ export async function findEntries(context: CacheContext, models: (Model | Entry)
   return [...new Set((await Promise.all(found)).flat())]
 }
 
-/** As it is recorded by now. */
+/** The current record of an entry. */
 async function sameAs(context: CacheContext, entry: Entry, all: ReadonlyMap<string, Entry>): Promise<Entry> {
   return all.get(entryKey(entry)) ?? notFound(context, modelLabel(entry))
 }
 
 /**
- * The entries that names mean as people write them: `[org/]name[@revision]`, a commit by its first digits (also after the
- * `@`), or a glob over the repos such as `Xenova/*`. Throws `MODEL_NOT_FOUND` for the first that means none, and
- * `INVALID_MODEL` for a commit that could be several.
+ * Finds entries by names as people write them: `[org/]name[@revision]`, the first digits of a commit (also after the `@`), or a
+ * glob over the repos such as `Xenova/*`. Throws `MODEL_NOT_FOUND` for the first name without an entry, and `INVALID_MODEL` for
+ * digits with which several commits begin.
  */
 export async function findNamed(context: CacheContext, names: string[]): Promise<Entry[]> {
   const all = await listEntries(context)
@@ -43,7 +43,7 @@ export async function findNamed(context: CacheContext, names: string[]): Promise
 
 async function findOne(context: CacheContext, model: Model, all: Entry[]): Promise<Entry[]> {
   const current = await currentRepoId(context, model.repo)
-  // What came by an old name, and could not move to the new one, still has it.
+  // A repo that was renamed at the Hub may still have its old name here.
   const ofRepo = all.filter(({ repo }) => repo === model.repo || repo === current.repo)
   const found = await atRevision(context, ofRepo, model.revision)
   return found.length > 0 ? found : notFound(context, modelLabel(model))
@@ -60,7 +60,7 @@ async function findByName(context: CacheContext, name: string, all: Entry[]): Pr
   return found.length > 0 ? found : notFound(context, name)
 }
 
-/** Those whose commit the revision is, by the refs of their endpoints; all of them for `main`. */
+/** The entries at a revision, by the refs of their endpoints. For `main`, all of them. */
 async function atRevision(context: CacheContext, entries: Entry[], revision: string): Promise<Entry[]> {
   if (revision === 'main') return entries
   const found: Entry[] = []
@@ -69,7 +69,7 @@ async function atRevision(context: CacheContext, entries: Entry[], revision: str
   return onlyOne(revision, byCommit(entries, revision))
 }
 
-/** True where a revision is the commit of the entry. Of what is of unknown origin, and of earlier versions, `hub/` says it. */
+/** True when the revision refers to the commit of the entry. For entries of unknown origin or of earlier versions, the ref in `hub/` counts. */
 export async function isAt({ layout }: CacheContext, entry: Entry, revision: string): Promise<boolean> {
   const { repo, commit, snapshot, endpoint } = entry
   const own = endpoint === undefined ? undefined : await readRef(new Origin(layout, endpoint), repo, revision)
@@ -77,7 +77,7 @@ export async function isAt({ layout }: CacheContext, entry: Entry, revision: str
   return snapshot === snapshotOf(commit) && (await readRef(layout, repo, revision))?.commit === commit
 }
 
-/** The entries that a pattern means: a glob over repos, the first digits of a commit, or a name. Pure, and never throws. */
+/** The entries that fit a pattern: a glob over repos, the first digits of a commit, or a name. Pure. Never throws. */
 export function matchEntries(pattern: string, entries: Entry[]): Entry[] {
   if (isGlob(pattern)) return entries.filter(globOver(pattern))
   const named = entries.filter((entry) => entry.repo === pattern || modelLabel(entry) === pattern)
@@ -103,8 +103,8 @@ function onlyOne(prefix: string, found: Entry[]): Entry[] {
   throw new ModelCacheError({
     code: 'INVALID_MODEL',
     asked: `Commit ${prefix}`,
-    reason: `It could be ${which}.`,
-    nextStep: 'Write more of it, or one of these.',
+    reason: `Several commits begin with it: ${which}.`,
+    nextStep: 'Write more digits, or one of these names.',
   })
 }
 
@@ -113,6 +113,6 @@ function notFound(context: CacheContext, name: string): never {
     code: 'MODEL_NOT_FOUND',
     asked: `Model ${name}`,
     reason: `It is not in the cache ${context.layout.directory}.`,
-    nextStep: 'See `npx vitest-model-cache ls` for what is there.',
+    nextStep: '`npx vitest-model-cache ls` lists the cached models.',
   })
 }

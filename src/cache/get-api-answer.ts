@@ -10,9 +10,9 @@ import { readApiAnswer, type StoredAnswer, writeApiAnswer } from './store/api-an
 import { prepareCacheFolder } from './store/prepare-cache-folder.ts'
 
 /**
- * What the Hub's API answers to a read of a public repo: as stored while that is trusted (of a commit for ever, of a
- * branch for `maxAge`), else asked anew without a token, and as stored when it can't be. Gives the Hub's refusal where it refuses:
- * the caller may have the token that opens the repo. Throws `OFFLINE`.
+ * Returns the answer of the Hub's API to a read of a public repo. A stored answer is used while it is fresh: for a commit
+ * always, for a branch during `maxAge`. Else the Hub is asked, without a token; when it can't be reached, an older stored answer
+ * is used. A refusal of the Hub is returned, because the caller may have a token that opens the repo. Throws `OFFLINE`.
  */
 export async function getApiAnswer(
   context: CacheContext,
@@ -36,13 +36,13 @@ export async function getApiAnswer(
   }
 }
 
-/** Where it can't be kept, it is asked for again. */
+/** Stores an answer. One that can't be stored is asked for again next time. */
 async function keep(context: CacheContext, repo: RepoId, key: string, answer: StoredAnswer): Promise<void> {
   try {
     await prepareCacheFolder(context.layout)
     context.origin.writeEndpoint()
     writeApiAnswer(context.origin, repo, key, answer)
   } catch (error) {
-    context.debug(`The Hub's answer on ${repo} could not be kept: ${messageOf(error)}`)
+    context.debug(`The Hub's answer about ${repo} could not be stored: ${messageOf(error)}`)
   }
 }

@@ -8,7 +8,7 @@ import type { CacheContext } from './context/context.ts'
 import { filesInManifest, findInManifest, type ManifestModel } from './context/manifest.ts'
 import { findModel, type GetOptions, whereUsable } from './get.ts'
 
-/** What is known of one file of a repo, whether its bytes are there or not. */
+/** One file of a repo, cached or not. */
 export interface KnownFile {
   path: HubPath
   commit: Commit
@@ -19,11 +19,11 @@ export interface KnownFile {
   access: Access
 }
 
-/** One file of a repo that is there to be used. */
+/** One file of a repo that is in the cache. */
 export interface CachedFile extends KnownFile {
   /** The absolute path on disk. */
   file: string
-  /** How it was served: the selection is this file alone. */
+  /** How it was served, as a model whose selection is this file. */
   served: CachedModel
 }
 
@@ -32,7 +32,7 @@ interface Revision {
   revision: string
 }
 
-/** Gives one file of a repo, bringing it in when it is missing. Throws as `getModel`; `FILE_NOT_FOUND` is definite. */
+/** Returns one file of a repo, and downloads it when it is missing. Throws as `getModel`. `FILE_NOT_FOUND` is the Hub's own answer. */
 export async function getFile(
   context: CacheContext,
   of: Revision,
@@ -46,14 +46,14 @@ export async function getFile(
       const served = await findModel(usable, model, { ...options, signal, isPart: true })
       const recorded = await recordIn(usable, served, safe)
       if (recorded) return { ...recorded, path: safe, commit: served.commit, file: served.file(safe), served }
-      // Removed in between: the next look brings it in again.
+      // The file was removed meanwhile. The next try downloads it again.
     }
   })
 }
 
 /**
- * Says what a file is without bringing it in: by what is recorded of it, else by the repo's listing, which is brought in
- * when it is missing. Throws as `getFile`.
+ * Describes a file without downloading it: by its record, else by the repo's listing, which is downloaded when it is missing.
+ * Throws as `getFile`.
  */
 export async function describeFile(
   context: CacheContext,
@@ -71,7 +71,7 @@ export async function describeFile(
     if (recorded) return { ...recorded, path: safe, commit }
     const { treeOf } = await import('./on-disk.ts')
     const tree = await treeOf(usable, served)
-    // Its listing was lost, and can't be had: only the files that are there are known.
+    // There is no listing and the Hub gives none, so only the cached files are known.
     if (!tree) return getFile(usable, of, path, { ...options, signal })
     const stated = tree.get(safe)
     if (stated)
@@ -81,7 +81,7 @@ export async function describeFile(
   })
 }
 
-/** Who may read a repo. Throws as `getFile`. */
+/** Returns who may read a repo. Throws as `getFile`. */
 export async function accessTo(context: CacheContext, of: Revision, options: GetOptions = {}): Promise<Access> {
   const model = { ...of, selection: { paths: [] }, pin: false }
   return whereUsable(context, model, options, async (usable, signal) =>
@@ -93,7 +93,7 @@ function askedFor({ repo }: Revision, path: string): string {
   return `File ${JSON.stringify(path)} of ${repo}`
 }
 
-/** What is recorded of a file that is there: by the warm-up's answer, else by the metadata. */
+/** The record of a cached file, from the manifest, else from the metadata. */
 async function recordIn(
   context: CacheContext,
   served: CachedModel,

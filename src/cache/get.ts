@@ -14,19 +14,19 @@ import { locateInManifest, locateOnDisk } from './lookup/locate.ts'
 export interface GetOptions {
   signal?: AbortSignal
   onProgress?: (progress: Progress) => void
-  /** A part of a request that is named when it is known as a whole: the selection is not recorded by itself. */
+  /** True for one file of a larger request, such as one file that a loader reads. Its selection is not recorded. */
   isPart?: boolean
 }
 
 /**
- * Gives a model that is there to be used: from the manifest, else from disk, else brought in from the Hub. What is
- * needed for bringing in is loaded only then.
+ * Returns a model that is complete in the cache: found by the manifest, else on disk, else downloaded from the Hub. The code
+ * that downloads is loaded only then.
  */
 export async function getModel(context: CacheContext, model: Model, options: GetOptions = {}): Promise<CachedModel> {
   return whereUsable(context, model, options, (usable, signal) => findModel(usable, model, { ...options, signal }))
 }
 
-/** Does something with a model in this cache, or in the one that stands in where this can't take the model. Throws `NOT_A_CACHE`. */
+/** Calls `act` with this cache, or with the temporary cache when this one can't take the model. Throws `NOT_A_CACHE`. */
 export async function whereUsable<T>(
   context: CacheContext,
   model: Model,
@@ -47,7 +47,7 @@ export async function whereUsable<T>(
   }
 }
 
-/** As `getModel`, in this cache and no other. */
+/** Does the work of `getModel` in this cache, and uses no temporary cache. */
 export async function findModel(context: CacheContext, model: Model, options: GetOptions): Promise<CachedModel> {
   const started = originals.monotonic()
   const warmed = await locateInManifest(context, model)
@@ -86,8 +86,8 @@ async function broughtIn(
 }
 
 /**
- * Claims a model for the run that the cache works for; true when it is still there after that. What was warmed is in the
- * run's lease already.
+ * Claims a model for the run that the cache works for. True when the model is still complete after that. A model of the
+ * manifest needs no claim: the warm-up claimed it.
  */
 async function claimed(context: CacheContext, model: Model, found: Located): Promise<boolean> {
   if (!(await context.claim(found))) return true
@@ -95,7 +95,7 @@ async function claimed(context: CacheContext, model: Model, found: Located): Pro
   return located?.repo === found.repo && located.snapshot === found.snapshot && located.changed.length === 0
 }
 
-/** What the system refuses is the disk's trouble; what else is thrown stays as it is. */
+/** Explains a system error as trouble of the disk. Other errors stay as they are. */
 function explainDiskError(error: unknown, model: Model, signal?: AbortSignal): unknown {
   if (error instanceof ModelCacheError || signal?.aborted || !isSystemError(error)) return error
   return cacheUnusable(model, error)
@@ -116,7 +116,7 @@ function serve(
   })
 }
 
-// They hold for every selection of the repo.
+// These failures are the same for every selection of a repo.
 const FAILURES_OF_THE_REPO: ErrorCode[] = [
   'MODEL_NOT_FOUND',
   'REVISION_NOT_FOUND',
@@ -125,7 +125,7 @@ const FAILURES_OF_THE_REPO: ErrorCode[] = [
   'HUB_UNREACHABLE',
 ]
 
-/** What the warm-up failed at is not tried again by each worker: the reason is given where the model is asked for. */
+/** Throws the failure of the warm-up for a model, so that workers do not try again. The test that asks for the model sees the reason. */
 function throwRecordedFailure(context: CacheContext, model: Model): void {
   const failure = context.options.manifest?.failures.find(
     ({ repo, revision, selection, error }) =>
@@ -135,7 +135,7 @@ function throwRecordedFailure(context: CacheContext, model: Model): void {
   if (failure) throw new ModelCacheError(failure.error)
 }
 
-/** ` (age: 2h 15m)`, for the log alone: a hit does not read metadata to learn it. */
+/** Returns ` (age: 2h 15m)` for the debug log, else nothing: a hit does not read the metadata for it. */
 async function ageOf(context: CacheContext, cached: CachedModel): Promise<string> {
   if (!context.options.onDebug) return ''
   const [{ formatAge }, metadata] = await Promise.all([import('../config/units.ts'), context.metadata()])

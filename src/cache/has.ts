@@ -3,7 +3,7 @@ import type { Model } from '../model/model.ts'
 import type { CacheContext } from './context/context.ts'
 import { locateInManifest, locateOnDisk } from './lookup/locate.ts'
 
-/** True when all files of the selection are there as recorded, and would be served without the network. */
+/** True when all files of the selection are cached and unchanged, so that they would be served without the network. */
 export async function hasModel(context: CacheContext, model: Model): Promise<boolean> {
   const usable = context.refusal ? await context.temporary(context.refusal.message) : context
   if (!usable) return false
@@ -11,7 +11,7 @@ export async function hasModel(context: CacheContext, model: Model): Promise<boo
   return located?.changed.length === 0
 }
 
-/** A file that the repo has not is not there. */
+/** A file that the repo does not have counts as missing. Other errors are thrown again. */
 function nothing(error: unknown): undefined {
   if (error instanceof ModelCacheError && error.code === 'FILE_NOT_FOUND') return undefined
   throw error

@@ -8,10 +8,10 @@ import type { WarmResult } from './warm.ts'
 
 const NOTHING_YET = { downloaded: false, files: [] }
 
-/** What the workers need to serve what was warmed. A default selection is also listed as what it came to. */
+/** Makes the manifest, by which workers serve the models of the warm-up. */
 export async function makeManifest(context: CacheContext, results: WarmResult[]): Promise<Manifest> {
   const manifest: Manifest = { models: [], failures: [] }
-  // What stands in for it has records of its own.
+  // A temporary cache has records of its own.
   const metadata = context.refusal ? undefined : await context.metadata()
   const models = new Map<string, ManifestModel>()
   for (const result of results) {

@@ -28,9 +28,9 @@ import type { Verification, VerifyOptions } from './verify.ts'
 import type { WarmOptions, WarmResult } from './warm.ts'
 
 /**
- * The engine: models of a Hugging Face Hub, downloaded once, verified, and served as paths. Making one touches neither
- * disk nor network. A model is written `[org/]name[@revision]` or `{ repo, revision, files, task, dtype, pin }`; one
- * that is malformed throws `INVALID_MODEL`.
+ * The engine: it downloads models of a Hugging Face Hub once, verifies them, and serves them as paths. The constructor touches
+ * neither disk nor network. A model is written as `[org/]name[@revision]` or `{ repo, revision, files, task, dtype, pin }`. A
+ * malformed one throws `INVALID_MODEL`.
  */
 export class ModelCache {
   readonly context: CacheContext
@@ -40,24 +40,24 @@ export class ModelCache {
   }
 
   /**
-   * Gives a model that is there to be used, bringing in what is missing. Throws `ModelCacheError` with a code such as
-   * `MODEL_NOT_FOUND`, `REVISION_NOT_FOUND`, `FILE_NOT_FOUND`, `GATED`, `OFFLINE` or `HUB_UNREACHABLE`.
+   * Returns a complete model, and downloads what is missing. Throws `ModelCacheError` with a code such as `MODEL_NOT_FOUND`,
+   * `REVISION_NOT_FOUND`, `FILE_NOT_FOUND`, `GATED`, `OFFLINE` or `HUB_UNREACHABLE`.
    */
   async get(model: ModelSpec | Model, options?: GetOptions): Promise<CachedModel> {
     return getModel(this.context, toModel(model), options)
   }
 
-  /** Gives one file of a repo, bringing it in when it is missing. Throws as `get`; `FILE_NOT_FOUND` is definite. */
+  /** Returns one file of a repo, and downloads it when it is missing. Throws as `get`. `FILE_NOT_FOUND` is the Hub's own answer. */
   async file(repo: { repo: RepoId; revision: string }, path: string, options?: GetOptions): Promise<CachedFile> {
     return getFile(this.context, repo, path, options)
   }
 
-  /** What a file of a repo is, without bringing it in: its listing is enough. Throws as `file`. */
+  /** Describes a file of a repo without downloading it: the listing is enough. Throws as `file`. */
   async describe(repo: { repo: RepoId; revision: string }, path: string, options?: GetOptions): Promise<KnownFile> {
     return describeFile(this.context, repo, path, options)
   }
 
-  /** Who may read a repo: `unknown` where the Hub was not asked. Throws as `file`. */
+  /** Returns who may read a repo: `unknown` when the Hub was not asked. Throws as `file`. */
   async accessOf(repo: { repo: RepoId; revision: string }, options?: GetOptions): Promise<Access> {
     return accessTo(this.context, repo, options)
   }
@@ -67,7 +67,7 @@ export class ModelCache {
     return hasModel(this.context, { repo, revision, selection: { paths: [path] }, pin: false })
   }
 
-  /** What the Hub's API answers to a read of a public repo, or its refusal. Undefined where it could not be asked. Throws `OFFLINE`. */
+  /** Returns the answer of the Hub's API to a read of a public repo, or its refusal. Undefined when the Hub can't be reached. Throws `OFFLINE`. */
   async apiAnswer(
     repo: { repo: RepoId; revision: string },
     request: RawRequest,
@@ -76,7 +76,7 @@ export class ModelCache {
     return getApiAnswer(await this.context.usable(), repo, request)
   }
 
-  /** Brings models in; each result says whether it is there or why not. */
+  /** Downloads what is missing of the models. Each result holds the cached model, or the error. */
   async warm(models: (ModelSpec | Model)[], options?: WarmOptions): Promise<WarmResult[]> {
     const { warmModels } = await import('./on-disk.ts')
     return warmModels(this.context, models.map(toModel), options)
@@ -90,13 +90,13 @@ export class ModelCache {
   /** All entries, in the order of their names. */
   async list(): Promise<Entry[]> {
     const { listEntries } = await import('./on-disk.ts')
-    // Theirs to change: what the cache reads stays as it is.
+    // Callers may change these copies.
     return (await listEntries(this.context)).map(copyEntry)
   }
 
   /**
-   * The entries that names mean: `[org/]name[@revision]`, the first digits of a commit, or a glob such as `Xenova/*`.
-   * Throws `MODEL_NOT_FOUND` for the first that means none, `INVALID_MODEL` for a commit that could be several.
+   * Finds entries by name: `[org/]name[@revision]`, the first digits of a commit, or a glob such as `Xenova/*`. Throws
+   * `MODEL_NOT_FOUND` for the first name without an entry, and `INVALID_MODEL` for digits with which several commits begin.
    */
   async find(...names: string[]): Promise<Entry[]> {
     const { findNamed } = await import('./find.ts')
@@ -104,8 +104,8 @@ export class ModelCache {
   }
 
   /**
-   * Removes the entries of repos; with a revision other than `main` only those at it. Throws `IN_USE` when another live
-   * run uses one, `MODEL_NOT_FOUND` when one is not there: then nothing is removed.
+   * Removes all entries of the repos; with a revision other than `main`, only the entry at it. Throws `IN_USE` when another live
+   * run uses one of them, and `MODEL_NOT_FOUND` when one is not cached. Then nothing is removed.
    */
   async remove(...models: (ModelSpec | Model | Entry)[]): Promise<Removed> {
     const [{ findEntries }, { removeEntries }] = await Promise.all([import('./find.ts'), import('./upkeep/remove.ts')])
@@ -113,27 +113,27 @@ export class ModelCache {
     return removeEntries(this.context, entries, this.context.options.signal)
   }
 
-  /** Pins entries, so that they are neither evicted nor expired, or ends that. Gives those of which it is new. */
+  /** Pins entries, so that they are neither evicted nor expired, or unpins them. Returns the entries that changed. */
   async pin(entries: Entry[], pinned = true): Promise<Entry[]> {
     const { pinEntries } = await import('./pin.ts')
     return pinEntries(this.context, entries, pinned)
   }
 
-  /** Removes models by age and use, and partial downloads. Live runs keep theirs, and pinned ones stay unless named. */
+  /** Removes models by age and use, and unfinished downloads. Models of live runs stay, and pinned models unless the options say so. */
   async clean(options?: CleanOptions): Promise<Cleaned> {
     const { clean } = await import('./upkeep/clean.ts')
     return clean(this.context, options)
   }
 
-  /** Frees what can be freed without losing anything that is wanted, and says by which step. */
+  /** Frees what no model needs, and what exceeds the limits. Returns what each step freed. */
   async optimize(options?: OptimizeOptions): Promise<Optimized> {
     const { optimize } = await import('./upkeep/optimize.ts')
     return optimize(this.context, options)
   }
 
   /**
-   * Recomputes the digests of all entries, or of those of some models. What is wrong is not served any more; with
-   * `repair` it is brought in anew at once. Throws `MODEL_NOT_FOUND` when a model is not there.
+   * Recomputes the digests of all entries, or of the entries of some models. A wrong file is not served any more; with `repair` it
+   * is downloaded again now. Throws `MODEL_NOT_FOUND` when a model is not cached.
    */
   async verify(models?: (ModelSpec | Model | Entry)[], options?: VerifyOptions): Promise<Verification> {
     const [{ findEntries }, { verifyEntries }] = await Promise.all([import('./find.ts'), import('./verify.ts')])
@@ -142,25 +142,25 @@ export class ModelCache {
     return verifyEntries(this.context, entries, options)
   }
 
-  /** What the cache holds. */
+  /** How much the cache holds. */
   async statistics(): Promise<CacheStatistics> {
     const { cacheStatistics } = await import('./on-disk.ts')
     return cacheStatistics(this.context)
   }
 
-  /** What the models take on disk, and what is left there. */
+  /** How much the models take on disk, and how much is free. */
   async diskUse(): Promise<DiskUse> {
     const { diskUse } = await import('./inspect/disk-use.ts')
     return diskUse(this.context.layout)
   }
 
-  /** What the cache holds, and how it does: sizes, ages, hit rates, leftovers, live runs. */
+  /** The state of the cache: sizes, ages, hit rates, unfinished downloads, live runs. */
   async status(): Promise<CacheStatus> {
     const { cacheStatus } = await import('./inspect/status.ts')
     return cacheStatus(this.context)
   }
 
-  /** What workers need to serve what was warmed. */
+  /** The manifest, by which workers serve the models of the warm-up. */
   async manifest(results: WarmResult[]): Promise<Manifest> {
     const { makeManifest } = await import('./on-disk.ts')
     return makeManifest(this.context, results)
@@ -182,19 +182,19 @@ export class ModelCache {
     releaseRun(this.context.layout, run.id)
   }
 
-  /** False where the cache folder only serves what it has, or holds other things. */
+  /** False when the cache folder is read-only, or is not ours. */
   async isWritable(): Promise<boolean> {
     return isWritable(this.context.layout) && !this.context.refusal
   }
 
-  /** Makes the cache folder where there is none; nothing where that can't be: whoever needs it says why. */
+  /** Makes the cache folder when it is missing. Where that fails, the caller that needs the folder throws the reason. */
   async prepare(): Promise<void> {
     if (isMarked(this.context.layout) || this.context.refusal) return
     const { prepareCacheFolder } = await import('./store/prepare-cache-folder.ts')
     await prepareCacheFolder(this.context.layout).catch(() => undefined)
   }
 
-  /** Keeps the record of a run. */
+  /** Stores the record of a run. */
   async recordRun(record: RunRecord): Promise<void> {
     if (this.context.refusal) return
     await this.prepare()
@@ -214,16 +214,16 @@ export class ModelCache {
     return readAllRuns(this.context.layout, count, accepts)
   }
 
-  /** Folds the requests of a run into the metadata: last access, hits, used selections. */
+  /** Records the requests of a run in the metadata: last access, hits, used selections. */
   async recordUses(requests: RequestEvent[]): Promise<void> {
     if (requests.length === 0 || this.context.refusal) return
-    // The folder may have been removed during the run. Without a mark the next run would refuse it.
+    // The folder may have been removed during the run. It needs its mark again, or the next run would refuse it.
     await this.prepare()
     const { recordUses } = await import('./on-disk.ts')
     return recordUses(this.context, requests)
   }
 
-  /** Enforces `maxAge` and `maxSize`; what the cache's own run used is spared unless the run is over. */
+  /** Enforces `maxAge` and `maxSize`. Models of the cache's own run stay, unless `isOver` says that the run is over. */
   async maintain(options?: { isOver?: boolean }): Promise<Maintained> {
     const { maintain } = await import('./upkeep/maintain.ts')
     return maintain(this.context, options)

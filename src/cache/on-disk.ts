@@ -1,5 +1,4 @@
-// What looks at the cache folder, and keeps its records: all that a warm run of tests needs of it, loaded as one when the first of it
-// is asked for. Node.js takes a millisecond or more for each file that is loaded by itself.
+// What a warm run needs of the cache folder, as one module: Node.js takes a millisecond or more for each file that it loads.
 
 export { cacheStatistics } from './inspect/statistics.ts'
 export { listEntries } from './lookup/list-entries.ts'

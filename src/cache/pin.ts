@@ -3,7 +3,7 @@ import type { CacheContext } from './context/context.ts'
 import { isOurs } from './store/cache-folder.ts'
 import { recordStrangers } from './upkeep/record-strangers.ts'
 
-/** Pins entries, or ends that: what is pinned is neither evicted nor expired. Gives those of which it is new. */
+/** Pins entries, so that they are neither evicted nor expired, or unpins them. Returns the entries that changed. */
 export async function pinEntries(context: CacheContext, entries: Entry[], pinned: boolean): Promise<Entry[]> {
   const others = entries.filter((entry) => entry.pinned !== pinned)
   if (others.length === 0 || !isOurs(context.layout)) return []

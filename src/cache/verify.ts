@@ -14,7 +14,7 @@ import { DigestPool, type Flaw } from './store/digest-pool.ts'
 import { recordStrangers } from './upkeep/record-strangers.ts'
 
 export interface VerifyOptions {
-  /** Bring in anew what is wrong. Without it, that happens when the model is next asked for. */
+  /** True: wrong files are downloaded again now. Without it, that happens when the model is next asked for. */
   repair?: boolean
   signal?: AbortSignal
   onProgress?: (progress: VerifyProgress) => void
@@ -29,17 +29,17 @@ export interface VerifyProgress {
   totalBytes: number
 }
 
-/** A file that is not what the Hub stated. */
+/** A file that differs from what its endpoint stated. */
 export interface Problem {
   repo: string
   revision: string
   commit: string
   path: string
   what: Flaw
-  /** The endpoint that stated it; null where that is not known. */
+  /** The endpoint that stated its digest. Null when that is not known. */
   endpoint: string | null
   isRepaired: boolean
-  /** Why it could not be repaired. */
+  /** Why the repair failed. */
   error?: string
 }
 
@@ -63,7 +63,7 @@ interface Check {
   what: Flaw | undefined
 }
 
-/** Recomputes the digests of entries on all cores. What is wrong is not served any more, whether it is repaired or not. */
+/** Recomputes the digests of entries on all cores. A wrong file is not served any more, also without a repair. */
 export async function verifyEntries(
   context: CacheContext,
   entries: Entry[],
@@ -73,7 +73,7 @@ export async function verifyEntries(
   const checks = await checkAll(context, entries, options)
   const flawed = checks.filter(({ what }) => what !== undefined)
   const now = new Map(flawed.length === 0 ? [] : (await listEntries(context)).map((entry) => [entryKey(entry), entry]))
-  // A model may have been removed meanwhile, and downloaded again: the record is then another, or there is none.
+  // The model may have been removed meanwhile, or downloaded again. Then the old record is gone, and the problem with it.
   const wrong = flawed.filter(({ entry, path }) =>
     isAsRecorded(now.get(entryKey(entry))?.files.get(path), entry.files.get(path)),
   )
@@ -95,7 +95,7 @@ async function checkAll(context: CacheContext, entries: Entry[], options: Verify
   const totalBytes = todo.reduce((sum, { file }) => sum + file.size, 0)
   const progress = { files: 0, totalFiles: todo.length, bytes: 0, totalBytes }
   const pool = new DigestPool()
-  // What waits listens to the signal, and there may be thousands: no more than are at work.
+  // Each waiting batch would listen to the signal, and there may be thousands. So only as many are started as there are cores.
   const limit = pLimit(availableParallelism())
   const { controller, unlink } = linkedController(options.signal)
   const checkBatch = async (batch: Todo[]): Promise<Check[]> => {
@@ -116,7 +116,7 @@ async function checkAll(context: CacheContext, entries: Entry[], options: Verify
   try {
     return (await Promise.all(checks)).flat()
   } finally {
-    // Nothing of it goes on when one has failed.
+    // After a failure, the other batches end too.
     controller.abort()
     await Promise.allSettled(checks)
     unlink()
@@ -124,10 +124,10 @@ async function checkAll(context: CacheContext, entries: Entry[], options: Verify
   }
 }
 
-// Handing a small file to a thread takes ten times as long as reading it.
+// To hand a small file to a thread takes ten times as long as to read it.
 const BATCH = { files: 64, bytes: 4 << 20 }
 
-/** Small files together, large ones alone. */
+/** Makes batches of small files. A large file is a batch of its own. */
 function batchesOf(todo: Todo[]): Todo[][] {
   const batches: Todo[][] = []
   let room = { files: 0, bytes: 0 }
@@ -142,7 +142,7 @@ function batchesOf(todo: Todo[]): Todo[][] {
   return batches
 }
 
-/** Opens the stamps of what is wrong, so that it is verified and replaced before it is served again. */
+/** Resets the recorded stamps (size, time, inode) of wrong files, so that they are verified and replaced before they are served again. */
 async function distrust(context: CacheContext, wrong: Check[]): Promise<void> {
   // In a read-only folder each process verifies what it serves.
   if (wrong.length === 0 || !isWritable(context.layout)) return
@@ -155,7 +155,7 @@ async function distrust(context: CacheContext, wrong: Check[]): Promise<void> {
   })
 }
 
-/** Why it could not be repaired; undefined when it was. */
+/** Repairs the wrong files of an entry. Returns the reason when that fails. */
 async function tryRepair(
   context: CacheContext,
   wrong: Check[],

@@ -14,13 +14,13 @@ export interface WarmOptions {
   onProgress?: (progress: Progress) => void
 }
 
-/** What became of one model: it is there, or why not. */
+/** The result for one model: the cached model, or the error. */
 export type WarmResult = { model: Model; cached: CachedModel } | { model: Model; error: ModelCacheError }
 
-// The files of one model are fetched side by side already; more models at once only pay for many small ones.
+// The files of one model are already downloaded in parallel. More models at once only help when there are many small models.
 const MODELS_AT_ONCE = 4
 
-/** Brings models in before they are asked for. Never throws for a model: each result says what became of it. */
+/** Downloads models before they are asked for. A model that fails does not throw: its result holds the error. */
 export async function warmModels(
   context: CacheContext,
   models: Model[],
@@ -46,8 +46,8 @@ export async function warmModels(
 }
 
 /**
- * Claims what is known at once, in one write: each model is looked for after that, and needs no claim of its own. What is of no
- * use after all is only kept until the run is over.
+ * Claims all entries that are already cached, in one write. The lookups that follow need no claims of their own. An entry that
+ * turns out to be useless stays until the run is over.
  */
 async function claimWhatIsThere(context: CacheContext, models: Model[]): Promise<void> {
   const distinct = new Map(models.map((model) => [modelKey(model), model]))
@@ -56,7 +56,7 @@ async function claimWhatIsThere(context: CacheContext, models: Model[]): Promise
   if (entries.length > 1) await context.claim(...entries)
 }
 
-/** Pins what is asked for as pinned and was there already; what was brought in just now is pinned. */
+/** Pins models that were already cached and are to be pinned. Models that were downloaded just now are pinned already. */
 async function pin(context: CacheContext, results: WarmResult[]): Promise<void> {
   const metadata = await context.metadata()
   const keys: string[] = []
@@ -74,5 +74,5 @@ async function pin(context: CacheContext, results: WarmResult[]): Promise<void> 
   })
 }
 
-/** What can't be read is found out about when it is asked for. */
+/** An error is ignored here: the lookup of the model throws it again. */
 function nothing(): undefined {}
