@@ -37,7 +37,7 @@ const CHUNKS: Record<string, string[]> = {
     ...['cache/inspect/status', 'report/words', 'report/lines'],
   ],
   'after-run': ['run/conclude-run', 'cache/upkeep/maintain'],
-  'bring-in': ['cache/intake/bring-in', 'cache/upkeep/make-room', 'cache/context/connections'],
+  'complete-model': ['cache/intake/complete-model', 'cache/upkeep/make-room', 'cache/context/connections'],
 }
 
 const input = (names: string[]) => Object.fromEntries(names.map((name) => [name, join(SRC, `${name}.ts`)]))

@@ -57,13 +57,13 @@ export async function findModel(context: CacheContext, model: Model, options: Ge
   const cached =
     located && isThere
       ? serve(context, model, { ...NOTHING_DONE, located }, started)
-      : serve(context, model, await broughtIn(context, model, { ...options, started }), started)
+      : serve(context, model, await complete(context, model, { ...options, started }), started)
   if (cached.tier === 'disk') context.debug(`🎯 Cache HIT: ${describeModel(model)}${await ageOf(context, cached)}`)
   return cached
 }
 
 /** Downloads what is missing of a model, and keeps its progress in `context.underWay`. */
-async function broughtIn(
+async function complete(
   context: CacheContext,
   model: Model,
   options: GetOptions & { started: number },
@@ -75,11 +75,11 @@ async function broughtIn(
   }
   progress({ model: modelLabel(model), receivedBytes: 0, totalBytes: 0, elapsedMs: 0 })
   try {
-    const [{ bringIn }, { makeRoom }] = await Promise.all([
-      import('./intake/bring-in.ts'),
+    const [{ completeModel }, { makeRoom }] = await Promise.all([
+      import('./intake/complete-model.ts'),
       import('./upkeep/make-room.ts'),
     ])
-    return await bringIn(context, model, { ...options, onProgress: progress, makeRoom })
+    return await completeModel(context, model, { ...options, onProgress: progress, makeRoom })
   } finally {
     context.underWay.delete(label)
   }

@@ -85,7 +85,7 @@ export class Intake {
     const sources = await Promise.all(
       wanted.map(async (target) => {
         try {
-          return await this.#bringIn({ ...target, onBytes, signal: stop.signal })
+          return await this.#add({ ...target, onBytes, signal: stop.signal })
         } catch (error) {
           firstFailure ??= { error }
           stop.abort(error)
@@ -139,7 +139,7 @@ export class Intake {
   }
 
   /** Returns where the bytes of the file were found. `disk` also for a file with the same content as an earlier one. */
-  async #bringIn(target: FileTarget): Promise<BlobSource> {
+  async #add(target: FileTarget): Promise<BlobSource> {
     const { path, stated, known } = target
     const connections = await this.context.connections()
     const isFirst = !this.#blobs.has(stated.digest)

@@ -33,24 +33,24 @@ interface Tries {
   failure: unknown
 }
 
-interface BringInOptions extends IntakeOptions {
+interface CompleteOptions extends IntakeOptions {
   /** When the model was asked for, by the monotonic clock. */
   started: number
   makeRoom: MakeRoom
 }
 
-type WorkOptions = BringInOptions & { tries: Tries }
+type WorkOptions = CompleteOptions & { tries: Tries }
 
 /**
  * Makes a selection complete: verifies files on disk that have no valid record, downloads the rest, and records all. One
  * process at a time does this for a repo. A process that waited for its lock finds the files there, so each blob crosses
  * the network once.
  */
-export async function bringIn(context: CacheContext, model: Model, options: BringInOptions): Promise<Arrival> {
+export async function completeModel(context: CacheContext, model: Model, options: CompleteOptions): Promise<Arrival> {
   const tries: Tries = { failure: undefined }
   // The limit also holds for a call that waits for another process to download the model.
   return withTimeLimit(context.options.hub.timeoutMs, options.signal, tooSlow(context, model, tries), (signal) =>
-    bringInto(context, model, { ...options, signal, tries }),
+    completeUnderLock(context, model, { ...options, signal, tries }),
   )
 }
 
@@ -62,7 +62,7 @@ function isOfDisk(error: unknown): boolean {
 const MOST_RESTARTS = 10
 
 /** Works under the lock of the id by which the repo is kept. When that turns out to be another id, it begins again with that one. */
-async function bringInto(context: CacheContext, model: Model, options: WorkOptions): Promise<Arrival> {
+async function completeUnderLock(context: CacheContext, model: Model, options: WorkOptions): Promise<Arrival> {
   const { layout } = context
   let { repo } = await currentRepoId(context, model.repo)
   let waitedMs = 0
@@ -77,7 +77,7 @@ async function bringInto(context: CacheContext, model: Model, options: WorkOptio
       const isLockLost = () => restarts < MOST_RESTARTS && !hold.isOurs()
       try {
         return await unlessRefused(context, model, options, () =>
-          bringInLocked(context, model, held, isLockLost, options),
+          completeLocked(context, model, held, isLockLost, options),
         )
       } catch (error) {
         // The process that took the lock may have moved or removed files. That is not a failure of the disk.
@@ -160,7 +160,7 @@ function waitOf(
 }
 
 /** Returns a repo id when the work has to begin again under the lock of that id. It may be the same id as before. */
-async function bringInLocked(
+async function completeLocked(
   context: CacheContext,
   asked: Model,
   held: RepoId,
