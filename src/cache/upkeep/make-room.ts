@@ -83,7 +83,7 @@ function tooLarge(
       nextStep,
     })
   context.warn(
-    `${describeModel(model)} (${formatSize(bytes)}) is larger than the limit of the whole cache (${limit}), and is removed after the run. ${nextStep}`,
+    `${describeModel(model)} is larger than the limit of the whole cache (${formatSize(bytes)}, limit ${limit}). It is removed after the run. ${nextStep}`,
   )
 }
 
