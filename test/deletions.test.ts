@@ -6,44 +6,44 @@ import { expect, test } from 'vitest'
 
 const SRC = fileURLToPath(new URL('../src', import.meta.url))
 
-/** What deletes, moves or empties a file, by `node:fs`, `node:fs/promises` or a file handle. */
+/** The functions of `node:fs`, `node:fs/promises` and file handles that delete, move or truncate a file. */
 const DANGEROUS = /^(f?truncate|rename|rm|rmdir|unlink)(Sync)?$/
-/** The same, and what fs-extra adds. */
+/** The same functions, and those that fs-extra adds. */
 const DANGEROUS_IMPORTS = /^(f?truncate|rename|rm|rmdir|unlink|remove|move|emptyDir|emptydir)(Sync)?$/
 const FILE_SYSTEMS = /^(node:)?fs(\/promises)?$|^(fs-extra|graceful-fs)(\/.*)?$/
 
-/** Every such use in `src`, how often it is there, and why nothing of a user's is lost by it. */
+/** Every use of them in `src`, with the number of uses and the reason why it deletes nothing of the user. */
 const SAFE: Record<string, [count: number, why: string]> = {
   'cache/upkeep/link-shared.ts rename': [
     1,
     'the new file was verified to have the same content as the blob that it replaces',
   ],
-  'cache/intake/settle-name.ts rename': [
-    2,
-    'the folders of a repo get another name, and only an empty folder can be in its place',
-  ],
+  'cache/intake/settle-name.ts rename': [2, 'renames the folders of a repo; a rename can only replace an empty folder'],
   'cache/store/aside.ts renameSync': [
     2,
-    'a `Remover`: what may be removed goes to a unique name first. A folder of a removal that was killed: after `mayRemove`',
+    'a `Remover` moves what may be removed to a unique name; the folder of a killed removal is moved after `mayRemove`',
   ],
-  'cache/store/atomic-write.ts rename': [2, 'the callers replace files of the cache by their own names'],
-  'cache/store/atomic-write.ts renameSync': [1, 'the callers replace files of the cache by their own names'],
-  'cache/store/durable.ts renameSync': [1, 'the callers replace the metadata and the mark'],
-  'cache/store/incoming.ts truncate': [2, 'an open file that this process made or took over under a name of its own'],
-  'cache/store/leftovers.ts rename': [1, 'to a unique name, from an unfinished download whose process is gone'],
+  'cache/store/atomic-write.ts rename': [2, 'the callers replace only files whose names the cache chose'],
+  'cache/store/atomic-write.ts renameSync': [1, 'the callers replace only files whose names the cache chose'],
+  'cache/store/durable.ts renameSync': [1, 'the callers replace the metadata and cache.json'],
+  'cache/store/incoming.ts truncate': [
+    2,
+    'an open file that this process created, or took over under a name of its own',
+  ],
+  'cache/store/leftovers.ts rename': [1, 'moves an unfinished download of a dead process to a unique name'],
   'cache/store/remove-own.ts rmSync': [
     2,
-    '`removeAside`: after `mayRemove`. `removeFolderOfRun`: a folder that this run made',
+    '`removeAside`: after `mayRemove`. `removeFolderOfRun`: a folder that this run created',
   ],
   'cache/store/remove-own.ts rmdir': [1, 'after `mayRemove`, and only an empty folder'],
-  'cache/store/remove-own.ts unlink': [3, 'after `mayRemove`, by names that the caller knows for ours'],
+  'cache/store/remove-own.ts unlink': [3, 'after `mayRemove`, and only names that the cache chose'],
   'cache/store/remove-own.ts unlinkSync': [
     1,
-    'after `mayRemove`, or by a name with a random part, or a lock that was read before',
+    'after `mayRemove`; or a name with a random part; or a lock that was read before',
   ],
   'cache/store/renames.ts renameSync': [
     1,
-    'after `mayRemove`, a file that holds a repo id, to the same name among the answers of its endpoint',
+    'after `mayRemove`, moves a file that holds a repo id to the same name in the folder of its endpoint',
   ],
 }
 
@@ -65,7 +65,7 @@ function nameOf(value: unknown): string {
   return isNode(value) && typeof value.name === 'string' ? value.name : isNode(value) ? String(value.value) : ''
 }
 
-/** The dangerous functions that a file uses, each as often as it is named outside of imports. */
+/** The dangerous functions that a file uses; a function appears once for each use outside of imports. */
 function usesIn(code: string): string[] {
   const all = [...nodesIn(parseAst(code, { lang: 'ts' }))]
   const imported = new Map<string, string>()
@@ -78,7 +78,7 @@ function usesIn(code: string): string[] {
         if (DANGEROUS_IMPORTS.test(name)) imported.set(nameOf(specifier.local), name)
       }
   return all.flatMap((node) => {
-    // `fs.rm`, `fs['rm']`, `file.truncate`; a layout's `rename` is a path.
+    // `fs.rm`, `fs['rm']`, `file.truncate`; but `layout.rename` returns a path.
     if (node.type === 'MemberExpression') {
       const of = isNode(node.object) && node.object.type === 'MemberExpression' ? node.object.property : node.object
       const name = isPrivate(node.property) ? '' : nameOf(node.property)
@@ -103,12 +103,12 @@ function namesFileSystem(value: unknown): boolean {
   return [...nodesIn(value)].some((node) => FILE_SYSTEMS.test(nameOf(node)))
 }
 
-test('every use of a function that deletes, moves or empties a file is known, with why it is safe', () => {
+test('every use of a function that deletes, moves or truncates a file is listed with the reason why it is safe', () => {
   const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).map((path) => path.split(sep).join('/'))
   const found: Record<string, number> = {}
   for (const path of files.filter((path) => /\.([cm]?ts|mjs)$/.test(path))) {
     const code = readFileSync(join(SRC, path), 'utf8')
-    // To parse all would take a second.
+    // Parsing every file would take a second.
     for (const name of /\bfs\b|truncate|unlink|rmdir/.test(code) ? usesIn(code) : []) {
       const use = `${path} ${name}`
       found[use] = (found[use] ?? 0) + 1
@@ -126,6 +126,6 @@ test.each([
   ["import { emptyDir } from 'fs-extra/esm'\nemptyDir(path)", ['emptyDir']],
   ['const file: FileHandle = await open(path)\nawait file.truncate(0)', ['truncate']],
   ["import { truncate } from './lines.ts'\ntruncate(this.layout.rename(repo))", []],
-])('is found: %s', (code, uses) => {
+])('the uses in this code are found: %s', (code, uses) => {
   expect(usesIn(code)).toEqual(uses)
 })

@@ -14,7 +14,7 @@ import { makeEmbeddingModel, makeWhisperModel } from './support/model-maker/inde
 
 const REPOSITORY = fileURLToPath(new URL('..', import.meta.url))
 const EMBEDDINGS = 'Xenova/all-MiniLM-L6-v2'
-/** What README.md says that the demo prints, cold and warm. */
+/** The output of the demo in README.md, cold and warm. */
 const SHOWN = new Document('README.md').blocks
   .filter(({ label }) => label === 'cold' || label === 'warm')
   .map(({ text }) => text)
@@ -24,7 +24,7 @@ const WHISPER = 'onnx-community/whisper-tiny.en'
 let directory: string
 let hub: Hub
 
-// Made models under the names that the examples ask for.
+// Generated models under the names that the examples use.
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'models of the examples '))
   const embeddings = await makeEmbeddingModel(join(directory, 'embeddings'), {
@@ -46,7 +46,7 @@ describe('the example', () => {
   test.each([
     { name: 'embeddings', model: EMBEDDINGS, requests: 4, tests: 5 },
     { name: 'transcription', model: WHISPER, requests: 2, tests: 3 },
-  ])('$name downloads its model once, and passes again without network', async ({ name, model, requests, tests }) => {
+  ])('$name downloads its model once, and then passes without network', async ({ name, model, requests, tests }) => {
     const consumer = await copyOf(name)
     const env = { HF_ENDPOINT: hub.url }
 
@@ -67,7 +67,7 @@ describe('the example', () => {
     expect(hub.requests).toEqual([])
   })
 
-  test.skipIf(!CHROMIUM)('browser downloads its model once, and passes again without network', async () => {
+  test.skipIf(!CHROMIUM)('browser downloads its model once, and then passes without network', async () => {
     const consumer = await copyOf('browser')
     const env = { HF_ENDPOINT: hub.url, CHROMIUM_PATH: CHROMIUM }
     const cold = await consumer.vitest([], env)
@@ -94,7 +94,7 @@ describe('the example', () => {
 })
 
 describe('the demo', () => {
-  test('shows that the warm run needs no request, and leaves nothing behind', async () => {
+  test('shows that the warm run makes no request, and leaves no files behind', async () => {
     const { run, temporary } = await demo(['--size', '2MB'])
     const { exitCode, all } = await run
     expect(exitCode, all).toBe(0)
@@ -122,7 +122,7 @@ describe('the demo', () => {
     expect(await leftIn(temporary)).toEqual([])
   })
 
-  test('says when the Hub can not be reached', async () => {
+  test('reports a Hub that cannot be reached', async () => {
     const { run } = await demo(['--hub', 'http://127.0.0.1:9'])
     const { exitCode, all } = await run
     expect(exitCode).toBe(1)
@@ -143,7 +143,7 @@ describe('the demo', () => {
 
   test('cleans up when it is interrupted', async () => {
     const { run, temporary } = await demo([])
-    // Vitest has started, and its download takes seconds.
+    // The interrupt is sent when Vitest has started: its download takes seconds.
     run.stdout.on('data', (chunk) => String(chunk).includes('RUN') && run.kill('SIGINT'))
     const { exitCode, all } = await run
     expect(exitCode, all).toBe(130)
@@ -155,7 +155,7 @@ function copyOf(example: string) {
   return Consumer.create({ template: join(REPOSITORY, 'examples', example), reportFile: 'model-cache-report.json' })
 }
 
-/** Starts the demo with a folder for temporary files of its own. */
+/** Starts the demo with its own folder for temporary files. */
 async function demo(args: string[]) {
   const temporary = await mkdtemp(join(tmpdir(), 'demo '))
   onTestFinished(() => rm(temporary, { recursive: true, force: true }))
@@ -168,7 +168,7 @@ async function demo(args: string[]) {
   return { run, temporary }
 }
 
-/** What is left of a run. What the transpiler keeps is not the demo's. */
+/** The files that a run left behind, without those of tsx. */
 async function leftIn(temporary: string): Promise<string[]> {
   return (await readdir(temporary)).filter((name) => !name.startsWith('tsx-'))
 }

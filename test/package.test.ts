@@ -19,7 +19,7 @@ async function emptyFolder(): Promise<string> {
   return directory
 }
 
-test('holds the build, the licence and the documents, and nothing else', async () => {
+test('the package holds the build, the licence and the documents, and nothing else', async () => {
   const paths: string[] = []
   await list({ file: inject('tarball'), onReadEntry: ({ path }) => paths.push(path.replace('package/', '')) })
   expect(paths.filter((path) => !path.startsWith('dist/')).sort()).toEqual(['LICENSE', 'README.md', 'package.json'])
@@ -27,7 +27,7 @@ test('holds the build, the licence and the documents, and nothing else', async (
   expect(others.sort()).toEqual(['dist/LICENSES-OF-OTHERS.txt', 'dist/report/report.schema.json'])
 })
 
-test('imports nothing that it does not declare', async () => {
+test('the package imports only declared dependencies', async () => {
   const folder = inject('packedPackage')
   const { dependencies, peerDependencies } = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8'))
   const declared = new Set([...Object.keys({ ...dependencies, ...peerDependencies }), ...builtinModules])
@@ -44,7 +44,7 @@ test('imports nothing that it does not declare', async () => {
   expect([...imported].filter((name) => !declared.has(name))).toEqual([])
 })
 
-test('has types that need nothing that it does not declare', async () => {
+test('the types of the package import only declared dependencies', async () => {
   const folder = inject('packedPackage')
   const { dependencies, peerDependencies, exports } = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8'))
   const declared = Object.keys({ ...dependencies, ...peerDependencies })
@@ -63,7 +63,7 @@ test('has types that need nothing that it does not declare', async () => {
   expect(undeclared.filter((name) => !name.startsWith('node:'))).toEqual([])
 })
 
-test('has every export, with its types', async () => {
+test('the package has all its exports', async () => {
   const consumer = await Consumer.create({
     files: {
       'all.mjs': `
@@ -81,13 +81,13 @@ test('has every export, with its types', async () => {
   expect(output).toContain('dist/vitest/setup-file.js')
 })
 
-test('loads in a config without anything heavy', async () => {
+test('the plugin loads in a config without heavy dependencies', async () => {
   const directory = await emptyFolder()
   await writeFile(join(directory, 'package.json'), '{ "type": "module" }')
   const modules = join(directory, 'node_modules')
   await mkdir(modules)
   await cp(inject('packedPackage'), join(modules, 'vitest-model-cache'), { recursive: true })
-  // What a config may load. Vitest, the Hub's client, transformers.js and onnxruntime are not among it.
+  // Only these dependencies may be loaded: not Vitest, @huggingface/hub, transformers.js or onnxruntime.
   for (const light of ['valibot', 'env-paths', 'is-safe-filename'])
     await symlink(join(MODULES, light), join(modules, light))
   const script = `import { modelCache } from 'vitest-model-cache'; console.log(modelCache().api.options.mode)`
@@ -95,7 +95,7 @@ test('loads in a config without anything heavy', async () => {
   expect(stdout).toBe('integration')
 })
 
-test('types models in the test context, by task where transformers.js is installed', async () => {
+test('`models` of the test context has types, by task where transformers.js is installed', async () => {
   const consumer = await Consumer.create({
     files: {
       'tsconfig.json': JSON.stringify({
@@ -132,7 +132,7 @@ test('types models in the test context, by task where transformers.js is install
   expect(exitCode, output).toBe(0)
 })
 
-test('is wired by hand where somebody wants no plugin', async () => {
+test('the package works without the plugin, if global setup, environment and reporter are set in the config', async () => {
   const consumer = await Consumer.create({
     files: {
       'vitest.config.ts': `
@@ -159,7 +159,7 @@ test('is wired by hand where somebody wants no plugin', async () => {
   expect(report).toMatchObject({ requests: 1, misses: 1 })
 })
 
-test('installs from its tarball into an empty project and works there', async () => {
+test('the tarball can be installed into an empty project and works there', async () => {
   const directory = await emptyFolder()
   const { version } = JSON.parse(await readFile(join(MODULES, 'vitest', 'package.json'), 'utf8'))
   await writeFile(join(directory, 'package.json'), '{ "type": "module", "private": true }')

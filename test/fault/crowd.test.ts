@@ -4,13 +4,13 @@ import type { CacheProcess } from '../support/cache-process/index.ts'
 import { Engine, sha256 } from '../support/engine.ts'
 import type { LoggedRequest } from '../support/hub/index.ts'
 
-// `npm run soak` has sixteen, and several crowds of them.
+// `npm run soak` uses sixteen processes, and several rounds.
 const CROWD = Number(process.env.CROWD ?? 6)
 const CROWDS = Number(process.env.CROWDS ?? 1)
 const AT_ONCE = 4
 const MEGABYTE = 1 << 20
 
-/** Four models, each with files that the hub itself sends and files that the CDN sends. */
+/** Four models, each with files that the Hub serves itself and files that its CDN serves. */
 const MODELS = Object.fromEntries(
   ['org/one', 'org/two', 'org/three', 'org/four'].map((name, index) => [
     name,
@@ -39,7 +39,7 @@ let engine: Engine
 beforeEach(async () => {
   engine = await Engine.start(onTestFinished)
   for (const [name, files] of Object.entries(MODELS)) engine.hub.addRepo(name, { files })
-  // Some two thirds of a second, so that all have asked before anything is done.
+  // The transfer takes about two thirds of a second, so that all processes make their request before it ends.
   engine.hub.throttle({ total: 20 * MEGABYTE, latencyMs: 5 })
 })
 
@@ -48,7 +48,7 @@ function gather(): Promise<CacheProcess[]> {
   return Promise.all(names.map((userAgent) => engine.spawn({ userAgent, concurrency: AT_ONCE })))
 }
 
-/** The models by name with the digests of what the process read. */
+/** The models by name, with the digests of the files that the process read. */
 async function contentsFor(process: CacheProcess): Promise<unknown> {
   const { given, errors } = await process.do('warm', NAMES)
   expect(errors).toEqual([])
@@ -66,7 +66,7 @@ function sent(requests: LoggedRequest[]): number {
 const fileOf = ({ repo, file }: LoggedRequest) => `${repo} ${file}`
 
 test.each(Array.from({ length: CROWDS }, (_, index) => index + 1))(
-  `${CROWD} processes that want four cold models have each byte sent once (crowd %i)`,
+  `${CROWD} processes that request four cold models download each byte once (round %i)`,
   async () => {
     const crowd = await gather()
     const found = await Promise.all(crowd.map(contentsFor))
@@ -79,10 +79,10 @@ test.each(Array.from({ length: CROWDS }, (_, index) => index + 1))(
 )
 
 test.each(Array.from({ length: CROWDS }, (_, index) => index + 1))(
-  `${CROWD} processes of which one is killed at a random byte have sent again no more than it had under way (crowd %i)`,
+  `if one of ${CROWD} processes is killed at a random byte, only its unfinished files are downloaded again (round %i)`,
   async () => {
     const crowd = await gather()
-    // Who asks first has the locks: one of the others would be killed while it waits.
+    // The process that starts first holds the locks, so it is the one to kill: the others only wait.
     const [victim, ...others] = crowd
     const doomed = victim?.begin('warm', NAMES)
     await engine.hub.waitForRequest()

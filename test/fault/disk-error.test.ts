@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
 import { Engine, refusalOf } from '../support/engine.ts'
 
-// A disk that fails once and then goes on can't be had everywhere: Node.js's own function fails in its place.
+// No system offers a disk that fails once and then works again, so a function of Node.js is made to fail instead.
 const disk = vi.hoisted(() => ({ writes: 0, failsAt: 0 }))
 
 vi.mock('node:fs/promises', async (importOriginal) => {
@@ -36,7 +36,7 @@ afterEach(() => {
   disk.failsAt = 0
 })
 
-test.each([12, 16, 24])('what the disk did not take (write %i) is never published', async (failsAt) => {
+test.each([12, 16, 24])('a file is not published if its write %i failed', async (failsAt) => {
   disk.failsAt = failsAt
   const refusal = await refusalOf(engine.open().get('org/large'))
   expect(refusal).toMatchObject({ code: 'CACHE_UNUSABLE', reason: expect.stringContaining('EIO') })

@@ -19,7 +19,7 @@ beforeEach(async () => {
   engine.hub.addRepo('org/name', { files: FILES })
 })
 
-/** Writes files that were last touched a month ago, with their folders. */
+/** Writes files and their folders with a modification time of a month ago. */
 async function place(folder: string, files: Record<string, string>): Promise<void> {
   for (const [path, content] of Object.entries(files)) {
     const file = join(folder, path)
@@ -29,7 +29,7 @@ async function place(folder: string, files: Record<string, string>): Promise<voi
   }
 }
 
-/** All that is below a folder: its kind, its time, and what it holds. */
+/** Everything below a folder: path, mode, modification time and content. */
 async function stateOf(folder: string): Promise<unknown[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true })
   const paths = entries.map((entry) => join(entry.parentPath, entry.name)).sort()
@@ -49,14 +49,14 @@ function openForRun() {
   return cache
 }
 
-test('a cache folder that was removed during a run is made again, and the next run uses it', async () => {
+test('a cache folder that was removed during a run is created again, and the next run uses it', async () => {
   const cache = openForRun()
   const { repo, commit } = await cache.get('org/name')
   const entries = await cache.list()
   const verbs = [
     () => cache.recordUses([makeRequest({ repo, commit })]),
     () => cache.claim(...entries),
-    // As an earlier version left it.
+    // Metadata as an earlier version wrote it.
     () => place(engine.cacheDir, { 'cache_metadata.json': '[\n\n]\n' }),
   ]
   for (const verb of verbs) {
@@ -67,7 +67,7 @@ test('a cache folder that was removed during a run is made again, and the next r
   expect(engine.warnings).toEqual([])
 })
 
-/** Does all that a run and the command line do. */
+/** Calls all verbs that a run and the command line use. */
 async function useAll(): Promise<void> {
   const cache = openForRun()
   const results = await cache.warm(['org/name', 'org/missing'])
@@ -103,14 +103,14 @@ const MODEL = { 'hub/models--org--other/snapshots/main/config.json': '{}', 'hub/
 
 describe.each([
   ['that is a project', PROJECT],
-  ['that has only folders by names of ours', OWN_NAMES],
+  ['that has only folders with names of the cache', OWN_NAMES],
   ['with another tool’s cache.json', { ...OWN_NAMES, 'cache.json': '{"version":3,"entries":[]}' }],
   ['with an empty cache.json', { ...OWN_NAMES, 'cache.json': '' }],
   ['with another tool’s tag', { ...MODEL, 'CACHEDIR.TAG': 'Signature: 8a477f597d28d172789f06886806bc55\n# pip\n' }],
   ['that is a Hugging Face home', { ...MODEL, token: 'hf_x', 'hub/version.txt': '1' }],
   ['whose cache_metadata.json lists other things', { ...MODEL, 'cache_metadata.json': '[{"name":"a"}]' }],
 ])('a folder %s', (_, files) => {
-  test('keeps all it holds, and a run is served from a temporary folder with one warning', async () => {
+  test('is not changed, and a run is served from a temporary folder with one warning', async () => {
     await place(engine.cacheDir, files)
     const before = await stateOf(engine.folder)
     await useAll()
@@ -157,7 +157,7 @@ test('every command refuses a folder that is not a cache, and changes nothing', 
   expect(await stateOf(engine.cacheDir)).toEqual(before)
 })
 
-test('a link in place of the cache folder leads to a folder that keeps all it holds', async () => {
+test('a folder that is not a cache is not changed if the cache folder is a link to it', async () => {
   const theirs = join(engine.folder, 'theirs')
   await place(theirs, PROJECT)
   await symlink(theirs, engine.cacheDir)
@@ -169,7 +169,7 @@ test('a link in place of the cache folder leads to a folder that keeps all it ho
 describe.each(['events', 'leases', 'incoming', 'runs', 'origins', 'renames', 'api'])(
   'a cache in which %s is a link',
   (room) => {
-    test('writes and deletes nothing where it leads', async () => {
+    test('writes and deletes nothing in the folder that the link leads to', async () => {
       await engine.open().get('org/name')
       const theirs = join(engine.folder, 'theirs')
       await place(theirs, {
@@ -200,7 +200,7 @@ describe.each(['events', 'leases', 'incoming', 'runs', 'origins', 'renames', 'ap
   },
 )
 
-test('of a folder that other tools fill too, behind `hub`, nothing of theirs goes for age, size or room', async () => {
+test('if `hub` is a link to a folder of other tools, their models are not removed for age or size', async () => {
   await mkdir(engine.cacheDir)
   const theirs = join(engine.folder, 'huggingface')
   await mkdir(theirs)
@@ -222,19 +222,22 @@ test('of a folder that other tools fill too, behind `hub`, nothing of theirs goe
   expect(after).toEqual(expect.arrayContaining(before))
 })
 
-describe('a cache that lost its mark', () => {
+describe('a cache without its cache.json', () => {
   const nul = (path: string) => readFile(path).then(({ length }) => writeFile(path, Buffer.alloc(length)))
   const lost: [string, () => Promise<unknown>][] = [
-    ['', () => rm(engine.inCache('cache.json'))],
-    [' to a loss of power', () => writeFile(engine.inCache('cache.json'), '')],
-    [' in part', () => writeFile(engine.inCache('cache.json'), '{"form')],
-    [' and its tag', () => Promise.all(['cache.json', 'CACHEDIR.TAG'].map((name) => rm(engine.inCache(name))))],
+    ['is removed', () => rm(engine.inCache('cache.json'))],
+    ['is empty after a loss of power', () => writeFile(engine.inCache('cache.json'), '')],
+    ['is incomplete', () => writeFile(engine.inCache('cache.json'), '{"form')],
     [
-      ', its tag and its records to a loss of power',
+      'is removed with CACHEDIR.TAG',
+      () => Promise.all(['cache.json', 'CACHEDIR.TAG'].map((name) => rm(engine.inCache(name)))),
+    ],
+    [
+      'is full of zeros, like CACHEDIR.TAG and the metadata, after a loss of power',
       () => Promise.all(['cache.json', 'CACHEDIR.TAG', 'cache_metadata.json'].map((name) => nul(engine.inCache(name)))),
     ],
   ]
-  test.each(lost)('%s is marked again, and serves what it has', async (_, lose) => {
+  test.each(lost)('gets a new one and serves its models if the file %s', async (_, lose) => {
     await engine.open().get('org/name')
     await lose()
     await writeFile(engine.inCache('.gitignore'), '*')
@@ -247,7 +250,7 @@ describe('a cache that lost its mark', () => {
     expect((await engine.open().list()).map(({ repo }) => repo)).toEqual(['org/more', 'org/name'])
   })
 
-  test('is marked again by the command line, and not where something else lies in it', async () => {
+  test('gets a new one from the command line, but not if the folder also holds other files', async () => {
     await engine.open().get('org/name')
     await rm(engine.inCache('cache.json'))
     await writeFile(engine.inCache('notes.txt'), 'mine')
@@ -258,7 +261,7 @@ describe('a cache that lost its mark', () => {
     expect(await engine.listing('hub')).toEqual([])
   })
 
-  test.each(['', '.gitignore', 'lost+found/'])('never was one: a new folder with %s becomes a cache', async (name) => {
+  test.each(['', '.gitignore', 'lost+found/'])('may be a new folder with "%s", which becomes a cache', async (name) => {
     await mkdir(engine.inCache(name.endsWith('/') ? name : ''), { recursive: true })
     if (name && !name.endsWith('/')) await writeFile(engine.inCache(name), '*')
     await openForRun().get('org/name')
@@ -266,7 +269,7 @@ describe('a cache that lost its mark', () => {
   })
 })
 
-describe('what a user put into the cache folder', () => {
+describe('a file that a user put into the cache folder', () => {
   const REPO = 'hub/models--org--name'
   const theirs = (commit: string) => ({
     'notes.txt': 'mine',
@@ -289,7 +292,7 @@ describe('what a user put into the cache folder', () => {
     [`${REPO}/snapshots/${commit}/new\nline/notes.txt`]: 'mine',
   })
 
-  test('stays, whatever removes the model and cleans up', async () => {
+  test('is kept when models are removed and the cache is cleaned', async () => {
     const { commit, directory } = await engine.open().get('org/name')
     await place(engine.cacheDir, theirs(commit))
     const outside = join(engine.folder, 'outside')
@@ -314,16 +317,19 @@ describe('what a user put into the cache folder', () => {
     expect((await engine.open().get('org/name')).tier).toBe('hub')
   })
 
-  test.each(['refs', 'snapshots', 'blobs', 'trees', '.no_exist'])('stays behind a link: %s of a repo', async (name) => {
-    await engine.open().get('org/name')
-    const outside = join(engine.folder, 'outside')
-    const linked = engine.inCache(REPO, name)
-    await mkdir(linked, { recursive: true })
-    await rename(linked, outside)
-    await symlink(outside, linked)
-    const before = await stateOf(outside)
-    await engine.open().remove('org/name')
-    await engine.open({ maxAge: 0 }).optimize({ aloneForMs: 0 })
-    expect(await stateOf(outside)).toEqual(before)
-  })
+  test.each(['refs', 'snapshots', 'blobs', 'trees', '.no_exist'])(
+    'is kept if %s of a repo is a link to its folder',
+    async (name) => {
+      await engine.open().get('org/name')
+      const outside = join(engine.folder, 'outside')
+      const linked = engine.inCache(REPO, name)
+      await mkdir(linked, { recursive: true })
+      await rename(linked, outside)
+      await symlink(outside, linked)
+      const before = await stateOf(outside)
+      await engine.open().remove('org/name')
+      await engine.open({ maxAge: 0 }).optimize({ aloneForMs: 0 })
+      expect(await stateOf(outside)).toEqual(before)
+    },
+  )
 })

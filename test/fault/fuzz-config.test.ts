@@ -24,7 +24,7 @@ const paths = fc.subarray(SESSIONS).map((names) => {
 })
 const task = fc.constantFrom('feature-extraction', 'automatic-speech-recognition', 'text-generation', undefined)
 
-test("a repo's config.json may hold anything: files of the repo are chosen, or none", async () => {
+test("a repo's config.json may have any content: only files of the repo are selected", async () => {
   const property = fc.asyncProperty(mutation, paths, task, async (changes, paths, task) => {
     const tree: Tree = new Map()
     for (const path of paths) addToTree(tree, { path, size: 1, gitId: 'a'.repeat(40) }, 'a test')

@@ -3,7 +3,7 @@ import { FUZZ_TIMEOUT, hostileText, mutate, mutation } from '../support/fuzz.ts'
 import { HUB_FILES, withstand } from '../support/hub-siege.ts'
 import fc from '../support/property.ts'
 
-/** What a header can hold; anything else no client would be given. */
+/** Valid text of a header: HTTP clients refuse any other text. */
 const headerText = fc
   .oneof(hostileText, fc.string({ unit: 'binary', maxLength: 30 }), fc.nat().map(String))
   .map((text) => text.replaceAll(/[^\t\x20-\x7e\x80-\xff]/g, ''))
@@ -15,9 +15,9 @@ const listedPath = fc
   )
   .filter((path) => path !== '' && !path.startsWith('!'))
 
-describe('the Hub may say of a model', () => {
+describe('the Hub may respond to a request for a model with', () => {
   test(
-    'whatever JSON it likes',
+    'any JSON',
     async () => {
       await withstand(160, {
         arbitrary: mutation,
@@ -28,7 +28,7 @@ describe('the Hub may say of a model', () => {
   )
 
   test(
-    'what is no JSON, once',
+    'text that is not JSON, once',
     async () => {
       await withstand(48, {
         arbitrary: fc.oneof(hostileText, fc.uint8Array({ maxLength: 30 }), fc.constant('<html>Log in</html>')),
@@ -39,9 +39,9 @@ describe('the Hub may say of a model', () => {
   )
 })
 
-describe('the Hub may list as the files of a model', () => {
+describe('the Hub may respond to a request for a listing with', () => {
   test(
-    'whatever JSON it likes',
+    'any JSON',
     async () => {
       await withstand(90, {
         arbitrary: mutation,
@@ -52,7 +52,7 @@ describe('the Hub may list as the files of a model', () => {
   )
 
   test(
-    'paths that lead anywhere',
+    'paths that lead out of the folder',
     async () => {
       await withstand(120, {
         arbitrary: fc.array(listedPath, { minLength: 1, maxLength: 2 }),
@@ -60,7 +60,7 @@ describe('the Hub may list as the files of a model', () => {
           if (kind === 'tree') return json([right, paths.map((path) => ({ ...itemOf(right), path }))].flat())
           return kind === 'file' && paths.includes(path) ? new Response(HUB_FILES['config.json']) : undefined
         },
-        // Each by its name: no glob finds what lies above.
+        // Each path is selected by its name: a glob would not match a path that leads upwards.
         model: (repo, paths) => ({ repo, files: ['config.json', ...paths] }),
       })
     },
@@ -68,7 +68,7 @@ describe('the Hub may list as the files of a model', () => {
   )
 
   test(
-    'pages without end, and anywhere',
+    'endless pages, and links to any address',
     async () => {
       const link = fc.oneof(
         fc.constantFrom(
@@ -94,9 +94,9 @@ describe('the Hub may list as the files of a model', () => {
   )
 })
 
-describe('a download may come', () => {
+describe('the Hub may respond to a request for a file with', () => {
   test(
-    'with any headers: the file arrives, or what was wrong is said',
+    'any headers: the file is downloaded, or the error states the reason',
     async () => {
       const headers = fc.dictionary(
         fc.constantFrom('Content-Length', 'Content-Range', 'Content-Encoding', 'ETag', 'Retry-After', 'X-Error-Code'),
@@ -116,7 +116,7 @@ describe('a download may come', () => {
   )
 
   test(
-    'as other bytes first: the right ones are kept',
+    'wrong bytes once: the right ones are downloaded',
     async () => {
       await withstand(48, {
         arbitrary: fc.oneof(fc.uint8Array({ maxLength: 500 }), fc.nat(10_000)),
@@ -131,7 +131,7 @@ describe('a download may come', () => {
   )
 })
 
-/** Of the same length, and one byte is another. */
+/** A text of the same length in which one byte differs. */
 function changedAt(text: string, at: number): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(new TextEncoder().encode(text))
   bytes[at % bytes.length] = (bytes[at % bytes.length] ?? 0) ^ 1

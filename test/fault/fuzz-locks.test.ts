@@ -9,11 +9,11 @@ import { damage, FUZZ_TIMEOUT, spoil } from '../support/fuzz.ts'
 import fc from '../support/property.ts'
 import { makeRequest } from '../support/request.ts'
 
-// Each may have to be watched for 15 s until it is surely stale: side by side.
+// A lock may have to be watched for 15 s before it counts as stale, so that many are tested at the same time.
 const AT_ONCE = 24
 
 test(
-  'a lock may be any bytes: it is taken over, and the model arrives',
+  'a lock may have any content: it is taken over, and the model is downloaded',
   async () => {
     const besieged = await Besieged.start(onTestFinished)
     const { engine } = besieged
@@ -44,7 +44,7 @@ test(
   FUZZ_TIMEOUT,
 )
 
-/** What a run used, to be recorded under the lock of the metadata. */
+/** A request to record; the record is written under the lock of the metadata. */
 async function usedNow({ engine }: Besieged): Promise<RequestEvent> {
   const { repo, revision, commit, files, tier } = await engine.open({ offline: true }).get('org/kept')
   return makeRequest({ repo, revision, commit, tier, files: [...files] })

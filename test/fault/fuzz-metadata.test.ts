@@ -28,7 +28,7 @@ const RECORD = {
   files: { 'config.json': { size: 1983, digest: `sha1:${'a'.repeat(40)}`, downloadMs: 84, mtimeMs: 0, ino: '0' } },
 }
 
-/** Whatever a record says, its entry names nothing that lies elsewhere, and can be written and read again. */
+/** Checks the entry of a record: its names are valid and stay inside the cache, and it can be written and read again. */
 function expectSound(record: unknown): void {
   expect(typeof isOfNewerVersion(record)).toBe('boolean')
   const entry = fromRecord(record)
@@ -43,7 +43,7 @@ function expectSound(record: unknown): void {
   expect(Reflect.get({}, 'polluted')).toBeUndefined()
 }
 
-test('a record is read soundly or not at all, whatever became of it', () => {
+test('a damaged record gives a valid entry or none', () => {
   fc.assert(
     fc.property(mutation, (changes) => expectSound(JSON.parse(JSON.stringify(mutate(RECORD, changes)) ?? 'null'))),
     cases(3000),
@@ -55,7 +55,7 @@ test('a record is read soundly or not at all, whatever became of it', () => {
 })
 
 test(
-  'one spoiled record costs no other model anything',
+  'a damaged record does not affect other models',
   async () => {
     const besieged = await Besieged.start(onTestFinished)
     await besieged.check(40, [mutation, fc.boolean()], async (changes, isFirst) => {
@@ -71,7 +71,7 @@ test(
 )
 
 test(
-  'metadata may be any bytes: all models are served as they are',
+  'the metadata may have any content: all models are served with the right files',
   async () => {
     const besieged = await Besieged.start(onTestFinished)
     await besieged.check(50, [damage], async (how) => {

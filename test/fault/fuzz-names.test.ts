@@ -14,7 +14,7 @@ import fc from '../support/property.ts'
 
 const FOLDER = '/cache/folder'
 
-/** Joined to a folder it lies in it, by the rules of every system. */
+/** True when the name stays inside a folder that it is joined to, by the rules of every system. */
 function staysInside(name: string): boolean {
   const rest = posix.relative(FOLDER, posix.resolve(FOLDER, name))
   const windows = win32.relative('C:\\cache', win32.resolve('C:\\cache', name))
@@ -25,7 +25,7 @@ function isBelow(path: string): boolean {
   return path !== '' && path !== '..' && !/^\.\.[/\\]/.test(path)
 }
 
-describe('what is accepted as a name stays in its folder', () => {
+describe('an accepted name stays in its folder', () => {
   test.each<[string, (text: string) => string]>([
     ['a repo id', (text) => `models--${parseRepoId(text).replaceAll('/', '--')}`],
     ['a revision', (text) => parseRevision(text, 'a test')],
@@ -39,7 +39,7 @@ describe('what is accepted as a name stays in its folder', () => {
   })
 })
 
-/** Texts of which a good part is accepted. */
+/** Texts that are often accepted as names. */
 const nearNames = fc
   .array(fc.constantFrom('a', 'B', '1', '_', '-', '.', '/', '--', '..', 'models', 'refs/', '.git', '@', ':'), {
     minLength: 1,
@@ -73,7 +73,7 @@ const spec: fc.Arbitrary<unknown> = fc.oneof(
   ),
 )
 
-test('a model is accepted or refused, whatever it is, and then means one thing', () => {
+test('any value is refused as a model, or has one meaning', () => {
   const property = fc.property(spec, (value) => {
     const model = toleratedNow(() => parseModel(value))
     if (!model) return
@@ -85,7 +85,7 @@ test('a model is accepted or refused, whatever it is, and then means one thing',
 })
 
 test(
-  'a selection finds files of the model or is refused, whatever it is',
+  'any value is refused as a selection, or selects files of the model',
   async () => {
     const besieged = await Besieged.start(onTestFinished)
     const cache = besieged.engine.open({ offline: true })
@@ -104,12 +104,12 @@ test(
   FUZZ_TIMEOUT,
 )
 
-/** As a caller without types. */
+/** Calls `get` as untyped code can. */
 function getUnchecked(cache: ModelCache, model: unknown): ReturnType<ModelCache['get']> {
   return Reflect.apply(cache.get, cache, [model])
 }
 
-test('a wait that a server asks for is a time or nothing', () => {
+test('the wait that a server asks for is a time or undefined, for any headers', () => {
   const text = fc
     .oneof(
       hostileText,

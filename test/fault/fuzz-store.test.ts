@@ -21,11 +21,11 @@ const RUN = {
 interface StoredFile {
   path: string
   valid: string
-  /** The verb that reads it. */
+  /** Calls the verb that reads the file. */
   use: (cache: ModelCache) => Promise<unknown>
 }
 
-/** What the store reads again, beside the metadata. */
+/** The files that the store reads, other than the metadata. */
 const FILES: [string, (besieged: Besieged, commit: string) => Promise<StoredFile>][] = [
   [
     'the commit of a branch',
@@ -43,7 +43,7 @@ const FILES: [string, (besieged: Besieged, commit: string) => Promise<StoredFile
     },
   ],
   [
-    'who may read a repo',
+    'the access of a repo',
     async ({ engine }, commit) => {
       const path = engine.inOrigin(REPO, `about/${commit}.json`)
       const use = async (cache: ModelCache) => {
@@ -55,7 +55,7 @@ const FILES: [string, (besieged: Besieged, commit: string) => Promise<StoredFile
     },
   ],
   [
-    'the other name of a repo',
+    'the new name of a renamed repo',
     async ({ engine }) => {
       const path = engine.inOrigin('renames', encodeURIComponent('org/target'))
       return { path, valid: 'org/kept', use: (cache) => cache.find('org/target') }
@@ -97,7 +97,7 @@ describe.each(FILES)('%s', (_, find) => {
   }
 
   test(
-    'may be any bytes',
+    'may have any content: its verb fails with a ModelCacheError or works',
     async () => {
       await start()
       await besieged.check(400, [damage], async (how) => {
@@ -110,7 +110,7 @@ describe.each(FILES)('%s', (_, find) => {
   )
 
   test(
-    'may be any bytes: what is served is right, and nothing else is touched',
+    'may have any content: the right files are served, and nothing outside the cache is changed',
     async () => {
       await start()
       await besieged.check(10, [damage], async (how) => {
@@ -127,7 +127,7 @@ describe.each(FILES)('%s', (_, find) => {
 })
 
 test(
-  'the mark of the folder may be any bytes: nothing is touched, and what is there is served',
+  'cache.json may have any content: cached models are served, and nothing outside the cache is changed',
   async () => {
     const besieged = await Besieged.start(onTestFinished)
     const valid = await besieged.read('cache.json')
@@ -143,7 +143,7 @@ test(
 )
 
 test(
-  'what was left of a download, and the note beside it, may be any bytes: the file arrives',
+  'an unfinished download and its note may have any content: the file is downloaded',
   async () => {
     const besieged = await Besieged.start(onTestFinished)
     const { engine } = besieged

@@ -11,7 +11,7 @@ const NAMES = ['a'.repeat(40), 'f'.repeat(64), 'models--org--kept', 'models--..-
 const IN_CACHE = ['hub', 'leases', 'runs'] as const
 const IN_REPO = ['refs', 'refs/deep', 'snapshots', 'files', 'files/deep', 'blobs', 'trees'] as const
 
-/** A strange thing that somebody put into the folder. */
+/** A file, folder or link that another tool put into the cache folder. */
 interface Stranger {
   name: string
   where: (typeof IN_CACHE | typeof IN_REPO)[number]
@@ -28,7 +28,7 @@ const stranger: fc.Arbitrary<Stranger> = fc.record({
 })
 
 test(
-  'things of any name may lie about: no model is lost for them',
+  'no model is lost if the cache folder contains foreign files, folders and links of any name',
   async () => {
     const besieged = await Besieged.start(onTestFinished)
     const { engine } = besieged
@@ -60,6 +60,6 @@ async function put({ cacheDir, folder }: Engine, commit: string, { name, where, 
     'link to a file': () => symlink(join(folder, 'beside/canary.txt'), path),
     'link to a folder': () => symlink(join(folder, 'beside'), path),
   }
-  // What is there already stays.
+  // An existing file is kept.
   await make[what]().catch(() => undefined)
 }

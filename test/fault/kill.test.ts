@@ -5,11 +5,11 @@ import type { Engine } from '../support/engine.ts'
 import { expectRight, Kills, type Scene, type Start } from '../support/kills.ts'
 import type { Models, Report } from '../support/soundness.ts'
 
-// Of all kinds together; `npm run soak` has 300.
+// The total over all kinds. `npm run soak` does 300.
 const KILLS = Number(process.env.KILLS ?? 16)
 const MEGABYTE = 1 << 20
 
-/** A model of small files, and ones of weights that a download of can be gone on with. */
+/** One model of many small files, and three with weights whose download can be continued. */
 const COLD: Models = {
   'org/small': Object.fromEntries(Array.from({ length: 20 }, (_, index) => [`${index}.json`, text(500 + index)])),
   ...Object.fromEntries(
@@ -21,7 +21,7 @@ const COLD: Models = {
 }
 const COMPLETE: Models = { 'org/complete': { 'config.json': '{}', 'weights.bin': text(2000) } }
 
-/** Models of some 20 kB. */
+/** Models of about 20 kB each. */
 const FRESH = smallModels('fresh', 5)
 const OLD = smallModels('old', 5)
 const LATER = smallModels('later', 5)
@@ -39,7 +39,7 @@ function text(length: number): string {
   return randomBytes(length).toString('latin1')
 }
 
-/** True by chance. */
+/** True with a probability of one half. */
 const sometimes = () => Math.random() < 0.5
 const below = (count: number) => Math.floor(Math.random() * count)
 
@@ -55,7 +55,7 @@ async function processes(engine: Engine, count: number): Promise<CacheProcess[]>
   return Promise.all(Array.from({ length: count }, () => engine.spawn()))
 }
 
-/** Gives each process the same task. The first kills itself. */
+/** Gives each process the same task. The first one kills itself at `instant`. */
 function beginAll(all: CacheProcess[], instant: Instant, verb: 'warm' | 'use', models: string[][], turns?: number) {
   const ends = all.map((process, index) =>
     process.begin(verb, models[index % models.length] ?? [], turns, index === 0 ? instant : undefined),
@@ -63,7 +63,7 @@ function beginAll(all: CacheProcess[], instant: Instant, verb: 'warm' | 'use', m
   return { ended: Promise.race(ends.slice(0, 1)), allEnded: Promise.all(ends) }
 }
 
-/** All processes, or the first of them. */
+/** All processes or only the first one, at random. */
 function someOf(all: CacheProcess[]): CacheProcess[] {
   return sometimes() ? all : all.slice(0, 1)
 }
@@ -77,7 +77,7 @@ async function coldWarmUp(engine: Engine, { within, isAlone }: Start): Promise<S
   return { models, kept, ...(await warmTogether(engine, models, cold, within(200), isAlone ? 1 : 2 + below(3))) }
 }
 
-/** The first models of a cache folder that is not there yet. */
+/** One process, or two to three of them, warm up models in a cache folder that does not exist yet. */
 async function newFolder(engine: Engine, { within, isAlone }: Start): Promise<Scene> {
   const cold = publish(engine, FRESH)
   return {
@@ -98,7 +98,7 @@ async function warmTogether(engine: Engine, models: Models, cold: string[], inst
   return { victims, ended, others }
 }
 
-/** One to three processes record uses, each of a model of its own. */
+/** One to three processes record uses, each of a different model. */
 async function metadataWrites(engine: Engine, { within, isAlone }: Start): Promise<Scene> {
   const names = publish(engine, FRESH)
   await engine.open().warm(names)
@@ -112,7 +112,7 @@ async function metadataWrites(engine: Engine, { within, isAlone }: Start): Promi
     const entries = await engine.open().list()
     for (const [index, process] of all.entries()) {
       const hits = entries.find(({ repo }) => repo === names[index])?.hits ?? 0
-      // The last one may have been written without a chance to say so.
+      // The killed process may have written a use and not reported it.
       const most = process.turns.length + (victims.includes(process) ? 1 : 0)
       if (hits < process.turns.length || hits > most)
         report('lost', `${hits} uses are recorded, ${process.turns.length} were written`)
@@ -122,7 +122,7 @@ async function metadataWrites(engine: Engine, { within, isAlone }: Start): Promi
   return { models: FRESH, kept: names, victims, ended, others }
 }
 
-/** A process removes models. Where it is not alone, a test run uses some of them meanwhile. */
+/** A process removes models. Unless it is alone, a test run uses some of them at the same time. */
 async function removals(engine: Engine, { within, isAlone }: Start): Promise<Scene> {
   const models = { ...FRESH, ...OLD, ...LATER, ...COMPLETE }
   const kept = publish(engine, COMPLETE)
@@ -130,7 +130,7 @@ async function removals(engine: Engine, { within, isAlone }: Start): Promise<Sce
   await engine.open().warm([...fresh, ...old, ...kept.map((repo) => ({ repo, pin: true }))])
   for (const repo of old) await engine.setRecord(repo, { lastAccessDate: '2020-01-01T00:00:00.000Z' })
   const run = isAlone ? undefined : await engine.spawn({ isRun: true })
-  // Three models fit.
+  // The limit has room for three models.
   const victim = await engine.spawn({ maxSize: 65_000 })
   const used = fresh.slice(0, 3)
   const runEnded = run?.begin('get', used, Number.MAX_SAFE_INTEGER)
@@ -162,7 +162,7 @@ const total = new Kills()
 afterAll(() => console.log(`${total}`))
 
 test.each(KINDS)(
-  'a kill in the middle of %s loses nothing that was complete, shows nothing that is not, and is in nobody’s way',
+  'a kill during %s loses no complete model, makes no unfinished file visible, and blocks no other process',
   async (name, stage) => {
     for (let round = 0; round < KILLS / KINDS.length; round++) await total.one(name, stage)
     expect(total.problems.filter(({ kill }) => kill.endsWith(name))).toEqual([])
@@ -170,6 +170,6 @@ test.each(KINDS)(
   KILLS * 10_000,
 )
 
-test('the kills came while something was under way', () => {
+test('each kill took effect before the task had ended', () => {
   expect(total.late).toEqual([])
 })

@@ -25,7 +25,7 @@ function isFurtherPart({ origin, range }: LoggedRequest): boolean {
   return origin === 'cdn' && /^bytes=[1-9]/.test(range ?? '')
 }
 
-/** Bytes of a partial download that whoever comes next can count on. */
+/** The bytes of an unfinished download that its note lists as written: a later download can continue from them. */
 async function noted(): Promise<number> {
   const names = await readdir(engine.inCache('incoming')).catch(() => [])
   const note = names.find((name) => name.endsWith('.incomplete.json')) ?? 'none'
@@ -38,23 +38,23 @@ async function expectRight(model: CachedModel): Promise<void> {
   expect(await readdir(engine.inCache('incoming'))).toEqual([])
 }
 
-test('a large file comes over several connections where each is capped, and each byte once', async () => {
+test('a large file uses several connections where each is limited, and each byte is sent once', async () => {
   engine.hub.throttle({ perConnection: 20 * MEGABYTE })
   await expectRight(await engine.open().get('org/large'))
   expect(mostAtOnce(parts())).toBeGreaterThanOrEqual(4)
   expect(engine.hub.bytesSent(FILE)).toBe(WEIGHTS.length)
-  // The Hub is asked where the file is once, not for each part.
+  // The Hub is asked once for the address of the file, not for each part.
   expect(engine.filesAsked).toEqual(['weights.bin'])
 })
 
-// How many it takes hangs on the machine, too.
-test('where the whole line is capped each byte comes once', async () => {
+// The number of connections is not checked: it also depends on the machine.
+test('each byte of a large file is sent once where all connections together are limited', async () => {
   engine.hub.throttle({ total: 40 * MEGABYTE })
   await expectRight(await engine.open().get('org/large'))
   expect(engine.hub.bytesSent(FILE)).toBe(WEIGHTS.length)
 })
 
-test('connections stay within what the options allow, over all files together', async () => {
+test('all files together use no more connections than the option hub.concurrency allows', async () => {
   engine.hub.addRepo('org/other', { files: { 'a.bin': randomBytes(40 * MEGABYTE), 'b.bin': randomBytes(MEGABYTE) } })
   engine.hub.throttle({ perConnection: 20 * MEGABYTE })
   const cache = engine.open({ hub: { endpoint: engine.hub.url, concurrency: 3 } })
@@ -62,14 +62,14 @@ test('connections stay within what the options allow, over all files together', 
   expect(mostAtOnce(parts())).toBe(3)
 })
 
-test('a connection that fails is done without', async () => {
+test('a download succeeds when further connections fail', async () => {
   engine.hub.throttle({ perConnection: 20 * MEGABYTE })
   engine.hub.fault(isFurtherPart, { status: 503 }, { times: 3 })
   await expectRight(await engine.open().get('org/large'))
   expect(engine.hub.bytesSent(FILE)).toBeLessThan(WEIGHTS.length + 5 * MEGABYTE)
 })
 
-test('a server that knows no ranges sends the whole file once', async () => {
+test('a server without range requests sends the whole file once', async () => {
   const withoutRange: typeof fetch = (input, init) => {
     const headers = new Headers(init?.headers)
     headers.delete('Range')
@@ -79,7 +79,7 @@ test('a server that knows no ranges sends the whole file once', async () => {
   expect(engine.hub.bytesSent(FILE)).toBe(WEIGHTS.length)
 })
 
-test('an address that is no longer valid is looked up again', async () => {
+test('an expired address of a file is requested again from the Hub', async () => {
   engine.hub.throttle({ perConnection: 20 * MEGABYTE })
   const isOfFirstAddress = (request: LoggedRequest) => request.query === parts()[0]?.query
   engine.hub.fault((request) => isFurtherPart(request) && isOfFirstAddress(request), { status: 403 })
@@ -87,7 +87,7 @@ test('an address that is no longer valid is looked up again', async () => {
   expect(engine.filesAsked).toEqual(['weights.bin', 'weights.bin'])
 })
 
-test('what several connections brought is gone on with by the next process, after a kill too', async () => {
+test('a download over several connections that was killed is continued by the next process', async () => {
   engine.hub.throttle({ perConnection: 10 * MEGABYTE })
   const asker = await engine.spawn()
   void asker.begin('get', ['org/large'])

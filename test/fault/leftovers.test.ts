@@ -16,7 +16,7 @@ beforeEach(async () => {
   engine.hub.addRepo('org/name', { files: FILES })
 })
 
-/** Puts a file there that was last touched so long ago. A blob's own age can't be set: it is told by another clock. */
+/** Creates a file with a modification time `ageMs` in the past. The age of a blob can't be set: it is its change time. */
 async function place(ageMs: number, ...path: string[]): Promise<string> {
   const file = engine.inCache(...path)
   await mkdir(dirname(file), { recursive: true })
@@ -26,8 +26,8 @@ async function place(ageMs: number, ...path: string[]): Promise<string> {
   return file
 }
 
-describe('what a kill left', () => {
-  test('of temporary files is removed after a day, also where every run is warm', async () => {
+describe('after a kill', () => {
+  test('temporary files are removed after a day, even if every run is warm', async () => {
     await engine.open().get('org/name')
     const name = 'new.12345-0123456789ab.tmp'
     for (const folder of ['', 'incoming', 'leases', 'runs', 'renames']) {
@@ -39,7 +39,7 @@ describe('what a kill left', () => {
     expect(left.map((path) => path.split('/').at(-1))).toEqual(Array(5).fill('new.54321-0123456789ab.tmp'))
   })
 
-  test('of a blob that nothing stands for is spared while it is young: a model may be on its way in', async () => {
+  test('a new unreferenced blob is kept, because it may belong to a download in progress', async () => {
     await engine.open().get('org/name')
     await place(0, 'hub/models--org--name/blobs', sha256('left'))
     await engine.open().maintain()
@@ -48,7 +48,7 @@ describe('what a kill left', () => {
 })
 
 describe('files that were never verified', () => {
-  test('are verified before they are served, also where the options check nothing', async () => {
+  test('are verified before they are served, even with validate "none"', async () => {
     const model = await engine.open().get('org/name')
     await rm(model.file('weights.bin'))
     await writeFile(model.file('weights.bin'), 'broken')
@@ -57,7 +57,7 @@ describe('files that were never verified', () => {
   })
 })
 
-test("another Hub's names are not taken for this one's", async () => {
+test('a repo of another Hub with the same name does not replace the repo of this Hub', async () => {
   const other = await startHub()
   onTestFinished(() => other.close())
   other.addRepo('org/name', { files: { 'config.json': '{"other":true}' } })
@@ -67,7 +67,7 @@ test("another Hub's names are not taken for this one's", async () => {
   expect(await contentsOf(await engine.open().get('org/name'))).toEqual(FILES)
 })
 
-test('who waits for another process that brings a model in waits no longer than a model may take', async () => {
+test('the wait for a download by another process has the time limit of a download', async () => {
   await engine.open().get('org/name')
   await rm(join(engine.cacheDir, 'hub'), { recursive: true })
   const hub = { endpoint: engine.hub.url, concurrency: 8, timeoutMs: 300 }
@@ -91,7 +91,7 @@ test('who waits for another process that brings a model in waits no longer than 
   await held
 })
 
-test('a wait that is longer than the Hub ever asks for is not waited', async () => {
+test('a request fails at once if the server asks for a wait that is too long', async () => {
   engine.hub.fault({ kind: 'api' }, { status: 429, retryAfter: 3_600 }, { times: 1 })
   expect(await refusalOf(engine.open().get('org/name'))).toMatchObject({ code: 'HUB_ERROR' })
 })

@@ -19,7 +19,7 @@ async function cached(): Promise<string[]> {
   return (await engine.open().list()).map(({ repo }) => repo)
 }
 
-test('room is made before a model is brought in: the least recently used goes, and no more', async () => {
+test('before a download, the least recently used model is evicted, and no more than needed', async () => {
   const maxSize = 250 * KILOBYTE
   await engine.open({ maxSize }).get('org/one')
   await engine.open({ maxSize }).get('org/two')
@@ -29,7 +29,7 @@ test('room is made before a model is brought in: the least recently used goes, a
   expect(engine.warnings).toEqual([])
 })
 
-test('what a live run uses stays, and may exceed the limit with one warning', async () => {
+test('a model that a live run uses is kept even if the cache then exceeds its limit, with one warning', async () => {
   const maxSize = 150 * KILOBYTE
   await engine.open({ maxSize, run: { id: 'live', pid: process.pid } }).get('org/one')
   const cache = engine.open({ maxSize })
@@ -38,7 +38,7 @@ test('what a live run uses stays, and may exceed the limit with one warning', as
   expect(engine.warnings).toEqual([expect.stringContaining('exceeds its limit of 150 KiB')])
 })
 
-test('a new commit needs no room for what it shares with one that is there', async () => {
+test('a new commit needs no room for files that it shares with a cached commit', async () => {
   const maxSize = 250 * KILOBYTE
   const files = { 'config.json': '{}', 'weights.bin': randomBytes(100 * KILOBYTE) }
   const repository = engine.hub.addRepo('org/moving', { files })
@@ -50,7 +50,7 @@ test('a new commit needs no room for what it shares with one that is there', asy
   expect(engine.warnings).toEqual([])
 })
 
-test('a model larger than the limit is served, and goes when the run is over', async () => {
+test('a model that is larger than the limit is served, and removed at the end of the run', async () => {
   const cache = engine.open({ maxSize: 50 * KILOBYTE, run: { id: 'run', pid: process.pid } })
   expect((await cache.get('org/one')).tier).toBe('hub')
   expect(engine.warnings).toEqual([expect.stringMatching(/org\/one is larger .*Set `maxSize`.* more than 100 KiB/)])
@@ -60,13 +60,13 @@ test('a model larger than the limit is served, and goes when the run is over', a
   expect(await cached()).toEqual([])
 })
 
-test('a model larger than the limit is refused before it is downloaded, where the options say so', async () => {
+test('a model that is larger than the limit is refused before its download with onTooLarge "error"', async () => {
   const refusal = await refusalOf(engine.open({ maxSize: 50 * KILOBYTE, onTooLarge: 'error' }).get('org/one'))
   expect(refusal).toMatchObject({ code: 'TOO_LARGE', reason: expect.stringContaining('100 KiB') })
   expect(engine.filesAsked).toEqual([])
 })
 
-test('a model that untouched code asks for file by file is refused as soon as its files are larger than the limit', async () => {
+test('a model that untouched code requests file by file is refused once its files exceed the limit', async () => {
   const files = { 'a.bin': randomBytes(30 * KILOBYTE), 'b.bin': randomBytes(30 * KILOBYTE) }
   engine.hub.addRepo('org/parts', { files })
   const of = { repo: parseModel('org/parts').repo, revision: 'main' }
@@ -78,7 +78,7 @@ test('a model that untouched code asks for file by file is refused as soon as it
       code: 'TOO_LARGE',
       reason: expect.stringContaining('60 KiB'),
     })
-  // The next run is refused it as well, until the first file is gone.
+  // The next run is refused the file as well, until the first file is removed.
   const next = engine.open(options)
   expect(await refusalOf(next.file(of, 'b.bin'))).toMatchObject({ code: 'TOO_LARGE' })
   expect(engine.filesAsked).toEqual(['a.bin'])
@@ -86,14 +86,14 @@ test('a model that untouched code asks for file by file is refused as soon as it
   await next.file(of, 'b.bin')
 })
 
-test('two that make room for each other do not wait for ever', async () => {
+test('two downloads that evict models at the same time do not deadlock', async () => {
   const maxSize = 150 * KILOBYTE
   await engine.open({ maxSize }).get('org/one')
   await Promise.all(['org/two', 'org/three'].map((name) => engine.open({ maxSize }).get(name)))
   expect(await cached()).not.toContain('org/one')
 })
 
-test('what the disk has no room for is refused', async () => {
+test('a model is refused if the disk has no room for it', async () => {
   const cache = engine.open({ maxSize: Number.POSITIVE_INFINITY })
   await cache.get('org/one')
   const missing = new Map<Digest, number>([[`sha1:${'0'.repeat(40)}`, 2 ** 60]])

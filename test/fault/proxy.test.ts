@@ -15,7 +15,7 @@ beforeEach(async () => {
   proxy = await startProxy()
 })
 
-/** A forward proxy that makes tunnels, and notes where to. */
+/** A forward proxy that opens tunnels and records their targets. */
 async function startProxy() {
   const targets: string[] = []
   const sockets = new Set<Socket>()
@@ -43,32 +43,29 @@ async function startProxy() {
 
 const hostOf = (url: string) => new URL(url).host
 
-test.each(['HTTP_PROXY', 'http_proxy'])(
-  'the Hub and its CDN are asked through the proxy that %s names',
-  async (name) => {
-    const model = await engine.open({ env: { [name]: proxy.url } }).get('org/name')
-    expect(await contentsOf(model)).toEqual(FILES)
-    expect([...new Set(proxy.targets)].sort()).toEqual([hostOf(engine.hub.url), hostOf(engine.hub.cdnUrl)].sort())
-  },
-)
+test.each(['HTTP_PROXY', 'http_proxy'])('requests to the Hub and its CDN go through the proxy of %s', async (name) => {
+  const model = await engine.open({ env: { [name]: proxy.url } }).get('org/name')
+  expect(await contentsOf(model)).toEqual(FILES)
+  expect([...new Set(proxy.targets)].sort()).toEqual([hostOf(engine.hub.url), hostOf(engine.hub.cdnUrl)].sort())
+})
 
-test('a proxy may be named by its host alone', async () => {
+test('a proxy may be given as a host without a scheme', async () => {
   await engine.open({ env: { HTTP_PROXY: hostOf(proxy.url) } }).get('org/name')
   expect(proxy.targets).toContain(hostOf(engine.hub.url))
 })
 
-test('what is no address of a proxy is an error that names the variable, and not what it holds', async () => {
+test('an invalid proxy address is an error that names the variable and does not show its value', async () => {
   const refused = engine.open({ env: { HTTP_PROXY: 'ftp://user:secret@host' } }).get('org/name')
   await expect(refused).rejects.toMatchObject({ code: 'INVALID_OPTION', asked: 'Environment variable HTTP_PROXY' })
   await expect(refused).rejects.not.toMatchObject({ message: expect.stringContaining('secret') })
 })
 
-test('what NO_PROXY names is asked directly', async () => {
+test('requests to a host in NO_PROXY do not go through the proxy', async () => {
   await engine.open({ env: { HTTP_PROXY: proxy.url, NO_PROXY: '127.0.0.1' } }).get('org/name')
   expect(proxy.targets).toEqual([])
 })
 
-test('a proxy that is not there is an error that says so', async () => {
+test('a proxy that does not listen is HUB_UNREACHABLE, and the error suggests to check the proxy', async () => {
   const env = { HTTP_PROXY: 'http://127.0.0.1:9' }
   await expect(engine.open({ env, stallMs: 30_000 }).get('org/name')).rejects.toMatchObject({
     code: 'HUB_UNREACHABLE',

@@ -20,10 +20,10 @@ const metadata = () => engine.inCache('cache_metadata.json')
 describe.each([
   ['missing', () => rm(metadata())],
   ['empty', () => writeFile(metadata(), '')],
-  ['cut off', () => writeFile(metadata(), '[{"repo": "org/na')],
-  ['no list', () => writeFile(metadata(), '{"repo":"org/name"}')],
+  ['truncated', () => writeFile(metadata(), '[{"repo": "org/na')],
+  ['not a list', () => writeFile(metadata(), '{"repo":"org/name"}')],
 ])('metadata that is %s', (_, spoil) => {
-  test('is rebuilt from what was downloaded, with one warning', async () => {
+  test('is rebuilt from the downloaded files, with one warning', async () => {
     await spoil()
     const cache = engine.open()
     expect((await cache.list()).map(({ repo, revision }) => [repo, revision]).sort()).toEqual([
@@ -35,7 +35,7 @@ describe.each([
     expect(engine.warnings).toEqual([expect.stringContaining('2 models were found')])
   })
 
-  test('loses no model: each is verified, and served without the network', async () => {
+  test('loses no model: each is verified and served without the network', async () => {
     await spoil()
     const cache = engine.open()
     const model = await cache.get('org/name')
@@ -48,13 +48,13 @@ describe.each([
   })
 })
 
-test('takes its dates from the files, so that nothing expires for having lost its record', async () => {
+test('a rebuilt entry has the dates of its files, so that it does not expire', async () => {
   await rm(metadata())
   const [entry] = await engine.open().list()
   expect(Date.now() - Date.parse(entry?.lastAccessDate ?? '')).toBeLessThan(60_000)
 })
 
-test('does not trust what it finds: a changed file is repaired', async () => {
+test('a file that changed before the metadata was rebuilt is repaired', async () => {
   await rm(metadata())
   const model = engine.inCache('hub/models--gpt2/blobs')
   const [blob] = await engine.listing('hub/models--gpt2/blobs')
@@ -65,7 +65,7 @@ test('does not trust what it finds: a changed file is repaired', async () => {
   expect(engine.filesAsked).toEqual(['config.json'])
 })
 
-test('leaves out what has no valid name, and loses nothing else for it', async () => {
+test('a file without a valid name is left out of the rebuilt metadata, and no other file is', async () => {
   await writeFile(engine.inCache('hub/models--gpt2/refs/.strange'), 'x')
   const { commit } = (await engine.open().list()).find(({ repo }) => repo === 'gpt2') ?? { commit: '' }
   const [blob] = await engine.listing('hub/models--gpt2/blobs')
@@ -76,7 +76,7 @@ test('leaves out what has no valid name, and loses nothing else for it', async (
   expect(found.find(({ repo }) => repo === 'gpt2')?.files.size).toBe(1)
 })
 
-test('a part of a model that is served offline without its listing is not taken for all of it', async () => {
+test('part of a model that is served offline without its listing does not count as the whole model', async () => {
   engine.hub.addRepo('org/part', { files: FILES })
   await engine.open().get({ repo: 'org/part', files: ['config.json'] })
   await rm(engine.inCache(engine.inOrigin('models--org--part/trees')), { recursive: true })

@@ -18,7 +18,7 @@ beforeEach(async () => {
   engine.hub.addRepo('org/name', { files: { 'weights.bin': WEIGHTS } })
 })
 
-/** Bytes of the weights that were sent, whatever became of them. */
+/** The bytes of the weights that the server sent, including those that were lost. */
 function sent(): number {
   return engine.hub.bytesSent(FILE)
 }
@@ -32,20 +32,20 @@ async function expectRight(model: CachedModel): Promise<void> {
   expect(await readdir(engine.inCache('incoming'))).toEqual([])
 }
 
-describe('a download that broke', () => {
+describe('a broken download', () => {
   test.each<[string, Fault]>([
-    ['was cut off', { truncate: 4 * MEGABYTE }],
-    ['was cut off without a length', { truncate: 4 * MEGABYTE, contentLength: false }],
-    ['was reset', { reset: 4 * MEGABYTE }],
-  ])('goes on where it stood: it %s', async (_, fault) => {
+    ['truncated', { truncate: 4 * MEGABYTE }],
+    ['truncated without a Content-Length', { truncate: 4 * MEGABYTE, contentLength: false }],
+    ['reset', { reset: 4 * MEGABYTE }],
+  ])('is continued from the received bytes if it was %s', async (_, fault) => {
     engine.hub.fault(FILE, fault, { times: 1 })
     await expectRight(await engine.open().get('org/name'))
     expect(ranges()).toEqual([undefined, expect.stringMatching(/^bytes=\d+-$/)])
-    // What was on its way when the connection went is lost; all that was sent before would be if it began anew.
+    // Only the bytes in transit at the failure are sent again. A restart from zero would send 4 MB again.
     expect(sent()).toBeLessThan(WEIGHTS.length + 4 * MEGABYTE)
   })
 
-  test('is given up where each try begins anew, however far it comes', async () => {
+  test('fails if each attempt has to restart from zero, however many bytes it receives', async () => {
     const withoutRange: typeof fetch = (input, init) => {
       const headers = new Headers(init?.headers)
       headers.delete('Range')
@@ -58,20 +58,20 @@ describe('a download that broke', () => {
     expect(ranges().length).toBeLessThan(10)
   })
 
-  test('by standing still is given up, and goes on', async () => {
+  test('is interrupted and continued if it stalls', async () => {
     engine.hub.fault(FILE, { stallAfter: 4 * MEGABYTE }, { times: 1 })
     await expectRight(await engine.open({ stallMs: 1_000 }).get('org/name'))
     expect(ranges().slice(0, 2)).toEqual([undefined, expect.stringMatching(/^bytes=\d+-$/)])
     expect(sent()).toBeLessThan(WEIGHTS.length + 4 * MEGABYTE)
   })
 
-  test('by a trickle is given up, and goes on', async () => {
+  test('is interrupted and continued if it is too slow', async () => {
     engine.hub.fault(FILE, { bytesPerSecond: 500 }, { times: 1 })
     await expectRight(await engine.open({ stallMs: 1_000 }).get('org/name'))
     expect(ranges().length).toBeGreaterThan(1)
   })
 
-  test('again and again, and comes further each time, arrives in the end', async () => {
+  test('succeeds after many failures if each attempt makes progress', async () => {
     engine.hub.fault(FILE, { truncate: MEGABYTE })
     await expectRight(await engine.open().get('org/name'))
     expect(ranges()).toHaveLength(6)
@@ -80,8 +80,8 @@ describe('a download that broke', () => {
 
   test.each<[string, Fault, ErrorCode]>([
     ['closed', { truncate: MEGABYTE / 2 }, 'BROKEN_DOWNLOAD'],
-    ['ended as if all was well', { truncate: MEGABYTE / 2, contentLength: false }, 'BROKEN_DOWNLOAD'],
-  ])('in every try, %s, is an error, and the next run goes on with what came', async (_, fault, code) => {
+    ['ended without an error', { truncate: MEGABYTE / 2, contentLength: false }, 'BROKEN_DOWNLOAD'],
+  ])('is an error if every attempt was %s early, and the next run continues it', async (_, fault, code) => {
     const mend = engine.hub.fault(FILE, fault)
     const nextStep = expect.stringContaining('he next run')
     await expect(engine.open().get('org/name')).rejects.toMatchObject({ code, nextStep })
@@ -93,8 +93,8 @@ describe('a download that broke', () => {
   })
 })
 
-describe('a download that was left', () => {
-  /** Aborts a cold get when two megabytes have come. */
+describe('an unfinished download', () => {
+  /** Aborts a cold get after two megabytes. */
   async function leave(): Promise<void> {
     engine.hub.throttle({ perConnection: 20 * MEGABYTE })
     const controller = new AbortController()
@@ -105,7 +105,7 @@ describe('a download that was left', () => {
     engine.hub.throttle({})
   }
 
-  test('by its caller is gone on with by the next', async () => {
+  test('of an aborted call is continued by the next call', async () => {
     await leave()
     await engine.hub.idle()
     const before = sent()
@@ -114,13 +114,13 @@ describe('a download that was left', () => {
     expect(sent() - before).toBeLessThanOrEqual(WEIGHTS.length - 2 * MEGABYTE)
   })
 
-  test('is never seen as a model', async () => {
+  test('is not visible as a model', async () => {
     await leave()
     expect(await engine.open().list()).toEqual([])
     expect((await engine.listing('hub')).filter((path) => /\/(blobs|snapshots)\//.test(path))).toEqual([])
   })
 
-  test('by a process that was killed is gone on with by the next', async () => {
+  test('of a killed process is continued by the next process', async () => {
     const mend = engine.hub.fault(FILE, { stallAfter: 4 * MEGABYTE })
     const asker = await engine.spawn()
     void asker.begin('get', ['org/name'])
@@ -136,20 +136,20 @@ describe('a download that was left', () => {
     expect(sent() - before).toBeLessThan(WEIGHTS.length - MEGABYTE)
   })
 
-  test('with bytes that are not the file is begun anew', async () => {
+  test('with wrong bytes is downloaded again from zero', async () => {
     await leave()
     const [partial] = (await readdir(engine.inCache('incoming'))).filter((name) => name.endsWith('.incomplete'))
     await writeFile(engine.inCache('incoming', String(partial)), randomBytes(3 * MEGABYTE))
     await expectRight(await engine.open().get('org/name'))
   })
 
-  test('of a content that the server has no more is begun anew', async () => {
+  test('of content that has changed on the server is downloaded again from zero', async () => {
     await leave()
     const [note] = (await readdir(engine.inCache('incoming'))).filter((name) => name.endsWith('.json'))
     await writeFile(engine.inCache('incoming', String(note)), JSON.stringify({ etag: '"another content"' }))
     engine.hub.clearRequests()
     await expectRight(await engine.open().get('org/name'))
-    // The condition failed, so the server sent all of it at once.
+    // The If-Range condition failed, so the server sent the whole file in the same response.
     expect(ranges()).toHaveLength(1)
     expect(sent()).toBe(WEIGHTS.length)
   })

@@ -4,14 +4,15 @@ import { describe, test } from 'vitest'
 import { contentsOf, Engine, gitSha1, sha256 } from '../support/engine.ts'
 import { makeRequest } from '../support/request.ts'
 
-// A process that is stopped (Ctrl-Z, a paused container) loses its locks after a while, and continues later where it was.
+// A stopped process (Ctrl-Z, a paused container) loses its locks after a while. When it is continued, it goes on with the
+// operation that it was stopped in.
 
-/** Does to the locks of a stopped process what those who wait for them do after 15 seconds. */
+/** Takes over the locks of a stopped process, as a waiting process does after 15 seconds. */
 async function takeLocks(engine: Engine): Promise<void> {
   for (const path of await engine.listing()) if (path.endsWith('.lock')) await rm(engine.inCache(path))
 }
 
-test('a process that is stopped within a write of the metadata takes nothing from what others recorded since', async ({
+test('a process that is stopped while it writes the metadata does not overwrite later records of other processes', async ({
   expect,
   onTestFinished,
 }) => {
@@ -36,14 +37,11 @@ test('a process that is stopped within a write of the metadata takes nothing fro
   expect((await engine.listing()).filter((path) => /tmp|lock/.test(path))).toEqual([])
 })
 
-test('who removes a model ends the removal of a process that was stopped before', async ({
-  expect,
-  onTestFinished,
-}) => {
+test('the removal of a model completes an earlier removal by a stopped process', async ({ expect, onTestFinished }) => {
   const engine = await Engine.start(onTestFinished)
   engine.hub.addRepo('org/m', { files: { 'config.json': '{}' } })
   await engine.open().get('org/m')
-  // Into this folder the stopped process would go on to move files.
+  // The folder into which the stopped process was moving files.
   const aside = engine.inCache('incoming', 'org%2Fm.aside', 'removed.1-0123456789ab.tmp')
   await mkdir(aside, { recursive: true })
   await writeFile(join(aside, '0'), 'moved before')
@@ -53,48 +51,51 @@ test('who removes a model ends the removal of a process that was stopped before'
 
 const FILES = { 'config.json': '{}', 'sub/a.json': '{"a":1}', 'weights.bin': 'weights'.repeat(5000) }
 
-// `npm run soak` has the others too.
+// `npm run soak` tests `maintain` too.
 const verbs = process.env.KILLS ? (['remove', 'maintain', 'optimize'] as const) : (['remove', 'optimize'] as const)
 
 describe.concurrent('a process that is stopped', () => {
-  // With these limits `maintain` removes all that is not claimed, and `optimize` what nothing refers to as well.
+  // With these limits, `maintain` removes all models without a claim; `optimize` removes unreferenced files too.
   const limits = { maxSize: 1, maxAge: 0 }
 
-  test.for(verbs)('within %s removes nothing that a run claimed since', async (verb, { expect, onTestFinished }) => {
-    const engine = await Engine.start(onTestFinished)
-    // Two repos share a file, and an orphan lies beside it.
-    engine.hub.addRepo('org/m', { files: FILES })
-    engine.hub.addRepo('org/other', { files: { 'weights.bin': FILES['weights.bin'] } })
-    const victim = await engine.spawn(verb === 'maintain' ? limits : {})
-    const changes: string[] = []
-    for (;;) {
-      await engine.open().get('org/other')
-      await engine.open().get('org/m')
-      const orphan = join(engine.inCache('hub/models--org--m/blobs'), gitSha1('orphan'))
-      if (verb === 'optimize') await writeFile(orphan, 'orphan')
-      const change = await victim.beginAndStop(verb, ['org/m'], changes.length + 1)
-      if (change === undefined) break
-      changes.push(change)
-      await takeLocks(engine)
-      const run = engine.open({ run: { id: `live${changes.length}`, pid: process.pid } })
-      const model = await run.get('org/m')
-      expect(await contentsOf(model), change).toEqual(FILES)
-      const turn = await victim.goOn()
-      expect(
-        turn.errors.filter((error) => !error.includes('IN_USE')),
-        change,
-      ).toEqual([])
-      expect(await contentsOf(model), change).toEqual(FILES)
-      engine.hub.clearRequests()
-      expect(await contentsOf(await engine.open({ offline: true }).get('org/m')), change).toEqual(FILES)
-      await run.endRun()
-      if (verb === 'optimize') await engine.open().remove('org/m', 'org/other')
-    }
-    expect(changes.join('\n')).toMatch(/hub\/models--org--m\/(snapshots|blobs)/)
-    expect((await engine.listing('incoming')).filter((path) => !path.endsWith('.incomplete'))).toEqual([])
-  })
+  test.for(verbs)(
+    'within %s removes nothing that a run has claimed since',
+    async (verb, { expect, onTestFinished }) => {
+      const engine = await Engine.start(onTestFinished)
+      // Two repos share a file, and one also has an unreferenced file.
+      engine.hub.addRepo('org/m', { files: FILES })
+      engine.hub.addRepo('org/other', { files: { 'weights.bin': FILES['weights.bin'] } })
+      const victim = await engine.spawn(verb === 'maintain' ? limits : {})
+      const changes: string[] = []
+      for (;;) {
+        await engine.open().get('org/other')
+        await engine.open().get('org/m')
+        const orphan = join(engine.inCache('hub/models--org--m/blobs'), gitSha1('orphan'))
+        if (verb === 'optimize') await writeFile(orphan, 'orphan')
+        const change = await victim.beginAndStop(verb, ['org/m'], changes.length + 1)
+        if (change === undefined) break
+        changes.push(change)
+        await takeLocks(engine)
+        const run = engine.open({ run: { id: `live${changes.length}`, pid: process.pid } })
+        const model = await run.get('org/m')
+        expect(await contentsOf(model), change).toEqual(FILES)
+        const turn = await victim.goOn()
+        expect(
+          turn.errors.filter((error) => !error.includes('IN_USE')),
+          change,
+        ).toEqual([])
+        expect(await contentsOf(model), change).toEqual(FILES)
+        engine.hub.clearRequests()
+        expect(await contentsOf(await engine.open({ offline: true }).get('org/m')), change).toEqual(FILES)
+        await run.endRun()
+        if (verb === 'optimize') await engine.open().remove('org/m', 'org/other')
+      }
+      expect(changes.join('\n')).toMatch(/hub\/models--org--m\/(snapshots|blobs)/)
+      expect((await engine.listing('incoming')).filter((path) => !path.endsWith('.incomplete'))).toEqual([])
+    },
+  )
 
-  test('within a download gives the right files, also when others removed the model since', async ({
+  test('within a download returns the right files even if other processes removed the model since', async ({
     expect,
     onTestFinished,
   }) => {
@@ -106,7 +107,7 @@ describe.concurrent('a process that is stopped', () => {
     const stride = process.env.KILLS ? 1 : 4
     for (let step = 1; ; step += stride) {
       const change = await victim.beginAndStop('get', ['org/m'], step)
-      // The last step gives the lock back: from then on others may remove what no run has claimed.
+      // The last step releases the lock: from then on, other processes may remove a model that no run has claimed.
       if (change === undefined || /unlinkSync .*org%2Fm\.lock/.test(change)) break
       await takeLocks(engine)
       await engine.open().get('org/m')

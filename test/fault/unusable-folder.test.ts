@@ -21,7 +21,7 @@ beforeEach(async () => {
   engine.hub.addRepo('org/large', { files: { 'weights.bin': WEIGHTS } })
 })
 
-/** A cache that works for a live run, as the plugin's does. */
+/** Opens a cache for a live run, as the plugin does. */
 function openForRun(id: string, options: Parameters<Engine['open']>[0] = {}) {
   const cache = engine.open({ run: { id, pid: process.pid }, whenUnusable: 'temporary', ...options })
   onTestFinished(() => cache.endRun())
@@ -35,7 +35,7 @@ async function temporaryFolders(id: string): Promise<string[]> {
 describe.each([
   ['is a file', () => writeFile(engine.cacheDir, 'a file')],
   [
-    'has a file where downloads begin',
+    'has a file in place of `incoming`',
     async () => {
       await engine.open().get('org/large')
       await rm(engine.inCache('incoming'), { recursive: true })
@@ -43,14 +43,14 @@ describe.each([
     },
   ],
 ])('a cache folder that %s', (_, spoil) => {
-  test('is an error that names it and says what to do', async () => {
+  test('is an error that names the folder and says what to do', async () => {
     await spoil()
     const refusal = await refusalOf(engine.open().get('org/name'))
     expect(refusal).toMatchObject({ code: 'CACHE_UNUSABLE', nextStep: expect.stringContaining('MODEL_CACHE_DIR') })
     expect(refusal.message).toContain(engine.cacheDir)
   })
 
-  test('does not fail a run: the model comes into a folder for that run alone, with one warning', async () => {
+  test('does not fail a run: the model is downloaded to a temporary folder of the run, with one warning', async () => {
     await spoil()
     const id = `run-${randomBytes(4).toString('hex')}`
     const cache = openForRun(id)
@@ -59,9 +59,9 @@ describe.each([
       underWay = [...cache.context.underWay.keys()]
     }
     expect(await contentsOf(await cache.get('org/name', { onProgress }))).toEqual(FILES)
-    // What explains a time-out, and whether the plugin waited for the Hub, is asked of the cache of the options.
+    // The main cache also reports downloads of the temporary cache: the messages about time-outs and waits are made from it.
     expect([underWay, cache.context.hasAskedHub]).toEqual([['org/name'], true])
-    // Another process of the same run finds it there.
+    // Another process of the same run finds the model in the temporary folder.
     expect((await openForRun(id).get('org/name')).tier).toBe('disk')
     expect(engine.filesAsked.filter((file) => file === 'config.json')).toHaveLength(1)
     expect(new Set(engine.warnings).size).toBe(1)
@@ -72,7 +72,7 @@ describe.each([
   })
 })
 
-test('a file that untouched code asks for comes into the temporary folder too', async () => {
+test('a file that untouched code requests is downloaded to the temporary folder too', async () => {
   await writeFile(engine.cacheDir, 'a file')
   const cache = openForRun(`run-${randomBytes(4).toString('hex')}`)
   const main = { repo: parseRepoId('org/large'), revision: 'main' }
@@ -84,7 +84,7 @@ test('a file that untouched code asks for comes into the temporary folder too', 
   expect(await refusalOf(cache.describe(main, 'nope.bin'))).toMatchObject({ code: 'FILE_NOT_FOUND' })
 })
 
-test('two caches of a run that ask different Hubs have a folder each', async () => {
+test('two caches of a run with different Hubs have separate temporary folders', async () => {
   const other = await Engine.start(onTestFinished)
   other.hub.addRepo('org/name', { files: { 'config.json': '{"other":true}' } })
   const id = `run-${randomBytes(4).toString('hex')}`
@@ -94,7 +94,7 @@ test('two caches of a run that ask different Hubs have a folder each', async () 
   expect(await contentsOf(await cache.get('org/name'))).toEqual({ 'config.json': '{"other":true}' })
 })
 
-test('a part of the cache on another device works', async () => {
+test('a cache works if part of it is on another device', async () => {
   const elsewhere = join(engine.folder, 'elsewhere')
   await Promise.all([mkdir(elsewhere), mkdir(engine.cacheDir, { recursive: true })])
   if (canMount) onTestFinished(mountMemory(elsewhere, 32).unmount)
@@ -105,14 +105,14 @@ test('a part of the cache on another device works', async () => {
   expect(await readdir(engine.inCache('incoming'))).toEqual([])
 })
 
-describe.skipIf(!canMount)('a file system of its own', () => {
+describe.skipIf(!canMount)('a separate file system', () => {
   function mount(megabytes: number) {
     const memory = mountMemory(engine.cacheDir, megabytes)
     onTestFinished(memory.unmount)
     return memory
   }
 
-  test('that is read-only serves what it has, without a word', async () => {
+  test('that is read-only serves its models without a warning', async () => {
     const { makeReadOnly } = mount(32)
     await engine.open().get('org/name')
     makeReadOnly()
@@ -123,7 +123,7 @@ describe.skipIf(!canMount)('a file system of its own', () => {
     expect(engine.warnings).toEqual([])
   })
 
-  test('that is read-only: what it lacks comes into a folder for the run alone', async () => {
+  test('that is read-only does not prevent a download, which goes to a temporary folder of the run', async () => {
     const { makeReadOnly } = mount(32)
     await engine.open().get('org/name')
     makeReadOnly()
@@ -132,14 +132,14 @@ describe.skipIf(!canMount)('a file system of its own', () => {
     expect(dirname(model.directory)).not.toContain(engine.cacheDir)
   })
 
-  test('that has no room for a model refuses it before the download', async () => {
+  test('without room for a model is an error before the download', async () => {
     mount(8)
     const refusal = await refusalOf(engine.open().get('org/large'))
     expect(refusal).toMatchObject({ code: 'CACHE_UNUSABLE', reason: expect.stringMatching(/12 MiB.* has \d.* left/) })
     expect(engine.filesAsked).toEqual([])
   })
 
-  test('that has room for the rest of a download goes on with it', async () => {
+  test('with room for the rest of an unfinished download continues it', async () => {
     mount(16)
     engine.hub.throttle({ perConnection: 20 * MEGABYTE })
     const controller = new AbortController()
@@ -152,7 +152,7 @@ describe.skipIf(!canMount)('a file system of its own', () => {
     expect(Buffer.compare(await readFile(model.file('weights.bin')), WEIGHTS)).toBe(0)
   })
 
-  test('that fills up in the middle leaves nothing behind, and the run is served', async () => {
+  test('that becomes full during a download keeps no part of it, and the run is served', async () => {
     mount(16)
     engine.hub.throttle({ perConnection: 30 * MEGABYTE })
     const id = `run-${randomBytes(4).toString('hex')}`
@@ -173,8 +173,8 @@ describe.skipIf(!canMount)('a file system of its own', () => {
   })
 })
 
-describe.skipIf(!canMount)('a disk that is full already', () => {
-  test('has no temporary file of a model that could not begin', async () => {
+describe.skipIf(!canMount)('a full disk', () => {
+  test('has no temporary file after a download that could not start', async () => {
     const memory = mountMemory(engine.cacheDir, 4)
     await engine.open().get('org/name')
     const before = await engine.listing()
@@ -186,7 +186,7 @@ describe.skipIf(!canMount)('a disk that is full already', () => {
     memory.unmount()
   })
 
-  test('has nothing of a download that could not begin', async () => {
+  test('has no unfinished download after one that could not start', async () => {
     const memory = mountMemory(engine.cacheDir, 4)
     const layout = new Layout(engine.cacheDir)
     await mkdir(layout.incoming)
@@ -194,13 +194,13 @@ describe.skipIf(!canMount)('a disk that is full already', () => {
     const claim = IncomingFile.claim(layout, `sha256:${'0'.repeat(64)}`, 2 * MEGABYTE)
     await expect(claim).rejects.toMatchObject({ code: 'ENOSPC' })
     expect(await engine.listing('incoming')).toEqual([])
-    // Refused while a file there is open.
+    // The unmount fails if a file of the file system is still open.
     memory.unmount()
   })
 })
 
-describe('a model that does not come', () => {
-  test('within the time that the options allow is an error, and what came is kept', async () => {
+describe('a download', () => {
+  test('that exceeds the option hub.timeout is an error, and its received bytes are kept', async () => {
     const mend = engine.hub.fault({ kind: 'cdn' }, { stallAfter: 4 * MEGABYTE })
     const hub = { endpoint: engine.hub.url, concurrency: 8, timeoutMs: 3_000 }
     const refusal = await refusalOf(engine.open({ hub }).get('org/large'))
@@ -213,22 +213,22 @@ describe('a model that does not come', () => {
     expect(engine.hub.bytesSent({ kind: 'cdn' })).toBeLessThan(WEIGHTS.length - MEGABYTE)
   })
 
-  test('within that time as the Hub can not be reached is an error that says so', async () => {
+  test('that exceeds hub.timeout because the Hub cannot be reached is an error that says so', async () => {
     const cause = Object.assign(new Error('connect ECONNREFUSED 127.0.0.1:9'), { code: 'ECONNREFUSED' })
     const fetch = () => Promise.reject(new TypeError('fetch failed', { cause }))
-    // The tries take longer than that.
+    // All attempts together take longer than this time limit.
     const hub = { endpoint: engine.hub.url, concurrency: 8, timeoutMs: 1_000 }
     const { reason, nextStep } = await refusalOf(engine.open({ hub, fetch }).get('org/name'))
     expect(reason).toBe(`The Hub at ${engine.hub.url} gave no usable answer within 1 s: ${cause.message}.`)
     expect(nextStep).toContain('HF_ENDPOINT')
   })
 
-  test('has as long as the options say, also when that is longer than a timer can run', async () => {
+  test('may have a time limit that is longer than the longest timer', async () => {
     const hub = { endpoint: engine.hub.url, concurrency: 8, timeoutMs: 30 * 86_400_000 }
     expect((await engine.open({ hub }).get('org/name')).tier).toBe('hub')
   })
 
-  test('because the Hub does not answer is tried again, and then an error', async () => {
+  test('is tried again if the Hub does not respond, and then is an error', async () => {
     const mend = engine.hub.fault({ kind: 'api' }, { delayMs: 600_000 }, { times: 1 })
     expect((await engine.open({ stallMs: 1_000 }).get('org/name')).tier).toBe('hub')
     mend()
