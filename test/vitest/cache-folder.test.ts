@@ -70,7 +70,7 @@ describe('a cache folder that can not be used', () => {
       HF_HOME: undefined,
     })
     expect(exitCode, output).toBe(0)
-    expect(stderr.match(/holds something/g)).toHaveLength(1)
+    expect(stderr.match(/holds other files/g)).toHaveLength(1)
     expect(stderr).toMatch(/Cache folder .*`cacheDir`, MODEL_CACHE_DIR.*temporary folder/)
     // The report says nothing of a folder that is not used.
     expect(output).toContain('hit rate')

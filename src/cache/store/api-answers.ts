@@ -12,9 +12,9 @@ const Schema = v.object({ headers: v.record(v.string(), v.string()), body: v.str
 
 export type StoredAnswer = v.InferOutput<typeof Schema>
 
-/** What the Hub's API answered to such a request, and how long ago in milliseconds; undefined when it is not stored. */
+/** The stored answer of the Hub's API to a request, and its age in milliseconds. Undefined when none is stored. */
 export async function readApiAnswer(
-  /** `origin.api`, or the folder of an earlier version: the key names the endpoint. */
+  /** `origin.api`, or the folder in which an earlier version kept the answers of all endpoints: there the key names the endpoint. */
   folder: string,
   repo: RepoId,
   key: string,
@@ -23,7 +23,7 @@ export async function readApiAnswer(
   try {
     const [text, { mtimeMs }] = await Promise.all([readFile(path, 'utf8'), stat(path)])
     const result = v.safeParse(Schema, JSON.parse(text))
-    // Damaged: as good as absent.
+    // A damaged file counts as absent.
     return result.success ? { answer: result.output, ageMs: Math.max(0, originals.now() - mtimeMs) } : undefined
   } catch (error) {
     if (isAbsent(error) || nameOf(error) === 'SyntaxError') return undefined

@@ -8,11 +8,12 @@ import { type Hold, withFreeLock, withFreeLocks, withLock } from './lock.ts'
 import { isAsideContainer, uniqueBeside } from './own-names.ts'
 import { mayRemove, removeAside, removeEmptyFolder, removeFile, removeFiles } from './remove-own.ts'
 
-// A process can be stopped (Ctrl-Z) at any instant, lose its lock, and continue later with a deletion that was decided before. So
-// nothing of a repo is deleted where it lies: it is moved into a folder of this one deletion first, and deleted there. Whoever takes the
-// repo's lock next moves that folder away before anything else. From then on the file system itself refuses the late moves.
+// A process can be stopped (Ctrl-Z) at any instant, lose its lock, and later continue with a deletion that it decided on before. For
+// this reason a file of a repo is not deleted in its place. It is first moved into a folder that belongs to this one removal, and is
+// deleted there. The next process that takes the repo's lock moves that folder away before it does anything else. From then on, moves
+// into the folder fail, because the folder is gone.
 
-/** Runs `work` under the lock of a repo, of which no earlier holder can remove anything any more. As `withLock`. */
+/** As `withLock`, for the lock of a repo. When `work` begins, earlier holders of the lock can't remove files of the repo any more. */
 export async function withRepoLock<T>(
   layout: Layout,
   repo: RepoId,
@@ -29,7 +30,7 @@ export async function withRepoLock<T>(
   )
 }
 
-/** As `withRepoLock`, when the lock is free; undefined when it is held. */
+/** As `withRepoLock` when the lock is free. Undefined when another process holds it: then `work` is not run. */
 export async function withFreeRepoLock<T>(
   layout: Layout,
   repo: RepoId,
@@ -41,7 +42,7 @@ export async function withFreeRepoLock<T>(
   })
 }
 
-/** As `withFreeRepoLock`, for those of these lock files that are free. */
+/** As `withFreeRepoLock`, for several lock files. `work` gets the locks that were free. */
 export async function withFreeRepoLocks(
   layout: Layout,
   paths: string[],
@@ -53,7 +54,7 @@ export async function withFreeRepoLocks(
   })
 }
 
-/** Where files of one repo go while its lock is held, to be deleted there. */
+/** The folder of one removal: files of a repo are moved here while its lock is held, and are deleted here. */
 export class Aside {
   readonly #folder: string
   #count = 0
@@ -70,19 +71,19 @@ export class Aside {
   static begin(layout: Layout, hold: Hold): Aside {
     const aside = new Aside(layout, hold)
     mkdirSync(aside.#folder, { recursive: true, mode: 0o700 })
-    // In this order: whoever takes the lock after this question finds the folder.
+    // The folder is made before the lock is checked: a process that takes the lock after the check finds the folder.
     aside.#isLost = !hold.isOurs()
     return aside
   }
 
-  /** Moves a file or a link here, at once. False when it is gone, or the lock was lost: then it stays. */
+  /** Moves a file or a link into the folder, synchronously. False when the file is gone, or when the lock was lost and the file stays. */
   take(path: string): boolean {
     if (this.#isLost) return false
     try {
       renameSync(path, this.newPath())
       return true
     } catch (error) {
-      // Another disk: there it is deleted at once, as long as the lock is held.
+      // The file is on another disk and can't be moved: it is deleted in its place while the lock is held.
       if (systemCode(error) === 'EXDEV') return this.hold.isOurs() && removeFile(this.layout, path)
       if (!isAbsent(error)) throw error
       this.#isLost = !existsSync(this.#folder)
@@ -90,12 +91,12 @@ export class Aside {
     }
   }
 
-  /** A path in this folder. A file there can be moved to its place as long as the lock is held. */
+  /** An unused path in this folder. A file that is created there can be moved elsewhere only until the lock is lost. */
   newPath(): string {
     return join(this.#folder, String(this.#count++))
   }
 
-  /** Deletes what was moved here so far. */
+  /** Deletes the files that were moved here so far. */
   async empty(): Promise<void> {
     const names = Array.from({ length: this.#count - this.#deleted }, (_, index) => String(this.#deleted + index))
     this.#deleted = this.#count
@@ -109,7 +110,7 @@ export class Aside {
   }
 }
 
-/** Deletes what a removal that was killed left in `incoming`, unless the repo is worked on. */
+/** Deletes what a killed process left of a removal in `incoming`, unless the repo's lock is held. */
 export async function sweepRemovals(layout: Layout, name: string): Promise<void> {
   if (!isAsideContainer(name)) return
   const lock = join(layout.incoming, name.replace(/\.aside$/, '.lock'))

@@ -6,20 +6,20 @@ import { originals } from '../../platform/originals.ts'
 import { uniqueBeside } from './own-names.ts'
 import { removeUnique } from './remove-own.ts'
 
-// Small files are read and written at once, here and beside it: that takes some 20 µs for each step, where to wait for it takes ten
+// Small files are read and written synchronously in this folder: a synchronous step takes some 20 µs, an asynchronous one ten
 // times as long.
 
 /**
- * Writes a file so that a reader sees the old content or the new one, and a kill leaves one of them. What a kill leaves
- * of the new one lies in `folder`: not beside the file where others would take it for one of theirs.
+ * Writes a file so that a reader sees either the old content or the new content, also after the writer was killed. A killed
+ * writer can leave a temporary file in `folder`. Use a `folder` other than the file's own where other tools read all files.
  */
 export function writeAtomically(path: string, content: string, folder = dirname(path)): void {
   replaceFile(path, folder, (temporary) => writeFileSync(temporary, content, { mode: 0o600 }))
 }
 
-/** Has `make` make a file under a temporary name in `folder`, and moves it to `path`. */
+/** Lets `make` create a file under a temporary name in `folder`, and moves that file to `path`. */
 export function replaceFile(path: string, folder: string, make: (temporary: string) => void): void {
-  // Short: the name of the file itself may be as long as names can be.
+  // The temporary name does not contain the file's name, which may have the maximum length already.
   const temporary = uniqueBeside(join(folder, 'new'), 'tmp')
   const replace = () => {
     make(temporary)
@@ -29,23 +29,23 @@ export function replaceFile(path: string, folder: string, make: (temporary: stri
     try {
       replace()
     } catch (error) {
-      // The folders are nearly always there.
+      // The folders nearly always exist, so they are created only after a failure.
       if (systemCode(error) !== 'ENOENT') throw error
       for (const needed of [dirname(path), folder]) mkdirSync(needed, { recursive: true, mode: 0o700 })
       removeUnique(temporary)
       replace()
     }
   } catch (error) {
-    // Part of the cache lies on another device.
+    // `folder` and `path` are on different devices.
     if (systemCode(error) !== 'EXDEV' || folder === dirname(path)) throw error
     replaceFile(path, dirname(path), make)
   } finally {
-    // Of two names of one file a rename leaves both.
+    // When both names are hard links to the same file, `rename` does nothing and leaves both.
     removeUnique(temporary)
   }
 }
 
-/** Moves a file that has a unique name to its place, also when a part of the cache folder lies on another device. */
+/** Moves a file with a unique name to `to`, also when that is on another device. */
 export async function moveInto(from: string, to: string): Promise<void> {
   await mkdir(dirname(to), { recursive: true, mode: 0o700 })
   try {
@@ -63,19 +63,19 @@ export async function moveInto(from: string, to: string): Promise<void> {
   }
 }
 
-/** True when there is no such file: nothing, a folder in its place, or a link that leads to itself. */
+/** True for the error of a path that has no file: nothing is there, a folder is in its place, or a link refers to itself. */
 export function isAbsent(error: unknown): boolean {
   return ['ENOENT', 'ENOTDIR', 'EISDIR', 'ELOOP'].includes(systemCode(error) ?? '')
 }
 
-/** Milliseconds since the epoch, by the clock that dates the files of a folder: a file server's may differ from ours. */
+/** The time by the clock that dates the files of a folder, in milliseconds since the epoch. A file server's clock may differ from ours. */
 export async function diskNow(folder: string): Promise<number> {
   const probe = uniqueBeside(join(folder, 'clock'), 'tmp')
   try {
     writeFileSync(probe, ' ', { mode: 0o600 })
     return statSync(probe).mtimeMs
   } catch {
-    // A folder that can only be read: our own clock has to do.
+    // The folder is read-only, so our own clock is used.
     return originals.now()
   } finally {
     removeUnique(probe)

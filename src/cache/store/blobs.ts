@@ -3,18 +3,18 @@ import process from 'node:process'
 import { type Digest, Hasher } from '../../model/digest.ts'
 import { isAbsent } from './atomic-write.ts'
 
-/** What a file system says of a file, enough to see that it is still the one that was verified. */
+/** The file system's data about a file, from which one can see whether it is still the file that was verified. */
 export interface FileStamp {
   /** Bytes. */
   size: number
   mtimeMs: number
-  /** As text: inode numbers may exceed what a JSON number holds. */
+  /** The inode number, as text because it may be larger than a JSON number can hold exactly. */
   ino: string
 }
 
 /**
- * The stamp of the file behind the path, links followed, or undefined when there is none. At once: to hand it to a thread
- * takes ten times as long.
+ * The stamp of the file at `path`, with links followed. Undefined when there is no file. Synchronous, because an asynchronous
+ * call takes ten times as long.
  */
 export function stampOf(path: string): FileStamp | undefined {
   const stats = statsOf(path)
@@ -22,15 +22,15 @@ export function stampOf(path: string): FileStamp | undefined {
 }
 
 /**
- * As `stampOf`, and undefined for a file that has another name, outside of the cache perhaps, and can be written by somebody else:
- * that user can change the content and put the time back.
+ * As `stampOf`, but also undefined for a file that has a second hard link, perhaps outside of the cache, and that another user can
+ * write. That user can change the content and set the old time again.
  */
 export function ownStampOf(path: string): FileStamp | undefined {
   const stats = statsOf(path)
   return stats && (stats.nlink === 1n || isOursAlone(stats)) ? stampFrom(stats) : undefined
 }
 
-/** True for a file that only this user and root can write. On a system without such owners: true. */
+/** True for a file that only this user and root can write. Always true on a system whose files have no owners. */
 export function isOursAlone({ uid, mode }: Pick<BigIntStats, 'uid' | 'mode'>): boolean {
   const user = process.geteuid?.()
   return user === undefined || ([BigInt(user), 0n].includes(uid) && (mode & 0o022n) === 0n)
@@ -49,7 +49,7 @@ function stampFrom({ size, mtimeNs, ino }: BigIntStats): FileStamp {
   return { size: Number(size), mtimeMs: Number(mtimeNs / 1000n) / 1000, ino: ino.toString() }
 }
 
-/** True when it is the file that was recorded, as far as the file system can tell. */
+/** True when size, time and inode of a file are those that were recorded. */
 export function isAsRecorded(stamp: FileStamp | undefined, recorded: FileStamp | undefined): boolean {
   return (
     stamp !== undefined &&
@@ -60,8 +60,8 @@ export function isAsRecorded(stamp: FileStamp | undefined, recorded: FileStamp |
 }
 
 /**
- * True when the bytes at `path` have the size and the digest that the Hub stated. Reads the whole file; one that changes
- * meanwhile is not believed: what was read already may be what changed.
+ * True when the file at `path` has this digest and this size in bytes. Reads the whole file. False when the file changes while
+ * it is read, because the part that was read already may have changed.
  */
 export async function matchesDigest(
   path: string,

@@ -4,12 +4,12 @@ import { ModelCacheError, systemCode } from '../../model/errors.ts'
 import type { Layout } from './layout.ts'
 import { hasLostItsMark, holdsNothing } from './lost-mark.ts'
 
-/** Of the cache folder, as its mark says it. */
+/** The format of the cache folder, which `cache.json` states. */
 export const FORMAT = 1
 
 /**
- * True when the folder carries our mark. A mark that a loss of power emptied or cut off is none. Deleting commands refuse
- * without it. Throws `CACHE_FORMAT` for a newer format.
+ * True when the folder has a complete marker file (`cache.json`). A loss of power can leave an empty or truncated one, which
+ * does not count. Commands that delete refuse a folder without a marker. Throws `CACHE_FORMAT` for a newer format.
  */
 export function isOurs(layout: Layout): boolean {
   let text: string
@@ -30,8 +30,8 @@ export function isOurs(layout: Layout): boolean {
 }
 
 /**
- * True for a folder that holds something and carries no mark of ours: nothing of it may be changed. False for one of ours that lost
- * its mark: it gets a new one. Throws `CACHE_FORMAT` for a newer format.
+ * True for a folder that holds other things and has no marker file: nothing in it may be changed. False for a cache folder that lost
+ * its marker: it gets a new one. Throws `CACHE_FORMAT` for a newer format.
  */
 export function isForeign(layout: Layout): boolean {
   try {
@@ -43,22 +43,22 @@ export function isForeign(layout: Layout): boolean {
   }
 }
 
-/** The error of a folder in which nothing may be changed; undefined for ours, and for one that can become ours. Throws nothing. */
+/** The error of a folder in which nothing may be changed. Undefined for a cache folder and for a folder that may become one. Never throws. */
 export function refusalOf(layout: Layout): ModelCacheError | undefined {
   try {
-    return isForeign(layout) ? notACache(layout) : linkedRoom(layout)
+    return isForeign(layout) ? notACache(layout) : linkedFolder(layout)
   } catch {
-    // It is of a newer version, or unreadable: the next step that needs it reports that.
+    // The folder has a newer format or is unreadable: the next step that needs the folder reports that.
     return undefined
   }
 }
 
-/** False for a folder that is there and can't be written: baked into an image, mounted read-only, or another user's. */
+/** False for an existing folder that can't be written: part of an image, mounted read-only, or another user's. */
 export function isWritable({ directory, incoming }: Layout): boolean {
   try {
     accessSync(directory, constants.W_OK)
     if (!statSync(directory).isDirectory()) return false
-    // The locks of repos lie there.
+    // It has the lock files of the repos.
     accessSync(incoming, constants.W_OK)
     return true
   } catch (error) {
@@ -66,7 +66,10 @@ export function isWritable({ directory, incoming }: Layout): boolean {
   }
 }
 
-/** True where the models lie on another disk, in a folder that other tools may use as well: there only what we downloaded is ours. */
+/**
+ * True when `hub` is a link to a folder elsewhere, such as on another disk. Other tools may use that folder too, so only files that
+ * this package downloaded may be removed there.
+ */
 export function isHubLinked({ hub }: Layout): boolean {
   return lstatSync(hub, { throwIfNoEntry: false })?.isSymbolicLink() === true
 }
@@ -77,7 +80,7 @@ function notACache({ directory }: Layout): ModelCacheError {
     code: isFolder ? 'NOT_A_CACHE' : 'CACHE_UNUSABLE',
     asked: `Cache folder ${directory}`,
     reason: isFolder
-      ? 'It holds something, and no cache.json that says it is a cache of this package.'
+      ? 'It holds other files and has no cache.json, so it is no cache of this package.'
       : 'It is a file, and not a folder.',
     nextStep: `Set \`cacheDir\`, MODEL_CACHE_DIR or --cache-dir to a folder of its own.${
       isFolder ? ' If its cache.json was lost, write {"format":1} into it anew.' : ''
@@ -85,8 +88,8 @@ function notACache({ directory }: Layout): ModelCacheError {
   })
 }
 
-/** Folders in which we write and delete must not be links: what they lead to is another's. */
-function linkedRoom(layout: Layout): ModelCacheError | undefined {
+/** The error of a cache folder in which a folder other than `hub` is a link: files in the folder that it refers to are not ours. */
+function linkedFolder(layout: Layout): ModelCacheError | undefined {
   const { directory, incoming, leases, runs, origins, formerRenames, formerApi } = layout
   const events = join(directory, 'events')
   const linked = [incoming, leases, runs, origins, events, formerRenames, formerApi].find((folder) =>
@@ -102,7 +105,7 @@ function linkedRoom(layout: Layout): ModelCacheError | undefined {
   })
 }
 
-/** Undefined for what is no mark: a file of somebody else, or one that is cut off. */
+/** The `format` field of a marker file. Undefined when the text is truncated or is another JSON document. */
 function formatOf(text: string): unknown {
   try {
     const parsed: unknown = JSON.parse(text)

@@ -5,7 +5,7 @@ import { blobNameOf, type Digest, hashRecipe } from '../../model/digest.ts'
 import { Slices } from '../../platform/slices.ts'
 import { checkInSteps, type Stated } from './digest-worker.mjs'
 
-/** A file, and what it is to be. */
+/** A file, and the digest and size in bytes that it must have. */
 export interface StatedFile {
   path: string
   digest: Digest
@@ -15,12 +15,12 @@ export interface StatedFile {
 /** What is wrong with a file. */
 export type Flaw = 'missing' | 'wrong size' | 'wrong digest'
 
-/** Computes digests on all cores: of some files at a time in this thread, and of others in each of the others. */
+/** Computes digests on all cores. One call of `check` at a time runs in this thread, further calls run in worker threads. */
 export class DigestPool {
   #isBusyHere = false
   #pool: Promise<Tinypool> | undefined
 
-  /** Says of each file what is wrong with it, or null. One thread sees to all of them, in turn. */
+  /** The flaw of each file, or null, in the order of `files`. One thread checks all files of one call, one after the other. */
   async check(files: StatedFile[], signal?: AbortSignal): Promise<(Flaw | null)[]> {
     const stated = files.map(({ path, digest, size }) => {
       return { path, size, hex: blobNameOf(digest), ...hashRecipe(digest, size) }
@@ -43,7 +43,7 @@ export class DigestPool {
   }
 }
 
-/** Loaded where there is work for more than one thread: to start one takes as long as to hash some 50 MB. */
+/** Called only when there is work for more than one thread: to start a thread takes as long as to hash some 50 MB. */
 async function openPool(threads: number): Promise<Tinypool> {
   const { Tinypool } = await import('tinypool')
   const filename = fileURLToPath(new URL('./digest-worker.mjs', import.meta.url))
@@ -63,7 +63,7 @@ async function checkHere(files: Stated[], signal?: AbortSignal): Promise<(Flaw |
       }
       found.push(step.value)
     } finally {
-      // Closes the file, where it was left in the middle.
+      // Closes the file when the check was aborted.
       steps.return(null)
     }
   }

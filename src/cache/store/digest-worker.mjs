@@ -1,20 +1,21 @@
-// Computes digests, here or in the threads of `digest-pool.ts`. Plain JavaScript: a thread has no loader for TypeScript.
+// Computes digests, in the calling thread or in the threads of `digest-pool.ts`. Plain JavaScript, because a thread has no
+// loader for TypeScript.
 import { createHash } from 'node:crypto'
 import { closeSync, openSync, readSync, statSync } from 'node:fs'
 
-// Kept by the processor's own cache between reading and hashing, and used again and again: a new one for each read costs
-// as much as the reading. Of several files in turn, too: nothing of it is needed after a pause.
+// Small enough to stay in the processor's cache between reading and hashing. It is reused, because to allocate a buffer for each
+// read costs as much as the read. Several checks can share it: no content of it is needed after a `yield`.
 const piece = Buffer.allocUnsafeSlow(256 << 10)
 
 /**
  * @typedef {{ path: string, size: number, algorithm: string, header: string, hex: string }} Stated
- * A file, and what it is to be: its bytes, and its digest in hexadecimal, of the header and all bytes.
+ * A file and what it must be: its size in bytes, and the hexadecimal digest of `header` followed by the file's bytes.
  * @typedef {'missing' | 'wrong size' | 'wrong digest' | null} Found
- * What is wrong with it, or null.
+ * The flaw of a file, or null.
  */
 
 /**
- * What a thread does, in one go: it has nothing else to do, and its end by the pool comes through all the same.
+ * The task of a worker thread. It does not pause, because the thread has no other work and the pool can end it at any time.
  * @param {Stated[]} files
  * @returns {Found[]}
  */
@@ -28,7 +29,7 @@ export default function checkFiles(files) {
 }
 
 /**
- * Says what is wrong with a file; pauses after each piece.
+ * Returns the flaw of a file, or null. Yields after each piece that was hashed.
  * @param {Stated} file
  * @returns {Generator<void, Found, void>}
  */

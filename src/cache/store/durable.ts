@@ -12,14 +12,15 @@ import { uniqueBeside } from './own-names.ts'
 import { removeUnique } from './remove-own.ts'
 
 // A rename can reach the disk before the bytes of the file do. After a loss of power the file is then empty, or full of
-// zeros. What the cache depends on is therefore written to the disk before it gets its name.
+// zeros. Files that the cache depends on are therefore synced to the disk before they are renamed.
 
 /**
- * Replaces a file so that after a kill or a loss of power it has the old content or the new one. Called under a lock, and
- * asks right before the rename whether that is still held. False when it was lost: then nothing was changed.
+ * Replaces a file so that after a kill or a loss of power it has either the old content or the new content. The caller holds a
+ * lock. `isAllowed` is called right before the rename and says whether the lock is still held. False when it was lost: then
+ * nothing was changed.
  *
- * A process can be stopped between that question and the rename. Whoever takes the lock from it therefore calls
- * `removeReplacements` first: the rename then finds no file, and this function answers false.
+ * A process can be stopped between this check and the rename. The next process that takes the lock therefore calls
+ * `removeReplacements` first. The late rename then finds no file, and this function returns false.
  */
 export async function replaceDurably(path: string, content: string, isAllowed = () => true): Promise<boolean> {
   const temporary = uniqueBeside(path, 'tmp')
@@ -42,7 +43,7 @@ export async function replaceDurably(path: string, content: string, isAllowed = 
   }
 }
 
-/** Removes what other processes were about to replace the file by. Called by the process that has the file's lock now. */
+/** Removes the temporary files of other processes that were about to replace the file at `path`. The caller holds the file's lock. */
 export function removeReplacements(path: string): void {
   const [folder, start] = [dirname(path), `${basename(path)}.`]
   for (const { name } of entriesIn(folder))
@@ -51,7 +52,7 @@ export function removeReplacements(path: string): void {
 
 const REPLACEMENT = /^\d+-[0-9a-f]{12}\.tmp$/
 
-/** Waits until all by which these files of an entry are found is on the disk: refs, listing, and the names in folders. */
+/** Waits until everything that is needed to find these files of an entry is on the disk: refs, listing, and folder contents. */
 export async function syncNames(
   layout: Layout,
   { repo, revision, commit, snapshot, endpoint }: Entry,
@@ -70,7 +71,7 @@ export async function syncNames(
   await syncAll([...named, layout.repo(repo), layout.hub, layout.directory])
 }
 
-// Side by side they share what the file system writes for each. Node.js has no more threads for it.
+// Concurrent syncs share one commit of the file system's journal. By default Node.js has four threads for file operations.
 const AT_ONCE = 4
 
 async function syncAll(paths: string[]): Promise<void> {
@@ -81,7 +82,7 @@ async function syncAll(paths: string[]): Promise<void> {
   await Promise.all(Array.from({ length: AT_ONCE }, syncNext))
 }
 
-/** Waits until a file, or the names in a folder, are on the disk. Nothing where there is none, or the system has no such call. */
+/** Waits until a file or the contents of a folder are on the disk. Does nothing when the path is absent or can't be synced. */
 export async function syncToDisk(path: string): Promise<void> {
   try {
     const file = await open(path, 'r')
@@ -91,7 +92,7 @@ export async function syncToDisk(path: string): Promise<void> {
       await file.close()
     }
   } catch (error) {
-    // Windows opens no folders, and some file systems do not write single files to the disk.
+    // Windows can't open folders, and some file systems can't sync single files.
     if (!isAbsent(error) && !NOT_SUPPORTED.includes(systemCode(error) ?? '')) throw error
   }
 }

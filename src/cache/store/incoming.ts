@@ -12,23 +12,24 @@ import { thisProcess } from './owner.ts'
 import { removeUnique } from './remove-own.ts'
 import { RunningDigest } from './running-digest.ts'
 
-// Few large writes: one for each 64 kB network chunk would cost more than the network on a fast link.
+// Chunks of 64 kB are collected into larger writes: on a fast link, a write for each chunk would cost more than the network.
 const WRITE_AT_BYTES = 1 << 20
-// A smaller file is sooner downloaded anew than looked after.
+// To download a smaller file again costs less than to keep a note about it.
 const WORTH_RESUMING_BYTES = 1 << 20
-// Fewer would have the disk write small pieces.
+// With a smaller number the disk would write small pieces.
 const SYNC_AT_BYTES = 16 << 20
-// What a kill may lose of what several connections brought.
+// How many bytes a kill may lose of a download over several connections.
 const NOTE_EVERY_BYTES = 8 << 20
 
-/** Chunks that follow each other and wait to be written. */
+/** Adjacent chunks that are not written yet. */
 interface Pending extends Span {
   chunks: Uint8Array[]
 }
 
 /**
- * A file on its way in: hashed while it is written, never visible as a model, published only when it is right. Parts may
- * come in any order. What came of one that was given up or whose process died is taken over by whoever comes next.
+ * An unfinished download. It is hashed while it is written, is never visible as a model, and is published only when its digest is
+ * right. Its parts may arrive in any order. After an abandoned download, or when the process died, the next download of the same
+ * blob continues with the bytes that are there.
  */
 export class IncomingFile {
   readonly #path: string
@@ -36,20 +37,20 @@ export class IncomingFile {
   readonly #digest: Digest
   readonly #size: number
   readonly #hashing: RunningDigest
-  /** What came, written or not. */
+  /** The bytes that arrived, whether written or still pending. */
   #received: Spans
   #written: Spans
-  /** Bytes that were written when the note last said which. */
+  /** How many bytes were written when the note last listed them. 0 while the note lists no parts. */
   #noted = 0
-  /** Side by side connections each have one. */
+  /** One for each connection. */
   #pending: Pending[] = []
-  /** Settles when nothing is on its way to the disk; never rejects. */
+  /** Resolves when no write is under way. Never rejects. */
   #flushing: Promise<void> = Promise.resolve()
-  /** Bytes that were written since the disk was last told to write all. */
+  /** Bytes that were written since the last sync. */
   #unsynced = 0
   #isSyncing = false
   #etag: string | undefined
-  /** What the disk refused: bytes that came, and may be hashed, are not there. */
+  /** The error of a failed write. Bytes that arrived, and may be hashed already, are then missing on disk. */
   #lost: { error: unknown } | undefined
 
   private constructor(
@@ -68,13 +69,13 @@ export class IncomingFile {
     this.#etag = left.etag
   }
 
-  /** Goes on with what somebody left of this blob, else begins. Called under the repo's lock. */
+  /** Continues an unfinished download of this blob when there is one, else begins a new one. `size` in bytes. The caller holds the repo's lock. */
   static async claim(layout: Layout, digest: Digest, size: number): Promise<IncomingFile> {
     await mkdir(layout.incoming, { recursive: true, mode: 0o700 })
     const path = uniqueBeside(join(layout.incoming, blobNameOf(digest)), 'incomplete')
     const left = await takeOver(layout, digest, path)
     const file = await open(path, constants.O_RDWR | constants.O_CREAT, 0o600)
-    // Also what a damaged note says nothing of: it would stay behind the file's end.
+    // This holds also with a damaged note: the bytes beyond `size` would stay in the file.
     const isTooLong = left.length > size
     const incoming = new IncomingFile(path, file, { digest, size }, isTooLong ? { written: [] } : left)
     try {
@@ -88,21 +89,22 @@ export class IncomingFile {
     return incoming
   }
 
-  /** Bytes that are there, from this process or another. */
+  /** How many bytes have arrived, in this process or in the one that it continues. */
   get received(): number {
     return this.#received.bytes
   }
 
-  /** How the server knew the content that these bytes are of. */
+  /** The ETag of the content that these bytes belong to. */
   get etag(): string | undefined {
     return this.#etag
   }
 
-  /** What is missing, in order. */
+  /** The missing parts, in order. */
   gaps(): Span[] {
     return this.#received.gaps(this.#size)
   }
 
+  /** Takes a chunk that belongs at byte `at`. Throws when this or an earlier write failed. */
   async write(chunk: Uint8Array, at: number): Promise<void> {
     if (this.#lost) throw this.#lost.error
     const end = at + chunk.byteLength
@@ -114,13 +116,13 @@ export class IncomingFile {
     if (pending.end - pending.start >= WRITE_AT_BYTES) await this.#flushLater(pending)
   }
 
-  /** Forgets what came; what comes now has this ETag. */
+  /** Drops all bytes. The bytes that arrive from now on belong to the content with this ETag. */
   async restart(etag?: string): Promise<void> {
     this.#pending = []
     await this.#flushing
     const hadNoted = this.#noted > 0
     await this.#hashing.restart()
-    // Where nothing was written yet, it would have ext4 write the whole file to the disk as it is closed.
+    // A file without content is not truncated: ext4 writes the whole of a truncated file to the disk when it is closed.
     if (this.#written.bytes > 0) await this.#file.truncate(0)
     this.#received = new Spans()
     this.#written = new Spans()
@@ -130,13 +132,13 @@ export class IncomingFile {
     await this.#note(thisProcess())
   }
 
-  /** Moves the file to its place when its digest is right. Throws `DigestMismatchError`, and what the disk refused before. */
+  /** Moves the file to the path `blob` when its digest is right. Throws `DigestMismatchError`, or the error of a failed write. */
   async publish(blob: string): Promise<void> {
     if (this.#lost) throw this.#lost.error
     await this.#flushAll()
     const received = await this.#hashing.finish(this.#written)
     if (received !== this.#digest) throw new DigestMismatchError(this.#digest, received)
-    // A small file is written to the disk with the others, before its model is recorded.
+    // Smaller files are synced together, before their model is recorded.
     if (this.#size >= WORTH_RESUMING_BYTES) await this.#file.datasync()
     await this.#file.close()
     await chmod(this.#path, 0o444)
@@ -144,16 +146,17 @@ export class IncomingFile {
     removeUnique(noteOf(this.#path))
   }
 
-  /** Gives it up, and leaves what came to whoever comes next. */
+  /** Ends this download. The bytes stay for the next download of the blob, unless the file is too small for that. */
   async abandon(): Promise<void> {
     if (this.received === 0 || this.#size < WORTH_RESUMING_BYTES) return this.discard()
-    // A disk that is full refuses what is pending: what was written before can still be gone on with.
+    // On a full disk the pending bytes can't be written. The bytes that were written before can still be continued.
     await this.#flushAll().catch(() => undefined)
     await this.#hashing.restart()
     await this.#file.close()
     await this.#note(undefined)
   }
 
+  /** Ends this download and removes its file. */
   async discard(): Promise<void> {
     await this.#flushing
     await this.#hashing.restart()
@@ -174,13 +177,13 @@ export class IncomingFile {
     if (this.#lost) throw this.#lost.error
   }
 
-  /** Has it written while more comes, one piece after the other. What the disk refuses, the next write throws. */
+  /** Writes a piece while more chunks arrive, after the piece before it. The next `write` throws the error of a failed one. */
   async #flushLater(pending: Pending): Promise<void> {
-    // What comes after it, also from another connection, is another piece.
+    // Chunks that arrive from now on belong to other pieces, also those of another connection.
     this.#pending = this.#pending.filter((other) => other !== pending)
     const before = this.#flushing
     this.#flushing = before.then(() => this.#flush(pending)).catch(() => undefined)
-    // No more than a piece waits, however slow the disk is.
+    // At most one piece waits in memory, however slow the disk is.
     await before
   }
 
@@ -196,10 +199,10 @@ export class IncomingFile {
   }
 
   async #put({ start, end, chunks }: Pending): Promise<void> {
-    // Whoever takes it over must not mistake a gap for content: the note says so before there is one.
+    // A later download that continues this file must not take a gap for content. So the note lists the parts before there is a gap.
     if (this.#noted === 0 && start > this.#written.endOf(0)) await this.#note(thisProcess(), { hasGaps: true })
     const { bytesWritten } = await this.#file.writev(chunks, start)
-    // A disk that fills up answers with a short count before it answers with an error.
+    // On a disk that becomes full, one write is too short before the next one fails.
     if (bytesWritten < end - start) {
       const message = `Only ${bytesWritten} of ${end - start} bytes could be written: is the disk full?`
       throw Object.assign(new Error(message), { code: 'ENOSPC' })
@@ -209,7 +212,7 @@ export class IncomingFile {
     if (this.#noted > 0 && this.#written.bytes - this.#noted >= NOTE_EVERY_BYTES) await this.#note(thisProcess())
   }
 
-  /** Has the disk write while more comes: at the end little is left to wait for. */
+  /** Syncs to the disk while more bytes arrive, so that little is left to wait for at the end. */
   #syncLater(bytes: number): void {
     this.#unsynced += bytes
     if (this.#unsynced < SYNC_AT_BYTES || this.#isSyncing) return
@@ -218,11 +221,14 @@ export class IncomingFile {
     const done = () => {
       this.#isSyncing = false
     }
-    // What fails here fails again, and is thrown, at the end.
+    // An error is ignored here, because the sync in `publish` fails with it again.
     void this.#file.datasync().then(done, done)
   }
 
-  /** Says who writes the file (nobody, when it was given up), and which parts of it are there where that is not plain. */
+  /**
+   * Writes the note: which process writes the file (none, when the download was abandoned), and which parts of it are there when it
+   * has gaps. A small file gets no note.
+   */
   async #note(
     owner: object | undefined,
     { hasGaps = this.#written.endOf(0) < this.#written.bytes } = {},

@@ -5,7 +5,7 @@ import type { RepoId } from '../../model/repo-id.ts'
 import type { Commit } from '../../model/revision.ts'
 import type { SnapshotId } from '../../model/snapshot.ts'
 
-/** A folder that has a folder for each repo, with what was answered of it: refs and listings. */
+/** A folder that has a subfolder for each repo with the stored answers about it: refs and listings. */
 export class RepoFolders {
   constructor(readonly hub: string) {}
 
@@ -23,10 +23,10 @@ export class RepoFolders {
   }
 }
 
-/** Those that are written, in a cache folder of ours. */
+/** A `RepoFolders` in our own cache folder, which may be written. */
 export type WritableFolders = RepoFolders & { readonly cache: Layout }
 
-/** Where each thing lies in a Hugging Face cache, ours or another: the layout of huggingface_hub. */
+/** The paths in a Hugging Face cache, ours or another: the layout of huggingface_hub. */
 export class HubFolder extends RepoFolders {
   blob(repo: RepoId, digest: Digest): string {
     return join(this.repo(repo), 'blobs', blobNameOf(digest))
@@ -41,7 +41,7 @@ export class HubFolder extends RepoFolders {
   }
 }
 
-/** Where each thing lies in a cache folder. */
+/** The paths in a cache folder. */
 export class Layout extends HubFolder {
   readonly marker: string
   readonly tag: string
@@ -49,10 +49,11 @@ export class Layout extends HubFolder {
   readonly incoming: string
   readonly leases: string
   readonly runs: string
-  /** What endpoints answered, see `Origin`. */
+  /** The stored answers of all endpoints, see `Origin`. */
   readonly origins: string
-  /** What earlier versions kept here, for all endpoints together. */
+  /** Where earlier versions stored the renames of all endpoints together. */
   readonly formerRenames: string
+  /** Where earlier versions stored the API answers of all endpoints together. */
   readonly formerApi: string
 
   constructor(readonly directory: string) {
@@ -68,14 +69,14 @@ export class Layout extends HubFolder {
     this.formerApi = join(directory, 'api')
   }
 
-  /** `hub/` is a part of itself. */
+  /** The cache folder that `hub/` belongs to: this one. */
   get cache(): Layout {
     return this
   }
 
   /**
-   * Who brings in files of a repo, or deletes some, holds it. Names that differ by case alone mean one repo at the Hub,
-   * and one folder on some disks.
+   * The lock file of a repo. A process holds it while it downloads or deletes files of the repo. Names that differ only in case
+   * share a lock: they are one repo at the Hub, and one folder on some disks.
    */
   lock(repo: RepoId): string {
     return join(this.incoming, `${encodeURIComponent(repo.toLowerCase())}.lock`)

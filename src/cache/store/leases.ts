@@ -14,20 +14,20 @@ import { removeFile } from './remove-own.ts'
 const HEARTBEAT_MS = 30_000
 const EXPIRES_AFTER_MS = 5 * 60_000
 
-/** A live test run: its id, and its main process, with which it lives and dies. */
+/** A test run: its id and the pid of its main process. The run is live as long as this process is. */
 export interface Run {
   id: string
   pid: number
 }
 
-/** What one process of a live run claims: entries that no other run may remove. */
+/** The claims of one thread of a live run: entries that no other run may remove. */
 export class Lease {
   readonly #path: string
   readonly #keys = new Set<string>()
   #heartbeat: NodeJS.Timeout | undefined
-  /** As it stands in the file. */
+  /** The content of the lease file. Empty while there is none. */
   #content = ''
-  /** One write at a time: a claim of fewer entries must not land after one of more. */
+  /** Ends when the last write has ended. Writes run one after the other, so that an older list never replaces a newer one. */
   #written: Promise<void> = Promise.resolve()
 
   constructor(
@@ -38,20 +38,20 @@ export class Lease {
   }
 
   /**
-   * Claims entries, by `entryKey`, until `release`, or until the run's main process is gone. True when a claim is new, or
-   * was lost with its file.
+   * Claims entries, by `entryKey`, until `release` is called or the run's main process is gone. True when an entry was not claimed
+   * before, or when the lease file was lost. Throws when the lease can't be written.
    */
   async claim(keys: string[]): Promise<boolean> {
     if (keys.length === 0) return false
     const fresh = keys.filter((key) => !this.#keys.has(key))
     for (const key of fresh) this.#keys.add(key)
     const isNew = fresh.length > 0 || this.#isLost()
-    // A second call that claims the same entries waits for the write that is under way.
+    // A second call for the same entries waits for the write of the first.
     if (isNew) this.#written = this.#written.catch(() => undefined).then(() => this.#write())
     try {
       await this.#written
     } catch (error) {
-      // Not claimed: the next call tries again.
+      // The entries are not claimed, so the next call tries again.
       for (const key of fresh) this.#keys.delete(key)
       throw error
     }
@@ -59,8 +59,8 @@ export class Lease {
   }
 
   /**
-   * Claims what processes and threads of the run claimed that are gone by now, and removes their leases: each rerun of a
-   * watch session has workers of its own. Called when no test runs.
+   * Takes over the claims of processes and threads of this run that have ended, and removes their leases. Each rerun of a watch
+   * session has new workers. Called while no test runs.
    */
   async gather(): Promise<void> {
     for (const name of leaseNames(this.layout)) {
@@ -73,13 +73,13 @@ export class Lease {
     }
   }
 
-  /** Removed with the cache folder, or by a machine to which this one seemed silent. */
+  /** True when the lease file was removed: with the cache folder, or by another machine that saw no heartbeat for too long. */
   #isLost(): boolean {
     return this.#content !== '' && !stampOf(this.#path)
   }
 
   async #write(): Promise<void> {
-    // The folder was removed: without a mark the next run would refuse it.
+    // The cache folder was removed and would be created again without its marker. The next run would refuse that folder.
     if (!stampOf(this.layout.marker)) await prepareAgain(this.layout)
     const content = JSON.stringify({ ...ownerOf(this.run.pid), entries: [...this.#keys] })
     writeAtomically(this.#path, content)
@@ -89,16 +89,17 @@ export class Lease {
     this.#heartbeat.unref()
   }
 
-  /** Writes the same again, so that the disk's own clock dates it: other machines know nothing of ours. */
+  /** Writes the same content again, so that the file gets the time of the disk's clock, which other machines can compare with. */
   #beat(): void {
     const write = async () => {
       if (!this.#isLost()) return writeFile(this.#path, this.#content, { flag: 'r+' })
-      // Where the whole cache folder was removed, nothing is left to claim.
+      // When the whole cache folder was removed, nothing is left to claim.
       if (stampOf(this.layout.directory)) await this.#write()
     }
     this.#written = this.#written.then(write, write).catch(() => undefined)
   }
 
+  /** Ends all claims and removes the lease file. */
   async release(): Promise<void> {
     await this.#written.catch(() => undefined)
     originals.clearInterval(this.#heartbeat)
@@ -109,13 +110,13 @@ export class Lease {
   }
 }
 
-/** The entries that live runs claim, other than `exceptRun`. Leases of dead runs are removed on the way. */
+/** The entries that live runs other than `exceptRun` claim, by `entryKey`. Also removes the leases of dead runs. */
 export async function leasedEntries(layout: Layout, exceptRun?: string): Promise<Set<string>> {
   const others = [...(await liveRuns(layout))].filter(([run]) => run !== exceptRun)
   return new Set(others.flatMap(([, entries]) => [...entries]))
 }
 
-/** The runs that live now, by their ids, and the entries that they claim. Leases of dead runs are removed on the way. */
+/** The live runs by their ids, each with the `entryKey`s that it claims. Also removes the leases of dead runs. */
 export async function liveRuns(layout: Layout): Promise<Map<string, Set<string>>> {
   const runs = new Map<string, Set<string>>()
   for (const name of leaseNames(layout)) {
@@ -132,7 +133,7 @@ export async function liveRuns(layout: Layout): Promise<Map<string, Set<string>>
   return runs
 }
 
-/** Ends all claims of a run that is over, also those of its workers, which are gone by then. */
+/** Removes all leases of a run that is over, also those of its workers. */
 export function releaseRun(layout: Layout, runId: string): void {
   for (const name of leaseNames(layout)) if (isOf(name, runId)) removeFile(layout, join(layout.leases, name))
 }
@@ -151,12 +152,12 @@ function leaseNames(layout: Layout): string[] {
   }
 }
 
-/** Where it can't be removed, or could not be written, it claims nothing all the same. */
+/** Removes a lease that claims nothing any more. A failure does no harm, so it is ignored. */
 function removeIfPossible(layout: Layout, path: string): void {
   try {
     removeFile(layout, path)
   } catch {
-    // Another user's folder.
+    // The folder may be read-only or another user's.
   }
 }
 
@@ -184,8 +185,8 @@ function isText(value: unknown): value is string {
 
 async function isLive(owner: Owner, path: string, heartbeat: number): Promise<boolean> {
   const state = stateOf(owner)
-  // A run that is stopped (Ctrl-Z) goes on later, with the same files.
+  // A stopped run (Ctrl-Z) can continue later with the same files, so it counts as live.
   if (state !== 'unknown') return state !== 'dead'
-  // A heartbeat that is still to come is nobody's: a copy, or the work of another clock.
+  // A heartbeat far in the future is no sign of life either: the file was copied, or another clock dated it.
   return Math.abs((await diskNow(dirname(path))) - heartbeat) < EXPIRES_AFTER_MS
 }

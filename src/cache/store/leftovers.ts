@@ -16,40 +16,40 @@ const ABANDONED_AFTER_MS = 24 * 3_600_000
 // A writer on another machine changes its file more often than this.
 const SILENT_AFTER_MS = 10 * 60_000
 
-/** What stands beside a file on its way in. */
+/** The note beside an unfinished download. */
 export interface Note extends Partial<Owner> {
-  /** By which ETag the server knew the content. */
+  /** The ETag of the content at the server. */
   etag?: string
-  /** Which parts are there; without it, all up to the file's end. */
+  /** The parts that are on disk. Undefined: the file has no gaps. */
   written?: readonly Span[]
   /** True when the note is damaged or missing. */
   isLost?: boolean
 }
 
-/** What somebody left of a blob. */
-export interface Left {
+/** What an earlier download left of a blob. */
+export interface Leftover {
   etag?: string
-  /** The length of the file, what is missing of it included. */
+  /** The length of the file in bytes, its gaps included. */
   length: number
   written: readonly Span[]
 }
 
-/** The note beside a file on its way in. */
+/** The path of the note beside an unfinished download. */
 export function noteOf(path: string): string {
   return `${path}.json`
 }
 
-/** Says who writes the file at `path` (nobody, when it was given up) and what is there of it. */
+/** Writes the note of the unfinished download at `path`. A note without an owner says that the download was abandoned. */
 export async function writeNote(path: string, note: Note): Promise<void> {
   writeAtomically(noteOf(path), JSON.stringify(note))
 }
 
 /**
- * Makes what somebody left of a blob the file at `path`, and says what is there of it. Only the file of a writer that is
- * surely gone is moved. A silent writer may continue and write to its open file: of that the bytes are copied, so that
- * it can never change a file that was verified.
+ * Moves or copies an earlier unfinished download of a blob to `path`, and returns which bytes it has. The file of a writer that has
+ * certainly ended is moved. A silent writer may continue and write to its open file, so its file is copied: a late write can then
+ * not change a file that was verified. Returns a length of 0 when there is nothing to continue.
  */
-export async function takeOver(layout: Layout, digest: Digest, path: string): Promise<Left> {
+export async function takeOver(layout: Layout, digest: Digest, path: string): Promise<Leftover> {
   const prefix = `${blobNameOf(digest)}.`
   const names = incompleteNames(layout).filter((name) => name.startsWith(prefix))
   for (const name of names) {
@@ -60,13 +60,13 @@ export async function takeOver(layout: Layout, digest: Digest, path: string): Pr
     try {
       await (writer === 'gone' ? rename(left, path) : copyOver(left, path))
     } catch {
-      // Another process was faster, or the disk has no room for a copy.
+      // Another process took the file first, or the disk has no room for a copy.
       removeUnique(path)
       continue
     }
     removeFile(layout, noteOf(left))
     const { size } = await stat(path)
-    // A note may know of more than reached the disk.
+    // After a loss of power, a note may list more than reached the disk.
     const written = (note.written ?? [{ start: 0, end: size }]).filter(({ end }) => end <= size)
     return { etag: note.etag, length: size, written: new Spans(written).parts }
   }
@@ -78,7 +78,7 @@ async function copyOver(from: string, to: string): Promise<void> {
   removeUnique(from)
 }
 
-/** How much of these blobs lies there of downloads that did not end: of each the largest, as it takes room on disk. */
+/** How many bytes unfinished downloads of these blobs take on disk. Of several downloads of one blob, the largest counts. */
 export async function bytesLeft(layout: Layout, digests: Digest[]): Promise<number> {
   const names = incompleteNames(layout)
   const sizes = digests.map(async (digest) => {
@@ -92,13 +92,13 @@ function incompleteNames(layout: Layout): string[] {
   return entriesIn(layout.incoming).flatMap(({ name }) => (isIncompleteName(name) ? [name] : []))
 }
 
-/** Without the gaps of what several connections wrote; 0 when it is gone. */
+/** Bytes of a file on disk, without its gaps. 0 when it is gone. */
 async function sizeOnDisk(path: string): Promise<number> {
   const { size, blocks } = await lstat(path).catch(() => ({ size: 0, blocks: 0 }))
   return Math.min(size, blocks * 512)
 }
 
-/** How many files, and what they take on disk. */
+/** A number of files, and the bytes that they take on disk. */
 export interface Amount {
   files: number
   bytes: number
@@ -109,7 +109,10 @@ export function addTo(amount: Amount, bytes: number): void {
   amount.bytes += bytes
 }
 
-/** Removes what nobody went on with for a day, and what writers that were killed left of their temporary files. */
+/**
+ * Removes unfinished downloads and temporary files that were not written to for a day, and the folders of removals that were
+ * interrupted. Returns what was removed, or with `dryRun` what would be.
+ */
 export async function sweepIncoming(layout: Layout, options: { dryRun?: boolean } = {}): Promise<Amount> {
   const swept = { files: 0, bytes: 0 }
   for (const folder of [layout.incoming, layout.directory, layout.leases, layout.runs, layout.formerRenames])
@@ -127,13 +130,13 @@ export async function sweepIncoming(layout: Layout, options: { dryRun?: boolean 
   return swept
 }
 
-/** A partial download, and what it takes on disk. */
+/** An unfinished download, and the bytes that it takes on disk. */
 export interface Incomplete {
   path: string
   bytes: number
 }
 
-/** What lies there of downloads: those that nobody is writing, which may be removed, and the others. */
+/** The unfinished downloads: `free` ones have no live writer and may be removed, `held` ones may have one. */
 export async function findIncomplete(layout: Layout): Promise<{ free: Incomplete[]; held: Incomplete[] }> {
   const found: { free: Incomplete[]; held: Incomplete[] } = { free: [], held: [] }
   for (const { name } of entriesIn(layout.incoming)) {
@@ -145,7 +148,7 @@ export async function findIncomplete(layout: Layout): Promise<{ free: Incomplete
   return found
 }
 
-/** Removes a partial download with its note. */
+/** Removes an unfinished download and its note. */
 export function removeIncomplete(layout: Layout, path: string): void {
   removeFile(layout, path)
   removeFile(layout, noteOf(path))
@@ -155,12 +158,12 @@ async function isGivenUp(name: string, path: string): Promise<boolean> {
   const note = await readNote(path)
   if (!note || (await writerOf(note, path)) === 'live') return false
   if (note.host !== undefined || note.etag !== undefined) return true
-  // Between taking over and the first note only the name says who writes.
+  // Between `takeOver` and the first note, only the pid in the file's name says which process writes.
   const writer = Number(/\.(\d+)-[0-9a-f]{12}\.incomplete$/.exec(name)?.[1] ?? 0)
   return writer < 1 || writer === originals.pid || isGone(writer)
 }
 
-/** `silent` writers wrote nothing for long, and may still continue. */
+/** A `silent` writer has written nothing for ten minutes, and may still continue. */
 type Writer = 'live' | 'silent' | 'gone'
 
 async function writerOf(note: Note, path: string): Promise<Writer> {
@@ -172,7 +175,7 @@ async function writerOf(note: Note, path: string): Promise<Writer> {
   return state === 'unknown' && (await isSilentFor(SILENT_AFTER_MS, path)) ? 'silent' : 'live'
 }
 
-/** Undefined for what may be another's: without a note nobody can say whether its writer lives. */
+/** Undefined when the note is absent or damaged and the file was written lately: another process may be about to write the note. */
 async function readNote(path: string): Promise<Note | undefined> {
   try {
     const note: unknown = JSON.parse(await readFile(noteOf(path), 'utf8'))
@@ -198,8 +201,8 @@ function isSpans(value: unknown): value is Span[] {
 }
 
 /**
- * True when a file was not written to for so long: by our own clock, and by the disk's too, as its writer may be another
- * machine. False when it is gone: published, or swept by another.
+ * True when a file was not written to for `ms` milliseconds. Both our clock and the disk's must say so, because the writer may be on
+ * another machine. False when the file is gone: it was published, or removed by another process.
  */
 async function isSilentFor(ms: number, path: string): Promise<boolean> {
   const written = await lstat(path).then(

@@ -12,18 +12,18 @@ import type { Layout } from './layout.ts'
 import { uniqueBeside } from './own-names.ts'
 import { removeUnique } from './remove-own.ts'
 
-/** How a file of a snapshot stands for its blob. */
+/** How a file of a snapshot refers to its blob. */
 export type LinkKind = 'symlink' | 'hardlink' | 'copy'
 
-// What file systems and Windows without the privilege answer to a link that they do not make.
+// The errors of file systems that have no such links, and of Windows when the user lacks the privilege.
 const NOT_PERMITTED = ['EPERM', 'EACCES', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP', 'EINVAL', 'EMLINK', 'UNKNOWN']
 
 const kinds = new Map<string, Promise<LinkKind>>()
 
 /**
- * Makes a blob visible as a file of a snapshot: by a relative symbolic link as huggingface_hub does, and where the file
- * system has none by a hard link, else a copy. All files of a cache are linked in one way: ONNX Runtime refuses external
- * data that lies outside the model's folder when links are mixed.
+ * Makes a blob visible as a file of a snapshot: by a relative symbolic link as huggingface_hub does, else by a hard link, else by a
+ * copy, depending on what the file system supports. All files of a cache are linked in the same way: when links are mixed, ONNX
+ * Runtime refuses external data, because it lies outside of the model's folder.
  */
 export async function linkIntoSnapshot(
   layout: Layout,
@@ -33,12 +33,12 @@ export async function linkIntoSnapshot(
   const path = layout.file(file.repo, file.snapshot, file.path)
   const kind = await linkKindOf(layout)
   if (isLinked(kind, blob, path)) return
-  // Not beside it: what a kill leaves would be a file of the model to whoever lists the snapshot.
+  // The temporary file is not made in the snapshot: if a killed process left it there, tools would list it as a file of the model.
   if (kind === 'copy') return copyInto(path, blob, layout.incoming)
   replaceFile(path, layout.incoming, (temporary) => makeLink(kind, blob, path, temporary))
 }
 
-/** Which links the file system makes, found out once a process by trying. */
+/** The kind of links that the file system supports. Tried once for each cache folder and process. */
 export function linkKindOf(layout: Layout): Promise<LinkKind> {
   const known = kinds.get(layout.directory)
   if (known) return known
@@ -72,7 +72,7 @@ function isMade(kind: LinkKind, target: string, probe: string): boolean {
   }
 }
 
-/** Makes `temporary`, which is to be moved to `path`. */
+/** Makes a link at `temporary` that is right once it is moved to `path`. */
 function makeLink(kind: LinkKind, blob: string, path: string, temporary: string): void {
   if (kind === 'symlink') symlinkSync(relative(dirname(path), blob), temporary)
   else linkSync(blob, temporary)
@@ -90,7 +90,7 @@ async function copyInto(path: string, blob: string, folder: string): Promise<voi
 
 function isLinked(kind: LinkKind, blob: string, path: string): boolean {
   if (kind === 'symlink') return currentTarget(path) === relative(dirname(path), blob)
-  // A copy can't be told from a changed one: who asks for the link was told that something changed.
+  // The file may be a copy that was changed. A link is made only for files that are new or changed, so it is copied again.
   if (kind === 'copy') return false
   const there = stampOf(path)
   return there !== undefined && there.ino === stampOf(blob)?.ino

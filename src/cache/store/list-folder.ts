@@ -2,7 +2,7 @@ import { type Dirent, readdirSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join, relative, sep } from 'node:path'
 
-/** What lies in a folder, nothing where there is none. At once: each repo has several, and most hold little. */
+/** The entries of a folder; none when the folder is absent. Synchronous, because each repo has several small folders. */
 export function entriesIn(folder: string): Dirent[] {
   try {
     return readdirSync(folder, { withFileTypes: true })
@@ -11,7 +11,7 @@ export function entriesIn(folder: string): Dirent[] {
   }
 }
 
-/** The paths of all files and links below a folder, with forward slashes. */
+/** The paths of all files and links below a folder, relative to it and with forward slashes. */
 export async function filesBelow(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => [])
   return entries
@@ -19,7 +19,7 @@ export async function filesBelow(folder: string): Promise<string[]> {
     .map((entry) => relative(folder, join(entry.parentPath, entry.name)).split(sep).join('/'))
 }
 
-/** What a parser gives, or undefined where it refuses: one strange name must not lose all the others. */
+/** The result of a parser, or undefined when it throws: one invalid name must not hide the valid ones. */
 export function valid<T>(parse: () => T): T | undefined {
   try {
     return parse()

@@ -12,10 +12,10 @@ import { removeLockFile, removeUnique } from './remove-own.ts'
 const HEARTBEAT_MS = 2_000
 const STALE_AFTER_MS = 15_000
 const LONGEST_POLL_MS = 100
-// For callers that do not wait. It is long, because the clock that dates the heartbeat may differ from the disk's.
+// For callers that do not wait for a lock. An hour, because the clock that dates the heartbeat may differ from the disk's clock.
 const GIVEN_UP_AFTER_MS = 3_600_000
 
-/** A lock that this process took. */
+/** A lock that this process has taken. */
 export class Hold {
   readonly #id: string
 
@@ -27,20 +27,20 @@ export class Hold {
   }
 
   /**
-   * False when another process took the lock, because this one was stopped for longer than its heartbeat may stand still.
-   * Ask right before each step that can't be taken back.
+   * False when another process took the lock, because this process was stopped and its heartbeat stood still for too long. Call it
+   * right before each step that can't be undone.
    */
   isOurs(): boolean {
     return read(this.path)?.id === this.#id
   }
 
-  /** Shows other processes that this one runs. The heart of a lock that another process has is left alone. */
+  /** Renews the heartbeat, which shows other processes that this one runs. Does nothing when another process took the lock. */
   async beat(): Promise<void> {
     try {
       const now = originals.now() / 1000
       if (this.isOurs()) await utimes(this.path, now, now)
     } catch {
-      // The lock may be gone by now: then there is nothing to keep alive.
+      // The lock file is gone, so there is no heartbeat to renew.
     }
   }
 
@@ -50,16 +50,17 @@ export class Hold {
 }
 
 /**
- * Runs `work` while no other thread or process of any machine that shares the folder runs under the same lock file.
+ * Waits for the lock file at `path` and runs `work` under it. No other thread or process, on any machine that shares the folder,
+ * runs under the same lock file meanwhile. Throws when `signal` aborts the wait.
  *
- * A lock of a process that died on this machine is taken over at once. A lock of a process that runs on this machine is
- * kept, also when that process is busy and its heartbeat stands still. Any other lock is taken over when its heartbeat
- * stood still for 15 s by our own monotonic clock, so that skewed clocks do no harm: a stopped process that continues
- * later finds its lock lost by `Hold.isOurs`.
+ * The lock of a process that died on this machine is taken over at once. The lock of a process that runs on this machine is never
+ * taken over, also when the process is busy and its heartbeat stands still. Any other lock is taken over when its heartbeat stood
+ * still for 15 s. This time is measured by our own monotonic clock, so that differing clocks do no harm. A stopped process that
+ * continues later learns from `Hold.isOurs` that it lost its lock.
  */
 export async function withLock<T>(path: string, work: (hold: Hold) => Promise<T>, signal?: AbortSignal): Promise<T> {
   const hold = await acquire(path, signal)
-  const heartbeat = startHeart([hold])
+  const heartbeat = startHeartbeat([hold])
   try {
     return await work(hold)
   } finally {
@@ -69,17 +70,17 @@ export async function withLock<T>(path: string, work: (hold: Hold) => Promise<T>
 }
 
 /**
- * As `withLock`, when the lock is free; undefined when it is held. For a process that holds another lock already: two
- * processes that wait for each other's lock would wait for ever.
+ * As `withLock` when the lock is free. Undefined when it is held: then `work` is not run. Use it in a process that holds another
+ * lock already, because two processes that wait for each other's locks would wait for ever.
  */
 export async function withFreeLock<T>(path: string, work: (hold: Hold) => Promise<T>): Promise<T | undefined> {
   return withFreeLocks([path], async ([hold]) => hold && work(hold))
 }
 
-/** Runs `work` under those of several locks that are free, taken and given back side by side. */
+/** Runs `work` under those of several locks that are free. The locks are taken concurrently, and released concurrently. */
 export async function withFreeLocks<T>(paths: string[], work: (holds: Hold[]) => Promise<T>): Promise<T> {
   const held: Hold[] = []
-  const heartbeat = startHeart(held)
+  const heartbeat = startHeartbeat(held)
   const take = async (path: string) => {
     const hold = await takeFree(path)
     if (hold) held.push(hold)
@@ -93,7 +94,7 @@ export async function withFreeLocks<T>(paths: string[], work: (holds: Hold[]) =>
   }
 }
 
-function startHeart(holds: readonly Hold[]): NodeJS.Timeout {
+function startHeartbeat(holds: readonly Hold[]): NodeJS.Timeout {
   const heartbeat = originals.setInterval(() => {
     for (const hold of holds) void hold.beat()
   }, HEARTBEAT_MS)
@@ -101,7 +102,7 @@ function startHeart(holds: readonly Hold[]): NodeJS.Timeout {
   return heartbeat
 }
 
-/** Throws the first error when all have ended: nothing is still being taken when what was taken is given back. */
+/** Waits for all, then throws the first error. So no lock is still being taken while the taken ones are released. */
 async function allSettled(all: Promise<void>[]): Promise<void> {
   await Promise.allSettled(all)
   await Promise.all(all)
@@ -114,7 +115,7 @@ async function takeFree(path: string): Promise<Hold | undefined> {
   return isFree ? new Hold(path, id) : undefined
 }
 
-/** Takes away a lock that nobody holds any more: else what it locked could not be removed until it is next asked for. */
+/** Removes a lock that no process holds any more. Otherwise `clean` would skip its repo until the repo's next download. */
 async function takeFromDead(path: string): Promise<boolean> {
   const held = read(path)
   if (!held || !(await isGivenUp(path, held))) return false
@@ -122,7 +123,7 @@ async function takeFromDead(path: string): Promise<boolean> {
   return true
 }
 
-/** Its owner was surely killed, or it is left from before a restart of the machine. */
+/** True when the lock's owner has certainly died, or when the owner is unknown and gave no heartbeat for an hour. */
 async function isGivenUp(path: string, { owner, heartbeat }: Seen): Promise<boolean> {
   const state: OwnerState = owner ? stateOf(owner) : 'unknown'
   if (state !== 'unknown') return state === 'dead'
@@ -147,7 +148,7 @@ interface Seen {
   heartbeat: number
 }
 
-/** Sees one lock over time, by our own clock. */
+/** Watches the heartbeat of one lock over time, by our own clock. */
 class HeartbeatWatch {
   #last = ''
   #since = 0
@@ -160,12 +161,12 @@ class HeartbeatWatch {
       this.#last = seen
       this.#since = originals.monotonic()
     }
-    // A thread that computes for long lets no heartbeat through, and goes on with its work afterwards.
+    // A live process whose thread computes for long gives no heartbeat, and continues its work afterwards.
     return state !== 'alive' && originals.monotonic() - this.#since > STALE_AFTER_MS
   }
 }
 
-/** Writes the lock under another name first, so that nobody ever reads a half-written one. */
+/** Creates the lock file; false when it exists. It is written under another name first, so that no process reads an incomplete one. */
 function create(path: string, id: string): boolean {
   const own = uniqueBeside(path, 'tmp')
   try {
@@ -182,7 +183,7 @@ function linkAs(own: string, path: string, id: string): boolean {
     return true
   } catch (error) {
     if (systemCode(error) === 'EEXIST') return false
-    // No hard links on this file system: an exclusive create does, at the price of a moment with an empty file.
+    // The file system has no hard links. An exclusive create works too, but the file is empty for a moment.
     return createExclusively(path, id)
   }
 }
@@ -193,7 +194,7 @@ function createExclusively(path: string, id: string): boolean {
     return true
   } catch (error) {
     if (systemCode(error) === 'EEXIST') return false
-    // A full disk leaves an empty file, which would be a lock that nobody holds.
+    // On a full disk an empty file was created. It would be a lock without an owner.
     removeLockFile(path)
     throw error
   }
@@ -214,14 +215,14 @@ function parse(text: string): Omit<Seen, 'heartbeat'> {
     if (typeof value === 'object' && value !== null && 'id' in value && typeof value.id === 'string')
       return { id: value.id, owner: isOwner(value) ? value : undefined }
   } catch {
-    // Half-written by a file system without hard links, or damaged: its heartbeat decides.
+    // The file is damaged, or incomplete on a file system without hard links. Then only its heartbeat counts.
   }
   return { id: '', owner: undefined }
 }
 
 /**
- * Takes a stale lock away. Of several who saw it stale one does, under a lock of its own: else a slow one would take
- * the fresh lock of who was faster.
+ * Removes a stale lock. Several processes may have found it stale. They remove it one at a time, under a lock for the takeover:
+ * otherwise a slow process could remove the new lock of a faster one.
  */
 async function takeAway(path: string, id: string, signal?: AbortSignal): Promise<void> {
   await withLock(`${path}.takeover`, async () => removeLock(path, id), signal)

@@ -12,28 +12,29 @@ import { fromRecord, isOfNewerVersion, toRecord } from './record.ts'
 export type Entries = Map<string, Entry>
 
 /**
- * Reads and writes `cache_metadata.json`. What is read is kept until the file changes; a record is checked when it is
- * first looked at, so that one lookup among a thousand records does not pay for all.
+ * Reads and writes `cache_metadata.json`. The content is kept in memory until the file changes. A record is validated when it is
+ * first looked up, so that one lookup among a thousand records does not validate all of them.
  */
 export class Metadata {
-  /** What the file was like when it was read: nothing yet, `missing`, or its stamp. */
+  /** The state of the file when it was read: its stamp as text, or `missing`. Empty before the first read. */
   #stamp = ''
-  /** The file's content until all of it is needed. */
+  /** The file's content. */
   #text: string | undefined
-  /** All records, once they are needed; one for all who ask. */
+  /** All records, read when they are first needed. All callers share one read. */
   #reading: Promise<Map<string, unknown>> | undefined
-  /** Those that were looked at one by one. */
+  /** The entries that were looked up one by one. */
   #found: Entries = new Map()
+  /** All entries, once they were asked for. */
   #all: Entries | undefined
 
   constructor(
     readonly layout: Layout,
     readonly onProblem: (message: string) => void = () => undefined,
-    /** Which endpoint an entry without a record is assigned to, where several stated the same files. */
+    /** The endpoint to which an entry without a record is assigned when several endpoints stated the same files. */
     readonly endpoint: string = DEFAULT_ENDPOINT,
   ) {}
 
-  /** The entry with this `entryKey`, or undefined. All callers get the same object: it is only to be read. */
+  /** The entry with this `entryKey`, or undefined. All callers get the same object and must not change it. */
   async find(key: string): Promise<Readonly<Entry> | undefined> {
     await this.#refresh()
     const found = this.#found
@@ -45,12 +46,12 @@ export class Metadata {
     return entry
   }
 
-  /** All entries that can be read. As with `find`. */
+  /** All entries whose records are valid, by `entryKey`. All callers get the same map and must not change it. */
   async all(): Promise<ReadonlyMap<string, Entry>> {
     await this.#refresh()
     const reading = this.#read()
     const records = await reading
-    // It may have changed again meanwhile.
+    // False when the file changed while it was read.
     const isCurrent = this.#reading === reading
     if (isCurrent && this.#all) return this.#all
     const entries = checked(records)
@@ -59,15 +60,14 @@ export class Metadata {
   }
 
   /**
-   * Reads, changes and writes under a lock, so that updates of many processes lose nothing. `change` is called again, with
-   * what is recorded by then, when another process took the lock in between. Without `isLasting` a loss of power may bring
-   * back the whole file of before.
+   * Reads, changes and writes the file under a lock, so that no update of another process is lost. When another process took the lock
+   * meanwhile, `change` is called again with the current entries. Without `isLasting`, a loss of power may undo the update as a whole.
    */
   async update(change: (entries: Entries) => void, { isLasting = true } = {}): Promise<void> {
     const isWritten = () =>
       withLock(`${this.layout.metadata}.lock`, async (hold) => {
         removeReplacements(this.layout.metadata)
-        // Two writes in a row may leave the same stamp where times are coarse: the file is read again before it is replaced.
+        // The file is read again in any case: two quick writes may have the same stamp when the file system's times are coarse.
         this.#stamp = ''
         await this.#refresh()
         const records = await this.#read()
@@ -98,7 +98,7 @@ export class Metadata {
     return this.#reading ?? this.#keep(this.#readAll(this.#text ?? ''))
   }
 
-  /** What fails is tried again by who asks next. */
+  /** Shares a read among callers. When the read fails, the next call reads again. */
   #keep(reading: Promise<Map<string, unknown>>): Promise<Map<string, unknown>> {
     this.#reading = reading
     reading.catch(() => {
@@ -111,19 +111,19 @@ export class Metadata {
     return recordsIn(text) ?? (await this.#rebuild('is damaged'))
   }
 
-  /** One record: of a thousand, to read all takes most of a lookup's time. */
+  /** Reads one record. With a thousand records, parsing all of them would take most of a lookup's time. */
   async #readOne(key: string): Promise<unknown> {
     const found = this.#text === undefined || this.#reading ? undefined : recordByLine(this.#text, key)
     return found ? found.record : (await this.#read()).get(key)
   }
 
-  /** What was recorded is lost; what was downloaded is not. */
+  /** Makes new records of the downloaded files, because the recorded ones are lost. */
   async #rebuild(what: string): Promise<Map<string, unknown>> {
     const { rebuildEntries } = await import('./rebuild.ts')
     const entries = await rebuildEntries(this.layout, this.endpoint)
     if (entries.length > 0 || what !== 'is missing')
       this.onProblem(
-        `${this.layout.metadata} ${what}: ${entries.length} models were found in ${this.layout.hub}, and are verified when they are next asked for.`,
+        `${this.layout.metadata} ${what}. ${entries.length} models were found in ${this.layout.hub}. They are verified when they are next asked for.`,
       )
     return new Map(entries.map((entry) => [entryKey(entry), toRecord(entry)]))
   }
@@ -140,12 +140,12 @@ function checked(records: Map<string, unknown>): Entries {
 
 const [FIRST, BETWEEN, LAST] = ['[\n', ',\n', '\n]\n']
 
-/** A line each: half the bytes of indented ones, still for people to look at, and one can be read without the others. */
+/** One line for each record: half the bytes of indented JSON, still readable for people, and a record can be parsed by itself. */
 function textOf(records: unknown[]): string {
   return `${FIRST}${records.map((record) => JSON.stringify(record)).join(BETWEEN)}${LAST}`
 }
 
-/** Undefined where it is no list of records. */
+/** The records of a JSON array, by their keys. Undefined when the text is no JSON array. */
 function recordsIn(text: string): Map<string, unknown> | undefined {
   try {
     const records: unknown = JSON.parse(text)
@@ -155,11 +155,11 @@ function recordsIn(text: string): Map<string, unknown> | undefined {
   }
 }
 
-/** The record of a key, or that there is none; undefined where that can't be told but from the whole. */
+/** Finds the record of a key by its line; `record` is undefined when there is none. Undefined when the whole text has to be parsed. */
 function recordByLine(text: string, key: string): { record: unknown } | undefined {
   if (!text.startsWith(`${FIRST}{`) || !text.endsWith(`}${LAST}`)) return undefined
   const snapshot = key.slice(key.lastIndexOf('@') + 1)
-  // Of two for one key the last counts, as it does where all are read.
+  // Searches backwards: when two records have the same key, the last one counts, as in `recordsIn`.
   for (let at = text.lastIndexOf(snapshot); at > 0; ) {
     const start = text.lastIndexOf('\n', at) + 1
     const records = recordsIn(`[${text.slice(start, text.indexOf('\n', at)).replace(/,$/, '')}]`)
@@ -184,7 +184,8 @@ function keyed(record: unknown): [string, unknown][] {
   const { repo, commit } = record
   const snapshot = 'snapshot' in record ? record.snapshot : commit
   if (typeof repo !== 'string' || typeof snapshot !== 'string') return []
-  // A newer version's record does not hide ours of the same snapshot: without ours, all files would be verified in each run.
+  // A record of a newer version has a key of its own, so that it does not replace our record of the same snapshot. Without our record,
+  // every run would verify all files again.
   const key = `${repo}@${snapshot}`
   return [[isOfNewerVersion(record) ? `newer ${key}` : key, record]]
 }

@@ -7,13 +7,13 @@ import { isAbsent, writeAtomically } from './atomic-write.ts'
 import { type Layout, RepoFolders } from './layout.ts'
 
 /**
- * Where the answers of one endpoint lie: `origins/<key>/`. What one endpoint states of a repo, a commit or a digest is
- * never believed for another endpoint: it has a folder of its own.
+ * The folder with the stored answers of one endpoint: `origins/<key>/`. Each endpoint has its own folder, because an answer of one
+ * endpoint about a repo, a commit or a digest is never trusted for another endpoint.
  */
 export class Origin extends RepoFolders {
   readonly renames: string
   readonly api: string
-  /** Names the endpoint. */
+  /** The path of the file that names the endpoint. */
   readonly mark: string
 
   constructor(
@@ -26,17 +26,17 @@ export class Origin extends RepoFolders {
     this.mark = join(this.hub, ENDPOINT_FILE)
   }
 
-  /** What the endpoint said of the repo when it was asked for this commit: who may read it, and its task. */
+  /** The path of the `RepoInfo` that the endpoint stated with this commit. */
   repoInfo(repo: RepoId, commit: Commit): string {
     return join(this.repo(repo), 'about', `${commit}.json`)
   }
 
-  /** What the endpoint's API answered of a repo. */
+  /** The folder of the API's answers about a repo. */
   apiAnswers(repo: RepoId): string {
     return join(this.api, apiFolderOf(repo))
   }
 
-  /** Writes down whose folder it is, where that is not known yet. */
+  /** Writes the file that names the endpoint, unless it does so already. */
   writeEndpoint(): void {
     if (readEndpoint(this.hub) !== this.endpoint) writeAtomically(this.mark, this.endpoint, this.cache.incoming)
   }
@@ -49,7 +49,7 @@ export function apiFolderOf(repo: RepoId): string {
   return encodeURIComponent(repo.toLowerCase())
 }
 
-/** `<host>-<hash of the endpoint>`: the host is for people, the hash tells endpoints apart. No part of it leads elsewhere. */
+/** `<host>-<hash of the endpoint>`: the host is for people, the hash distinguishes endpoints. It is a safe name of one folder. */
 export function originKey(endpoint: string): string {
   const host = URL.canParse(endpoint) ? new URL(endpoint).host : ''
   const readable = host
@@ -59,7 +59,7 @@ export function originKey(endpoint: string): string {
   return `${readable}-${createHash('sha256').update(endpoint).digest('hex').slice(0, 16)}`
 }
 
-/** The endpoint that a folder of `origins/` names. */
+/** The endpoint that a folder of `origins/` names. Undefined when it names none. */
 export function readEndpoint(folder: string): string | undefined {
   try {
     return readFileSync(join(folder, ENDPOINT_FILE), 'utf8')

@@ -10,17 +10,17 @@ export function uniqueBeside(path: string, suffix: string): string {
   return `${path}.${originals.pid}-${randomBytes(6).toString('hex')}.${suffix}`
 }
 
-/** What was moved aside to be deleted. */
+/** A file or folder that was moved aside to be deleted. */
 export function isAsideName(name: string): boolean {
   return /^removed\.\d+-[0-9a-f]{12}\.tmp$/.test(name)
 }
 
-/** The folder in `incoming` of what is moved aside of one repo. */
+/** The folder in `incoming` that has the moved-aside files of one repo. */
 export function isAsideContainer(name: string): boolean {
   return /^[\w.%~-]+\.aside$/.test(name)
 }
 
-/** A temporary file, or what was moved aside. */
+/** A temporary file, or a file or folder that was moved aside. */
 export function isTemporaryName(name: string): boolean {
   return /\.\d+-[0-9a-f]{12}\.tmp(\.link\.tmp)?$/.test(name)
 }
@@ -40,7 +40,7 @@ export function isLeaseName(name: string): boolean {
   return /^[\w-]+\.\d+-\d+\.json$/.test(name)
 }
 
-/** The record of a run: its id, and the mark of its project. */
+/** The record of a run: the run's id and a hash of its project. */
 export function isRunRecordName(name: string): boolean {
   return /^[0-9a-z]+-[\w-]+\.[0-9a-f]{12}\.json$/.test(name)
 }
@@ -50,7 +50,7 @@ export function isRunId(name: string): boolean {
   return /^[0-9a-z]+-\d+-[0-9a-f]{6}$/.test(name)
 }
 
-/** What lies in the folder of a run in `events/`: the manifest, and one file for each thread of a child process. */
+/** A file in the folder of a run in `events/`: the manifest, or the events of one thread of a child process. */
 export function isEventsName(name: string): boolean {
   return name === 'manifest.json' || /^[0-9a-f]{12}-\d+-\d+\.jsonl(\.new)?$/.test(name)
 }
@@ -60,7 +60,7 @@ export function isApiAnswerName(name: string): boolean {
   return /^[0-9a-f]{32}\.json$/.test(name)
 }
 
-/** A blob of a Hugging Face cache, or what a tool left of one that it was writing. */
+/** A blob of a Hugging Face cache, or an unfinished blob of any tool. */
 export function isBlobName(name: string): boolean {
   const [digest = '', ...rest] = name.split('.')
   const isUnfinished = rest.at(-1) === 'incomplete' || isTemporaryName(name)

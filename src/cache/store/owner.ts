@@ -3,18 +3,18 @@ import { hostname } from 'node:os'
 import { systemCode } from '../../model/errors.ts'
 import { originals } from '../../platform/originals.ts'
 
-/** Which process holds a lock or a lease. */
+/** The process that holds a lock or a lease. */
 export interface Owner {
   pid: number
-  /** Host and process namespace: a pid says something within one of them only. */
+  /** Host and process namespace. A pid has a meaning only within one of them. */
   host: string
-  /** The boot and the instant within it at which the process began. Absent where the system does not say. */
+  /** The id of the boot, and the time since the boot at which the process began. Absent on systems other than Linux. */
   started?: string
 }
 
 /**
- * `dead` is certain, and so is `alive`. `stopped` is a live process that does not run (Ctrl-Z, a debugger). `unknown` when
- * the owner ran elsewhere, or when another process may have its pid now: then only its heartbeat tells.
+ * `dead` and `alive` are certain. `stopped` is a live process that does not run (Ctrl-Z, a debugger). `unknown`: the owner runs on
+ * another host or in another container, or another process may have its pid now. Then only the heartbeat shows whether it lives.
  */
 export type OwnerState = 'alive' | 'stopped' | 'dead' | 'unknown'
 
@@ -26,7 +26,7 @@ export function thisProcess(): Owner {
   return own
 }
 
-/** A process of this host. */
+/** A process of this host as an owner. */
 export function ownerOf(pid: number): Owner {
   const seen = lookAt(pid)
   return { pid, host: thisHost(), ...(seen && { started: seen.started }) }
@@ -34,16 +34,16 @@ export function ownerOf(pid: number): Owner {
 
 export function stateOf(owner: Owner): OwnerState {
   if (owner.host !== thisHost()) return 'unknown'
-  // Another boot: this machine was started again, or another machine has the same name.
+  // The boot ids differ: this machine was started again, or another machine has the same name.
   if (owner.started !== undefined && !owner.started.startsWith(`${boot()} `)) return 'unknown'
   try {
     originals.kill(owner.pid, 0)
   } catch (error) {
-    // EPERM: the process lives and is another user's.
+    // EPERM: the process exists and belongs to another user.
     if (systemCode(error) !== 'EPERM') return 'dead'
   }
   const seen = lookAt(owner.pid)
-  // A killed process keeps its pid until its parent asks for its exit code; some containers have no parent that asks.
+  // A killed process keeps its pid until its parent reads its exit code. In some containers no parent does.
   if (seen && 'ZX'.includes(seen.state)) return 'dead'
   if (!seen || owner.started === undefined) return 'unknown'
   if (seen.started !== owner.started) return 'dead'
@@ -55,7 +55,7 @@ export function isGone(pid: number): boolean {
   return stateOf({ pid, host: thisHost() }) === 'dead'
 }
 
-/** A pid below 1 is none: `kill` takes it for a group of processes, of which one always lives. */
+/** A pid below 1 is refused: `kill` takes it for a group of processes, and would report it as alive. */
 export function isOwner(value: unknown): value is Owner {
   return (
     typeof value === 'object' &&
@@ -79,17 +79,17 @@ function processNamespace(): string {
   try {
     return readlinkSync('/proc/self/ns/pid')
   } catch {
-    // Not Linux: the host name alone has to do.
+    // Not Linux: only the host name is used.
     return ''
   }
 }
 
-/** When a process began, and the letter of its state; undefined where the system does not say. */
+/** The time at which a process began, and the letter of its state (`man 5 proc`). Undefined on systems other than Linux. */
 function lookAt(pid: number): { started: string; state: string } | undefined {
   if (!boot()) return undefined
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-    // The name of the program comes before, in parentheses, and may hold any character.
+    // The program's name comes first, in parentheses. It may contain any character, also `)`.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
     const [state, ticks] = [fields[0], fields[19]]
     return state && ticks ? { state, started: `${boot()} ${ticks}` } : undefined
@@ -101,7 +101,7 @@ function lookAt(pid: number): { started: string; state: string } | undefined {
 
 let bootId: string | undefined
 
-/** Empty where the system does not say it. */
+/** The id of the current boot. Empty on systems other than Linux. */
 function boot(): string {
   bootId ??= readBootId()
   return bootId

@@ -8,8 +8,8 @@ import { withLock } from './lock.ts'
 import { CACHEDIR_TAG, hasLostItsMark } from './lost-mark.ts'
 
 /**
- * Creates the cache folder where there is none, and checks that this version can use it. Throws `NOT_A_CACHE` for a folder that holds
- * other things, `CACHE_UNUSABLE`, `CACHE_FORMAT`.
+ * Creates the cache folder unless it exists, and checks that this version can use it. Throws `NOT_A_CACHE` for a folder that holds
+ * other things, `CACHE_FORMAT` for a newer format, and `CACHE_UNUSABLE` for a folder that can't be read or written.
  */
 export async function prepareCacheFolder(layout: Layout): Promise<void> {
   try {
@@ -18,7 +18,7 @@ export async function prepareCacheFolder(layout: Layout): Promise<void> {
     if (isOurs(layout)) return
     await mkdir(layout.directory, { recursive: true, mode: 0o700 })
     await replaceDurably(layout.tag, CACHEDIR_TAG)
-    // From here on a missing file means that it was lost.
+    // Written before the marker: in a folder with a marker, missing metadata means that it was lost.
     await withLock(`${layout.metadata}.lock`, async () => {
       if (!stampOf(layout.metadata)) await replaceDurably(layout.metadata, '[]\n')
     })
@@ -36,9 +36,9 @@ export async function prepareCacheFolder(layout: Layout): Promise<void> {
   }
 }
 
-/** Gives a cache folder of ours that lost its mark a new one, where it can be written. */
+/** Writes a new marker file into a cache folder that lost it. Does nothing when the folder is read-only. */
 export async function markAgain(layout: Layout): Promise<void> {
   if (isOurs(layout) || !stampOf(layout.directory) || !hasLostItsMark(layout)) return
-  // A cache that can't be written serves what it has.
+  // A read-only cache is still read.
   await prepareCacheFolder(layout).catch(() => undefined)
 }

@@ -15,12 +15,12 @@ import { repoFolders, type SnapshotFile, snapshotFiles } from './snapshot-files.
 import { listedCommits, readTree } from './trees.ts'
 
 /**
- * Makes entries of what lies in `hub/` without a record: the record was lost, or another tool put it there. Each blob's
- * name says what it must hash to. Their stamps are left open, so that every file is verified before it is served. Dates
- * are the file system's. What has no valid name is left out.
+ * Makes entries of the snapshots in `hub/` that have no record: the record was lost, or another tool downloaded the files. The name
+ * of each blob states its digest. The stamps are left empty, so that every file is verified before it is served. The dates come from
+ * the file system. Files and folders without a valid name are left out.
  *
- * An entry's endpoint is known only where that endpoint's stored listing states the digests of all its files. Where
- * several do, the `preferred` one gets it.
+ * The endpoint of an entry is known only when that endpoint's stored listing states the digests of all its files. When the listings of
+ * several endpoints do, the entry is assigned to the `preferred` endpoint.
  */
 export async function rebuildEntries(
   layout: Layout,
@@ -43,7 +43,7 @@ export async function rebuildEntries(
   return entries
 }
 
-/** One of them; undefined where nothing that can be verified lies in the snapshot. */
+/** Makes the entry of one snapshot. Undefined when the snapshot has no file whose digest is known. */
 export async function rebuildEntry(
   layout: Layout,
   origins: Origin[],
@@ -67,7 +67,7 @@ export async function rebuildEntry(
   return { ...known, ...(task !== undefined && { task }), hits: 0, pinned: false, selections: [], files }
 }
 
-/** The preferred one first. */
+/** All known endpoints, with the preferred one first. */
 export function originsByPreference(layout: Layout, preferred: string): Origin[] {
   const others = knownOrigins(layout).filter(({ endpoint }) => endpoint !== preferred)
   return [new Origin(layout, preferred), ...others]
@@ -75,7 +75,7 @@ export function originsByPreference(layout: Layout, preferred: string): Origin[]
 
 interface Identified {
   commit: Commit
-  /** Undefined where no endpoint's listing states all of the files. */
+  /** Undefined when no endpoint's listing states all of the files. */
   origin?: Origin
   found: Map<HubPath, SnapshotFile>
 }
@@ -88,12 +88,12 @@ async function identify(layout: Layout, origins: Origin[], repo: RepoId, snapsho
       const found = await snapshotFiles(layout, repo, snapshot, tree)
       if ([...found].every(([path, { digest }]) => tree?.get(path)?.digest === digest)) return { commit, origin, found }
     }
-  // The tool that wrote it named the folder by the commit.
+  // Another tool wrote the snapshot. Its folder is named by the commit.
   const commit = parseCommit(snapshot, repo)
   return { commit, found: await snapshotFiles(layout, repo, snapshot, await readTree(layout, repo, commit)) }
 }
 
-/** The revision that the commit is by the refs of a folder; the branch that everybody means goes first. */
+/** The revision that refers to the commit by the refs of a folder: `main` if possible, else any, else the commit itself. */
 async function revisionOf(folder: RepoFolders, repo: RepoId, commit: Commit): Promise<string> {
   const revisions = (await allRefs(folder, repo)).filter((ref) => ref.commit === commit).map(({ revision }) => revision)
   return revisions.find((revision) => revision === 'main') ?? revisions[0] ?? commit

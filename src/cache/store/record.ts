@@ -15,7 +15,7 @@ import { isSnapshotId, snapshotOf, snapshotsOf } from '../../model/snapshot.ts'
 
 const VERSION = '1.0'
 
-/** An entry as it stands in `cache_metadata.json`. */
+/** The record of an entry in `cache_metadata.json`. */
 export function toRecord(entry: Entry): object {
   const { repo, commit, snapshot, endpoint = '', files, cachedDate, lastAccessDate, ...rest } = entry
   return {
@@ -35,31 +35,31 @@ export function toRecord(entry: Entry): object {
   }
 }
 
-/** True for a record that another version wrote and this one can't read: it is kept as it stands. */
+/** True for a record of a newer version. This version can't read it, and keeps it unchanged. */
 export function isOfNewerVersion(record: unknown): boolean {
   const version = typeof record === 'object' && record !== null && 'version' in record ? record.version : undefined
   return typeof version === 'string' && Number(version) > Number(VERSION)
 }
 
-// Names that would mean something else to who copies an object.
+// As keys of an object, these names would set the prototype of a copy, or hide a property that every object inherits.
 const PROTOTYPES = new Set(['__proto__', 'prototype', 'constructor'])
 const ASKED = 'cache_metadata.json'
 
 /**
- * Reads a record, trusting nothing in it: undefined when a field is missing or malformed, or a path unsafe. By hand, and
- * not by a schema: each command reads all records, and of a thousand that would be most of its time.
+ * Validates a record and makes an entry of it. Undefined when a field is missing or malformed, or a path is unsafe. Written by hand
+ * and not as a schema: each command reads all records, and with a thousand records the schema library would take most of its time.
  */
 export function fromRecord(record: unknown): Entry | undefined {
   if (!isObject(record) || record.version !== VERSION) return undefined
   try {
     return readEntry(record)
   } catch {
-    // A name that is no repo id, commit or safe path: the record is not ours or was tampered with.
+    // A field is no valid repo id, commit or safe path: the record is not ours, or was changed.
     return undefined
   }
 }
 
-/** Throws what the names throw. */
+/** Throws the errors of the parsers of names. */
 function readEntry(record: Fields): Entry | undefined {
   const { cachedDate, lastAccessDate, access, task, hits, pinned, originalURL } = record
   if (!isDate(cachedDate) || !isDate(lastAccessDate) || !isAccess(access) || !isCount(hits)) return undefined
@@ -72,7 +72,7 @@ function readEntry(record: Fields): Entry | undefined {
   if (!isText(originalURL) || !originalURL.endsWith(suffix)) return undefined
   const endpoint = originalURL.slice(0, -suffix.length) || undefined
   const snapshot = record.snapshot ?? snapshotOf(commit)
-  // A folder that is neither the commit's nor the endpoint's own could be another entry's.
+  // Any other folder name could be the snapshot of another entry.
   if (!isText(snapshot) || !isSnapshotId(snapshot) || !snapshotsOf(commit, endpoint).includes(snapshot))
     return undefined
   const selections = readSelections(record.selections)

@@ -10,18 +10,19 @@ import type { RepoFolders, WritableFolders } from './layout.ts'
 import { filesBelow, valid } from './list-folder.ts'
 import { removeBelow, removeFile } from './remove-own.ts'
 
+/** The commit that a revision refers to. */
 export interface Ref {
   commit: Commit
-  /** Milliseconds since the Hub was asked; 0 for a revision that is a commit. */
+  /** Milliseconds since the Hub was asked for it. 0 when the revision is a commit. */
   ageMs: number
 }
 
-/** The commit that a revision stood for when the Hub was last asked, or undefined. */
+/** The stored ref of a revision: the commit that it referred to when the Hub was last asked. Undefined when none is stored. */
 export async function readRef(folder: RepoFolders, repo: RepoId, revision: string): Promise<Ref | undefined> {
   if (isCommit(revision)) return { commit: revision, ageMs: 0 }
   const path = folder.ref(repo, revision)
   try {
-    // At once: of so small a file most of the time would go into waiting for each of the steps.
+    // Synchronous, because with so small a file, waiting for each asynchronous step would take most of the time.
     const commit = readFileSync(path, 'utf8').trim()
     const { mtimeMs } = statSync(path)
     return isCommit(commit) ? { commit, ageMs: Math.max(0, originals.now() - mtimeMs) } : undefined
@@ -31,19 +32,19 @@ export async function readRef(folder: RepoFolders, repo: RepoId, revision: strin
   }
 }
 
-/** All that lie there, with the revisions that they are of. What has no valid name or content is left out. */
+/** All stored refs of a repo, with their revisions. Files without a valid name or content are left out. */
 export async function allRefs(folder: RepoFolders, repo: RepoId): Promise<(Ref & { revision: string })[]> {
   const refs: (Ref & { revision: string })[] = []
   for (const revision of await filesBelow(folder.ref(repo, ''))) {
     if (isCommit(revision) || !valid(() => parseRevision(revision, repo))) continue
-    // A link that leads nowhere refers to no commit.
+    // A file that can't be read is no ref.
     const ref = await readRef(folder, repo, revision).catch(() => undefined)
     if (ref) refs.push({ ...ref, revision })
   }
   return refs
 }
 
-/** Records what the Hub answered, now or so many milliseconds ago. A commit needs no ref. */
+/** Stores the ref of a revision that the Hub stated, now or `ageMs` milliseconds ago. Stores nothing for a revision that is a commit. */
 export async function writeRef(
   folder: WritableFolders,
   repo: RepoId,
@@ -64,7 +65,7 @@ async function writeOver(folder: WritableFolders, repo: RepoId, revision: string
   try {
     writeAtomically(path, commit, folder.cache.incoming)
   } catch (error) {
-    // git has no branch `a` beside a branch `a/b`: the one that is in the way is gone from the repo.
+    // git can't have a branch `a` beside a branch `a/b`. So the conflicting ref is of a branch that was deleted in the repo.
     if (!['EEXIST', 'ENOTDIR', 'EISDIR', 'ENOTEMPTY'].includes(systemCode(error) ?? '')) throw error
     await removeConflicting(folder, repo, revision)
     writeAtomically(path, commit, folder.cache.incoming)
@@ -85,7 +86,7 @@ function holdsCommit(path: string): boolean {
   try {
     return isCommit(readFileSync(path, 'utf8').trim())
   } catch {
-    // A folder, or nothing.
+    // The path is a folder, or does not exist.
     return false
   }
 }

@@ -6,7 +6,10 @@ import { isTreeName } from './own-names.ts'
 import { type Remover, removeBelow, removeEmptyFolder, removeFiles } from './remove-own.ts'
 import { removeApiAnswers, removeRefs } from './remove-repo.ts'
 
-/** Removes what the endpoint of an entry answered about it; with the endpoint's last entry of a repo, all about the repo. */
+/**
+ * Removes the stored answers of an entry's endpoint about its commit. When no sibling (another entry of the repo) is of the same
+ * endpoint, removes all answers of the endpoint about the repo.
+ */
 export async function removeAnswers(
   layout: Layout,
   { repo, commit, endpoint }: Entry,

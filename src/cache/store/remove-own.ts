@@ -6,31 +6,32 @@ import { isOurs } from './cache-folder.ts'
 import type { Layout } from './layout.ts'
 import { isAsideName } from './own-names.ts'
 
-// Every deletion of the package is in this file. What it deletes lies in a marked cache folder, and every folder on the way there is a
-// real one. A link is removed and never followed. The callers say which names are ours (`own-names.ts`). Node.js has no deletion
-// relative to an open folder: who replaces a folder by a link between the check and the deletion (some microseconds) is not noticed.
+// Every deletion of the package is in this file. A file is deleted only in a cache folder with a marker file, and only when no folder
+// on its path is a link. A link is removed and never followed. The callers say which names are ours (`own-names.ts`). Node.js can't
+// delete relative to an open folder. So it is not noticed when another process replaces a folder by a link between the check and the
+// deletion (some microseconds).
 
-/** True when the path lies in a marked cache folder, and no folder between the two is a link. */
+/** True when the path is in a cache folder with a marker file, and no folder between the two is a link. */
 export function mayRemove(layout: Layout, path: string): boolean {
   return isMarked(layout) && isReached(layout, path)
 }
 
-/** Removes a file or a link. A folder stays. True when something was removed. */
+/** Removes a file or a link; a folder stays. True when something was removed. */
 export function removeFile(layout: Layout, path: string): boolean {
   return mayRemove(layout, path) && unlinkFile(path)
 }
 
-/** How a file is removed: at once, or by a move to where it is deleted later. */
+/** Removes one file: by deleting it, or by moving it aside to be deleted later. */
 export type Remover = (path: string) => Promise<unknown> | boolean
 
-/** Removes a link, and not what it leads to. True when it was one. */
+/** Removes a symbolic link, and not its target. False when the path is no such link or may not be removed. */
 export async function removeLink(layout: Layout, path: string, remove: Remover = unlink): Promise<boolean> {
   if (!lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() || !mayRemove(layout, path)) return false
   await removeUnlessGone(path, remove)
   return true
 }
 
-/** Removes files and links of these names in a folder. Folders stay. */
+/** Removes the files and links with these names from a folder. Folders stay. */
 export async function removeFiles(
   layout: Layout,
   folder: string,
@@ -39,14 +40,14 @@ export async function removeFiles(
 ): Promise<void> {
   if (names.length === 0 || !mayRemove(layout, join(folder, 'file'))) return
   const removed = names.map((name) => removeUnlessGone(join(folder, name), remove))
-  // No deletion is under way any more when this ends.
+  // Waits for all deletions, also when one failed.
   await Promise.allSettled(removed)
   await Promise.all(removed)
 }
 
 /**
- * Removes what lies below a folder and is ours, and each folder that is empty then. `isOwn` gets the path below the folder, with the
- * separators of the platform; it is not asked about folders. True when the folder itself is gone.
+ * Removes the files and links below a folder that `isOwn` accepts, and each folder that is then empty. `isOwn` gets the path relative to
+ * the folder, with the separators of the platform. It is not called for folders. True when the folder itself is gone.
  */
 export async function removeBelow(
   layout: Layout,
@@ -57,42 +58,42 @@ export async function removeBelow(
   return mayRemove(layout, join(folder, 'file')) && emptyFolder(folder, '', isOwn, remove)
 }
 
-/** Removes a folder when nothing lies in it. True when it is gone. */
+/** Removes a folder if it is empty. True when it is gone. */
 export async function removeEmptyFolder(layout: Layout, folder: string): Promise<boolean> {
   return mayRemove(layout, join(folder, 'file')) && removeIfEmpty(folder)
 }
 
-/** Removes a folder in `incoming` that was moved aside, with all that is in it. */
+/** Removes a folder in `incoming` that was moved aside, with its contents. */
 export function removeAside(layout: Layout, aside: string): void {
   if (isAsideName(basename(aside)) && mayRemove(layout, aside)) rmSync(aside, { recursive: true, force: true })
 }
 
-/** Removes a file of ours whose name has a random part: nobody else has a file of that name. */
+/** Removes a file of this process whose name has a random part, so that no other process has a file of the same name. */
 export function removeUnique(path: string): void {
   unlinkFile(path)
 }
 
-/** Removes a lock file that the caller has read, and that is the caller's. */
+/** Removes a lock file. The caller has read it and may remove it. */
 export function removeLockFile(path: string): void {
   unlinkFile(path)
 }
 
-/** Removes a folder outside the cache that this run made for itself, and everything in it. */
+/** Removes a folder outside of the cache that this run created for itself, with its contents. */
 export function removeFolderOfRun(folder: string): void {
   rmSync(folder, { recursive: true, force: true })
 }
 
-/** True for a cache folder of ours that this version can change. */
+/** True for a cache folder with a marker file, of a format that this version can change. */
 export function isMarked(layout: Layout): boolean {
   try {
     return isOurs(layout)
   } catch {
-    // It is of a newer version, or unreadable: this version must not change it.
+    // The folder has a newer format or is unreadable: this version must not change it.
     return false
   }
 }
 
-/** Of what lies in a cache folder, `hub` alone may be a link: to a folder on another disk. */
+/** True when every folder on the path is a real folder. Only `hub` may be a link: to a folder on another disk. */
 function isReached(layout: Layout, path: string): boolean {
   const [name, ...rest] = relative(layout.directory, path).split(sep).reverse()
   const folders = rest.reverse()
@@ -116,7 +117,7 @@ function unlinkFile(path: string): boolean {
   }
 }
 
-// To hand each of these steps to a thread takes ten times as long.
+// Lists folders synchronously, because an asynchronous call takes ten times as long.
 async function emptyFolder(
   folder: string,
   below: string,
@@ -124,7 +125,7 @@ async function emptyFolder(
   remove: Remover,
 ): Promise<boolean> {
   let isEmpty = true
-  for (const entry of thingsIn(join(folder, below))) {
+  for (const entry of entriesOf(join(folder, below))) {
     const path = join(below, entry.name)
     if (entry.isDirectory()) isEmpty = (await emptyFolder(folder, path, isOwn, remove)) && isEmpty
     else if (isOwn(path, entry)) await removeUnlessGone(join(folder, path), remove)
@@ -133,7 +134,7 @@ async function emptyFolder(
   return isEmpty && removeIfEmpty(join(folder, below))
 }
 
-function thingsIn(folder: string): Dirent[] {
+function entriesOf(folder: string): Dirent[] {
   try {
     return readdirSync(folder, { withFileTypes: true })
   } catch (error) {
@@ -150,7 +151,7 @@ async function removeUnlessGone(path: string, remove: Remover): Promise<void> {
   }
 }
 
-/** In a thread, as ext4 waits for its journal for each folder that goes: of several folders it waits at once. */
+/** Asynchronous, because ext4 waits for its journal at each removal of a folder. Concurrent removals share one wait. */
 async function removeIfEmpty(folder: string): Promise<boolean> {
   return rmdir(folder).then(() => true, ignoreNotEmpty)
 }

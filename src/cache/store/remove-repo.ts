@@ -10,9 +10,9 @@ import { isApiAnswerName, isBlobName, isTreeName } from './own-names.ts'
 import { type Remover, removeBelow, removeEmptyFolder, removeFiles, removeLink } from './remove-own.ts'
 import { readTree } from './trees.ts'
 
-// Removes what the layout of huggingface_hub has in a repo's folder. A user's file of another name stays there, with its folder.
+// Removes the files that huggingface_hub's layout has in a repo's folder. A user's file with another name stays, and so does its folder.
 
-/** Removes the refs of a repo, in `hub/` or among an endpoint's answers, to commits that `isGone` accepts. */
+/** Removes the refs of a repo, in `hub/` or among an endpoint's answers, that refer to commits which `isGone` accepts. */
 export async function removeRefs(
   layout: Layout,
   refs: RepoFolders,
@@ -28,14 +28,14 @@ export async function removeRefs(
   await removeBelow(layout, folder, isOwn, remove)
 }
 
-/** Removes the files of a snapshot: those that are recorded or listed, links to blobs of the repo, and empty files. */
+/** Removes the files of a snapshot: files that are recorded or listed, links to blobs of the repo, and empty files. */
 export async function removeSnapshot(
   layout: Layout,
   { repo, commit, snapshot, endpoint, files }: Entry,
   remove: Remover,
 ): Promise<void> {
   const folder = layout.snapshot(repo, snapshot)
-  // In place of the snapshot: what it leads to is another's.
+  // A link in place of the snapshot's folder: the files that it leads to are not ours.
   if (await removeLink(layout, folder, remove)) return
   const removeThese = (paths: Iterable<string>) => {
     const known = new Set([...paths].map((path) => path.split('/').join(sep)))
@@ -46,12 +46,12 @@ export async function removeSnapshot(
     return removeBelow(layout, folder, isOwn, remove)
   }
   if (await removeThese(files.keys())) return
-  // On a disk without links, other tools leave files there that have no record.
+  // On a disk without links, other tools put copies there that have no record.
   const tree = await readTree(endpoint === undefined ? layout : new Origin(layout, endpoint), repo, commit)
   if (tree) await removeThese(tree.keys())
 }
 
-/** Removes what is stored of a commit beside its snapshot: its listing, and which files it does not have. */
+/** Removes what `hub/` has of a commit besides its snapshot: its listing, and the names of files that it does not have. */
 export async function removeCommit(layout: Layout, repo: RepoId, commit: Commit, remove: Remover): Promise<void> {
   const tree = layout.tree(repo, commit)
   await removeFiles(layout, dirname(tree), [basename(tree)], remove)
@@ -59,7 +59,7 @@ export async function removeCommit(layout: Layout, repo: RepoId, commit: Commit,
   await removeBelow(layout, absent, (path) => isEmpty(join(absent, path)), remove)
 }
 
-/** Removes what is left of a repo that has no snapshot any more. */
+/** Removes the rest of a repo that has no snapshots any more. */
 export async function removeRepo(layout: Layout, repo: RepoId, remove: Remover): Promise<void> {
   const folder = layout.repo(repo)
   const inFolder = (name: string) => join(folder, name)
@@ -74,7 +74,7 @@ export async function removeRepo(layout: Layout, repo: RepoId, remove: Remover):
   await removeEmptyFolder(layout, folder)
 }
 
-/** Removes what the Hub's API answered of a repo. */
+/** Removes the stored answers of the Hub's API about a repo. `api` is the folder of an endpoint's API answers. */
 export async function removeApiAnswers(layout: Layout, api: string, repo: RepoId): Promise<void> {
   await removeBelow(layout, join(api, apiFolderOf(repo)), (path) => isApiAnswerName(path))
 }
@@ -85,7 +85,7 @@ function isEmpty(path: string): boolean {
 }
 
 function leadsToBlob(layout: Layout, repo: RepoId, path: string, entry: Dirent): boolean {
-  // Undefined where another tool removed it.
+  // Undefined when the path is no link, or when another tool removed it.
   const link = entry.isSymbolicLink() ? valid(() => readlinkSync(path)) : undefined
   if (link === undefined) return false
   const target = join(dirname(path), link)

@@ -7,14 +7,14 @@ import type { Commit } from '../../model/revision.ts'
 import { isAbsent, writeAtomically } from './atomic-write.ts'
 import type { Origin } from './origin.ts'
 
-/** What an endpoint said of a repo, beside its files. */
+/** What an endpoint stated about a repo in addition to the listing of its files. */
 export interface RepoInfo {
   access: Access
-  /** The task of the repo's card. */
+  /** The task that the repo's model card names. */
   task?: string
 }
 
-/** Undefined when the endpoint was not asked, or what it said can't be read any more. */
+/** The stored information about a repo. Undefined when none is stored, or when the file is damaged. */
 export function readRepoInfo(origin: Origin, repo: RepoId, commit: Commit): RepoInfo | undefined {
   try {
     const info: unknown = JSON.parse(readFileSync(origin.repoInfo(repo, commit), 'utf8'))

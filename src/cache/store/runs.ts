@@ -9,9 +9,9 @@ import { isRunRecordName } from './own-names.ts'
 import { removeFiles } from './remove-own.ts'
 
 const RUNS_KEPT = 100
-/** Of all projects together: folders that were projects once leave theirs behind. */
+/** The limit for all projects together: projects that were deleted leave their records behind. */
 const RUNS_KEPT_IN_ALL = 1000
-/** A record that we wrote is far smaller. */
+/** Bytes. The records that this package writes are far smaller. */
 const LARGEST_RECORD = 8 * 2 ** 20
 
 /** One run: its statistics (`RunSchema` of `report/schema.ts`), and which test file used which model. */
@@ -26,7 +26,7 @@ export interface RunRecord {
   [more: string]: unknown
 }
 
-/** Writes a run's record, and removes the oldest: the project's beyond the last hundred, and those of all beyond a thousand. */
+/** Writes a run's record. Removes the oldest records: keeps 100 of the project, and 1,000 of all projects. */
 export async function writeRun(layout: Layout, record: RunRecord): Promise<void> {
   const path = join(layout.runs, `${record.id}${suffixOf(record.project)}`)
   writeAtomically(path, `${JSON.stringify(record)}\n`)
@@ -44,7 +44,7 @@ export async function readRuns(layout: Layout, project: string, count: number): 
   return readNewest(layout, own, count, (run) => run.project === project)
 }
 
-/** The last `count` runs of all projects that are accepted, newest first. Records that can't be read are left out. */
+/** The last `count` runs of all projects that `accepts` accepts, newest first. Records that can't be read are left out. */
 export async function readAllRuns(
   layout: Layout,
   count: number,
@@ -83,7 +83,7 @@ export async function readRunsOfEach(layout: Layout, count: number): Promise<Run
   return runs
 }
 
-/** Their names begin with the time in base 36, so that they sort by age, and end with the project's mark. */
+/** The names of all records, oldest first: they begin with the time in base 36. They end with a hash of the project. */
 function runNames(layout: Layout): string[] {
   try {
     return readdirSync(layout.runs).filter(isRunRecordName).sort()
@@ -93,7 +93,7 @@ function runNames(layout: Layout): string[] {
   }
 }
 
-/** Runs of other projects in the same cache are told apart without being read. */
+/** The end of the names of a project's records. Records of other projects are recognized by it without being read. */
 function suffixOf(project: string): string {
   return `.${createHash('sha256').update(project).digest('hex').slice(0, 12)}.json`
 }
@@ -104,13 +104,13 @@ function readRun(path: string): RunRecord | undefined {
     const record: unknown = JSON.parse(readFileSync(path, 'utf8'))
     return isRunRecord(record) ? record : undefined
   } catch (error) {
-    // Gone, damaged, another user's, or no file at all: statistics are no reason for a run to fail.
+    // The record is gone, damaged, unreadable or no file. A run must not fail for its statistics.
     if (isSystemError(error) || nameOf(error) === 'SyntaxError') return undefined
     throw error
   }
 }
 
-/** What the warm-up needs of it is there. */
+/** True when the fields are valid that the warm-up needs. */
 function isRunRecord(record: unknown): record is RunRecord {
   if (!isObject(record) || record.schemaVersion !== 1) return false
   const { id, startedAt, project, used } = record

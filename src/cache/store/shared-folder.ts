@@ -7,9 +7,9 @@ import type { Layout } from './layout.ts'
 import type { Origin } from './origin.ts'
 
 /**
- * Who else can write into the cache folder, or into the folders of an entry: a path and the reason, such as `/cache can be
- * written by every user`. Others may change a file there and set its old time again, so sizes and times prove nothing.
- * Undefined where nobody else can write, and on systems whose files have no owners.
+ * Who else can write into the cache folder, or with `entry` into the folders of that entry: a path and the reason, such as `/cache can
+ * be written by every user`. Another user can change a file and set its old time again, so size and time prove nothing. Undefined
+ * when nobody else can write, and on systems whose files have no owners.
  */
 export function whoElseWrites(
   { layout, origin }: { layout: Layout; origin: Origin },
@@ -31,7 +31,7 @@ export function whoElseWrites(
 function whoElse({ uid, gid, mode }: Stats, user: number, layout: Layout): string | undefined {
   if (uid !== user && uid !== 0) return `belongs to another user (uid ${uid})`
   if (mode & 0o002) return 'can be written by every user'
-  // Below a folder that the group can't enter, its rights mean nothing.
+  // When the group can't enter the cache folder, its rights below that folder have no effect.
   if (mode & 0o020 && isOpenToGroup(layout) && !isOwnGroup(gid)) return `can be written by the group ${gid}`
   return undefined
 }
@@ -40,7 +40,7 @@ function isOpenToGroup({ directory }: Layout): boolean {
   return ((statsOf(directory)?.mode ?? 0) & 0o010) !== 0
 }
 
-/** True for the group that many systems make for each user: of the same name, with nobody else in it. */
+/** True for the user's private group, which many systems create: it has the user's name and no other members. */
 function isOwnGroup(gid: number): boolean {
   try {
     const { username } = userInfo()
@@ -53,7 +53,7 @@ function isOwnGroup(gid: number): boolean {
       users.every(([name]) => name === username)
     )
   } catch {
-    // A user without a name, or a system without these files: it can't be told who is in the group.
+    // The user has no name, or the system does not have these files: the group's members are unknown.
     return false
   }
 }

@@ -10,15 +10,15 @@ import { Slices } from '../../platform/slices.ts'
 import type { HubFolder } from './layout.ts'
 import { entriesIn, filesBelow, valid } from './list-folder.ts'
 
-/** A file of a snapshot, and what its blob's name says that it must hash to. */
+/** A file of a snapshot, with the digest that it must have. */
 export interface SnapshotFile {
   digest: Digest
   stats: Stats
 }
 
 /**
- * What lies in a snapshot, whoever wrote it. What has no safe name, or nothing that says what it must hash to (the name of
- * the blob behind a link, or a listing), is left out.
+ * The files of a snapshot, whichever tool wrote them. The digest comes from the name of the blob that a link refers to, or from the
+ * listing. Files without a safe name or a known digest are left out.
  */
 export async function snapshotFiles(
   folder: HubFolder,
@@ -56,7 +56,7 @@ async function blobBehind(path: string): Promise<{ name: string; stats: Stats } 
   try {
     return { name: basename(await realpath(path)), stats: await stat(path) }
   } catch {
-    // A link to a blob that is gone.
+    // The link refers to a blob that is gone.
     return undefined
   }
 }

@@ -6,22 +6,25 @@ import process from 'node:process'
 import { systemCode } from '../../model/errors.ts'
 import { removeFolderOfRun } from './remove-own.ts'
 
-/** The cache that a temporary folder replaces, and the run for which it does. */
+/** The cache that a temporary folder replaces, and the run that uses it. */
 interface Replaced {
   cacheDir: string
   endpoint: string
   runId: string
 }
 
-/** The path of the temporary folder. Projects may ask different Hubs for the same names, so each cache has its own. */
+/**
+ * The path of the temporary folder. Each pair of cache and endpoint has its own, because projects may ask different Hubs for the same
+ * names.
+ */
 export function temporaryFolder({ cacheDir, endpoint, runId }: Replaced): string {
   const mark = createHash('sha256').update(`${cacheDir}\0${endpoint}`).digest('hex').slice(0, 8)
   return join(tmpdir(), `vitest-model-cache-${runId}-${mark}`)
 }
 
 /**
- * Makes the temporary folder, or finds the one that another process of the run made. Every user can write to the system's
- * folder for temporary files: where another user took the name, this process gets a folder with another name.
+ * Creates the temporary folder, or finds the one that another process of the run created. Every user can write to the system's folder
+ * for temporary files. When another user took the name, this process gets a folder with another name.
  */
 export async function makeTemporaryFolder(replaced: Replaced): Promise<{ cacheDir: string; isNew: boolean }> {
   const folder = temporaryFolder(replaced)

@@ -8,10 +8,10 @@ import { isAbsent, writeAtomically } from './atomic-write.ts'
 import type { RepoFolders, WritableFolders } from './layout.ts'
 import { entriesIn } from './list-folder.ts'
 
-// The format of huggingface_hub 1.29, src/huggingface_hub/_tree_cache.py: what Python wrote into its own cache can be adopted.
+// The format of huggingface_hub 1.29, src/huggingface_hub/_tree_cache.py: so listings in the user's Python cache can be adopted.
 const FORMAT_VERSION = 1
 
-/** The files of a commit as stored, or undefined when they are not, or not in a form that can be trusted. */
+/** The stored listing of a commit. Undefined when none is stored, or when it is invalid. */
 export async function readTree(folder: RepoFolders, repo: RepoId, commit: Commit): Promise<Tree | undefined> {
   let text: string
   try {
@@ -23,12 +23,12 @@ export async function readTree(folder: RepoFolders, repo: RepoId, commit: Commit
   try {
     return parseTree(JSON.parse(text), repo)
   } catch {
-    // Damaged: as good as absent, the Hub is asked again.
+    // A damaged listing counts as absent: the Hub is asked again.
     return undefined
   }
 }
 
-/** The commits of which a listing is stored. */
+/** The commits of a repo whose listings are stored. */
 export function listedCommits(folder: RepoFolders, repo: RepoId): Commit[] {
   return entriesIn(join(folder.repo(repo), 'trees'))
     .map(({ name }) => name.replace(/\.json$/, ''))

@@ -2,12 +2,12 @@ import type { Digest } from '../../model/digest.ts'
 import type { Entry, EntryFile } from '../../model/entry.ts'
 import type { RepoId } from '../../model/repo-id.ts'
 
-/** Bytes on disk of all entries. A blob that entries of a repo share counts once, and so does a file that several repos share. */
+/** Bytes on disk of all entries. A blob that several entries of a repo share counts once, and so does a file that several repos share. */
 export function totalSize(entries: Entry[]): number {
   return new UsedBytes(entries).bytes
 }
 
-/** The bytes on disk of a set of entries, while entries are added and removed. Only entries of the set may be added. */
+/** Counts the bytes on disk of a set of entries. Begins with all `entries`; they can be removed, and added again. */
 export class UsedBytes {
   bytes = 0
   readonly #blobs: Blobs
@@ -32,14 +32,14 @@ export class UsedBytes {
   }
 }
 
-/** A file on disk that entries refer to. */
+/** A file on disk that `users` files of entries refer to. */
 interface Blob {
   repo: RepoId
   size: number
   users: number
 }
 
-/** Finds the file on disk of a repo's digest. Several repos may share one file, because `optimize` links equal files. */
+/** Finds the file on disk for a digest in a repo. Several repos may share one file, because `optimize` links equal files. */
 class Blobs {
   readonly #entries: Entry[]
   readonly #first = new Map<Digest, Blob>()
