@@ -1,12 +1,12 @@
 import pLimit from 'p-limit'
 import type { Connections } from '../../hub/download-request.ts'
 
-/** The connections of a cache. A file waits for its first one, and gets more when some are free. */
+/** The connections of a cache. A download waits for its first connection, and gets further ones when some are free. */
 export interface ConnectionBudget extends Connections {
   run<T>(work: () => Promise<T>): Promise<T>
 }
 
-/** As many connections as `most`, shared by the downloads of all models. */
+/** A budget of `most` connections, which the downloads of all models share. */
 export function openConnections(most: number): ConnectionBudget {
   const limit = pLimit(most)
   return {

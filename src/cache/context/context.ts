@@ -19,17 +19,17 @@ import { KnownRefusals } from './known-refusals.ts'
 import type { CacheOptions } from './options.ts'
 import type { Progress } from './progress.ts'
 
-/** An answer of our endpoint. */
+/** An answer that this process got from the endpoint about a model. */
 export interface EndpointAnswer {
   repo: RepoId
   commit: Commit
   tree: Tree
   info: RepoInfo
-  /** When it came, by the monotonic clock. */
+  /** When it arrived: milliseconds of the monotonic clock. */
   at: number
 }
 
-/** What all verbs of the engine share. Made cheaply: what touches disk or network is loaded when it is needed. */
+/** The settings and services that all verbs of the engine share. Modules that use disk or network are loaded on first use. */
 export class CacheContext {
   readonly layout: Layout
   readonly debug: (message: string) => void
@@ -42,27 +42,27 @@ export class CacheContext {
   #temporary: Promise<CacheContext> | undefined
   #sharedFolder: Promise<typeof import('../store/shared-folder.ts')> | undefined
   #refusal: { error: ModelCacheError | undefined } | undefined
-  /** True when the Hub was asked for something, by this cache or by one that stands in for it. */
+  /** True when this cache, or the temporary cache that replaces it, has sent a request to the Hub. */
   hasAskedHub = false
-  /** Models that are being downloaded now, by their labels, and how far they have come: those of a stand-in too. */
+  /** The progress of the current downloads by model label, including those of a temporary cache that replaces this one. */
   readonly underWay: Map<string, Progress>
-  /** What the Hub refused a moment ago. */
+  /** The latest refusals of the Hub. */
   readonly refusals = new KnownRefusals()
   readonly #warned = new Set<string>()
   readonly #verified = new Map<string, Promise<boolean>>()
-  /** The stamps of files of a read-only folder, by their paths: verified in this process, and other than recorded. */
+  /** By path: the stamps of files in a read-only folder that differ from their records and that this process verified. */
   readonly verifiedStamps = new Map<string, FileStamp>()
   #origin: Origin | undefined
   #evicted: Evicted = { models: [], bytes: 0 }
   readonly #writers = new Map<string, string | undefined>()
-  /** What our endpoint told this process of a model, by `modelKey`. */
+  /** The endpoint's answers to this process, by `modelKey`. */
   readonly receivedAnswers = new Map<string, EndpointAnswer>()
   /** The stored listings that this process has read, by `repo@commit`. */
   readonly trees = new Map<string, Tree>()
-  /** The repos and commits, `repo@commit`, of which it could not be learnt who may read them. */
+  /** The `repo@commit`s for which this process asked in vain who may read the repo. */
   readonly failedAccessChecks = new Set<string>()
 
-  /** `standsInFor`: the cache whose folder can't be used. */
+  /** `standsInFor`: the cache that this temporary one replaces, because its folder can't be used. */
   constructor(
     readonly options: CacheOptions,
     readonly standsInFor?: CacheContext,
@@ -79,18 +79,19 @@ export class CacheContext {
     }
   }
 
-  /** What was removed to make room since the last `takeEvicted`. */
+  /** The models that were evicted since the last `takeEvicted`. */
   get evicted(): Evicted {
     return this.#evicted
   }
 
+  /** Returns `evicted` and begins a new list. */
   takeEvicted(): Evicted {
     const evicted = this.#evicted
     this.#evicted = { models: [], bytes: 0 }
     return evicted
   }
 
-  /** The metadata reader; loading it costs a schema library, which a hit from the manifest never pays. */
+  /** The metadata reader. Loaded on first use, because a hit from the manifest does not need it. */
   metadata(): Promise<Metadata> {
     this.#metadata ??= import('../store/metadata.ts').then(
       ({ Metadata }) => new Metadata(this.layout, this.warn, this.options.hub.endpoint),
@@ -104,7 +105,7 @@ export class CacheContext {
     return this.#origin
   }
 
-  /** As many connections as the options say, for downloads of whatever models. */
+  /** The connection budget for the downloads of all models: `hub.concurrency` connections. */
   connections(): Promise<ConnectionBudget> {
     this.#connections ??= import('./connections.ts').then(({ openConnections }) =>
       openConnections(this.options.hub.concurrency),
@@ -112,15 +113,15 @@ export class CacheContext {
     return this.#connections
   }
 
-  /** How the files of an entry are checked before they are served: as the options say, but by digest in a shared folder. */
+  /** How the files of an entry are checked before they are served. In a folder into which others can write, `stat` becomes `digest`. */
   async validation(entry: EntryId): Promise<Validation> {
     const { validate = 'stat' } = this.options
     return validate === 'stat' && (await this.whoElseWrites(entry)) ? 'digest' : validate
   }
 
   /**
-   * Who else can write to the cache folder or to the entry, see `shared-folder.ts`; looked at once a process. Undefined
-   * where nobody can, and where the options say that nothing is to be checked.
+   * Who else can write to the cache folder or to the entry, see `shared-folder.ts`. Checked once per entry and process. Undefined when
+   * nobody else can, and with `validate: 'none'`.
    */
   async whoElseWrites(entry: EntryId): Promise<string | undefined> {
     if (this.options.validate === 'none') return undefined
@@ -134,19 +135,19 @@ export class CacheContext {
     return this.#writers.get(key)
   }
 
-  /** True when the file has its digest; each state of a file is read once. */
+  /** True when the file has the recorded digest. The result is kept for as long as size, time and inode stay the same. */
   isVerified(file: string, { digest, size, mtimeMs, ino }: EntryFile): Promise<boolean> {
     const key = [file, digest, mtimeMs, ino].join(' ')
     const known = this.#verified.get(key)
     if (known) return known
     const verified = import('../store/blobs.ts').then(({ matchesDigest }) => matchesDigest(file, digest, size))
     this.#verified.set(key, verified)
-    // What could not be read is no answer to keep.
+    // A read error is not kept: the next call reads again.
     verified.catch(() => this.#verified.delete(key))
     return verified
   }
 
-  /** Other caches from which files may be taken over. */
+  /** Other caches from which files may be adopted. */
   otherCaches(): Promise<HubFolder[]> {
     this.#otherCaches ??= import('../store/other-caches.ts').then(({ findOtherCaches }) =>
       findOtherCaches(this.layout, { ...this.options, env: this.env }),
@@ -154,13 +155,13 @@ export class CacheContext {
     return this.#otherCaches
   }
 
-  /** Why nothing may be written to the cache folder; undefined where it is ours or may become ours. Looked at once. */
+  /** The error of a folder in which nothing may be changed. Undefined for a cache folder and one that may become one. Checked once. */
   get refusal(): ModelCacheError | undefined {
     this.#refusal ??= { error: refusalOf(this.layout) }
     return this.#refusal.error
   }
 
-  /** This cache, or what stands in where its folder holds other things. Throws `refusal` where nothing does. */
+  /** This cache, or the temporary one that replaces it when its folder is refused. Throws `refusal` when there is none. */
   async usable(): Promise<CacheContext> {
     const { refusal } = this
     if (!refusal) return this
@@ -169,7 +170,7 @@ export class CacheContext {
     return temporary
   }
 
-  /** What serves this run when the cache folder can't take a model; undefined where that is an error. */
+  /** The temporary cache for this run, used when the cache folder can't take a model. Undefined when the options allow none. */
   temporary(reason: string): Promise<CacheContext> | undefined {
     const { run, whenUnusable } = this.options
     if (whenUnusable !== 'temporary' || !run) return undefined
@@ -177,7 +178,7 @@ export class CacheContext {
     return this.#temporary
   }
 
-  /** A cache for one run alone. All processes of the run share it, and it adopts what this cache has. */
+  /** Opens a cache for one run. All processes of the run share it, and it adopts files from this cache. */
   async #openTemporary(runId: string, reason: string): Promise<CacheContext> {
     const { cacheDir: own, hub, adoptFrom = [], manifest } = this.options
     const { makeTemporaryFolder } = await import('../store/temporary-folder.ts')
@@ -189,7 +190,7 @@ export class CacheContext {
       ...this.options,
       cacheDir,
       adoptFrom: [this.layout.hub, ...adoptFrom],
-      // The failures of the warm-up hold here, too. The places of its models do not.
+      // The failures of the warm-up apply here too. The paths of its models do not.
       manifest: manifest && { models: [], failures: manifest.failures },
       whenUnusable: 'error',
     }
@@ -197,8 +198,8 @@ export class CacheContext {
   }
 
   /**
-   * Claims entries for the live run that this cache works for, if it does; true when that is new. Where that can't be
-   * written, they stay usable.
+   * Claims entries for the run of this cache, if it has one. True when an entry was not claimed before. When the claim can't be written,
+   * this warns, and the entries can be used all the same.
    */
   async claim(...entries: EntryId[]): Promise<boolean> {
     if (this.refusal) return false
@@ -206,18 +207,19 @@ export class CacheContext {
       return (await this.#lease?.claim(entries.map(entryKey))) ?? false
     } catch (error) {
       const repos = [...new Set(entries.map(({ repo }) => repo))].join(', ')
-      // Of what can't be written as a whole nothing is removed either.
+      // From a read-only folder no run can remove anything, so that is no reason to warn.
       const tell = isWritable(this.layout) ? this.warn : this.debug
-      tell(`${repos} could not be claimed for this run, another may remove it: ${messageOf(error)}.`)
+      tell(`${repos} could not be claimed for this run, so another run may remove it: ${messageOf(error)}.`)
       return false
     }
   }
 
-  /** Makes the claims of workers that are gone those of this cache, which works for the same run. */
+  /** Takes over the claims of workers of the same run that have ended. */
   async gatherClaims(): Promise<void> {
     await this.#lease?.gather().catch((error) => this.debug(`Leases of this run stay as they are: ${messageOf(error)}`))
   }
 
+  /** Notes a request to the Hub, also in the cache that this one replaces. */
   noteHubAsked(): void {
     this.hasAskedHub = true
     this.standsInFor?.noteHubAsked()
@@ -232,7 +234,7 @@ export class CacheContext {
     return this.options.env ?? process.env
   }
 
-  /** By which the Hub is asked: as the options say, else as suits this process. */
+  /** The `fetch` for requests to the Hub: that of the options, else the one that suits this process. */
   fetch(): Promise<Fetch> {
     const { fetch } = this.options
     this.#fetch ??= fetch

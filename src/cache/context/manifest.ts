@@ -5,28 +5,28 @@ import type { RepoId } from '../../model/repo-id.ts'
 import type { Commit } from '../../model/revision.ts'
 import type { SnapshotId } from '../../model/snapshot.ts'
 
-/** What the warm-up hands to the workers, as plain JSON. A worker that has it serves a hit with one `stat` a file. */
+/** The warm-up's result for the workers, as plain JSON. With it, a worker serves a hit with one `stat` a file. */
 export interface Manifest {
   models: ManifestModel[]
   failures: ManifestFailure[]
 }
 
 export interface ManifestModel {
-  /** The id under which it is kept. */
+  /** The repo's current id, under which its files are cached. */
   repo: RepoId
-  /** The names by which it was asked for. */
+  /** The names with which the repo was asked for. */
   names: RepoId[]
   revision: string
   commit: Commit
   snapshot: SnapshotId
   access: Access
-  /** True when this run's warm-up downloaded something of it. */
+  /** True when this run's warm-up downloaded at least one of its files. */
   downloaded: boolean
   selections: Pick<EntrySelection, 'key' | 'files'>[]
   files: [HubPath, EntryFile][]
 }
 
-/** A model that could not be had: the reason is thrown where a test asks for it. */
+/** A model for which the warm-up failed. The error is thrown when a test asks for the model. */
 export interface ManifestFailure {
   repo: RepoId
   revision: string
@@ -37,13 +37,14 @@ export interface ManifestFailure {
 
 const indexes = new WeakMap<ManifestModel, ReadonlyMap<HubPath, EntryFile>>()
 
-/** The files of a model by their paths. Made once: untouched code asks file by file, and a repo may have thousands. */
+/** The files of a model by their paths. The map is made once, because untouched code asks file by file and a repo may have thousands. */
 export function filesInManifest(model: ManifestModel): ReadonlyMap<HubPath, EntryFile> {
   const index = indexes.get(model) ?? new Map(model.files)
   indexes.set(model, index)
   return index
 }
 
+/** The model of the manifest with this revision and with this repo as its id or as one of its names. */
 export function findInManifest(
   manifest: Manifest | undefined,
   model: { repo: RepoId; revision: string },

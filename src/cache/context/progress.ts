@@ -1,15 +1,15 @@
-/** How far a model has come. */
+/** The progress of a download of a model. */
 export interface Progress {
   /** The model as `modelLabel` writes it. */
   model: string
-  /** Bytes that are there, of those that have to be downloaded. */
+  /** Bytes that are on disk so far, out of `totalBytes`. */
   receivedBytes: number
-  /** Bytes to download in all. */
+  /** Bytes to download in total. */
   totalBytes: number
-  /** Milliseconds since the first byte was asked for. */
+  /** Milliseconds since the download began. */
   elapsedMs: number
-  /** Bytes that came over the network in a second, of the last few seconds; undefined until that means something. */
+  /** Bytes per second over the network, averaged over the last few seconds. Undefined until there is enough data. */
   bytesPerSecond?: number
-  /** Set while a request that failed is waited with: milliseconds until the next try. */
+  /** Set while a failed request waits for its next try: milliseconds until then. */
   waitMs?: number
 }

@@ -5,13 +5,13 @@ import type { Layout } from '../store/layout.ts'
 import { entriesIn } from '../store/list-folder.ts'
 
 export interface DiskUse {
-  /** Bytes that the disk gives for the models. */
+  /** Bytes that the models take on disk. */
   diskBytes: number
-  /** Bytes left for whoever runs this; null where the system does not say. */
+  /** Free bytes that the current user may use. Null when the file system does not say. */
   freeBytes: number | null
 }
 
-/** What models take on disk, counted in its blocks. A file with several names counts once. */
+/** The disk use of the models, counted in blocks of the disk. A file with several hard links counts once. */
 export async function diskUse(layout: Layout): Promise<DiskUse> {
   const seen = new Set<string>()
   const folders = [layout.hub]
@@ -28,15 +28,15 @@ export async function diskUse(layout: Layout): Promise<DiskUse> {
   return { diskBytes, freeBytes: freeBytes(layout) }
 }
 
-/** Bytes left for whoever runs this; null where the system does not say. */
+/** Free bytes that the current user may use. Null when the file system does not say. */
 export function freeBytes({ hub, directory }: Layout): number | null {
-  // `hub` may be a link to another disk, or not be there yet.
+  // `hub` may be a link to another disk, or may not exist yet.
   for (const folder of [hub, directory])
     try {
       const { bavail, bsize } = statfsSync(folder)
       return bavail * bsize
     } catch {
-      // Not there, or a file system that does not say.
+      // The folder is absent, or the file system does not say.
     }
   return null
 }
@@ -46,7 +46,7 @@ function newBytes(path: string, seen: Set<string>): number {
   const key = `${stats?.dev} ${stats?.ino}`
   if (!stats || seen.has(key)) return 0
   seen.add(key)
-  // Windows has no number of blocks.
+  // Windows states no number of blocks.
   return Number(stats.blocks === undefined || stats.blocks === 0n ? stats.size : stats.blocks * 512n)
 }
 

@@ -3,13 +3,13 @@ import type { CacheContext } from '../context/context.ts'
 import { listEntries } from '../lookup/list-entries.ts'
 import { totalSize } from '../store/used-bytes.ts'
 
-/** What the cache holds now. */
+/** The present contents of the cache. */
 export interface CacheStatistics {
   /** The cache folder. */
   directory: string
   /** Bytes on disk of all models. */
   size: number
-  /** Bytes: the limit. */
+  /** The size limit in bytes. */
   maxSize: number
   /** Number of models. */
   entries: number

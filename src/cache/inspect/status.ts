@@ -12,42 +12,43 @@ import { freeBytes } from './disk-use.ts'
 
 const RUNS_SHOWN = 30
 
-/** How well runs were served. */
+/** The requests of one or several runs. */
 export interface RunCounts {
   runs: number
   requests: number
   hits: number
   misses: number
-  /** 0 to 1; null without requests. */
+  /** Hits divided by requests, 0 to 1. Null without requests. */
   hitRate: number | null
 }
 
-/** What the cache holds, and how it does. */
+/** The state of the cache: its models, their use, its runs, and its disk. */
 export interface CacheStatus {
   directory: string
   /** Bytes on disk of all models. */
   bytes: number
   maxBytes: number
   models: number
-  /** How many models came from which endpoint, the most first; null where that is not known. */
+  /** The number of models of each endpoint, the largest number first. `endpoint` is null for models whose endpoint is not known. */
   endpoints: { endpoint: string | null; models: number }[]
   pinned: number
   files: number
-  /** What is spared as models share blobs: how many files stand for a blob of another, and their bytes. */
+  /** The savings by shared blobs: how many further files refer to a blob that another model has already, and their bytes. */
   shared: Amount
-  /** The models that were used the longest time ago, and last; null without any. */
+  /** The models with the oldest and the newest last use. Null in an empty cache. */
   oldest: { model: string; commit: string; lastAccessDate: string } | null
   newest: { model: string; commit: string; lastAccessDate: string } | null
   /** The last run of any project; null before the first. */
   lastRun: (RunCounts & { startedAt: string; project: string }) | null
+  /** The last 30 runs of all projects together. */
   lastRuns: RunCounts
-  /** Null where the file system does not say. */
+  /** Null when the file system does not say. */
   disk: { freeBytes: number } | null
-  /** Partial downloads: those that nobody is writing, and those that somebody may be. */
+  /** Unfinished downloads: `left` ones have no live writer, `underWay` ones may have one. */
   incoming: { left: Amount; underWay: Amount }
-  /** Test runs that live now, and how many models they use. */
+  /** The number of live test runs, and how many models they claim. */
   leases: { runs: number; models: number }
-  /** ISO 8601. */
+  /** ISO 8601: when the status was taken. */
   takenAt: string
 }
 
@@ -62,7 +63,7 @@ export async function cacheStatus(context: CacheContext): Promise<CacheStatus> {
     freeBytes(layout),
   ])
   const bytes = totalSize(entries)
-  const [oldest, newest] = endsByUse(entries)
+  const [oldest, newest] = oldestAndNewest(entries)
   // A run of several projects has a record for each, whose ids differ in their last part.
   const byRun = groupBy(runs, ({ id }) => id.replace(/-\d+$/, ''))
   const counted = [...byRun.values()].slice(0, RUNS_SHOWN)
@@ -92,8 +93,8 @@ function endpointsOf(entries: Entry[]): CacheStatus['endpoints'] {
   return [...groups].map(([endpoint, { length: models }]) => ({ endpoint, models })).sort((a, b) => b.models - a.models)
 }
 
-/** The one that was used the longest time ago, and the last. */
-function endsByUse(entries: Entry[]): [Entry | undefined, Entry | undefined] {
+/** The entries with the oldest and the newest last use. */
+function oldestAndNewest(entries: Entry[]): [Entry | undefined, Entry | undefined] {
   const dated = entries.map((entry) => ({ entry, at: Date.parse(entry.lastAccessDate) }))
   const [first] = dated
   if (!first) return [undefined, undefined]
@@ -105,7 +106,7 @@ function useOf(entry: Entry | undefined): CacheStatus['oldest'] {
   return entry ? { model: entry.repo, commit: entry.commit, lastAccessDate: entry.lastAccessDate } : null
 }
 
-/** What all models would take, each for itself, less what they take. */
+/** The bytes of all models without sharing, minus the bytes that they take. */
 function sharedBlobs(entries: Entry[], taken: number): Amount {
   const bytes = entries.reduce((sum, entry) => sum + entrySize(entry), 0) - taken
   if (bytes <= 0) return { files: 0, bytes }
@@ -139,7 +140,7 @@ function sumUp(runs: RunRecord[][]): RunCounts {
   return { ...sum, hitRate: sum.requests === 0 ? null : sum.hits / sum.requests }
 }
 
-/** A part of the report that a run's record holds; nothing of one that is damaged. */
+/** The counts in the report of a run's record. Empty for a damaged record. */
 function countsOf({ report }: RunRecord): { requests: number; hits: number; misses: number }[] {
   if (!isObject(report)) return []
   const { requests, hits, misses } = report

@@ -9,26 +9,26 @@ import type { CacheContext } from '../context/context.ts'
 import { isAsRecorded, ownStampOf, stampOf } from '../store/blobs.ts'
 import { isWritable } from '../store/cache-folder.ts'
 
-/** A selection of which all files are recorded at a commit. */
+/** A selection whose files are all recorded at a commit. */
 export interface Located {
-  /** The id under which it is kept. */
+  /** The repo's current id, under which its files are cached. */
   repo: RepoId
   commit: Commit
   snapshot: SnapshotId
-  /** Paths and bytes. */
+  /** The paths, each with its size in bytes. */
   files: Map<HubPath, number>
   recordedDownloadMs: number | null
   warmedInThisRun: boolean
-  /** Files whose size, time or inode differ from the record: to be verified before they are served. */
+  /** The files whose size, time or inode differ from the record. They have to be verified before they are served. */
   changed: HubPath[]
 }
 
-/** The paths of a selection that names them one by one. */
+/** The paths of a selection that lists single files. Undefined for other selections. */
 export function exactPaths({ repo, selection }: Model): HubPath[] | undefined {
   return selection.paths?.map((path) => parseHubPath(path, repo))
 }
 
-/** Undefined when one of the files is not recorded. */
+/** Compares recorded files with the disk, as `validation` says. Undefined when one of `files` is not recorded. */
 export async function compareWithDisk(
   context: CacheContext,
   { repo, commit, snapshot }: EntryId & { commit: Commit },
@@ -63,7 +63,7 @@ async function isUnchanged(
   record: EntryFile,
   validation: Validation,
 ): Promise<boolean> {
-  // Never verified: the record was rebuilt, or `verify` found the file wrong.
+  // The file was never verified: its record was rebuilt, or `verify` found a flaw.
   const isUnverified = record.ino === '0' && record.mtimeMs === 0
   if (validation === 'none' && !isUnverified) return stampOf(file) !== undefined
   if (isUnverified || !isAsRecorded(ownStampOf(file), record)) return isReadOnlyAndRight(context, file, record)
@@ -71,8 +71,8 @@ async function isUnchanged(
 }
 
 /**
- * A copy of a cache (`cp -a`, an image) has new inodes. A read-only copy can't get new records, so each process computes the digest of a
- * file that differs from its record.
+ * True for a file of a read-only folder that has the recorded digest. A copy of a cache (`cp -a`, an image) has new inodes, and the
+ * records of a read-only copy can't be updated. So each process computes the digests of the files that differ from their records.
  */
 async function isReadOnlyAndRight(context: CacheContext, file: string, record: EntryFile): Promise<boolean> {
   const stamp = stampOf(file)

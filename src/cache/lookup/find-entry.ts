@@ -4,7 +4,7 @@ import type { Commit } from '../../model/revision.ts'
 import { snapshotsOf } from '../../model/snapshot.ts'
 import type { CacheContext } from '../context/context.ts'
 
-/** The entry of a repo at a commit that came from this endpoint, or, with `undefined`, the one of unknown origin. */
+/** The entry of a repo at a commit that was downloaded from `endpoint`. With `undefined`, the entry whose endpoint is not known. */
 export async function findEntry(
   context: CacheContext,
   { repo, commit, endpoint }: { repo: RepoId; commit: Commit; endpoint: string | undefined },

@@ -24,7 +24,7 @@ export async function findOnDisk(context: CacheContext, model: Model): Promise<L
   return located && { ...located, warmedInThisRun: warmed?.downloaded ?? false }
 }
 
-/** The files that the selection came to before; those of the default change with what is used. */
+/** The recorded files of a selection. Undefined for a default selection of which a run has used files: its files can change. */
 function recordedSelection(entry: Entry, model: Model): HubPath[] | undefined {
   const paths = exactPaths(model)
   if (paths?.every((path) => entry.files.has(path))) return paths
@@ -38,7 +38,7 @@ async function planOnDisk(
   entry: Entry,
   received: Tree | undefined,
 ): Promise<HubPath[] | undefined> {
-  // The listing of an entry of unknown origin is not believed.
+  // The stored listing of an entry whose endpoint is not known is not trusted.
   const stored = () => (entry.endpoint === context.origin.endpoint ? treeOf(context, entry) : undefined)
   const tree = received ?? (await stored())
   if (!tree) return undefined
@@ -56,7 +56,7 @@ async function planOnDisk(
     const plan = await planFiles({ selection: model.selection, tree, ownTask: entry.task, entry, readConfig, asked })
     return isPlannable ? plan.files : undefined
   } catch (error) {
-    // Planned without the config that decides: the Hub has to be asked for it first.
+    // The plan depends on a `config.json` that is not cached. It has to be downloaded first.
     if (!isPlannable) return undefined
     throw error
   }

@@ -12,9 +12,10 @@ import { readTree, writeTree } from '../store/trees.ts'
 import { needsMigration } from './stored-answers.ts'
 
 /**
- * Moves what an earlier version stored of an entry in `hub/` to the folder of the endpoint that its record names: the
- * listing, and the revisions that are its commit. The listing must not stay: to huggingface_hub (Python) it means that the
- * snapshot has all of these files. Called under the repo's lock. `about` is written last: a kill before it begins anew.
+ * Moves what an earlier version stored in `hub/` about an entry to the folder of the endpoint that its record names: the listing, and
+ * the refs to its commit. The listing must not stay in `hub/`, because huggingface_hub (Python) takes it as a sign that the snapshot has
+ * all of these files. The caller holds the repo's lock. The `RepoInfo` is written last: when the process is killed before, the
+ * migration begins again.
  */
 export async function migrateEntry(layout: Layout, entry: Entry): Promise<void> {
   const { repo, commit, endpoint, access, task } = entry
@@ -32,7 +33,7 @@ export async function migrateEntry(layout: Layout, entry: Entry): Promise<void> 
   await removeEmptyFolder(layout, dirname(layout.tree(repo, commit)))
 }
 
-/** Does this for all entries of repos that nobody works on, and moves the names of repos. */
+/** Migrates all entries whose repo's lock is free, and the stored renames of repos. */
 export async function migrateEntries(context: CacheContext): Promise<void> {
   const { layout } = context
   const metadata = await context.metadata()
@@ -45,7 +46,7 @@ export async function migrateEntries(context: CacheContext): Promise<void> {
   }
 }
 
-/** Which endpoint gave a repo another name is known where all entries are of one. A name that it gave since counts more. */
+/** Moves the renames if all entries are of one endpoint: only then is it known which endpoint stated them. */
 function migrateNames(layout: Layout, entries: Entry[]): void {
   const [endpoint, ...others] = new Set(entries.map((entry) => entry.endpoint))
   if (endpoint === undefined || others.length > 0) return

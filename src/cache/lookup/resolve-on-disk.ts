@@ -13,23 +13,23 @@ import { warnOfSharedFolder } from './warn-of-shared-folder.ts'
 
 /** What is known of a model without the network. */
 export interface Known {
-  /** The id under which it is kept. */
+  /** The repo's current id, under which its files are cached. */
   repo: RepoId
   commit: Commit
   /**
-   * False when our endpoint has to be asked before it is served: the revision was looked up longer than `maxAge` ago, it
-   * is not known who may read the repo, or others can write into the cache folder.
+   * False when the endpoint has to be asked before the model is served. This is so when the revision was looked up longer than `maxAge`
+   * ago, when it is not known who may read the repo, or when others can write into the cache folder.
    */
   trusted: boolean
-  /** True where nothing but who may read the repo has to be asked: without an answer it is served all the same. */
+  /** True when only the access to the repo has to be asked for. If there is no answer, the model is served all the same. */
   lacksAccess?: boolean
-  /** What the endpoint told this process: it is believed in place of what lies in a folder into which others can write. */
+  /** The endpoint's answer to this process. It is used in place of stored answers when others can write into the cache folder. */
   received?: EndpointAnswer
-  /** Of our endpoint; offline also one of unknown origin. */
+  /** An entry of the endpoint. Offline it may also be one whose endpoint is not known. */
   entry: Readonly<Entry> | undefined
 }
 
-/** By what our endpoint said before; offline also by what another tool wrote. */
+/** Resolves a model by the endpoint's stored answers. Offline also by a ref that another tool wrote. Undefined without a ref. */
 export async function resolveOnDisk(context: CacheContext, model: Model): Promise<Known | undefined> {
   const { offline, hub } = context.options
   const { endpoint } = hub
@@ -42,7 +42,7 @@ export async function resolveOnDisk(context: CacheContext, model: Model): Promis
   const entry =
     (own && (await findEntry(context, { repo, commit, endpoint }))) ??
     (offline ? await findEntry(context, { repo, commit, endpoint: undefined }) : undefined)
-  // A ref of another tool may lead to an entry of unknown origin, and never to the entry of another endpoint.
+  // A ref that another tool wrote may refer to an entry whose endpoint is not known, but never to the entry of another endpoint.
   if (!own && !entry) return undefined
   const known = { repo, commit, entry }
   const id = { repo, snapshot: entry?.snapshot ?? snapshotOf(commit) }
@@ -58,7 +58,10 @@ export async function resolveOnDisk(context: CacheContext, model: Model): Promis
   return { ...known, trusted: isFresh && !lacksAccess, lacksAccess }
 }
 
-/** Warns where it is true: what the Hub says of an old branch name can't be stored in a read-only folder. */
+/**
+ * True when the cache folder is read-only. An answer of the Hub about the revision could not be stored there, so the cached commit is
+ * used with a warning.
+ */
 function isReadOnly({ layout, warn }: CacheContext, { repo, revision }: Model, commit: Commit): boolean {
   if (isWritable(layout)) return false
   const age = `\`${revision}\` was looked up longer than \`maxAge\` ago`
@@ -66,12 +69,12 @@ function isReadOnly({ layout, warn }: CacheContext, { repo, revision }: Model, c
   return true
 }
 
-/** It is asked once who may read a repo, where that is not known: until then it counts as private. */
+/** True when it is not known who may read the repo. The Hub is asked once; until then the repo counts as private. */
 function isToBeAsked({ failedAccessChecks, layout }: CacheContext, entry: Known['entry']): boolean {
   return entry?.access === 'unknown' && !failedAccessChecks.has(`${entry.repo}@${entry.commit}`) && isWritable(layout)
 }
 
-/** In a folder into which others can write: what this process was told by the endpoint itself, and no stored word. */
+/** Used when others can write into the cache folder: trusts the endpoint's answer to this process, and no stored answer. */
 function withReceivedAnswer(context: CacheContext, model: Model, known: Omit<Known, 'trusted'>): Known {
   const received = context.receivedAnswers.get(modelKey(model))
   const isFresh =
@@ -79,7 +82,7 @@ function withReceivedAnswer(context: CacheContext, model: Model, known: Omit<Kno
   if (!isFresh || received.repo !== known.repo || received.commit !== known.commit) return { ...known, trusted: false }
   const { entry } = known
   const stated = [...(entry?.files ?? [])].filter(([path, { digest }]) => received.tree.get(path)?.digest === digest)
-  // Which files a selection came to is planned anew: what is recorded of it may leave some out.
+  // The recorded selections are dropped, because others may have removed files from them. The files are planned again.
   const believed = entry && { ...entry, ...received.info, files: new Map(stated), selections: [] }
   return { ...known, trusted: true, received, entry: believed }
 }

@@ -10,11 +10,11 @@ import { type Ref, readRef } from '../store/refs.ts'
 import { type CurrentId, followRenames } from '../store/renames.ts'
 import { readTree } from '../store/trees.ts'
 
-// What the configured endpoint said, as stored in its folder. Earlier versions stored the words of all endpoints together:
-// those are believed only where the record of the repo at that commit names the endpoint, until they are moved
-// (`migrate-entry.ts`).
+// The stored answers of the configured endpoint. They are in the endpoint's folder. Earlier versions stored the answers of all
+// endpoints together. Until those are moved (`migrate-entry.ts`), an answer about a commit is trusted only if the entry of the repo
+// at that commit names the endpoint.
 
-/** The id under which the endpoint's repo is kept. */
+/** The current id of the repo that a name refers to at the endpoint. */
 export async function currentRepoId(context: CacheContext, repo: RepoId): Promise<CurrentId> {
   const { origin, layout } = context
   const current = followRenames(origin.renames, repo)
@@ -26,7 +26,7 @@ export async function currentRepoId(context: CacheContext, repo: RepoId): Promis
   return isOnlyOrigin ? former : current
 }
 
-/** The commit that a revision was when the endpoint was last asked. */
+/** The stored ref of a revision: the commit that it referred to when the endpoint was last asked. */
 export async function storedRef(context: CacheContext, repo: RepoId, revision: string): Promise<Ref | undefined> {
   const ref = await readRef(context.origin, repo, revision)
   if (ref) return ref
@@ -34,7 +34,7 @@ export async function storedRef(context: CacheContext, repo: RepoId, revision: s
   return former && (await isFormer(context, repo, former.commit)) ? former : undefined
 }
 
-/** The files of a commit, as the endpoint stated them. */
+/** The listing of a commit that the endpoint stated. */
 export async function storedTree(context: CacheContext, repo: RepoId, commit: Commit): Promise<Tree | undefined> {
   const tree = await readTree(context.origin, repo, commit)
   if (tree) return tree
@@ -47,7 +47,7 @@ async function isFormer(context: CacheContext, repo: RepoId, commit: Commit): Pr
   return entry?.endpoint === context.origin.endpoint && needsMigration(context.origin, entry)
 }
 
-/** True for an entry of an earlier version whose words were not moved yet. */
+/** True for an entry of an earlier version whose stored answers were not moved yet. */
 export function needsMigration(origin: Origin, { repo, commit, snapshot }: Entry): boolean {
   return snapshot === snapshotOf(commit) && !existsSync(origin.repoInfo(repo, commit))
 }

@@ -4,7 +4,7 @@ import type { Tree } from '../../model/tree.ts'
 import type { CacheContext } from '../context/context.ts'
 import { storedTree } from './stored-answers.ts'
 
-/** The files of a commit as our endpoint stated them, without the network. Undefined when no such listing is stored. */
+/** The listing of a commit that the endpoint stated, without the network. Undefined when none is stored. */
 export async function treeOf(
   context: CacheContext,
   { repo, commit }: { repo: RepoId; commit: Commit },
@@ -13,7 +13,7 @@ export async function treeOf(
     (answer) => answer.repo === repo && answer.commit === commit,
   )
   if (received) return received.tree
-  // A listing never changes, so each is read once a process.
+  // The listing of a commit never changes, so each is read once per process.
   const key = `${repo}@${commit}`
   const tree = context.trees.get(key) ?? (await storedTree(context, repo, commit))
   if (tree) context.trees.set(key, tree)

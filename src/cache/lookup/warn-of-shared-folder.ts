@@ -2,8 +2,8 @@ import type { EntryId } from '../../model/entry.ts'
 import type { CacheContext } from '../context/context.ts'
 
 /**
- * Warns once about a folder into which others can write, and says how its files were checked: `asked` where the Hub stated
- * the digests just now, `unchecked` where it could not be asked.
+ * Warns once about a folder into which others can write, and says how its files were checked: `asked` when the Hub stated the digests
+ * just now, `unchecked` when it could not be asked.
  */
 export async function warnOfSharedFolder(
   context: CacheContext,

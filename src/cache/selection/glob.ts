@@ -2,12 +2,12 @@ import picomatch from 'picomatch'
 
 export type Matches = (path: string) => boolean
 
-/** True for a path that one of the globs matches. Throws what picomatch has against them. */
+/** Returns a function that is true for paths which one of the globs matches. Throws picomatch's error for an invalid glob. */
 export function pathMatcher(globs: string[]): Matches {
   return picomatch(globs, { dot: true })
 }
 
-/** A glob over names: a star stands for slashes too, `*whisper*` finds `org/whisper-tiny`. */
+/** Returns a matcher for names, which ignores case. A star matches slashes too: `*whisper*` matches `org/whisper-tiny`. */
 export function nameMatcher(glob: string): Matches {
   return picomatch(glob, { bash: true, nocase: true, dot: true })
 }

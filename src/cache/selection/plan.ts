@@ -6,7 +6,7 @@ import type { Tree } from '../../model/tree.ts'
 import { isTransformersRepo, transformersFiles } from './transformers-files.ts'
 import type { RepoConfig } from './transformers-sessions.ts'
 
-/** By which rule the files were chosen, for the log. */
+/** The rule by which the files were chosen. Shown in the log. */
 export type PlanRule = 'paths' | 'files' | 'task' | 'earlier runs' | 'own task' | 'default weights' | 'all files'
 
 export interface Plan {
@@ -17,16 +17,19 @@ export interface Plan {
 export interface PlanInput {
   selection: Selection
   tree: Tree
-  /** The task of the repo's card, where it is known. */
+  /** The task that the repo's model card names, if it is known. */
   ownTask?: string
-  /** What is cached at this commit. */
+  /** The entry of the repo at this commit. */
   entry?: Entry
-  /** Reads the repo's `config.json`; only called when a task is planned. */
+  /** Reads the repo's `config.json`. Called only when the plan depends on a task. */
   readConfig: () => Promise<RepoConfig>
   asked: string
 }
 
-/** Which files of a repo a selection means. Throws `FILE_NOT_FOUND`. */
+/**
+ * Chooses the files of a repo for a selection. Throws `FILE_NOT_FOUND` when the repo lacks a file that the selection needs, and
+ * `INVALID_MODEL` for an invalid glob.
+ */
 export async function planFiles(input: PlanInput): Promise<Plan> {
   const { selection, tree, ownTask, entry, asked } = input
   if (selection.paths !== undefined) return { rule: 'paths', files: exactFiles(tree, selection.paths, asked) }
@@ -41,7 +44,7 @@ export async function planFiles(input: PlanInput): Promise<Plan> {
     const used = (entry?.selections ?? []).filter((past) => past.used).flatMap((past) => past.files)
     if (used.length > 0) return { rule: 'earlier runs', files: unique(used) }
   }
-  // Where the card names no task, a tokenizer and a processor are taken if they are there; never every dtype.
+  // Without a task, the plan has the tokenizer and the processor if the repo has them, and the weights of one dtype.
   if (isTransformersRepo(tree)) return { rule: ownTask ? 'own task' : 'default weights', files: await taskFiles(input) }
   return { rule: 'all files', files: [...tree.keys()] }
 }
@@ -58,7 +61,7 @@ async function taskFiles({ selection, tree, ownTask, readConfig, asked }: PlanIn
   return transformersFiles(tree, await readConfig(), { ...selection, task }, asked)
 }
 
-/** The paths that match; each glob must match something, or a spelling mistake would pass for an empty model. */
+/** The paths that match. A glob without a match is an error, because it may be misspelled. */
 async function matchFiles(tree: Tree, patterns: string[], asked: string): Promise<HubPath[]> {
   const paths = [...tree.keys()]
   const wanted = patterns.filter((pattern) => !pattern.startsWith('!'))
@@ -66,7 +69,7 @@ async function matchFiles(tree: Tree, patterns: string[], asked: string): Promis
   const isRefused = await matcher(refused, asked)
   const files: HubPath[] = []
   for (const pattern of wanted.length > 0 ? wanted : ['**']) {
-    // A path that is there is meant as it is written, brackets and all.
+    // An existing path matches itself, also when it has characters of a glob such as brackets.
     const isWanted = await matcher([pattern], asked)
     const found = paths.filter((path) => path === pattern || isWanted(path))
     if (found.length === 0) throw noSuchFile(paths, pattern, asked)
@@ -75,7 +78,7 @@ async function matchFiles(tree: Tree, patterns: string[], asked: string): Promis
   return unique(files).filter((path) => refused.length === 0 || !isRefused(path))
 }
 
-/** What a glob may be made of; a name without any stands for itself. */
+/** Matches a pattern with special characters of globs. A pattern without them is a plain path. */
 const GLOB = /[*?![\]{}()|+@\\"]|^\.\/|^$/
 
 async function matcher(patterns: string[], asked: string): Promise<(path: string) => boolean> {
@@ -87,14 +90,14 @@ async function matcher(patterns: string[], asked: string): Promise<(path: string
     throw new ModelCacheError({
       code: 'INVALID_MODEL',
       asked,
-      reason: `One of its globs is none: ${messageOf(error)}.`,
+      reason: `One of its globs is not valid: ${messageOf(error)}.`,
       nextStep: 'Write `files` as globs over the paths of the repo, such as `onnx/*.onnx`.',
       cause: error,
     })
   }
 }
 
-/** The error of a path, or a glob, for which a repo has no file. */
+/** The error for a path or glob that matches no file of the repo. */
 export function noSuchFile(paths: HubPath[], pattern: string, asked: string): ModelCacheError {
   const shown = paths.slice(0, 8).join(', ')
   return new ModelCacheError({

@@ -14,8 +14,9 @@ const SUFFIXES = new Map<Dtype, string>(DTYPES.map((dtype) => [dtype, `_${dtype}
 // src/utils/hub/constants.js
 const MAX_EXTERNAL_DATA_CHUNKS = 100
 
-// transformers.js 4.3.1, src/pipelines/index.js: the `type` of each of SUPPORTED_TASKS, which decides whether a
-// tokenizer and a processor are loaded. What is not listed is `multimodal`: both, where the repo has them.
+// transformers.js 4.3.1, src/pipelines/index.js: the `type` of each of SUPPORTED_TASKS decides whether a tokenizer and a
+// processor are loaded. `text` tasks need no processor, `audio` and `image` tasks need no tokenizer. All other tasks are
+// `multimodal`: both are loaded if the repo has them.
 const TEXT_TASKS = new Set([
   'text-classification',
   'token-classification',
@@ -29,7 +30,7 @@ const TEXT_TASKS = new Set([
   'text-to-audio',
   'feature-extraction',
 ])
-const SENSE_TASKS = new Set([
+const MEDIA_TASKS = new Set([
   'audio-classification',
   'background-removal',
   'image-to-image',
@@ -37,15 +38,15 @@ const SENSE_TASKS = new Set([
   'image-feature-extraction',
 ])
 
-/** True when the repo has what `pipeline()` of transformers.js loads: a config and ONNX files in `onnx/`. */
+/** True when the repo has the files that `pipeline()` of transformers.js loads: a config and ONNX files in `onnx/`. */
 export function isTransformersRepo(tree: Tree): boolean {
   const paths = [...tree.keys()].map(String)
   return paths.includes('config.json') && paths.some((path) => /^onnx\/[^/]+\.onnx$/.test(path))
 }
 
 /**
- * Exactly the files that `pipeline(task)` of transformers.js loads from the repo, optional ones included where they
- * exist. Throws `FILE_NOT_FOUND` when the repo has no weights of the dtype, naming those that it has.
+ * Exactly the files that `pipeline(task)` of transformers.js loads from the repo, including optional files that the repo has. Throws
+ * `FILE_NOT_FOUND` when the repo has no weights of the dtype; the message names the dtypes that it has.
  */
 export function transformersFiles(
   tree: Tree,
@@ -57,7 +58,7 @@ export function transformersFiles(
   const has = new Map([...tree.keys()].map((path) => [String(path), path]))
   const existing = (names: string[]) => names.flatMap((name) => has.get(name) ?? [])
   const files = existing(['config.json'])
-  if (!SENSE_TASKS.has(task) && has.has('tokenizer_config.json'))
+  if (!MEDIA_TASKS.has(task) && has.has('tokenizer_config.json'))
     files.push(...existing(['tokenizer.json', 'tokenizer_config.json']))
   if (!TEXT_TASKS.has(task) && has.has('preprocessor_config.json'))
     files.push(...existing(['preprocessor_config.json', 'processor_config.json', 'chat_template.jinja']))
@@ -83,7 +84,7 @@ function onnxFilesIn(has: Map<string, HubPath>, prefix: string): { base: string;
   return [...has.keys()].flatMap((path) => weightsOf(path, prefix) ?? [])
 }
 
-/** The base name and the dtype of an ONNX file, by its name; undefined for a file that is none of this folder. */
+/** The base name and the dtype in the name of an ONNX file. Undefined for a path that is no ONNX file in the folder `prefix`. */
 export function weightsOf(path: string, prefix = 'onnx/'): { base: string; dtype: Dtype } | undefined {
   const name = path.startsWith(prefix) && path.endsWith('.onnx') ? path.slice(prefix.length, -5) : '/'
   if (name.includes('/')) return undefined
@@ -98,14 +99,17 @@ function suffixOf(session: string, chosen: DtypeChoice | undefined, own: unknown
   return (isDtype(meant) && SUFFIXES.get(meant)) || ''
 }
 
-/** `<file>_data`, `<file>_data_1`...: src/utils/model-loader.js, resolveExternalDataFormat and getExternalDataChunkNames. */
+/**
+ * The names of the external data files of an ONNX file: `<file>_data`, `<file>_data_1`... As in transformers.js, src/utils/model-loader.js,
+ * resolveExternalDataFormat and getExternalDataChunkNames.
+ */
 function externalData(file: string, session: string, format: unknown): string[] {
   const chosen = isObject(format) ? (ownField(format, file) ?? ownField(format, session)) : format
   const chunks = typeof chosen === 'object' ? 0 : Math.min(Number(chosen) || 0, MAX_EXTERNAL_DATA_CHUNKS)
   return Array.from({ length: chunks }, (_, index) => `${file}_data${index === 0 ? '' : `_${index}`}`)
 }
 
-/** What the repo's `transformers.js_config` says for the device `cpu`, the default in Node.js. */
+/** The repo's `transformers.js_config` for the device `cpu`, which is the default in Node.js. */
 function ownSettings(config: RepoConfig): Record<string, unknown> {
   const own = config['transformers.js_config']
   if (!isObject(own)) return {}
@@ -122,7 +126,7 @@ function noWeights(onnxFiles: { base: string; dtype: string }[], session: string
     reason: `The repo has no file \`${file}\`.`,
     nextStep:
       dtypes.length > 0
-        ? `Its weights come as ${dtypes.join(', ')}: set \`dtype\` to one of them.`
-        : 'Check the task, or name the files that are wanted with `files`.',
+        ? `It has weights for ${dtypes.join(', ')}: set \`dtype\` to one of them.`
+        : 'Check the task, or name the files that you need with `files`.',
   })
 }

@@ -1,26 +1,27 @@
 import type { Selection } from '../../model/selection.ts'
 
-/** A repo's `config.json`. It came from outside: any field may hold anything. */
+/** A repo's `config.json`. It is outside input: any field may have any value. */
 export type RepoConfig = Record<string, unknown>
 
 export interface Sessions {
-  /** The base names of the ONNX files, without dtype and ending. */
+  /** The base names of the ONNX files, without dtype and extension. */
   sessions: string[]
   /** True when `generation_config.json` is loaded too. */
   generates: boolean
 }
 
+/** A kind of model, recognized by the ONNX files of its repo. */
 interface Family {
-  /** The repo has all of these. */
+  /** The files that a repo of this kind must have. */
   needs: string[]
-  /** These are loaded, of those that it has. */
+  /** The files that are loaded if the repo has them. */
   takes: string[]
   generates: boolean
 }
 
-// transformers.js 4.3.1, src/models/session_config.js: the ONNX files of each kind of model. There the kind follows from
-// a table of architectures; here from which files the repo has, so that a new architecture needs no new version of ours.
-// The first family of which the repo has all files is it.
+// transformers.js 4.3.1, src/models/session_config.js: the ONNX files of each kind of model. There the kind follows from a table of
+// architectures. Here it follows from the files of the repo, so that a new architecture needs no new version of this package. The
+// first family whose needed files are all in the repo applies.
 const FAMILIES: Family[] = [
   {
     needs: ['prepare_inputs_embeds', 'language_model', 'lm_head'],
@@ -37,24 +38,24 @@ const FAMILIES: Family[] = [
   { ...family(['encoder_model', 'decoder_model']), generates: false },
 ]
 
-/** Which ONNX files transformers.js opens for a task (empty: unknown), of those that the repo has by their base names. */
+/** The ONNX files that transformers.js opens for a task (empty if unknown). `names` are the base names of the repo's ONNX files. */
 export function sessionsOf(names: Set<string>, config: RepoConfig, task: string, selection: Selection): Sessions {
   const found = FAMILIES.find(({ needs }) => needs.every((name) => names.has(name)))
   if (found && !(names.has('model') && isSingle(found, config))) {
-    const taken = found.takes.filter((name) => names.has(name) && !(isTextOnly(found, task) && isSense(name)))
+    const taken = found.takes.filter((name) => names.has(name) && !(isTextOnly(found, task) && isMediaEncoder(name)))
     if (found.needs.includes('embed_tokens') && config.is_encoder_decoder && names.has('encoder_model'))
       taken.push('encoder_model')
     return { sessions: taken, generates: found.generates }
   }
   if (!names.has('model') && names.has('decoder_model_merged') && selection.modelFileName === undefined)
     return { sessions: ['decoder_model_merged'], generates: true }
-  const senses = [
+  const mediaEncoders = [
     ...(config.vision_config ? ['vision_encoder'] : []),
     ...(config.audio_config ? ['audio_encoder'] : []),
   ].filter((name) => names.has(name))
-  // Only a model of one session can be named otherwise; the library ignores the option for the others.
+  // `modelFileName` applies only to a model with a single session. transformers.js ignores it for other models.
   return {
-    sessions: [selection.modelFileName ?? 'model', ...senses],
+    sessions: [selection.modelFileName ?? 'model', ...mediaEncoders],
     generates: ['', 'text-generation'].includes(task),
   }
 }
@@ -63,7 +64,7 @@ function family(needs: string[], more: string[] = []): Family {
   return { needs, takes: [...needs, ...more], generates: true }
 }
 
-/** A repo may hold an encoder and a decoder beside a `model` that is what its architecture runs. */
+/** True when the architecture loads the file `model`, although the repo also has an encoder and a decoder. */
 function isSingle({ needs }: Family, config: RepoConfig): boolean {
   if (!needs.includes('encoder_model')) return false
   const architecture: unknown = Array.isArray(config.architectures) ? config.architectures[0] : undefined
@@ -74,16 +75,16 @@ function isSingle({ needs }: Family, config: RepoConfig): boolean {
   )
 }
 
-/** `text-generation` loads only what reads text (session_config.js, `text_only_sessions`). */
+/** True for `text-generation`, which loads only the sessions for text (session_config.js, `text_only_sessions`). */
 function isTextOnly({ needs }: Family, task: string): boolean {
   return task === 'text-generation' && needs.includes('embed_tokens')
 }
 
-function isSense(name: string): boolean {
+function isMediaEncoder(name: string): boolean {
   return ['vision_encoder', 'audio_encoder', 'speech_encoder'].includes(name)
 }
 
-/** Reads a `config.json`. One that is no JSON object says nothing; whoever loads the model will say so. */
+/** Parses a `config.json`. Returns an empty config when it is no JSON object: the runtime that loads the model reports that. */
 export function parseRepoConfig(text: string): RepoConfig {
   try {
     const config: unknown = JSON.parse(text)
@@ -97,7 +98,7 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** A field of the object's own: a repo may name one `constructor`. */
+/** An own field of the object, and never an inherited one: a config may ask for a field such as `constructor`. */
 export function ownField(object: Record<string, unknown>, name: string): unknown {
   return Object.hasOwn(object, name) ? object[name] : undefined
 }
