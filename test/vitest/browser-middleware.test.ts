@@ -31,7 +31,7 @@ interface Asked {
   body: string
 }
 
-/** A server with the plugin, and what its pages may ask for after these models were warmed. */
+/** Starts a server with the plugin. Its pages may ask for the models in `warmed`. */
 async function serve(warmed: string[], given: ModelCacheOptions = {}) {
   const options = resolveOptions(
     { models: warmed, ...given, cacheDir: engine.cacheDir, adopt: false },
@@ -42,7 +42,7 @@ async function serve(warmed: string[], given: ModelCacheOptions = {}) {
   const results = await cache.warm(warmed.map((repo) => ({ repo, files: ['config.json', 'onnx/model.onnx'] })))
   const service = openService(options, ROOT)
   service.serve(await cache.manifest(results))
-  // A config that lets in every host and every origin: what is refused, the middleware refuses.
+  // This config allows every host and every origin, so only the middleware can refuse a request.
   const open = { host: '127.0.0.1', port: 0, allowedHosts: true as const, cors: true, ws: false as const }
   const server = await createViteServer({
     ...{ root: engine.folder, configFile: false, logLevel: 'silent', plugins: [modelCache()] },
@@ -70,7 +70,7 @@ async function serve(warmed: string[], given: ModelCacheOptions = {}) {
 }
 
 describe('a page of the run', () => {
-  test('gets a file whole, in part, or only its headers, with the types that the Hub gives', async () => {
+  test('gets a whole file, a part of it, or only its headers, with the content types of the Hub', async () => {
     const { ask, hub } = await serve(['org/open'])
     const file = `${hub}/org/open/resolve/main/onnx/model.onnx`
     const size = String(WEIGHTS.length)
@@ -98,7 +98,7 @@ describe('a page of the run', () => {
     expect(engine.hub.requests).toEqual([])
   })
 
-  test('is counted, for the test file that it names', async () => {
+  test('has its requests counted for the test file that it names', async () => {
     const { ask, hub, service } = await serve(['org/open'])
     const named = (file: string) => ({ 'x-model-cache-test-file': encodeURIComponent(file) })
     await ask(`${hub}/org/open/resolve/main/config.json`, named('/app/ä b.test.ts'))
@@ -118,21 +118,21 @@ describe('a page of the run', () => {
     expect(service.drainAll()).toMatchObject([{ requests: [], errors: [] }])
   })
 
-  test('gets a file of a public model that was not warmed, without the token', async () => {
+  test('gets a file of a public model that was not warmed, and the Hub is asked without the token', async () => {
     const { ask, hub } = await serve(['org/open'])
     expect(await ask(`${hub}/org/open/resolve/main/later.json`)).toMatchObject({ status: 200, body: '{}' })
     expect(engine.filesAsked).toEqual(['later.json'])
     expect(engine.hub.requests.filter(({ authorization }) => authorization)).toEqual([])
   })
 
-  test('gets what the Hub says of a public model, asked without the token', async () => {
+  test("gets an answer of the Hub's API about a public model, and the Hub is asked without the token", async () => {
     const { ask, hub } = await serve(['org/open'])
     const { status, body } = await ask(`${hub}/api/models/org/open`)
     expect([status, JSON.parse(body)]).toMatchObject([200, { id: 'org/open' }])
     expect(engine.hub.requests.map(({ authorization }) => authorization)).toEqual([false])
   })
 
-  test('gets the installed code of ONNX Runtime in place of the CDN’s', async () => {
+  test('gets the installed code of ONNX Runtime, and not that of the CDN', async () => {
     const { ask, address, runtimes } = await serve([])
     const own = runtimes.find((url) => url.startsWith('https://cdn.jsdelivr.net/npm/onnxruntime-web@')) ?? ''
     const dist = fileURLToPath(new URL('../../node_modules/onnxruntime-web/dist/', import.meta.url))
@@ -155,8 +155,8 @@ describe('a page of the run', () => {
   })
 })
 
-describe('refused is', () => {
-  test('who is no page of this server', async () => {
+describe('the middleware refuses', () => {
+  test('requests that do not come from a page of this server', async () => {
     const { ask, hub, origin } = await serve(['org/open'])
     const file = `${hub}/org/open/resolve/main/config.json`
     const refused = { status: 403, headers: { 'x-model-cache': 'refused' } }
@@ -171,7 +171,7 @@ describe('refused is', () => {
     expect(await ask(file.replace(/__\/\w+/, `__/${'0'.repeat(32)}`))).toMatchObject(refused)
   })
 
-  test('a model that was not warmed, and the report says what to do', async () => {
+  test('a model that was not warmed and is not known as public, and the report says what to do', async () => {
     const { ask, hub, service } = await serve(['org/open'])
     for (const path of [
       'org/other/resolve/main/config.json',
@@ -192,7 +192,7 @@ describe('refused is', () => {
     expect(engine.hub.requests).toEqual([])
   })
 
-  test('of a private model that is declared what would need the token', async () => {
+  test('requests for a declared private model that would need the token', async () => {
     const { ask, hub } = await serve(['org/secret'])
     expect(await ask(`${hub}/org/secret/resolve/main/config.json`)).toMatchObject({ status: 200, body: CONFIG })
     expect(await ask(`${hub}/org/secret/resolve/main/later.json`)).toMatchObject({ status: 403 })
@@ -200,7 +200,7 @@ describe('refused is', () => {
     expect(engine.hub.requests.filter(({ authorization }) => authorization)).toEqual([])
   })
 
-  test('offline nothing on to the network', async () => {
+  test('requests that would need the network, when it is offline', async () => {
     const { ask, hub } = await serve(['org/open'], { offline: true })
     const { status, headers, body } = await ask(`${hub}/org/other/resolve/main/config.json`)
     expect([status, headers['x-model-cache']]).toEqual([502, 'failed'])

@@ -10,7 +10,7 @@ const REPO = 'org/embeddings'
 const TOKEN = 'hf_of_the_owner'
 const { hub, env } = await startModelsHub([REPO], { token: TOKEN })
 hub.addRepo('org/secret', { files: { 'config.json': '{}' }, private: true })
-// A browser starts, and Vite bundles transformers.js for it.
+// The time covers the start of a browser and Vite's bundling of transformers.js.
 const SLOW = 240_000
 
 /** The browser can reach no host but this machine: a request for a CDN fails, and the test that needs it. */
@@ -36,7 +36,7 @@ function configSource(options: ModelCacheOptions, test = (browser: string) => br
   `
 }
 
-// No word of this package: what a suite looks like before it is installed.
+// The source does not name this package, like a suite before the package is installed.
 const PIPELINE = `
   import { expect, test } from 'vitest'
   import { pipeline } from '@huggingface/transformers'
@@ -108,7 +108,7 @@ const REFUSED = `
 if (!CHROMIUM) console.log('Browser mode is not tested: there is no Chromium on PATH, and CHROMIUM_PATH names none.')
 
 describe.skipIf(!CHROMIUM)('in a browser', () => {
-  test('what is untouched comes from the cache: one download, then none, and none from a CDN', {
+  test('untouched code is served from the cache: one download, then none, and none from a CDN', {
     timeout: SLOW,
   }, async () => {
     const files = {
@@ -158,7 +158,7 @@ describe.skipIf(!CHROMIUM)('in a browser', () => {
     expect(sent).toEqual([...new Set(sent)])
   })
 
-  test('a private model that nobody declared is refused, and the report says so', { timeout: SLOW }, async () => {
+  test('a private model that is not declared is refused, and the report says so', { timeout: SLOW }, async () => {
     const project = await Consumer.create({
       files: { 'vitest.config.ts': configSource({}), 'a.test.ts': REFUSED },
     })

@@ -29,8 +29,8 @@ function filesAsked(): string[] {
   return hub.requests.filter(({ kind }) => kind === 'resolve').map(({ file }) => String(file))
 }
 
-describe('a cache folder that can not be used', () => {
-  test('fails no suite: the run has its models from a folder of its own, once for all workers', async () => {
+describe('with a cache folder that can not be used', () => {
+  test('no suite fails: the run downloads its models into a temporary folder, once for all workers', async () => {
     const project = await suite()
     await writeFile(project.cacheDir, 'a file')
     const { exitCode, output, stderr, report } = await project.vitest([], env)
@@ -41,7 +41,7 @@ describe('a cache folder that can not be used', () => {
     expect((await project.shell('ls temporary')).stdout).not.toContain('vitest-model-cache')
   })
 
-  test('as it holds other things keeps them all, and the run has one warning, whoever asks for a model', async () => {
+  test('because it holds other files, nothing in it changes, and the run has one warning', async () => {
     const config = configSource({ cacheDir: '.' })
     const inChild = `
       import { execFileSync } from 'node:child_process'
@@ -72,7 +72,7 @@ describe('a cache folder that can not be used', () => {
     expect(exitCode, output).toBe(0)
     expect(stderr.match(/holds other files/g)).toHaveLength(1)
     expect(stderr).toMatch(/Cache folder .*`cacheDir`, MODEL_CACHE_DIR.*temporary folder/)
-    // The report says nothing of a folder that is not used.
+    // The report does not describe a folder that the run does not use.
     expect(output).toContain('hit rate')
     expect(output).not.toMatch(/cache 0 B of/)
     expect((await project.shell(listing)).stdout).toBe(before)

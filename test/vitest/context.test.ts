@@ -32,8 +32,8 @@ describe.each(['forks', 'threads', 'vmForks', 'vmThreads'])('in the pool %s', (p
     expect(await run({ 'a.test.ts': EVERYWHERE }, `pool: '${pool}'`)).toMatchObject({ exitCode: 0 })
   })
 
-  // Nothing is declared: the worker itself reaches the Hub, past the window's fetch and timers.
-  test('gives models in every environment, which stays itself', async () => {
+  // No model is declared, so the worker itself asks the Hub, without the fetch and the timers of the window.
+  test('gives models in every environment, and the environment keeps its globals', async () => {
     const isItself = {
       jsdom: `expect(navigator.userAgent).toContain('jsdom')`,
       'happy-dom': `expect(navigator.userAgent).toContain('HappyDOM')`,
@@ -70,8 +70,8 @@ describe.each(['forks', 'threads', 'vmForks', 'vmThreads'])('in the pool %s', (p
   })
 })
 
-test('gives models where a docblock replaces the environment', async () => {
-  // Written in two parts, or Vitest would take it for this file's own docblock.
+test('gives models when a docblock replaces the environment', async () => {
+  // Written in two parts, because Vitest would take it for a docblock of this file.
   const source = `// @vitest-${'environment'} happy-dom\n${EVERYWHERE}`
   expect(await run({ 'a.test.ts': source })).toMatchObject({ exitCode: 0 })
 })
@@ -104,7 +104,7 @@ test("lets the user's own fixture called models win", async () => {
   expect(await run({ 'a.test.ts': source })).toMatchObject({ exitCode: 0 })
 })
 
-test('has fake timers and a changed clock reach nothing of ours', async () => {
+test('is not affected by fake timers and a changed clock', async () => {
   const source = `
     import { beforeEach, expect, test, vi } from 'vitest'
     beforeEach(() => { vi.useFakeTimers(); vi.setSystemTime(0); vi.stubGlobal('fetch', () => { throw new Error('stubbed') }) })

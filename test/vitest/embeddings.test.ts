@@ -9,7 +9,7 @@ import { DOG, startModelsHub } from '../support/models-hub.ts'
 
 const REPO = 'org/embeddings'
 const { hub, repo, env } = await startModelsHub([REPO])
-// What transformers.js opens of it: README, vocab.txt and special_tokens_map.json stay at the Hub.
+// The files that transformers.js opens. README, vocab.txt and special_tokens_map.json are not downloaded.
 const LOADED = ['config.json', 'onnx/model.onnx', 'tokenizer.json', 'tokenizer_config.json']
 
 const TEST = `
@@ -27,7 +27,7 @@ async function suite(files: Record<string, string>, config = configSource({ mode
   return Consumer.create({ files: { 'vitest.config.ts': config, ...files } })
 }
 
-/** Bytes of the files that are loaded. */
+/** Bytes of the files that transformers.js opens. */
 function loadedBytes(): number {
   const files = repo(REPO).filesAt(repo(REPO).commit)
   return LOADED.reduce((sum, path) => sum + (files.get(path)?.content.size ?? 0), 0)
@@ -71,7 +71,7 @@ test('shares a loaded pipeline between the files of a worker that is not isolate
   expect(report?.models[0]?.tiers).toEqual({ hub: 1, memory: 3 })
 })
 
-test('stays warm when the cache folder went through tar, as CI caches do', async () => {
+test('stays warm after the cache folder was packed and unpacked by tar, as CI caches do', async () => {
   const consumer = await suite({ 'a.test.ts': TEST })
   await consumer.vitest([], env)
   const parent = join(consumer.cacheDir, '..')
@@ -83,7 +83,7 @@ test('stays warm when the cache folder went through tar, as CI caches do', async
   expect(hub.requests).toEqual([])
 })
 
-test('warms what the last run used when nothing is declared', async () => {
+test('warms the models of the last run when nothing is declared', async () => {
   const consumer = await suite({ 'a.test.ts': TEST }, configSource())
   await consumer.vitest([], env)
   await rm(join(consumer.cacheDir, 'hub'), { recursive: true })
@@ -114,7 +114,7 @@ test('keeps a standard Hugging Face cache that @huggingface/hub reads', async ()
   expect(hub.requests).toEqual([])
 })
 
-test('follows a branch to its new commit once the old answer is older than maxAge', async () => {
+test('uses the new commit of a branch when the stored answer is older than maxAge', async () => {
   const consumer = await suite({ 'a.test.ts': TEST }, configSource({ models: [REPO], maxAge: 0 }))
   await consumer.vitest([], env)
   hub.clearRequests()

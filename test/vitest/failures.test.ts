@@ -24,7 +24,7 @@ const TESTS = `
   })
 `
 
-test('a model that can not be had fails the test that asks for it; each failure is told once, and what is expected is none', async () => {
+test('a model that can not be downloaded fails the test that asks for it; the report tells each failure once, and none that a test expects', async () => {
   const models = ['org/nope', 'org/broken', 'org/unasked']
   const files = { 'vitest.config.ts': configSource({ models }), 'a.test.ts': TESTS }
   const { exitCode, stdout, stderr, report } = await (await Consumer.create({ files })).vitest([], env)
@@ -47,7 +47,7 @@ test('a model that can not be had fails the test that asks for it; each failure 
   expect(own.match(/has no such repo/g)).toHaveLength(1)
 })
 
-test('with the Hub down each model that failed is told once, however many files were asked for', async () => {
+test('when the Hub is down, the report tells each failed model once, however many files were asked for', async () => {
   const gone = await startHub()
   await gone.close()
   const source = `
@@ -108,12 +108,12 @@ test.each([
   const consumer = await Consumer.create({ files: { 'vitest.config.ts': configSource(), 'a.test.ts': source } })
   const { exitCode, output, report } = await consumer.vitest([], env)
   expect(exitCode, output).toBe(0)
-  // The test expected it: there is nothing to complain of.
+  // The test expected the failure, so the report does not tell it.
   expect(output).not.toContain('Model cache')
   expect(report).toMatchObject({ requests: 0, failed: 0, errors: [] })
 })
 
-test('offline, a miss is an error that names the model and the command that warms it', async () => {
+test('when offline, a miss is an error that names the model and the command that warms it', async () => {
   const consumer = await Consumer.create({
     files: {
       'vitest.config.ts': configSource({ models: ['org/embeddings'] }),
@@ -131,7 +131,7 @@ test('offline, a miss is an error that names the model and the command that warm
   expect(hub.requests).toEqual([])
 })
 
-test('a token opens private models in the warm-up, and is seen nowhere', async () => {
+test('the token opens private models in the warm-up, and is written nowhere', async () => {
   const source = `
     import { test } from 'vitest'
     test('x', async ({ models }) => { await models.path('org/private') })
@@ -146,7 +146,7 @@ test('a token opens private models in the warm-up, and is seen nowhere', async (
   expect(found).toBe('')
 })
 
-test('refuses an unknown option, naming it and those that exist', async () => {
+test('refuses an unknown option, and names it and the known ones', async () => {
   const files = {
     'vitest.config.ts': configSource().replace('"report"', '"maxsize":1,"report"'),
     'a.test.ts': TESTS,
@@ -156,7 +156,7 @@ test('refuses an unknown option, naming it and those that exist', async () => {
   expect(stderr).toContain('Option `maxsize` of modelCache(): There is no such option. The options are `models`')
 })
 
-test('refuses a model larger than the cache also where a worker asks for it', async () => {
+test('refuses a model that is larger than the cache, also when a worker asks for it', async () => {
   const source = `
     import { expect, test } from 'vitest'
     test('x', async ({ models }) => {
@@ -169,7 +169,7 @@ test('refuses a model larger than the cache also where a worker asks for it', as
   expect(exitCode, output).toBe(0)
 })
 
-test('a damaged run record, and leases that can not be written, cost nothing but a note', async () => {
+test('a damaged run record and leases that can not be written cause a note and no failure', async () => {
   const source = `import { test } from 'vitest'; test('x', async ({ models }) => { await models.path('org/embeddings') })`
   const config = configSource({ models: ['org/embeddings'] })
   const consumer = await Consumer.create({ files: { 'vitest.config.ts': config, 'a.test.ts': source } })

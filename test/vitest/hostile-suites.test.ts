@@ -15,26 +15,26 @@ const { commit } = hub.addRepo('org/weights', { files: FILES })
 const secret = hub.addRepo('org/private', { files: FILES, private: true })
 
 const HEAD = `import { afterEach, beforeEach, expect, test, vi } from 'vitest'`
-// Ends with the path, so that nothing of the suite's own world is needed to tell that it was served.
+// The path in the message shows that the model was served, without any function that the suite may have replaced.
 const ASK = `expect(await models.path('org/weights')).toMatch(/snapshots.${commit}$/)`
 const ASK_PRIVATE = `expect(await models.path('org/private')).toMatch(/snapshots.${secret.commit}$/)`
 
 interface Suite {
-  /** The test file; it asks for the model once. */
+  /** The source of the test file. It asks for the model once. */
   source: string
-  /** More files of the project. */
+  /** Further files of the project. */
   files?: Record<string, string>
-  /** More of Vitest's own options, as source. */
+  /** Further options of Vitest, as source. */
   test?: string
   options?: ModelCacheOptions
-  /** The cache folder, where that is not the project's own. */
+  /** The cache folder. Default: one in the project. */
   cacheDir?: string
   env?: Record<string, string>
 }
 
 /**
- * Runs a suite twice. Nothing is declared, so in the first run the worker itself finds the model, downloads it, and meets
- * an error that it has to wait after; the second run has it.
+ * Runs a suite twice. No model is declared, so in the first run the worker downloads it, and has to wait and try again after an
+ * error. In the second run the model is cached.
  */
 async function runTwice({ source, files, test, options = {}, cacheDir, env: more }: Suite) {
   const consumer = await Consumer.create({
@@ -78,11 +78,11 @@ describe.each(['forks', 'vmThreads'])('a suite in the pool %s reaches nothing of
       })
     `
     const { cold } = await runTwice({ source, test: inPool })
-    // The wait between the two tries was a real one, and was seen as such.
+    // The wait between the two tries lasted real time, and is counted.
     expect(cold.report?.models[0]?.downloadMs).toBeGreaterThan(100)
   })
 
-  test('with a clock that stands in 1970', async () => {
+  test('with a clock that stands still in 1970', async () => {
     const source = `
       beforeEach(() => { vi.useFakeTimers({ toFake: ['Date', 'performance'] }); vi.setSystemTime(0) })
       test('asks', async ({ models }) => {
@@ -101,7 +101,7 @@ describe.each(['forks', 'vmThreads'])('a suite in the pool %s reaches nothing of
     expect(warm.report?.cache).toMatchObject({ entries: 1 })
   })
 
-  test('with a fetch of its own', async () => {
+  test('with its own fetch', async () => {
     const source = `
       const mine = () => { throw new Error('The network is not for tests') }
       globalThis.fetch = mine
@@ -114,7 +114,7 @@ describe.each(['forks', 'vmThreads'])('a suite in the pool %s reaches nothing of
     await runTwice({ source, test: inPool })
   })
 
-  test('with file functions of its own', async () => {
+  test('with its own file functions', async () => {
     const source = `
       import fs from 'node:fs'
       import promises, { readFile } from 'node:fs/promises'
@@ -159,7 +159,7 @@ describe.each(['forks', 'vmThreads'])('a suite in the pool %s reaches nothing of
   })
 })
 
-test('a suite that has the readers of Node.js answer with something else is served what was warmed', async () => {
+test('a suite that replaces the read functions of Node.js is served the warmed files', async () => {
   const source = `
     import { createRequire } from 'node:module'
     const fs = createRequire(import.meta.url)('node:fs')
@@ -181,7 +181,7 @@ test('a suite that has the readers of Node.js answer with something else is serv
   expect(run, run.output).toMatchObject({ exitCode: 0, report: { requests: 1, errors: [] } })
 })
 
-test('a suite that lets a day go by while it waits reaches nothing of the engine', async () => {
+test('a suite that moves its fake clock by a day does not affect the engine', async () => {
   const source = `
     test('asks', async ({ models }) => {
       vi.useFakeTimers()
@@ -222,7 +222,7 @@ test.each(['forks', 'vmForks'])(
   },
 )
 
-describe('what a suite does to the environment reaches nothing of the engine:', () => {
+describe('a suite that changes the environment does not affect the engine:', () => {
   test.each([
     ['it is replaced', `process.env = {}`],
     ['it is emptied', `for (const name of Object.keys(process.env)) delete process.env[name]`],
@@ -235,12 +235,12 @@ describe('what a suite does to the environment reaches nothing of the engine:', 
       `,
     ],
   ])('%s', async (_, change) => {
-    // Only the right token opens the repo.
+    // The Hub answers only with the right token.
     const source = `${change}; test('asks', async ({ models }) => { ${ASK_PRIVATE} })`
     await runTwice({ source, env: { HF_TOKEN: TOKEN } })
   })
 
-  test('but a setup file may bring a token', async () => {
+  test('but a setup file may set a token', async () => {
     const source = `test('asks', async ({ models }) => { ${ASK_PRIVATE} })`
     const files = { 'setup.ts': `process.env.HF_TOKEN = '${TOKEN}'` }
     await runTwice({ source, files, test: `setupFiles: ['./setup.ts']` })

@@ -29,12 +29,12 @@ const TEST = `
 async function createConsumer(models: string[], test = ''): Promise<ProjectFolder> {
   const files = { 'vitest.config.ts': configSource({ models }, test), 'a.test.ts': TEST }
   const consumer = await Consumer.create({ files })
-  // The rest does not come: the download is under way until the process is interrupted.
+  // The Hub sends no more, so the download is unfinished until the process is interrupted.
   mend = hub.fault(FILE, { stallAfter: 5 * MEGABYTE })
   return consumer
 }
 
-/** Interrupts a process when some megabytes have come; gives the exit code, or the signal by which it ended. */
+/** Interrupts a process after some megabytes. Returns its exit code, or the signal that ended it. */
 async function interrupt(
   consumer: ProjectFolder,
   child: ChildProcess,
@@ -47,7 +47,7 @@ async function interrupt(
   await vi.waitFor(someCame, { timeout: 200_000, interval: 20 })
   child.kill(signal)
   const [code, by] = await gone
-  // Nobody that it started is left: no worker, no compiler.
+  // No process that it started is left: no worker, no compiler.
   await vi.waitFor(() => expect(isGroupAlive(pid)).toBe(false), { timeout: 200_000, interval: 20 })
   await hub.idle()
   return by ?? code
@@ -61,7 +61,7 @@ function isGroupAlive(pid: number): boolean {
   }
 }
 
-/** The next run downloads what is missing, and no more than was on its way when the other ended. */
+/** The next run downloads what is missing, and at most the bytes again that were in flight at the interrupt. */
 async function expectToGoOn(consumer: ProjectFolder): Promise<void> {
   mend()
   const before = hub.bytesSent(FILE)

@@ -16,7 +16,7 @@ const HANDLERS = `
   const server = setupServer(http.get('https://api.example/user', () => HttpResponse.json({ name: 'mocked' })))
 `
 
-describe('a suite with msw keeps it, and has its models from the cache', () => {
+describe('in a suite with msw, its mocks work, and models come from the cache', () => {
   test.each([
     [
       'listening from a setup file on',
@@ -51,7 +51,7 @@ describe('a suite with msw keeps it, and has its models from the cache', () => {
     }
   })
 
-  test('and may answer for the Hub itself', async () => {
+  test('and msw may answer in place of the Hub', async () => {
     const project = await Consumer.create({
       files: {
         'vitest.config.ts': configSource(),

@@ -10,7 +10,7 @@ hub.addRepo('org/tiny', { files: { 'config.json': '{}' } })
 
 const ASKS = `import { test } from 'vitest'; test('x', async ({ models }) => { await models.path('org/tiny') })`
 
-test('is what the package took itself, and not what was waited for: a download, also of another worker, or a Hub that is gone', async () => {
+test('counts the work of the package, and no waiting: not for a download, also by another worker, and not for a Hub that is unreachable', async () => {
   const files = { 'vitest.config.ts': configSource({}, 'maxWorkers: 2'), 'a.test.ts': ASKS, 'b.test.ts': ASKS }
   const consumer = await Consumer.create({ files })
   hub.fault({ kind: 'api' }, { delayMs: WAIT_MS }, { times: 1 })

@@ -45,7 +45,7 @@ async function twoProjects(cacheDirs: (string | undefined)[]) {
   })
 }
 
-test('two projects share a cache and have one report, which is written where each of them says', async () => {
+test('two projects share a cache and have one report, which is written to the files of both', async () => {
   const consumer = await twoProjects([undefined, undefined])
   const { exitCode, output, report } = await consumer.vitest([], env)
   expect(exitCode, output).toBe(0)
@@ -57,7 +57,7 @@ test('two projects share a cache and have one report, which is written where eac
   expect(hub.requests).toEqual([])
 })
 
-test('what a child process asked for is recorded for the project whose test started it; one without the cache is told', async () => {
+test('the requests of a child process count for the project whose test started it; a project without the plugin is named', async () => {
   const source = `
     import { execFileSync } from 'node:child_process'
     import { test } from 'vitest'
@@ -109,7 +109,7 @@ test('projects that extend the root have models in every file, isolated or not',
   expect(report).toMatchObject({ requests: 9, misses: 1, errors: [] })
 })
 
-test('the plugin of the root config serves projects that have none of their own, each as its config says', async () => {
+test('the plugin of the root config serves projects without a plugin of their own, with the options of each', async () => {
   const config = (test: string, plugin = '') => `
     import { defineConfig } from 'vitest/config'
     import { modelCache } from 'vitest-model-cache'
@@ -147,7 +147,7 @@ test('the plugin of the root config serves projects that have none of their own,
   expect(hub.requests).toEqual([])
 })
 
-test('a package that is installed above the project serves every environment, and Vite reads nothing else from there', async () => {
+test('a package that is installed above the project serves every environment, and lets Vite read nothing else there', async () => {
   const projects = ['jsdom', 'happy-dom'].map(
     (name) => `{ extends: true, test: { name: '${name}', environment: '${name}', include: ['${name}*.test.ts'] } }`,
   )
@@ -173,7 +173,7 @@ test('a package that is installed above the project serves every environment, an
   expect(report).toMatchObject({ requests: 2, errors: [] })
 })
 
-test('each project keeps to the cache folder that it names', async () => {
+test('each project uses the cache folder of its own config', async () => {
   const consumer = await twoProjects(['./cache-one', './cache-two'])
   const { exitCode, output } = await consumer.vitest([], { ...env, MODEL_CACHE_DIR: undefined })
   expect(exitCode, output).toBe(0)
@@ -191,7 +191,7 @@ test('listing the tests downloads nothing', async () => {
   expect(hub.requests).toEqual([])
 })
 
-test('the command line finds the cache of the config, also with a root elsewhere', async () => {
+test('the command line finds the cache of the config, also when the root is another folder', async () => {
   const consumer = await Consumer.create({
     files: {
       'vitest.config.ts': configSource({ models: ['org/one'], cacheDir: './own-cache' }, '').replace(
@@ -209,7 +209,7 @@ test('the command line finds the cache of the config, also with a root elsewhere
   expect(hub.requests).toEqual([])
 })
 
-test('removes nothing when one of the names is wrong', async () => {
+test('the command line removes nothing when one of the names is wrong', async () => {
   const consumer = await Consumer.create({ files: {} })
   await consumer.cli(['warm', 'org/one'], env)
   expect(await consumer.cli(['rm', 'org/one', 'org/nope', '--yes'], env)).toMatchObject({ exitCode: 2 })

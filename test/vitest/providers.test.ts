@@ -19,7 +19,7 @@ async function run(
   files: Record<string, string> = {},
 ) {
   const consumer = await Consumer.create({
-    // Of the repos here only Whisper takes its time: half a second for each transcript on a busy machine.
+    // Whisper is the only slow model here: a transcript takes half a second on a busy machine.
     files: { 'vitest.config.ts': configSource(options, 'testTimeout: 30_000'), 'a.test.ts': source, ...files },
   })
   await writeWav(join(consumer.directory, 'tone.wav'), tone(1, 440), SAMPLE_RATE)
@@ -30,7 +30,7 @@ async function run(
 }
 
 describe('models.pipeline', () => {
-  test('takes a dtype and a revision, and gives the same instance for the same arguments', async () => {
+  test('takes a dtype and a revision, and returns the same instance for the same arguments', async () => {
     const { exitCode, output, report } = await run(`
       import { expect, test } from 'vitest'
       test('dtypes', async ({ models }) => {
@@ -58,7 +58,7 @@ describe('models.pipeline', () => {
     expect(hub.requests.map(({ file }) => file)).toContain('onnx/model.onnx_data')
   })
 
-  test('takes external data by the option too, where the config does not name it', async () => {
+  test('loads external data by the option when the config does not name it', async () => {
     const external = repo('org/external-data')
     external.branch('plain')
     external.addCommit({ files: { 'config.json': JSON.stringify({ model_type: 'bert' }) }, branch: 'plain' })
@@ -72,7 +72,7 @@ describe('models.pipeline', () => {
     expect(exitCode, output).toBe(0)
   })
 
-  test('works where the suite forbids local models, and leaves that setting as it was', async () => {
+  test('works in a suite that forbids local models, and leaves that setting as it was', async () => {
     const { exitCode, output } = await run(`
       import { env } from '@huggingface/transformers'
       import { expect, test } from 'vitest'
@@ -129,7 +129,7 @@ describe('models.session, models.path and models.file', () => {
     expect(report).toMatchObject({ requests: 1, misses: 1 })
   })
 
-  test('give absolute paths in the cache, and name what is missing', async () => {
+  test('return absolute paths in the cache, and name a missing file', async () => {
     const { exitCode, output, consumer } = await run(`
       import { readFile } from 'node:fs/promises'
       import { isAbsolute, join } from 'node:path'
@@ -149,7 +149,7 @@ describe('models.session, models.path and models.file', () => {
 })
 
 describe('models.provider', () => {
-  test('loads, downloads, lists, removes and disposes, counting its users', async () => {
+  test('loads, downloads, lists and removes, and disposes an instance after its last user', async () => {
     const { exitCode, output } = await run(`
       import { expect, test } from 'vitest'
       const REPO = 'org/embeddings'
@@ -182,7 +182,7 @@ describe('models.provider', () => {
     expect(exitCode, output).toBe(0)
   })
 
-  test('loads anew for who comes after somebody freed an instance by its own method', async () => {
+  test('loads again after a user disposed the instance by its own method', async () => {
     const { exitCode, output } = await run(`
       import { expect, test } from 'vitest'
       import { models } from 'vitest-model-cache/models'
@@ -219,7 +219,7 @@ describe('models.provider', () => {
     expect(await consumer.vitest([], { ...env, MODEL_CACHE_MODE: 'unit' })).toMatchObject({ exitCode: 0 })
   })
 
-  test('refuses to remove what another live run uses', async () => {
+  test('refuses to remove a model that another live run uses', async () => {
     const consumer = await Consumer.create({
       files: {
         'vitest.config.ts': configSource({ models: ['org/embeddings'] }),

@@ -29,7 +29,7 @@ test('comes after the summary of Vitest, in lines of at most 120 columns and wit
   expect(own.every((line) => line.length <= 120 && !line.includes('\u001b'))).toBe(true)
 })
 
-test('is written as JSON with a fixed schema', async () => {
+test('is written as JSON that fits the schema', async () => {
   const { report } = await (await suite(ASKS)).vitest([], env)
   expect(report).toEqual({
     schemaVersion: 1,
@@ -68,7 +68,7 @@ test('is written as JSON with a fixed schema', async () => {
   })
 })
 
-test('is silent when no model was asked for, and its file says so', async () => {
+test('prints nothing when no model was asked for, and its file says so', async () => {
   const { exitCode, output, report } = await (
     await suite(`import { test } from 'vitest'; test('x', () => {})`, {})
   ).vitest([], env)
@@ -77,22 +77,22 @@ test('is silent when no model was asked for, and its file says so', async () => 
   expect(report).toMatchObject({ requests: 0, hitRate: null, models: [] })
 })
 
-test('goes to stderr when another reporter owns stdout, also what GitHub is told', async () => {
-  // Vitest 5 asks to be told, 4.1 does it anyway.
+test('goes to stderr when another reporter owns stdout, and so do the annotations for GitHub', async () => {
+  // Vitest 5 prints it only with this option. Vitest 4.1 always does.
   const consumer = await suite(ASKS, undefined, `reporters: [['json', { stdout: true }]]`)
   const summary = join(consumer.directory, 'summary.md')
   await consumer.write({ 'summary.md': '# Of the step before\n' })
   const { stdout, stderr } = await consumer.vitest([], { ...env, GITHUB_ACTIONS: 'true', GITHUB_STEP_SUMMARY: summary })
   expect(JSON.parse(stdout)).toMatchObject({ numPassedTests: 1 })
   expect(stderr).toContain('Model cache')
-  // There GitHub finds what begins a line as a warning; and the summary is one part of many.
+  // GitHub reads warnings at the beginning of lines. The summary file also holds the parts of other tools.
   expect(stderr).not.toContain('::warning')
   expect(await readFile(summary, 'utf8')).toMatch(
     /^# Of the step before\n\n### Model cache\n[\s\S]*\| org\/embeddings \|/,
   )
 })
 
-test('is off when the option says so', async () => {
+test('is not printed when the option turns it off', async () => {
   const { output, report } = await (await suite(ASKS, { models: [REPO], report: false })).vitest([], env)
   expect(output).not.toContain('Model cache')
   expect(report).toBeUndefined()
@@ -140,7 +140,7 @@ test.each([
   expect(models).toMatchObject([{ repo: 'org/tiny' }])
 })
 
-test('counts each run of a watch session for itself', async () => {
+test('counts each run of a watch session separately', async () => {
   const consumer = await suite(ASKS)
   const { watcher, finished } = consumer.watch(env)
   onTestFinished(() => void watcher.kill())

@@ -28,7 +28,7 @@ test.each([
     DECLARE,
   ],
 ])('%s that waits for a download too long says for which, and what is known', async (_, repo, body, advice) => {
-  // The first bytes come in time on a machine that is busy too, and the last ones never.
+  // The first bytes arrive in time, also on a busy machine. The last ones never arrive.
   hub.throttle({ total: MEGABYTE })
   onTestFinished(() => hub.throttle({}))
   const source = `

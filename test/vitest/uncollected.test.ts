@@ -14,7 +14,7 @@ const ASKS = `
 const FILES = {
   'a-throws.test.ts': `${ASKS}\nawait models.path('org/nope').catch(() => {})\nthrow new Error('while it is collected')`,
   'b-skips.test.ts': `${ASKS}\ntest.skip('x', () => {})`,
-  // With one worker for all three, what the others asked for must not be counted as this one's.
+  // One worker runs all three files. The requests of the others must not count for this one.
   'c-runs.test.ts': `${ASKS}\ntest('x', async () => { await models.path('org/tiny') })`,
 }
 
@@ -40,7 +40,7 @@ test.each([true, false])(
     const { exitCode, output, report } = await consumer.vitest([], env)
     expect(exitCode).toBe(1)
     expect(output).toContain('while it is collected')
-    // One of each file at its top, one in the test, and one that fails; a warmed model's first request is the miss.
+    // One request at the top of each file, one in the test, and one that fails. The first request of a warmed model is the miss.
     expect(report, output).toMatchObject({
       ...{
         requests: 5 * POOLS.length,

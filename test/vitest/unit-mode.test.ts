@@ -6,7 +6,7 @@ import { startModelsHub } from '../support/models-hub.ts'
 
 const { hub, env } = await startModelsHub(['org/embeddings'])
 
-test('gives mocks in the shape of the real ones, without a file and without the network', async () => {
+test('gives mocks with the shapes of the real ones, without a file and without the network', async () => {
   const consumer = await Consumer.create({
     files: {
       'vitest.config.ts': configSource({ models: ['org/embeddings'], mode: 'unit' }),
@@ -27,7 +27,7 @@ test('gives mocks in the shape of the real ones, without a file and without the 
           const { transcribe } = await models.transcriber('org/any')
           expect(await transcribe('no-such-file.wav')).toEqual({ text: expect.stringContaining('mock transcript') })
         })
-        test('what has no mock says so', async ({ models }) => {
+        test('a task without a mock is an error', async ({ models }) => {
           const refusal = { code: 'UNIT_MODE', nextStep: expect.stringContaining('MODEL_CACHE_MODE=integration') }
           await expect(models.path('org/any')).rejects.toMatchObject(refusal)
           await expect(models.file('org/any', 'x')).rejects.toMatchObject(refusal)

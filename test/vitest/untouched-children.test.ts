@@ -10,7 +10,7 @@ const { hub, env } = await startModelsHub([REPO])
 const MANY = Object.fromEntries(Array.from({ length: 300 }, (_, index) => [`part-${index}.json`, String(index)]))
 hub.addRepo('org/many', { files: MANY })
 
-// What tests of command lines do: the program under test is another process.
+// Tests of command lines do this: the program under test runs in another process.
 const PROGRAM = `
   import { pipeline } from '@huggingface/transformers'
   const embed = await pipeline('feature-extraction', '${REPO}')
@@ -92,7 +92,7 @@ describe('a process that a test starts is served from the cache, and counted', (
     }
   })
 
-  test('also when it is killed, or is a thread that is terminated, or reads many files', async () => {
+  test('also when it is killed, is a terminated thread, or reads many files', async () => {
     const project = await Consumer.create({
       files: {
         'vitest.config.ts': configSource({ models: [{ repo: 'org/many', files: ['*'] }, REPO] }),
@@ -137,7 +137,7 @@ describe('a process that a test starts is served from the cache, and counted', (
           test('many files', async () => {
             const { stdout } = await promisify(execFile)(process.execPath, ['many.mjs'])
             const [start, first, second, third] = JSON.parse(stdout)
-            // The last hundred requests write as much as the first, and no more.
+            // The last hundred requests write no more than the first hundred.
             if (process.platform === 'linux') expect(third - second).toBeLessThan((first - start) * 1.5)
           })
         `,
@@ -151,11 +151,11 @@ describe('a process that a test starts is served from the cache, and counted', (
     })
   })
 
-  test('but not by a Node.js that can not: there it is as without us', async () => {
+  test('but not on a Node.js that is too old: there it works as without the plugin', async () => {
     const project = await Consumer.create({
       files: {
         'vitest.config.ts': configSource(),
-        // What an old one lacks, as far as a new one can say so.
+        // Imitates an old Node.js: its version, and the functions that it lacks.
         'old.cjs': `
           Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '14.15.0' } })
           const Module = require('node:module')
@@ -199,7 +199,7 @@ describe('a process that a test starts is served from the cache, and counted', (
     expect(hub.requests.map(({ kind, status }) => `${kind} ${status}`)).toEqual(Array(4).fill('resolve 200'))
   })
 
-  test('but not where it outlives the run: then it leaves nothing, and what a killed run left goes', async () => {
+  test('but not when it outlives the run: then it leaves no file behind, and the files of a killed run are removed', async () => {
     const project = await Consumer.create({
       files: {
         'vitest.config.ts': configSource(),
@@ -230,7 +230,7 @@ describe('a process that a test starts is served from the cache, and counted', (
     expect(hub.requests.length).toBeGreaterThan(0)
   })
 
-  test('leaves nothing of the run behind, and no trace in a process that asks for no model', async () => {
+  test('leaves no file of the run behind, and does nothing in a process that asks for no model', async () => {
     const spawn = `run(process.execPath, ['-p', '"-0.2976"'])`
     const project = await Consumer.create({
       files: { 'vitest.config.ts': configSource(), 'a.test.ts': testThat(spawn) },

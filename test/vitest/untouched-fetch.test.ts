@@ -39,7 +39,7 @@ async function run(body: string, { options = {}, more = {} }: { options?: ModelC
   return { project, cold, warm, asked, all }
 }
 
-test('fetch of a file of huggingface.co: the bytes, the headers and the address are as they would be', async () => {
+test('fetch of a file of huggingface.co gives the bytes, the headers and the URL of the Hub', async () => {
   const { asked, warm, project } = await run(`
     const url = HF + '/org/files/resolve/main/deep/weights.bin?download=true'
     const response = await fetch(url)
@@ -56,7 +56,7 @@ test('fetch of a file of huggingface.co: the bytes, the headers and the address 
   expect(asked.sort()).toEqual(['config.json', 'deep/weights.bin'])
   expect(hub.requests).toEqual([])
   expect(warm.report).toMatchObject({ hits: 2, misses: 0 })
-  // Nobody knows any more who may read the repo: the Hub is asked once, and not for the files.
+  // It is not known any more who may read the repo. The Hub is asked that once, and no file is downloaded.
   await project.shell('rm -r cache/cache_metadata.json cache/origins')
   for (const isOffline of [false, true]) {
     const { exitCode, output } = await project.vitest([], { ...env, MODEL_CACHE_OFFLINE: isOffline ? '1' : '0' })
@@ -66,7 +66,7 @@ test('fetch of a file of huggingface.co: the bytes, the headers and the address 
   }
 })
 
-test('fetch with Range, HEAD, and of what does not exist', async () => {
+test('fetch answers Range and HEAD requests, and requests for missing files, as the Hub does', async () => {
   const { asked } = await run(`
     const url = HF + '/org/files/resolve/main/deep/weights.bin'
     const part = await fetch(url, { headers: { Range: 'bytes=10-19' } })
@@ -90,7 +90,7 @@ test('fetch with Range, HEAD, and of what does not exist', async () => {
   expect(hub.requests).toEqual([])
 })
 
-test('a HEAD brings nothing in: the listing knows size and digest, and a warm run asks nobody', async () => {
+test('a HEAD request downloads no file: the listing has size and digest, and a warm run makes no request', async () => {
   const { asked } = await run(`
     const head = await fetch(HF + '/org/files/resolve/main/deep/weights.bin', { method: 'HEAD' })
     expect([head.status, head.headers.get('content-length')]).toEqual([200, '100000'])
@@ -101,7 +101,7 @@ test('a HEAD brings nothing in: the listing knows size and digest, and a warm ru
   expect(hub.requests).toEqual([])
 })
 
-test('the configured endpoint and more hosts are answered for too; other addresses are left alone', async () => {
+test('requests to the configured endpoint and to further hosts are answered from the cache; other requests are left alone', async () => {
   const { all } = await run(
     `
     for (const base of [process.env.HF_ENDPOINT, 'https://hf.co', 'https://mirror.example', 'https://HuggingFace.co'])
@@ -126,7 +126,7 @@ test('the configured endpoint and more hosts are answered for too; other address
   ])
 })
 
-test('an abort is one, and a signal that aborted before too', async () => {
+test('an aborted request fails with an abort, also when the signal was aborted before', async () => {
   await run(`
     const url = HF + '/org/files/resolve/main/config.json'
     await expect(fetch(url, { signal: AbortSignal.abort() })).rejects.toThrow(/abort/i)
@@ -145,7 +145,7 @@ test('an abort is one, and a signal that aborted before too', async () => {
   `)
 })
 
-test('a signal may be of any make, and be for many requests', async () => {
+test('a signal may come from any implementation, and may serve many requests', async () => {
   await run(`
     const url = HF + '/org/files/resolve/main/config.json'
     const warnings = []
@@ -155,7 +155,7 @@ test('a signal may be of any make, and be for many requests', async () => {
     await Promise.all(answers.map((answer) => answer.text()))
     await new Promise((resolve) => setImmediate(resolve))
     expect(warnings).toEqual([])
-    // As the package abort-controller makes them.
+    // Signals like those of the package abort-controller.
     const old = Object.assign(new EventTarget(), { aborted: false })
     expect((await fetch(url, { signal: old })).status).toBe(200)
     old.aborted = true
@@ -164,7 +164,7 @@ test('a signal may be of any make, and be for many requests', async () => {
   `)
 })
 
-test('bodies are those of fetch: cloned, read into a buffer, left unread, and none is taken with a GET', async () => {
+test('response bodies work as those of fetch: cloned, read into a buffer or left unread; a GET takes no body', async () => {
   await run(`
     const url = HF + '/org/files/resolve/main/deep/weights.bin'
     const response = await fetch(url)
@@ -181,7 +181,7 @@ test('bodies are those of fetch: cloned, read into a buffer, left unread, and no
       const open = readdirSync('/proc/self/fd').flatMap((fd) => { try { return readlinkSync('/proc/self/fd/' + fd) } catch { return [] } })
       expect(open.filter((path) => path.includes('models--org--files'))).toEqual([])
     }
-    // Dropped in the middle, by a caller that cancels nothing.
+    // The caller stops reading in the middle, and cancels nothing.
     const { setFlagsFromString } = await import('node:v8')
     setFlagsFromString('--expose-gc')
     const collect = (await import('node:vm')).runInNewContext('gc')
@@ -221,7 +221,7 @@ test('@huggingface/hub makes no request in a warm run, whatever token the suite 
   expect(hub.requests).toEqual([])
 })
 
-test('what is private stays so for whoever lacks the token', async () => {
+test('a private model is not served to a request without the token', async () => {
   const url = `'${'https://huggingface.co'}/org/private/resolve/main/config.json'`
   const { asked, project } = await run(
     `
@@ -232,7 +232,7 @@ test('what is private stays so for whoever lacks the token', async () => {
     expect(without.status).toBe(401)
     const other = await fetch(process.env.HF_ENDPOINT + '/org/private/resolve/main/config.json', { headers: { Authorization: 'Bearer other' } })
     expect(other.status).toBe(401)
-    // That a file does not exist is for callers with the token too.
+    // A caller with the token learns that the file does not exist.
     const missing = process.env.HF_ENDPOINT + '/org/private/resolve/main/nope.json'
     expect((await fetch(missing, withToken)).status).toBe(404)
     for (const method of ['GET', 'HEAD']) expect((await fetch(missing, { method })).status).toBe(401)
@@ -240,7 +240,7 @@ test('what is private stays so for whoever lacks the token', async () => {
     { more: { HF_TOKEN: TOKEN } },
   )
   expect(asked.length).toBeGreaterThan(0)
-  // Those that the Hub itself refuses are all that a warm run sends.
+  // A warm run sends only the requests that the Hub refuses.
   expect(hub.requests.map(({ status }) => status)).toEqual([401, 401, 401, 401])
   hub.clearRequests()
   const source = `
@@ -258,7 +258,7 @@ test('what is private stays so for whoever lacks the token', async () => {
   expect(hub.requests).toEqual([])
 })
 
-test('what the Hub refuses costs one request for each fetch, and is answered as it answered', async () => {
+test("a refusal of the Hub costs one request for each fetch, and the fetch gets the Hub's answer", async () => {
   const source = `
     import { AutoConfig, env } from '@huggingface/transformers'
     import { expect, test } from 'vitest'
@@ -279,7 +279,7 @@ test('what the Hub refuses costs one request for each fetch, and is answered as 
         expect(revision.slice(0, 3)).toEqual([404, 'Not Found', 'RevisionNotFound'])
       }
       await expect(AutoConfig.from_pretrained('org/absent')).rejects.toThrow('org/absent')
-      // Its loader is told that it may fetch by itself, and gets the same answer.
+      // The loader may ask the Hub by itself, and gets the same answer.
       env.remoteHost = process.env.HF_ENDPOINT + '/'
       await expect(AutoConfig.from_pretrained('org/lost')).rejects.toThrow(/Unauthorized|401/)
       const api = await fetch(process.env.HF_ENDPOINT + '/api/models/org/unknown')
@@ -295,7 +295,7 @@ test('what the Hub refuses costs one request for each fetch, and is answered as 
   const statuses = (repo: string) => asked.get(repo)?.map(({ status }) => status)
   expect(statuses('org/none')).toEqual([401, 401, 401, 401])
   expect(['org/absent', 'org/lost', 'org/unknown'].map(statuses)).toEqual([[401], [401], [401]])
-  // Passed on for the caller with a token that the cache has not.
+  // The request goes to the Hub, because the caller has a token that the cache does not have.
   expect(statuses('org/private')).toEqual([401, 401, 401, 401, 200])
   expect(
     asked
@@ -306,7 +306,7 @@ test('what the Hub refuses costs one request for each fetch, and is answered as 
   expect(asked.get('org/files')?.map(({ status }) => status)).toEqual([404, 404])
 })
 
-test('what the configured endpoint refuses is asked of no other Hub, and of nobody where it is too large', async () => {
+test('a request that the configured endpoint refuses goes to no other Hub, and one for a model that is too large goes nowhere', async () => {
   const refused = { kind: 'api', repo: 'org/busy' } as const
   hub.fault(refused, { status: 429, retryAfter: 0 })
   hub.fault({ ...refused, kind: 'resolve' }, { status: 429 })
@@ -359,7 +359,7 @@ test('what the configured endpoint refuses is asked of no other Hub, and of nobo
   expect(hub.requests.filter(({ file }) => file === 'large.bin')).toEqual([])
 })
 
-test('offline, what is missing is an error that names the model and the command', async () => {
+test('when offline, a missing model is an error that names the model and the command', async () => {
   const source = `
     import { expect, test } from 'vitest'
     test('x', async () => {

@@ -15,7 +15,7 @@ const HEAD = `
   import { env, getModelFile } from '@xenova/transformers'
 `
 const LOADS = `${HEAD}
-  test('a load that comes while another one writes gets the whole file', async () => {
+  test('a load that starts while another one writes gets the whole file', async () => {
     let meanwhile
     env.whileHalfWritten = async () => { meanwhile = await getModelFile('${REPO}', 'onnx/model.onnx') }
     const first = await getModelFile('${REPO}', 'onnx/model.onnx')
@@ -23,7 +23,7 @@ const LOADS = `${HEAD}
     expect(meanwhile.length).toBe(first.length)
   })
 `
-// What the lines that are put in must leave as it is.
+// The inserted lines must not change this.
 const LEAVES = `${HEAD}
   const read = async (...args) => new TextDecoder().decode(await getModelFile(...args))
   test('a file that the repo lacks is missing', async () => {
@@ -31,7 +31,7 @@ const LEAVES = `${HEAD}
     expect(await getModelFile('${REPO}', 'none.json', false)).toBeNull()
     await expect(getModelFile('${REPO}', 'none.json')).rejects.toThrow('Could not locate file')
   })
-  test('a local model and a cache of the user are asked first, and a path is no id', async () => {
+  test("a local model and the user's own cache are asked first, and a path is not taken for a repo id", async () => {
     mkdirSync('models/own', { recursive: true })
     writeFileSync('models/own/config.json', 'own')
     expect(await read('own', 'config.json')).toBe('own')

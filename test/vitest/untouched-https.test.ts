@@ -15,7 +15,7 @@ const SHA256 = createHash('sha256').update(WEIGHTS).digest('hex')
 const POOLS = ['forks', 'threads', 'vmForks', 'vmThreads']
 const IN_EVERY_POOL = `projects: ${JSON.stringify(POOLS.map((pool) => ({ extends: true, test: { name: pool, pool } })))}`
 
-// No word of this package, and each of the two modules by another of the ways in which they are imported.
+// The source does not name this package. It imports the two modules in different ways.
 const USES = `
   import { createHash } from 'node:crypto'
   import { once } from 'node:events'
@@ -104,7 +104,7 @@ const MSW_TEST = `${USES}
     expect((await ask(request, HUB + '/org/private/resolve/main/config.json', passedOn)).status).toBe(401)
   }
   test('x', async () => {
-    // Before anything was asked, and after.
+    // Before the first request and after it.
     for (let times = 0; times < 2; times += 1) {
       server.listen({ onUnhandledRequest: 'bypass' })
       expect(JSON.parse((await ask(https.get, 'https://api.example/user')).body)).toEqual({ name: 'mocked' })
@@ -157,16 +157,16 @@ async function runTwice(files: Record<string, string>, config = configSource()) 
   return warm
 }
 
-describe('what is asked of the Hub by node:http and node:https', () => {
-  test('comes from the cache in every pool, also beside msw, which comes first for what the suite mocks', async () => {
+describe('a request to the Hub by node:http and node:https', () => {
+  test('is answered from the cache in every pool, also with msw, whose mocks come first', async () => {
     const files = { 'files.test.ts': FILES_TEST, 'msw.test.ts': MSW_TEST }
     const { report } = await runTwice(files, configSource({}, IN_EVERY_POOL))
-    // By a token that is not the user's, from beside msw: what is not for the cache to answer.
+    // A request with another token, in a suite with msw: the cache must not answer it.
     expect(sent()).toEqual(Array(POOLS.length * 4).fill('GET /org/private/resolve/main/config.json'))
     expect(report).toMatchObject({ requests: 8, hits: 8, misses: 0 })
   })
 
-  test('comes from the cache in a child process and in the window of jsdom, and else goes where it was going', async () => {
+  test('is answered from the cache in a child process and in the window of jsdom; other requests are left alone', async () => {
     const { report } = await runTwice({
       'esm.mjs': `import { get } from 'node:https'; ${PROGRAM}`,
       'commonjs.cjs': `const { get } = require('https'); ${PROGRAM}`,

@@ -15,7 +15,7 @@ const EMBEDS = `async function embeds(pipeline, options) {
   expect(data[0]).toBeCloseTo(${DOG}, options?.dtype ? 1 : 5)
 }`
 
-/** Two runs of a suite; the second must not reach the Hub, and neither leaves a model in another place. */
+/** Runs a suite twice. The second run must make no request, and neither may leave a model outside of the cache. */
 async function runTwice(body: string, files: Record<string, string> = {}) {
   const source = `
     import { expect, test } from 'vitest'
@@ -43,7 +43,7 @@ async function runTwice(body: string, files: Record<string, string> = {}) {
 
 const IMPORT = `const { env, pipeline } = await import('@huggingface/transformers');`
 
-test('a cache folder of its own for each pipeline, and a fetch of its own', async () => {
+test('a pipeline may have its own cache folder and its own fetch', async () => {
   const { asked } = await runTwice(`${IMPORT}
     const { mkdtempSync } = await import('node:fs')
     env.cacheDir = mkdtempSync('own-')
@@ -55,14 +55,14 @@ test('a cache folder of its own for each pipeline, and a fetch of its own', asyn
   expect(asked.length).toBeGreaterThan(0)
 })
 
-test('a revision and a dtype', async () => {
+test('a pipeline may have a revision and a dtype', async () => {
   const { asked } = await runTwice(`${IMPORT}
     await embeds(pipeline, { revision: 'feat/x', dtype: 'q8' })
   `)
   expect(asked.map(({ file }) => file)).toContain('onnx/model_quantized.onnx')
 })
 
-test('progress is told as for files of a cache', async () => {
+test('progress is reported as for files of a cache', async () => {
   await runTwice(`${IMPORT}
     const events = []
     await embeds(pipeline, { progress_callback: (event) => events.push(event) })
@@ -73,7 +73,7 @@ test('progress is told as for files of a cache', async () => {
   `)
 })
 
-test('local_files_only and allowRemoteModels: what is not there is not fetched, what is there is served', async () => {
+test('with local_files_only or allowRemoteModels: false, cached files are served and missing ones are not downloaded', async () => {
   await runTwice(`${IMPORT}
     const { AutoTokenizer } = await import('@huggingface/transformers')
     const isThere = await AutoTokenizer.from_pretrained('${REPO}', { local_files_only: true }).then(() => true, () => false)
@@ -85,7 +85,7 @@ test('local_files_only and allowRemoteModels: what is not there is not fetched, 
   `)
 })
 
-test('a model folder of the user is not outranked', async () => {
+test("the user's own model folder comes before the cache", async () => {
   const project = await Consumer.create({
     files: {
       'vitest.config.ts': configSource(),
@@ -105,7 +105,7 @@ test('a model folder of the user is not outranked', async () => {
   expect(hub.requests).toEqual([])
 })
 
-test('a copy that transformers.js keeps itself is good where the Hub gives nothing, and the rest is an error', async () => {
+test("a copy of transformers.js's own cache is used when the Hub fails; without one it is an error", async () => {
   const project = await Consumer.create({
     files: {
       'vitest.config.ts': configSource(),
@@ -127,7 +127,7 @@ test('a copy that transformers.js keeps itself is good where the Hub gives nothi
   expect(hub.requests).toEqual([])
 })
 
-test('what the Hub refuses is asked for once, and transformers.js gets the answer', async () => {
+test('a refusal of the Hub costs one request, and transformers.js gets the answer', async () => {
   const source = `
     import { AutoConfig, env } from '@huggingface/transformers'
     import { expect, test } from 'vitest'
@@ -140,7 +140,7 @@ test('what the Hub refuses is asked for once, and transformers.js gets the answe
   expect(hub.requests.map(({ kind, status }) => [kind, status])).toEqual([['api', 401]])
 })
 
-test("a cache of the user's own is asked as ever, and fed from ours", async () => {
+test("the user's own cache is asked as before, and filled from ours", async () => {
   await runTwice(`${IMPORT}
     const { AutoTokenizer } = await import('@huggingface/transformers')
     const stored = new Map()
@@ -154,7 +154,7 @@ test("a cache of the user's own is asked as ever, and fed from ours", async () =
   `)
 })
 
-test('source under test, a dependency that wraps transformers.js, and CommonJS', async () => {
+test('serves source under test, a dependency that wraps transformers.js, and CommonJS', async () => {
   const files = {
     'src/embed.ts': `
       import { pipeline } from '@huggingface/transformers'

@@ -8,7 +8,7 @@ const REPO = 'org/embeddings'
 const OTHER = 'org/external-data'
 const { hub, env } = await startModelsHub([REPO, OTHER])
 
-/** A suite's file that knows nothing of the cache. */
+/** A test file that does not name this package. */
 const untouched = (repo: string, more = '') => `
   import { expect, test } from 'vitest'
   import { env, pipeline } from '@huggingface/transformers'
@@ -25,7 +25,7 @@ async function suite(files: Record<string, string>, test = '') {
   return Consumer.create({ files: { 'vitest.config.ts': configSource({}, test), ...files } })
 }
 
-/** What was downloaded since the log was cleared, each name as often as it was. */
+/** The files that were downloaded since the log was cleared. A file that was downloaded twice is there twice. */
 function downloads(): string[] {
   return hub.requests.flatMap(({ kind, method, repo, file }) =>
     kind === 'resolve' && method === 'GET' ? [`${repo}/${file}`] : [],
@@ -42,7 +42,7 @@ describe('an untouched pipeline() comes from the cache', () => {
     const docblock = `/** @vitest${'-environment'} ${environment} */\n`
     const where = `test('has a window', () => { expect(typeof document).toBe('object') })`
     const source = docblock + untouched(REPO, where)
-    // One after the other in one worker: what the first one's window leaves must not reach the second.
+    // One worker runs both files. The window of the first one must not affect the second.
     const project = await suite({ 'a.test.ts': source, 'b.test.ts': source }, `pool: '${pool}', maxWorkers: 1`)
     const cold = await project.vitest([], env)
     expect(cold.exitCode, cold.output).toBe(0)
@@ -86,7 +86,7 @@ describe('an untouched pipeline() comes from the cache', () => {
     expect(hub.requests).toEqual([])
   })
 
-  test('in shards, and the merged report counts all', async () => {
+  test('in shards, and the merged report counts all requests', async () => {
     const project = await suite(TWO_FILES)
     for (const shard of ['1/2', '2/2']) {
       const run = await project.vitest([`--shard=${shard}`, '--reporter=blob'], env)
@@ -101,7 +101,7 @@ describe('an untouched pipeline() comes from the cache', () => {
     expect(hub.requests).toEqual([])
   })
 
-  test('in watch mode: a re-run asks for nothing, and a new model is picked up', async () => {
+  test('in watch mode: a re-run makes no request, and a new model is downloaded', async () => {
     const project = await suite(TWO_FILES)
     const { watcher, finished } = project.watch(env)
     onTestFinished(() => void watcher.kill())
@@ -122,7 +122,7 @@ describe('an untouched pipeline() comes from the cache', () => {
     expect(hub.requests).toEqual([])
   })
 
-  test('in a process that a test starts, which brings in what is missing itself', async () => {
+  test('in a process that a test starts, which downloads missing models itself', async () => {
     const program = `
       import { env, pipeline } from '@huggingface/transformers'
       env.cacheDir = './own-cache'
@@ -170,7 +170,7 @@ test('listing the tests loads and downloads nothing', async () => {
   expect(hub.requests).toEqual([])
 })
 
-test('benchmarks are warmed for and counted as tests are', async () => {
+test('the models of benchmarks are warmed and counted like those of tests', async () => {
   const source = `
     import { pipeline } from '@huggingface/transformers'
     import { bench } from 'vitest'

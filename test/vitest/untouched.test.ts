@@ -9,7 +9,7 @@ const REPO = 'org/embeddings'
 const { hub, env } = await startModelsHub([REPO])
 const POOLS = ['forks', 'threads', 'vmForks', 'vmThreads']
 
-// No word of this package: what a suite looks like before it is installed, but for the stand-in Hub.
+// The source does not name this package, like a suite before the package is installed. Only the Hub is our own.
 const PIPELINE = `
   import { writeFileSync } from 'node:fs'
   import { expect, test } from 'vitest'
@@ -34,7 +34,7 @@ describe.each(POOLS)('an untouched pipeline() in %s', (pool) => {
     expect(cold.report).toMatchObject({ requests: 2, misses: 1, errors: [] })
     const sent = hub.requests.filter(({ kind }) => kind === 'resolve').map(({ file }) => file)
     expect(sent.sort()).toEqual([...new Set(sent)].sort())
-    // Its files are loaded side by side, and wait for each other: no step took longer than the clock.
+    // The files are loaded in parallel and wait for each other. No step may last longer than the whole.
     const took = await Promise.all(['a', 'b'].map((name) => readFile(join(project.directory, `${name}.test.ts.took`))))
     const { times } = cold.report ?? {}
     const [one = 0, other = 0] = took.map(Number)

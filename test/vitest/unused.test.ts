@@ -13,7 +13,7 @@ const LOADS = `
 const weights = () =>
   hub.requests.flatMap(({ kind, file }) => (kind === 'resolve' && file?.endsWith('.onnx') ? [file] : []))
 
-test('what is declared and not used is told with the line to write, and is no part of the next warm-up', async () => {
+test('a declared model that no test uses is reported with the line to write, and is left out of the next warm-up', async () => {
   const files = { 'vitest.config.ts': configSource({ models: ['org/embeddings'] }), 'a.test.ts': LOADS }
   const consumer = await Consumer.create({ files })
   const partial = await consumer.vitest(['a.test'], { ...env, MODEL_CACHE_DIR: `${consumer.cacheDir}-partial` })
