@@ -1,0 +1,85 @@
+import { visible } from '../../model/printable.ts'
+import { breakable, type Html, html } from './html.ts'
+import type { Tick } from './ticks.ts'
+
+/** One row of a bar chart: what it is about, its figure with a unit, and its bar. */
+export interface BarRow {
+  name: string
+  /** More about it, such as the test file. */
+  detail?: string | undefined
+  value: string
+  parts: BarPart[]
+}
+
+/** A part of a bar, from and to a place on the scale. */
+export interface BarPart {
+  from: number
+  to: number
+  /** The class that gives the colour. */
+  kind: string
+  /** Shown where the pointer rests on it. */
+  title?: string
+}
+
+interface Options {
+  /** What the chart is called for somebody who can't see it. */
+  label: string
+  /** The end of the scale, which begins at 0. */
+  max: number
+  ticks?: Tick[]
+  isWide?: boolean
+}
+
+/** A short bar is drawn this wide, in pixels: each row shows a mark. */
+const LEAST_WIDTH = 3
+/** A bar that begins at the end of the scale still has room for that width on a phone. */
+const LAST_START = 99
+
+/**
+ * A bar chart as a list of text and small drawings. Names wrap, and bars take the width that the screen has. The text of
+ * each row tells its figure, so the drawings are hidden from screen readers.
+ */
+export function bars(rows: BarRow[], { label, max, ticks = [], isWide = false }: Options): Html {
+  const grid = ticks.map(({ at }) => html`<line x1="${percentOf(at, max)}" x2="${percentOf(at, max)}" y2="100%"/>`)
+  const items = rows.map(
+    ({ name, detail, value, parts }) => html`<li><span class="name">${breakable(name)}${
+      detail === undefined ? '' : html` <small>${breakable(detail)}</small>`
+    }</span> <span class="value">${value}</span>
+<svg class="track" aria-hidden="true"><rect class="back" width="100%" height="100%"/>${grid}${mark(parts, max)}${parts.map(
+      (part) => barOf(part, max),
+    )}</svg></li>\n`,
+  )
+  const axis = ticks.map(
+    ({ at, label }) => html`<text x="${percentOf(at, max)}" y="12" class="${anchorOf(at, max)}">${label}</text>`,
+  )
+  return html`<ul class="bars${isWide ? ' wide-bars' : ''}" aria-label="${label}">
+${items}</ul>${axis.length > 0 ? html`<svg class="axis${isWide ? ' wide-axis' : ''}" aria-hidden="true">${axis}</svg>` : ''}`
+}
+
+/** What is seen of a row whose bar is too short to be seen: a mark of fixed width, in the colour of the longest part. */
+function mark(parts: BarPart[], max: number): Html {
+  const [longest] = [...parts].sort((a, b) => b.to - b.from - (a.to - a.from))
+  if (!longest) return html``
+  const start = Math.min(...parts.map(({ from }) => from))
+  const x = Math.min(LAST_START, share(start, max))
+  return html`<rect class="${longest.kind} mark" x="${x.toFixed(2)}%" width="${LEAST_WIDTH}" height="100%"/>`
+}
+
+function barOf({ from, to, kind, title }: BarPart, max: number): Html {
+  const width = `${(share(to, max) - share(from, max)).toFixed(2)}%`
+  const more = title === undefined ? '' : html`<title>${visible(title)}</title>`
+  return html`<rect class="${kind}" x="${percentOf(from, max)}" width="${width}" height="100%">${more}</rect>`
+}
+
+function anchorOf(at: number, max: number): string {
+  const place = share(at, max)
+  return place < 4 ? 'first' : place > 96 ? 'last' : 'middle'
+}
+
+function percentOf(at: number, max: number): string {
+  return `${share(at, max).toFixed(2)}%`
+}
+
+function share(at: number, max: number): number {
+  return max > 0 ? Math.min(100, Math.max(0, (at / max) * 100)) : 0
+}
