@@ -1,42 +1,53 @@
-/** Breaks at spaces, and indents what follows. An error is never cut: it says what to do at its end. */
-export function wrap(text: string, columns: number): string[] {
+// Reports are printable before they are laid out, so no text holds this character.
+const KEPT_SPACE = '\u0000'
+
+/** A text in which these phrases are not broken at their spaces: paths may hold spaces. */
+export function unbroken(text: string, phrases: readonly string[] = [text]): string {
+  return phrases
+    .filter((phrase) => phrase.trim().includes(' '))
+    .reduce((kept, phrase) => kept.replaceAll(phrase, phrase.replaceAll(' ', KEPT_SPACE)), text)
+}
+
+/**
+ * Breaks a text at its spaces and indents the lines after the first. A word, a path or a URL that is longer than a line is
+ * not broken, so that it can be copied: it gets a line of its own.
+ */
+export function wrap(text: string, columns: number, indent = '  '): string[] {
   const lines: string[] = []
   let line = ''
-  for (const word of text.split(/\s+/).flatMap((word) => pieces(word, columns - 2))) {
-    if (line !== '' && line.length + 1 + word.length > columns) {
+  for (const word of text.split(/\s+/)) {
+    if (line.trim() !== '' && line.length + 1 + word.length > columns) {
       lines.push(line)
-      line = '  '
+      line = indent
     }
     line += line.trim() === '' ? word : ` ${word}`
   }
-  return [...lines, line]
+  return [...lines, line].map(withSpaces)
 }
 
-/** As many parts on a line as there is room for; what follows is indented. */
+/** Joins parts by ` · `, as many to a line as fit, and indents the lines after the first. A part that is too long is wrapped. */
 export function joinParts(parts: string[], columns: number, indent = '  '): string[] {
   const lines: string[] = []
   for (const part of parts) {
     const last = lines.at(-1)
     const joined = `${last} · ${part}`
-    if (last === undefined) lines.push(part)
-    else if (joined.length <= columns) lines[lines.length - 1] = joined
-    else lines.push(`${indent}${part}`)
+    if (last !== undefined && joined.length <= columns) lines[lines.length - 1] = joined
+    else {
+      const before = last === undefined ? '' : indent
+      lines.push(...indented(wrap(part, columns - before.length), before))
+    }
   }
-  return lines
+  return lines.map(withSpaces)
 }
 
-export function truncate(line: string, columns: number): string {
-  return line.length <= columns ? line : `${part(line, 0, Math.max(0, columns - 1))}…`
-}
-
-/** Of a name both ends say more than its middle. */
+/** Of a name, both ends say more than its middle. */
 export function shorten(name: string, columns: number): string {
   if (name.length <= columns) return name
   const end = Math.ceil((columns - 1) / 2)
   return `${part(name, 0, columns - 1 - end)}…${part(name, name.length - end)}`
 }
 
-/** Rows of cells as lines; each column as wide as its widest cell, numbers to the right. */
+/** Rows of cells as lines; each column is as wide as its widest cell, and numbers are on the right. */
 export function table(rows: string[][], isNumber: boolean[]): string[] {
   const widths = isNumber.map((_, column) => Math.max(0, ...rows.map((row) => row[column]?.length ?? 0)))
   const cell = (text: string, column: number) =>
@@ -44,25 +55,15 @@ export function table(rows: string[][], isNumber: boolean[]): string[] {
   return rows.map((row) => row.map(cell).join('  ').trimEnd())
 }
 
-/** As `table`, with the last cells shortened to what room is left. */
-export function fittedTable(rows: string[][], isNumber: boolean[], columns: number): string[] {
-  const heads = table(
-    rows.map((row) => row.slice(0, -1)),
-    isNumber.slice(0, -1),
-  )
-  const used = Math.max(0, ...heads.map(({ length }) => length))
-  return heads.map((head, index) => {
-    const last = rows[index]?.at(-1) ?? ''
-    return `${head.padEnd(used)}  ${shorten(last, Math.max(1, columns - used - 2))}`.trimEnd()
-  })
-}
-
-/** Half of a pair of surrogates would be a broken character. */
+/** A part of a text. Half of a surrogate pair would be a broken character and is replaced. */
 export function part(text: string, start: number, end?: number): string {
   return text.slice(start, end).replace(/\p{Cs}/gu, '\ufffd')
 }
 
-/** A URL may be longer than a line. */
-function pieces(word: string, length: number): string[] {
-  return word.match(new RegExp(`.{1,${Math.max(1, length)}}`, 'gu')) ?? []
+export function indented(lines: string[], indent: string): string[] {
+  return lines.map((line) => `${indent}${line}`)
+}
+
+function withSpaces(line: string): string {
+  return line.replaceAll(KEPT_SPACE, ' ')
 }

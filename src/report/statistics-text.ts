@@ -1,46 +1,55 @@
 import { formatAge, formatDuration, formatSize } from '../config/units.ts'
 import { printableAll, withoutCommands } from '../model/printable.ts'
 import { TIERS } from '../model/tier.ts'
-import { fittedTable, joinParts, shorten, truncate, wrap } from './lines.ts'
+import { joinParts } from './lines.ts'
 import type { ModelUse, RunSummary, Statistics } from './statistics.ts'
+import { type Row, tableWithNames } from './table-with-names.ts'
 import { count, percent, shortDate } from './words.ts'
 
-const COLUMNS = 80
+const DEFAULT_COLUMNS = 80
 const MODELS_SHOWN = 15
 
-/** The statistics for people, as lines of at most 80 columns. */
-export function renderStatistics(computed: Statistics, { now }: { now: number }): string[] {
+interface StatisticsOptions {
+  /** Milliseconds since the epoch. */
+  now: number
+  /** The width of the terminal; without one, 80. */
+  columns?: number
+}
+
+/** The statistics for people, as lines that fit the terminal. Only a path that is longer makes a longer line. */
+export function renderStatistics(
+  computed: Statistics,
+  { now, columns = DEFAULT_COLUMNS }: StatisticsOptions,
+): string[] {
   const statistics = printableAll(computed)
   const { runs, totals, models } = statistics
   const lines = [
-    ...(runs.length === 0 ? ['No run has been recorded yet: run the tests once.', ''] : runTable(runs)),
-    ...(runs.length === 0 ? [] : totalLines(totals)),
-    ...modelTable(models, now),
-    ...cacheLines(statistics, now),
+    ...(runs.length === 0 ? ['No run has been recorded yet: run the tests once.', ''] : runTable(runs, columns)),
+    ...(runs.length === 0 ? [] : totalLines(totals, columns)),
+    ...modelTable(models, now, columns),
+    ...cacheLines(statistics, now, columns),
   ]
-  return lines.map((line) => withoutCommands(truncate(line, COLUMNS)).trimEnd())
+  return lines.map((line) => withoutCommands(line).trimEnd())
 }
 
-function runTable(runs: RunSummary[]): string[] {
-  const projects = [...new Set(runs.map(({ project }) => project))]
-  const rows = runs.map((run) => [
-    shortDate(run.startedAt),
-    run.hitRate === null ? '-' : percent(run.hitRate),
-    String(run.requests),
-    run.savedMs === null ? '-' : formatDuration(run.savedMs),
-    run.downloadedBytes === 0 ? '-' : formatSize(run.downloadedBytes),
-    run.slowest ? `${run.slowest.step} ${formatDuration(run.slowest.ms)} ${run.slowest.model}` : '',
-  ])
-  const head = ['run (UTC)', 'hits', 'asked', 'saved', 'fetched', 'slowest']
-  const lines = fittedTable([head, ...rows], [false, true, true, true, true, false], COLUMNS)
-  const withProject = (line: string, index: number) => {
-    const run = runs[index - 1]
-    return run && projects.length > 1 ? [line, `    ${shorten(run.project, COLUMNS - 4)}`] : [line]
-  }
-  return [...lines.flatMap(withProject), '']
+function runTable(runs: RunSummary[], columns: number): string[] {
+  const hasSeveralProjects = new Set(runs.map(({ project }) => project)).size > 1
+  const rows = runs.map(
+    (run): Row => [
+      shortDate(run.startedAt),
+      run.hitRate === null ? '-' : percent(run.hitRate),
+      String(run.requests),
+      run.savedMs === null ? '-' : formatDuration(run.savedMs),
+      run.downloadedBytes === 0 ? '-' : formatSize(run.downloadedBytes),
+      run.slowest ? `${run.slowest.step} ${formatDuration(run.slowest.ms)} ${run.slowest.model}` : '',
+    ],
+  )
+  const head: Row = ['run (UTC)', 'hits', 'requests', 'saved', 'download', 'slowest']
+  const project = (index: number) => (hasSeveralProjects && index > 0 ? [`    ${runs[index - 1]?.project}`] : [])
+  return [...tableWithNames(head, rows, columns).flatMap((lines, index) => [...lines, ...project(index)]), '']
 }
 
-function totalLines(totals: Statistics['totals']): string[] {
+function totalLines(totals: Statistics['totals'], columns: number): string[] {
   const { runs, requests, hitRate, tiers, savedMs, savedBytes, downloadedBytes, evicted, expired, repaired } = totals
   const served = TIERS.flatMap((tier) => (tiers[tier] ? `${tier} ×${tiers[tier]}` : []))
   const errors = Object.entries(totals.errorCounts).map(([code, number]) => `${code} ×${number}`)
@@ -59,37 +68,39 @@ function totalLines(totals: Statistics['totals']): string[] {
     const { p50, p95, max } = spread
     return `${step} ${[p50, p95, max].map(formatDuration).join(' / ')}`
   })
-  const spread = times.length > 0 ? joinParts([`a run (p50 / p95 / max): ${times[0]}`, ...times.slice(1)], COLUMNS) : []
-  return [...joinParts(parts, COLUMNS), ...spread, '']
+  const [first, ...others] = times
+  const spread = first === undefined ? [] : joinParts([`per run (p50 / p95 / max): ${first}`, ...others], columns)
+  return [...joinParts(parts, columns), ...spread, '']
 }
 
-function modelTable(models: ModelUse[], now: number): string[] {
+function modelTable(models: ModelUse[], now: number, columns: number): string[] {
   if (models.length === 0) return []
   const rows = models
     .slice(0, MODELS_SHOWN)
-    .map(({ model, usesPerWeek, lastUsedAt, bytes, loadMs, lastTestFile }) => [
-      shorten(model, 28),
-      usesPerWeek < 9.95 ? usesPerWeek.toFixed(1) : String(Math.round(usesPerWeek)),
-      `${formatAge(now - Date.parse(lastUsedAt))} ago`,
-      formatSize(bytes),
-      loadMs === null ? '-' : formatDuration(loadMs),
-      lastTestFile ?? '-',
-    ])
-  const head = ['model', 'a week', 'used', 'size', 'load', 'last by']
-  const lines = fittedTable([head, ...rows], [false, true, true, true, true, false], COLUMNS)
+    .map(
+      (use): Row => [
+        use.model,
+        use.usesPerWeek < 9.95 ? use.usesPerWeek.toFixed(1) : String(Math.round(use.usesPerWeek)),
+        `${formatAge(now - Date.parse(use.lastUsedAt))} ago`,
+        formatSize(use.bytes),
+        use.loadMs === null ? '-' : formatDuration(use.loadMs),
+        use.lastTestFile ?? '-',
+      ],
+    )
+  const head: Row = ['model', 'per week', 'last used', 'size', 'load', 'last test file']
   const more = models.length - MODELS_SHOWN
+  const lines = tableWithNames(head, rows, columns).flat()
   return [...lines, ...(more > 0 ? [`… and ${count(more, 'more model')}`] : []), '']
 }
 
-function cacheLines({ cache }: Statistics, now: number): string[] {
-  const { entries, size, maxSize, efficiency, diskBytes, freeBytes } = cache
+function cacheLines({ cache }: Statistics, now: number, columns: number): string[] {
+  const { entries, size, maxSize, diskBytes, downloadedSize, freeBytes } = cache
   const ages = entries.map(({ cachedAt }) => now - Date.parse(cachedAt))
   const unused = entries.map(({ lastUsedAt }) => now - Date.parse(lastUsedAt))
+  const withoutSharing = downloadedSize > diskBytes ? ` (${formatSize(downloadedSize)} without sharing)` : ''
   const parts = [
     `cache ${formatSize(size)} of ${formatSize(maxSize)} in ${count(entries.length, 'model')}`,
-    ...(efficiency === null
-      ? []
-      : [`${formatSize(diskBytes)} on disk for ${formatSize(cache.downloadedSize)} as downloaded`]),
+    ...(diskBytes > 0 ? [`${formatSize(diskBytes)} on disk${withoutSharing}`] : []),
     ...(entries.length > 0
       ? [
           `oldest ${formatAge(Math.max(...ages))}`,
@@ -99,5 +110,5 @@ function cacheLines({ cache }: Statistics, now: number): string[] {
       : []),
     ...(freeBytes === null ? [] : [`${formatSize(freeBytes)} free`]),
   ]
-  return [...joinParts(parts, COLUMNS), ...wrap(cache.directory, COLUMNS)]
+  return [...joinParts(parts, columns), cache.directory]
 }

@@ -3,7 +3,7 @@ import { formatDuration, formatSize } from '../config/units.ts'
 import { printableAll, withoutCommands } from '../model/printable.ts'
 import { TIERS } from '../model/tier.ts'
 import { failureLines } from './failures.ts'
-import { joinParts, table, truncate, wrap } from './lines.ts'
+import { indented, joinParts, table, unbroken, wrap } from './lines.ts'
 import { slowStep } from './slow-step.ts'
 import { isBelow, summaryOf } from './summary.ts'
 import type { ModelReport, Report } from './types.ts'
@@ -12,7 +12,7 @@ import { count, labelOf } from './words.ts'
 export interface TextOptions {
   /** Colour by ANSI codes. */
   color: boolean
-  /** No line is longer. */
+  /** The width of the terminal. Only a name, a path or a URL that is longer makes a longer line. */
   columns: number
   /** The hit rate to reach, 0 to 1. */
   target: number
@@ -20,13 +20,16 @@ export interface TextOptions {
   maintenanceMs?: number
   /** How many models were removed. */
   removed?: number
-  /** A line for each declared model of which files were downloaded and not used. */
+  /** One line for each declared model with files that were downloaded and not used. */
   unused?: string[]
-  /** True for an error that the output of a test tells in full: it is named, and not told again. */
+  /** True for an error that the output of a test shows in full: the report names it and does not repeat it. */
   isTold?: (error: Report['errors'][number]) => boolean
 }
 
 type Style = Parameters<typeof styleText>[0]
+
+const WIDEST = 120
+const INDENT = '  '
 
 /** The report for people, as whole lines. Empty when no model was asked for. */
 export function renderText(computed: Report, options: TextOptions): string[] {
@@ -34,28 +37,38 @@ export function renderText(computed: Report, options: TextOptions): string[] {
   if (report.requests === 0 && report.errors.length === 0) return []
   const paint = (style: Style, text: string) =>
     options.color ? styleText(style, text, { validateStream: false }) : text
-  const columns = Math.min(options.columns, 120)
-  const isShort = report.failed > 0 || (isBelow(report, options.target) && !report.isFirstRun)
+  const columns = Math.min(options.columns, WIDEST) - INDENT.length
   const lines = (style: Style, texts: string[]) =>
-    texts.map((text) => paint(style, withoutCommands(truncate(`  ${text}`, columns))))
-  const step = slowStep(report)
+    indented(texts, INDENT).map((text) => paint(style, withoutCommands(text)))
+  const marked = (style: Style, mark: string, texts: string[]) =>
+    lines(
+      style,
+      texts.flatMap((text) => bullet(mark, unbroken(text, pathsOf(report)), columns)),
+    )
+  const isShort = report.failed > 0 || (isBelow(report, options.target) && !report.isFirstRun)
   return [
     '',
     paint('bold', ' Model cache'),
-    ...lines(isShort ? 'yellow' : 'green', [summaryOf(report, options.target)]),
-    ...lines('reset', modelLines(report.models, columns - 2)),
-    ...(step ? lines('yellow', wrap(`→ ${step}`, columns - 2)) : []),
-    ...lines('dim', footLines(report, options, columns - 2)),
-    ...report.models.flatMap((model) =>
-      lines(
-        'yellow',
-        repairs(model).flatMap((text) => wrap(text, columns - 2)),
-      ),
-    ),
-    ...printableAll(options.unused ?? []).flatMap((text) => lines('yellow', wrap(`⚠ ${text}`, columns - 2))),
-    ...failureLines(report.errors, options.isTold).flatMap((text) => lines('red', wrap(`✗ ${text}`, columns - 2))),
+    ...lines(isShort ? 'yellow' : 'green', joinParts(summaryOf(report, options.target).split(' · '), columns)),
+    ...lines('reset', modelLines(report.models, columns)),
+    ...marked('yellow', '→', [slowStep(report) ?? []].flat()),
+    ...lines('dim', footLines(report, options, columns)),
+    ...marked('yellow', '⚠', report.models.flatMap(repairs)),
+    ...marked('yellow', '⚠', printableAll(options.unused ?? [])),
+    ...marked('red', '✗', failureLines(report.errors, options.isTold)),
     '',
   ]
+}
+
+/** The paths that texts of the report may hold. */
+function pathsOf({ cache, errors }: Report): string[] {
+  return [...(cache ? [cache.directory] : []), ...errors.flatMap(({ testFiles }) => testFiles)]
+}
+
+/** The lines of a text, with a mark before the first. */
+function bullet(mark: string, text: string, columns: number): string[] {
+  const [first = '', ...others] = wrap(text, columns - 2, '')
+  return [`${mark} ${first}`, ...indented(others, '  ')]
 }
 
 function modelLines(models: ModelReport[], columns: number): string[] {
@@ -79,15 +92,11 @@ function modelLines(models: ModelReport[], columns: number): string[] {
   )
   const inOneLine = heads.map((head, index) => [head, rows[index]?.[3].join(' · ') ?? ''].join('  ').trimEnd())
   if (inOneLine.every((line) => line.length <= columns)) return inOneLine
-  // On a narrow screen, or with long names: what belongs to a model stands below its name.
-  return rows.flatMap(([name, tiers, size, times]) => [
-    name,
-    ...joinParts(
-      [`    ${tiers}`, size, ...times].filter((part) => part.trim() !== ''),
-      columns,
-      '    ',
-    ),
-  ])
+  // On a narrow screen, or with long names, the figures of a model stand below its name.
+  return rows.flatMap(([name, tiers, size, times]) => {
+    const figures = [tiers, size, ...times].filter((part) => part !== '')
+    return [name, ...indented(joinParts(figures, columns - 4, ''), '    ')]
+  })
 }
 
 function footLines(
@@ -111,7 +120,7 @@ function footLines(
   ]
   const state = cache && [
     `cache ${formatSize(cache.size)} of ${formatSize(cache.maxSize)} in ${count(cache.entries, 'model')}`,
-    cache.directory,
+    unbroken(cache.directory),
   ]
   return [...joinParts(steps, columns), ...joinParts(state ?? [], columns)]
 }
@@ -135,12 +144,12 @@ function expected(errors: number): string[] {
   ]
 }
 
-/** None where nothing was repaired. */
+/** Empty when nothing was repaired. */
 function repairs({ repo, repaired }: ModelReport): string[] {
   if (repaired.length === 0) return []
   const [first, ...others] = repaired
   const files = others.length > 0 ? `${first} and ${count(others.length, 'more file')}` : first
-  return [`⚠ ${repo}: ${files} had changed in the cache, and ${others.length > 0 ? 'were' : 'was'} repaired`]
+  return [`${repo}: ${files} had changed in the cache and ${others.length > 0 ? 'were' : 'was'} repaired`]
 }
 
 /** ` (63 MiB/s)` */

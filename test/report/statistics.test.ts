@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'vitest'
+import { printable } from '../../src/model/printable.ts'
 import { TIERS } from '../../src/model/tier.ts'
 import { distributionOf, sum } from '../../src/report/distribution.ts'
 import { makeStatistics } from '../../src/report/statistics.ts'
 import { renderStatistics } from '../../src/report/statistics-text.ts'
+import { labelOf } from '../../src/report/words.ts'
 import fc from '../support/property.ts'
 import { anyReport, anyText, MODEL, REPORT } from '../support/reports.ts'
 import { DAY_MS, makeCache, makeEntry, makeRun } from '../support/runs.ts'
@@ -106,18 +108,18 @@ describe('statistics for people', () => {
     const entry = makeEntry({ lastUsedAt: new Date(NOW - DAY_MS).toISOString() })
     const statistics = makeStatistics([makeRun(1), makeRun(0)], makeCache([entry]), NOW)
     expect(renderStatistics(statistics, { now: NOW })).toEqual([
-      'run (UTC)         hits  asked     saved   fetched  slowest',
-      '2026-01-16 10:30   75%      4  2 m 05 s  90.4 MiB  download 3.94 s org/name',
-      '2026-01-15 10:30   75%      4  2 m 05 s  90.4 MiB  download 3.94 s org/name',
+      'run (UTC)         hits  requests     saved  download  slowest',
+      '2026-01-16 10:30   75%         4  2 m 05 s  90.4 MiB  download 3.94 s org/name',
+      '2026-01-15 10:30   75%         4  2 m 05 s  90.4 MiB  download 3.94 s org/name',
       '',
       '2 runs, 8 requests, hit rate 75% · disk ×6 hub ×2 · saved 4 m 10 s and 2 GiB',
       '  downloaded 181 MiB',
       '',
-      'model     a week     used      size    load  last by',
-      'org/name     2.7  20d ago  90.4 MiB  182 ms  test/a.test.ts',
+      'model     per week  last used      size    load  last test file',
+      'org/name       2.7    20d ago  90.4 MiB  182 ms  test/a.test.ts',
       '',
-      'cache 90.4 MiB of 2 GiB in 1 model · 90.4 MiB on disk for 90.4 MiB as downloaded',
-      '  oldest 21d · newest 21d · longest unused 1d · 100 GiB free',
+      'cache 90.4 MiB of 2 GiB in 1 model · 90.4 MiB on disk · oldest 21d · newest 21d',
+      '  longest unused 1d · 100 GiB free',
       '/home/user/.cache/vitest-model-cache',
     ])
   })
@@ -136,15 +138,34 @@ describe('statistics for people', () => {
     ])
   })
 
-  test('have no line of more than 80 columns, and no control character', () => {
+  test.each([40, 80, 120])('fit %d columns: long names and paths stand whole on lines of their own', (columns) => {
+    const repo = 'organisation/a-model-with-a-rather-long-name-that-goes-on-ONNX-quantized'
+    const testFile = 'packages/core/test/a folder of integration tests/embeddings-of-sentences.test.ts'
+    const directory = '/home/a user/projects/with a long name/node_modules/.cache/vitest-model-cache/models'
+    const report = { ...REPORT, models: [MODEL, { ...MODEL, repo, downloadMs: 9000, testFiles: [testFile] }] }
+    const cache = makeCache([makeEntry()], { directory, diskBytes: MODEL.bytes / 2 })
+    const statistics = makeStatistics([makeRun(1, { report }), makeRun(0, { project: '/app' })], cache, NOW)
+    const lines = renderStatistics(statistics, { now: NOW, columns })
+    for (const whole of [repo, testFile, directory]) expect(lines.join('\n')).toContain(whole)
+    for (const line of lines.filter((line) => ![repo, testFile, directory].some((whole) => line.includes(whole))))
+      expect(line.length, line).toBeLessThanOrEqual(columns)
+    expect(lines.join('')).not.toContain('…')
+    expect(lines.join('\n')).toMatch(/45\.2 MiB on disk\s+\(90\.4\s+MiB\s+without\s+sharing\)/)
+  })
+
+  test('have no control character, and no line that is longer than a name in it', () => {
     fc.assert(
       fc.property(fc.array(anyReport, { maxLength: 3 }), anyText, (reports, project) => {
         const runs = reports.map((report, index) => makeRun(index, { report, project: index === 0 ? project : '/app' }))
-        for (const line of renderStatistics(makeStatistics(runs, makeCache([makeEntry()]), NOW), { now: NOW })) {
-          expect(line.length).toBeLessThanOrEqual(80)
-          // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what must not be there
-          expect(line).not.toMatch(/[\u0000-\u001f\u007f-\u009f]/)
-        }
+        const lines = renderStatistics(makeStatistics(runs, makeCache([makeEntry()]), NOW), { now: NOW })
+        // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what must not be there
+        for (const line of lines) expect(line).not.toMatch(/[\u0000-\u001f\u007f-\u009f]/)
+        const names = [
+          project,
+          ...reports.flatMap(({ models }) => models.flatMap((of) => [labelOf(of), ...of.testFiles])),
+        ]
+        const longest = Math.max(...names.map((name) => printable(name).length))
+        for (const line of lines) expect(line.length).toBeLessThanOrEqual(Math.max(80, longest + 30))
       }),
     )
   })

@@ -1,9 +1,10 @@
 import { stripVTControlCharacters } from 'node:util'
 import { describe, expect, test } from 'vitest'
+import { printable } from '../../src/model/printable.ts'
 import type { Report } from '../../src/report/report.ts'
 import { renderText, type TextOptions } from '../../src/report/text.ts'
 import fc from '../support/property.ts'
-import { anyReport, MODEL, makeFailure, REPORT, words } from '../support/reports.ts'
+import { anyReport, MODEL, makeFailure, REPORT } from '../support/reports.ts'
 
 const ESCAPE = '\u001b'
 
@@ -131,16 +132,31 @@ describe('the report for people', () => {
     expect(lines[4]).not.toContain('/s')
     expect(render({ models: [{ ...MODEL, downloadMs: 0 }] })[3]).toContain('download 0 ms · load')
   })
+})
 
-  test('breaks a word that is longer than a line, and loses nothing of it', () => {
-    const url = `https://hub.example/${'path/'.repeat(60)}end`
-    const message = `Model org/name: The Hub at ${url} could not be reached. Check HF_ENDPOINT. [HUB_UNREACHABLE]`
-    const errors = [makeFailure({ code: 'HUB_UNREACHABLE', message })]
-    const lines = render({ errors }, { columns: 60 })
-    const shown = lines.slice(lines.findIndex((line) => line.includes('✗')))
-    expect(shown.every((line) => line.length <= 60)).toBe(true)
-    expect(shown.join('').replace(/[\s✗]/g, '')).toBe(message.replace(/\s/g, ''))
-    expect(shown.join('')).not.toContain('…')
+describe.each([40, 60, 80, 120])('in %d columns', (columns) => {
+  const directory = '/home/a user/projects/with a long name/node_modules/.cache/vitest-model-cache/models'
+  const repo = 'organisation/a-model-with-a-rather-long-name-that-goes-on-ONNX-quantized'
+  const url = `https://hub.example/${'path/'.repeat(30)}end`
+  const testFile = 'test/a folder with a long name/of several parts/embeddings-of-sentences.test.ts'
+  const lines = render(
+    {
+      models: [{ ...MODEL, repo }],
+      cache: { directory, size: 2 ** 30, maxSize: 2 * 2 ** 30, entries: 3 },
+      ownMs: { main: 41, workers: null, children: { count: 18, total: 7_400, p50: 400, p95: 500, max: 500 } },
+      errors: [
+        makeFailure({ message: `Cache folder ${directory}: The Hub at ${url} gave no answer.`, testFiles: [testFile] }),
+      ],
+    },
+    { columns },
+  )
+
+  test('paths, names and URLs stand whole, and all other lines fit', () => {
+    for (const whole of [directory, repo, url, testFile])
+      expect(lines.filter((line) => line.includes(whole)).length, `${whole} in\n${lines.join('\n')}`).toBeGreaterThan(0)
+    const others = lines.filter((line) => ![directory, repo, url, testFile].some((whole) => line.includes(whole)))
+    for (const line of others) expect(line.length, line).toBeLessThanOrEqual(columns)
+    expect(lines.join('')).not.toContain('…')
   })
 })
 
@@ -163,12 +179,20 @@ describe('on a narrow screen', () => {
 })
 
 describe('whatever was asked for', () => {
-  test('no line is longer than 120 columns, nor than the screen', () => {
+  test('a line is longer than the screen or 120 columns only where one word or one path is', () => {
     fc.assert(
-      fc.property(anyReport, fc.integer({ min: 60, max: 300 }), fc.boolean(), (report, columns, color) => {
+      fc.property(anyReport, fc.integer({ min: 40, max: 300 }), fc.boolean(), (report, columns, color) => {
         const lines = renderText(report, { color, columns, target: 0.8, maintenanceMs: 5, removed: 3 })
-        for (const line of lines.map(stripVTControlCharacters))
-          expect(line.length).toBeLessThanOrEqual(Math.min(columns, 120))
+        const paths = [report.cache?.directory ?? [], ...report.errors.map(({ testFiles }) => testFiles)].flat()
+        const withoutPaths = (line: string) =>
+          paths.map(printable).reduce((rest, path) => rest.replaceAll(path, ''), line)
+        const long = lines.map(stripVTControlCharacters).filter((line) => line.length > Math.min(columns, 120))
+        for (const line of long)
+          expect(
+            withoutPaths(line)
+              .trim()
+              .replace(/^[✗⚠] /, ''),
+          ).not.toContain(' ')
       }),
     )
   })
@@ -182,21 +206,20 @@ describe('whatever was asked for', () => {
     )
   })
 
-  test('the text of an error is kept whole', () => {
+  test('each word of an error stands whole in a line, in the same order', () => {
+    const word = fc.oneof(fc.stringMatching(/^[\w./-]{1,30}$/), fc.constant('a/long/path'.repeat(15)))
     fc.assert(
-      fc.property(words(80, 200), fc.integer({ min: 20, max: 120 }), (message, columns) => {
-        const errors = [makeFailure({ message })]
-        const lines = render(
-          { requests: 0, hitRate: null, models: [], errors, cache: null, savedMs: null },
-          { columns },
-        )
-        const shown = lines.slice(lines.findIndex((line) => line.includes('✗')))
-        expect(shown[0]?.startsWith('  ✗ ')).toBe(true)
-        // Broken at spaces, and in the middle of a word that is longer than a line.
-        expect(shown.join('').replace(/\s/g, '')).toBe(`✗${message.replace(/\s/g, '')}`)
-        const isShort = message.split(' ').every((word) => word.length <= columns - 4)
-        if (isShort) expect(shown.join(' ').replace(/\s+/g, ' ')).toContain(message)
-      }),
+      fc.property(
+        fc.array(word, { minLength: 1, maxLength: 30 }),
+        fc.integer({ min: 20, max: 120 }),
+        (words, columns) => {
+          const errors = [makeFailure({ message: words.join(' ') })]
+          const nothing = { requests: 0, hitRate: null, models: [], cache: null, savedMs: null }
+          const lines = render({ ...nothing, errors }, { columns })
+          const shown = lines.slice(lines.findIndex((line) => line.startsWith('  ✗ ')))
+          expect(shown.flatMap((line) => line.split(' ')).filter((word) => word !== '')).toEqual(['✗', ...words])
+        },
+      ),
     )
   })
 
