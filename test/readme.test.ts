@@ -64,7 +64,7 @@ function configWith(option: string): string {
 
 /** What stays the same of the lines of `stats`, whatever was measured. */
 function headsOf(output: string): string[] {
-  return output.split('\n').filter((line) => /^(run|model|a run|cache) /.test(line))
+  return output.split('\n').filter((line) => /^(run|model|per run|cache) /.test(line))
 }
 
 function words(lines: string[]): string[] {
