@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs'
+import process from 'node:process'
 import { Command, InvalidArgumentError, Option } from 'commander'
+import { warnOfUnknownVariables } from '../config/environment-variables.ts'
 import { parseDuration } from '../config/units.ts'
 import { perform } from './perform.ts'
-import { sayNothingOfResults } from './show/print.ts'
+import { printNotes, sayNothingOfResults } from './show/print.ts'
 import { isQuiet, setVerbosity } from './show/verbosity.ts'
 
 const EXIT_CODES =
@@ -40,7 +42,12 @@ export function makeProgram(): Command {
     .configureOutput({ outputError: () => undefined })
     .configureHelp({ showGlobalOptions: true })
     .addHelpText('after', `\n${EXIT_CODES}`)
-    .hook('preAction', () => setVerbosity(program.opts()))
+    .hook('preAction', (_, called) => {
+      setVerbosity(program.opts())
+      // The Vitest that `run` starts warns too.
+      const warning = called.name() === 'run' ? undefined : warnOfUnknownVariables(process.env)
+      if (warning !== undefined) printNotes(warning)
+    })
 
   function command(nameAndArguments: string, description: string, example: string): Command {
     return program

@@ -1,4 +1,9 @@
 import { ModelCacheError } from '../model/errors.ts'
+import { nearest } from '../model/nearest.ts'
+
+const PREFIX = 'MODEL_CACHE_'
+const SWITCHES = ['MODEL_CACHE_OFFLINE', 'MODEL_CACHE_DEBUG']
+const VARIABLES = ['MODEL_CACHE_DIR', 'MODEL_CACHE_MAX_SIZE', 'MODEL_CACHE_MAX_AGE', 'MODEL_CACHE_MODE', ...SWITCHES]
 
 /** The settings from environment variables. An empty variable counts as unset. The values are checked later, as options. */
 export interface EnvironmentSettings {
@@ -16,31 +21,72 @@ export interface EnvironmentSettings {
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
-/** Reads the variables that this package and the clients of the Hub share. Throws `INVALID_OPTION`. */
-export function readEnvironment(env: Environment): EnvironmentSettings {
-  const text = (name: string) => env[name]?.trim() || undefined
+/** The variables whose values are checked as options are. HF_ENDPOINT has no slash at its end. */
+export function readTexts(
+  env: Environment,
+): Record<'cacheDir' | 'mode' | 'maxSize' | 'maxAge' | 'hfEndpoint', string | undefined> {
   return {
-    cacheDir: text('MODEL_CACHE_DIR'),
-    mode: text('MODEL_CACHE_MODE'),
-    offline: strictBoolean('MODEL_CACHE_OFFLINE', text('MODEL_CACHE_OFFLINE')) ?? looseBoolean(text('HF_HUB_OFFLINE')),
-    maxSize: text('MODEL_CACHE_MAX_SIZE'),
-    maxAge: text('MODEL_CACHE_MAX_AGE'),
-    debug: strictBoolean('MODEL_CACHE_DEBUG', text('MODEL_CACHE_DEBUG')) ?? false,
-    ci: text('CI') !== undefined && !/^(0|false)$/i.test(text('CI') ?? ''),
-    hfEndpoint: text('HF_ENDPOINT')?.replace(/\/+$/, ''),
+    cacheDir: textOf(env, 'MODEL_CACHE_DIR'),
+    mode: textOf(env, 'MODEL_CACHE_MODE'),
+    maxSize: textOf(env, 'MODEL_CACHE_MAX_SIZE'),
+    maxAge: textOf(env, 'MODEL_CACHE_MAX_AGE'),
+    hfEndpoint: textOf(env, 'HF_ENDPOINT')?.replace(/\/+$/, ''),
   }
 }
 
-function strictBoolean(name: string, value: string | undefined): boolean | undefined {
-  if (value === undefined) return undefined
-  if (/^(1|true)$/i.test(value)) return true
-  if (/^(0|false)$/i.test(value)) return false
-  throw new ModelCacheError({
-    code: 'INVALID_OPTION',
-    asked: `Environment variable ${name}`,
-    reason: `It was set to ${JSON.stringify(value)}.`,
-    nextStep: 'Set it to 1, true, 0 or false, or unset it.',
+/** Reads the variables that this package and the clients of the Hub share. Throws `INVALID_OPTION`. */
+export function readEnvironment(env: Environment): EnvironmentSettings {
+  const [problem] = checkSwitches(env)
+  if (problem) throw problem
+  const ci = textOf(env, 'CI')
+  return {
+    ...readTexts(env),
+    offline: switchOf(env, 'MODEL_CACHE_OFFLINE') ?? looseBoolean(textOf(env, 'HF_HUB_OFFLINE')),
+    debug: switchOf(env, 'MODEL_CACHE_DEBUG') ?? false,
+    ci: ci !== undefined && !/^(0|false)$/i.test(ci),
+  }
+}
+
+/** What is wrong with the variables that are true or false. */
+export function checkSwitches(env: Environment): ModelCacheError[] {
+  return SWITCHES.filter((name) => switchOf(env, name) === undefined && textOf(env, name) !== undefined).map(
+    (name) =>
+      new ModelCacheError({
+        code: 'INVALID_OPTION',
+        asked: `Environment variable ${name}`,
+        reason: `It was set to ${JSON.stringify(textOf(env, name))}.`,
+        nextStep: 'Set it to 1, true, 0 or false, or unset it.',
+      }),
+  )
+}
+
+/** A warning that names the MODEL_CACHE_* variables that do not exist; undefined where there is none. */
+export function warnOfUnknownVariables(env: Environment): string | undefined {
+  const unknown = Object.keys(env).filter(
+    (name) => name.startsWith(PREFIX) && !VARIABLES.includes(name) && textOf(env, name) !== undefined,
+  )
+  if (unknown.length === 0) return undefined
+  const hints = unknown.map((name) => {
+    const meant = nearest(
+      name.slice(PREFIX.length),
+      VARIABLES.map((each) => each.slice(PREFIX.length)),
+    )
+    return meant === undefined ? name : `${name} (did you mean ${PREFIX}${meant}?)`
   })
+  const what = unknown.length === 1 ? 'This variable is unknown and has' : 'These variables are unknown and have'
+  return `${what} no effect: ${hints.join(', ')}. The variables are ${VARIABLES.join(', ')}.`
+}
+
+/** Undefined where the variable is not set, or neither true nor false. */
+function switchOf(env: Environment, name: string): boolean | undefined {
+  const value = textOf(env, name) ?? ''
+  if (/^(1|true)$/i.test(value)) return true
+  return /^(0|false)$/i.test(value) ? false : undefined
+}
+
+/** An empty variable counts as unset. */
+function textOf(env: Environment, name: string): string | undefined {
+  return env[name]?.trim() || undefined
 }
 
 /** Reads a boolean as huggingface_hub does (constants.py): 1, on, yes and true are true; all other values are false. */

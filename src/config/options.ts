@@ -1,9 +1,9 @@
 import { isAbsolute, resolve } from 'node:path'
-import * as v from 'valibot'
 import { DEFAULT_ENDPOINT, SHORT_ENDPOINT } from '../model/endpoint.ts'
-import { ModelCacheError, showValue } from '../model/errors.ts'
+import { ModelCacheError } from '../model/errors.ts'
 import { type Model, type ModelSpec, parseModel } from '../model/model.ts'
-import { type Environment, readEnvironment } from './environment-variables.ts'
+import { type CheckedOptions, checkOptions, oneError } from './check-options.ts'
+import { checkSwitches, type Environment, readEnvironment, readTexts } from './environment-variables.ts'
 import { defaultCacheFolder, withoutTilde } from './folders.ts'
 import type { HubSettings } from './token.ts'
 import { parseDuration, parseSize } from './units.ts'
@@ -96,83 +96,6 @@ export interface Options extends CacheSettings {
 
 const PRESETS = { dev: { maxSize: '1GB', maxAge: '3d' }, ci: { maxSize: '5GB', maxAge: '30d' } } as const
 const DEFAULTS = { maxSize: '2GB', maxAge: '7d', timeout: '1h' } as const
-const SIZE = 'a size such as "2GB" or "500MB", or a number of bytes'
-const DURATION = 'a duration such as "7d", "12h" or "30m", or a number of milliseconds'
-
-const text = v.pipe(v.string('a string'), v.nonEmpty('a string that is not empty'))
-const size = v.pipe(
-  v.union([v.string(), v.number()], SIZE),
-  v.check((input) => parseSize(input) !== undefined, SIZE),
-)
-const duration = v.pipe(
-  v.union([v.string(), v.number()], DURATION),
-  v.check((input) => parseDuration(input) !== undefined, DURATION),
-)
-const TIMEOUT = 'a duration greater than 0 such as "1h" or "10m", or a number of milliseconds'
-const timeout = v.pipe(
-  v.union([v.string(), v.number()], TIMEOUT),
-  v.check((input) => (parseDuration(input) ?? 0) > 0, TIMEOUT),
-)
-const ENDPOINT = 'an http or https URL without user name, query or fragment'
-const endpoint = v.pipe(v.string(ENDPOINT), v.check(isEndpoint, ENDPOINT))
-const HUB = '`endpoint`, `token`, `concurrency`, `timeout`'
-const concurrency = v.pipe(
-  v.number('a whole number from 1 to 64'),
-  v.check((input) => Number.isInteger(input) && input >= 1 && input <= 64, 'a whole number from 1 to 64'),
-)
-const HOST = 'a list of origins such as "https://mirror.example"'
-const host = v.pipe(v.string(HOST), v.check(isEndpoint, HOST))
-const target = v.pipe(
-  v.number('a number from 0 to 1'),
-  v.check((input) => input >= 0 && input <= 1, 'a number from 0 to 1'),
-)
-const Schema = v.strictObject(
-  {
-    models: v.optional(v.array(v.unknown(), 'a list of models')),
-    cacheDir: v.optional(text),
-    maxSize: v.optional(size),
-    onTooLarge: v.optional(v.picklist(['keep', 'error'], '"keep" or "error"')),
-    maxAge: v.optional(duration),
-    preset: v.optional(v.picklist(['dev', 'ci'], '"dev" or "ci"')),
-    mode: v.optional(v.picklist(['integration', 'unit'], '"integration" or "unit"')),
-    offline: v.optional(v.boolean('true or false')),
-    validate: v.optional(v.picklist(['stat', 'digest', 'none'], '"stat", "digest" or "none"')),
-    adopt: v.optional(v.boolean('true or false')),
-    hub: v.optional(
-      v.strictObject(
-        {
-          endpoint: v.optional(endpoint),
-          token: v.optional(text),
-          concurrency: v.optional(concurrency),
-          timeout: v.optional(timeout),
-        },
-        `an object with ${HUB}`,
-      ),
-    ),
-    intercept: v.optional(
-      v.union(
-        [v.boolean(), v.strictObject({ hosts: v.optional(v.array(host)) })],
-        'true, false, or an object with `hosts` (a list of origins such as "https://mirror.example")',
-      ),
-    ),
-    providers: v.optional(v.array(text, 'a list of module paths')),
-    report: v.optional(
-      v.union(
-        [
-          v.literal(false),
-          v.strictObject({
-            outputFile: v.optional(text),
-            target: v.optional(target),
-            summary: v.optional(v.boolean()),
-          }),
-        ],
-        'false, or an object with `outputFile` (a path), `target` (a number from 0 to 1) and `summary` (true or false)',
-      ),
-    ),
-  },
-  'an object of options',
-)
-
 const SOURCES: Record<string, string> = {
   'hub.endpoint': 'HF_ENDPOINT',
   cacheDir: 'MODEL_CACHE_DIR',
@@ -183,28 +106,53 @@ const SOURCES: Record<string, string> = {
 
 /**
  * Checks the options and the environment and fills in presets and defaults. Relative paths are taken from `root`.
- * Throws `INVALID_OPTION` naming the option, what was given and what is accepted, and `INVALID_MODEL`.
+ * Throws one error that names everything that is wrong, each with what was given and what is accepted: `INVALID_OPTION`, or
+ * `INVALID_MODEL` where only models are wrong.
  */
 export function resolveOptions(input: unknown, env: Environment, root: string): Options {
-  const given = check(input ?? {}, (option) => `Option \`${option}\` of modelCache()`)
-  const environment = readEnvironment(env)
-  const { cacheDir, mode, maxSize, maxAge } = check(
-    {
-      cacheDir: environment.cacheDir,
-      mode: environment.mode,
-      maxSize: environment.maxSize,
-      maxAge: environment.maxAge,
-      hub: { endpoint: environment.hfEndpoint },
-    },
+  const { cacheDir, mode, maxSize, maxAge, hfEndpoint } = readTexts(env)
+  const options = checkOptions(input ?? {}, (option) => `Option \`${option}\` of modelCache()`)
+  const variables = checkOptions(
+    { cacheDir, mode, maxSize, maxAge, hub: { endpoint: hfEndpoint } },
     (option) => `Environment variable ${SOURCES[option] ?? option}`,
   )
+  const models = checkModels(Reflect.get(Object(input), 'models'))
+  const problems = [options, models, variables].flatMap(({ problems }) => problems)
+  problems.push(...checkSwitches(env))
+  if (!options.checked || !variables.checked || problems.length > 0) throw oneError(problems)
+  return complete(options.checked, models.checked, variables.checked, env, root)
+}
+
+function checkModels(specs: unknown): { checked: Model[]; problems: ModelCacheError[] } {
+  const checked: Model[] = []
+  const problems: ModelCacheError[] = []
+  for (const spec of Array.isArray(specs) ? specs : [])
+    try {
+      checked.push(parseModel(spec))
+    } catch (error) {
+      if (!(error instanceof ModelCacheError)) throw error
+      problems.push(error)
+    }
+  return { checked, problems }
+}
+
+/** Fills in presets and defaults. Everything was checked. */
+function complete(
+  given: CheckedOptions,
+  models: Model[],
+  variables: CheckedOptions,
+  env: Environment,
+  root: string,
+): Options {
+  const environment = readEnvironment(env)
+  const { cacheDir, mode, maxSize, maxAge } = variables
   const limitsGiven = (given.maxSize ?? given.maxAge ?? maxSize ?? maxAge) !== undefined
   const preset = given.preset ?? (environment.ci && !limitsGiven ? 'ci' : undefined)
   const limits = { ...DEFAULTS, ...(preset && PRESETS[preset]) }
   const report = given.report ?? {}
   const hubEndpoint = withoutSlash(given.hub?.endpoint ?? environment.hfEndpoint ?? DEFAULT_ENDPOINT)
   return {
-    models: (given.models ?? []).map(parseModel),
+    models,
     cacheDir: cacheFolder(env, cacheDir, given.cacheDir, root),
     maxSize: parseSize(maxSize ?? given.maxSize ?? limits.maxSize) ?? 0,
     onTooLarge: given.onTooLarge ?? 'keep',
@@ -252,42 +200,4 @@ function cacheFolder(env: Environment, variable: string | undefined, option: str
   if (chosen === undefined) return defaultCacheFolder(env)
   const expanded = withoutTilde(chosen)
   return isAbsolute(expanded) ? expanded : resolve(variable === undefined ? root : process.cwd(), expanded)
-}
-
-function check(input: unknown, name: (option: string) => string): v.InferOutput<typeof Schema> {
-  // valibot accepts an array as an object without keys.
-  const result = v.safeParse(Schema, Array.isArray(input) ? undefined : input)
-  if (result.success) return result.output
-  const issue = result.issues[0]
-  const option = v.getDotPath(issue) ?? ''
-  const unknown = issue.type === 'strict_object' && issue.expected === 'never'
-  throw new ModelCacheError({
-    code: 'INVALID_OPTION',
-    asked: option === '' ? 'The options of modelCache()' : name(option),
-    reason: unknown ? 'There is no such option.' : `It was set to ${show(issue.input, option)}.`,
-    nextStep: unknown ? `The options are ${siblings(option)}.` : `Accepted: ${issue.message}.`,
-  })
-}
-
-/** The names of the options on the level of the unknown one. */
-function siblings(option: string): string {
-  if (option.startsWith('hub.')) return HUB.replaceAll(/`(?=[a-z])/g, '`hub.')
-  return Object.keys(Schema.entries)
-    .map((key) => `\`${key}\``)
-    .join(', ')
-}
-
-/** Refuses a URL with a password: errors would print it, and fetch refuses it anyway. */
-function isEndpoint(input: string): boolean {
-  if (!URL.canParse(input)) return false
-  const { protocol, username, password, search, hash } = new URL(input)
-  return /^https?:$/.test(protocol) && username + password + search + hash === ''
-}
-
-function show(value: unknown, option: string): string {
-  const mayHoldSecret =
-    option === 'hub' ||
-    option === 'hub.token' ||
-    (typeof value === 'string' && (value.includes('@') || (option === 'hub.endpoint' && /[?#]/.test(value))))
-  return mayHoldSecret ? 'a value that is not shown here, as it may hold a secret' : showValue(value)
 }

@@ -47,7 +47,10 @@ export class ModelCacheError extends Error {
 
   /** Makes all parts printable: they hold names and texts from outside, and test runners print errors unchanged. */
   constructor({ code, cause, asked, reason, nextStep }: ErrorParts) {
-    super(printableLines(`${asked}: ${reason} ${nextStep} [${code}]`), { cause: printableCause(cause) })
+    super(
+      printableLines(`${asked}: ${reason} ${nextStep} [${code}]`),
+      cause === undefined ? {} : { cause: printableCause(cause) },
+    )
     this.code = code
     this.asked = printableLines(asked)
     this.reason = printableLines(reason)

@@ -1,4 +1,5 @@
 import { ModelCacheError, showValue } from './errors.ts'
+import { nearest } from './nearest.ts'
 import { parseRepoId, type RepoId } from './repo-id.ts'
 import { parseRevision } from './revision.ts'
 import { DTYPES, type DtypeChoice, describeSelection, isDtype, parseSelection, type Selection } from './selection.ts'
@@ -43,9 +44,12 @@ export function parseModel(spec: unknown): Model {
   if (typeof spec !== 'object' || spec === null || Array.isArray(spec))
     throw invalid(spec, 'A model is a string or an object.')
   const fields = new Map<string, unknown>(Object.entries(spec).filter(([, value]) => value !== undefined))
-  const unknown = [...fields.keys()].find((key) => !KEYS.includes(key))
-  if (unknown !== undefined)
-    throw invalid(spec, `A model has no field \`${unknown}\`. Its fields are ${KEYS.join(', ')}.`)
+  const unknown = [...fields.keys()].filter((key) => !KEYS.includes(key))
+  if (unknown.length > 0)
+    throw invalid(
+      spec,
+      `A model has no field ${unknown.map(withNearest).join(', ')}. Its fields are ${KEYS.join(', ')}.`,
+    )
 
   const repo = fields.get('repo')
   if (typeof repo !== 'string') throw invalid(spec, '`repo` is missing.')
@@ -61,6 +65,11 @@ export function parseModel(spec: unknown): Model {
     selection: selectionOf(fields, spec),
     pin,
   }
+}
+
+function withNearest(key: string): string {
+  const meant = nearest(key, KEYS)
+  return meant === undefined ? `\`${key}\`` : `\`${key}\` (did you mean \`${meant}\`?)`
 }
 
 /** Checks a model as users write it, or a `Model` object from untyped code. Throws `INVALID_MODEL`. */

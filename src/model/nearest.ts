@@ -1,13 +1,15 @@
 /**
- * The name that was probably meant: the one with the fewest single-letter changes. Upper and lower case, `-` and `_` count as equal.
- * Undefined where none is close. Pure.
+ * The name that was probably meant: the one with the fewest single-letter changes, or else the only one that contains the given word.
+ * Upper and lower case count as equal; `-` and `_` are ignored. Undefined where no name is close. Pure.
  */
 export function nearest(given: string, names: readonly string[]): string | undefined {
   const wanted = plain(given)
   const ranked = names.map((name) => ({ name, changes: changesBetween(wanted, plain(name)) }))
   const best = ranked.sort((a, b) => a.changes - b.changes)[0]
   if (!best) return undefined
-  return best.changes <= Math.min(3, Math.floor(wanted.length / 2.5)) ? best.name : undefined
+  if (best.changes <= Math.min(3, Math.floor(wanted.length / 2.5))) return best.name
+  const containing = wanted.length >= 3 ? names.filter((name) => plain(name).includes(wanted)) : []
+  return containing.length === 1 ? containing[0] : undefined
 }
 
 function plain(name: string): string {

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { warnOfUnknownVariables } from '../config/environment-variables.ts'
 import { isoNow, originals } from '../platform/originals.ts'
 import type { WarmedModel, WarmUpFailure } from '../report/report.ts'
 import type { Output } from './output.ts'
@@ -37,8 +38,10 @@ export interface WarmUp {
   isFirstRun: boolean
 }
 
-/** A new session without projects. */
+/** A new session without projects. Warns of unknown MODEL_CACHE_* variables. */
 export function newSession(output: Output, isWatching: boolean): Session {
+  const warning = warnOfUnknownVariables(process.env)
+  if (warning !== undefined) output.note(warning)
   return {
     runId: `${originals.now().toString(36)}-${process.pid}-${randomBytes(3).toString('hex')}`,
     startedAt: isoNow(),

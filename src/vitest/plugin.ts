@@ -5,6 +5,7 @@ import { measured } from '../platform/own-time.ts'
 import { addTestProject } from './add-project.ts'
 import { allowOwnFolder } from './allow-own-folder.ts'
 import { PREFIX } from './browser/channel.ts'
+import { withMessageOnly } from './message-only.ts'
 import { openSession } from './session.ts'
 import { GLOBAL_SETUP, SETUP_FILE, wireProject, wireReporter } from './wire-project.ts'
 
@@ -16,7 +17,8 @@ export type ModelCachePlugin = Vite.Plugin & { api: { options: Options } }
  * Throws `INVALID_OPTION` and `INVALID_MODEL`.
  */
 export function modelCache(options: ModelCacheOptions = {}): ModelCachePlugin {
-  const resolve = (root: string) => measured('options', () => resolveOptions(options, process.env, root))
+  const resolve = (root: string) =>
+    measured('options', () => withMessageOnly(() => resolveOptions(options, process.env, root)))
   const api = { options: resolve(process.cwd()) }
   let rootOfApi: string | undefined
   return {

@@ -24,8 +24,10 @@ test('`run` is Vitest, with its exit code; the models of the project go first wh
   expect(cleaned.stdout).toMatch(/Removed 1 model of this project.*Before.*models +1 .*1 passed.*After.*models +2 /s)
   expect(hub.requests.filter(({ kind }) => kind === 'resolve').map(({ file }) => file)).toEqual(['config.json'])
   await consumer.cli(['pin', 'org/embeddings'], env)
-  const failed = await consumer.cli(['run', '--clean-cache', '--json'], { ...env, FAIL: '1' })
+  const failed = await consumer.cli(['run', '--clean-cache', '--json'], { ...env, FAIL: '1', MODEL_CACHE_MAXSIZE: '1' })
   expect(failed.exitCode).toBe(1)
+  expect(failed.stderr.match(/MODEL_CACHE_MAXSIZE/g)).toHaveLength(1)
+  expect(failed.stderr).toContain('[model-cache] This variable is unknown')
   const result = JSON.parse(failed.stdout)
   expect(result).toMatchObject({
     exitCode: 1,
@@ -66,6 +68,16 @@ test('`doctor` says in a line each what is well and what is not', async () => {
   )
   expect(well.stdout).not.toMatch(/hf_secret|pass/)
   await consumer.write({ 'vitest.config.ts': CONFIG.replace('"models"', '"modles"'), '../cache/notes.txt': 'mine' })
+  const [refused, status] = await Promise.all([
+    consumer.vitest([], env),
+    consumer.cli(['status'], { ...env, MODEL_CACHE_DIR: undefined, MODEL_CACHE_AGE: '1d' }),
+  ])
+  for (const { stderr } of [refused, status]) {
+    expect(stderr).toContain('Option `modles` of modelCache(): There is no such option. Did you mean `models`?')
+    expect(stderr).not.toMatch(/^ +at |asked:|\[cause\]/m)
+  }
+  expect([refused.exitCode, status.exitCode]).toEqual([1, 2])
+  expect(status.stderr).toContain('MODEL_CACHE_AGE (did you mean MODEL_CACHE_MAX_AGE?)')
   const ill = await consumer.cli(['doctor', '--json'], { ...env, HF_ENDPOINT: 'http://127.0.0.1:9' })
   const { ok, checks } = JSON.parse(ill.stdout)
   const failed = checks

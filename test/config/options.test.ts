@@ -1,7 +1,7 @@
 import { homedir } from 'node:os'
 import { isAbsolute, join, resolve } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import type { Environment } from '../../src/config/environment-variables.ts'
+import { type Environment, warnOfUnknownVariables } from '../../src/config/environment-variables.ts'
 import { resolveOptions } from '../../src/config/options.ts'
 import { ModelCacheError } from '../../src/model/errors.ts'
 import fc from '../support/property.ts'
@@ -89,16 +89,47 @@ describe('an invalid option', () => {
     expect(refusal(loop).reason).toBe('It was set to [object Object].')
   })
 
-  test('is refused with a list of all options if its name is unknown', () => {
-    expect(refusal({ cachedir: '/x' })).toMatchObject({
+  test.each([
+    [{ cachedir: '/x' }, 'cachedir', 'cacheDir'],
+    [{ model: ['org/name'] }, 'model', 'models'],
+    [{ hub: { tokn: 'x' } }, 'hub.tokn', 'hub.token'],
+    [{ report: { output_file: 'x' } }, 'report.output_file', 'report.outputFile'],
+    [{ intercept: { host: [] } }, 'intercept.host', 'intercept.hosts'],
+    [{ token: 'x' }, 'token', 'hub.token'],
+  ])('is refused with the name that was probably meant if its name is unknown: %j', (input, name, meant) => {
+    expect(refusal(input)).toMatchObject({
       code: 'INVALID_OPTION',
-      asked: 'Option `cachedir` of modelCache()',
-      nextStep: expect.stringMatching(/`models`.*`cacheDir`.*`maxSize`.*`hub`/),
+      asked: `Option \`${name}\` of modelCache()`,
+      nextStep: `Did you mean \`${meant}\`?`,
     })
+  })
+
+  test('is refused with a list of the options if no name is near', () => {
+    expect(refusal({ something: '/x' }).nextStep).toMatch(/`models`.*`cacheDir`.*`maxSize`.*`hub`/)
     expect(refusal({ hub: { url: 'https://hub' } })).toMatchObject({
       asked: 'Option `hub.url` of modelCache()',
       nextStep: expect.stringContaining('`hub.endpoint`'),
     })
+  })
+
+  test('is named together with everything else that is wrong, in one error', () => {
+    const input = {
+      model: [],
+      maxSize: 'big',
+      hub: { tokn: 'x', concurrency: 0 },
+      models: [{ repo: 'a/b', dtyp: 'q8' }, ''],
+    }
+    const { code, message } = refusal(input, {
+      MODEL_CACHE_MODE: 'units',
+      MODEL_CACHE_DEBUG: 'x',
+      MODEL_CACHE_OFFLINE: 'y',
+    })
+    expect(code).toBe('INVALID_OPTION')
+    for (const part of ['`model`', '`maxSize`', '`hub.tokn`', '`hub.concurrency`', 'did you mean `dtype`?', 'Model ""'])
+      expect(message).toContain(part)
+    for (const name of ['MODE', 'DEBUG', 'OFFLINE']) expect(message).toContain(`MODEL_CACHE_${name}`)
+    expect(message).toMatch(/^9 settings of the model cache: They are wrong\.\n/)
+    expect(refusal({ models: ['', 'a/b/c'] }).code).toBe('INVALID_MODEL')
   })
 
   test('is refused if the options are not an object', () => {
@@ -174,6 +205,14 @@ describe('an invalid option', () => {
       }),
     )
   })
+})
+
+test('an unknown variable is named with the one that was probably meant', () => {
+  const known = { MODEL_CACHE_DIR: '/x', MODEL_CACHE_DEBUG: '1', VITEST_MODEL_CACHE_CHILD: 'x', MODEL_CACHE_EMPTY: ' ' }
+  expect(warnOfUnknownVariables(known)).toBeUndefined()
+  expect(warnOfUnknownVariables({ ...known, MODEL_CACHE_MAXSIZE: '1GB', MODEL_CACHE_FOLDER: '/x' })).toMatch(
+    /MODEL_CACHE_MAXSIZE \(did you mean MODEL_CACHE_MAX_SIZE\?\), MODEL_CACHE_FOLDER\. The variables are MODEL_CACHE_DIR/,
+  )
 })
 
 describe('precedence', () => {

@@ -9,11 +9,12 @@ test.each([
   ['maxsize', 'maxSize'],
   ['max_age', 'maxAge'],
   ['cache-dir', 'cacheDir'],
+  ['dir', 'cacheDir'],
 ])('the name nearest to %s is %s', (given, meant) => {
   expect(nearest(given, NAMES)).toBe(meant)
 })
 
 test('no name is suggested for a word that is like none of them', () => {
-  for (const given of ['', 'x', 'fo', 'timeout', 'reporter']) expect(nearest(given, NAMES)).toBeUndefined()
+  for (const given of ['', 'x', 'fo', 'max', 'timeout', 'reporter']) expect(nearest(given, NAMES)).toBeUndefined()
   expect(nearest('models', [])).toBeUndefined()
 })

@@ -1,0 +1,170 @@
+import * as v from 'valibot'
+import { ModelCacheError, showValue } from '../model/errors.ts'
+import { nearest } from '../model/nearest.ts'
+import { parseDuration, parseSize } from './units.ts'
+
+const SIZE = 'a size such as "2GB" or "500MB", or a number of bytes'
+const DURATION = 'a duration such as "7d", "12h" or "30m", or a number of milliseconds'
+
+const text = v.pipe(v.string('a string'), v.nonEmpty('a string that is not empty'))
+const size = v.pipe(
+  v.union([v.string(), v.number()], SIZE),
+  v.check((input) => parseSize(input) !== undefined, SIZE),
+)
+const duration = v.pipe(
+  v.union([v.string(), v.number()], DURATION),
+  v.check((input) => parseDuration(input) !== undefined, DURATION),
+)
+const TIMEOUT = 'a duration greater than 0 such as "1h" or "10m", or a number of milliseconds'
+const timeout = v.pipe(
+  v.union([v.string(), v.number()], TIMEOUT),
+  v.check((input) => (parseDuration(input) ?? 0) > 0, TIMEOUT),
+)
+const ENDPOINT = 'an http or https URL without user name, query or fragment'
+const endpoint = v.pipe(v.string(ENDPOINT), v.check(isEndpoint, ENDPOINT))
+const concurrency = v.pipe(
+  v.number('a whole number from 1 to 64'),
+  v.check((input) => Number.isInteger(input) && input >= 1 && input <= 64, 'a whole number from 1 to 64'),
+)
+const HOST = 'a list of origins such as "https://mirror.example"'
+const host = v.pipe(v.string(HOST), v.check(isEndpoint, HOST))
+const target = v.pipe(
+  v.number('a number from 0 to 1'),
+  v.check((input) => input >= 0 && input <= 1, 'a number from 0 to 1'),
+)
+const HUB = {
+  endpoint: v.optional(endpoint),
+  token: v.optional(text),
+  concurrency: v.optional(concurrency),
+  timeout: v.optional(timeout),
+}
+const INTERCEPT = { hosts: v.optional(v.array(host)) }
+const REPORT = { outputFile: v.optional(text), target: v.optional(target), summary: v.optional(v.boolean()) }
+const Schema = v.object(
+  {
+    models: v.optional(v.array(v.unknown(), 'a list of models')),
+    cacheDir: v.optional(text),
+    maxSize: v.optional(size),
+    onTooLarge: v.optional(v.picklist(['keep', 'error'], '"keep" or "error"')),
+    maxAge: v.optional(duration),
+    preset: v.optional(v.picklist(['dev', 'ci'], '"dev" or "ci"')),
+    mode: v.optional(v.picklist(['integration', 'unit'], '"integration" or "unit"')),
+    offline: v.optional(v.boolean('true or false')),
+    validate: v.optional(v.picklist(['stat', 'digest', 'none'], '"stat", "digest" or "none"')),
+    adopt: v.optional(v.boolean('true or false')),
+    hub: v.optional(v.object(HUB, `an object with ${Object.keys(HUB).map(quoted).join(', ')}`)),
+    intercept: v.optional(
+      v.union(
+        [v.boolean(), v.object(INTERCEPT)],
+        'true, false, or an object with `hosts` (a list of origins such as "https://mirror.example")',
+      ),
+    ),
+    providers: v.optional(v.array(text, 'a list of module paths')),
+    report: v.optional(
+      v.union(
+        [v.literal(false), v.object(REPORT)],
+        'false, or an object with `outputFile` (a path), `target` (a number from 0 to 1) and `summary` (true or false)',
+      ),
+    ),
+  },
+  'an object of options',
+)
+
+/** The names of the options on each level; '' is the top. */
+const LEVELS = new Map<string, string[]>([
+  ['', Object.keys(Schema.entries)],
+  ['hub', Object.keys(HUB)],
+  ['intercept', Object.keys(INTERCEPT)],
+  ['report', Object.keys(REPORT)],
+])
+
+export type CheckedOptions = v.InferOutput<typeof Schema>
+
+/** Checks all options: `checked` is undefined where one is wrong. `name` gives the option's name in a problem. */
+export function checkOptions(
+  input: unknown,
+  name: (option: string) => string,
+): { checked?: CheckedOptions; problems: ModelCacheError[] } {
+  // valibot accepts an array as an object without keys.
+  const result = v.safeParse(Schema, Array.isArray(input) ? undefined : input)
+  const problems = [
+    ...unknownNames(input).map(([level, key]) => unknownOption(level, key, name(dotted(level, key)))),
+    ...(result.issues ?? []).map((issue) => {
+      const option = v.getDotPath(issue) ?? ''
+      return new ModelCacheError({
+        code: 'INVALID_OPTION',
+        asked: option === '' ? 'The options of modelCache()' : name(option),
+        reason: `It was set to ${show(issue.input, option)}.`,
+        nextStep: `Accepted: ${issue.message}.`,
+      })
+    }),
+  ]
+  return { ...(result.success && { checked: result.output }), problems }
+}
+
+/** One error that names all problems. */
+export function oneError(problems: ModelCacheError[]): ModelCacheError {
+  const [first, ...others] = problems
+  if (first && others.length === 0) return first
+  const lines = problems.map(({ asked, reason, nextStep }) => `\n  - ${asked}: ${reason} ${nextStep}`)
+  return new ModelCacheError({
+    code: problems.every(({ code }) => code === 'INVALID_MODEL') ? 'INVALID_MODEL' : 'INVALID_OPTION',
+    asked: `${problems.length} settings of the model cache`,
+    reason: `They are wrong.${lines.join('')}`,
+    nextStep: '\nCorrect all of them.',
+  })
+}
+
+/** Each option that does not exist: its level and its name there. */
+function unknownNames(input: unknown): [string, string][] {
+  return [...LEVELS].flatMap(([level, names]) => {
+    const given: unknown = level === '' ? input : Reflect.get(Object(input), level)
+    const isChecked = typeof given === 'object' && given !== null && !(level === '' && Array.isArray(given))
+    if (!isChecked) return []
+    return Object.keys(given).flatMap((key): [string, string][] => (names.includes(key) ? [] : [[level, key]]))
+  })
+}
+
+function unknownOption(level: string, key: string, asked: string): ModelCacheError {
+  const meant = nearestOption(level, key)
+  const names = (LEVELS.get(level) ?? []).map((name) => quoted(dotted(level, name)))
+  return new ModelCacheError({
+    code: 'INVALID_OPTION',
+    asked,
+    reason: 'There is no such option.',
+    nextStep: meant === undefined ? `The options are ${names.join(', ')}.` : `Did you mean ${quoted(meant)}?`,
+  })
+}
+
+/** On the same level, or else on another one: `token` is probably `hub.token`. */
+function nearestOption(level: string, key: string): string | undefined {
+  const levels = [level, ...[...LEVELS.keys()].filter((other) => other !== level)]
+  for (const each of levels) {
+    const name = nearest(key, LEVELS.get(each) ?? [])
+    if (name !== undefined) return dotted(each, name)
+  }
+  return undefined
+}
+
+function dotted(level: string, name: string): string {
+  return level === '' ? name : `${level}.${name}`
+}
+
+function quoted(name: string): string {
+  return `\`${name}\``
+}
+
+/** Refuses a URL with a password: errors would print it, and fetch refuses it anyway. */
+function isEndpoint(input: string): boolean {
+  if (!URL.canParse(input)) return false
+  const { protocol, username, password, search, hash } = new URL(input)
+  return /^https?:$/.test(protocol) && username + password + search + hash === ''
+}
+
+function show(value: unknown, option: string): string {
+  const mayHoldSecret =
+    option === 'hub' ||
+    option === 'hub.token' ||
+    (typeof value === 'string' && (value.includes('@') || (option === 'hub.endpoint' && /[?#]/.test(value))))
+  return mayHoldSecret ? 'a value that is not shown here, as it may hold a secret' : showValue(value)
+}
