@@ -1,4 +1,5 @@
-// A model that nobody has yet, brought in by a script (`openModelCache().warm`) and by what else downloads: whole processes.
+// The download of a model to an empty cache by a script (`openModelCache().warm`), compared with other downloaders. Measures whole
+// processes.
 import { ColdProject, type ColdRun, type ServedModel } from './cold-project.ts'
 import { costRows, walls } from './cost-rows.ts'
 import { missingPeers, type Peer } from './peers.ts'
@@ -27,7 +28,7 @@ export async function coldDownload({ packageDirectory, isQuick }: BenchContext):
   }
 }
 
-/** Where each connection is capped, as a CDN caps it. */
+/** With a rate limit for each connection, as CDNs have it. */
 async function capped(cold: ColdProject, model: ServedModel, missing: Set<Peer>, rounds: number): Promise<Row[]> {
   const { repo, url, bytes } = model
   const left = { file: FILE, bytes }
@@ -48,7 +49,7 @@ async function capped(cold: ColdProject, model: ServedModel, missing: Set<Peer>,
   return rowsOf('cold 100 MB at 50 MB/s a connection', model, found, { 'aria2c -x8 -s8': 1.25 })
 }
 
-/** Where nothing is capped, and what is fetched costs what the processors take for it. */
+/** Without a rate limit, where the CPU is the limit. */
 async function uncapped(
   cold: ColdProject,
   { large, tiny }: Record<'large' | 'tiny', ServedModel>,
@@ -81,7 +82,7 @@ async function uncapped(
   return [...rowsOf(of, large, found, { 'one stream': 1.1 }), ...(extra.length > 0 ? [memory] : [])]
 }
 
-/** Ratios to each of the others first, then what each took by itself, and what the Hub had to send. */
+/** The ratios to the other downloaders first, then the costs of each, and the bytes and requests at the Hub. */
 function rowsOf(
   of: string,
   { totalBytes }: ServedModel,
@@ -101,7 +102,7 @@ function rowsOf(
     what: `${of}: bytes on the wire against the files'`,
     unit: 'x',
     value: sample(ours.map(({ wireBytes }) => wireBytes / totalBytes)),
-    // The listing comes too.
+    // The listing is downloaded too.
     atMost: 1.001,
   }
   const requests = Object.entries({ ours, ...others }).map(

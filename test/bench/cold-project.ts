@@ -6,21 +6,21 @@ import { makeFile } from './made-file.ts'
 import { type Cost, runProcess } from './process.ts'
 import { PROGRAMS } from './programs.ts'
 
-/** What a cold start took, by itself and at the Hub. */
+/** The cost of a cold start, with its traffic at the Hub. */
 export interface ColdRun extends Cost {
-  /** Of all bodies that the Hub sent. */
+  /** The bytes of all bodies that the Hub sent. */
   wireBytes: number
   requests: number
 }
 
-/** A model on the loopback Hub: one large file, and the few small ones of a model for text. */
+/** A model on the loopback Hub: one large file, and the small files of a text model. */
 export interface ServedModel {
   repo: string
-  /** Of the large file. */
+  /** The address of the large file; `sha256` and `bytes` are of the same file. */
   url: string
   sha256: string
   bytes: number
-  /** Of all files. */
+  /** The bytes of all files. */
   totalBytes: number
 }
 
@@ -28,11 +28,11 @@ const LARGE_FILE = 'onnx/model.onnx'
 const SMALL_FILES = {
   'config.json': JSON.stringify({ model_type: 'bert', hidden_size: 384 }),
   'tokenizer_config.json': JSON.stringify({ tokenizer_class: 'BertTokenizer' }),
-  // As large as those of models for text are.
+  // As large as the tokenizer of a real text model.
   'tokenizer.json': JSON.stringify({ vocabulary: Array.from({ length: 40_000 }, (_, index) => `token-${index}`) }),
 }
 
-/** A project with the programs, a Hub, and runs that begin with nothing. */
+/** A project with the programs and a Hub, for runs that start with an empty cache. */
 export class ColdProject {
   private constructor(
     readonly project: ProjectFolder,
@@ -44,7 +44,7 @@ export class ColdProject {
     return new ColdProject(project, await startHub())
   }
 
-  /** Puts a model on the Hub whose large file has random bytes. */
+  /** Adds a model to the Hub whose large file has random bytes. */
   async serve(repo: string, bytes: number): Promise<ServedModel> {
     const path = join(this.project.directory, 'made', repo, LARGE_FILE)
     const sha256 = await makeFile(path, bytes)
@@ -54,7 +54,7 @@ export class ColdProject {
     return { repo, url, sha256, bytes, totalBytes: repository.totalBytes() }
   }
 
-  /** Puts a repo of nothing but such files on the Hub; gives their sha256. */
+  /** Adds a repo to the Hub with files of these sizes (bytes) and random content. Returns their sha256. */
   async serveFiles(repo: string, sizes: number[]): Promise<string[]> {
     const folder = join(this.project.directory, 'made', repo)
     const made = sizes.map((bytes, index) => makeFile(join(folder, `${index}.bin`), bytes))
@@ -63,7 +63,7 @@ export class ColdProject {
     return digests
   }
 
-  /** A process in a fresh folder, which goes when its time is taken; `file`, where it is known, has to be of that size then. */
+  /** Runs a process in a new folder, which is removed afterwards. If `file` is given, it must then have that size. */
   run(
     command: string,
     args: (folder: string) => string[],
@@ -77,25 +77,25 @@ export class ColdProject {
         env: { ...cleanEnvironment(), ...this.environment(folder) },
       })
       if (file !== undefined && (await stat(join(folder, file))).size !== bytes)
-        throw new Error(`${command} left a file of another size.`)
+        throw new Error(`${command} wrote a file of the wrong size.`)
       await rm(folder, { recursive: true })
       return { ...cost, ...(await this.atHub()) }
     }
   }
 
-  /** A program of the project's. */
+  /** Runs a program of the project with Node.js. */
   node(args: (folder: string) => string[]): () => Promise<ColdRun> {
     return this.run(process.execPath, args)
   }
 
-  /** A folder with nothing in it, on the disk of the project. */
+  /** Creates an empty folder on the disk of the project. */
   async freshFolder(): Promise<string> {
     const parent = join(this.project.directory, 'runs')
     await mkdir(parent, { recursive: true })
     return mkdtemp(join(parent, 'run-'))
   }
 
-  /** What makes a process begin with nothing: caches of its own, below that folder. */
+  /** The environment of a cold start: all caches are below that folder. */
   environment(folder: string): Record<string, string> {
     return { HF_ENDPOINT: this.hub.url, HF_HOME: join(folder, 'home'), MODEL_CACHE_DIR: join(folder, 'cache') }
   }

@@ -1,4 +1,4 @@
-// Four workers that ask for one model which nobody has yet and nobody declared, at the same moment: it comes once.
+// Four workers request the same model at the same time. It is neither cached nor declared, and must be downloaded once.
 import { readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ColdProject, type ColdRun, type ServedModel } from './cold-project.ts'
@@ -21,7 +21,7 @@ export async function coldWorkers({ packageDirectory, isQuick }: BenchContext): 
   try {
     const megabytes = isQuick ? 40 : 100
     const model = await cold.serve(REPO, megabytes * 1_000_000)
-    // The line is the limit: what comes four times takes four times as long.
+    // The network is the limit, so four downloads take four times as long as one.
     cold.hub.throttle({ total: 50_000_000 })
     const ways = {
       ours: run(cold, 'ours', 4),
@@ -41,7 +41,8 @@ function run(cold: ColdProject, who: 'ours' | 'theirs', workers: number): () => 
     const args = ['--config', `${who}.config.mjs`, '--maxWorkers', String(workers), ...TESTS.slice(0, workers)]
     const cost = await runVitest(cold.project, args, { ...cold.environment(folder), FOLDER: folder })
     const names = (await readdir(folder)).filter((name) => name.startsWith('waited-'))
-    if (names.length !== workers) throw new Error(`${names.length} workers of ${workers} asked.\n${cost.stdout}`)
+    if (names.length !== workers)
+      throw new Error(`Only ${names.length} of ${workers} workers requested the model.\n${cost.stdout}`)
     const waits = await Promise.all(names.map(async (name) => Number(await readFile(join(folder, name), 'utf8'))))
     await rm(folder, { recursive: true })
     return { ...cost, waitMs: Math.max(...waits), ...(await cold.atHub()) }
@@ -58,7 +59,7 @@ function rowsOf(
   const wire = (runs: WorkersRun[]) => sample(runs.map(({ wireBytes }) => wireBytes / totalBytes))
   const of = `cold ${megabytes} MB on demand by 4 workers`
   return [
-    // The listing comes too.
+    // The listing is downloaded too.
     { what: `${of}: bytes on the wire against the files'`, unit: 'x', value: wire(ours), atMost: 1.001 },
     { what: `${of}: the same of @huggingface/hub with a folder each`, unit: 'x', value: wire(theirs) },
     {
@@ -77,7 +78,7 @@ function rowsOf(
   ]
 }
 
-/** A test that waits for the model, and says how long. */
+/** A test that waits for the model, and writes the waiting time to a file. */
 function testOf(imports: string, ask: string): string {
   return `
     import { writeFileSync } from 'node:fs'

@@ -1,4 +1,4 @@
-// What the commands take over a cache of 1,000 models.
+// The times of the commands with a cache of 1,000 models.
 import { manyModels, writeCache } from '../support/many-models.ts'
 import { ProjectFolder } from '../support/project-folder.ts'
 import { costRows } from './cost-rows.ts'
@@ -23,7 +23,7 @@ export async function commandLine({ packageDirectory, isQuick }: BenchContext): 
       { node: () => runEmpty(project), ...Object.fromEntries(commands) },
       isQuick ? 3 : 9,
     )
-    // Vitest takes most of it to read its own config.
+    // Vitest takes most of this time to read its config.
     await project.write({ 'vitest.config.mjs': CONFIG })
     const configured = await interleave({ status: () => runCommand(project, ['status']) }, isQuick ? 2 : 9)
     const beyond = status.map(({ ms }, index) => ms - (node[index]?.ms ?? Number.NaN))

@@ -2,7 +2,7 @@ import type { Cost } from './process.ts'
 import { sample } from './rounds.ts'
 import type { Row } from './row.ts'
 
-/** What one way cost, as rows that bound nothing: by the clock, on the processors, in memory. */
+/** The costs of one way as rows without a target: wall-clock time, CPU time and memory. */
 export function costRows(way: string, runs: Cost[]): Row[] {
   const row = (what: string, unit: Row['unit'], values: (number | undefined)[]): Row[] => {
     const known = values.filter((value) => value !== undefined)
@@ -23,7 +23,7 @@ export function costRows(way: string, runs: Cost[]): Row[] {
   ]
 }
 
-/** What the processors did for it; undefined where the system does not say. */
+/** CPU time in milliseconds; undefined where the system does not report it. */
 export function cpuMs({ userMs, systemMs }: Cost): number | undefined {
   return userMs === undefined || systemMs === undefined ? undefined : userMs + systemMs
 }

@@ -6,7 +6,7 @@ import { PROGRAMS, runCommand, runProgram } from './programs.ts'
 import { interleave, sample } from './rounds.ts'
 import type { BenchContext, Growth } from './row.ts'
 
-/** Lookup and commands, each in a process of its own: by themselves they measure what they take beyond the start of Node.js. */
+/** Measures a lookup and commands in separate processes. Each process measures its own time, without the start of Node.js. */
 export async function growthOfEntries({ packageDirectory, isQuick }: BenchContext): Promise<Growth[]> {
   const counts = isQuick ? [1, 1000] : [1, 10, 100, 1000]
   const project = await ProjectFolder.create({ packageDirectory, files: PROGRAMS })
@@ -18,7 +18,7 @@ export async function growthOfEntries({ packageDirectory, isQuick }: BenchContex
     hub.clearRequests()
     const ways = [...caches].flatMap(([count, cacheDir]) => waysAt(project, hub, count, cacheDir))
     const times = await interleave(Object.fromEntries(ways), isQuick ? 1 : 5)
-    if (hub.requests.length > 0) throw new Error('What is cached was asked of the Hub.')
+    if (hub.requests.length > 0) throw new Error('A cached model was requested from the Hub.')
     return Object.entries(LINES).map(([name, what]) => ({
       ...{ axis: 'entries', what, unit: 'ms' },
       points: counts.map((at) => ({ at, value: sample(times[`${name} ${at}`] ?? []) })),

@@ -11,7 +11,7 @@ const FILES = ['config.json', 'tokenizer.json', 'onnx/model.onnx'].map((path) =>
 const FILE_BYTES = 1000
 const MOST_ENTRIES = 100_000
 
-/** What deciding what has to go costs: for age, where half of the models expired, and for size, where most have to go. */
+/** The time to decide which models to remove: by age, where half of the models expired, and by size, where most are evicted. */
 export async function growthOfLimits({ isQuick }: BenchContext): Promise<Required<Pick<Findings, 'rows' | 'growth'>>> {
   const counts = [1_000, 4_000, 8_000, MOST_ENTRIES]
   const ways = counts.flatMap((count) => {
@@ -41,7 +41,7 @@ const LIMITS = {
   'by size': { maxSize: 10 * FILE_BYTES, maxAge: Number.POSITIVE_INFINITY },
 }
 
-/** Processor time in milliseconds: planning waits for nothing. */
+/** CPU time in milliseconds: planning does no I/O. */
 function timeOf(entries: Entry[], limits: { maxSize: number; maxAge: number }): number {
   const before = process.cpuUsage()
   planRemovals(entries, limits, { now: Date.now(), leased: new Set() })

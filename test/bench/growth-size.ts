@@ -16,7 +16,7 @@ interface Measured {
   verifyMs: number
 }
 
-/** A model of one large file, brought in over loopback, looked up and verified, each in a process of its own. */
+/** Downloads a model with one large file over loopback, looks it up and verifies it, each in a separate process. */
 export async function growthOfSize({ packageDirectory, isQuick }: BenchContext): Promise<Growth[]> {
   const sizes = [1, 10, 100, ...(isQuick ? [] : [1024])].map((megabytes) => megabytes * MEGABYTE)
   const project = await ProjectFolder.create({ packageDirectory, files: PROGRAMS })

@@ -16,7 +16,7 @@ interface Run {
   wire: number
 }
 
-/** Runs with as many test files as workers, all of which ask for one model: cached and declared, or unknown and not there. */
+/** Runs with as many test files as workers, which all request one model: declared and cached, or undeclared and not cached. */
 export async function growthOfWorkers({ packageDirectory, isQuick }: BenchContext): Promise<Growth[]> {
   const counts = isQuick ? [1, 4] : [1, 2, 4, 8, MOST_WORKERS]
   const project = await ProjectFolder.create({ packageDirectory, files: files() })

@@ -1,4 +1,4 @@
-// How costs grow: with the entries of a cache, the workers of a run, and the size of a model.
+// The growth of costs with the entries of a cache, the workers of a run, and the size of a model.
 import { growthOfEntries } from './growth-entries.ts'
 import { growthOfLimits } from './growth-limits.ts'
 import { growthOfSize } from './growth-size.ts'

@@ -4,7 +4,7 @@ import { dirname } from 'node:path'
 
 const BLOCK_BYTES = 1 << 20
 
-/** Writes a file of random bytes, which no disk and no line can make smaller. Gives its sha256. */
+/** Writes a file of random bytes, which cannot be compressed. Returns its sha256. */
 export async function makeFile(path: string, bytes: number): Promise<string> {
   await mkdir(dirname(path), { recursive: true })
   const file = await open(path, 'w')

@@ -1,4 +1,4 @@
-// `npm run bench`: the figures of the package, beside its peers and what is to be reached.
+// `npm run bench` measures the package, and compares it with its peers and with its targets.
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { coldDownload } from './cold-download.ts'
@@ -27,17 +27,17 @@ const BENCHES: Record<string, Bench> = {
 
 const USAGE = `Usage: npm run bench [-- names and options]
 
-  ${Object.keys(BENCHES).join(', ')}: what is measured (default: all)
+  Names: ${Object.keys(BENCHES).join(', ')} (default: all)
   --quick         fewer rounds, smaller models
   --output FILE   writes the results as JSON
-  --against FILE  compares with results that were written so
-  --from FILE     takes results that were written so, and measures nothing
-  --plot FILE     draws how costs grow, as SVG
-  --help          shows this`
+  --against FILE  compares with results that --output wrote
+  --from FILE     reads results that --output wrote, and measures nothing
+  --plot FILE     draws the growth of costs as SVG
+  --help          shows this help`
 
 process.exitCode = await main()
 
-/** Gives the exit code: 2 for what was asked wrongly. A figure that is not reached is no failure: machines differ. */
+/** Returns the exit code: 2 for wrong arguments. A missed target is not a failure, because machines differ. */
 async function main(): Promise<number> {
   const asked = read()
   if (typeof asked === 'string') {
@@ -64,7 +64,7 @@ async function main(): Promise<number> {
   return 0
 }
 
-/** What is wrong with the arguments, as a text, or what they ask for. */
+/** The parsed arguments, or an error message. */
 function read() {
   try {
     const { values: options, positionals } = parseArgs({
@@ -91,9 +91,7 @@ async function measure(names: string[], isQuick: boolean): Promise<Results> {
   const rows: Row[] = []
   const growth: Growth[] = []
   const begun = performance.now()
-  console.log(
-    'Ratios are of rounds that ran side by side (A B A B): the median of the pairs, and the least and the greatest.',
-  )
+  console.log('A ratio is the median over pairs of alternate rounds (A B A B), with the smallest and the largest pair.')
   for (const name of names) {
     const started = performance.now()
     const found = await BENCHES[name]?.({ packageDirectory, isQuick })

@@ -10,7 +10,7 @@ export function addLookedUp(hub: Hub): void {
   for (const { repo, files } of manyModels(1)) hub.addRepo(repo, { files })
 }
 
-/** Makes a cache of so many models: one that the engine brought in from the Hub, among others of the same kind. */
+/** Writes a cache of `count` models. The engine downloads one of them from the Hub; the others are written directly. */
 export async function makeEntries(project: ProjectFolder, hub: Hub, cacheDir: string, count: number): Promise<void> {
   await writeCache(cacheDir, manyModels(count).slice(1))
   await runProgram(project, ['bring-in.mjs', LOOKED_UP], { HF_ENDPOINT: hub.url, MODEL_CACHE_DIR: cacheDir })

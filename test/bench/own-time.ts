@@ -1,5 +1,5 @@
-// What the plugin costs the processes of a run: one in which no test asks for a model, and a warm one in which each test file asks
-// for ten. Both as it counts itself (`src/platform/own-time.ts`), and from outside, with what Vitest needs to load it.
+// The plugin overhead in the processes of a run: a run in which no test requests a model, and a warm run in which each test file
+// requests ten. Measured by the plugin itself (`src/platform/own-time.ts`), and from outside with the time to load it.
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { execa } from 'execa'
@@ -14,13 +14,13 @@ const MODELS = Array.from({ length: 10 }, (_, index) => `org/model-${index}`)
 /** Milliseconds, by part. */
 type Parts = Record<string, number>
 
-/** What a run of the fixture wrote: milliseconds. */
+/** The measurements of a run of the fixture, in milliseconds. */
 interface Times {
-  /** Of the main process. */
+  /** The overhead in the main process. */
   main: Parts
-  /** Of the worker of each test file, as the package counts itself. */
+  /** The overhead in the worker of each test file, as the package measures it. */
   own: Parts[]
-  /** What Vitest says of each test file: all that its worker did before the first test. */
+  /** For each test file, the time before its first test, as Vitest reports it. */
   prepared: number[]
 }
 
@@ -39,11 +39,11 @@ export async function ownTime(context: BenchContext): Promise<Findings> {
       return readTimes(project)
     }
     const models = run({ PLUGIN: 'with', MODELS: MODELS.join() })
-    // Cold; and once more, as the first warm run has the uses of two runs to look at.
+    // A cold run, and a second one, so that each measured run has the records of two earlier runs to read.
     for (let round = 0; round < 2; round++) await models()
     hub.clearRequests()
     const rounds = context.isQuick ? 3 : 15
-    // What was used before is warmed: without a model there has to be another cache.
+    // Models of earlier runs are warmed, so the runs without a model need another cache.
     const cache = { MODEL_CACHE_DIR: join(project.directory, 'never used') }
     const [none, without, empty] = ['with', 'without', 'empty'].map((plugin) =>
       run({ PLUGIN: plugin, MODELS: '', ...cache }),
@@ -69,7 +69,7 @@ export async function ownTime(context: BenchContext): Promise<Findings> {
   }
 }
 
-/** What the engine does in the main process, by itself. */
+/** The times of the engine's work in the main process, in a separate process. */
 function engineTimes(project: ProjectFolder, endpoint: string): Promise<Told<'ms' | 'againMs'>> {
   return runProgram(project, ['warm-run.mjs', ...MODELS], { HF_ENDPOINT: endpoint })
 }
@@ -85,7 +85,7 @@ function rowsOf(runs: Record<string, Times[]>, loading: Record<'worker' | 'child
   const { none = [], without = [], empty = [], models = [] } = runs
   const preload = loading.worker.map((ms, index) => ms - (loading.empty[index] ?? 0))
   const child = loading.child.map((ms, index) => ms - (loading.empty[index] ?? 0))
-  /** What workers took with the plugin, beyond what they take in another way. */
+  /** The time of workers with the plugin, minus the time of workers without it. */
   const beyond = (others: Times[]) =>
     none.map(
       ({ prepared }, index) =>
@@ -114,7 +114,7 @@ function mainRows(of: string, runs: Times[]): Row[] {
   ]
 }
 
-/** The median of a run's workers. */
+/** The median overhead of a run's workers. */
 function ownOfWorkers({ own }: Times): number {
   return sample(own.map(sumOf)).median
 }
@@ -123,7 +123,7 @@ function sumOf(parts: Parts): number {
   return Object.values(parts).reduce((sum, ms) => sum + ms, 0)
 }
 
-/** What stands between two stamps, in processes that do nothing else: the preload as a worker has it and as a child, and an empty file. */
+/** The times to load the preload in a worker, the preload in a child process, and an empty file, in otherwise empty processes. */
 async function preloadTimes(
   project: ProjectFolder,
   rounds: number,
@@ -177,7 +177,7 @@ const FILES = {
     const prepared = []
     const diagnostics = {
       onTestModuleEnd(module) {
-        // What one of the first three loads already, the next need not: all up to the first test.
+        // The sum of all durations before the first test, because a later stage need not load what an earlier one has loaded.
         const { environmentSetupDuration, prepareDuration, setupDuration, collectDuration } = module.diagnostic()
         prepared.push(environmentSetupDuration + prepareDuration + setupDuration + collectDuration)
       },

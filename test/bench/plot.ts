@@ -7,11 +7,11 @@ import { show } from './table.ts'
 const PANEL = { width: 320, height: 216 }
 const COLUMNS = 3
 const MEGABYTE = 2 ** 20
-/** Room for the names of the lines above each panel. */
+/** The height of the legend above each panel. */
 const HEAD = 76
 const COLOURS = ['#0550ae', '#bc4c00', '#1a7f37', '#8250df']
 
-/** What is measured in one unit along one axis. */
+/** The costs with the same unit and axis. */
 interface Panel {
   axis: string
   unit: Growth['unit']
@@ -19,8 +19,8 @@ interface Panel {
 }
 
 /**
- * Draws how costs grow as small multiples, both scales logarithmic: what is flat grows by nothing, what is parallel to the
- * diagonal grows by the same factor. On white, whatever the theme of the page that shows it.
+ * Draws the growth of costs as small multiples with two logarithmic scales: a flat line is a constant cost, a line parallel to the
+ * diagonal grows by the same factor as its axis. The background is white in each theme of the page.
  */
 export async function plotGrowth(file: string, growth: Growth[]): Promise<void> {
   const panels = panelsOf(growth)
@@ -54,7 +54,7 @@ export async function plotGrowth(file: string, growth: Growth[]): Promise<void> 
   await writeFile(file, page(panels.map((panel) => ({ panel, drawn: draw(panel) }))))
 }
 
-/** A logarithmic scale has no zero. */
+/** The points with a value above 0, because a logarithmic scale has no zero. */
 function drawable({ points }: Growth): Growth['points'] {
   return points.filter(({ value }) => value.median > 0)
 }
@@ -71,7 +71,7 @@ function panelsOf(growth: Growth[]): Panel[] {
   return [...panels.values()]
 }
 
-/** Two decades at least: else the noise of what is flat would look like growth. */
+/** At least two decades: with fewer, noise in a flat line would look like growth. */
 function scaleOf(values: number[], unit: Growth['unit']) {
   const one = unit === 'bytes' ? MEGABYTE : 1
   const [low, high] = [Math.min(...values) / one, Math.max(...values) / one]
@@ -88,7 +88,7 @@ function tick(value: number, unit: Growth['unit']): string {
   return `${round(value)}${unit === 'x' ? 'x' : ''}`
 }
 
-/** Powers of ten come with what a logarithm loses. */
+/** Rounds away the error of the logarithm in a power of ten. */
 function round(value: number): number {
   return Number(value.toPrecision(1))
 }

@@ -1,27 +1,30 @@
-// What a whole process costs, with all that it starts.
+// The cost of a process and all its child processes.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdir, readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** Of a process and of all that it started. */
+/** The cost of a process and all its child processes. */
 export interface Cost {
   wallMs: number
-  /** Undefined where there is no `/proc`, as all below. The kernel counts in steps of 10 ms. */
+  /** Undefined without `/proc`, as the next two fields. The kernel counts in steps of 10 ms. */
   userMs?: number
   systemMs?: number
-  /** The peak of each process, summed up: bytes. */
+  /** The sum of the peak memory of all processes, in bytes. */
   peakBytes?: number
   stdout: string
 }
 
-// Often enough to see the peak of a process that lives for some 100 ms. The last look may miss what comes after it: peaks are
-// the kernel's own high-water marks, so that only growth within the last interval is missed.
+// Often enough for a process that lives for about 100 ms. Peaks are the kernel's high-water marks, so only growth after the last
+// reading is missed.
 const LOOK_MS = 20
 // sysconf(_SC_CLK_TCK) of Linux, on all architectures that Node.js runs on.
 const TICK_MS = 10
 
-/** Runs one process to its end. Throws when it fails. One at a time: what others that end meanwhile took would be counted. */
+/**
+ * Runs one process to its end. Throws when it fails. Only one may run at a time: the time of other child processes that end in the
+ * meantime would be counted too.
+ */
 export async function runProcess(
   command: string,
   args: string[],
@@ -44,10 +47,10 @@ export async function runProcess(
   return { wallMs, ...used, peakBytes, stdout: output.stdout }
 }
 
-/** What all children of this process have taken that ended by now, with their own. */
+/** The CPU time of all ended child processes of this process, with their own children. */
 async function childTicks(): Promise<{ userMs: number; systemMs: number } | undefined> {
   const stat = await readFile('/proc/self/stat', 'utf8').catch(() => undefined)
-  // proc_pid_stat(5): cutime and cstime are the 16th and 17th, and the second, a name in brackets, may hold spaces.
+  // proc_pid_stat(5): cutime and cstime are the 16th and 17th fields. The second field, a name in brackets, may contain spaces.
   const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ')
   if (!fields) return undefined
   return { userMs: Number(fields[13]) * TICK_MS, systemMs: Number(fields[14]) * TICK_MS }
@@ -65,7 +68,7 @@ async function watchPeaks(child: ChildProcess): Promise<number | undefined> {
   return peaks.size > 0 ? [...peaks.values()].reduce((sum, bytes) => sum + bytes, 0) : undefined
 }
 
-/** A process and all below it. */
+/** The ids of a process and all its descendants. */
 async function family(pid: number): Promise<number[]> {
   const threads = await readdir(`/proc/${pid}/task`).catch(() => [])
   const lists = await Promise.all(

@@ -2,9 +2,9 @@ import { join } from 'node:path'
 import type { ProjectFolder } from '../support/project-folder.ts'
 import { type Cost, runProcess } from './process.ts'
 
-/** Programs over the built package and its peers, as files of a project. Each prints what it measured as its last line. */
+/** Programs for the built package and its peers, as files of a project. Each prints its measurements as its last line. */
 export const PROGRAMS = {
-  // Before any other program: says how long the process has lived when it ends.
+  // Loaded before any other program: prints the lifetime of the process at its end.
   'clock.cjs': `
     const { writeSync } = require('node:fs')
     process.once('exit', () => writeSync(1, '\\n' + JSON.stringify({ ms: performance.now() })))
@@ -26,7 +26,7 @@ export const PROGRAMS = {
     if (found.tier !== 'disk' || found.files.size !== Number(files)) throw new Error(found.tier + ' ' + found.files.size)
     console.log(JSON.stringify({ ms, againMs, readMs }))
   `,
-  // What the engine does for a warm run, once and once more: what the first takes beyond the second is code that runs for the first time.
+  // The work of the engine for a warm run, done twice. The first round takes longer, because its code runs for the first time.
   'warm-run.mjs': `
     import { ModelCache, openModelCache } from 'vitest-model-cache/cache'
     const models = process.argv.slice(2)
@@ -41,17 +41,17 @@ export const PROGRAMS = {
       await cache.recordUses(manifest.models.map(({ repo, commit }) => ({ ...use, repo, commit })))
       await cache.maintain({ isOver: true })
       await cache.endRun()
-      if (results.some((result) => result.cached?.tier !== 'disk')) throw new Error('Not all was there.')
+      if (results.some((result) => result.cached?.tier !== 'disk')) throw new Error('Not all models were cached.')
       return performance.now() - started
     }
     console.log(JSON.stringify({ ms: await run('first'), againMs: await run('second') }))
   `,
-  // What a script does to bring a model in: the public API with its defaults.
+  // Downloads models as a script does, with the defaults of the public API.
   'warm.mjs': `
     import { openModelCache } from 'vitest-model-cache/cache'
     for (const result of await openModelCache().warm(process.argv.slice(2))) if ('error' in result) throw result.error
   `,
-  // The least that verifies: one connection, hashed and written as it comes.
+  // The simplest verified download: one connection, whose bytes are hashed and written as they arrive.
   'one-stream.mjs': `
     import { createHash } from 'node:crypto'
     import { open } from 'node:fs/promises'
@@ -102,10 +102,10 @@ export const PROGRAMS = {
   `,
 }
 
-/** What a program says of itself, and what its whole process took. */
+/** The measurements that a program printed, and the cost of its whole process. */
 export type Told<Name extends string> = Cost & Record<Name, number>
 
-/** Runs a program of the project in a process of its own. */
+/** Runs a program of the project in a separate process. */
 export async function runProgram<Name extends string = 'ms'>(
   project: ProjectFolder,
   args: string[],
@@ -118,19 +118,19 @@ export async function runProgram<Name extends string = 'ms'>(
   return { ...cost, ...JSON.parse(cost.stdout.slice(cost.stdout.trimEnd().lastIndexOf('\n') + 1)) }
 }
 
-/** Runs Vitest in the project; the cost is that of all its processes. */
+/** Runs Vitest in the project. The cost includes all its processes. */
 export function runVitest(project: ProjectFolder, args: string[], env: NodeJS.ProcessEnv = {}): Promise<Cost> {
   const cli = join(project.directory, 'node_modules', 'vitest', 'vitest.mjs')
   const options = { cwd: project.directory, env: { ...project.environment, ...env } }
   return runProcess(process.execPath, [cli, 'run', ...args], options)
 }
 
-/** Runs the package's command line; `ms` is from the start of its process to its end, as it sees it itself. */
+/** Runs the package's command line; `ms` is the lifetime of its process, as the process measures it. */
 export function runCommand(project: ProjectFolder, args: string[], env?: NodeJS.ProcessEnv): Promise<Told<'ms'>> {
   return runProgram(project, ['--require', './clock.cjs', project.bin, ...args], env)
 }
 
-/** A program that does nothing, so measured: what Node.js itself takes. */
+/** Runs an empty program, which measures the time of Node.js itself. */
 export function runEmpty(project: ProjectFolder): Promise<Told<'ms'>> {
   return runProgram(project, ['--require', './clock.cjs', 'empty.mjs'])
 }

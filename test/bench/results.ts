@@ -6,7 +6,7 @@ import { markdown, show } from './table.ts'
 
 const SCHEMA_VERSION = 1
 
-/** What a run of the benches found, as it is written for later comparisons. */
+/** The results of a run of the benches, as they are written for later comparisons. */
 export interface Results {
   schemaVersion: typeof SCHEMA_VERSION
   commit: string
@@ -35,15 +35,15 @@ export async function writeResults(file: string, results: Results): Promise<void
   await writeFile(file, `${JSON.stringify(results, null, 1)}\n`)
 }
 
-/** Throws a text for whoever named the file. */
+/** Throws an error with a message for the user. */
 export async function readResults(file: string): Promise<Results> {
   const text = await readFile(file, 'utf8').catch(() => {
-    throw new Error(`${file} can't be read. It is to be a file that \`npm run bench -- --output\` wrote.`)
+    throw new Error(`${file} can't be read. It must be a file that \`npm run bench -- --output\` wrote.`)
   })
   const results = parsed(text)
   if (results?.schemaVersion === SCHEMA_VERSION && Array.isArray(results.rows)) return results
   throw new Error(
-    `${file} holds no results of version ${SCHEMA_VERSION}. Write them anew with \`npm run bench -- --output\`.`,
+    `${file} has no results of version ${SCHEMA_VERSION}. Write it again with \`npm run bench -- --output\`.`,
   )
 }
 
@@ -55,7 +55,7 @@ function parsed(text: string): Results | undefined {
   }
 }
 
-/** The rows that both have: before, now, and whether the difference is more than the spread of the rounds. */
+/** The rows of both results: before, now, and whether the difference is larger than the spread of the rounds. */
 export function comparison(before: Results, now: Results): string {
   const earlier = new Map(named(before.rows))
   const rows = named(now.rows).flatMap(([name, row]) => {
@@ -76,11 +76,11 @@ export function comparison(before: Results, now: Results): string {
     ]
   })
   const isAlike = before.isQuick === now.isQuick && before.machine === now.machine && before.node === now.node
-  const note = isAlike ? '' : 'Another machine, another Node.js, or one of the two is quick: compare with care.\n\n'
+  const note = isAlike ? '' : 'The machine, the Node.js version or --quick differ: compare with care.\n\n'
   return note + markdown(['what', before.commit, now.commit, 'ratio', ''], rows)
 }
 
-/** A row that belongs to the one above it has a name together with that. */
+/** Rows by name. The name of an indented row includes the row above that it belongs to. */
 function named(rows: Row[]): [string, Row][] {
   let above = ''
   return rows.map((row) => {

@@ -1,4 +1,4 @@
-/** What was measured in several rounds. */
+/** The results of several rounds. */
 export interface Sample {
   median: number
   min: number
@@ -7,8 +7,8 @@ export interface Sample {
 }
 
 /**
- * Measures several ways to do one thing in turns (A B A B), so that what the machine does beside it falls on all of them. The
- * first round of each is thrown away: it fills the caches of the system.
+ * Measures several ways to do one thing alternately (A B A B), so that other load of the machine affects all of them. The first
+ * round of each is dropped: it fills the caches of the system.
  */
 export async function interleave<Name extends string, Value>(
   ways: Record<Name, () => Promise<Value>>,
@@ -32,7 +32,7 @@ export function sample(values: number[]): Sample {
   return { median, min: at(0), max: at(sorted.length - 1), rounds: sorted.length }
 }
 
-/** The ratios of rounds that ran side by side: what slows the machine for a while slows both. */
+/** The ratios of alternate rounds: a temporary load of the machine affects both rounds of a pair. */
 export function paired(ours: number[], theirs: number[]): Sample {
   return sample(ours.map((value, index) => value / (theirs[index] ?? Number.NaN)))
 }

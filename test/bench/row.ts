@@ -1,35 +1,35 @@
 import type { Sample } from './rounds.ts'
 
-/** One figure as it was measured, with what it is to reach. */
+/** One measured figure, with its target. */
 export interface Row {
   what: string
   /** `ms`, `bytes`, `requests`, or `x` for a ratio. */
   unit: 'ms' | 'bytes' | 'requests' | 'x'
   value: Sample
-  /** The median is to be no more than this; neither bound is given for a figure that only explains another. */
+  /** The target: the median must not be larger. A figure that only explains another one has no target. */
   atMost?: number
-  /** The median is to be no less than this. */
+  /** The target: the median must not be smaller. */
   atLeast?: number
 }
 
-/** How a cost grows along one axis: what it is at each of the points. */
+/** How a cost grows along one axis: its value at several points. */
 export interface Growth {
-  /** What grows, as its axis says it: `entries`, `workers`, `bytes`. */
+  /** The label of the axis: `entries`, `workers`, `bytes`. */
   axis: string
   what: string
   unit: Row['unit']
   points: { at: number; value: Sample }[]
 }
 
-/** What a bench found. */
+/** The results of one bench. */
 export interface Findings {
   rows: Row[]
   growth?: Growth[]
-  /** What was not measured, and why: a peer that this machine does not have. */
+  /** What was not measured and why, such as a peer that is not installed. */
   notes?: string[]
 }
 
-/** What all benches are given. */
+/** The input of all benches. */
 export interface BenchContext {
   /** The folder of the built package. */
   packageDirectory: string
@@ -38,7 +38,7 @@ export interface BenchContext {
 
 export type Bench = (context: BenchContext) => Promise<Findings>
 
-/** Undefined where nothing is to be reached. */
+/** True if the row reaches its target; undefined if it has none. */
 export function holds({ value, atMost, atLeast }: Row): boolean | undefined {
   if (atMost === undefined && atLeast === undefined) return undefined
   return value.median <= (atMost ?? Infinity) && value.median >= (atLeast ?? -Infinity)

@@ -1,7 +1,7 @@
 import { formatSize } from '../../src/config/units.ts'
 import { type Growth, holds, type Row } from './row.ts'
 
-/** The rows as Markdown: median, spread, and whether what is to be reached holds. */
+/** The rows as a Markdown table: median, spread, target, and whether the target is reached. */
 export function table(rows: Row[]): string {
   return markdown(
     ['what', 'median', 'from, to', 'rounds', 'reach', ''],
@@ -13,7 +13,7 @@ export function table(rows: Row[]): string {
   )
 }
 
-/** One line for each cost, with how it grows from the first point to the last. */
+/** A Markdown table with one line for each cost: its points and its values. */
 export function growthTable(growth: Growth[]): string {
   return markdown(
     ['what', 'at', 'is'],

@@ -1,4 +1,4 @@
-// The digests of what is cached, computed again by a script (`openModelCache().verify`), and by openssl of the same files.
+// The verification of cached digests by a script (`openModelCache().verify`), compared with openssl on the same files.
 import { Layout } from '../../src/cache/store/layout.ts'
 import { parseRepoId } from '../../src/model/repo-id.ts'
 import { cleanEnvironment } from '../support/project-folder.ts'
@@ -14,7 +14,7 @@ const CLI = 'node_modules/vitest-model-cache/dist/cli/main.js'
 
 interface Filled {
   cacheDir: string
-  /** The files in it. */
+  /** The paths of the blobs in the cache. */
   blobs: string[]
 }
 
@@ -47,7 +47,7 @@ export async function verify({ packageDirectory, isQuick }: BenchContext): Promi
   }
 }
 
-/** A cache with a model of such files, and nothing else. */
+/** Makes a cache with only one model, with files of these sizes in bytes. */
 async function filled(cold: ColdProject, repo: string, sizes: number[]): Promise<Filled> {
   const digests = await cold.serveFiles(repo, sizes)
   const folder = await cold.freshFolder()
@@ -61,7 +61,7 @@ async function filled(cold: ColdProject, repo: string, sizes: number[]): Promise
   return { cacheDir, blobs: digests.map((hex) => layout.blob(parseRepoId(repo), `sha256:${hex}`)) }
 }
 
-/** One file keeps one core busy: what counts is what the processors have to do for it. */
+/** The rows for one file, which uses one core. */
 function rowsOfOne(of: string, runs: Runs): Row[] {
   const { ours = [], openssl } = runs
   const extra = ours.flatMap(({ peakBytes }, index) => {
@@ -131,7 +131,7 @@ function ownRows(runs: Runs): Row[] {
   ]
 }
 
-/** What the verification took within its process, without what Node.js and we take to be there. */
+/** The times of the verification within its process, without the start of Node.js and the loading of the package. */
 function inside(runs: Cost[], what: 'ms' | 'cpuMs'): number[] {
   return runs.map(({ stdout }) => JSON.parse(stdout)[what])
 }

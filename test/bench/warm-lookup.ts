@@ -1,4 +1,4 @@
-// Finding a model that is there: in a worker, in a fresh process over 1,000 models, and as @huggingface/hub does it.
+// The lookup of a cached model: in a worker, in a new process with 1,000 models, and by @huggingface/hub.
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Hub, startHub } from '../support/hub/index.ts'
@@ -29,7 +29,7 @@ export async function warmLookup({ packageDirectory, isQuick }: BenchContext): P
   }
 }
 
-/** What a test of the fixture measured, and what the engine reports of itself: milliseconds, by name. */
+/** The measurements of a test of the fixture, and the lookup time of the report: milliseconds, by name. */
 type Measured = Record<string, number>
 
 async function inWorker(project: ProjectFolder, hub: Hub, isQuick: boolean): Promise<Row[]> {
@@ -84,7 +84,7 @@ async function inProcess(project: ProjectFolder, hub: Hub, isQuick: boolean): Pr
     ours: counted('ours', ['lookup.mjs', FIRST, '4']),
     theirs: counted('theirs', ['snapshot-twice.mjs', FIRST, join(project.directory, 'theirs')]),
   }
-  // Their cache has to be filled first.
+  // Fills the cache of @huggingface/hub first.
   for (const way of Object.values(ways)) await way()
   requests = {}
   const { ours, theirs } = await interleave(ways, isQuick ? 3 : 15)

@@ -1,4 +1,4 @@
-// An untouched `pipeline()` in a test, warm: out of our cache, and as transformers.js serves it from its own.
+// A warm, untouched `pipeline()` in a test: from our cache, and from transformers.js's own cache.
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { startHub } from '../support/hub/index.ts'
@@ -12,7 +12,7 @@ import type { BenchContext, Findings, Row } from './row.ts'
 
 const MODEL = 'org/embeddings'
 
-/** What a test measured of itself (milliseconds, and bytes of its own process, a fork), and what the whole run of Vitest took. */
+/** The measurements of the test (milliseconds, and peak bytes of its process), and the cost of the whole run of Vitest. */
 interface Measured extends Cost {
   ms: number
   peak: number

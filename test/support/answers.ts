@@ -3,7 +3,7 @@ import type { Answer } from '../../src/hub/fetch.ts'
 
 const NO_SIGNAL = new AbortController().signal
 
-/** The whole body of an answer. */
+/** The whole body of a response. */
 export async function bytesOf(answer: Answer, signal = NO_SIGNAL): Promise<Buffer> {
   const chunks: Uint8Array[] = []
   for await (const chunk of chunksOf(answer.body, signal)) chunks.push(chunk)

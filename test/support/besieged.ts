@@ -16,8 +16,8 @@ const FILES = {
 const KEPT = { 'config.json': '{"kept":true}', 'deep/weights.bin': 'kept weights' }
 
 /**
- * A cache in which `org/target` is spoiled, while `org/kept`, which is pinned, has to stay as it is. Beside the cache
- * folder lie files that nobody may touch.
+ * A cache for tests that damage files of `org/target`. The other model, `org/kept`, is pinned and must stay unchanged, and so
+ * must the files beside the cache folder.
  */
 export class Besieged {
   private constructor(
@@ -37,7 +37,7 @@ export class Besieged {
     return besieged
   }
 
-  /** Checks the property in so many cases. One that fails leaves nothing behind: what is shrunk from it begins anew. */
+  /** Checks the property in `count` cases. After a failure the cache is reset, so that shrinking starts from a clean cache. */
   async check<T extends [unknown, ...unknown[]]>(
     count: number,
     arbitraries: { [K in keyof T]: fc.Arbitrary<T[K]> },
@@ -54,13 +54,13 @@ export class Besieged {
     await fc.assert(fc.asyncProperty<T>(...arbitraries, isolated), cases(count))
   }
 
-  /** A cache folder in which there is nothing but the two models. */
+  /** Removes the cache folder, and downloads the two models again. */
   async reset(): Promise<void> {
     await rm(this.engine.cacheDir, { recursive: true, force: true })
     await this.heal()
   }
 
-  /** All verbs that meet what lies on disk. None may do other than work or refuse. */
+  /** Calls all verbs that read the files on disk. Each must work or throw a ModelCacheError. */
   async useOffline(): Promise<void> {
     const cache = this.engine.open({ offline: true })
     await tolerated(cache.list())
@@ -72,7 +72,7 @@ export class Besieged {
     await this.expectKept()
   }
 
-  /** Enforces limits below what is there, then removes by whatever names the cache gives, but for what is pinned. */
+  /** Enforces a limit below the present size, then removes each listed model except the pinned one. */
   async clear(): Promise<void> {
     const cache = this.engine.open({ maxSize: 1 })
     await tolerated(cache.maintain({ isOver: true }))
@@ -83,7 +83,7 @@ export class Besieged {
     await this.expectKept()
   }
 
-  /** Nothing that came before may keep an online cache from serving both, right. */
+  /** An online cache must serve both models with the right files, whatever was damaged before. */
   async heal(): Promise<void> {
     const cache = this.engine.open()
     expect(await contentsOf(await cache.get('org/target'))).toEqual(FILES)
@@ -97,7 +97,7 @@ export class Besieged {
     expect(await contentsOf(await this.engine.open({ offline: true }).get('org/kept'))).toEqual(KEPT)
   }
 
-  /** What is served of the target is what the Hub has. */
+  /** If the target is served, its files must be those of the Hub. */
   async expectRight(cache: ModelCache, model: Parameters<ModelCache['get']>[0]): Promise<void> {
     const served = await tolerated(cache.get(model))
     if (!served) return
@@ -114,7 +114,7 @@ export class Besieged {
   }
 }
 
-/** Everything in the folder of the cache folder, but the cache itself. */
+/** All files beside the cache folder, by path. */
 async function contentsBeside({ folder, cacheDir }: Engine): Promise<Record<string, string>> {
   const contents: Record<string, string> = {}
   const visit = async (directory: string): Promise<void> => {

@@ -3,7 +3,7 @@ import { delimiter, join } from 'node:path'
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome']
 
-/** The Chromium of this machine: CHROMIUM_PATH, else by its names on PATH; undefined where there is none. */
+/** The path of Chromium: CHROMIUM_PATH, else a known name on PATH; undefined where there is none. */
 export const CHROMIUM = findChromium()
 
 function findChromium(): string | undefined {

@@ -5,7 +5,7 @@ import { execa, execaSync } from 'execa'
 import type { Engine } from './engine.ts'
 import { cleanEnvironment } from './project-folder.ts'
 
-// As `npm run build` made it: what a user's `npx vitest-model-cache` starts.
+// The built program, which `npx vitest-model-cache` starts for users.
 const PROGRAM = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
 
 const NOBODY = { uid: 65_534, gid: 65_534 }
@@ -24,7 +24,7 @@ export interface CliResult {
   stderr: string
 }
 
-/** The command line over the cache of an engine, in a folder that is no project. */
+/** Runs the command line over the cache of an engine, in a folder without a project. */
 export class Cli {
   constructor(
     private readonly engine: Engine,
@@ -59,7 +59,7 @@ export class Cli {
     return { exitCode, stderr }
   }
 
-  /** What a command prints with `--json`; fails the test when it is no JSON or the exit code is another. */
+  /** The parsed output of a command with `--json`. Fails the test if the output is not JSON or the exit code differs. */
   async json(exitCode: number, ...args: string[]) {
     const result = await this.run(...args, '--json')
     if (result.exitCode !== exitCode)
@@ -67,7 +67,7 @@ export class Cli {
     return JSON.parse(result.stdout)
   }
 
-  /** Starts a command that is about to be interrupted. */
+  /** Starts a command that the test interrupts. */
   start(...args: string[]): ChildProcess {
     const { cwd, env } = this.options()
     return spawn(process.execPath, [PROGRAM, ...args], { cwd, env, stdio: 'ignore' })

@@ -9,14 +9,14 @@ import { CacheProcess, type ProcessOptions } from './cache-process/index.ts'
 import { type Hub, type HubOptions, type LoggedRequest, type Repository, startHub } from './hub/index.ts'
 import { type EmbeddingModelOptions, makeEmbeddingModel } from './model-maker/index.ts'
 
-/** Takes what is to be done when a test is over: Vitest's `onTestFinished`. */
+/** Registers a callback for the end of a test: `onTestFinished` of Vitest. */
 type OnFinished = (callback: () => Promise<void>) => void
 
-/** A loopback Hub, and a cache folder in which there is nothing yet. */
+/** A loopback Hub and an empty cache folder. */
 export class Engine {
-  /** What all caches that were opened here warned of. */
+  /** The warnings of all caches that were opened here. */
   readonly warnings: string[] = []
-  /** What they said of their decisions. */
+  /** Their debug messages. */
   readonly decisions: string[] = []
 
   private constructor(
@@ -43,12 +43,12 @@ export class Engine {
     return join(this.cacheDir, ...parts)
   }
 
-  /** The path, in the cache folder, of what the Hub of a cache here answered. */
+  /** A path inside the folder of this Hub's responses, relative to the cache folder. */
   inOrigin(...parts: string[]): string {
     return join('origins', originKey(this.hub.url), ...parts)
   }
 
-  /** A cache over the folder, as another process would open it. */
+  /** Opens a new cache over the folder, as another process would. */
   open(options: Partial<CacheOptions> & { concurrency?: number } = {}): ModelCache {
     return new ModelCache({
       ...this.plainOptions(options.concurrency),
@@ -58,7 +58,7 @@ export class Engine {
     })
   }
 
-  /** A real process over the cache folder. */
+  /** Starts a separate process over the cache folder. */
   async spawn(
     options: Partial<ProcessOptions> & { concurrency?: number } = {},
     environment?: NodeJS.ProcessEnv,
@@ -69,7 +69,7 @@ export class Engine {
     return started
   }
 
-  /** A repo with a made embedding model; its folder is `directory`. */
+  /** Adds a repo with a generated embedding model; `directory` is the folder of the model. */
   async addEmbeddings(
     name: string,
     options: EmbeddingModelOptions = {},
@@ -79,17 +79,17 @@ export class Engine {
     return { directory, repository: this.hub.addRepo(name, { directory, pipelineTag }) }
   }
 
-  /** The files that were asked for since the log was cleared, each as often as it was; redirects count once. */
+  /** The requested files since the log was cleared; a file appears once for each request, and redirects count once. */
   get filesAsked(): string[] {
     return this.hub.requests.filter(({ kind }) => kind === 'resolve').map(({ file }) => String(file))
   }
 
-  /** Bytes of files that were sent. */
+  /** The bytes of all files that the Hub sent. */
   get fileBytes(): number {
     return this.hub.bytesSent(({ kind, status }) => ['resolve', 'cdn'].includes(kind) && status === 200)
   }
 
-  /** Everything below a folder of the cache but folders, by path and sorted. */
+  /** The sorted paths of all files and links below a folder of the cache. */
   async listing(...parts: string[]): Promise<string[]> {
     const folder = this.inCache(...parts)
     const entries = await readdir(folder, { recursive: true, withFileTypes: true })
@@ -97,19 +97,19 @@ export class Engine {
     return files.map((entry) => relative(folder, join(entry.parentPath, entry.name))).sort()
   }
 
-  /** The records of `cache_metadata.json`, as they stand there. */
+  /** The raw records of `cache_metadata.json`. */
   async records(): Promise<Record<string, unknown>[]> {
     return JSON.parse(await readFile(this.inCache('cache_metadata.json'), 'utf8'))
   }
 
-  /** Changes what was recorded of a repo. */
+  /** Changes fields in the record of a repo. */
   async setRecord(repo: string, fields: Record<string, unknown>): Promise<void> {
     const records = await this.records()
     const changed = records.map((record) => (record.repo === repo ? { ...record, ...fields } : record))
     await writeFile(this.inCache('cache_metadata.json'), JSON.stringify(changed))
   }
 
-  /** Makes `main` look as if the Hub had been asked so long ago, in milliseconds. */
+  /** Sets the time at which `main` was resolved to `ms` milliseconds ago. */
   async ageMain(repo: string, ms: number): Promise<void> {
     const then = (Date.now() - ms) / 1000
     await utimes(this.inCache(this.inOrigin(`models--${repo.replace('/', '--')}`, 'refs/main')), then, then)
@@ -122,7 +122,7 @@ export class Engine {
       offline: false,
       maxSize: 2 ** 31,
       maxAge: 7 * 86_400_000,
-      // Neither the token nor the login of the machine's owner are for these tests.
+      // The tests must not use the token or the login of the machine's owner.
       env: { HF_HOME: join(this.folder, 'no login') },
     }
   }
@@ -133,33 +133,34 @@ export function pathsOf({ files }: CachedModel): string[] {
   return [...files.keys()].map(String).sort()
 }
 
-/** What stands in the files of a model, by path. */
+/** The contents of a model's files, by path. */
 export async function contentsOf(model: CachedModel): Promise<Record<string, string>> {
   const entries = pathsOf(model).map(async (path) => [path, await readFile(model.file(path), 'latin1')])
   return Object.fromEntries(await Promise.all(entries))
 }
 
-/** The error with which a request was refused; fails the test when it was not, or by another class. */
+/** The error of a refused request. Fails the test if the request succeeds or throws another class of error. */
 export async function refusalOf(request: Promise<unknown>): Promise<ModelCacheError> {
   const error = await request.then(
-    () => new Error('It was not refused'),
+    () => new Error('The request was not refused'),
     (thrown: unknown) => thrown,
   )
   if (error instanceof ModelCacheError) return error
   throw error
 }
 
-/** The name of a blob: sha256 for LFS files, git's sha1 for the others. */
+/** The name of the blob of an LFS file. */
 export function sha256(content: string | Uint8Array): string {
   return createHash('sha256').update(content).digest('hex')
 }
 
+/** The name of the blob of a file that is not stored with LFS: git's sha1. */
 export function gitSha1(content: string | Uint8Array): string {
   const bytes = Buffer.from(content)
   return createHash('sha1').update(`blob ${bytes.length}\0`).update(bytes).digest('hex')
 }
 
-/** How many of the requests were under way at once, at most. */
+/** The largest number of these requests that were in progress at the same time. */
 export function mostAtOnce(requests: readonly LoggedRequest[]): number {
   return Math.max(
     0,
@@ -169,7 +170,7 @@ export function mostAtOnce(requests: readonly LoggedRequest[]): number {
   )
 }
 
-/** The spec of one model, with files by glob. */
+/** The spec of a model whose files are selected by globs. */
 export function filesOf(repo: string, ...files: string[]): ModelSpec {
   return { repo, files }
 }

@@ -3,7 +3,7 @@ import { parseRepoId } from '../../src/model/repo-id.ts'
 import { parseCommit } from '../../src/model/revision.ts'
 import { snapshotOf } from '../../src/model/snapshot.ts'
 
-/** An entry of `org/name` without files; `parts` say what matters to a test. */
+/** An entry of `org/name` without files; `parts` override its fields. */
 export function entryWith(parts: Partial<Entry> = {}): Entry {
   const commit = parts.commit ?? parseCommit('0123456789abcdef0123456789abcdef01234567', 'a test')
   return {

@@ -1,24 +1,24 @@
 import { gitSha1, sha256 } from './engine.ts'
 
-/** What a request asks a Hub for. */
+/** The kind of a request to a Hub. */
 export type Kind = 'info' | 'tree' | 'file'
 
-/** A request and the right answer to it. */
+/** A request and the right response to it. */
 export interface Exchange {
   kind: Kind
   repo: string
   path: string
-  /** How many of this kind and repo came before. */
+  /** The number of earlier requests of the same kind for the same repo. */
   number: number
-  /** JSON of `info` and `tree`, the bytes of a `file`. */
+  /** The JSON value of `info` and `tree`, the content of a `file`. */
   right: unknown
 }
 
 const COMMIT = '0123456789abcdef0123456789abcdef01234567'
 
 /**
- * A Hub that answers without a network: every repo there has the same files. `answer` may put another answer in the
- * place of the right one. `tokensTo` are the origins that a token was sent to.
+ * A Hub that responds without a network. Every repo has the same files. `answer` may replace the right response.
+ * `tokensTo` are the origins that a token was sent to.
  */
 export class FakeHub {
   readonly endpoint = 'https://hub.example'

@@ -1,6 +1,7 @@
 /**
- * What reads a model in transformers.js 2.5 to 3.8, as a package of that name: the lines that decide are theirs. Its `put` has
- * the caller act while half of the file is written. `npm run matrix -- --transformers` runs the real ones.
+ * A package @xenova/transformers with the code that reads a model in transformers.js 2.5 to 3.8; the relevant lines are copied
+ * from there. Its `put` calls `env.whileHalfWritten` when half of the file is written. `npm run matrix -- --transformers` runs
+ * the real packages.
  */
 export const FORMER_TRANSFORMERS: Record<string, string> = {
   'node_modules/@xenova/transformers/package.json':

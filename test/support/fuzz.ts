@@ -1,15 +1,15 @@
 import { ModelCacheError, messageOf, nameOf } from '../../src/model/errors.ts'
 import fc from './property.ts'
 
-// `npm test` takes a quarter of the cases that a test names; `FUZZ_RUNS=10 npx vitest run test/fault/fuzz` takes ten times as many.
+// `npm test` runs a quarter of the cases that a test states; `FUZZ_RUNS=10 npx vitest run test/fault/fuzz` runs ten times as many.
 const FACTOR = Number(process.env.FUZZ_RUNS ?? 0.25)
 
-/** So many cases in an ordinary run. One that hangs is a failure, and shown like any other. */
+/** Options of fast-check for `count` cases. A case that hangs is a failure, and is shown like any other. */
 export function cases(count: number): { numRuns: number; timeout: number } {
   return { numRuns: Math.ceil(count * FACTOR), timeout: 30_000 }
 }
 
-/** The time that a test of so many cases may take. */
+/** The time limit of a fuzz test, in milliseconds. */
 export const FUZZ_TIMEOUT = 120_000 * Math.max(1, FACTOR)
 
 const COMMIT = '0123456789abcdef0123456789abcdef01234567'
@@ -30,7 +30,7 @@ const VALUES = [
   '1e999',
 ]
 
-/** Texts that an attacker would try, and any others. `beside/canary.txt` lies beside the cache folder. */
+/** Texts that an attacker might try, and random texts. `beside/canary.txt` is a file beside the cache folder. */
 export const hostileText: fc.Arbitrary<string> = fc.oneof(
   fc.constantFrom(...NAMES, ...PATHS, ...WINDOWS, ...ODD, ...VALUES),
   fc.nat(9).map((count) => `${'../'.repeat(count)}beside/canary.txt`),
@@ -40,7 +40,7 @@ export const hostileText: fc.Arbitrary<string> = fc.oneof(
   fc.array(fc.constantFrom('..', '.', '', 'a', 'C:', '~', ' '), { maxLength: 6 }).map((parts) => parts.join('/')),
 )
 
-/** Numbers that a sum, a date or an index does not stand. */
+/** Numbers that may break a sum, a date or an index. */
 export const hostileNumber: fc.Arbitrary<number> = fc.oneof(
   fc.constantFrom(
     0,
@@ -61,7 +61,7 @@ export const hostileNumber: fc.Arbitrary<number> = fc.oneof(
   fc.double({ noNaN: true, noDefaultInfinity: true }),
 )
 
-/** What breaks who trusts in `String(x)` or in a prototype, and values of each type. */
+/** Values that break code which relies on `String(x)` or on a prototype, and values of each type. */
 const TRAPS: fc.Arbitrary<unknown> = fc
   .constantFrom(
     ...['{"toString":1,"valueOf":1,"toJSON":1}', '[{"toString":1,"valueOf":1}]', '{"length":1000000000}'],
@@ -78,7 +78,7 @@ export const hostileJson: fc.Arbitrary<unknown> = fc.oneof(
   fc.jsonValue({ maxDepth: 3 }),
 )
 
-/** One change to a JSON value, at one of its places: which one, is counted through all of them. */
+/** One change to a JSON value. `at` is the index of the place to change, modulo the number of places. */
 interface Change {
   at: number
   how: 'set' | 'twist' | 'drop' | 'rename' | 'wrap' | 'add'
@@ -95,7 +95,7 @@ const change: fc.Arbitrary<Change> = fc.record({
   name: fc.oneof(fc.constantFrom(...NAMES), hostileText),
 })
 
-/** What becomes of a JSON value that was valid. */
+/** A change of a valid JSON value: some changes in it, or another value instead. */
 export type Mutation = { changes: Change[] } | { instead: unknown }
 
 export const mutation: fc.Arbitrary<Mutation> = fc.oneof(
@@ -107,7 +107,7 @@ export function mutate(valid: unknown, mutation: Mutation): unknown {
   if ('instead' in mutation) return mutation.instead
   const root = { value: structuredClone(valid) }
   for (const step of mutation.changes) applyChange(placesIn(root), step)
-  // Dropped as a whole.
+  // The root itself may have been dropped.
   return root.value ?? null
 }
 
@@ -125,14 +125,14 @@ function applyChange(places: [holder: object, key: string][], { at, how, number,
   }
 }
 
-/** Another value of the same type, where it has one to itself. */
+/** Another value of the same type, for numbers, strings and booleans. */
 function twisted(old: unknown, number: number, name: string): unknown {
   if (typeof old === 'number') return number
   if (typeof old === 'string') return name
   return typeof old === 'boolean' ? !old : [old]
 }
 
-/** As JSON.parse does: a field named `__proto__` is a field. */
+/** Defines a property as JSON.parse does: `__proto__` becomes an ordinary field. */
 function define(holder: object, key: string, value: unknown): void {
   if (Array.isArray(holder) && key === 'length') return
   Object.defineProperty(holder, key, { value, enumerable: true, configurable: true, writable: true })
@@ -145,7 +145,7 @@ function placesIn(holder: object): [object, string][] {
   ])
 }
 
-/** What becomes of a file that was valid JSON: another value, or no JSON at all. */
+/** A change of a file that was valid JSON: another value, or content that is not JSON. */
 export type Damage =
   | { json: Mutation }
   | { cutAt: number }
@@ -161,7 +161,7 @@ export const damage: fc.Arbitrary<Damage> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ text: hostileText }) },
 )
 
-/** The file's content after it; a file that is no JSON is taken as a text. */
+/** The content of a file after the damage. Content that is not JSON is treated as a JSON string. */
 export function spoil(valid: string, damage: Damage): Uint8Array {
   if ('json' in damage) return Buffer.from(JSON.stringify(mutate(parsed(valid), damage.json)) ?? '')
   if ('bytes' in damage) return damage.bytes
@@ -181,7 +181,7 @@ function parsed(text: string): unknown {
   }
 }
 
-/** What it gives, or undefined when it refuses as it should: with our error, and a code. Anything else fails. */
+/** The result of `work`, or undefined if it throws a ModelCacheError with a code. Any other error fails the test. */
 export async function tolerated<T>(work: Promise<T>): Promise<T | undefined> {
   try {
     return await work
@@ -190,7 +190,7 @@ export async function tolerated<T>(work: Promise<T>): Promise<T | undefined> {
   }
 }
 
-/** As `tolerated`, for what answers at once. */
+/** As `tolerated`, for synchronous work. */
 export function toleratedNow<T>(work: () => T): T | undefined {
   try {
     return work()
@@ -201,5 +201,5 @@ export function toleratedNow<T>(work: () => T): T | undefined {
 
 function refused(error: unknown): undefined {
   if (error instanceof ModelCacheError && error.code) return
-  throw new Error(`It threw ${nameOf(error)}: ${messageOf(error)}`, { cause: error })
+  throw new Error(`The work threw ${nameOf(error)}: ${messageOf(error)}`, { cause: error })
 }

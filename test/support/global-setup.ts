@@ -8,11 +8,11 @@ import { compileCacheProcess } from './cache-process/compile.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** The folder into which the packed tarball was unpacked: what a user gets. */
+    /** The folder of the unpacked tarball: the package as users get it. */
     packedPackage: string
-    /** The tarball itself. */
+    /** The path of the tarball. */
     tarball: string
-    /** What a `CacheProcess` runs. */
+    /** The path of the program that a `CacheProcess` runs. */
     cacheProcess: string
   }
 }
@@ -24,10 +24,10 @@ export default async function prepare(project: TestProject): Promise<() => Promi
   }
 }
 
-/** Packs the package once: nested runs test what `npm publish` would send, not the sources. */
+/** Packs the package once: nested runs test the files that `npm publish` would upload, not the sources. */
 async function packPackage(project: TestProject): Promise<() => Promise<void>> {
   const directory = await mkdtemp(join(tmpdir(), 'packed package '))
-  // `npm test` has built it just before.
+  // `npm test` has just built the package: the prepack script need not build it again.
   const { stdout } = await execa('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', directory])
   const packed: { filename: string }[] = Object.values(JSON.parse(stdout))
   const tarball = join(directory, packed[0]?.filename ?? '')

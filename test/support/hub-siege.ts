@@ -9,7 +9,7 @@ import { type Exchange, FakeHub } from './fake-hub.ts'
 import { cases, tolerated } from './fuzz.ts'
 import fc from './property.ts'
 
-// Side by side: who tries again waits a while first.
+// Values are tested at the same time, because the engine waits before it tries again.
 const AT_ONCE = 12
 
 export const HUB_FILES = {
@@ -21,21 +21,21 @@ export const HUB_FILES = {
 
 export interface Siege<T> {
   arbitrary: fc.Arbitrary<T>
-  /** The answer in the place of the right one. */
+  /** The response for a value; undefined for the right response. */
   answer: (exchange: Exchange, value: T) => Response | undefined
-  /** What is asked for; the repo's name is filled in. */
+  /** The model to get; default is the whole repo. */
   model?: (repo: string, value: T) => ModelSpec
-  /** When it is certain that the model can be had in the end. */
+  /** True if the model must be served in the end. */
   mustArrive?: boolean
 }
 
-/** Has each value answer for a repo of its own, while another Hub's model lies in the cache besides. */
+/** Tests each value with a repo of its own, in a cache that also holds a model of unchanged responses. */
 export async function withstand<T>(count: number, siege: Siege<T>): Promise<void> {
   const batches = fc.asyncProperty(
     fc.array(siege.arbitrary, { minLength: 1, maxLength: AT_ONCE, size: 'max' }),
     (values) => withstandAll(siege, values),
   )
-  // An array is half full on the average.
+  // On average, an array has half of its maximum length.
   await fc.assert(batches, cases(Math.ceil((2 * count) / AT_ONCE)))
 }
 

@@ -42,7 +42,7 @@ async function start(options?: HubOptions): Promise<Hub> {
 }
 
 async function bytesOf(body: Blob | Response | null | undefined): Promise<Buffer> {
-  if (!body) throw new Error('There is no such file')
+  if (!body) throw new Error('The file does not exist')
   return Buffer.from(await body.arrayBuffer())
 }
 
@@ -61,7 +61,7 @@ function sha(algorithm: 'sha1' | 'sha256', ...parts: (string | Uint8Array)[]): s
 const blobSha1 = (text: string) => sha('sha1', `blob ${Buffer.byteLength(text)}\0`, text)
 
 describe('@huggingface/hub', () => {
-  test('reads what a model is', async () => {
+  test('reads the information about a model', async () => {
     const repo = hub.addRepo('org/tiny', { files: tiny, pipelineTag: 'fill-mask', libraryName: 'transformers.js' })
     const info = await modelInfo({
       name: 'org/tiny',
@@ -113,7 +113,7 @@ describe('@huggingface/hub', () => {
     await expect(list({ path: 'nowhere' })).rejects.toMatchObject({ statusCode: 404 })
   })
 
-  test('asks for single paths, and is told the last commit of each', async () => {
+  test('reads the last commits of single paths', async () => {
     const repo = hub.addRepo('org/tiny', { files: tiny })
     const first = repo.commit
     const second = repo.addCommit({ files: { 'config.json': '{}' }, delete: ['README.md'] })
@@ -129,7 +129,7 @@ describe('@huggingface/hub', () => {
     ])
   })
 
-  test('downloads a file, small or LFS, whole or in part', async () => {
+  test('downloads small and LFS files, completely or in part', async () => {
     hub.addRepo('org/tiny', { files: tiny })
     const download = (path: string, raw?: boolean) => downloadFile({ repo: 'org/tiny', path, raw, hubUrl: hub.url })
     expect(await (await download('config.json'))?.text()).toBe(config)
@@ -160,7 +160,7 @@ describe('@huggingface/hub', () => {
     expect(hub.bytesSent(fullDownload)).toBe(weights.length)
   })
 
-  test('is refused what it may not see, with the message of the Hub', async () => {
+  test('is refused a private repo with the message of the Hub', async () => {
     hub = await start({ token: 'hf_member', tokenWithoutAccess: 'hf_outsider' })
     hub.addRepo('org/secret', { files: tiny, private: true })
     const ask = (accessToken?: string) => modelInfo({ name: 'org/secret', hubUrl: hub.url, accessToken })
@@ -180,7 +180,7 @@ describe('@huggingface/hub', () => {
 })
 
 describe('@huggingface/transformers', () => {
-  test('loads a config and a tokenizer, and probes for a size', async () => {
+  test('loads a config and a tokenizer, and requests one byte to learn a size', async () => {
     hub.addRepo('org/words', {
       files: {
         ...tiny,
@@ -215,7 +215,7 @@ describe('@huggingface/transformers', () => {
 })
 
 describe('resolve', () => {
-  test('answers ranges, conditions and HEAD for a small file', async () => {
+  test('supports ranges, conditions and HEAD for a small file', async () => {
     const repo = hub.addRepo('gpt2', { files: { 'merges.txt': '0123456789' } })
     const url = `${hub.url}/gpt2/resolve/main/merges.txt`
     const etag = `"${blobSha1('0123456789')}"`
@@ -292,7 +292,7 @@ describe('resolve', () => {
     expect(other.addRepo('org/tiny', { files: { 'a.txt': 'one' } }).commit).toBe(first)
   })
 
-  test('tells apart what is missing, as the Hub does', async () => {
+  test('has different errors for a missing repo, revision and file, and for missing access', async () => {
     hub = await start({ token: 'hf_member', tokenWithoutAccess: 'hf_outsider' })
     const repo = hub.addRepo('org/tiny', { files: tiny })
     hub.addRepo('org/gated', { files: tiny, gated: 'manual' })
@@ -316,7 +316,7 @@ describe('resolve', () => {
     expect(missing.headers.get('x-repo-commit')).toBe(repo.commit)
   })
 
-  test('sends the old name of a repo on to the new one', async () => {
+  test('redirects the old name of a repo to the new one', async () => {
     hub.addRepo('first/name', { files: tiny })
     hub.renameRepo('first/name', 'second/name')
     hub.renameRepo('second/name', 'third/name')
@@ -330,7 +330,7 @@ describe('resolve', () => {
     expect(info?.size).toBe(config.length)
   })
 
-  test('answers a form, as Python sends it', async () => {
+  test('accepts a form, as Python sends it', async () => {
     hub.addRepo('org/tiny', { files: tiny })
     const body = new URLSearchParams([
       ['paths', 'config.json'],
@@ -348,7 +348,7 @@ describe('resolve', () => {
 describe('faults', () => {
   const modelPath = '/org/tiny/resolve/main/onnx/model.onnx'
 
-  test('take the place of the answer, in turn, as often as they are told to', async () => {
+  test('replace the response one after the other, each the stated number of times', async () => {
     hub.addRepo('org/tiny', { files: tiny })
     const url = `${hub.url}/org/tiny/resolve/main/config.json`
     hub.fault(
@@ -375,7 +375,7 @@ describe('faults', () => {
     expect(hub.requests[3]?.fault).toBe('"refused"')
   })
 
-  test('can be taken out again', async () => {
+  test('can be removed', async () => {
     hub.addRepo('org/tiny', { files: tiny })
     const remove = hub.fault({ origin: 'hub' }, { status: 500 })
     expect((await fetch(`${hub.url}/api/models/org/tiny`)).status).toBe(500)
@@ -385,18 +385,22 @@ describe('faults', () => {
   })
 
   test.for<[string, Fault, Partial<Received>]>([
-    ['cut below the promised length', { truncate: 1000 }, { promised: '50000', received: 1000, ending: 'aborted' }],
     [
-      'cut and chunked',
+      'truncated below its Content-Length',
+      { truncate: 1000 },
+      { promised: '50000', received: 1000, ending: 'aborted' },
+    ],
+    [
+      'truncated and chunked',
       { truncate: 1000, contentLength: false },
       { promised: undefined, received: 1000, ending: 'end' },
     ],
-    ['short in agreement', { shortBody: 1000 }, { promised: '1000', received: 1000, ending: 'end' }],
+    ['short with a matching Content-Length', { shortBody: 1000 }, { promised: '1000', received: 1000, ending: 'end' }],
     ['reset', { reset: 1000 }, { ending: 'aborted' }],
     ['reset at once', { reset: 0 }, { ending: 'aborted' }],
     ['closed at once', { truncate: 0 }, { received: 0, ending: 'aborted' }],
-    ['trickle', { bytesPerSecond: 500_000 }, { promised: '50000', received: 50_000, ending: 'end' }],
-  ])('spoil the body: %s', async ([, fault, expected], { expect }) => {
+    ['slow', { bytesPerSecond: 500_000 }, { promised: '50000', received: 50_000, ending: 'end' }],
+  ])('change the body: %s', async ([, fault, expected], { expect }) => {
     hub.addRepo('org/tiny', { files: tiny })
     hub.fault({ origin: 'cdn', file: 'onnx/model.onnx' }, fault, { times: 1 })
     const location = (await fetch(hub.url + modelPath, { redirect: 'manual' })).headers.get('location') ?? ''
@@ -406,7 +410,7 @@ describe('faults', () => {
     expect(await receive(location)).toMatchObject({ received: 50_000, ending: 'end' })
   })
 
-  test('spare the requests that would not feel them', async () => {
+  test('are not applied to requests on which they would have no effect', async () => {
     hub.addRepo('org/tiny', { files: tiny })
     hub.fault({ file: 'onnx/model.onnx' }, { flipByte: 40_000 }, { times: 1 })
     const probe = await fetch(hub.url + modelPath, { headers: { range: 'bytes=0-0' } })
@@ -418,7 +422,7 @@ describe('faults', () => {
     expect(weights.equals(await bytesOf(await fetch(hub.url + modelPath)))).toBe(true)
   })
 
-  test('fall silent, and let the client go', async () => {
+  test('stall until the client closes the connection', async () => {
     hub.addRepo('org/tiny', { files: tiny })
     hub.fault({ origin: 'cdn' }, { stallAfter: 1000 })
     const leave = new AbortController()
@@ -433,7 +437,7 @@ describe('faults', () => {
     expect(hub.requests.at(-1)).toMatchObject({ bytesSent: 1000, endTime: expect.any(Number) })
   })
 
-  test('delay an answer', async () => {
+  test('delay a response', async () => {
     hub.addRepo('org/tiny', { files: tiny })
     hub.fault({ kind: 'api' }, { delayMs: 60 }, { times: 1 })
     hub.fault({ kind: 'api' }, { status: 418 }, { times: 1 })
@@ -442,7 +446,7 @@ describe('faults', () => {
     expect(performance.now() - begun).toBeGreaterThan(55)
   })
 
-  test('refuse connections on the same port until told otherwise', async () => {
+  test('refuse connections until the Hub listens again on the same port', async () => {
     hub.addRepo('org/tiny', { files: tiny })
     const url = `${hub.url}/api/models/org/tiny`
     expect((await fetch(url)).status).toBe(200)
@@ -454,7 +458,7 @@ describe('faults', () => {
 })
 
 describe('the hub', () => {
-  test('caps what one connection and all together may carry', async () => {
+  test('limits the rate of one connection and of all connections together', async () => {
     hub.addRepo('org/tiny', { files: tiny })
     const load = async () => {
       const begun = performance.now()
@@ -469,7 +473,7 @@ describe('the hub', () => {
     expect(await load()).toBeGreaterThan(95)
   })
 
-  test('logs requests, lets a test await one, and forgets them', async () => {
+  test('logs requests, lets a test await one, and clears the log', async () => {
     hub.addRepo('org/tiny', { files: tiny })
     const next = hub.waitForRequest({ file: 'config.json' })
     await (await fetch(`${hub.url}/org/tiny/resolve/main/config.json?download=true`)).text()
@@ -490,7 +494,7 @@ describe('the hub', () => {
     expect(hub.requests).toEqual([])
   })
 
-  test('drops clients and timers when it is closed', async () => {
+  test('closes connections and ends timers when it is closed', async () => {
     hub.addRepo('org/tiny', { files: tiny })
     hub.fault({ kind: 'api' }, { delayMs: 60_000 })
     hub.throttle({ perConnection: 1000 })
@@ -502,7 +506,7 @@ describe('the hub', () => {
     await Promise.all([waiting, cut])
   })
 
-  test('sends what the disk holds, and says so when it is gone', async () => {
+  test('sends a file from disk, and logs the failure when the file is removed', async () => {
     const path = join(folder, 'large file.bin')
     const large = Buffer.alloc(3_000_000, 'large')
     await writeFile(path, large)
@@ -517,7 +521,7 @@ describe('the hub', () => {
     expect(hub.requests.at(-1)?.failure).toMatchObject({ code: 'ENOENT' })
   })
 
-  test('lets a page of another origin in', async () => {
+  test('accepts requests from a page of another origin', async () => {
     hub.addRepo('org/tiny', { files: tiny })
     const url = `${hub.url}/org/tiny/resolve/main/config.json`
     const preflight = await fetch(url, { method: 'OPTIONS' })
@@ -526,7 +530,7 @@ describe('the hub', () => {
     expect((await fetch(url)).headers.get('access-control-allow-origin')).toBe('*')
   })
 
-  test('can give its CDN a host name of its own', async () => {
+  test('can use another host name for its CDN', async () => {
     hub = await start({ cdnHost: 'localhost' })
     hub.addRepo('org/tiny', { files: tiny })
     const response = await fetch(`${hub.url}/org/tiny/resolve/main/onnx/model.onnx`)
@@ -534,7 +538,7 @@ describe('the hub', () => {
     expect(weights.equals(await bytesOf(response))).toBe(true)
   })
 
-  test('closes at the end of its scope', async () => {
+  test('is closed at the end of an `await using` scope', async () => {
     let url: string
     {
       await using scoped = await startHub()
@@ -551,7 +555,7 @@ interface Received {
   ending: 'end' | 'aborted'
 }
 
-/** node:http and not fetch: it tells how many bytes came before the end, and which end it was. */
+/** Uses node:http instead of fetch, to get the number of received bytes and the kind of the ending. */
 function receive(url: string): Promise<Received> {
   return new Promise((resolve) => {
     let response: IncomingMessage | undefined

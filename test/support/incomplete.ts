@@ -1,7 +1,7 @@
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 
-/** Bytes of the unfinished download of a cache, as they are on disk; 0 where there is none. */
+/** The size in bytes of a cache's unfinished download on disk; 0 where there is none. */
 export async function incompleteBytes(cacheDir: string): Promise<number> {
   const incoming = join(cacheDir, 'incoming')
   const names = (await readdir(incoming).catch(() => [])).filter((name) => name.endsWith('.incomplete'))

@@ -4,41 +4,41 @@ import { Examination, type Kind, type Models, type Report } from './soundness.ts
 
 const WHEN: Instant['when'][] = ['before', 'after', 'torn']
 
-/** Processes that work on one cache. Some of them are killed. */
+/** Processes that use one cache. Some of them are killed. */
 export interface Scene {
   models: Models
-  /** Complete before, and to stay whatever happens. */
+  /** Models that are complete at the start, and that must stay complete. */
   kept: string[]
-  /** The first kills itself. The others are killed when it is gone or done. */
+  /** The first one kills itself. The others are killed when it has ended. */
   victims: CacheProcess[]
-  /** Settles when the first victim is gone or done. */
+  /** Settles when the first victim has been killed or has finished its work. */
   ended: Promise<void>
-  /** Settles when the others have done what they were told; what did not go well is reported. */
+  /** Settles when the other processes have finished their work. Reports their failures. */
   others: (report: Report) => Promise<void>
-  /** True when all that may be removed is, before everything is asked for. */
+  /** True if everything that may be removed is removed before the models are requested again. */
   isRemoved?: boolean
 }
 
 export interface Start {
-  /** True when no other process does a part of the victim's work: then the victim surely gets as far as its instant. */
+  /** True if no other process does part of the victim's work, so that the victim always reaches its instant. */
   isAlone: boolean
   /**
-   * When the first victim kills itself: at a random one of its first `steps` steps. Its work has more, also where it never waits for
-   * a lock: each look at a lock that is held is three steps.
+   * The instant at which the first victim kills itself: a random one of its first `steps` steps. Its work must have more steps
+   * than that, even without any wait for a lock (each check of a held lock is three steps).
    */
   within: (steps: number) => Instant
 }
 
 type Stage = (engine: Engine, start: Start) => Promise<Scene>
 
-/** Kills processes at random steps of their work, and counts what that did to their caches. */
+/** Kills processes at random steps of their work, and counts the damage to their caches. */
 export class Kills {
   kills = 0
-  /** Victims that were alone and had done their work before the instant came. */
+  /** The kills that came too late: the victim was alone and had finished its work before its instant. */
   readonly late: string[] = []
   readonly problems: { kind: Kind; kill: string; what: string }[] = []
 
-  /** One more, in a cache of its own that is removed again. Every second victim is alone. */
+  /** Makes one more kill, in a new cache that is removed afterwards. Every second victim is alone. */
   async one(name: string, stage: Stage): Promise<void> {
     const ends: (() => Promise<void>)[] = []
     const engine = await Engine.start((end) => ends.push(end))
@@ -58,12 +58,12 @@ export class Kills {
       await scene.others(report)
       await examine(engine, scene, report)
     } finally {
-      // The processes first, then the hub and the folder.
+      // Ends the processes first, then the Hub, then removes the folder.
       for (const end of ends.reverse()) await end()
     }
   }
 
-  /** How many kills did such harm. */
+  /** The number of kills that did this kind of damage. */
   count(kind: Kind): number {
     return new Set(this.problems.filter((problem) => problem.kind === kind).map(({ kill }) => kill)).size
   }
@@ -91,14 +91,14 @@ async function examine(engine: Engine, { models, kept, isRemoved }: Scene, repor
   await examination.removeAll()
 }
 
-/** Reports what a process that nobody killed found wrong in its turns. */
+/** Reports the errors and the wrong files in the turns of a process that was not killed. */
 export function expectRight(turns: Turn[], models: Models, report: Report): void {
   for (const { given, errors } of turns) {
     for (const error of errors) report('lost', `another process: ${error}`)
     for (const { repo, contents } of given) {
       const files = Object.entries(models[repo] ?? {})
       const isRight = files.every(([path, content]) => contents[path] === sha256(Buffer.from(content, 'latin1')))
-      if (!isRight) report('corrupt', `another process was given ${repo} with other bytes`)
+      if (!isRight) report('corrupt', `another process got ${repo} with wrong bytes`)
     }
   }
 }

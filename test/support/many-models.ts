@@ -26,7 +26,7 @@ export interface SketchedModel {
   hits?: number
 }
 
-/** Writes a cache as if these models had been brought in, without a Hub: what is measured is what comes after. */
+/** Writes a cache that looks as if these models had been downloaded. Much faster than real downloads. */
 export async function writeCache(folder: string, models: SketchedModel[]): Promise<void> {
   const layout = new Layout(folder)
   await mkdir(layout.incoming, { recursive: true })
@@ -36,7 +36,7 @@ export async function writeCache(folder: string, models: SketchedModel[]): Promi
   await writeFile(layout.marker, '{"format":1}\n')
 }
 
-/** So many models of four small files each; every third has the tokenizer of the first. */
+/** `count` models of four small files each; every third shares the tokenizer of the first. */
 export function manyModels(count: number): SketchedModel[] {
   return Array.from({ length: count }, (_, index) => ({
     repo: `org/model-${String(index).padStart(4, '0')}`,

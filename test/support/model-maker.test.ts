@@ -22,7 +22,7 @@ let folder: string
 
 beforeAll(async () => {
   env.fetch = (url) => {
-    throw new Error(`A made model must load offline, but ${url} was asked for`)
+    throw new Error(`A generated model must load offline, but ${url} was requested`)
   }
   root = await mkdtemp(join(tmpdir(), 'model maker '))
 })
@@ -70,14 +70,14 @@ describe('the embedding model', () => {
     expect(inBatch).toEqual(alone)
   })
 
-  test('has the files that transformers.js says it loads', async () => {
+  test('has all files that transformers.js loads', async () => {
     const { files } = await makeEmbeddingModel(folder, { externalData: true })
     const loaded = await ModelRegistry.get_pipeline_files('feature-extraction', folder, { dtype: 'fp32' })
     expect(files).toEqual(expect.arrayContaining(loaded))
     expect(loaded).toContain('onnx/model.onnx_data')
   })
 
-  test('loads every dtype, and each gives other vectors', async () => {
+  test('loads every dtype, and their vectors differ', async () => {
     const dtypes = ['fp32', 'fp16', 'q8', 'uint8'] as const
     const { files } = await makeEmbeddingModel(folder, { dtypes })
     expect(files.filter((file) => file.startsWith('onnx/'))).toEqual([
@@ -98,7 +98,7 @@ describe('the embedding model', () => {
     expect(await embed(external.directory, SENTENCES, 'q8')).toEqual(await embed(inline.directory, SENTENCES, 'q8'))
   })
 
-  test.each([10_000, 50_000, 5_000_000])('is of the size that was asked for: %i bytes', async (size) => {
+  test.each([10_000, 50_000, 5_000_000])('has the requested size of %i bytes', async (size) => {
     const made = await makeEmbeddingModel(folder, { size })
     const sizes = await Promise.all(made.files.map(async (file) => (await stat(join(folder, file))).size))
     expect(Math.abs(sizeOf('onnx/model.onnx') / size - 1)).toBeLessThan(0.05)
@@ -110,13 +110,13 @@ describe('the embedding model', () => {
     }
   })
 
-  test('gains little from compression', async () => {
+  test('cannot be compressed much', async () => {
     await makeEmbeddingModel(folder, { size: 1_000_000 })
     const model = await readFile(join(folder, 'onnx/model.onnx'))
     expect(gzipSync(model).length / model.length).toBeGreaterThan(0.8)
   })
 
-  test('is the same bytes for the same options, other bytes for another seed', async () => {
+  test('has the same bytes for the same options, and other bytes for another seed', async () => {
     const options = { size: 3_000_000, dtypes: ['fp32', 'q8'], externalData: true } as const
     const first = await digests(await makeEmbeddingModel(join(folder, 'first'), options))
     const second = await digests(await makeEmbeddingModel(join(folder, 'second'), options))
@@ -125,20 +125,20 @@ describe('the embedding model', () => {
     expect(reseeded['onnx/model.onnx_data']).not.toBe(first['onnx/model.onnx_data'])
   })
 
-  test('knows the words it was given', async () => {
+  test('has the given words in its vocabulary', async () => {
     const { vocabulary } = await makeEmbeddingModel(folder, { vocabulary: ['Zebra'] })
     expect(vocabulary).toContain('zebra')
     expect(vocabulary).not.toContain('cat')
     expect(await embed(folder, ['zebra'])).not.toEqual(await embed(folder, ['cat']))
   })
 
-  test('refuses a size that has no room for its vocabulary, and one that no protobuf file can have', async () => {
+  test('refuses a size that is too small for its vocabulary, and one that is too large for a protobuf file', async () => {
     await expect(makeEmbeddingModel(folder, { size: 2000 })).rejects.toThrow(RangeError)
     await expect(makeEmbeddingModel(folder, { size: 3e9 })).rejects.toThrow(RangeError)
   })
 })
 
-describe('the Whisper', () => {
+describe('the Whisper model', () => {
   async function transcriber() {
     const made = await makeWhisperModel(folder)
     const transcribe = await pipeline('automatic-speech-recognition', folder, { local_files_only: true })
@@ -165,7 +165,7 @@ describe('the Whisper', () => {
     await transcribe.dispose()
   })
 
-  test('gives timestamps when asked', async () => {
+  test('returns timestamps on request', async () => {
     const { transcripts, transcribe } = await transcriber()
     const text = transcripts.sound
     expect(await transcribe(tone(2, 440), { return_timestamps: true })).toEqual({
@@ -175,14 +175,14 @@ describe('the Whisper', () => {
     await transcribe.dispose()
   })
 
-  test('has the files that transformers.js says it loads', async () => {
+  test('has all files that transformers.js loads', async () => {
     const { files } = await makeWhisperModel(folder)
     const loaded = await ModelRegistry.get_pipeline_files('automatic-speech-recognition', folder)
     expect(files).toEqual(expect.arrayContaining(loaded))
     expect(loaded).toContain('onnx/decoder_model_merged.onnx')
   })
 
-  test('is the same bytes for the same seed', async () => {
+  test('has the same bytes for the same seed', async () => {
     const first = await digests(await makeWhisperModel(join(folder, 'first')))
     const second = await digests(await makeWhisperModel(join(folder, 'second')))
     const reseeded = await digests(await makeWhisperModel(join(folder, 'reseeded'), { seed: 2 }))
@@ -191,7 +191,7 @@ describe('the Whisper', () => {
   })
 })
 
-test('Silero VAD gives a probability of speech, and a low one for silence', async () => {
+test('Silero VAD returns a probability of speech, which is low for silence', async () => {
   const { modelPath, sampleRate, chunkLength, sha256 } = await makeSileroVad(folder)
   const session = await ort.InferenceSession.create(modelPath)
   const probability = async (samples: Float32Array) => {
@@ -214,7 +214,7 @@ test('Silero VAD gives a probability of speech, and a low one for silence', asyn
   await session.release()
 })
 
-test('a written WAV reads back as the same samples', async () => {
+test('a WAV file is read back with the same samples', async () => {
   const path = join(folder, 'tone.wav')
   const samples = tone(0.5, 440)
   await writeWav(path, samples, 16_000)

@@ -5,7 +5,7 @@ import { afterAll, beforeEach } from 'vitest'
 import { type Hub, type Repository, startHub } from './hub/index.ts'
 import { makeEmbeddingModel, makeSileroVad, makeWhisperModel } from './model-maker/index.ts'
 
-/** The first number of the made embedding model's vector for "A dog", mean pooling, normalized. */
+/** The first number of the generated embedding model's vector for "A dog" (mean pooling, normalized). */
 export const DOG = -0.2976082
 
 const MAKERS = {
@@ -27,7 +27,7 @@ export interface ModelsHub {
   env: Record<string, string>
 }
 
-/** A loopback Hub with made models, for one test file; its request log is empty when a test begins. */
+/** A loopback Hub with generated models, for one test file. Its request log is cleared before each test. */
 export async function startModelsHub(names: (keyof typeof MAKERS)[], options?: { token?: string }): Promise<ModelsHub> {
   const directory = await mkdtemp(join(tmpdir(), 'made models '))
   const hub = await startHub(options)
@@ -43,7 +43,7 @@ export async function startModelsHub(names: (keyof typeof MAKERS)[], options?: {
   })
   const repo = (name: string) => {
     const found = repositories.get(name)
-    if (!found) throw new Error(`The test file did not ask for ${name}`)
+    if (!found) throw new Error(`startModelsHub was called without ${name}`)
     return found
   }
   return { hub, repo, env: { HF_ENDPOINT: hub.url } }

@@ -3,10 +3,10 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-/** True where this process may mount file systems of its own: as root, outside most containers. */
+/** True if this process may mount file systems: as root, but not in most containers. */
 export const canMount = tryMount()
 
-/** Mounts an empty file system in memory, of so many megabytes, and gives what makes it read-only and what ends it. */
+/** Mounts an empty file system in memory. Returns functions that make it read-only and that unmount it. */
 export function mountMemory(folder: string, megabytes: number) {
   mkdirSync(folder, { recursive: true })
   execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m,mode=700`, 'none', folder], { stdio: 'pipe' })

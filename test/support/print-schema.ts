@@ -1,4 +1,4 @@
-// `npm run schema`, when the schema has changed.
+// `npm run schema` runs this after a change of the schema.
 import { reportSchema } from './report-schema.ts'
 
 console.log(JSON.stringify(reportSchema(), null, 2))

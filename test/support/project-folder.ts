@@ -9,44 +9,45 @@ import type { Report } from '../../src/report/report.ts'
 
 const REPOSITORY_MODULES = fileURLToPath(new URL('../../node_modules', import.meta.url))
 
-// Another Node.js, and a `node_modules` that goes before the repository's: another Vitest (`npm run matrix -- --tests`).
+// `npm run matrix -- --tests` sets another Node.js, and a `node_modules` with another Vitest that takes precedence over the
+// repository's.
 const NODE = process.env.CONSUMER_NODE ?? process.execPath
 const MODULES = [process.env.CONSUMER_MODULES ?? [], REPOSITORY_MODULES].flat()
 
 export interface ProjectOptions {
-  /** The folder of the built package: the repository's own, or where a tarball was unpacked. */
+  /** The folder of the built package: the repository, or an unpacked tarball. */
   packageDirectory: string
-  /** Copied into the project first: an example. */
+  /** A folder that is copied into the project first, such as an example. */
   template?: string
   /** Files of the project, by path. */
   files?: Record<string, string>
-  /** Installs all packages in the folder above the project, where nothing says that it is a workspace. */
+  /** Installs all packages in the folder above the project, which has no package.json. */
   installsAbove?: boolean
-  /** Where the project's configuration has the report written to. Default `report.json`. */
+  /** The report file that the project's config sets. Default `report.json`. */
   reportFile?: string
 }
 
 export interface RunOptions {
-  /** The output goes to this process's own, and is not kept. */
+  /** Prints the output to this process's output instead of keeping it. */
   live?: boolean
-  /** Ends the run. */
+  /** Ends the run when it aborts. */
   signal?: AbortSignal
 }
 
-/** Added to an environment without what Vitest and the machine's owner put there. */
+/** Variables that are added to `cleanEnvironment()`. */
 type Environment = Record<string, string | undefined>
 
 export interface RunResult {
   exitCode: number
   stdout: string
   stderr: string
-  /** Both, for messages of failed expectations. */
+  /** stdout and stderr, for messages of failed expectations. */
   output: string
-  /** What the run wrote to the report file; undefined when it wrote none. */
+  /** The parsed report file; undefined if the run wrote none. */
   report: Report | undefined
 }
 
-/** A user's project in a temporary folder whose name holds a space, with the package installed. */
+/** A user's project in a temporary folder whose name contains a space, with the package installed. */
 export class ProjectFolder {
   private constructor(
     private readonly parent: string,
@@ -76,17 +77,17 @@ export class ProjectFolder {
     return join(this.parent, 'app')
   }
 
-  /** A cache folder of its own. */
+  /** The project's own cache folder. */
   get cacheDir(): string {
     return join(this.parent, 'cache')
   }
 
-  /** The package's own command line. */
+  /** The program of the package's command line. */
   get bin(): string {
     return join(this.modules, 'vitest-model-cache', 'dist', 'cli', 'main.js')
   }
 
-  /** What the project's processes are started with. */
+  /** The environment of the project's processes. */
   get environment(): Environment {
     return { ...cleanEnvironment(), ...this.ownFolders(), NO_COLOR: '1' }
   }
@@ -136,12 +137,12 @@ export class ProjectFolder {
     return { watcher, finished }
   }
 
-  /** Runs the package's own command line. */
+  /** Runs the package's command line. */
   async cli(args: string[], env: Environment = {}): Promise<Omit<RunResult, 'report'>> {
     return this.run(NODE, [this.bin, ...args], env)
   }
 
-  /** Starts `vitest run`, or the package's own command line, as the leader of a process group, to be interrupted. */
+  /** Starts `vitest run` or the package's command line as the leader of a process group, so that a test can interrupt it. */
   start(what: 'vitest' | 'cli', args: string[], env: Environment = {}): ChildProcess {
     const command = what === 'cli' ? [this.bin] : [this.vitestProgram, 'run']
     return spawn(NODE, [...command, ...args], {
@@ -164,9 +165,9 @@ export class ProjectFolder {
   private ownFolders(): Record<string, string> {
     return {
       MODEL_CACHE_DIR: this.cacheDir,
-      // Neither the token nor the models of the machine's owner are for these runs.
+      // The runs must not use the token or the models of the machine's owner.
       HF_HOME: join(this.parent, 'huggingface'),
-      // A Vitest that is ended early leaves its own temporary folder behind.
+      // A Vitest process that is killed leaves its temporary folder behind.
       TMPDIR: this.temporary,
       PATH: `${dirname(NODE)}${delimiter}${process.env.PATH}`,
     }
@@ -192,19 +193,19 @@ export class ProjectFolder {
   }
 }
 
-/** This process's environment without what Vitest and the machine's owner put there. */
+/** The environment of this process without the variables of Vitest, of this package, of the Hub's clients and of CI. */
 export function cleanEnvironment(): Environment {
   const ours =
     /^(VITEST|MODEL_CACHE_|HF_|HUGGING_?FACE_|CI$|GITHUB_|NODE_ENV$|NODE_OPTIONS$|FORCE_COLOR$|TEST$|DEV$|PROD$|MODE$)/
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !ours.test(name)))
 }
 
-/** Whoever tried an example in its place has left modules there. */
+/** False for node_modules, which exists in an example after somebody ran it in its folder. */
 function isSource(path: string): boolean {
   return basename(path) !== 'node_modules'
 }
 
-/** The repository's own modules, linked, and the package as a real folder, so that Node.js finds both from it. */
+/** Links the repository's modules, and copies the package as a real folder, so that Node.js resolves its imports from there. */
 export async function installPackage(packageDirectory: string, directory: string): Promise<void> {
   const modules = join(directory, 'node_modules')
   await mkdir(modules)
@@ -220,7 +221,7 @@ export async function installPackage(packageDirectory: string, directory: string
     await cp(join(packageDirectory, part), join(modules, 'vitest-model-cache', part), { recursive: true })
 }
 
-/** The names of packages, those of a scope one by one. */
+/** The names of all packages in a `node_modules`, scoped packages included. */
 async function packagesIn(modules: string): Promise<string[]> {
   const names = (await readdir(modules)).filter((name) => !name.startsWith('.'))
   const found = names.map(async (name) =>

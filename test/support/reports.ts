@@ -46,7 +46,7 @@ export const REPORT: Report = {
   cache: { directory: '/home/user/.cache/vitest-model-cache', size: 2 ** 30, maxSize: 2 * 2 ** 30, entries: 3 },
 }
 
-/** Text as people write it: words of printable characters. */
+/** Text of words with printable characters. */
 export const words = (maxLength: number, longest = 40) =>
   fc
     .array(fc.stringMatching(/^[\x21-\x7e]+$/, { maxLength: longest }), { minLength: 1, maxLength })
@@ -104,5 +104,5 @@ export const anyReport: fc.Arbitrary<Report> = fc.record({
   cache: fc.option(fc.record({ directory: words(8), size: fc.nat(), maxSize: fc.nat(), entries: fc.nat() })),
 })
 
-/** With control characters, line breaks and letters of other scripts. */
+/** Text with control characters, line breaks and letters of other scripts. */
 export const anyText = fc.string({ unit: fc.integer({ min: 0, max: 0x2fff }).map((code) => String.fromCharCode(code)) })

@@ -1,6 +1,6 @@
 import type { RequestEvent } from '../../src/model/request.ts'
 
-/** A request as a worker reports it: a hit from disk, where nothing else is said. */
+/** A request as a worker reports it; by default a hit from disk. */
 export function makeRequest(parts: Partial<RequestEvent> & Pick<RequestEvent, 'repo' | 'commit'>): RequestEvent {
   return {
     revision: 'main',

@@ -5,7 +5,7 @@ import { MODEL, REPORT } from './reports.ts'
 const START = Date.parse('2026-01-15T10:30:00.000Z')
 export const DAY_MS = 24 * 3_600_000
 
-/** A run as it is read from its record; `number` counts days. */
+/** A run as it is read from its record; it started `number` days after the first. */
 export function makeRun(number = 0, parts: Partial<Run> = {}): Run {
   return {
     id: `run-${number}`,

@@ -7,18 +7,18 @@ import { isOwner, stateOf } from '../../src/cache/store/owner.ts'
 import { digestOfBlobName } from '../../src/model/digest.ts'
 import { contentsOf, type Engine } from './engine.ts'
 
-/** The files of models, by repo and path; as text that is one byte a character. */
+/** The files of models by repo and path. The contents are latin1 text: one character for each byte. */
 export type Models = Record<string, Record<string, string>>
 
 export type Kind = 'corrupt' | 'half-visible' | 'lost' | 'stuck'
 
-/** What is wrong with a cache, one line each. */
+/** Reports one defect of a cache. */
 export type Report = (kind: Kind, what: string) => void
 
-// What takes so long never ends. Whether a lock makes others wait is not told by time: see `locks`.
+// Work that takes longer counts as hanging. Blocking locks are found by `locks`, not by this time.
 const GIVE_UP_MS = 60_000
 
-/** Looks at everything that a cache shows after processes that used it were killed. Nothing else may use it meanwhile. */
+/** Examines a cache after some of its processes were killed. No other process may use the cache at the same time. */
 export class Examination {
   constructor(
     private readonly engine: Engine,
@@ -26,7 +26,7 @@ export class Examination {
     private readonly report: Report,
   ) {}
 
-  /** Nothing of a file is visible before all of it is right; nothing is visible that no model has. */
+  /** Every visible file must be complete and right, and must belong to a model. */
   async files(): Promise<void> {
     for (const path of await this.engine.listing('hub').catch(() => [])) {
       const [folder = '', room = '', ...rest] = path.split('/')
@@ -37,7 +37,7 @@ export class Examination {
     }
   }
 
-  /** Each lock says that its owner is dead: nobody waits until its heartbeat is old. */
+  /** Each lock must show that its owner is dead, so that other processes need not wait for its heartbeat to expire. */
   async locks(): Promise<void> {
     for (const path of (await this.engine.listing().catch(() => [])).filter(isLock)) {
       const owner: unknown = JSON.parse(await readFile(this.engine.inCache(path), 'utf8'))
@@ -46,20 +46,20 @@ export class Examination {
     }
   }
 
-  /** The metadata is an array of which every record can be read, unless nothing was brought in ever. */
+  /** The metadata must be an array of valid records, unless no model was ever downloaded. */
   async metadata(): Promise<void> {
     try {
       const records: unknown = await this.engine.records()
       const listed = await this.engine.open().list()
-      if (!Array.isArray(records)) this.report('corrupt', 'The metadata is no array')
-      else if (records.length !== listed.length) this.report('corrupt', 'A record of the metadata can not be read')
+      if (!Array.isArray(records)) this.report('corrupt', 'The metadata is not an array')
+      else if (records.length !== listed.length) this.report('corrupt', 'A record of the metadata is invalid')
     } catch (error) {
       const isNew = !(await stat(this.engine.inCache('cache.json')).catch(() => undefined))
       if (!isNew || !String(error).includes('ENOENT')) this.report('corrupt', `The metadata: ${error}`)
     }
   }
 
-  /** What is listed as complete is served from disk and right; of these all are there that have to be. */
+  /** Each model that is listed as complete must be served from disk. All models of `kept` must be among them. */
   async entries(kept: string[]): Promise<void> {
     const listed = await this.#withoutWarning('list', () => this.engine.open().list())
     const complete = (listed ?? []).filter(
@@ -71,45 +71,46 @@ export class Examination {
     for (const name of names) {
       const kind = kept.includes(name) ? 'lost' : 'half-visible'
       const model = await this.get(name)
-      if (model?.tier !== 'disk') this.report(kind, `${name} is listed, and came from the ${model?.tier}`)
+      if (model?.tier !== 'disk') this.report(kind, `${name} is listed, but was served from the tier ${model?.tier}`)
     }
     for (const { path } of this.engine.hub.requests)
-      this.report('half-visible', `${path} was asked for, which was listed`)
+      this.report('half-visible', `${path} was requested, although its model is listed as complete`)
   }
 
-  /** A model is given, with the right bytes. */
+  /** The model must be served with the right bytes. */
   async get(name: string): Promise<CachedModel | undefined> {
     const model = await this.#withoutWarning(`get ${name}`, () => this.engine.open().get(name))
     if (model && !isSame(await contentsOf(model), this.models[name] ?? {}))
-      this.report('corrupt', `${name} was given with other bytes`)
+      this.report('corrupt', `${name} was served with wrong bytes`)
     return model
   }
 
-  /** What nothing protects can be removed: no lock of the dead is in the way. */
+  /** All unprotected models must be removable: no lock of a dead process may prevent it. */
   async removable(kept: string[]): Promise<void> {
     await this.#withoutWarning('maintain', () => this.engine.open({ maxSize: 0 }).maintain())
     for (const { repo } of await this.engine.open().list())
-      if (!kept.includes(repo)) this.report('stuck', `${repo} is not removed for want of room`)
+      if (!kept.includes(repo)) this.report('stuck', `${repo} was not evicted`)
   }
 
-  /** Nothing stays behind: no lock, and no file that no entry knows of. */
+  /** After the removal of all models, no lock and no file of a model may be left. */
   async removeAll(): Promise<void> {
     const listed = await this.engine.open().list()
     await this.#withoutWarning('remove', () => this.engine.open().remove(...listed.map(({ repo }) => repo)))
     const left = await this.engine.listing()
     for (const path of left.filter((path) => path.startsWith('hub/') || isLock(path)))
-      this.report('stuck', `${path} was left when all was removed`)
+      this.report('stuck', `${path} is left after all models were removed`)
   }
 
   async #visible(repo: string, path: string, name: string): Promise<void> {
-    if (!(name in (this.models[repo] ?? {}))) return this.report('half-visible', `${path} is no file of ${repo}`)
+    if (!(name in (this.models[repo] ?? {}))) return this.report('half-visible', `${path} is not a file of ${repo}`)
     const blob = await realpath(this.engine.inCache('hub', path)).catch(() => undefined)
-    if (!blob) return this.report('half-visible', `${path} leads nowhere`)
-    if (!(await isRight(blob))) this.report('corrupt', `${path} is not what its blob's name says`)
+    if (!blob) return this.report('half-visible', `${path} is a dangling link`)
+    if (!(await isRight(blob))) this.report('corrupt', `${path} does not have the digest in its blob's name`)
   }
 
   async #blob(path: string): Promise<void> {
-    if (!(await isRight(this.engine.inCache('hub', path)))) this.report('corrupt', `${path} is not what its name says`)
+    if (!(await isRight(this.engine.inCache('hub', path))))
+      this.report('corrupt', `${path} does not have the digest in its name`)
   }
 
   /** Other tools refuse a repo with a ref to a commit that has no snapshot. */
@@ -117,7 +118,7 @@ export class Examination {
     const commit = await readFile(this.engine.inCache('hub', path), 'utf8')
     const snapshot = await stat(this.engine.inCache('hub', folder, 'snapshots', commit)).catch(() => undefined)
     if (commit === '' || !snapshot || !path.endsWith('/refs/main'))
-      this.report('half-visible', `${path} stands for ${JSON.stringify(commit)}, which has no snapshot`)
+      this.report('half-visible', `${path} refers to ${JSON.stringify(commit)}, which has no snapshot`)
   }
 
   async #withoutWarning<T>(what: string, work: () => Promise<T>): Promise<T | undefined> {

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { type AddressInfo, connect } from 'node:net'
 import { createServer } from 'node:tls'
 
-/** The certificate of a server at 127.0.0.1, signed by itself and for a hundred years (`openssl req -x509 -days 36500`). */
+/** A self-signed certificate for 127.0.0.1, valid for a hundred years (`openssl req -x509 -days 36500`). */
 export const CERTIFICATE = `-----BEGIN CERTIFICATE-----
 MIIBrTCCAVKgAwIBAgIUY8QOpDizRvePjRQrZa42bGA34yUwCgYIKoZIzj0EAwIw
 IjEgMB4GA1UEAwwXdml0ZXN0LW1vZGVsLWNhY2hlIHRlc3QwIBcNMjYxMTIyMjE0
@@ -17,7 +17,7 @@ HQ==
 -----END CERTIFICATE-----
 `
 
-// Opens nothing but these tests.
+// This key is used only in these tests.
 const KEY = `-----BEGIN PRIVATE KEY-----
 MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg99KWdrb5bp0lzaDH
 IWSkbWxHLPFxgexpdbT31qxLm+GhRANCAASlhgRVnH8EtpkvmgNK4/luHJbP7ona
@@ -25,7 +25,7 @@ cTgud5EnSeYnDS2rIG2JslY7wyCIxef3JyN7HKz8ElYEXIZu285mbFXw
 -----END PRIVATE KEY-----
 `
 
-/** Puts TLS before a plain HTTP server; gives its URL, and how to close it. */
+/** Starts a TLS proxy in front of a plain HTTP server. Returns its URL and a function that closes it. */
 export async function startTls(url: string): Promise<{ url: string; close: () => void }> {
   const { hostname, port } = new URL(url)
   const server = createServer({ cert: CERTIFICATE, key: KEY }, (socket) => {
@@ -36,7 +36,7 @@ export async function startTls(url: string): Promise<{ url: string; close: () =>
     ] as const)
       from.on('error', () => to.destroy()).pipe(to)
   })
-  // Who does not trust the certificate hangs up.
+  // A client that does not trust the certificate closes the connection.
   server.on('tlsClientError', () => undefined)
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')

@@ -6,7 +6,7 @@ import { execa } from 'execa'
 
 const REPOSITORY = fileURLToPath(new URL('../../..', import.meta.url))
 
-/** Compiles what the processes run: sixteen of them that each compile the sources would take longer than the tests. */
+/** Compiles the program of the processes once: sixteen processes that each compile the sources would take too long. */
 export async function compileCacheProcess(): Promise<{ program: string; remove: () => Promise<void> }> {
   const folder = await mkdtemp(join(tmpdir(), 'cache process '))
   await mkdir(join(folder, 'test'))

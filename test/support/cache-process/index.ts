@@ -11,9 +11,9 @@ import type { ProcessOptions, Task, Turn } from './task.ts'
 export type { Instant } from './steps.ts'
 export type { Given, ProcessOptions, Turn } from './task.ts'
 
-/** A real process over a cache folder, which does what it is told when it is told. */
+/** A separate process over a cache folder, which runs tasks on request. */
 export class CacheProcess {
-  /** What came of its turns so far. */
+  /** The results of its turns so far. */
   readonly turns: Turn[] = []
   private finish: () => void = () => undefined
   private readonly closed: Promise<unknown>
@@ -35,7 +35,7 @@ export class CacheProcess {
     const args = [inject('cacheProcess'), JSON.stringify(options)]
     const env = { ...process.env, ...environment }
     const child = spawn(process.execPath, args, { env, stdio: ['pipe', 'pipe', 'inherit'] })
-    // What is said to one that was killed is lost.
+    // Writing to a killed process fails; that is no error of the test.
     child.stdin.on('error', () => undefined)
     const started = new CacheProcess(child)
     await started.finished()
@@ -43,13 +43,13 @@ export class CacheProcess {
     return started
   }
 
-  /** Does all turns of a task, and gives the last one's outcome. */
+  /** Runs all turns of a task, and returns the result of the last one. */
   async do(verb: Task['verb'], models: string[], turns?: number): Promise<Turn> {
     await this.begin(verb, models, turns)
-    return this.turns.at(-1) ?? { given: [], errors: ['The process is gone'] }
+    return this.turns.at(-1) ?? { given: [], errors: ['The process has ended'] }
   }
 
-  /** Starts a task; settles when the last turn is done, or the process is gone: killed by itself, if `dieAt` says when. */
+  /** Starts a task. Settles when the last turn is done or the process has ended; with `dieAt`, the process kills itself. */
   begin(verb: Task['verb'], models: string[], turns?: number, dieAt?: Instant): Promise<void> {
     const finished = this.finished()
     this.child.stdin?.write(`${JSON.stringify({ verb, models, turns, dieAt } satisfies Task)}\n`)
@@ -57,8 +57,8 @@ export class CacheProcess {
   }
 
   /**
-   * Begins a turn that stops right before its n-th change of the disk. Gives what that change is; undefined when the turn
-   * has fewer, and is done. After `goOn` the turn goes on, and that settles when it is done.
+   * Starts a turn that stops right before its n-th change of the disk. Returns the description of that change; undefined if the
+   * turn has fewer changes, and is done. `goOn` continues the turn, and settles when it is done.
    */
   async beginAndStop(verb: Task['verb'], models: string[], stopAt: number): Promise<string | undefined> {
     const stopped = new Promise<string>((resolve) => {
@@ -66,7 +66,7 @@ export class CacheProcess {
     })
     this.turn = this.begin(verb, models, 1, { step: stopAt, when: 'stopped' })
     const change = await Promise.race([stopped, this.turn])
-    // It said so right before it stopped.
+    // The process prints the line right before it stops, so it may still be running.
     while (change !== undefined && !(await this.isStopped())) await setImmediate()
     return change ?? undefined
   }
@@ -74,7 +74,7 @@ export class CacheProcess {
   async goOn(): Promise<Turn> {
     this.child.kill('SIGCONT')
     await this.turn
-    return this.turns.at(-1) ?? { given: [], errors: ['The process is gone'] }
+    return this.turns.at(-1) ?? { given: [], errors: ['The process has ended'] }
   }
 
   private async isStopped(): Promise<boolean> {
@@ -82,7 +82,7 @@ export class CacheProcess {
     return stat.slice(stat.lastIndexOf(')')).startsWith(') T')
   }
 
-  /** Lets the turn that is under way be the last. */
+  /** Ends the task after the present turn. */
   stop(): void {
     this.child.stdin?.write('stop\n')
   }
@@ -91,7 +91,7 @@ export class CacheProcess {
     return this.child.exitCode !== null || this.child.signalCode !== null
   }
 
-  /** After it all that the process said is in `turns`. */
+  /** Kills the process. Afterwards `turns` has all results that it printed. */
   async kill(): Promise<void> {
     if (!this.isGone) await kill(this.child)
     await this.closed

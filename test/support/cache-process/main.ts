@@ -8,7 +8,8 @@ import { makeRequest } from '../request.ts'
 import { dieAt } from './steps.ts'
 import type { Given, ProcessOptions, Task, Turn } from './task.ts'
 
-// A process of its own that opens a cache and does what it is told, one line a task; each turn's outcome is one line too.
+// Program of a separate process that opens a cache and runs tasks. It reads one task a line, and prints the result of each turn as
+// one line.
 
 const { userAgent, isRun, ...options }: ProcessOptions = JSON.parse(process.argv[2] ?? '')
 const warnings: string[] = []
@@ -91,7 +92,7 @@ async function work(task: Task): Promise<void> {
   await dieAt(task.dieAt)
   for (let done = 0; done < (task.turns ?? 1) && !isStopped; done++) {
     console.log(JSON.stringify(await turn(task)))
-    // A turn may hand nothing to the system: what else is to be heard of has its turn too.
+    // A turn may run without any asynchronous I/O, so the event loop gets a chance to read further lines here.
     await new Promise((resolve) => setImmediate(resolve))
   }
   console.log('done')
@@ -102,6 +103,6 @@ lines.on('line', (line) => {
   if (line === 'stop') isStopped = true
   else void work(JSON.parse(line))
 })
-// Whoever started it is gone.
+// The parent process has ended.
 lines.on('close', () => process.exit())
 console.log('ready')

@@ -1,18 +1,19 @@
 import fs from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'
 
-/** The instant at which a process kills or stops itself, told by what it does to the disk and not by a clock. */
+/** The instant at which a process kills or stops itself. It is defined by the process's changes of the disk, not by a clock. */
 export interface Instant {
-  /** 1 is the first step of the task. */
+  /** The number of the step, from 1. */
   step: number
   /**
-   * `torn` writes the first half of a small file. A step that is no such write happens as a whole. `stopped` does not kill: the
-   * process says before which step it is, and makes it after SIGCONT. Of these steps only those count that others can see.
+   * `torn` writes only the first half of a small file; a step that is not such a write is done completely. `stopped` does not kill
+   * the process: it prints the step, stops itself before that step, and continues after SIGCONT. For `stopped`, only steps count
+   * that other processes can see.
    */
   when: 'before' | 'after' | 'torn' | 'stopped'
 }
 
-/** What changes something on the disk: each call is one step. */
+/** The functions that change the disk: each call is one step. */
 const SYNC = [
   ...[
     'writeFileSync',
@@ -48,7 +49,7 @@ const OF_HANDLE = ['write', 'writev', 'writeFile', 'truncate', 'sync', 'datasync
 let left = 0
 let instant: Instant | undefined
 
-/** Has the process kill itself at an instant of what it does from now on. */
+/** Makes the process kill or stop itself at that instant, counted from now. */
 export async function dieAt(chosen: Instant | undefined): Promise<void> {
   left = chosen?.step ?? 0
   if (chosen && !instant) await countSteps()
@@ -84,7 +85,7 @@ function countCalls(target: object, name: string): void {
   })
 }
 
-/** False for what happens in files that only this process knows. */
+/** False for steps on files that only this process knows. */
 function isSeen(name: string, path: string): boolean {
   if (name.startsWith('mkdir')) return path.includes('.aside')
   return /^(rename|link|symlink|rmdir|unlink)/.test(name) && !(name.startsWith('unlink') && path.endsWith('.tmp'))
@@ -99,7 +100,7 @@ function halfOf(content: string): string {
   return content.slice(0, content.length / 2)
 }
 
-/** Does not return: the signal comes before the call does. */
+/** Does not return: the process is killed before the call ends. */
 function die(): void {
   process.kill(process.pid, 'SIGKILL')
 }

@@ -3,34 +3,34 @@ import type { Instant } from './steps.ts'
 
 /** How the process opens the cache. */
 export type ProcessOptions = Omit<CacheOptions, 'run' | 'onWarning' | 'onDebug' | 'fetch'> & {
-  /** What its requests are called in the Hub's log. */
+  /** The user agent of its requests in the Hub's log. */
   userAgent?: string
-  /** Claims what it asks for, as a test run does. */
+  /** True to claim the models that it gets, as a test run does. */
   isRun?: boolean
 }
 
-/** What a process is told to do: `models` in one turn, and so many turns or until it is told to stop. */
+/** A task of a process: each turn runs the verb on all `models`. Ends after `turns` turns, or when the process is told to stop. */
 export interface Task {
-  /** `use` records one use of each; `revisit` reads again what `get` and `warm` gave. */
+  /** `use` records one use of each model; `revisit` reads the files again that `get` and `warm` returned. */
   verb: 'get' | 'warm' | 'use' | 'remove' | 'maintain' | 'clean' | 'optimize' | 'pin' | 'revisit'
   models: string[]
   turns?: number
-  /** Kills itself in the middle of its turns. */
+  /** The process kills or stops itself at this instant. */
   dieAt?: Instant
 }
 
-/** A model as the process found it. */
+/** A model as the process got it. */
 export interface Given {
   repo: string
   tier: string
   directory: string
   bytes: number
   downloadedBytes: number
-  /** sha256 of what stands in its files, by path. */
+  /** The sha256 of its files, by path. */
   contents: Record<string, string>
 }
 
-/** What came of one turn. */
+/** The result of one turn. */
 export interface Turn {
   given: Given[]
   errors: string[]

@@ -5,20 +5,20 @@ import { lexer, type Token, type Tokens, walkTokens } from 'marked'
 
 export const REPOSITORY = fileURLToPath(new URL('../../..', import.meta.url))
 
-/** A block of code with the heading that it stands under. */
+/** A block of code, with the heading above it. */
 export interface Block {
   document: string
   heading: string
   /** The first word after the fence; undefined for a block that is indented. */
   language: string | undefined
-  /** The rest of the fence's line: which run a picture is of. */
+  /** The rest of the fence's line, such as `cold` or `warm` for the output of a run. */
   label: string
   text: string
-  /** The file that its first line names. */
+  /** The file name in the comment of its first line. */
   file: string | undefined
 }
 
-/** A document of this repository, as a reader of it would take it apart. */
+/** A Markdown document of this repository. */
 export class Document {
   readonly text: string
   private readonly tokens: Token[]
@@ -36,7 +36,7 @@ export class Document {
     })
   }
 
-  /** What is set in the type of code, in running text and in tables. */
+  /** The texts of all inline code, in paragraphs and tables. */
   get codeSpans(): string[] {
     return this.all<Tokens.Codespan>('codespan').map(({ text }) => text)
   }
@@ -50,7 +50,7 @@ export class Document {
     )
   }
 
-  /** Paths of files of this repository, from its root, with what stands after the `#`. */
+  /** Links to files of this repository: the path from its root, and the anchor after `#`. */
   get links(): { path: string; anchor: string | undefined }[] {
     return this.all<Tokens.Link>('link').flatMap(({ href }) => {
       if (/^\w+:/.test(href)) return []

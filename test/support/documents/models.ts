@@ -4,17 +4,17 @@ import { join } from 'node:path'
 import { type Hub, startHub } from '../hub/index.ts'
 import { makeEmbeddingModel, makeWhisperModel } from '../model-maker/index.ts'
 
-/** As the documents call it. */
+/** The token in the documents. */
 export const TOKEN = 'hf_your_token'
 
 export interface DocumentsHub {
   hub: Hub
-  /** The length of the made embedding's vector: the real one has 384. */
+  /** The vector length of the generated embedding model; the real model has 384. */
   dimension: number
   close: () => Promise<void>
 }
 
-/** A Hub with made models under all names that the documents use. */
+/** A Hub with generated models under all names that the documents use. */
 export async function startDocumentsHub(): Promise<DocumentsHub> {
   const directory = await mkdtemp(join(tmpdir(), 'models of the documents '))
   const [embeddings, whisper] = await Promise.all([
@@ -38,7 +38,7 @@ export async function startDocumentsHub(): Promise<DocumentsHub> {
   return { hub, dimension: embeddings.dimension, close }
 }
 
-/** The same weights under the names of the q8 ones, and with a note (`doc_string`) that makes other files of them. */
+/** The same weights under the names of the q8 files. A `doc_string` is added, so that their digests differ. */
 async function quantized(directory: string, names: string[]): Promise<Record<string, Uint8Array>> {
   const files = names.map(async (name) => {
     const weights = await readFile(join(directory, 'onnx', `${name}.onnx`))

@@ -1,6 +1,6 @@
 import { stripVTControlCharacters } from 'node:util'
 
-/** The words of a run's report, each once it began: figures, paths and what only a slow run is told are left out. */
+/** The words of each report in the output, without figures, paths and lines that appear only in a slow run. */
 export function reportShapes(output: string): string[] {
   const [, ...reports] = stripVTControlCharacters(output).split(/^ Model cache$/m)
   return reports.map((report) =>

@@ -34,14 +34,14 @@ interface Place {
   outputs: Outputs
 }
 
-/** What is here already: the files, Node.js, and the linked modules. */
+/** Steps that need no work: the files, Node.js and the linked modules are already present. */
 const DONE = /^actions\/(checkout|setup-node)@/
 
-/** The part of GitHub Actions that the recipes use, with caches that are written once and found by their prefix. */
+/** Runs the part of GitHub Actions that the recipes use. A cache key is written once and found by its prefix. */
 export class Actions {
   /** Keys in the order in which they were stored. */
   readonly keys: string[] = []
-  /** What the last run printed. */
+  /** The output of the last run. */
   output = ''
 
   constructor(
@@ -76,7 +76,7 @@ export class Actions {
     if (step.run !== undefined) await this.shell(step, step.run, place)
     else if (step.uses?.startsWith('actions/cache/restore@')) await this.restore(step, given, place)
     else if (step.uses?.startsWith('actions/cache/save@')) await this.save(given, place)
-    else if (!DONE.test(step.uses ?? '')) throw new Error(`No such step is known: ${JSON.stringify(step)}`)
+    else if (!DONE.test(step.uses ?? '')) throw new Error(`Unknown step: ${JSON.stringify(step)}`)
   }
 
   private async shell(step: Step, lines: string, { folder, env, context, outputs }: Place): Promise<void> {
@@ -128,12 +128,12 @@ function filled(given: Record<string, unknown>, context: Context): Record<string
   return Object.fromEntries(Object.entries(given).map(([name, value]) => [name, fill(String(value), context)]))
 }
 
-/** A text with what stands for its `${{ }}`. */
+/** The text with the values of its `${{ }}` expressions. */
 function fill(text: string, context: Context): string {
   return text.replace(/\$\{\{ *(.*?) *\}\}/g, (_, expression) => evaluate(expression, context))
 }
 
-/** `a == b && c != d`, of names and texts. */
+/** Evaluates a condition of the form `a == b && c != d`, of names and strings. */
 function holds(condition: string, context: Context): boolean {
   return condition.split(' && ').every((part) => {
     const [left = '', operator, right = ''] = part.split(/ (==|!=) /)
@@ -141,7 +141,7 @@ function holds(condition: string, context: Context): boolean {
   })
 }
 
-/** What is not there is an empty text, as on GitHub. */
+/** The value of a name or string. An undefined name is an empty string, as on GitHub. */
 function evaluate(expression: string, context: Context): string {
   const text = /^'(.*)'$/.exec(expression)?.[1]
   if (text !== undefined) return text

@@ -7,15 +7,15 @@ import { ProjectFolder } from '../project-folder.ts'
 import type { Block } from './document.ts'
 import { type DocumentsHub, startDocumentsHub } from './models.ts'
 
-/** Why a line of the documents is not executed. */
+/** The lines of the documents that are not executed, with the reason. */
 const NOT_EXECUTED: [RegExp, string][] = [
   [/^npm install --save-dev vitest-model-cache$/, 'not published yet; test/package.test.ts installs the tarball'],
   [
     /^npm install && npm (run demo|test)$/,
-    'the demo has tests of its own in test/examples.test.ts, and this is npm test',
+    'test/examples.test.ts tests the demo, and `npm test` is what is running now',
   ],
-  [/^npm ci$/, 'what it would install is linked here'],
-  [/^docker run /, 'there is no Docker here'],
+  [/^npm ci$/, 'the modules are linked'],
+  [/^docker run /, 'Docker is not available'],
 ]
 
 export interface Outcome {
@@ -24,10 +24,10 @@ export interface Outcome {
   output: string
 }
 
-/** Folders of users' projects with the packed package, and a Hub of their own. */
+/** Folders of users' projects with the packed package, and their Hub. */
 export class Workshop {
   private folders = 0
-  /** Tests that run beside these have time limits: two processes at a time are enough for two cores. */
+  /** Limits the number of processes to two, because the other tests that run at the same time have time limits. */
   private readonly inTurn = pLimit(2)
 
   private constructor(
@@ -51,7 +51,7 @@ export class Workshop {
     return this.documentsHub.hub
   }
 
-  /** A new folder with what blocks of a document say stands in it. */
+  /** Creates a folder with files from the blocks of a document. */
   async folder(files: Record<string, string>): Promise<string> {
     const folder = join(this.project.directory, `project ${++this.folders}`)
     await mkdir(folder)
@@ -62,12 +62,12 @@ export class Workshop {
   async write(folder: string, files: Record<string, string>): Promise<void> {
     for (const [path, text] of Object.entries(files)) {
       await mkdir(dirname(join(folder, path)), { recursive: true })
-      // The made model's vectors are shorter than those of the real one.
+      // The vectors of the generated model are shorter than those of the real one.
       await writeFile(join(folder, path), text.replaceAll('384', String(this.documentsHub.dimension)))
     }
   }
 
-  /** Runs lines of a document as a shell does: up to the first that fails. */
+  /** Runs lines of a document in a shell, up to the first that fails. */
   async run(lines: string, folder: string, env: Record<string, string> = {}): Promise<Outcome> {
     const executed = lines.split('\n').filter((line) => !isNotExecuted(line))
     const own = { HF_ENDPOINT: this.hub.url, HOME: this.home, PATH: `${this.bin}${delimiter}${process.env.PATH}` }
@@ -75,12 +75,12 @@ export class Workshop {
     return this.inTurn(() => this.project.shell(script, { ...own, ...env }))
   }
 
-  /** Keeps the cache that all runs share unless they say otherwise, as it is now. */
+  /** Saves a copy of the shared cache. */
   async keepCache(): Promise<void> {
     await execa('cp', ['-a', this.project.cacheDir, this.keptCache])
   }
 
-  /** A copy of what was kept, for a run of its own. */
+  /** A fresh copy of the saved cache, for one run. */
   async copyOfCache(): Promise<string> {
     const copy = join(this.home, `cache ${++this.folders}`)
     await execa('cp', ['-a', this.keptCache, copy])
@@ -101,7 +101,10 @@ export class Workshop {
     return join(this.home, 'bin')
   }
 
-  /** What npm puts on PATH. `npx` alone takes longer than most of the commands; test/package.test.ts runs the real one. */
+  /**
+   * Writes the commands that npm puts on PATH. This `npx` is a short script: the real one takes longer than most of the
+   * commands, and test/package.test.ts runs it.
+   */
   private async layOutCommands(): Promise<void> {
     await mkdir(this.bin)
     const modules = join(this.project.directory, 'node_modules')
@@ -117,7 +120,7 @@ export class Workshop {
   }
 }
 
-/** The files that blocks name, by path. */
+/** The texts of the blocks that name a file, by path. */
 export function filesOf(blocks: Block[]): Record<string, string> {
   return Object.fromEntries(blocks.flatMap(({ file, text }) => (file === undefined ? [] : [[file, text]])))
 }
@@ -126,7 +129,7 @@ function isNotExecuted(line: string): boolean {
   return NOT_EXECUTED.some(([pattern]) => pattern.test(line.trim()))
 }
 
-/** Lines of the list that no document has any more. */
+/** The patterns of `NOT_EXECUTED` that match no line of the documents. */
 export function unusedExceptions(lines: string[]): string[] {
   const unused = NOT_EXECUTED.filter(([pattern]) => !lines.some((line) => pattern.test(line.trim())))
   return unused.map(([pattern]) => String(pattern))

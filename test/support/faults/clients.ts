@@ -6,30 +6,30 @@ import { ModelCache, ModelCacheError } from '../../../src/cache/index.ts'
 import { kill } from '../kill.ts'
 import type { PeerName, PeerOrder, PeerReport } from './peer.ts'
 
-// Of a peer that met a fault after which nothing comes. undici, under both, gives up after five silent minutes.
+// The time limit of a peer after a fault that sends nothing more. undici, which both peers use, fails only after five minutes.
 const PATIENCE_MS = 3_000
-// Ours, in place of 30 s.
+// The stall time of our client, instead of 30 s.
 const STALL_MS = 1_000
-// All others end by themselves, and long before.
+// The time limit of all other jobs, which end long before.
 const LIMIT_MS = 250_000
-// With more at a time, two cores would be what they wait for.
+// With more jobs at the same time, two cores would be the limit.
 const CONCURRENCY = 6
 
-/** How a run ended; errors of ours by their code. */
+/** The outcome of a run; our errors are shown by their code. */
 export type Outcome = 'ok' | 'error' | 'hangs' | `\`${string}\``
 
-/** One model to be asked for. */
+/** One model to get. */
 export interface Job {
   repo: string
-  /** The fault that it meets is one after which nothing more comes. */
+  /** True if the server sends nothing more after the fault. */
   isEndless: boolean
-  /** Settles when it meets the fault. */
+  /** Settles when the fault is applied to a request of the job. */
   met: Promise<unknown>
 }
 
 /**
- * Asks for all models, as a new process would, and gives the outcomes in the order of the jobs. What is kept of a model
- * lies in `<folder>/<its repo>`.
+ * Gets all models, as a new process would. Returns the outcomes in the order of the jobs. The files of a model are stored in
+ * `<folder>/<its repo>`.
  */
 export type Client = (hubUrl: string, folder: string, jobs: Job[]) => Promise<Outcome[]>
 
@@ -58,7 +58,7 @@ async function askOurs(hubUrl: string, folder: string, { repo, isEndless }: Job)
     offline: false,
     maxSize: 2 ** 31,
     maxAge: 7 * 86_400_000,
-    // Neither the token nor the login of the machine's owner are for this.
+    // The client must not use the token or the login of the machine's owner.
     env: { HF_HOME: join(folder, 'no login') },
     ...(isEndless && { stallMs: STALL_MS }),
   })
@@ -70,7 +70,7 @@ async function askOurs(hubUrl: string, folder: string, { repo, isEndless }: Job)
   }
 }
 
-/** In a process of its own, which is killed in the end: what hangs is ended as a user would end it. */
+/** Runs a peer in a separate process, which is killed at the end, as a user would end a process that hangs. */
 async function runPeer(peer: PeerName, hubUrl: string, folder: string, jobs: Job[]): Promise<Outcome[]> {
   const stdio = ['ignore', 'ignore', 'pipe', 'ipc'] as const
   const child = fork(new URL('./peer.ts', import.meta.url), { execArgv: ['--import', 'tsx'], stdio: [...stdio] })
@@ -84,7 +84,7 @@ async function runPeer(peer: PeerName, hubUrl: string, folder: string, jobs: Job
   }
 }
 
-/** What the process says of each job, or that it says nothing. */
+/** The outcome of each job; `hangs` if the process does not report one in time. */
 function outcomesOf(child: ChildProcess, jobs: Job[]): Promise<Outcome[]> {
   const take = new Map<number, (outcome: Outcome) => void>()
   child.on('message', ({ index, outcome }: PeerReport) => take.get(index)?.(outcome))

@@ -1,15 +1,15 @@
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join, relative, sep } from 'node:path'
 
-/** What a client left of a model. */
+/** The files of a model that a client left on disk. */
 export interface Disk {
-  /** Files that it takes for files of the model from now on, and whose bytes are others. */
+  /** Files with wrong bytes that the client treats as files of the model. */
   wrong: string[]
-  /** Bytes in files that it takes for unfinished. */
+  /** Bytes in files that the client treats as unfinished. */
   partBytes: number
 }
 
-/** Compares what lies in the folder of a model, of any of the clients, with the right files. */
+/** Compares the folder of a model, of any client, with the right files. */
 export async function inspectDisk(folder: string, model: ReadonlyMap<string, Buffer>): Promise<Disk> {
   const disk: Disk = { wrong: [], partBytes: 0 }
   for (const path of await pathsBelow(folder)) {
@@ -28,12 +28,12 @@ async function pathsBelow(folder: string): Promise<string[]> {
     .map((entry) => relative(folder, join(entry.parentPath, entry.name)).split(sep).join('/'))
 }
 
-/** `<blob>.incomplete` in a Hugging Face cache and `<blob>.<unique>.incomplete` in ours, `<file>.tmp.<unique>` of transformers.js. */
+/** `<blob>.incomplete` in a Hugging Face cache, `<blob>.<unique>.incomplete` in ours, `<file>.tmp.<unique>` of transformers.js. */
 function isPart(path: string): boolean {
   return /\.incomplete$|\.tmp\.[^/]+$/.test(path)
 }
 
-/** In a snapshot of a Hugging Face cache, which ours is too, or as transformers.js keeps it. */
+/** The path of the file in the repo. Hugging Face caches, like ours, have snapshots; transformers.js has the plain path. */
 function fileOf(path: string): string {
   return /(?:^|\/)snapshots\/[0-9a-f]{40}\/(.+)$/.exec(path)?.[1] ?? path
 }

@@ -7,34 +7,34 @@ import { CLIENTS, type ClientName, type Outcome } from './clients.ts'
 import { type Disk, inspectDisk } from './disk.ts'
 import type { Row } from './rows.ts'
 
-/** What one client made of one run. */
+/** The result of one run of one client. */
 export interface Run extends Disk {
   outcome: Outcome
-  /** How often it asked for the file that the fault is put on. */
+  /** The number of its requests for the file with the fault. */
   requests: number
-  /** Bytes of that file that were sent. */
+  /** The sent bytes of that file. */
   bytes: number
-  /** True when it asked for the rest of it. */
+  /** True if the client requested the rest of that file with a range. */
   isResumed: boolean
 }
 
-/** A run that meets the fault, and the next one without it, over the same cache. */
+/** A run with the fault, and the next run without it over the same cache. */
 export interface Cell {
   faulty: Run
   next: Run
 }
 
 export interface Measured {
-  /** For each client its cells, in the order of the rows. */
+  /** The cells of each client, in the order of the rows. */
   cells: Record<ClientName, Cell[]>
   /** Bytes of each file of the model. */
   sizes: ReadonlyMap<string, number>
 }
 
-// Slow enough for a client to have read most of what came before a connection breaks: a second for the model.
+// Slow enough that a client has read most of the sent bytes before a connection breaks. The model takes a second.
 const BYTES_PER_SECOND = 2_000_000
 
-/** Has every client meet every fault, on repos and in cache folders of their own. */
+/** Runs every client with every fault. Each combination has its own repo and cache folder. */
 export async function measure(rows: Row[]): Promise<Measured> {
   const folder = await mkdtemp(join(tmpdir(), 'fault table '))
   const hub = await startHub()
@@ -42,7 +42,7 @@ export async function measure(rows: Row[]): Promise<Measured> {
     const model = await makeEmbeddingModel(join(folder, 'model'), { size: 2_000_000 })
     const contents = await contentsOf(model)
     const bench = new Bench(hub, folder, model, contents, rows)
-    // Ours is alone, so that it feels no stall but the Hub's.
+    // Our client runs alone, so that load of the machine does not look like a stall.
     const [ours = []] = await bench.measure('ours')
     const [peerHub = [], transformers = []] = await bench.measure('hub', 'transformers')
     const sizes = new Map([...contents].map(([file, { length }]) => [file, length]))
@@ -62,7 +62,7 @@ class Bench {
     private readonly rows: Row[],
   ) {}
 
-  /** The cells of some clients, which run side by side. */
+  /** The cells of some clients, which run at the same time. */
   async measure(...clients: ClientName[]): Promise<Cell[][]> {
     const mends = clients.flatMap((client) => this.rows.map((row, index) => this.prepare(client, row, index)))
     this.hub.throttle({ perConnection: BYTES_PER_SECOND })
@@ -76,7 +76,7 @@ class Bench {
     )
   }
 
-  /** Makes the repo of a cell, and its fault; gives back what takes the fault out again. */
+  /** Adds the repo of a cell and its fault. Returns a function that removes the fault. */
   private prepare(client: ClientName, { fault, times }: Row, index: number): () => void {
     this.hub.addRepo(repoOf(client, index), { directory: this.model.directory, pipelineTag: 'feature-extraction' })
     return fault === undefined ? () => undefined : this.hub.fault(this.matcher(client, index), fault, { times })
@@ -103,16 +103,16 @@ class Bench {
     return repo === repoOf(client, index) && file === this.rows[index]?.file
   }
 
-  /** What meets the fault. The one byte by which @huggingface/hub learns the size of a file is no body to spoil. */
+  /** Matches the requests that get the fault. Body faults skip the one-byte request by which @huggingface/hub learns the size. */
   private matcher(client: ClientName, index: number): (request: LoggedRequest) => boolean {
     const isProbeSpared = isOfBody(this.rows[index]?.fault)
     return (request) => this.isAbout(client, index, request) && !(isProbeSpared && request.range === 'bytes=0-0')
   }
 
-  /** Without this, the table could be about what never happened. */
+  /** Throws if the fault was not applied: the table would then show a run without the fault. */
   private expectMet(client: ClientName, { name, fault }: Row, index: number): void {
     const isMet = this.hub.requests.some((request) => request.fault && this.isAbout(client, index, request))
-    if (fault !== undefined && !isMet) throw new Error(`${client} did not meet: ${name}`)
+    if (fault !== undefined && !isMet) throw new Error(`The fault was not applied to ${client}: ${name}`)
   }
 }
 
@@ -134,7 +134,7 @@ function trafficOf(requests: LoggedRequest[]): Pick<Run, 'requests' | 'bytes' | 
 }
 
 function missing(): never {
-  throw new Error('A client gave fewer outcomes than it had jobs')
+  throw new Error('A client returned fewer outcomes than it had jobs')
 }
 
 async function contentsOf({ directory, files }: MadeModel): Promise<Map<string, Buffer>> {

@@ -3,17 +3,17 @@ import { join } from 'node:path'
 import pLimit from 'p-limit'
 import type { Job, Outcome } from './clients.ts'
 
-/** What the process is told to do. */
+/** The task of the process. */
 export interface PeerOrder {
   peer: PeerName
   hubUrl: string
   folder: string
   jobs: Pick<Job, 'repo' | 'isEndless'>[]
-  /** How many it asks for at a time, beside the endless ones. */
+  /** The number of jobs at the same time; endless jobs do not count. */
   concurrency: number
 }
 
-/** What it answers, one for each job. */
+/** The report of the process on one job. */
 export interface PeerReport {
   index: number
   outcome: Outcome
@@ -23,7 +23,7 @@ export type PeerName = keyof typeof PEERS
 
 type Ask = (repo: string) => Promise<unknown>
 
-/** Each loads its library, and gives back how a user of it gets a model. */
+/** Each function loads its library, and returns a function that gets a model as a user of the library would. */
 const PEERS = { hub: useHub, transformers: useTransformers } satisfies Record<string, typeof useHub>
 
 async function useHub({ hubUrl, folder }: PeerOrder): Promise<Ask> {
@@ -35,7 +35,7 @@ async function useTransformers({ hubUrl, folder }: PeerOrder): Promise<Ask> {
   const { env, pipeline } = await import('@huggingface/transformers')
   env.remoteHost = hubUrl
   env.allowLocalModels = false
-  // Not the option `cache_dir`: with it, config.json goes to the default folder all the same, below node_modules.
+  // The option `cache_dir` is not enough: config.json would still be stored in the default folder below node_modules.
   env.cacheDir = folder
   return async (repo) => {
     const embed = await pipeline('feature-extraction', repo, { dtype: 'fp32' })

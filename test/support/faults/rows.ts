@@ -1,21 +1,21 @@
 import type { Fault } from '../hub/index.ts'
 
-/** One fault, met by the first request for a file or by every one, and what our client is to make of it. */
+/** One fault, applied to the first request for a file or to all, and the expected outcome of our client. */
 export interface Row {
-  /** As the table names it. */
+  /** The name in the table. */
   name: string
-  /** What the fault is put on; without a fault, this is the control. */
+  /** The file with the fault. A row without a fault is the control. */
   file: string
   fault?: Fault
   times?: number
-  /** Nothing more comes: whoever does not watch the clock waits for minutes, or for ever. */
+  /** True if the server sends nothing more: a client without a time limit waits for minutes or forever. */
   isEndless: boolean
-  /** Our client's cell. Anything else is a failure. */
+  /** The expected outcome of our client, as the table shows it. */
   ours: string
 }
 
 const WEIGHTS = 'onnx/model.onnx'
-// Five tries of this length are less than the made model: what breaks there every time never arrives.
+// Five attempts of this length are shorter than the model, so a download that breaks there every time never completes.
 const CUT = 300_000
 const MINUTES = 600_000
 

@@ -3,10 +3,10 @@ import type { ClientName } from './clients.ts'
 import type { Cell, Measured } from './measure.ts'
 import type { Row } from './rows.ts'
 
-/** The cells of a table's lines, its head first. */
+/** The cells of a table, row by row; the head comes first. */
 export type Table = string[][]
 
-/** What was measured in words, with the versions of the peers in the head. */
+/** The table of measured outcomes in words, with the versions of the peers in its head. */
 export async function tableOf(rows: Row[], { cells }: Measured): Promise<Table> {
   const peers = await Promise.all(['@huggingface/hub', '@huggingface/transformers'].map(nameWithVersion))
   const columns = [cells.ours, cells.hub, cells.transformers].map(wordsOf)
@@ -16,7 +16,7 @@ export async function tableOf(rows: Row[], { cells }: Measured): Promise<Table> 
   ]
 }
 
-/** What a client made of each row in words. The first row is the control: without a fault. */
+/** The outcomes of a client in words. The first row is the control, without a fault. */
 export function wordsOf(cells: Measured['cells'][ClientName]): string[] {
   const [control] = cells
   return cells.map((cell) => inWords(cell, control?.faulty.requests ?? 0))
@@ -46,7 +46,7 @@ async function nameWithVersion(name: string): Promise<string> {
   return `${name} ${JSON.parse(await readFile(manifest, 'utf8')).version}`
 }
 
-/** As Markdown, with columns of one width. */
+/** The table as Markdown; the cells of a column have the same width. */
 export function markdownOf([head = [], ...lines]: Table): string {
   const widths = head.map((_, column) => Math.max(...[head, ...lines].map((line) => line[column]?.length ?? 0)))
   const rule = widths.map((width) => '-'.repeat(width))

@@ -2,17 +2,17 @@ import { codedError, HubError } from './hub-error.ts'
 import type { Repository } from './repository.ts'
 
 export interface Tokens {
-  /** Opens every private and gated repo. */
+  /** A token with access to every private and gated repo. */
   token?: string
-  /** A valid token of somebody who was let into nothing. */
+  /** A valid token without access to any private or gated repo. */
   tokenWithoutAccess?: string
 }
 
 type Visitor = 'anonymous' | 'member' | 'outsider'
 
 /**
- * The repo, when the request may see it. Throws the Hub's refusals: it does not tell a private repo from a missing one, and
- * answers 401 to the anonymous and 404 to those it knows.
+ * The repo, if the request may see it. Otherwise throws the Hub's errors. They are the same for a private and a missing repo:
+ * 401 without a token, 404 with a valid token.
  */
 export function openRepository(
   repository: Repository | undefined,
@@ -21,12 +21,12 @@ export function openRepository(
 ): Repository {
   const visitor = identify(authorization, tokens)
   if (repository && (!repository.options.private || visitor === 'member')) return repository
-  // Without the header, huggingface_hub would know a 401 to mean "no such repo" by its https URL only (REPO_API_REGEX).
+  // Without the X-Error-Code, huggingface_hub reads a 401 as "no such repo" only for https URLs (REPO_API_REGEX).
   if (visitor === 'anonymous') throw codedError(401, 'RepoNotFound', 'Invalid username or password.')
   throw codedError(404, 'RepoNotFound', 'Repository not found')
 }
 
-/** Gated repos can be listed by all, but their files are for those who were let in. */
+/** Throws unless the request may download files of the repo. Everybody may list a gated repo, but files need access. */
 export function openFiles({ name, options }: Repository, authorization: string | undefined, tokens: Tokens): void {
   const visitor = identify(authorization, tokens)
   if (!options.gated || visitor === 'member') return
@@ -49,7 +49,7 @@ function identify(authorization: string | undefined, { token, tokenWithoutAccess
   if (authorization === undefined) return 'anonymous'
   if (token !== undefined && authorization === `Bearer ${token}`) return 'member'
   if (tokenWithoutAccess !== undefined && authorization === `Bearer ${tokenWithoutAccess}`) return 'outsider'
-  // huggingface_hub compares this very text.
+  // huggingface_hub compares this exact text.
   const message = 'Invalid credentials in Authorization header'
   throw new HubError(401, message, { 'X-Error-Message': message })
 }

@@ -4,7 +4,7 @@ import type { AnswerFault, Faults } from './faults.ts'
 import { HubError } from './hub-error.ts'
 import type { Throttle } from './throttle.ts'
 
-/** Answers one request: latency and faults first, then `route`. */
+/** Responds to one request: applies latency and faults, then calls `route`. */
 export async function answer(
   exchange: Exchange,
   { faults, throttle }: { faults: Faults; throttle: Throttle },
@@ -18,13 +18,13 @@ export async function answer(
     else if (exchange.request.method === 'OPTIONS') exchange.sendEmpty(204, preflightHeaders)
     else await route()
   } catch (error) {
-    // A client that has left needs no answer, and is no fault of ours.
+    // The client closed the connection: there is nothing to send, and no failure to log.
     if (exchange.signal.aborted) return
     sendError(exchange, error)
   }
 }
 
-/** Browsers, and environments that act like one, may load models from a page of another origin. */
+/** Headers that allow browsers, and environments that act like one, to load models from a page of another origin. */
 export const corsHeaders = {
   'Access-Control-Allow-Origin': '*',
   'Access-Control-Expose-Headers':
@@ -51,7 +51,7 @@ function sendFault(exchange: Exchange, fault: AnswerFault): void {
   }
 }
 
-/** JSON from the API, as createApiError of @huggingface/hub expects, and plain text from the file endpoints. */
+/** Sends JSON for the API, as createApiError of @huggingface/hub expects, and plain text for the file endpoints. */
 function sendError(exchange: Exchange, error: unknown): void {
   const known = error instanceof HubError || error instanceof URIError || error instanceof SyntaxError
   if (!known) exchange.log.failure = error

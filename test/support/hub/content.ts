@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
 import { closeSync, createReadStream, openSync, readSync, statSync } from 'node:fs'
 
-/** What a test may hand in as a file: text, bytes, or a file on disk that is streamed and never held whole. */
+/** A file of a test: text, bytes, or a file on disk, which is streamed and never fully in memory. */
 export type FileSource = string | Uint8Array | { path: string }
 
-/** A file's bytes, in memory or on disk. `size` in bytes. */
+/** A file's content, in memory or on disk. `size` is in bytes. */
 export type Content =
   | { readonly size: number; readonly bytes: Uint8Array }
   | { readonly size: number; readonly diskPath: string; readonly modified: number }
@@ -20,7 +20,7 @@ export function bytesContent(bytes: Uint8Array): Content {
   return { size: bytes.byteLength, bytes }
 }
 
-/** The bytes from `start` up to, not including, `end`. */
+/** The bytes from `start` up to but not including `end`. */
 export async function* readContent(content: Content, start: number, end: number): AsyncGenerator<Uint8Array> {
   if (start >= end) return
   if ('bytes' in content) {
@@ -31,7 +31,7 @@ export async function* readContent(content: Content, start: number, end: number)
   for await (const chunk of file) yield chunk
 }
 
-/** git's name for a file: the sha1 of a header and the bytes. */
+/** The git object id of a file: the sha1 of a header and the bytes. */
 export function gitBlobDigest(content: Content): string {
   return digest(content, 'sha1', `blob ${content.size}\0`)
 }
@@ -40,10 +40,10 @@ export function sha256Digest(content: Content): string {
   return digest(content, 'sha256', '')
 }
 
-// Measured over loopback: 64 kB is slower by two thirds, and more than this gains nothing.
+// Measured over loopback: 64 kB is slower by two thirds, and larger reads are not faster.
 const readSize = 256 * 1024
 
-// Shared by every hub of the process: suites serve the same large model again and again.
+// Shared by all Hubs of the process, because suites serve the same large model many times.
 const diskDigests = new Map<string, string>()
 
 function digest(content: Content, algorithm: 'sha1' | 'sha256', header: string): string {
@@ -56,7 +56,7 @@ function digest(content: Content, algorithm: 'sha1' | 'sha256', header: string):
   return fresh
 }
 
-/** Synchronous, so that `addRepo` and `addCommit` can give back a commit and not a promise; reads piece by piece. */
+/** Hashes a file in pieces. Synchronous, so that `addRepo` and `addCommit` can return a commit instead of a promise. */
 function digestDiskFile(path: string, algorithm: 'sha1' | 'sha256', header: string): string {
   const hash = createHash(algorithm).update(header)
   const piece = Buffer.allocUnsafe(1024 * 1024)

@@ -1,7 +1,7 @@
 import { readdirSync, statSync } from 'node:fs'
 import { join, sep } from 'node:path'
 
-/** Every file under a folder, by its path with forward slashes. Follows symlinks: a Hugging Face snapshot is made of them. */
+/** All files below a folder, by path with forward slashes. Follows symlinks, which a Hugging Face snapshot consists of. */
 export function filesUnder(directory: string): Record<string, { path: string }> {
   const files: Record<string, { path: string }> = {}
   for (const relative of readdirSync(directory, { recursive: true, encoding: 'utf8' })) {

@@ -5,13 +5,13 @@ import type { LoggedRequest } from './request-log.ts'
 import type { Throttle } from './throttle.ts'
 import { planTransfer, transfer } from './transfer.ts'
 
-/** A request and the answer to it. */
+/** A request and its response. */
 export class Exchange {
   readonly request: IncomingMessage
   readonly response: ServerResponse
   readonly log: LoggedRequest
   readonly query: URLSearchParams
-  /** Aborted when the connection is gone, whoever closed it. */
+  /** Aborts when the connection is closed by either side. */
   readonly signal: AbortSignal
   private readonly faults: Faults
   private readonly throttle: Throttle
@@ -33,7 +33,7 @@ export class Exchange {
     this.throttle = hub.throttle
   }
 
-  /** Sends a part of a file, or what a fault makes of it. */
+  /** Sends a part of a file; a fault may change it. */
   async sendFile(status: number, headers: OutgoingHttpHeaders, content: Content, span: Span): Promise<void> {
     const head = this.request.method === 'HEAD'
     const fault = head ? undefined : this.faults.takeBody(this.log, span)
@@ -56,7 +56,7 @@ export class Exchange {
     await this.sendFile(200, { 'Content-Type': 'application/json; charset=utf-8', ...headers }, content, span)
   }
 
-  /** An answer that is not about its body: an error, a redirect. No body fault applies. */
+  /** Sends an error or a redirect. Body faults do not apply. */
   sendText(status: number, text: string, headers: OutgoingHttpHeaders = {}): void {
     const body = Buffer.from(text)
     this.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8', 'Content-Length': body.length, ...headers })
@@ -72,7 +72,7 @@ export class Exchange {
     this.sendText(status, `${STATUS_CODES[status]}. Redirecting to ${location}`, { Location: location, ...headers })
   }
 
-  /** 304 and 416, and the answer to a preflight. */
+  /** Sends a response without a body: 304, 416, or the response to a preflight. */
   sendEmpty(status: number, headers: OutgoingHttpHeaders): void {
     this.writeHead(status, status === 416 ? { ...headers, 'Content-Length': 0 } : headers)
     this.response.end()

@@ -1,56 +1,56 @@
 import { type LoggedRequest, matchesRequest, type RequestMatcher } from './request-log.ts'
 
-/** Waits before the answer, which is otherwise as it would be. */
+/** Delays the response without changing it. */
 export interface DelayFault {
   delayMs: number
 }
 
-/** Takes the place of the answer. `'refused'` closes the socket before a byte of it. */
+/** Replaces the response. `'refused'` closes the socket before the first byte. */
 export type AnswerFault =
   | 'refused'
   | { status: number; retryAfter?: string | number; headers?: Record<string, string>; body?: string }
-  /** 200 with a web page, as a captive portal or a proxy answers. */
+  /** 200 with a web page, as from a captive portal or a proxy. */
   | { html: true }
 
 /**
- * Spoils the body of a successful GET or POST; never a redirect, an error or a HEAD. Counts are in bytes of this
- * response's body, but `flipByte` is an offset in the file. A fault that cannot be felt (a `truncate: 1000` against the one
- * byte of a `bytes=0-0` probe) neither applies nor uses up one of its `times`.
+ * Damages the body of a successful GET or POST; never a redirect, an error or a HEAD. Numbers count bytes of the response's
+ * body; only `flipByte` is an offset in the file. A fault without effect (such as `truncate: 1000` on the one byte of a
+ * `bytes=0-0` probe) is not applied, and does not use up one of its `times`.
  */
 export type BodyFault =
-  /** Ends early: below the Content-Length that was promised (the default), or chunked and ended as if all was well. */
+  /** Ends early: before the Content-Length (the default), or chunked and ended without an error. */
   | { truncate: number; contentLength?: boolean }
-  /** Ends early under a Content-Length that agrees. */
+  /** Ends early, with a Content-Length that matches the short body. */
   | { shortBody: number }
-  /** One byte of the file has all its bits inverted. */
+  /** Inverts all bits of one byte of the file. */
   | { flipByte: number }
-  /** Says nothing more, and keeps the connection. */
+  /** Sends nothing more, but keeps the connection open. */
   | { stallAfter: number }
   | { bytesPerSecond: number }
-  /** The connection is reset (RST). */
+  /** Resets the connection (RST). */
   | { reset: number }
 
 export type Fault = DelayFault | AnswerFault | BodyFault
 
 export interface FaultOptions {
-  /** How many requests meet the fault; without it, all. */
+  /** The number of requests that get the fault. Default: all. */
   times?: number
 }
 
-/** The part of a file that a response is about to send, `end` not included. */
+/** The part of a file that a response will send, without the byte at `end`. */
 export interface Span {
   start: number
   end: number
 }
 
 /**
- * The faults in force, oldest first. A request meets at most one delay and one other fault, so faults that were
- * installed in a row with `times: 1` are met one after the other.
+ * The installed faults, oldest first. A request gets at most one delay and one other fault. So several faults with `times: 1`
+ * apply to one request each, in the order of their installation.
  */
 export class Faults {
   private installed: { matcher: RequestMatcher; fault: Fault; left: number }[] = []
 
-  /** Gives back what takes the fault out again. */
+  /** Returns a function that removes the fault. */
   install(matcher: RequestMatcher, fault: Fault, { times = Number.POSITIVE_INFINITY }: FaultOptions = {}): () => void {
     const entry = { matcher, fault, left: times }
     this.installed.push(entry)

@@ -1,4 +1,4 @@
-/** An answer of the Hub that is not 2xx, with the headers by which Python's huggingface_hub tells errors apart. */
+/** A response of the Hub with an error status, with the headers by which Python's huggingface_hub distinguishes errors. */
 export class HubError extends Error {
   readonly status: number
   readonly headers: Record<string, string>
@@ -26,7 +26,7 @@ export function revisionNotFound(revision: string): HubError {
   return codedError(404, 'RevisionNotFound', `Invalid rev id: ${revision}`)
 }
 
-/** Names the commit: huggingface_hub reads it there to remember that the file does not exist (`.no_exist`). */
+/** States the commit in a header: huggingface_hub reads it to record that the file does not exist (`.no_exist`). */
 export function entryNotFound(commit: string): HubError {
   return codedError(404, 'EntryNotFound', 'Entry not found', { 'X-Repo-Commit': commit })
 }

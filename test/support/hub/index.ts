@@ -14,16 +14,16 @@ export type { LoggedRequest, Origin, RequestKind, RequestMatcher, RequestPattern
 export type { ThrottleSettings } from './throttle.ts'
 
 export interface HubOptions extends Tokens {
-  /** Entries of a tree listing before it goes on in a next page; 1000 as on the Hub. */
+  /** The number of entries on a page of a tree listing. Default 1000, as on the Hub. */
   treePageSize?: number
   /**
-   * What URLs call the host of the CDN; 127.0.0.1 as for the hub, on another port. Python's huggingface_hub looks at names
-   * without ports (`_is_same_or_hub_host` in utils/_http.py, 2.0.0) and needs `localhost` here to see a CDN at all.
+   * The host name of the CDN in URLs. Default 127.0.0.1, as for the Hub, but on another port. Python's huggingface_hub compares
+   * host names without ports (`_is_same_or_hub_host` in utils/_http.py, 2.0.0), so it recognizes the CDN only with `localhost`.
    */
   cdnHost?: 'localhost' | '127.0.0.1'
 }
 
-/** Starts a stand-in for huggingface.co and its CDN, on two ports of the loopback interface. */
+/** Starts a local server that behaves as huggingface.co and its CDN, on two ports of the loopback interface. */
 export async function startHub(options: HubOptions = {}): Promise<Hub> {
   const { treePageSize = 1000, cdnHost = '127.0.0.1', ...tokens } = options
   const state: HubState = {
@@ -46,7 +46,7 @@ export async function startHub(options: HubOptions = {}): Promise<Hub> {
 export class Hub {
   /** `http://127.0.0.1:port`, without a slash at its end. */
   readonly url: string
-  /** Where LFS files come from. */
+  /** The origin that serves LFS files. */
   readonly cdnUrl: string
   private readonly state: HubState
   private readonly desk: Reception
@@ -60,7 +60,7 @@ export class Hub {
     this.listeners = listeners
   }
 
-  /** The token that opens private and gated repos. */
+  /** The token with access to private and gated repos. */
   get token(): string | undefined {
     return this.state.tokens.token
   }
@@ -74,7 +74,7 @@ export class Hub {
     return repository
   }
 
-  /** The old name answers with a redirect to the new one. */
+  /** Renames a repo. Requests for the old name are redirected to the new one. */
   renameRepo(oldName: string, newName: string): void {
     const { repositories, renamed } = this.state
     const repository = repositories.get(oldName)
@@ -88,7 +88,7 @@ export class Hub {
     renamed.delete(newName)
   }
 
-  /** Every request since the start or `clearRequests`, in the order of arrival. */
+  /** All requests since the start or the last `clearRequests`, in the order of arrival. */
   get requests(): readonly LoggedRequest[] {
     return this.desk.log.requests
   }
@@ -97,42 +97,42 @@ export class Hub {
     this.desk.log.requests = []
   }
 
-  /** Bytes of body sent, of the requests that match. */
+  /** The sum of sent body bytes over the requests that match. */
   bytesSent(matcher: RequestMatcher = {}): number {
     return this.desk.log.bytesSent(matcher)
   }
 
-  /** The first logged request that matches, or else the next to arrive. */
+  /** The first logged request that matches, or else the next one that arrives. */
   waitForRequest(matcher: RequestMatcher = {}): Promise<LoggedRequest> {
     return this.desk.log.waitFor(matcher)
   }
 
-  /** Settles when no request is under way. */
+  /** Settles when no request is in progress. */
   idle(): Promise<void> {
     return this.desk.log.idle()
   }
 
-  /** Gives back what takes the fault out again. */
+  /** Installs a fault. Returns a function that removes it. */
   fault(matcher: RequestMatcher, fault: Fault, options?: FaultOptions): () => void {
     return this.desk.faults.install(matcher, fault, options)
   }
 
-  /** Replaces all caps: those that are not given are lifted. */
+  /** Replaces all limits: those that are not given are removed. */
   throttle(settings: ThrottleSettings): void {
     this.desk.throttle.settings = settings
   }
 
-  /** Drops every connection and refuses new ones (ECONNREFUSED), until `resumeListening`. */
+  /** Closes all connections and refuses new ones (ECONNREFUSED) until `resumeListening`. */
   async stopListening(): Promise<void> {
     await Promise.all(this.listeners.map((listener) => listener.stop()))
   }
 
-  /** On the same ports. */
+  /** Listens again on the same ports. */
   async resumeListening(): Promise<void> {
     await Promise.all(this.listeners.map((listener) => listener.resume()))
   }
 
-  /** Drops every connection; answers under way end with it, and so do their timers. */
+  /** Closes all connections. Responses in progress end, and so do their timers. */
   async close(): Promise<void> {
     await this.stopListening()
     await this.idle()

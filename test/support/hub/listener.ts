@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type RequestListener, type Server } from 'node:http'
 
-/** An HTTP server on a port of its own, which it keeps when it goes away for a while. */
+/** An HTTP server that keeps its port when it is stopped and resumed. */
 export class Listener {
   readonly url: string
   private readonly server: Server
@@ -13,7 +13,7 @@ export class Listener {
     this.url = `http://${hostName}:${port}`
   }
 
-  /** `hostName` is what `url` calls the loopback interface. */
+  /** `hostName` is the name of the loopback interface in `url`. */
   static async start(answer: RequestListener, hostName: string): Promise<Listener> {
     const server = createServer({ keepAliveTimeout: keepAliveMs }, answer)
     server.listen(0, '127.0.0.1')
@@ -23,7 +23,7 @@ export class Listener {
     return new Listener(server, address.port, hostName)
   }
 
-  /** Drops every connection; new ones are refused. */
+  /** Closes all connections; new ones are refused. */
   async stop(): Promise<void> {
     if (!this.server.listening) return
     const closed = once(this.server, 'close')
@@ -39,5 +39,5 @@ export class Listener {
   }
 }
 
-// Node's default of 5 s lets a client reuse a connection in the very moment it is closed, and fail for no reason.
+// With Node.js's default of 5 s, a client may reuse a connection at the moment at which the server closes it, and fail.
 const keepAliveMs = 10 * 60_000

@@ -1,7 +1,7 @@
 import type { Exchange } from './exchange.ts'
 import type { Repository } from './repository.ts'
 
-/** GET /api/models/{id}[/revision/{rev}]. With `expand`, only what it names; with `blobs`, sizes and digests too. */
+/** GET /api/models/{id}[/revision/{rev}]. With `expand`, only the named fields; with `blobs`, sizes and digests too. */
 export async function sendModelInfo(exchange: Exchange, repository: Repository, commit: string): Promise<void> {
   const { options, name, id } = repository
   const { libraryName } = options
@@ -29,7 +29,7 @@ export async function sendModelInfo(exchange: Exchange, repository: Repository, 
   await exchange.sendJson(Object.fromEntries(keys.map((key) => [key, info[key]])))
 }
 
-// When `Repository` dates the first commit of each repo.
+// The date that `Repository` gives to the first commit of each repo.
 const firstCommitDate = new Date(Date.UTC(2024, 0, 1)).toISOString()
 
 function siblings(repository: Repository, commit: string, blobs: boolean): object[] {

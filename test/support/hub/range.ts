@@ -1,10 +1,10 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Span } from './faults.ts'
 
-/** `span` is the part to send; without one, the answer has no file in it. */
+/** The status of a response; `span` is the part of the file to send, if any. */
 export type Selection = { status: 200 | 206; span: Span } | { status: 304 } | { status: 416 }
 
-/** What the conditional and range headers ask for (RFC 9110, sections 13 and 14), of a file of `size` bytes. */
+/** Evaluates the conditional and range headers (RFC 9110, sections 13 and 14) for a file of `size` bytes. */
 export function selectRange(headers: IncomingHttpHeaders, etag: string, size: number): Selection {
   if (headers['if-none-match'] !== undefined && namesTag(headers['if-none-match'], etag)) return { status: 304 }
   const whole = { start: 0, end: size }
@@ -14,7 +14,7 @@ export function selectRange(headers: IncomingHttpHeaders, etag: string, size: nu
   return { status: 206, span: asked }
 }
 
-/** Several ranges, other units and nonsense are ignored, as the RFC allows and S3 does: the whole file is sent. */
+/** Undefined for several ranges, other units and invalid ranges: the whole file is then sent, as the RFC allows and S3 does. */
 function parseRange(header: string | undefined, size: number): Span | undefined {
   const [, first, last] = /^bytes=(\d*)-(\d*)$/.exec(header?.replaceAll(' ', '') ?? '') ?? []
   if (first === undefined || last === undefined || (first === '' && last === '')) return undefined
@@ -23,7 +23,7 @@ function parseRange(header: string | undefined, size: number): Span | undefined 
   return { start: Number(first), end: last === '' ? size : Math.min(Number(last) + 1, size) }
 }
 
-/** If-Range compares strongly: a weak tag, or a date, which is less sure than our tags, never holds. */
+/** If-Range needs a strong comparison: a weak tag or a date never matches. */
 function ifRangeHolds(header: string | string[] | undefined, etag: string): boolean {
   return header === undefined || header === etag
 }

@@ -6,7 +6,7 @@ import { type LoggedRequest, type Origin, RequestLog } from './request-log.ts'
 import { answerCdnRequest, answerHubRequest, classifyCdnRequest, classifyHubRequest, type HubState } from './routes.ts'
 import { Throttle } from './throttle.ts'
 
-/** Where the requests of both origins arrive: each is logged, then answered. */
+/** Receives the requests of both origins: logs each, then responds. */
 export class Reception {
   readonly log = new RequestLog()
   readonly faults = new Faults()

@@ -4,27 +4,27 @@ import { filesUnder } from './directory.ts'
 import { type RepoEntry, storeEntry } from './entry.ts'
 
 export interface RepoOptions {
-  /** Paths inside the repo, with forward slashes. */
+  /** Files by path inside the repo, with forward slashes. */
   files?: Record<string, FileSource>
-  /** Every file under this folder, at its path relative to it. Symlinks are followed. */
+  /** A folder whose files are added at their relative paths. Symlinks are followed. */
   directory?: string
-  /** Everything but an authorized request is told that the repo does not exist. */
+  /** For requests without access, the repo does not exist. */
   private?: boolean
-  /** Anyone may list the repo, but only an authorized request may have its files. */
+  /** Everybody may list the repo, but only requests with access may download its files. */
   gated?: false | 'auto' | 'manual'
   pipelineTag?: string
   libraryName?: string
   tags?: string[]
-  /** Files above this many bytes are stored with LFS, and so served by the CDN. Weights always are. */
+  /** Larger files (in bytes) are stored with LFS, and so served by the CDN. Weights always are. */
   lfsThreshold?: number
-  /** The id of the first commit, in place of one that follows from the content. */
+  /** The id of the first commit. Default: computed from the content. */
   commit?: string
 }
 
 export interface CommitChange {
   files?: Record<string, FileSource>
   delete?: string[]
-  /** Starts at the head of `main` when it does not exist yet. */
+  /** A new branch starts at the head of `main`. */
   branch?: string
 }
 
@@ -36,11 +36,11 @@ export interface CommitInfo {
 
 export type Files = ReadonlyMap<string, RepoEntry>
 
-/** One model repository: commits, and the branches and tags that name them. */
+/** One model repository: its commits, branches and tags. */
 export class Repository {
   name: string
   readonly options: RepoOptions
-  /** What the Hub calls `_id`: stays the same when the repo is renamed. */
+  /** The Hub's `_id`, which stays the same when the repo is renamed. */
   readonly id: string
   private readonly commits = new Map<string, { info: CommitInfo; files: Files }>()
   private readonly branches = new Map<string, string>()
@@ -61,7 +61,7 @@ export class Repository {
     return this.commitOf('main')
   }
 
-  /** Files that are not named stay as they are. Gives back the new commit. */
+  /** Adds a commit; files that are not named are unchanged. Returns the id of the new commit. */
   addCommit({ files = {}, delete: deleted = [], branch = 'main' }: CommitChange): string {
     const parent = this.branches.get(branch) ?? this.branches.get('main')
     const next = new Map(parent === undefined ? [] : this.filesAt(parent))
@@ -91,7 +91,7 @@ export class Repository {
     this.branches.set(name, this.commitOf(revision))
   }
 
-  /** The commit that a branch, a tag, a full ref, a commit or the first 7 or more digits of one means. */
+  /** The commit of a branch, a tag, a full ref, a commit, or at least the first 7 digits of a commit. */
   resolve(revision: string): string | undefined {
     const short = revision.replace(/^refs\/(heads|tags)\//, '')
     const named = short === 'HEAD' ? this.branches.get('main') : (this.branches.get(short) ?? this.tags.get(short))
@@ -124,7 +124,7 @@ export class Repository {
     return found
   }
 
-  /** The same name and the same history give the same commit, so a test can rely on it. */
+  /** Repos with the same name and history have the same commit ids, so that tests can rely on them. */
   private describeCommit(parent: string | undefined, change: unknown[]): CommitInfo {
     const minutes = this.commits.size
     return {

@@ -1,41 +1,41 @@
 export type Origin = 'hub' | 'cdn'
 
-/** `other` is what belongs to no endpoint of the Hub, and CORS preflights. */
+/** `other`: CORS preflights, and requests that belong to no endpoint of the Hub. */
 export type RequestKind = 'api' | 'resolve' | 'raw' | 'cdn' | 'other'
 
-/** One request, from its arrival on; `status` and `bytesSent` are filled in while it is answered. */
+/** One request, logged at its arrival; `status` and `bytesSent` are set during the response. */
 export interface LoggedRequest {
-  /** Arrival, in milliseconds since the epoch. */
+  /** The time of arrival, in milliseconds since the epoch. */
   time: number
-  /** When the response was over or the connection was gone, in milliseconds since the epoch. */
+  /** The end of the response or of the connection, in milliseconds since the epoch. */
   endTime?: number
   origin: Origin
   kind: RequestKind
   method: string
-  /** As sent: still percent-encoded, without the query. */
+  /** The path as it was sent: percent-encoded, without the query. */
   path: string
-  /** With its question mark; empty when there is none. */
+  /** The query with its question mark; empty when there is none. */
   query: string
   range?: string
-  /** 0 until the response starts, and for ever when it never does. */
+  /** 0 until the response starts. */
   status: number
-  /** Bytes of body handed to the socket. */
+  /** The number of body bytes that were written to the socket. */
   bytesSent: number
   userAgent: string
-  /** Whether an Authorization header came along. */
+  /** True if the request had an Authorization header. */
   authorization: boolean
-  /** As asked for: the old name when the repo was renamed. */
+  /** The requested repo: the old name if the repo was renamed. */
   repo?: string
   revision?: string
   /** Path inside the repo, decoded. */
   file?: string
-  /** The fault that this request met. */
+  /** The fault that was applied to this request. */
   fault?: string
-  /** What went wrong inside the stand-in itself. */
+  /** An internal error of this server. */
   failure?: unknown
 }
 
-/** All that is given must match. A string `path` or `file` must be equal, a RegExp must be found in it. */
+/** All given fields must match. A string `path` or `file` must be equal; a RegExp must match a part of it. */
 export interface RequestPattern {
   method?: string
   path?: string | RegExp
@@ -60,7 +60,7 @@ export function matchesRequest(matcher: RequestMatcher, request: LoggedRequest):
   )
 }
 
-/** Every request in the order of arrival, and a way to wait for one. */
+/** Logs all requests in the order of arrival, and lets tests wait for one. */
 export class RequestLog {
   requests: LoggedRequest[] = []
   private underWay = 0
@@ -82,14 +82,14 @@ export class RequestLog {
     for (const resolve of this.waitingForIdle.splice(0)) resolve()
   }
 
-  /** The first request in the log that matches, or else the next to come. */
+  /** The first request in the log that matches, or else the next one that arrives. */
   waitFor(matcher: RequestMatcher): Promise<LoggedRequest> {
     const seen = this.requests.find((request) => matchesRequest(matcher, request))
     if (seen) return Promise.resolve(seen)
     return new Promise((resolve) => this.waiting.push({ matcher, resolve }))
   }
 
-  /** Settles when no request is under way. */
+  /** Settles when no request is in progress. */
   idle(): Promise<void> {
     if (this.underWay === 0) return Promise.resolve()
     return new Promise((resolve) => this.waitingForIdle.push(resolve))
@@ -105,6 +105,6 @@ export class RequestLog {
 function matchesText(wanted: string | RegExp | undefined, given: string | undefined): boolean {
   if (wanted === undefined) return true
   if (given === undefined) return false
-  // `search` and not `test`: a RegExp with the g flag would remember where it stopped.
+  // Not `test`: a RegExp with the g flag remembers its last position.
   return typeof wanted === 'string' ? wanted === given : given.search(wanted) >= 0
 }

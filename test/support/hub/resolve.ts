@@ -16,7 +16,7 @@ export async function sendResolved(
   const entry = entryAt(repository, commit, path)
   if (!entry.lfs) return sendContent(exchange, entry.content, entry.oid, fileHeaders(entry, commit))
   const file = path.split('/').map(encodeURIComponent).join('/')
-  // Each redirect is a new URL, as the Hub's signed ones are: they are no keys for a cache.
+  // Each redirect has a new URL, as the signed URLs of the Hub: a client must not use it as a cache key.
   const signature = exchange.response.getHeader('X-Request-Id')
   const query = new URLSearchParams({ 'X-Amz-Expires': '3600', 'X-Amz-Signature': String(signature) })
   exchange.redirect(
@@ -26,14 +26,14 @@ export async function sendResolved(
   )
 }
 
-/** GET /{id}/raw/{rev}/{path}: what git holds, so the pointer of an LFS file. */
+/** GET /{id}/raw/{rev}/{path}: the content in git, which is the pointer for an LFS file. */
 export async function sendRaw(exchange: Exchange, repository: Repository, commit: string, path: string): Promise<void> {
   const entry = entryAt(repository, commit, path)
   const content = entry.lfs ? pointerOf(entry.lfs) : entry.content
   await sendContent(exchange, content, entry.oid, fileHeaders(entry, commit))
 }
 
-/** The CDN's side of a redirect: `/{repo}/{sha256}/{path}`. */
+/** GET /{repo}/{sha256}/{path} of the CDN: the target of a redirect. */
 export async function sendFromCdn(exchange: Exchange, content: Content, sha256: string): Promise<void> {
   await sendContent(exchange, content, sha256, { 'Content-Type': 'application/octet-stream' })
 }
@@ -62,7 +62,7 @@ function entryAt(repository: Repository, commit: string, path: string): RepoEntr
   return entry
 }
 
-/** `X-Linked-*` describe the file behind a redirect: huggingface_hub takes etag and size from them first. */
+/** `X-Linked-*` describe the file behind a redirect: huggingface_hub prefers their etag and size. */
 function fileHeaders({ path, lfs }: RepoEntry, commit: string): Record<string, string | number> {
   const name = path.split('/').at(-1) ?? path
   return {

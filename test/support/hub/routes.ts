@@ -8,20 +8,20 @@ import { sendFromCdn, sendRaw, sendResolved } from './resolve.ts'
 import { decodedSegments, renamedPath, splitRevision, type Target, targetOf } from './target.ts'
 import { sendPathsInfo, sendTree } from './tree.ts'
 
-/** What the Hub knows, and answers from. */
+/** The state of the Hub. */
 export interface HubState {
   hubUrl: string
   cdnUrl: string
   treePageSize: number
   tokens: Tokens
   repositories: Map<string, Repository>
-  /** Old name to new name. */
+  /** New names by old names. */
   renamed: Map<string, string>
   /** Files behind the CDN, by sha256. */
   lfs: Map<string, Content>
 }
 
-/** Fills in what the log says about a request; comes before the answer, since faults match by it. */
+/** Sets the log's fields for a request. Must be called before the response, because faults are matched by these fields. */
 export function classifyHubRequest(state: HubState, { log }: Exchange): Target {
   const target = targetOf(log.path)
   log.kind = target.kind
@@ -48,7 +48,7 @@ export async function answerHubRequest(state: HubState, exchange: Exchange, targ
     throw new HubError(405, `${request.method} is not allowed here`)
   }
   if (target.endpoint === 'whoami') return exchange.sendJson(whoIs(request.headers.authorization, state.tokens))
-  // Relative: that is how huggingface_hub tells a renamed repo from a redirect to the CDN (huggingface_hub#983).
+  // The redirect is relative: huggingface_hub distinguishes a renamed repo from a redirect to the CDN by that (huggingface_hub#983).
   if (target.repo && newName) return exchange.redirect(307, renamedPath(log.path, target.repo, newName) + log.query)
   const { authorization } = request.headers
   const repository = openRepository(repositoryOf(state, target), authorization, state.tokens)
@@ -67,7 +67,7 @@ export async function answerHubRequest(state: HubState, exchange: Exchange, targ
 }
 
 export async function answerCdnRequest({ lfs }: HubState, exchange: Exchange): Promise<void> {
-  // S3 refuses a second way to authenticate next to the signature in the URL: a client that passes its token on fails.
+  // S3 refuses an Authorization header beside the signature in the URL, so a client that sends its token to the CDN fails.
   if (exchange.log.authorization) throw new HubError(400, 'Only one auth mechanism allowed')
   const sha256 = exchange.log.path.split('/')[2] ?? ''
   const content = lfs.get(sha256)

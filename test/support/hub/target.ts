@@ -1,6 +1,6 @@
 import type { RequestKind } from './request-log.ts'
 
-/** What a URL of the Hub asks for. `rest` holds the decoded segments after it: a revision, then a path. */
+/** The endpoint and repo of a Hub URL. `rest` holds the decoded segments that follow: a revision, then a path. */
 export interface Target {
   kind: Exclude<RequestKind, 'cdn'>
   endpoint?: 'whoami' | 'info' | 'tree' | 'paths-info' | 'resolve' | 'raw'
@@ -15,13 +15,13 @@ export function targetOf(path: string): Target {
   return fileTarget(segments)
 }
 
-/** A percent sign that encodes nothing stands for itself, so that such a path is simply one that does not exist. */
+/** The decoded segments of a path. An invalid percent sign is kept: such a path then simply does not exist. */
 export function decodedSegments(path: string): string[] {
   const segments = path.split('/').slice(1)
   return segments.map((segment) => decodeURIComponent(segment.replace(/%(?![0-9a-f]{2})/gi, '%25')))
 }
 
-/** The same place in a repo of another name, keeping how the rest of the path was encoded. */
+/** The path with another repo name. The encoding of the rest of the path is kept. */
 export function renamedPath(path: string, oldName: string, newName: string): string {
   const segments = path.split('/')
   const start = segments[1] === 'api' ? 3 : 1
@@ -31,8 +31,8 @@ export function renamedPath(path: string, oldName: string, newName: string): str
 }
 
 /**
- * Cuts a revision off the segments. A revision with slashes should come encoded, in one segment, but `listFiles` of
- * @huggingface/hub 2.17.5 sends `refs/pr/1` as it is.
+ * Splits the segments into revision and path. A revision with slashes should be encoded as one segment, but `listFiles` of
+ * @huggingface/hub 2.17.5 sends `refs/pr/1` unencoded.
  */
 export function splitRevision(rest: string[], exists: (revision: string) => boolean): [revision: string, path: string] {
   for (let length = 1; length <= rest.length; length++) {
@@ -55,7 +55,7 @@ function apiTarget(segments: string[]): Target {
   return isRepo ? { kind: 'api', endpoint: 'info', repo: segments.join('/'), rest: [] } : nothing
 }
 
-/** `/name/resolve/…` of the oldest models, as `gpt2`, or `/org/name/resolve/…`. */
+/** `/name/resolve/…` for the oldest models, such as `gpt2`, or `/org/name/resolve/…`. */
 function fileTarget(segments: string[]): Target {
   for (const length of [1, 2]) {
     const kind = segments[length]

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 export interface ThrottleSettings {
-  /** Milliseconds before each answer, of both origins. */
+  /** Milliseconds before each response of both origins. */
   latencyMs?: number
   /** Bytes per second on one connection. */
   perConnection?: number
@@ -10,13 +10,13 @@ export interface ThrottleSettings {
   total?: number
 }
 
-/** Keeps the bodies of responses below the caps. A change holds for responses that start after it. */
+/** Limits the rate of response bodies. A change applies to responses that start after it. */
 export class Throttle {
   settings: ThrottleSettings = {}
   private readonly connections = new WeakMap<Socket, Lane>()
   private readonly total = new Lane()
 
-  /** `undefined` when nothing caps the response: then there is no pacing, and no cost. */
+  /** The pacer of a response; undefined when no limit applies, so that there is no cost. */
   pacerFor(socket: Socket, bytesPerSecond?: number): Pacer | undefined {
     const { perConnection, total } = this.settings
     const caps: Cap[] = []
@@ -33,7 +33,7 @@ export class Throttle {
   }
 }
 
-/** Cuts a body in slices and says when the next may go. */
+/** Cuts a body into slices, and waits before each slice. */
 export class Pacer {
   private readonly caps: readonly Cap[]
   private readonly sliceSize: number
@@ -48,7 +48,7 @@ export class Pacer {
     for (let at = 0; at < chunk.length; at += this.sliceSize) yield chunk.subarray(at, at + this.sliceSize)
   }
 
-  /** Waits until `bytes` more have had the time they need under each cap. */
+  /** Waits until `bytes` more bytes may be sent under each limit. */
   async turn(bytes: number, signal: AbortSignal): Promise<void> {
     const now = performance.now()
     const wait = Math.max(...this.caps.map(({ lane, bytesPerSecond }) => lane.reserve(bytes, bytesPerSecond, now)))
@@ -61,17 +61,17 @@ interface Cap {
   bytesPerSecond: number
 }
 
-/** A line that slices stand in: each starts when the one before has had its time. */
+/** The schedule of one limit: each slice starts when the time of the previous one has passed. */
 class Lane {
   private free = performance.now()
 
   reserve(bytes: number, bytesPerSecond: number, now: number): number {
-    // A late timer may be made up for, but not a pause: that would let a burst through.
+    // A late timer is compensated, but a pause is not: it would allow a burst.
     if (now - this.free > 2 * sliceMs) this.free = now
     this.free += (bytes * 1000) / bytesPerSecond
     return this.free - now
   }
 }
 
-// Long against the millisecond that timers are exact to, short against a test.
+// Long compared with the precision of timers (1 ms), short compared with a test.
 const sliceMs = 20

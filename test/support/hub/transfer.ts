@@ -4,12 +4,12 @@ import type { Exchange } from './exchange.ts'
 import type { BodyFault, Span } from './faults.ts'
 import type { Pacer } from './throttle.ts'
 
-/** How a body is sent: `span` is what leaves, whatever the headers promise. */
+/** How a body is sent: `span` is the part that is really sent, whatever the headers state. */
 export interface TransferPlan {
   span: Span
-  /** `undefined`: chunked. */
+  /** Undefined for a chunked body. */
   contentLength: number | undefined
-  /** What follows the last byte. */
+  /** The action after the last byte. */
   ending: 'end' | 'close' | 'reset' | 'stall'
   flippedByte?: number
   bytesPerSecond?: number
@@ -29,7 +29,7 @@ export function planTransfer(span: Span, fault: BodyFault | undefined): Transfer
   return { span: first(fault.truncate), contentLength, ending: 'close' }
 }
 
-/** Sends the body. Throws when the connection is lost on the way, and when the file cannot be read. */
+/** Sends the body. Throws when the connection is lost or the file cannot be read. */
 export async function transfer(
   { response, request, log, signal }: Exchange,
   content: Content,
@@ -48,7 +48,7 @@ export async function transfer(
     }
   }
   if (plan.ending === 'end') response.end()
-  // Below what was promised: `destroySoon` lets what was written leave first, as FIN does.
+  // The body is shorter than its Content-Length. `destroySoon` sends the written bytes before it closes the connection.
   else if (plan.ending === 'close') request.socket.destroySoon()
   else if (plan.ending === 'reset') request.socket.resetAndDestroy()
 }
@@ -60,7 +60,7 @@ function flipped(chunk: Uint8Array, at: number): Uint8Array {
   return copy
 }
 
-/** Settles when the kernel has the bytes, so that nothing piles up in memory and a reset comes after them. */
+/** Settles when the kernel has the bytes, so that they do not fill the memory, and a reset comes after them. */
 function write(response: ServerResponse, bytes: Uint8Array, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     signal.throwIfAborted()

@@ -27,7 +27,7 @@ export async function sendTree(
   const next = new URLSearchParams(query)
   next.set('limit', String(limit))
   next.set('cursor', Buffer.from(String(end)).toString('base64url'))
-  // Absolute: parseLinkHeader of @huggingface/hub takes nothing else.
+  // The link is absolute: parseLinkHeader of @huggingface/hub accepts nothing else.
   await exchange.sendJson(page, { Link: `<${hubUrl}${log.path}?${next}>; rel="next"` })
 }
 
@@ -62,7 +62,7 @@ function entriesUnder(files: Files, folder: string, recursive: boolean): TreeEnt
   return [...found.values()].sort((a, b) => (a.path < b.path ? -1 : 1))
 }
 
-/** The oid is no true git tree, but changes with what is in the folder, as one does. */
+/** The oid is not that of a git tree, but it changes with the content of the folder too. */
 function mergeFolder(known: TreeEntry | undefined, path: string, { oid, lastCommit }: RepoEntry): Folder {
   const before = known?.lastCommit
   const newest = before && before.date > lastCommit.date ? before : lastCommit
@@ -78,7 +78,7 @@ function describe(entry: TreeEntry, expand: boolean): object {
   return { type, oid, size: entry.content.size, path, lfs: entry.lfs, ...details, ...scan }
 }
 
-// RepoFile in huggingface_hub/hf_api.py fails without the scans.
+// RepoFile in huggingface_hub/hf_api.py fails without these scan results.
 const safe = { status: 'safe', avScan: { status: 'safe' }, pickleImportScan: null }
 
 async function readPathsRequest({ request }: Exchange): Promise<{ paths: string[]; expand: boolean }> {

@@ -6,13 +6,13 @@ export interface Cell {
   environment: string
 }
 
-/** What of the matrix is wanted; everything where nothing is said. */
+/** Selects cells of the matrix. Default: all. */
 export interface Filter {
   lane?: string
   pool?: string
   isolate?: boolean
   environment?: string
-  /** One cell a lane and pool. */
+  /** True for only one cell of each lane and pool. */
   quick?: boolean
 }
 
@@ -26,7 +26,7 @@ export function cellsOf(lanes: string[], filter: Filter = {}): Cell[] {
       [true, false].flatMap((isolate, isolateIndex) =>
         ENVIRONMENTS.map((environment, index) => ({
           cell: { lane, pool, isolate, environment },
-          // Quickly, each pool has its turn with another environment, isolated in one lane and not in the other.
+          // With `quick`, each pool gets a different environment, and isolation in only one of the two lanes.
           isQuick:
             index === (poolIndex + laneIndex) % ENVIRONMENTS.length && isolateIndex === (poolIndex + laneIndex) % 2,
         })),

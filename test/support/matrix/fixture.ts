@@ -1,11 +1,11 @@
 import { configSource } from '../config-source.ts'
 import type { Cell } from './cells.ts'
 
-/** Two repos, so that what each way of asking costs can be told apart. */
+/** Two repos, so that the costs of the two ways to load a model can be distinguished. */
 export const UNTOUCHED = 'org/untouched'
 export const DECLARED = 'org/declared'
 
-/** How many requests of models a run of the fixture reports: one a test file. */
+/** The number of model requests that a run of the fixture reports: one for each test file. */
 export const REQUESTS = 4
 
 /** A suite: two files with an untouched `pipeline()`, two with `({ models })`. */
@@ -22,7 +22,7 @@ function twice(name: string, source: string): Record<string, string> {
   return { [`${name}-1.test.js`]: source, [`${name}-2.test.js`]: source }
 }
 
-// No word of this package, and a cache folder of the suite's own: a second copy would be seen there.
+// This test does not mention the package. It sets its own cache folder, in which a second copy would be found.
 const UNTOUCHED_TEST = `
   import { expect, test } from 'vitest'
   import { env, pipeline } from '@huggingface/transformers'
@@ -33,7 +33,7 @@ const UNTOUCHED_TEST = `
   })
 `
 
-/** Sees to it, too, that the cell is what it says: where the tests run, and in what surroundings. */
+/** Also checks that the tests run in the pool and the environment of the cell. */
 function modelsTest(pool: string, environment: string): string {
   return `
     import { isMainThread } from 'node:worker_threads'

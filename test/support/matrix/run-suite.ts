@@ -8,13 +8,13 @@ import type { Lane } from './lanes.ts'
 
 const RUN_WITHIN_MS = 120_000
 
-/** What is run: twice, with a Hub and a cache of its own. */
+/** A suite that is run twice, with its own Hub and cache. */
 export interface Suite {
   name: string
   files: Record<string, string>
-  /** The folders of made models, by repo. */
+  /** The folders of generated models, by repo. */
   repos: Record<string, string>
-  /** Where the library under test would leave copies of its own. */
+  /** Folders in which the library under test would keep its own copies. */
   ownCaches: string[]
   /** Added to the environment. */
   env?: Record<string, string>
@@ -33,7 +33,7 @@ export interface Run {
 export interface Outcome {
   cold: Run
   warm: Run
-  /** Bytes outside our cache after the first run. They are removed before the second, which must not live on them. */
+  /** Bytes outside our cache after the first run. They are removed before the second run, so that they cannot serve it. */
   copiedBytes: number
 }
 
@@ -47,7 +47,7 @@ export async function runTwice(lane: Lane, suite: Suite): Promise<Outcome> {
       hub.addRepo(name, { directory: made, pipelineTag: 'feature-extraction' })
     const ownCaches = suite.ownCaches.map((path) => join(directory, path))
     const removeCopies = () => Promise.all(ownCaches.map((path) => rm(path, { recursive: true, force: true })))
-    // What another suite of the lane left.
+    // Removes copies of another suite of the lane.
     await removeCopies()
     const cold = await run(lane, directory, hub, suite.env)
     const copiedBytes = (await Promise.all(ownCaches.map(bytesUnder))).reduce((sum, bytes) => sum + bytes, 0)
@@ -78,7 +78,7 @@ async function run(lane: Lane, directory: string, hub: Hub, env: Record<string, 
   return { requests: hub.requests.length, twice, ms, exitCode, output, report }
 }
 
-/** Neither the token nor the models of the machine's owner are for these runs. */
+/** Folders for the runs, so that they do not use the token or the models of the machine's owner. */
 function ownFolders(directory: string): Record<string, string> {
   const parent = dirname(directory)
   return { MODEL_CACHE_DIR: join(parent, 'cache'), HF_HOME: join(parent, 'huggingface') }

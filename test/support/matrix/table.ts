@@ -5,18 +5,18 @@ import type { Outcome, Suite } from './run-suite.ts'
 
 /** A suite to be run twice. */
 export interface Task {
-  /** What the line says before what was measured. */
+  /** The first columns of the line. */
   labels: Record<string, string>
   lane: Lane
   suite: Suite
   expected: Expected
-  /** Tasks with the same one run after each other. */
+  /** Tasks with the same value run one after the other. */
   turn?: string
 }
 
 export interface Line {
   cells: Record<string, string>
-  /** Empty where it is green. */
+  /** Empty if the task passed. */
   faults: string[]
 }
 
@@ -34,7 +34,7 @@ export function lineOf({ labels, lane }: Task, { cold, warm, copiedBytes }: Outc
   return { cells, faults }
 }
 
-/** Lines of one kind, as Markdown. */
+/** Lines with the same columns, as a Markdown table. */
 export function markdownOfLines(lines: Line[]): string {
   return markdownOf([Object.keys(lines[0]?.cells ?? {}), ...lines.map(({ cells }) => Object.values(cells))])
 }

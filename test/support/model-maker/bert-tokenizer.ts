@@ -8,7 +8,7 @@ const DEFAULT_WORDS = 'the a is of and in to cat dog sat on mat model cache test
 
 const ROLES = { pad_token: '[PAD]', unk_token: '[UNK]', cls_token: '[CLS]', sep_token: '[SEP]', mask_token: '[MASK]' }
 
-/** Special tokens, then each letter and digit alone and as a continuation (so no plain word is unknown), then words. */
+/** Special tokens, then each letter and digit alone and as a continuation (so that no plain word is unknown), then words. */
 export function bertVocabulary(words: readonly string[] = DEFAULT_WORDS): string[] {
   const pieces = [...LETTERS, ...LETTERS.map((letter) => `##${letter}`), '.', ',', '!', '?']
   return [...new Set([...SPECIAL_TOKENS, ...pieces, ...words.map((word) => word.toLowerCase())])]

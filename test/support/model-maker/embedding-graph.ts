@@ -37,7 +37,7 @@ export function embeddingGraph(table: Initializer, weightType: WeightType, seed:
       floats('token_types', [2, EMBEDDING_DIMENSION], randomFloats(2 * EMBEDDING_DIMENSION, seed + 1)),
       int64s('sequence_axis', [], [1]),
       int64s('last_axis', [1], [-1]),
-      // Last, because it may be the one of 1 GB.
+      // The table is last, because it may have 1 GB.
       table,
     ],
   }
@@ -47,7 +47,7 @@ function value(name: string, type: ElementType, ...more: number[]): Value {
   return { name, type, dims: ['batch_size', 'sequence_length', ...more] }
 }
 
-/** From `rows`, as the table stores them, to `token_rows` in float32. */
+/** The nodes that convert `rows`, as the table stores them, to `token_rows` in float32. */
 function decodeRows(type: WeightType): { operations: Operation[]; initializers: Initializer[] } {
   switch (type) {
     case ElementType.float:

@@ -19,18 +19,18 @@ export type EmbeddingDtype = keyof typeof DTYPES
 export interface EmbeddingModelOptions {
   /** Bytes of the fp32 model, external data included (default 50,000); fp16 is half of it, q8 a quarter. */
   size?: number
-  /** Another seed gives other weights, so other bytes and vectors (default 1). */
+  /** Another seed gives other weights, and so other bytes and vectors (default 1). */
   seed?: number
-  /** Default ['fp32']. The vector tells which was loaded; only q8 and int8 are alike, to the byte. */
+  /** Default ['fp32']. The vectors of the dtypes differ, except for q8 and int8, whose bytes are equal. */
   dtypes?: readonly EmbeddingDtype[]
   /** Puts the weights in `<model>.onnx_data`. */
   externalData?: boolean
-  /** Words that are one token; all others are spelled in letters. */
+  /** Words that are one token; all other words are split into letters. */
   vocabulary?: readonly string[]
 }
 
 export interface EmbeddingModel extends MadeModel {
-  /** Length of the vector that `pipeline('feature-extraction', directory)` gives. */
+  /** The length of the vectors of `pipeline('feature-extraction', directory)`. */
   readonly dimension: number
   /** Tokens by id. The table has more rows than that. */
   readonly vocabulary: readonly string[]
@@ -38,12 +38,12 @@ export interface EmbeddingModel extends MadeModel {
 
 const MAX_TOKENS = 512
 
-// Protobuf readers, ONNX Runtime among them, take files under 2 GiB; models over it have external data in many files.
+// Protobuf readers such as ONNX Runtime accept only files under 2 GiB; larger models use external data.
 const MAX_PROTOBUF_BYTES = 2 ** 31
 
 /**
- * Writes a BERT-shaped model that `pipeline('feature-extraction', directory)` loads: the same options give the same bytes.
- * Throws a RangeError when `size` has no room for the vocabulary, or is at or over the 2 GiB of a protobuf file.
+ * Writes a BERT-shaped model that `pipeline('feature-extraction', directory)` loads. The same options give the same bytes.
+ * Throws a RangeError when `size` has no room for the vocabulary, or is not under the 2 GiB of a protobuf file.
  */
 export async function makeEmbeddingModel(
   directory: string,
@@ -80,7 +80,7 @@ function onnxFiles(dtype: EmbeddingDtype, rows: number, seed: number, external: 
   return external ? { ...model, [`onnx/${dataFile}`]: [weights] } : model
 }
 
-/** The number of table rows with which the fp32 model comes nearest below `size` bytes. */
+/** The largest number of table rows with which the fp32 model has at most `size` bytes. */
 function rowsForSize(size: number): number {
   const bytesPerRow = EMBEDDING_DIMENSION * bytesPerWeight(ElementType.float)
   const probe = Object.values(onnxFiles('fp32', 1, 0, false)).reduce((sum, file) => sum + byteLengthOf(file), 0)

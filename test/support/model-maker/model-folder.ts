@@ -2,7 +2,7 @@ import { mkdir, open } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Message } from './protobuf.ts'
 
-/** What every maker gives back. */
+/** The result of every maker. */
 export interface MadeModel {
   readonly directory: string
   /** Paths in the folder, with forward slashes, sorted. */
@@ -11,10 +11,10 @@ export interface MadeModel {
   readonly totalBytes: number
 }
 
-/** A file's content: text, an object that becomes JSON, or a message that is written block by block. */
+/** A file's content: text, an object that is written as JSON, or a message that is written block by block. */
 export type FileContent = string | { readonly json: unknown } | Message
 
-/** Writes the files under `directory` (made if missing; files of the same names are replaced). */
+/** Writes the files to `directory`, which is created if missing. Existing files are replaced. */
 export async function writeModelFolder(directory: string, files: Record<string, FileContent>): Promise<MadeModel> {
   let totalBytes = 0
   for (const [path, content] of Object.entries(files)) {

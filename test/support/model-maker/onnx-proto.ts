@@ -14,7 +14,7 @@ import {
 export const ElementType = { float: 1, uint8: 2, int8: 3, int64: 7, bool: 9, float16: 10 } as const
 export type ElementType = (typeof ElementType)[keyof typeof ElementType]
 
-/** Bytes that are in another file, in the folder of the model. */
+/** Bytes in another file in the folder of the model. */
 export interface ExternalFile {
   readonly location: string
   readonly byteLength: number

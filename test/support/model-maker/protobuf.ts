@@ -1,13 +1,13 @@
 import protobuf from 'protobufjs/minimal.js'
 
-/** Bytes too many to hold at once: `blocks` makes them anew, block by block, each time it is called. */
+/** Bytes that are too many for memory: each call of `blocks` generates them again, block by block. */
 export interface Payload {
   readonly byteLength: number
-  /** A yielded block may be reused for the next one: write it before asking for more. */
+  /** The memory of a yielded block may be reused for the next block: write it before requesting the next one. */
   blocks(): Iterable<Uint8Array>
 }
 
-/** An encoded protobuf message. Payloads stay unmade until the message is written, so a message may be of 1 GB. */
+/** An encoded protobuf message. Its payloads are generated when it is written, so a message may have 1 GB. */
 export type Message = readonly (Uint8Array | Payload)[]
 
 // https://protobuf.dev/programming-guides/encoding/#structure
@@ -26,7 +26,7 @@ export function stringField(field: number, value: string): Message {
   return [tagged(field, LENGTH_DELIMITED).string(value).finish()]
 }
 
-/** A repeated int64 field, packed as proto3 has it. */
+/** A repeated int64 field, packed as in proto3. */
 export function int64sField(field: number, values: readonly number[]): Message {
   const writer = tagged(field, LENGTH_DELIMITED).fork()
   for (const value of values) writer.int64(value)
@@ -37,7 +37,7 @@ export function messageField(field: number, message: Message): Message {
   return [tagged(field, LENGTH_DELIMITED).uint32(byteLengthOf(message)).finish(), ...message]
 }
 
-/** A `bytes` field: on the wire it looks as a nested message does. */
+/** A `bytes` field, which is encoded as a nested message is. */
 export function bytesField(field: number, bytes: Uint8Array | Payload): Message {
   return messageField(field, [bytes])
 }

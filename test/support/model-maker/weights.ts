@@ -5,7 +5,7 @@ const BLOCK_BYTES = 1024 * 1024
 
 export type WeightType = Extract<ElementType, 1 | 2 | 3 | 10>
 
-/** Which bits of a random word stay, and which are always set, so that each element is a number of ordinary size. */
+/** The bits of a random word that are kept, and those that are always set, so that each element is a number of ordinary size. */
 const BIT_PATTERNS: Record<WeightType, { bytes: number; keep: number; set: number }> = {
   // Exponents 120 to 127: magnitudes from 2^-7 to 2. 27 of the 32 bits are random, so gzip gains little.
   [ElementType.float]: { bytes: 4, keep: 0x83ffffff, set: 0x3c000000 },
@@ -19,14 +19,14 @@ export function bytesPerWeight(type: WeightType): number {
   return BIT_PATTERNS[type].bytes
 }
 
-/** Random weights that are the same for the same seed, made 1 MiB at a time. `count` is rounded up to 4 bytes' worth. */
+/** Random weights, generated 1 MiB at a time. A seed always gives the same weights. `count` is rounded up to full 4 bytes. */
 export function randomWeights(type: WeightType, count: number, seed: number): Payload {
   const { bytes, keep, set } = BIT_PATTERNS[type]
   const byteLength = Math.ceil((count * bytes) / 4) * 4
   return { byteLength, blocks: () => randomBlocks(byteLength, seed, keep, set) }
 }
 
-/** As `randomWeights`, for the few that a small tensor needs. */
+/** As `randomWeights`, for small tensors. */
 export function randomFloats(count: number, seed: number): number[] {
   const values: number[] = []
   for (const block of randomWeights(ElementType.float, count, seed).blocks()) {
@@ -35,10 +35,10 @@ export function randomFloats(count: number, seed: number): number[] {
   return values
 }
 
-// xorshift32 (Marsaglia, "Xorshift RNGs", 2003): three shifts a word, and it repeats only after 16 GiB.
+// xorshift32 (Marsaglia, "Xorshift RNGs", 2003): three shifts for each word; it repeats only after 16 GiB.
 function* randomBlocks(byteLength: number, seed: number, keep: number, set: number): Generator<Uint8Array> {
   const words = new Uint32Array(Math.min(byteLength, BLOCK_BYTES) / 4)
-  // Seeds 1 and 2 must not start alike; the state must not be 0, where xorshift stays for ever.
+  // Similar seeds must have different states, and the state must not be 0, which xorshift never leaves.
   let state = Math.imul(seed + 1, 0x9e3779b1) || 1
   for (let written = 0; written < byteLength; written += words.byteLength) {
     for (let i = 0; i < words.length; i++) {

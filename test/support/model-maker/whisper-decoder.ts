@@ -5,7 +5,7 @@ import { hiddenStates, LOUDNESS_CHANNEL, WHISPER_SHAPE } from './whisper-encoder
 
 const { width, heads } = WHISPER_SHAPE
 
-/** The token that follows each token (by token id) in each of four cases; `plain` is with <|notimestamps|>. */
+/** For each of four cases: the next token by token id. `plain` is the case with <|notimestamps|>. */
 export interface NextTokens {
   readonly afterSilence: { readonly timed: readonly number[]; readonly plain: readonly number[] }
   readonly afterSound: { readonly timed: readonly number[]; readonly plain: readonly number[] }
@@ -17,13 +17,13 @@ export interface NextTokens {
  */
 const LOUD = 0.25
 
-/** Marks the key of <|notimestamps|>; all other weights are under 2. */
+/** The weight that marks the key of <|notimestamps|>; all other weights are under 2. */
 const MARK = 4
 
 /**
- * One decoder for the first step and the cached ones, so `use_cache_branch` changes nothing. It goes from token to token
- * by the list of next tokens that the encoder's loudness and the prompt choose. Whether <|notimestamps|> was in the
- * prompt, later steps know from the key-value cache only, as in a real decoder.
+ * One decoder for the first step and the cached steps, so `use_cache_branch` has no effect. It chooses a list of next tokens by
+ * the loudness of the encoder and by the prompt, and then goes from token to token. As in a real decoder, later steps know only
+ * from the key-value cache whether <|notimestamps|> was in the prompt.
  */
 export function decoderGraph(next: NextTokens, noTimestamps: number, seed: number): Graph {
   // In the order of `list` in `nextTokenOperations`.
@@ -55,7 +55,7 @@ export function decoderGraph(next: NextTokens, noTimestamps: number, seed: numbe
       int64s('two', [], [2]),
       int64s('vocabulary', [], [vocabulary]),
       int64s('next', [lists.length * vocabulary], lists.flat()),
-      // A word's logit must be over the log of the count of timestamps, lest all timestamps together win over it:
+      // A word's logit must exceed the log of the number of timestamps, or all timestamps together would win:
       // WhisperTimeStampLogitsProcessor in src/generation/logits_process.js of transformers.js.
       floats('off_on', [2], [0, 20]),
     ],
@@ -96,7 +96,7 @@ function nextTokenOperations(): Operation[] {
   ]
 }
 
-/** From [batch, n] floats to [batch, 1] int64: 1 where any is above the threshold. */
+/** Converts [batch, n] floats to [batch, 1] int64: 1 where any float is above the threshold. */
 function anyAbove(input: string, threshold: string, output: string): Operation[] {
   const to = { int: ElementType.int64 }
   return [
@@ -106,7 +106,7 @@ function anyAbove(input: string, threshold: string, output: string): Operation[]
   ]
 }
 
-/** From [batch, length, width] to [batch, heads, length, width of a head]. */
+/** Converts [batch, length, width] to [batch, heads, length, width of a head]. */
 function splitHeads(input: string, output: string): Operation[] {
   return [
     { op: 'Reshape', inputs: [input, 'split'], outputs: [`${output}_split`] },
@@ -114,7 +114,7 @@ function splitHeads(input: string, output: string): Operation[] {
   ]
 }
 
-/** The cache of one layer, named as `getCacheNames` in src/configs.js of transformers.js asks. */
+/** The cache of one layer, with the names that `getCacheNames` in src/configs.js of transformers.js expects. */
 function cacheValues(prefix: 'past_key_values' | 'present', decoderLength: string): Value[] {
   const lengths = { decoder: decoderLength, encoder: 'encoder_sequence_length_out' }
   return Object.entries(lengths).flatMap(([side, length]) =>

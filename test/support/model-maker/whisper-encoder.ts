@@ -11,10 +11,10 @@ export const WHISPER_SHAPE = {
   heads: 2,
 } as const
 
-/** The channel of the encoder's output that is the loudness; the other channels are multiples of it. */
+/** The channel of the encoder's output with the loudness; the other channels are multiples of it. */
 export const LOUDNESS_CHANNEL = 0
 
-/** Hears the loudest mel bin of each two frames. */
+/** The encoder: its loudness is the loudest mel bin of each two frames. */
 export function encoderGraph(seed: number): Graph {
   const { melBins, frames, width } = WHISPER_SHAPE
   return {

@@ -5,23 +5,23 @@ import { encoderGraph, WHISPER_SHAPE } from './whisper-encoder.ts'
 import { type WhisperTokens, whisperTokenizerFiles, whisperTokens, wordToken } from './whisper-tokenizer.ts'
 
 export interface WhisperModelOptions {
-  /** Another seed gives other bytes, and the same transcripts (default 1). */
+  /** Another seed gives other bytes but the same transcripts (default 1). */
   seed?: number
 }
 
 export interface WhisperModel extends MadeModel {
-  /** The `text` that `pipeline('automatic-speech-recognition', directory)` gives: with a space first, as Whisper does. */
+  /** The `text` that `pipeline('automatic-speech-recognition', directory)` returns. As with Whisper, it starts with a space. */
   readonly transcripts: { readonly sound: string; readonly silence: string }
 }
 
-// No word twice in a transcript: the decoder knows the next word from the last one. And two words at least: where chunks
-// of a long audio overlap, `findLongestCommonSequence` of transformers.js merges no single word.
+// A transcript must not repeat a word, because the decoder finds the next word by the last one. It needs at least two words:
+// where chunks of a long audio overlap, `findLongestCommonSequence` of transformers.js does not merge a single word.
 const SOUND = ['hello', 'from', 'the', 'model', 'cache']
 const SILENCE = ['only', 'silence']
 
 const MAX_TARGET_POSITIONS = 448
 
-/** Writes an English-only, Whisper-shaped model of one layer, which hears whether there is any sound. */
+/** Writes an English-only, Whisper-shaped model of one layer, which distinguishes sound from silence. */
 export async function makeWhisperModel(directory: string, options: WhisperModelOptions = {}): Promise<WhisperModel> {
   const { seed = 1 } = options
   const tokens = whisperTokens([...SOUND, ...SILENCE])

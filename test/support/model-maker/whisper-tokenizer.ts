@@ -33,7 +33,7 @@ export function whisperTokens(words: readonly string[]): WhisperTokens {
   }
 }
 
-/** The token of a word with the space before it, which byte-level BPE writes as Ġ. */
+/** The token of a word with its leading space, which byte-level BPE writes as Ġ. */
 export function wordToken(word: string): string {
   return `Ġ${word}`
 }
@@ -56,12 +56,12 @@ export function whisperTokenizerFiles(tokens: WhisperTokens, maxLength: number):
       },
     },
     'vocab.json': { json: vocabOf(tokens) },
-    // Each word is one token already: there is nothing to merge.
+    // Each word is already one token, so there are no merges.
     'merges.txt': '#version: 0.2\n',
   }
 }
 
-// Timestamps are added tokens but not special: `_decode_asr` of transformers.js drops special ones before it reads them.
+// Timestamps are added tokens but not special ones: `_decode_asr` of transformers.js drops special tokens before it reads them.
 function addedToken(id: number, content: string) {
   const special = SPECIAL_TOKENS.includes(content)
   return { id, content, single_word: false, lstrip: false, rstrip: false, normalized: false, special }
@@ -99,7 +99,7 @@ function byteLevelTokenizer(tokens: WhisperTokens, added: readonly object[]): ob
       end_of_word_suffix: '',
       fuse_unk: false,
       byte_fallback: false,
-      // Takes a word that is in the vocabulary whole, without merges.
+      // Words of the vocabulary become one token, without merges.
       ignore_merges: true,
       vocab: vocabOf(tokens),
       merges: [],
@@ -112,7 +112,7 @@ function vocabOf(tokens: WhisperTokens): Record<string, number> {
 }
 
 /**
- * The 256 bytes as byte-level BPE writes them: a printable one as itself, any other as a letter from U+0100 on.
+ * The 256 bytes as byte-level BPE writes them: a printable byte as itself, any other as a character from U+0100 on.
  * https://github.com/openai/gpt-2/blob/master/src/encoder.py (bytes_to_unicode)
  */
 function byteTokens(): string[] {
