@@ -41,7 +41,7 @@ async function link(path: string, digest: Digest): Promise<string> {
   return layout.file(REPO, SNAPSHOT, hubPath)
 }
 
-test('what changes while its digest is computed is not believed', async () => {
+test('a file that changes while its digest is computed does not match', async () => {
   const content = 'content'.repeat(3_000_000)
   const blob = layout.blob(REPO, await storeBlob(content))
   let matches: boolean | undefined
@@ -55,7 +55,7 @@ test('what changes while its digest is computed is not believed', async () => {
 })
 
 describe('a stamp', () => {
-  test('tells size, time and inode of the file behind a link', async () => {
+  test('has size, time and inode of the file that a link refers to', async () => {
     const digest = await storeBlob('content')
     const blob = layout.blob(REPO, digest)
     await utimes(blob, 1_700_000_000, 1_700_000_000.5)
@@ -65,7 +65,7 @@ describe('a stamp', () => {
     expect(stampOf(await link('config.json', digest))).toEqual(stamp)
   })
 
-  test('is none where there is no file', async () => {
+  test('is undefined when there is no file', async () => {
     await storeBlob('content')
     expect(stampOf(join(folder, 'missing'))).toBeUndefined()
     expect(stampOf(join(layout.blob(REPO, sha256('content')), 'below'))).toBeUndefined()
@@ -75,7 +75,7 @@ describe('a stamp', () => {
 })
 
 describe('a blob', () => {
-  test('matches its digest when size and bytes are right', async () => {
+  test('matches its digest only when size and bytes are right', async () => {
     const content = 'x'.repeat(3_000_000)
     const digest = await storeBlob(content)
     const blob = layout.blob(REPO, digest)
@@ -86,7 +86,7 @@ describe('a blob', () => {
     expect(await matchesDigest(join(folder, 'missing'), digest, content.length)).toBe(false)
   })
 
-  test('matches the digest that git gives to a small file', async () => {
+  test('matches the sha1 of a git blob', async () => {
     const path = join(folder, 'hello')
     await writeFile(path, 'hello\n')
     expect(await matchesDigest(path, 'sha1:ce013625030ba8dba906f756967f9e9ca394464a', 6)).toBe(true)

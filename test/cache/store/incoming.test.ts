@@ -42,7 +42,7 @@ test.each([
   ['one byte', [Buffer.from('x')]],
   ['many small chunks', Array.from({ length: 500 }, (_, index) => Buffer.from(`chunk ${index}\n`))],
   ['chunks above a megabyte', Array.from({ length: 3 }, (_, index) => Buffer.alloc(1_500_000, index))],
-])('what is right is published, read-only: %s', async (_, chunks) => {
+])('a file with the right digest is published, read-only: %s', async (_, chunks) => {
   const content = Buffer.concat(chunks)
   const blob = layout.blob(REPO, sha256(content))
   const incoming = await receive(chunks)
@@ -53,7 +53,7 @@ test.each([
   expect(await readdir(layout.incoming)).toEqual([])
 })
 
-test('the folders on the way are for their owner alone', async () => {
+test('the folders of a published file can be entered by their owner only', async () => {
   const content = Buffer.from('content')
   const blob = layout.blob(REPO, sha256(content))
   await (await receive([content])).publish(blob)
@@ -61,12 +61,12 @@ test('the folders on the way are for their owner alone', async () => {
     expect((await stat(path)).mode & 0o777).toBe(0o700)
 })
 
-test('what is wrong is never published, and can be discarded', async () => {
+test('a file with a wrong digest is never published, and can be discarded', async () => {
   const stated = sha256(Buffer.from('the right content'))
   const incoming = await receive([Buffer.from('the wrong content')], stated)
   const refused = incoming.publish(layout.blob(REPO, stated))
   await expect(refused).rejects.toThrow(DigestMismatchError)
-  // Worth another try, as any broken download is.
+  // The type of errors after which a download is tried again.
   await expect(refused).rejects.toThrow(BrokenDownloadError)
   await expect(refused).rejects.toMatchObject({ expected: stated, received: sha256(Buffer.from('the wrong content')) })
   expect(await visible()).toEqual([])
@@ -74,7 +74,7 @@ test('what is wrong is never published, and can be discarded', async () => {
   expect(await readdir(layout.incoming)).toEqual([])
 })
 
-test('what is cut off is never published', async () => {
+test('a truncated file is never published', async () => {
   const stated = sha256(Buffer.from('content'))
   const incoming = await IncomingFile.claim(layout, stated, 7)
   await incoming.write(Buffer.from('conte'), 0)
@@ -83,13 +83,13 @@ test('what is cut off is never published', async () => {
   await incoming.discard()
 })
 
-test('a small file is held to the digest that git gives to it', async () => {
+test('a small file is verified by the sha1 of its git blob', async () => {
   const stated: Digest = 'sha1:ce013625030ba8dba906f756967f9e9ca394464a'
   await (await receive([Buffer.from('hel'), Buffer.from('lo\n')], stated)).publish(layout.blob(REPO, stated))
   expect(await readFile(layout.blob(REPO, stated), 'utf8')).toBe('hello\n')
 })
 
-test('several may bring in the same blob at once', async () => {
+test('several downloads of the same blob can run at once', async () => {
   const content = Buffer.alloc(200_000, 'content')
   const blob = layout.blob(REPO, sha256(content))
   const files = await Promise.all(Array.from({ length: 5 }, () => receive([content])))
@@ -99,7 +99,7 @@ test('several may bring in the same blob at once', async () => {
   expect(await readdir(layout.incoming)).toEqual([])
 })
 
-test('parts may come in any order, side by side', async () => {
+test('parts can arrive in any order', async () => {
   const content = randomBytes(5_000_000)
   const incoming = await IncomingFile.claim(layout, sha256(content), content.length)
   const lanes = [3_000_000, 0, 1_000_001].map((start, index, starts) => ({
@@ -118,7 +118,7 @@ test('parts may come in any order, side by side', async () => {
   expect(Buffer.compare(await readFile(blob), content)).toBe(0)
 })
 
-test('what came with gaps is gone on with, gap by gap', async () => {
+test('an unfinished download with gaps is continued gap by gap', async () => {
   const content = randomBytes(6_000_000)
   const first = await IncomingFile.claim(layout, sha256(content), content.length)
   await first.write(content.subarray(0, 1_500_000), 0)
@@ -134,7 +134,7 @@ test('what came with gaps is gone on with, gap by gap', async () => {
   expect(await readdir(layout.incoming)).toEqual([])
 })
 
-test('what another machine writes is not taken for left, however far our clock is ahead', async () => {
+test('a download of another machine is neither removed nor continued, however far our clock is ahead', async () => {
   const content = randomBytes(3_000_000)
   const first = await IncomingFile.claim(layout, sha256(content), content.length)
   onTestFinished(() => first.discard())
@@ -165,14 +165,14 @@ test('a writer that was silent for long and continues does not reach the publish
   await second.write(content.subarray(2_000_000), 2_000_000)
   const blob = layout.blob(REPO, sha256(content))
   await second.publish(blob)
-  // The Hub answers the first writer with another ETag: it begins again from zero.
+  // As if the Hub answered the first writer with another ETag: its download begins again from zero.
   await first.restart('"changed"')
   await first.write(Buffer.alloc(1_500_000, 'x'), 0)
   expect((await readFile(blob)).equals(content)).toBe(true)
   await first.discard()
 })
 
-test('of a file that is too long nothing is left behind the end, whatever its note says', async () => {
+test('an unfinished file that is too long is emptied, also when its note is damaged', async () => {
   const content = randomBytes(2_000_000)
   const first = await IncomingFile.claim(layout, sha256(content), content.length)
   await first.write(content.subarray(0, 1_200_000), 0)
@@ -189,7 +189,7 @@ test('of a file that is too long nothing is left behind the end, whatever its no
   expect((await readFile(blob)).equals(content)).toBe(true)
 })
 
-test('what is missing at the beginning stays missing, however often it is given up', async () => {
+test('a gap at the beginning is remembered after each abandoned download', async () => {
   const content = randomBytes(3_000_000)
   for (let times = 0; times < 3; times++) {
     const incoming = await IncomingFile.claim(layout, sha256(content), content.length)
@@ -201,7 +201,7 @@ test('what is missing at the beginning stays missing, however often it is given 
   await last.discard()
 })
 
-test('a note that knows of more than is on disk is not believed', async () => {
+test('parts of a note that are not on disk are ignored', async () => {
   const content = randomBytes(3_000_000)
   const first = await IncomingFile.claim(layout, sha256(content), content.length)
   await first.write(content.subarray(0, 1_200_000), 0)

@@ -35,7 +35,7 @@ async function leased(exceptRun?: string): Promise<string[]> {
   return [...(await leasedEntries(layout, exceptRun))].sort()
 }
 
-/** A live process that claims the entry for a run: its own, or the one with that main process. */
+/** Starts a process that claims the entry, for a run whose main process is `mainPid`, by default itself. */
 async function startRun(entry: string, mainPid?: number): Promise<ChildProcess> {
   const script = `
     import { Layout } from ${JSON.stringify(new URL('layout.ts', STORE))}
@@ -52,7 +52,7 @@ async function startRun(entry: string, mainPid?: number): Promise<ChildProcess> 
   return child
 }
 
-/** A lease that somebody else left, as old as it is said. */
+/** Writes a lease file of this age. */
 async function place(name: string, content: unknown, ageSeconds: number): Promise<string> {
   await mkdir(layout.leases, { recursive: true })
   const path = join(layout.leases, name)
@@ -63,7 +63,7 @@ async function place(name: string, content: unknown, ageSeconds: number): Promis
 }
 
 describe('a lease', () => {
-  test('holds what was claimed, until it is released', async () => {
+  test('claims entries until it is released', async () => {
     expect(await leased()).toEqual([])
     const run = lease('one')
     await run.claim(['org/a@1'])
@@ -74,7 +74,7 @@ describe('a lease', () => {
     expect(await readdir(layout.leases)).toEqual([])
   })
 
-  test('holds all that was claimed side by side', async () => {
+  test('has all entries that were claimed concurrently', async () => {
     for (let round = 0; round < 10; round++) {
       const keys = Array.from({ length: 20 }, (_, index) => `org/${String(index).padStart(2, '0')}@1`)
       const run = lease(`run-${round}`)
@@ -84,7 +84,7 @@ describe('a lease', () => {
     }
   })
 
-  test('of the run that asks does not count', async () => {
+  test('of the excepted run is left out', async () => {
     await lease('one').claim(['org/a@1'])
     await lease('two').claim(['org/b@2'])
     expect(await leased('one')).toEqual(['org/b@2'])
@@ -100,7 +100,7 @@ describe('a lease', () => {
     expect(await leased()).toEqual([])
   })
 
-  test('can be claimed anew after it was released', async () => {
+  test('can claim again after it was released', async () => {
     const run = lease('one')
     await run.claim(['org/a@1'])
     await run.release()
@@ -108,7 +108,7 @@ describe('a lease', () => {
     expect(await leased()).toContain('org/b@2')
   })
 
-  test('of another process holds while that lives, and not when it was killed', async () => {
+  test('of another process is in force while the process lives, and is removed after it was killed', async () => {
     const child = await startRun('org/a@1')
     expect(await leased()).toEqual(['org/a@1'])
     await kill(child)
@@ -118,14 +118,14 @@ describe('a lease', () => {
 })
 
 describe('a lease whose pid another process has now', () => {
-  test('holds nothing, and is removed', async () => {
+  test('is removed', async () => {
     await place('ended.1-0.json', { ...thisProcess(), started: `${thisProcess().started}0`, entries: ['org/a@1'] }, 0)
     expect(await leased()).toEqual([])
     expect(await readdir(layout.leases)).toEqual([])
   })
 
-  // Machines of one name may share a folder, and the same one may have been started again.
-  test('of another boot, or of a version that wrote no start, holds while its heartbeat is fresh', async () => {
+  // Two machines with the same name may share a folder, or this machine may have been started again.
+  test('is in force while its heartbeat is fresh, if it is of another boot or has no start time', async () => {
     await place('boot.1-0.json', { ...thisProcess(), started: 'another-boot 1', entries: ['org/a@1'] }, 60)
     await place('old.1-0.json', { ...thisProcess(), started: undefined, entries: ['org/b@2'] }, 60)
     expect(await leased()).toEqual(['org/a@1', 'org/b@2'])
@@ -135,14 +135,14 @@ describe('a lease whose pid another process has now', () => {
   })
 })
 
-test('a run that is stopped keeps what it claimed', async () => {
+test('a stopped run keeps its claims', async () => {
   const run = await startRun('org/a@1')
   run.kill('SIGSTOP')
   await place(`child.${run.pid}-0.json`, await readFile(join(layout.leases, `child.${run.pid}-0.json`), 'utf8'), HOUR)
   expect(await leased()).toEqual(['org/a@1'])
 })
 
-test('a lease that was removed with its folder is there again after the next claim', async () => {
+test('a lease that was removed with its folder is written again by the next claim', async () => {
   const run = lease('one')
   await run.claim(['org/a@1', 'org/b@2'])
   expect(await run.claim(['org/a@1'])).toBe(false)
@@ -152,7 +152,7 @@ test('a lease that was removed with its folder is there again after the next cla
 })
 
 describe('a run of several processes', () => {
-  test('has a file for each process and thread, named after it', async () => {
+  test('has a lease file for each process and thread', async () => {
     const worker = await startRun('org/b@2', process.pid)
     await lease('child').claim(['org/a@1'])
     const names = [`child.${process.pid}-${threadId}.json`, `child.${worker.pid}-0.json`]
@@ -161,13 +161,13 @@ describe('a run of several processes', () => {
     expect(await leased('child')).toEqual([])
   })
 
-  test('keeps what a worker claimed when that is gone, as long as its main process lives', async () => {
+  test('keeps the claims of a worker that has ended, as long as its main process lives', async () => {
     const worker = await startRun('org/a@1', process.pid)
     await kill(worker)
     expect(await leased()).toEqual(['org/a@1'])
   })
 
-  test('has one file again when its workers are gone and their claims were gathered', async () => {
+  test('takes over the claims of workers that have ended, and removes their files', async () => {
     const workers = await Promise.all(['org/a@1', 'org/b@2'].map((entry) => startRun(entry, process.pid)))
     const alive = await startRun('org/c@3', process.pid)
     await Promise.all(workers.map(kill))
@@ -177,7 +177,7 @@ describe('a run of several processes', () => {
     expect(await leased()).toEqual(['org/a@1', 'org/b@2', 'org/c@3'])
   })
 
-  test('holds nothing when its main process is gone, though a worker is left', async () => {
+  test('has no claims when its main process has ended, also while a worker still lives', async () => {
     const main = await startRun('org/a@1')
     await startRun('org/b@2', main.pid)
     expect(await leased()).toEqual(['org/a@1', 'org/b@2'])
@@ -186,7 +186,7 @@ describe('a run of several processes', () => {
     expect(await readdir(layout.leases)).toEqual([])
   })
 
-  test('is released as a whole, and no other with it', async () => {
+  test('is released as a whole, and no other run is', async () => {
     await startRun('org/b@2', process.pid)
     await lease('child').claim(['org/a@1'])
     await lease('child2').claim(['org/c@3'])
@@ -194,14 +194,14 @@ describe('a run of several processes', () => {
     expect(await leased()).toEqual(['org/c@3'])
   })
 
-  test('is told from one whose id begins alike', async () => {
+  test('is not confused with a run whose id begins with the same letters', async () => {
     await lease('one').claim(['org/a@1'])
     await lease('one-more').claim(['org/b@2'])
     expect(await leased('one')).toEqual(['org/b@2'])
     expect(await leased('one-more')).toEqual(['org/a@1'])
   })
 
-  test('is released without an error when there is nothing to release', async () => {
+  test('is released without an error when it has no lease', async () => {
     releaseRun(layout, 'one')
     expect(await leased()).toEqual([])
   })
@@ -210,24 +210,24 @@ describe('a run of several processes', () => {
 describe('a lease of another machine', () => {
   const elsewhere = { pid: 1, host: 'elsewhere', entries: ['org/a@1'] }
 
-  test('holds while its heartbeat is fresh', async () => {
+  test('is in force while its heartbeat is fresh', async () => {
     await place('far.1-0.json', elsewhere, 60)
     expect(await leased()).toEqual(['org/a@1'])
   })
 
-  test('holds no more when it was silent for long, and is removed', async () => {
+  test('is removed when it had no heartbeat for an hour', async () => {
     const path = await place('far.1-0.json', elsewhere, HOUR)
     expect(await leased()).toEqual([])
     await expect(stat(path)).rejects.toMatchObject({ code: 'ENOENT' })
   })
 
-  test.each([-HOUR, -100 * 365 * 24 * HOUR])('holds nothing when its heartbeat is still to come: %d s', async (age) => {
+  test.each([-HOUR, -100 * 365 * 24 * HOUR])('is removed when its heartbeat is in the future: %d s', async (age) => {
     await place('far.1-0.json', elsewhere, age)
     expect(await leased()).toEqual([])
     expect(await readdir(layout.leases)).toEqual([])
   })
 
-  /** Another machine, whose clock is so far off, and whose heart beats a hundred times as fast; it runs the code. */
+  /** Runs the code in a process that poses as another machine. Its clock is off by `skewSeconds`, its timers run 100 times as fast. */
   function startElsewhere(code: string, skewSeconds: number): ChildProcess {
     const machine = `
       import os from 'node:os'
@@ -249,24 +249,27 @@ describe('a lease of another machine', () => {
     return child
   }
 
-  test.each([-2 * HOUR, 2 * HOUR])('holds while it lives, though its clock is off: by %d s', async (skew) => {
-    const child = startElsewhere(
-      `
+  test.each([-2 * HOUR, 2 * HOUR])(
+    'is in force while its process lives, also when its clock is off by %d s',
+    async (skew) => {
+      const child = startElsewhere(
+        `
         await new Lease(layout, { id: 'far', pid: process.pid }).claim(['org/a@1'])
         console.log('claimed')
         setTimeout(() => undefined, 600_000)
       `,
-      skew,
-    )
-    if (child.stdout) await once(child.stdout, 'data')
-    const [name = ''] = await readdir(layout.leases)
-    const beat = async () => (await stat(join(layout.leases, name))).mtimeMs
-    const first = await beat()
-    await vi.waitFor(async () => expect(await beat()).toBeGreaterThan(first + 500), { timeout: 200_000 })
-    expect(await leased()).toEqual(['org/a@1'])
-  })
+        skew,
+      )
+      if (child.stdout) await once(child.stdout, 'data')
+      const [name = ''] = await readdir(layout.leases)
+      const beat = async () => (await stat(join(layout.leases, name))).mtimeMs
+      const first = await beat()
+      await vi.waitFor(async () => expect(await beat()).toBeGreaterThan(first + 500), { timeout: 200_000 })
+      expect(await leased()).toEqual(['org/a@1'])
+    },
+  )
 
-  test('comes back where it was removed, as long as its run lives', async () => {
+  test('is written again after it was removed, as long as its run lives', async () => {
     const child = startElsewhere(
       `
         await new Lease(layout, { id: 'far', pid: process.pid }).claim(['org/a@1'])
@@ -280,7 +283,7 @@ describe('a lease of another machine', () => {
     await vi.waitFor(async () => expect(await leased()).toEqual(['org/a@1']), { timeout: 200_000 })
   })
 
-  test.each([-2 * HOUR, 2 * HOUR])('is respected there, though that clock is off: by %d s', async (skew) => {
+  test.each([-2 * HOUR, 2 * HOUR])('is respected by a machine whose clock is off by %d s', async (skew) => {
     await lease('here').claim(['org/a@1'])
     const child = startElsewhere('console.log(JSON.stringify([...(await leasedEntries(layout))]))', skew)
     expect(child.stdout && (await text(child.stdout))).toBe('["org/a@1"]\n')
@@ -290,7 +293,7 @@ describe('a lease of another machine', () => {
 
 describe('a damaged lease', () => {
   test.each(['', '{', 'null', '[]', '{}', '{ "pid": "1", "host": "x", "entries": ["org/a@1"] }'])(
-    'holds nothing and stops nobody: %s',
+    'claims nothing, and other leases still count: %s',
     async (content) => {
       await place('broken.json', content, HOUR)
       await lease('one').claim(['org/b@2'])
@@ -298,7 +301,7 @@ describe('a damaged lease', () => {
     },
   )
 
-  test('without entries holds nothing', async () => {
+  test('without a list of entries claims nothing', async () => {
     await place('empty.json', { pid: process.pid, host: 'elsewhere', entries: 'org/a@1' }, 0)
     expect(await leased()).toEqual([])
   })

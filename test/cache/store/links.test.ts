@@ -61,7 +61,7 @@ describe('a file of a snapshot', () => {
     expect(await realpath(file)).toBe(layout.blob(REPO, sha256('content')))
   })
 
-  test('is still there when the whole cache was moved', async () => {
+  test('can still be read after the whole cache was moved', async () => {
     const file = await link('onnx/model.onnx', await storeBlob('content'))
     const moved = join(folder, 'elsewhere')
     await mkdir(moved)
@@ -76,14 +76,14 @@ describe('a file of a snapshot', () => {
     expect([after.ino, after.mtimeNs]).toEqual([before.ino, before.mtimeNs])
   })
 
-  test('is replaced when its target changed', async () => {
+  test('refers to the new blob when its content changed', async () => {
     const file = await link('config.json', await storeBlob('old'))
     await link('config.json', await storeBlob('new'))
     expect(await readFile(file, 'utf8')).toBe('new')
     expect(await readFile(layout.blob(REPO, sha256('old')), 'utf8')).toBe('old')
   })
 
-  test.each(['a file', 'a link to nowhere', 'a link out of the cache'])('takes the place of %s', async (kind) => {
+  test.each(['a file', 'a link to nowhere', 'a link out of the cache'])('replaces %s', async (kind) => {
     const digest = await storeBlob('content')
     const file = layout.file(REPO, SNAPSHOT, parseHubPath('config.json', 'a test'))
     const outside = join(folder, 'outside')
@@ -96,7 +96,7 @@ describe('a file of a snapshot', () => {
     expect(await readFile(outside, 'utf8')).toBe('outside')
   })
 
-  test('is linked by many at once, and nothing else is left behind', async () => {
+  test('can be linked by twenty calls at once, which leave no other file', async () => {
     const digest = await storeBlob('content')
     const files = await Promise.all(Array.from({ length: 20 }, () => link('config.json', digest)))
     expect(await readFile(files[0] ?? '', 'utf8')).toBe('content')

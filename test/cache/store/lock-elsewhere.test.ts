@@ -13,14 +13,14 @@ async function newFolder(onFinished: TestContext['onTestFinished']): Promise<str
   return folder
 }
 
-// Both only wait, and do so side by side.
+// These tests mostly wait, so they run concurrently.
 describe.concurrent('the lock of another machine', () => {
   const YEAR = 365 * 86_400
   const owner = { pid: process.pid, host: 'elsewhere' }
-  /** Milliseconds after which a silent owner is given up. */
+  /** Milliseconds without a heartbeat after which a lock is taken over. */
   const SILENT_MS = 15_000
 
-  /** A lock that somebody else holds, with a heartbeat of that age. */
+  /** Writes the lock file of another process, with a heartbeat of this age. */
   async function place(folder: string, name: string, content: string, ageSeconds: number): Promise<string> {
     const path = join(folder, name)
     await writeFile(path, content)
@@ -29,7 +29,7 @@ describe.concurrent('the lock of another machine', () => {
     return path
   }
 
-  test('is taken over when its heart stands still for a while, whatever its clock says', async ({
+  test('is taken over when its heartbeat stands still for 15 s, whatever its clock says', async ({
     expect,
     onTestFinished,
   }) => {
@@ -50,7 +50,7 @@ describe.concurrent('the lock of another machine', () => {
     expect(await readdir(folder)).toEqual([])
   })
 
-  test('is kept as long as its heart beats, whatever its clock says', async ({ expect, onTestFinished }) => {
+  test('is kept as long as its heartbeat changes, whatever its clock says', async ({ expect, onTestFinished }) => {
     const folder = await newFolder(onTestFinished)
     const ages = [50 * YEAR, 3600, -3600, -70 * YEAR]
     const locks = await Promise.all(
@@ -75,7 +75,7 @@ describe.concurrent('the lock of another machine', () => {
     expect(await readdir(folder)).toHaveLength(locks.length)
   })
 
-  /** A live process of this machine that holds the lock, and runs the code when it has it. The code calls `tell()` when it is ready. */
+  /** Starts a process that takes the lock and then runs the code. Resolves when the code calls `tell()`. */
   async function startHolder(path: string, code: string, onFinished: TestContext['onTestFinished']) {
     const script = `
       const { withLock } = await import(${JSON.stringify(new URL('../../../src/cache/store/lock.ts', import.meta.url))})
@@ -95,13 +95,13 @@ describe.concurrent('the lock of another machine', () => {
   }) => {
     const folder = await newFolder(onTestFinished)
     const [busy, stopped] = [join(folder, 'busy.lock'), join(folder, 'stopped.lock')]
-    // A thread that computes for so long that its heartbeat stands still.
+    // Blocks the thread for longer than the time after which a lock without a heartbeat is taken over.
     const compute = `tell(); Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ${SILENT_MS + 10_000})`
     const [, holder] = await Promise.all([
       startHolder(busy, compute, onTestFinished),
       startHolder(
         stopped,
-        // A signal before its handler would end the process.
+        // The handler is installed first: without it, the signal would end the process.
         `process.once('SIGUSR2', () => console.log(hold.isOurs())); setInterval(() => {}, 1000); tell(); await new Promise(() => {})`,
         onTestFinished,
       ),

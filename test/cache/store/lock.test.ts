@@ -24,7 +24,7 @@ beforeEach(async () => {
   onTestFinished(() => rm(folder, { recursive: true, force: true }))
 })
 
-/** A real process that runs the code, with `withLock` and its two arguments, `lock` and `file`, at hand. */
+/** Runs the code in a process of its own. The code can use `withLock`, `lock` and `file`. */
 function start(code: string, file = ''): ChildProcess {
   const script = `
     import { withLock } from ${LOCK_MODULE}
@@ -47,7 +47,7 @@ async function startHolder(): Promise<ChildProcess> {
   return child
 }
 
-/** Work that two at once would spoil: it takes some turns between reading and writing. */
+/** Counts, with `turns` pauses between reading and writing. Two concurrent calls of `add` would give a wrong `value`. */
 function counter(turn: () => Promise<unknown> = () => setImmediate(), turns = 3) {
   let value = 0
   let inside = 0
@@ -63,13 +63,13 @@ function counter(turn: () => Promise<unknown> = () => setImmediate(), turns = 3)
 }
 
 describe('a lock', () => {
-  test('lets one at a time in, of many in one process', async () => {
+  test('is held by one call at a time in one process', async () => {
     const { add, result } = counter()
     await Promise.all(Array.from({ length: 60 }, () => withLock(lock, add)))
     expect(result()).toEqual({ value: 60, most: 1 })
   })
 
-  test('lets one at a time in, of several processes', async () => {
+  test('is held by one process at a time', async () => {
     const file = join(folder, 'count')
     await writeFile(file, '0')
     const code = `
@@ -82,7 +82,7 @@ describe('a lock', () => {
     expect(await readFile(file, 'utf8')).toBe('100')
   })
 
-  test('of one name does not hold back another', async () => {
+  test('does not block a lock with another name', async () => {
     const order: string[] = []
     await withLock(lock, async () => {
       await withLock(`${lock}2`, async () => order.push('inner'))
@@ -91,11 +91,11 @@ describe('a lock', () => {
     expect(order).toEqual(['inner', 'outer'])
   })
 
-  test('gives back what the work gave', async () => {
+  test('returns the result of the work', async () => {
     expect(await withLock(lock, async () => 'result')).toBe('result')
   })
 
-  test('is free again when the work failed', async () => {
+  test('is free again after the work failed', async () => {
     const failing = withLock(lock, async () => {
       throw new Error('the work failed')
     })
@@ -103,14 +103,14 @@ describe('a lock', () => {
     expect(await withLock(lock, async () => 'next')).toBe('next')
   })
 
-  test('leaves nothing behind', async () => {
+  test('leaves no file', async () => {
     await Promise.all(Array.from({ length: 10 }, () => withLock(lock, setImmediate)))
     expect(await readdir(join(folder, 'deep'))).toEqual([])
   })
 })
 
-describe('who waits for a lock', () => {
-  test('can give up also while another takes the lock of a dead owner over', async () => {
+describe('a call that waits for a lock', () => {
+  test('can be aborted while another process takes over the lock of a dead owner', async () => {
     await kill(await startHolder())
     await withLock(`${lock}.takeover`, async () => {
       const controller = new AbortController()
@@ -120,7 +120,7 @@ describe('who waits for a lock', () => {
     })
   })
 
-  test('can give up, and the holder keeps it', async () => {
+  test('can be aborted, and the holder keeps the lock', async () => {
     await withLock(lock, async () => {
       const controller = new AbortController()
       const waiting = withLock(lock, async () => 'never', controller.signal)
@@ -130,12 +130,12 @@ describe('who waits for a lock', () => {
     })
   })
 
-  test('waits as long as a live process holds it', async () => {
+  test('waits as long as a live process holds the lock', async () => {
     const holder = await startHolder()
     const held = await readFile(lock, 'utf8')
     const controller = new AbortController()
     const waiting = withLock(lock, async () => 'never', controller.signal)
-    // Another lock's full round is time enough for many a look at this one.
+    // While another lock is taken and released twenty times, the waiting call checks this lock several times.
     for (let round = 0; round < 20; round++) await withLock(`${lock}2`, setImmediate)
     expect(await readFile(lock, 'utf8')).toBe(held)
     controller.abort(new Error('seen enough'))
@@ -143,23 +143,23 @@ describe('who waits for a lock', () => {
     await kill(holder)
   })
 
-  test('gets it at once when its owner was killed', async () => {
+  test('gets the lock at once when its owner was killed', async () => {
     await kill(await startHolder())
-    // On a clock that stands still no owner is given up for its silence.
+    // Our clock stands still, so the lock is not taken over for a missing heartbeat.
     const clock = vi.spyOn(originals, 'monotonic').mockReturnValue(0)
     onTestFinished(() => clock.mockRestore())
     expect(await withLock(lock, async () => 'taken over')).toBe('taken over')
     expect(await readdir(join(folder, 'deep'))).toEqual([])
   })
 
-  test('gets it when its owner is killed while it waits', async () => {
+  test('gets the lock when its owner is killed meanwhile', async () => {
     const holder = await startHolder()
     const waiting = withLock(lock, async () => 'taken over')
     await kill(holder)
     expect(await waiting).toBe('taken over')
   })
 
-  test('gets it from a process of another file too: what it wrote is seen', async () => {
+  test('sees what the last holder wrote', async () => {
     const file = join(folder, 'note')
     const writer = start(
       `await withLock(lock, async () => { await writeFile(file, 'note'); console.log('done') })`,
@@ -171,14 +171,14 @@ describe('who waits for a lock', () => {
 })
 
 describe('the lock of a dead owner', () => {
-  /** Of a process that has ended. */
+  /** The pid of a process that has ended. */
   async function deadPid(): Promise<number> {
     const child = spawn(process.execPath, ['--eval', ''])
     await once(child, 'exit')
     return child.pid ?? 0
   }
 
-  test('is taken over by one at a time of twenty who wait, in every round', async () => {
+  test('is taken over by one at a time of twenty waiting calls, in every round', async () => {
     const owner = { pid: await deadPid(), host: thisProcess().host }
     await mkdir(dirname(lock))
     const look = () => readFile(lock).catch(() => undefined)
@@ -186,7 +186,7 @@ describe('the lock of a dead owner', () => {
       await writeFile(lock, JSON.stringify({ id: `dead ${round}`, ...owner }))
       const { add, result } = counter(look, 12)
       const waiters = Array.from({ length: 20 }, async (_, index) => {
-        // Out of step: some see the dead owner while others take its lock away, and others have it already.
+        // The calls start at different times: some see the dead owner while others remove its lock or hold it already.
         for (let turn = 0; turn < index % 7; turn++) await look()
         await withLock(lock, add)
       })
@@ -196,7 +196,7 @@ describe('the lock of a dead owner', () => {
     expect(await readdir(dirname(lock))).toEqual([])
   })
 
-  test('is taken over also when who took it over before died in the middle', async () => {
+  test('is taken over also when a process died while it took the lock over', async () => {
     const owner = { pid: await deadPid(), host: thisProcess().host }
     await mkdir(dirname(lock))
     await writeFile(lock, JSON.stringify({ id: 'dead', ...owner }))
@@ -222,8 +222,8 @@ describe('the lock of a dead owner', () => {
   })
 })
 
-test('the lock of a killed process that nobody waited for is free at once', async () => {
-  // The shell's first child ends, and what the shell becomes never asks for its exit code.
+test('the lock of a killed process is free at once, also when its parent never reads its exit code', async () => {
+  // The shell's child `sleep 1` ends. The shell becomes `sleep 600`, which never reads the exit code of the child.
   const parent = spawn('sh', ['-c', 'sleep 1 & echo $!; exec sleep 600'], { stdio: ['ignore', 'pipe', 'inherit'] })
   onTestFinished(() => void parent.kill('SIGKILL'))
   const [pid] = await once(parent.stdout, 'data')
@@ -234,7 +234,7 @@ test('the lock of a killed process that nobody waited for is free at once', asyn
   expect(performance.now() - started).toBeLessThan(10_000)
 })
 
-test('who lost a lock to another does not release it for that one', async () => {
+test('a holder that lost its lock to another process does not release the lock of that process', async () => {
   const other = JSON.stringify({ id: 'another', pid: process.pid, host: 'elsewhere' })
   await withLock(lock, async () => {
     await rm(lock)
@@ -243,7 +243,7 @@ test('who lost a lock to another does not release it for that one', async () => 
   expect(await readFile(lock, 'utf8')).toBe(other)
 })
 
-test('who lost a lock altogether ends without an error', async () => {
+test('a holder whose lock file is gone ends without an error', async () => {
   expect(
     await withLock(lock, async () => {
       await rm(folder, { recursive: true })
@@ -252,7 +252,7 @@ test('who lost a lock altogether ends without an error', async () => {
   ).toBe('done')
 })
 
-test('a live lock is kept, whatever a suite has process.kill say', async () => {
+test('the lock of a live process is kept, also when a suite mocks process.kill', async () => {
   const holder = await startHolder()
   const held = await readFile(lock, 'utf8')
   const kills = vi.spyOn(process, 'kill').mockImplementation(() => {

@@ -62,7 +62,7 @@ describe('entries', () => {
     }
   })
 
-  test('are seen by who read before they were written', async () => {
+  test('are seen by a reader that has read before they were written', async () => {
     const reader = open()
     expect(await reader.all()).toEqual(new Map())
     await put(open(), entryOf('org/one'))
@@ -73,7 +73,7 @@ describe('entries', () => {
     expect(await reader.all()).toEqual(new Map())
   })
 
-  test('stand in a JSON array, sorted, one record an entry', async () => {
+  test('are stored as a sorted JSON array with one record an entry', async () => {
     await put(open(), entryOf('org/b'), entryOf('org/a'))
     const records: unknown = JSON.parse(await readFile(layout.metadata, 'utf8'))
     expect(records).toMatchObject([
@@ -82,7 +82,7 @@ describe('entries', () => {
     ])
   })
 
-  test('are found one by one as among all, however the file is written', async () => {
+  test('are the same when they are looked up one by one and all at once, however the file is formatted', async () => {
     const [one, two, gone] = [entryOf('org/one', { hits: 7 }), entryOf('org/two'), entryOf('org/gone')]
     await put(open(), one, two)
     const lines = await readFile(layout.metadata, 'utf8')
@@ -92,7 +92,7 @@ describe('entries', () => {
       'as we write it': lines,
       'in one line': JSON.stringify(records),
       indented: JSON.stringify(records, null, 2),
-      'with another of the same key before it': `[\n${[older, ...records].map((each) => JSON.stringify(each)).join(',\n')}\n]\n`,
+      'with an older record of the same key before it': `[\n${[older, ...records].map((each) => JSON.stringify(each)).join(',\n')}\n]\n`,
     }
     for (const [form, text] of Object.entries(forms)) {
       await writeFile(layout.metadata, text)
@@ -105,7 +105,7 @@ describe('entries', () => {
     expect(problems).toEqual([])
   })
 
-  test('are found also where the record of another is damaged; who reads all finds that out', async () => {
+  test('can be looked up one by one when the record of another is damaged, which reading all entries reports', async () => {
     const one = entryOf('org/one')
     await put(open(), one, entryOf('org/two', { commit: parseCommit('2'.repeat(40), 'a test') }))
     const text = await readFile(layout.metadata, 'utf8')
@@ -116,7 +116,7 @@ describe('entries', () => {
     expect(problems).toEqual([expect.stringContaining('is damaged')])
   })
 
-  test('of an update that fails stay as they were', async () => {
+  test('stay as they were when an update fails', async () => {
     await put(open(), entryOf('org/one'))
     const before = await readFile(layout.metadata, 'utf8')
     const failing = open().update((all) => {
@@ -130,7 +130,7 @@ describe('entries', () => {
 })
 
 describe('updates', () => {
-  test('of many in one process lose nothing', async () => {
+  test('in one process lose no change', async () => {
     const [one, other] = [open(), open()]
     await put(one, entryOf('org/shared'))
     const add = (metadata: Metadata) =>
@@ -141,7 +141,7 @@ describe('updates', () => {
     expect((await open().find(entryKey(entryOf('org/shared'))))?.hits).toBe(40)
   })
 
-  test('of eight processes with thirty each lose nothing', async () => {
+  test('of eight processes with thirty changes each lose no change', async () => {
     const engine = await Engine.start(onTestFinished)
     engine.hub.addRepo('org/shared', { files: { 'config.json': '{}' } })
     await engine.open().get('org/shared')
@@ -152,10 +152,10 @@ describe('updates', () => {
     expect((await readdir(engine.cacheDir)).filter((name) => /tmp|lock/.test(name))).toEqual([])
   }, 120_000)
 
-  test('do not trust a stamp: two writes may leave the same one', async () => {
+  test('read the file again, also when its stamp has not changed', async () => {
     const metadata = open()
     await put(metadata, entryOf('org/one', { hits: 1 }))
-    // In place, and as old as before: what a reused inode and a coarse clock make of a replaced file.
+    // The file is changed in place and gets its old time again. A replaced file can look so too, by a reused inode and a coarse clock.
     const sameTime = () => utimes(layout.metadata, 1_000_000_000, 1_000_000_000)
     await sameTime()
     await metadata.all()
@@ -169,7 +169,7 @@ describe('updates', () => {
 })
 
 describe('a record of another version', () => {
-  /** The file with one more record, which another version of this package wrote. */
+  /** Adds a record that another version of this package wrote. */
   async function add(record: object): Promise<void> {
     const records: unknown[] = JSON.parse(await readFile(layout.metadata, 'utf8'))
     await writeFile(layout.metadata, JSON.stringify([record, ...records]))
@@ -179,7 +179,7 @@ describe('a record of another version', () => {
     return JSON.parse(await readFile(layout.metadata, 'utf8'))
   }
 
-  test('that is newer is not read, and kept untouched by each update', async () => {
+  test('that is newer is not read, and each update keeps it unchanged', async () => {
     const newer = { version: '2.0', repo: 'org/newer', commit: 'f'.repeat(40), files: ['in', 'another', 'form'] }
     await put(open(), entryOf('org/one'))
     await add(newer)
@@ -194,7 +194,7 @@ describe('a record of another version', () => {
     expect(problems).toEqual([])
   })
 
-  test('that is older, or says none, is not kept', async () => {
+  test('that is older or names no version is not kept', async () => {
     await put(open(), entryOf('org/one'))
     for (const version of ['0.9', 'none', undefined, 2]) await add({ version, repo: 'org/old', commit: 'f'.repeat(40) })
     await put(open(), entryOf('org/two'))
@@ -203,13 +203,16 @@ describe('a record of another version', () => {
 })
 
 describe('a damaged file', () => {
-  test.each(['', '[', '{}', 'null', '"text"', '[{"repo":'])('is empty, and one problem: %j', async (content) => {
-    await writeFile(layout.metadata, content)
-    const metadata = open()
-    expect(await metadata.all()).toEqual(new Map())
-    expect(await metadata.find('org/one@main')).toBeUndefined()
-    expect(problems).toEqual([expect.stringContaining(`${layout.metadata} is damaged`)])
-  })
+  test.each(['', '[', '{}', 'null', '"text"', '[{"repo":'])(
+    'counts as empty, and is reported once: %j',
+    async (content) => {
+      await writeFile(layout.metadata, content)
+      const metadata = open()
+      expect(await metadata.all()).toEqual(new Map())
+      expect(await metadata.find('org/one@main')).toBeUndefined()
+      expect(problems).toEqual([expect.stringContaining(`${layout.metadata} is damaged`)])
+    },
+  )
 
   test('can be written again', async () => {
     await writeFile(layout.metadata, 'damaged')
@@ -217,12 +220,12 @@ describe('a damaged file', () => {
     expect((await open().all()).size).toBe(1)
   })
 
-  test('is no problem when it is merely missing', async () => {
+  test('is not reported when it is only missing', async () => {
     expect(await open().all()).toEqual(new Map())
     expect(problems).toEqual([])
   })
 
-  test('hides no other record when one can not be read', async () => {
+  test('with invalid records still gives the valid ones', async () => {
     await put(open(), entryOf('org/one'))
     const records: unknown[] = JSON.parse(await readFile(layout.metadata, 'utf8'))
     const broken = [

@@ -33,7 +33,7 @@ describe('a ref', () => {
     expect((await readRef(layout, REPO, revision))?.commit).toBe(OTHER)
   })
 
-  test('stands where huggingface_hub looks for it, and holds the commit alone', async () => {
+  test('is where huggingface_hub looks for it, and has the commit as its content', async () => {
     await writeRef(layout, REPO, 'refs/pr/1', COMMIT)
     const path = join(layout.directory, 'hub', 'models--org--name', 'refs', 'refs', 'pr', '1')
     expect(await readFile(path, 'utf8')).toBe(COMMIT)
@@ -56,7 +56,7 @@ describe('a ref', () => {
     expect((await readRef(layout, REPO, 'main'))?.ageMs).toBeLessThan(60_000)
   })
 
-  test('from the future is not older than now', async () => {
+  test('with a time in the future has an age of 0', async () => {
     await writeRef(layout, REPO, 'main', COMMIT)
     const future = Date.now() / 1000 + 3600
     await utimes(layout.ref(REPO, 'main'), future, future)
@@ -69,14 +69,14 @@ describe('a ref', () => {
   })
 
   test.each(['', 'main', COMMIT.slice(1), '../../etc/passwd'])(
-    'that holds %j is as good as absent',
+    'with the content %j counts as absent',
     async (content) => {
       await place('main', content)
       expect(await readRef(layout, REPO, 'main')).toBeUndefined()
     },
   )
 
-  test('that is not there, is a folder or lies under a file is absent', async () => {
+  test('whose path is empty, a folder or below a file is absent', async () => {
     await place('a/b', COMMIT)
     for (const revision of ['main', 'a', 'a/b/c']) expect(await readRef(layout, REPO, revision)).toBeUndefined()
   })
@@ -87,7 +87,7 @@ describe('a ref', () => {
     ['c', ['c/d']],
     ['c/d/e', ['c', 'c/d']],
     ['refs/pr/1', ['refs/pr', 'refs', 'refs/pr/1/x']],
-  ])('of %s gives way to one that can not be beside it', async (before, revisions) => {
+  ])('of %s is removed when a ref is written that can not exist beside it', async (before, revisions) => {
     for (const after of revisions) {
       await writeRef(layout, REPO, before, COMMIT)
       await writeRef(layout, REPO, 'main', COMMIT)
@@ -101,7 +101,7 @@ describe('a ref', () => {
     }
   })
 
-  test('leaves nothing half-written beside it when another was in its way', async () => {
+  test('leaves no temporary file when a conflicting ref was removed', async () => {
     await writeRef(layout, REPO, 'a/b', COMMIT)
     await writeRef(layout, REPO, 'a', OTHER)
     expect(await readdir(join(layout.repo(REPO), 'refs'))).toEqual(['a'])

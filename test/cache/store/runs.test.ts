@@ -33,11 +33,11 @@ async function ids(project: string, count = 1000): Promise<string[]> {
 }
 
 describe('the last runs of a project', () => {
-  test('are none where nothing ran', async () => {
+  test('are none before the first run', async () => {
     expect(await readRuns(layout, APP, 3)).toEqual([])
   })
 
-  test('are read as they were written, newest first, and no more than were asked for', async () => {
+  test('are read as they were written, newest first, and at most `count` of them', async () => {
     const runs = [3, 1, 5, 2, 4].map((number) => ({ ...runOf(number), report: { hits: number } }))
     for (const run of runs) await writeRun(layout, run)
     const sorted = [5, 4, 3, 2, 1].map((number) => ({ ...runOf(number), report: { hits: number } }))
@@ -46,29 +46,29 @@ describe('the last runs of a project', () => {
     expect(await readRuns(layout, APP, 0)).toEqual([])
   })
 
-  test('are told from those of other projects by their names alone', async () => {
+  test('are recognized by their names, without reading the records of other projects', async () => {
     await writeRun(layout, runOf(1))
     const [own = ''] = await readdir(layout.runs)
     await writeRun(layout, runOf(2, OTHER))
     const [theirs = ''] = (await readdir(layout.runs)).filter((name) => name !== own)
     expect(own.startsWith(runOf(1).id)).toBe(true)
     expect(theirs.slice(theirs.indexOf('.'))).not.toBe(own.slice(own.indexOf('.')))
-    // What stands in the place of another project's record would pass for ours if it were read.
+    // This record of our project has the name of a record of the other one. It would be returned if it were read.
     await writeFile(join(layout.runs, theirs), JSON.stringify(runOf(2)))
     expect(await ids(APP)).toEqual([runOf(1).id])
   })
 
-  test('leave out what does not let itself be read, and are there all the same', async () => {
+  test('leave out a record that can not be read', async () => {
     await writeRun(layout, runOf(1))
     const [own = ''] = await readdir(layout.runs)
-    // A folder; another user's record is as unreadable.
+    // A folder in place of a record. Another user's record can't be read either.
     await mkdir(join(layout.runs, own.replace(runOf(1).id, runOf(2).id), 'inside'), { recursive: true })
     expect(await ids(APP)).toEqual([runOf(1).id])
     expect((await readAllRuns(layout, 9, () => true)).map(({ id }) => id)).toEqual([runOf(1).id])
   })
 
   test.each(['', '{', 'null', '[]', '{ "schemaVersion": 2 }', '{ "schemaVersion": 1, "id": 5 }'])(
-    'are those that can be read: one that holds %j is left out',
+    'leave out a record that holds %j',
     async (content) => {
       await writeRun(layout, runOf(2))
       const [name = ''] = await readdir(layout.runs)
@@ -79,7 +79,7 @@ describe('the last runs of a project', () => {
     },
   )
 
-  test('are not those that merely bear its mark', async () => {
+  test('leave out a record of another project that has this project in its name', async () => {
     await writeRun(layout, runOf(1))
     const [name = ''] = await readdir(layout.runs)
     const text = await readFile(join(layout.runs, name), 'utf8')
@@ -89,7 +89,7 @@ describe('the last runs of a project', () => {
 })
 
 describe('the last runs of all projects', () => {
-  test('are those that are accepted, newest first, as many as were asked for', async () => {
+  test('are the accepted ones, newest first, and at most `count` of them', async () => {
     for (const number of [1, 2, 3, 4]) await writeRun(layout, runOf(number, number % 2 === 0 ? APP : OTHER))
     const projects = async (count: number, accepts: (run: RunRecord) => boolean) =>
       (await readAllRuns(layout, count, accepts)).map(({ project }) => project)
@@ -97,12 +97,12 @@ describe('the last runs of all projects', () => {
     expect(await projects(3, ({ project }) => project === OTHER)).toEqual([OTHER, OTHER])
   })
 
-  test('are not what is larger than any record of ours', async () => {
+  test('leave out a record of more than 8 MiB', async () => {
     await writeRun(layout, { ...runOf(1), report: 'x'.repeat(9 * 2 ** 20) })
     expect(await readAllRuns(layout, 9, () => true)).toEqual([])
   })
 
-  test('are all there when they were written at the same time', async () => {
+  test('are complete when they were written concurrently', async () => {
     const runs = Array.from({ length: 30 }, (_, number) => runOf(number, number % 2 === 0 ? APP : OTHER))
     await Promise.all(runs.map((run) => writeRun(layout, run)))
     expect(await readAllRuns(layout, 100, () => true)).toEqual(runs.reverse())
@@ -110,7 +110,7 @@ describe('the last runs of all projects', () => {
 })
 
 describe('old runs', () => {
-  test('go beyond a thousand of all projects together', async () => {
+  test('are removed when all projects together have more than a thousand', async () => {
     await mkdir(layout.runs, { recursive: true })
     for (let number = 0; number < 1000; number++) {
       const name = `${runOf(number).id}.${String(number % 20).padStart(12, '0')}.json`
@@ -124,7 +124,7 @@ describe('old runs', () => {
     expect(names[0]).toMatch(new RegExp(`^${runOf(1).id}`))
   })
 
-  test('go beyond the last hundred of their project, and those of others stay', async () => {
+  test('are removed when their project has more than a hundred, and those of other projects stay', async () => {
     await writeRun(layout, runOf(0, OTHER))
     for (let number = 0; number < 103; number++) await writeRun(layout, runOf(number))
     const kept = await ids(APP)
@@ -134,7 +134,7 @@ describe('old runs', () => {
     expect(await readdir(layout.runs)).toHaveLength(101)
   })
 
-  test('are for their owner alone', async () => {
+  test('can be read by their owner only', async () => {
     await writeRun(layout, runOf(1))
     const [name = ''] = await readdir(layout.runs)
     expect((await stat(join(layout.runs, name))).mode & 0o777).toBe(0o600)

@@ -42,7 +42,7 @@ async function store(content: string): Promise<Tree | undefined> {
   return readTree(layout, REPO, COMMIT)
 }
 
-test('a tree is read as it was written', async () => {
+test('a listing is read as it was written', async () => {
   expect(await readTree(layout, REPO, COMMIT)).toBeUndefined()
   await writeTree(layout, REPO, COMMIT, TREE())
   expect(await readTree(layout, REPO, COMMIT)).toEqual(TREE())
@@ -50,7 +50,7 @@ test('a tree is read as it was written', async () => {
   expect(await readTree(layout, REPO, COMMIT)).toEqual(new Map())
 })
 
-test('it stands in the format and at the place of huggingface_hub', async () => {
+test('a listing has the format and the path of huggingface_hub', async () => {
   await writeTree(layout, REPO, COMMIT, TREE())
   const folder = join(layout.directory, 'hub', 'models--org--name', 'trees')
   expect(await readdir(folder)).toEqual([`${COMMIT}.json`])
@@ -71,7 +71,7 @@ test('it stands in the format and at the place of huggingface_hub', async () => 
   })
 })
 
-describe('a stored tree', () => {
+describe('a stored listing', () => {
   const file = { size: 1, blob_id: GIT_ID }
   const tree = (files: unknown) => JSON.stringify({ format_version: 1, files })
 
@@ -87,7 +87,7 @@ describe('a stored tree', () => {
 
   test.each<[string, string]>([
     ['is empty', ''],
-    ['is cut off', tree({ 'a.txt': file }).slice(0, -5)],
+    ['is truncated', tree({ 'a.txt': file }).slice(0, -5)],
     ['is null', 'null'],
     ['is a list', '[]'],
     ['has another version', JSON.stringify({ format_version: 2, files: {} })],
@@ -95,19 +95,19 @@ describe('a stored tree', () => {
     ['has no files', JSON.stringify({ format_version: 1 })],
     ['has a file that is null', tree({ 'a.txt': null })],
     ['has a file without a size', tree({ 'a.txt': { blob_id: GIT_ID } })],
-    ['has a file of negative size', tree({ 'a.txt': { ...file, size: -1 } })],
-    ['has a file of half a byte', tree({ 'a.txt': { ...file, size: 0.5 } })],
-    ['has a file with a size in letters', tree({ 'a.txt': { ...file, size: '1' } })],
+    ['has a file with a negative size', tree({ 'a.txt': { ...file, size: -1 } })],
+    ['has a file with half a byte', tree({ 'a.txt': { ...file, size: 0.5 } })],
+    ['has a file with a size as text', tree({ 'a.txt': { ...file, size: '1' } })],
     ['has a file without a digest', tree({ 'a.txt': { size: 1 } })],
-    ['has a file with a digest that is none', tree({ 'a.txt': { ...file, blob_id: '../x' } })],
-    ['has a file with a sha256 that is none', tree({ 'a.bin': { ...file, lfs_sha256: 'x' } })],
+    ['has a file with an invalid digest', tree({ 'a.txt': { ...file, blob_id: '../x' } })],
+    ['has a file with an invalid sha256', tree({ 'a.bin': { ...file, lfs_sha256: 'x' } })],
     ['has a file outside of the folder', tree({ '../a.txt': file })],
-    ['has an absolute file', tree({ '/a.txt': file })],
-  ])('that %s is as good as absent', async (_, content) => {
+    ['has a file with an absolute path', tree({ '/a.txt': file })],
+  ])('that %s counts as absent', async (_, content) => {
     expect(await store(content)).toBeUndefined()
   })
 
-  test('with a file named after a prototype is read like any', async () => {
+  test('with a file named `__proto__` is read', async () => {
     const read = await store(`{ "format_version": 1, "files": { "__proto__": ${JSON.stringify(file)} } }`)
     expect(read?.get(parseHubPath('__proto__', 'a test'))?.size).toBe(1)
   })
