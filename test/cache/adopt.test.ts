@@ -19,7 +19,7 @@ beforeEach(async () => {
 
 const ownCache = () => join(engine.folder, 'huggingface')
 
-/** What another tool downloaded before. */
+/** Downloads the model into the user's own cache, as another tool does. */
 async function download(): Promise<void> {
   const { commit: revision } = repository
   await snapshotDownload({ repo: 'org/name', revision, cacheDir: ownCache(), hubUrl: engine.hub.url })
@@ -28,7 +28,7 @@ async function download(): Promise<void> {
   engine.hub.clearRequests()
 }
 
-/** Path, content, mode and time of all that is there. */
+/** Path, mode, time, inode and content of each file in a folder. */
 async function stateOf(folder: string): Promise<unknown[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true })
   const paths = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
@@ -44,8 +44,8 @@ function open(options: Parameters<Engine['open']>[0] = {}) {
   return engine.open({ env: { HF_HUB_CACHE: ownCache() }, ...options })
 }
 
-describe("what lies in the user's own Hugging Face cache", () => {
-  test('is taken over in place of a download, and nothing there changes', async () => {
+describe("a model in the user's own Hugging Face cache", () => {
+  test('is adopted in place of a download, and nothing there changes', async () => {
     await download()
     const before = await stateOf(ownCache())
     const model = await open().get('org/name')
@@ -55,7 +55,7 @@ describe("what lies in the user's own Hugging Face cache", () => {
     expect(await stateOf(ownCache())).toEqual(before)
   })
 
-  test('is taken over without a second copy, and stays when ours is removed', async () => {
+  test('is adopted without a second copy, and stays when our model is removed', async () => {
     await download()
     const model = await open().get('org/name')
     expect((await stat(model.file('deep/weights.bin'))).nlink).toBe(2)
@@ -64,16 +64,16 @@ describe("what lies in the user's own Hugging Face cache", () => {
     expect(await stateOf(ownCache())).toEqual(before)
   })
 
-  test.each(['was', 'is'])(
-    'is copied where others can write to it, as it %s adopted: what they change later is not served',
+  test.each(['before', 'after'])(
+    'is copied if other users can write it, and a later change is not served: adopted %s they could',
     async (when) => {
       await download()
       const [name = ''] = (await readdir(join(ownCache(), 'models--org--name/blobs'))).filter(
         ({ length }) => length === 64,
       )
       const blob = join(ownCache(), 'models--org--name/blobs', name)
-      // Of an older version a cache may have links to files that others can write.
-      if (when === 'was') await open().get('org/name')
+      // A cache of an older version may have hard links to files that others can write.
+      if (when === 'before') await open().get('org/name')
       await chmod(blob, 0o664)
       const model = await open().get('org/name')
       expect((await stat(model.file('deep/weights.bin'))).nlink).toBe(1)
@@ -85,7 +85,7 @@ describe("what lies in the user's own Hugging Face cache", () => {
     },
   )
 
-  test.skipIf(process.geteuid?.() !== 0)('is copied where it is another user’s', async () => {
+  test.skipIf(process.geteuid?.() !== 0)('is copied when it belongs to another user', async () => {
     await download()
     const blobs = join(ownCache(), 'models--org--name/blobs')
     for (const name of await readdir(blobs)) await chown(join(blobs, name), 1234, 1234)
@@ -95,7 +95,7 @@ describe("what lies in the user's own Hugging Face cache", () => {
     expect(engine.filesAsked).toEqual([])
   })
 
-  test('is served from our own cache from then on', async () => {
+  test('is served from our own cache after it was adopted', async () => {
     await download()
     await open().get('org/name')
     engine.hub.clearRequests()
@@ -103,7 +103,7 @@ describe("what lies in the user's own Hugging Face cache", () => {
     expect(engine.hub.requests).toEqual([])
   })
 
-  test('is found by HF_HOME and XDG_CACHE_HOME as other tools find it', async () => {
+  test('is found by HF_HOME and XDG_CACHE_HOME', async () => {
     await download()
     for (const env of [{ HF_HOME: join(engine.folder, 'home') }, { XDG_CACHE_HOME: join(engine.folder, 'xdg') }]) {
       const hub = 'HF_HOME' in env ? join(env.HF_HOME ?? '', 'hub') : join(env.XDG_CACHE_HOME ?? '', 'huggingface/hub')
@@ -114,7 +114,7 @@ describe("what lies in the user's own Hugging Face cache", () => {
     }
   })
 
-  test('is not believed: what is wrong there is downloaded', async () => {
+  test('is verified, and a file with a wrong digest is downloaded', async () => {
     await download()
     const [blob = ''] = (await readdir(join(ownCache(), 'models--org--name/blobs'))).filter(
       (name) => name.length === 64,
@@ -129,29 +129,29 @@ describe("what lies in the user's own Hugging Face cache", () => {
     expect(await readFile(path, 'utf8')).toBe('x'.repeat(WEIGHTS.length))
   })
 
-  test('is left alone where the options say so', async () => {
+  test('is not adopted with `adopt: false`', async () => {
     await download()
     expect(await open({ adopt: false }).get('org/name')).toMatchObject({ tier: 'hub', adoptedBytes: 0 })
   })
 
-  test('serves offline too, by what it knows of the revision', async () => {
+  test('is adopted offline too, by its own ref', async () => {
     await download()
     const model = await open({ offline: true }).get('org/name')
     expect(model.tier).toBe('adopted')
     expect(await contentsOf(model)).toEqual(FILES)
     expect(await open({ offline: true, env: {} }).get('org/name')).toMatchObject({ tier: 'disk' })
     expect(engine.hub.requests).toEqual([])
-    // What the Hub would say of its access was not asked: taken for private.
+    // The Hub was not asked who may read the repo. Until it is, the repo counts as private.
     expect(await engine.records()).toMatchObject([{ access: 'unknown', commit: repository.commit }])
   })
 
-  test('serves when the Hub can not be reached', async () => {
+  test('is adopted when the Hub can not be reached', async () => {
     await download()
     await engine.hub.stopListening()
     expect((await open().get('org/name')).tier).toBe('adopted')
   })
 
-  test('is not taken for all of a model when it is a part of it', async () => {
+  test('is completed later when it lacks files of the repo', async () => {
     await download()
     await rm(join(ownCache(), 'models--org--name/snapshots', repository.commit, 'deep'), { recursive: true })
     await rm(join(ownCache(), 'models--org--name/trees'), { recursive: true, force: true })
@@ -162,13 +162,13 @@ describe("what lies in the user's own Hugging Face cache", () => {
     expect(await contentsOf(await open({ env: {} }).get('org/name'))).toEqual(FILES)
   })
 
-  test('does not make up what it lacks', async () => {
+  test('is refused offline when that cache does not have it', async () => {
     await download()
     expect(await refusalOf(open({ offline: true }).get('org/other'))).toMatchObject({ code: 'OFFLINE' })
     expect(await refusalOf(open({ offline: true }).get('org/name@v2'))).toMatchObject({ code: 'OFFLINE' })
   })
 
-  test('may be our own cache, by HF_HUB_CACHE: then there is nothing to take over', async () => {
+  test('is not adopted when HF_HUB_CACHE names our own cache', async () => {
     const env = { HF_HUB_CACHE: engine.inCache('hub'), HF_HOME: join(engine.folder, 'home') }
     expect((await open({ env }).get('org/name')).tier).toBe('hub')
     expect((await open({ env }).get('org/name')).tier).toBe('disk')

@@ -24,7 +24,7 @@ async function withModels(...models: Omit<SketchedModel, 'files'>[]): Promise<vo
   )
 }
 
-/** What a run of a project, so many days ago, asked for. */
+/** Records a run of a project, so many days ago, that used these repos. */
 async function recordRun(project: string, daysAgo: number, ...repos: string[]): Promise<void> {
   const cache = engine.open()
   const used = (await cache.list()).filter(({ repo }) => repos.includes(repo))
@@ -44,8 +44,8 @@ function namesOf({ removed }: Cleaned): string[] {
   return removed.map(({ repo }) => String(repo))
 }
 
-describe('cleaning', () => {
-  test('removes a model whose lock was left by a machine that lost its power', async () => {
+describe('clean', () => {
+  test('removes a model whose lock is left from a loss of power', async () => {
     await withModels({ repo: 'org/emptied' }, { repo: 'org/left' }, { repo: 'org/fresh' })
     const { host } = thisProcess()
     const owner = JSON.stringify({ id: 'left', pid: process.pid, host, started: 'an earlier boot 1' })
@@ -62,7 +62,7 @@ describe('cleaning', () => {
     expect((await clean()).removed).toEqual(['org/emptied', 'org/left'])
   })
 
-  test('removes all, and keeps what is pinned or what a live run uses, saying why', async () => {
+  test('removes all models but pinned ones and those of live runs, and gives the reasons', async () => {
     await withModels({ repo: 'org/free' }, { repo: 'org/pinned', pinned: true }, { repo: 'org/used' })
     const run = engine.open({ run: { id: 'live', pid: process.pid } })
     await run.claim(...(await run.find('org/used')))
@@ -79,30 +79,30 @@ describe('cleaning', () => {
     expect((await clean()).left).toEqual([])
   })
 
-  test('by age takes what is older, by expiry what is beyond `maxAge`', async () => {
+  test('with `olderThan` removes models of that age, with `expired` those beyond `maxAge`', async () => {
     await withModels({ repo: 'org/a', idleDays: 1 }, { repo: 'org/b', idleDays: 5 }, { repo: 'org/c', idleDays: 9 })
     expect((await clean({ olderThan: 4 * DAY_MS, dryRun: true })).removed).toEqual(['org/b', 'org/c'])
     expect(await clean({ expired: true })).toMatchObject({ removed: ['org/c'], left: ['org/a', 'org/b'] })
   })
 
-  test('by use takes what none of the last runs of any project asked for', async () => {
+  test('with `unusedRuns` removes models that none of the last runs of any project used', async () => {
     await withModels(...['a', 'b', 'c', 'd'].map((name) => ({ repo: `org/${name}`, idleDays: 20 })))
     await recordRun('/one', 3, 'org/a')
     await recordRun('/one', 2, 'org/b')
-    // It has not run since, and its models are wanted all the same.
+    // This project has not run for longer. Its models are kept all the same.
     await recordRun('/other', 10, 'org/c')
     expect((await clean({ unusedRuns: 2, dryRun: true })).removed).toEqual(['org/d'])
     expect(await clean({ unusedRuns: 1 })).toMatchObject({ removed: ['org/a', 'org/d'], runs: 2 })
   })
 
-  test('by use spares what came since the last run, and everything where no run is recorded', async () => {
+  test('with `unusedRuns` keeps models newer than the last run, and all models when no run is recorded', async () => {
     await withModels({ repo: 'org/new', idleDays: 1 }, { repo: 'org/old', idleDays: 9 })
     expect(await clean({ unusedRuns: 5 })).toMatchObject({ removed: [], runs: 0 })
     await recordRun('/one', 3)
     expect((await clean({ unusedRuns: 5 })).removed).toEqual(['org/old'])
   })
 
-  test('of partial downloads removes those that nobody is writing', async () => {
+  test('with `incomplete` removes unfinished downloads without a live writer', async () => {
     await withModels({ repo: 'org/model' })
     const place = async (name: string, note: object | undefined, minutes: number) => {
       const path = engine.inCache('incoming', `${sha256(name)}.99999999-0123456789ab.incomplete`)
@@ -122,7 +122,7 @@ describe('cleaning', () => {
     expect(left.map((name) => engine.inCache('incoming', name)).sort()).toEqual(held.sort())
   })
 
-  test('only says what would go, when told so', async () => {
+  test('with `dryRun` returns what it would remove, and changes nothing', async () => {
     await withModels({ repo: 'org/a' }, { repo: 'org/b' })
     const before = await engine.listing()
     const planned = await clean({ dryRun: true })
@@ -131,14 +131,14 @@ describe('cleaning', () => {
     expect(planned.freedBytes).toBe('org/aorg/b'.length + 2 * 'the same'.length)
   })
 
-  test('ends between models when it is aborted, and the next one does the rest', async () => {
+  test('ends between models when it is aborted, and the next call removes the rest', async () => {
     await withModels(...Array.from({ length: 60 }, (_, index) => ({ repo: `org/model-${index}` })))
     await expect(engine.open().clean({ signal: AbortSignal.abort() })).rejects.toThrow(/abort/)
     expect((await clean()).removed).toHaveLength(60)
   })
 })
 
-test('removing many models by name writes the metadata a few times, and waits for the one that somebody works on', async () => {
+test('removing many models by name writes the metadata a few times, and waits for a model whose lock is held', async () => {
   await withModels(...Array.from({ length: 60 }, (_, index) => ({ repo: `org/model-${index}` })))
   const layout = new Layout(engine.cacheDir)
   const [busy, ...others] = await engine.open().list()
@@ -148,25 +148,25 @@ test('removing many models by name writes the metadata a few times, and waits fo
   await withLock(layout.lock(busy.repo), async () => {
     const removing = engine.open().remove(busy, ...others)
     await vi.waitFor(async () => expect(await engine.open().list()).toEqual([busy]), 200_000)
-    // By now it waits for the last of them.
+    // Now only the locked model is left, and `remove` waits for it.
     void removing.then(() => endWatch.abort())
   })
   expect(await writes).toBeLessThan(20)
   expect(await engine.open().list()).toEqual([])
 })
 
-/** How often the metadata was replaced until the signal. */
+/** Counts how often the metadata is replaced until the signal is aborted. */
 async function countWrites(signal: AbortSignal): Promise<number> {
   let count = 0
   try {
     for await (const { filename } of watch(engine.cacheDir, { signal })) if (filename === 'cache_metadata.json') count++
   } catch {
-    // Ended by the signal.
+    // The signal was aborted.
   }
   return count
 }
 
-test('a kill in the middle leaves a cache in which what is listed is right, and the rest is removed by the next', async () => {
+test('after `clean` was killed, all listed models are sound, and the next `clean` removes the rest', async () => {
   for (const step of [30, 200]) {
     await withModels(...Array.from({ length: 55 }, (_, index) => ({ repo: `org/model-${index}` })))
     const victim = await engine.spawn()
@@ -175,7 +175,7 @@ test('a kill in the middle leaves a cache in which what is listed is right, and 
     await victim.kill()
     const cache = engine.open()
     expect((await cache.verify()).problems).toEqual([])
-    // What lost its record and kept its files is found again, to be verified.
+    // A model that lost its record but not its files is found again.
     await cache.maintain()
     await cache.clean()
     expect(await engine.listing('hub')).toEqual([])

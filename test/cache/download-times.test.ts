@@ -18,13 +18,13 @@ beforeEach(async () => {
   for (const repo of REPOS) engine.hub.addRepo(repo, { files: { 'weights.bin': randomBytes(MEGABYTE / 2) } })
 })
 
-/** What is recorded of the downloads of all models. */
+/** The recorded download times of all models, in milliseconds. */
 async function recorded(): Promise<number> {
   const entries = await engine.open().list()
   return entries.reduce((sum, entry) => sum + (recordedDownloadMs(entry, [...entry.files.keys()]) ?? Number.NaN), 0)
 }
 
-test('what is recorded of downloads that go on at once adds up to no more than passed by the clock', async () => {
+test('the recorded times of concurrent downloads add up to at most the elapsed time', async () => {
   engine.hub.throttle({ perConnection: 2 * MEGABYTE })
   const started = performance.now()
   const results = await engine.open().warm(REPOS)
@@ -34,7 +34,7 @@ test('what is recorded of downloads that go on at once adds up to no more than p
   expect(await recorded()).toBeGreaterThan(0)
 })
 
-test('of processes that downloaded at once in a run, the records add up to what passed by the clock', async () => {
+test('the recorded times of processes that downloaded concurrently in a run add up to the elapsed time', async () => {
   const cache = engine.open()
   const served = await Promise.all(REPOS.map((repo) => engine.open().get(repo)))
   const requests = served.map(({ repo, commit, files }) => {
@@ -52,7 +52,7 @@ test('of processes that downloaded at once in a run, the records add up to what 
   expect(shareByTheClock([{ ...first, downloadMs: null }])).toBe(1)
 })
 
-test('of a download that was resumed, what came before is no part of what came', async () => {
+test('a resumed download counts only the bytes that were downloaded since', async () => {
   const size = 4 * MEGABYTE
   engine.hub.addRepo('org/large', { files: { 'weights.bin': randomBytes(size) } })
   engine.hub.throttle({ perConnection: 8 * MEGABYTE })
@@ -65,8 +65,8 @@ test('of a download that was resumed, what came before is no part of what came',
   const { size: before } = await stat(engine.inCache('incoming', name))
   expect(before).toBeGreaterThan(0)
   engine.hub.throttle({})
-  const told: Progress[] = []
-  const cached = await engine.open().get('org/large', { onProgress: (progress) => void told.push(progress) })
+  const seen: Progress[] = []
+  const cached = await engine.open().get('org/large', { onProgress: (progress) => void seen.push(progress) })
   expect(cached.downloadedBytes).toBe(size - before)
-  expect(told.at(-1)).toMatchObject({ receivedBytes: size, totalBytes: size })
+  expect(seen.at(-1)).toMatchObject({ receivedBytes: size, totalBytes: size })
 })

@@ -13,13 +13,13 @@ beforeEach(async () => {
   engine = await Engine.start(onTestFinished)
 })
 
-describe('a crowd that asks for one cold model', () => {
+describe('many concurrent requests for one model that is not cached', () => {
   test.each([
     ['by one cache', 1],
     ['by eight caches', 8],
-  ])('%s in one process is served with one download', async (_, count) => {
+  ])('%s in one process cause one download', async (_, count) => {
     engine.hub.addRepo('org/name', { files: FILES })
-    // So that nobody is done before all have asked.
+    // The latency makes sure that no request ends before all have begun.
     engine.hub.throttle({ latencyMs: 30 })
     const caches = Array.from({ length: count }, () => engine.open())
     const models = await Promise.all(
@@ -33,7 +33,7 @@ describe('a crowd that asks for one cold model', () => {
     expect(await engine.listing('incoming')).toEqual([])
   })
 
-  test('of different selections is served with one download of each file', async () => {
+  test('with different selections cause one download of each file', async () => {
     engine.hub.addRepo('org/name', { files: FILES })
     engine.hub.throttle({ latencyMs: 30 })
     const specs = ['org/name', filesOf('org/name', '*.bin'), filesOf('org/name', '*.json', '*.bin'), 'org/name@main']
@@ -47,12 +47,12 @@ describe('a crowd that asks for one cold model', () => {
     ])
   })
 
-  test('goes on when the one that downloads is killed, without what was complete', async () => {
+  test('continue when the downloading process is killed, and download no complete file again', async () => {
     engine.hub.addRepo('org/name', { files: FILES })
     engine.hub.fault({ origin: 'cdn' }, { stallAfter: 100_000 }, { times: 1 })
     const first = await engine.spawn({ concurrency: 1 })
     void first.begin('get', ['org/name'])
-    // One at a time, in the order of the listing: all others are complete by then.
+    // Files are downloaded one at a time in the order of the listing, so all others are complete by then.
     await engine.hub.waitForRequest({ origin: 'cdn', file: 'weights.bin' })
     const second = engine.open().get('org/name')
     await first.kill()
@@ -63,14 +63,14 @@ describe('a crowd that asks for one cold model', () => {
     expect((await engine.listing('incoming')).filter((path) => path.includes('lock'))).toEqual([])
   })
 
-  test('leaves nothing of a killed download for ever', async () => {
+  test('remove the leftovers of a killed download after a day', async () => {
     engine.hub.addRepo('org/name', { files: FILES })
     engine.hub.fault({ origin: 'cdn' }, { stallAfter: 100_000 }, { times: 1 })
     const first = await engine.spawn({ concurrency: 1 })
     void first.begin('get', ['org/name'])
     await engine.hub.waitForRequest({ origin: 'cdn', file: 'weights.bin' })
     await first.kill()
-    // A kill in another moment leaves files that are about to be renamed.
+    // When a process is killed at other instants, it leaves files that it was about to rename.
     await writeFile(engine.inCache('incoming', 'main.7-0123456789ab.tmp'), '')
     await symlink('../../blobs/none', engine.inCache('incoming', 'a.json.7-0123456789ab.tmp'))
     await writeFile(engine.inCache('cache_metadata.json.7-0123456789ab.tmp'), '[')
@@ -82,7 +82,7 @@ describe('a crowd that asks for one cold model', () => {
     expect(await engine.listing('incoming')).toEqual([])
   })
 
-  test('waits no longer than it wants to', async () => {
+  test('can be aborted one by one', async () => {
     engine.hub.addRepo('org/name', { files: FILES })
     const mend = engine.hub.fault({ origin: 'cdn' }, { stallAfter: 100_000 }, { times: 1 })
     const first = new AbortController()
@@ -98,12 +98,12 @@ describe('a crowd that asks for one cold model', () => {
   })
 })
 
-describe('one file that fails', () => {
+describe('a failed file', () => {
   test.each([
     ['an error of the server', { status: 500, retryAfter: 0 }, 'HUB_ERROR', 5],
     ['no such file', { status: 404, headers: { 'X-Error-Code': 'EntryNotFound' } }, 'FILE_NOT_FOUND', 1],
-    ['closed to us', { status: 403, headers: { 'X-Error-Code': 'GatedRepo' } }, 'GATED', 1],
-  ])('with %s ends the others, and what is complete stays', async (_, fault, code, tries) => {
+    ['a gated repo', { status: 403, headers: { 'X-Error-Code': 'GatedRepo' } }, 'GATED', 1],
+  ])('with %s ends the other downloads, and complete files stay', async (_, fault, code, tries) => {
     const files = { 'a.txt': 'a', 'b.bin': WEIGHTS, 'c.txt': 'c', 'd.txt': 'd' }
     engine.hub.addRepo('org/name', { files })
     const mends = [
@@ -111,7 +111,7 @@ describe('one file that fails', () => {
       engine.hub.fault({ kind: 'resolve', file: 'c.txt' }, fault),
       engine.hub.fault({ kind: 'resolve', file: 'c.txt' }, { delayMs: 50 }, { times: 1 }),
     ]
-    // Two at a time: a is complete, b hangs, c fails, d is not begun.
+    // Two downloads run at a time: `a` is complete, `b` hangs, `c` fails, `d` has not begun.
     const refusal = await refusalOf(engine.open({ concurrency: 2 }).get('org/name'))
     const sent = engine.filesAsked.sort()
     expect(refusal).toMatchObject({ code, asked: 'File c.txt of org/name' })
@@ -128,7 +128,7 @@ describe('one file that fails', () => {
     expect(engine.filesAsked.sort()).toEqual(['b.bin', 'c.txt', 'd.txt'])
   })
 
-  test('is no reason for another model to fail', async () => {
+  test('does not make another model fail', async () => {
     engine.hub.addRepo('org/bad', { files: FILES })
     engine.hub.addRepo('org/good', { files: FILES })
     engine.hub.fault({ repo: 'org/bad', kind: 'resolve', file: 'a.json' }, { status: 500, retryAfter: 0 })
@@ -140,13 +140,13 @@ describe('one file that fails', () => {
 })
 
 describe('hub.concurrency', () => {
-  test.each([1, 3])('of %i holds over all models of a cache', async (concurrency) => {
+  test.each([1, 3])('of %i limits the downloads of all models of a cache together', async (concurrency) => {
     const names = ['org/one', 'org/two', 'org/three']
     for (const name of names) {
       const files = Array.from({ length: 4 }, (_, index) => [`${index}.txt`, `${name} ${index}`])
       engine.hub.addRepo(name, { files: Object.fromEntries(files) })
     }
-    // Each request lasts, so that all that may be under way at once are.
+    // Each request takes some time, so that the limit is reached.
     engine.hub.throttle({ latencyMs: 25 })
     const cache = engine.open({ concurrency })
     await Promise.all(names.map((name) => cache.get(name)))
@@ -156,12 +156,12 @@ describe('hub.concurrency', () => {
   })
 })
 
-describe('models of one repo that come and go', () => {
-  test('do not take files from each other', async () => {
+describe('a commit that is removed while another commit of its repo is downloaded', () => {
+  test('takes no files from it', async () => {
     const repository = engine.hub.addRepo('org/name', { files: FILES })
     await engine.open().get('org/name')
     const commit = repository.addCommit({ files: { 'b.txt': 'another' }, branch: 'dev' })
-    // The new commit finds the weights there, and waits for a file while the old commit goes.
+    // The new commit uses the weights that are cached, and waits for a file while the old commit is removed.
     const mend = engine.hub.fault({ kind: 'resolve', file: 'b.txt' }, { delayMs: 150 })
     const coming = engine.open().get('org/name@dev')
     await engine.hub.waitForRequest(({ kind, revision }) => kind === 'resolve' && revision === commit)

@@ -34,7 +34,7 @@ async function inodes(): Promise<number[]> {
   return Promise.all(REPOS.map(async (repo) => (await stat(blobOf(repo))).ino))
 }
 
-/** All models are served from disk as they are, without a file being read for it. */
+/** Checks that all models are served from disk, and that no digest was computed. */
 async function expectServed(): Promise<void> {
   const cache = engine.open()
   for (const repo of REPOS) {
@@ -46,8 +46,8 @@ async function expectServed(): Promise<void> {
   expect(engine.decisions.filter((line) => line.startsWith('Validation'))).toEqual([])
 }
 
-describe('what several models share', () => {
-  test('becomes one file, counted once, served without being verified again', async () => {
+describe('a file that several models have', () => {
+  test('becomes one file on disk, is counted once, and is served without being verified again', async () => {
     const before = await engine.open().statistics()
     const { linked, freedBytes } = await engine.open().optimize()
     expect(linked).toEqual({ files: 2, bytes: 2 * (SHARED.length + 1) })
@@ -60,13 +60,13 @@ describe('what several models share', () => {
     expect((await engine.open().optimize()).linked).toEqual({ files: 0, bytes: 0 })
   })
 
-  test('is freed with the last of them only', async () => {
+  test('is removed with the last of these models', async () => {
     await engine.open().optimize()
     expect((await engine.open().remove('org/one')).freedBytes).toBe('{"org/one":1}'.length)
     expect((await engine.open().remove('org/two', 'org/three')).freedBytes).toBeGreaterThan(SHARED.length)
   })
 
-  test('stays apart where a live run uses it', async () => {
+  test('is not linked in a model that a live run uses', async () => {
     const run = engine.open({ run: { id: 'live', pid: process.pid } })
     await run.claim(...(await run.find('org/two')))
     const [, two] = await inodes()
@@ -77,8 +77,8 @@ describe('what several models share', () => {
     await run.endRun()
   })
 
-  test('that was damaged takes the place of nothing', async () => {
-    // The one with the most names is the one that would stay.
+  test('does not replace others when it is damaged', async () => {
+    // Without the damage, the file with the most hard links would replace the others.
     await link(blobOf('org/one'), engine.inCache('another name'))
     const { mtime } = await stat(blobOf('org/one'))
     await import('node:fs/promises').then(({ chmod }) => chmod(blobOf('org/one'), 0o644))
@@ -109,16 +109,16 @@ describe('what several models share', () => {
     }
     await engine.open().optimize()
     expect(new Set(await inodes()).size).toBe(1)
-    // What a kill left without a stamp is verified once, and never asked for.
+    // A kill can leave a file without a recorded stamp. It is verified once, and not downloaded.
     for (const repo of REPOS) expect((await engine.open().get(repo)).tier).toBe('disk')
     expect(engine.hub.requests).toEqual([])
-    // A temporary file that was about to become a lock is swept a day later.
+    // A temporary file of a lock is removed a day later.
     expect((await engine.listing('incoming')).filter((name) => !name.endsWith('.tmp'))).toEqual([])
   })
 })
 
-describe('optimizing', () => {
-  test('removes what a kill left, and what nothing stands for', async () => {
+describe('optimize', () => {
+  test('removes old unfinished downloads and unreferenced blobs', async () => {
     const old = engine.inCache('incoming', `${sha256('old')}.1-0123456789ab.incomplete`)
     await writeFile(old, 'x'.repeat(8192))
     const then = Date.now() / 1000 - 2 * 86_400
@@ -133,7 +133,7 @@ describe('optimizing', () => {
     expect(await engine.listing('incoming')).toEqual([])
   })
 
-  test('removes what is expired or over the limit, and keeps what is pinned', async () => {
+  test('removes models that are expired or over the limit, and keeps pinned ones', async () => {
     await engine.setRecord('org/one', { lastAccessDate: new Date(Date.now() - 9 * DAY_MS).toISOString() })
     await engine.open().pin(await engine.open().find('org/two'))
     const { expired, evicted, modelBytes } = await engine.open({ maxSize: SHARED.length * 1.5 }).optimize()
@@ -143,7 +143,7 @@ describe('optimizing', () => {
     expect((await engine.open().list()).map(({ repo }) => repo)).toEqual(['org/two'])
   })
 
-  test('drops records of what is gone, and of what can not be read', async () => {
+  test('drops records of models that are gone, and invalid records', async () => {
     const { rm } = await import('node:fs/promises')
     await rm(engine.inCache('hub/models--org--three'), { recursive: true })
     await writeFile(engine.inCache('cache_metadata.json'), JSON.stringify([...(await engine.records()), { repo: 5 }]))
@@ -151,7 +151,7 @@ describe('optimizing', () => {
     expect((await engine.records()).map(({ repo }) => repo)).toEqual(['org/one', 'org/two'])
   })
 
-  test('says what it would free, and changes nothing, when told so', async () => {
+  test('with `dryRun` returns what it would free, and changes nothing', async () => {
     const before = await Promise.all(
       (await engine.listing()).map(async (path) => [path, (await stat(engine.inCache(path))).ino]),
     )
@@ -163,7 +163,7 @@ describe('optimizing', () => {
     expect(after).toEqual(before)
   })
 
-  test('makes nothing where there is no cache', async () => {
+  test('creates nothing in an empty folder', async () => {
     const cacheDir = engine.inCache('nothing here')
     await mkdir(cacheDir)
     expect(await engine.open({ cacheDir }).optimize()).toMatchObject({ freedBytes: 0 })

@@ -38,7 +38,7 @@ function clearRequests(): void {
   mirror.clearRequests()
 }
 
-/** Both are served as their endpoints state them, without a request. */
+/** Checks that each endpoint's files are served for that endpoint, without a request. */
 async function expectBothWarm(model = 'org/name'): Promise<void> {
   clearRequests()
   expect(await contentsOf(await engine.open().get(model))).toEqual(GENUINE)
@@ -48,21 +48,21 @@ async function expectBothWarm(model = 'org/name'): Promise<void> {
 
 describe('a commit that two endpoints state differently', () => {
   test.each(['org/name', `org/name@${COMMIT}`])(
-    'is served to each as its own endpoint states it: %s',
+    'is served for each endpoint with the files that this endpoint states: %s',
     async (model) => {
       const first = await openMirror().get(model)
       const second = await engine.open({ validate: 'digest' }).get(model)
       expect(await contentsOf(second)).toEqual(GENUINE)
       expect(await contentsOf(first)).toEqual(EVIL)
       expect([first.commit, second.commit]).toEqual([COMMIT, COMMIT])
-      // What both state alike is verified where it lies.
+      // The files that both endpoints state alike are verified in their place.
       expect(filesAsked(engine.hub).sort()).toEqual(['config.json', 'weights.bin'])
       await expectBothWarm(model)
       expect((await engine.open().verify()).problems).toEqual([])
     },
   )
 
-  test('is served right to a crowd that asks both at once', async () => {
+  test('is served right for concurrent requests to both endpoints', async () => {
     const models = ['org/name', `org/name@${COMMIT}`]
     const asked = Array.from({ length: 12 }, (_, index) => {
       const cache = index % 2 === 0 ? engine.open() : openMirror()
@@ -74,19 +74,19 @@ describe('a commit that two endpoints state differently', () => {
     await expectBothWarm()
   })
 
-  test('is told apart after the metadata was lost: by digests, and by who may read it', async () => {
+  test('is distinguished by its digests after the metadata was lost, and the access is kept', async () => {
     await openMirror().get('org/name')
     await engine.open().get('org/name')
     const before = await engine.open().list()
     await rm(engine.inCache('cache_metadata.json'))
     await expectBothWarm()
     const after = await engine.open().list()
-    const told = ({ endpoint, snapshot, access, task }: (typeof after)[number]) => [endpoint, snapshot, access, task]
-    expect(after.map(told)).toEqual(before.map(told))
+    const fields = ({ endpoint, snapshot, access, task }: (typeof after)[number]) => [endpoint, snapshot, access, task]
+    expect(after.map(fields)).toEqual(before.map(fields))
     expect(after.map(({ access }) => access)).toEqual(['public', 'public'])
   })
 
-  test('is two entries: one goes without the other', async () => {
+  test('has two entries, which can be removed one by one', async () => {
     await openMirror().get('org/name')
     await engine.open().get('org/name')
     const entries = await engine.open().list()
@@ -103,7 +103,7 @@ describe('a commit that two endpoints state differently', () => {
     expect((await engine.listing('origins')).filter((path) => !path.endsWith('/endpoint'))).toEqual([])
   })
 
-  test('is repaired by its own endpoint alone', async () => {
+  test('is repaired only by its own endpoint', async () => {
     await openMirror().get('org/name')
     const blob = engine.inCache(REPO, 'blobs', sha256('EVILEVIL'))
     await rm(blob)
@@ -117,9 +117,9 @@ describe('a commit that two endpoints state differently', () => {
     await expect(readFile(blob, 'utf8')).resolves.toBe('EVILEVIL')
   })
 
-  test('keeps the ref of other tools with the first, and no name leads the other away', async () => {
+  test('keeps the ref for other tools at the first endpoint, and a rename at one endpoint does not affect the other', async () => {
     await engine.open().get('org/name')
-    // To the mirror the repo has another name now: to the Hub it has not.
+    // The repo has another name now at the mirror, but not at the Hub.
     mirror.renameRepo('org/name', 'evil/name')
     expect(await contentsOf(await openMirror().get('org/name'))).toEqual(EVIL)
     expect(await readFile(engine.inCache(REPO, 'refs/main'), 'utf8')).toBe(COMMIT)
@@ -128,7 +128,7 @@ describe('a commit that two endpoints state differently', () => {
   })
 })
 
-test('the command line tells models of two endpoints apart, and does not name the only one', async () => {
+test('the command line names the endpoints of models when there are several', async () => {
   await engine.open().get('org/name')
   const cli = new Cli(engine)
   expect([(await cli.run('ls')).stdout, (await cli.run('status')).stdout].join()).not.toMatch(/endpoint|http/)
@@ -144,17 +144,17 @@ test('the command line tells models of two endpoints apart, and does not name th
   )
 })
 
-test('a name that one endpoint was asked for is not told to another', async () => {
+test('a name that one endpoint was asked for is not sent to another', async () => {
   const commit = 'b'.repeat(40)
   mirror.addRepo('org/secret', { files: GENUINE, commit })
   await openMirror().get('org/secret')
-  // By its commit alone it could be the same repo, renamed.
+  // The commit is the same, so the repo could have been renamed.
   engine.hub.addRepo('org/other', { files: GENUINE, commit })
   await engine.open().get('org/other')
   expect([...new Set(engine.hub.requests.map(({ repo }) => repo))]).toEqual(['org/other'])
 })
 
-test('links that lead to themselves count as missing among the answers of an endpoint and the leases', async () => {
+test('stored answers and leases that are links to themselves count as missing', async () => {
   await engine.open().get('org/name')
   const answers = ['refs/main', `about/${COMMIT}.json`, `trees/${COMMIT}.json`]
   const ofRepo = answers.map((path) => engine.inCache(engine.inOrigin('models--org--name', path)))
@@ -182,14 +182,14 @@ test('the same commit from a second endpoint needs no download', async () => {
   expect(await engine.open().statistics()).toMatchObject({ size: model.bytes })
 })
 
-describe('who may read a repo', () => {
+describe('the access to a repo', () => {
   beforeEach(async () => {
     await engine.open().get('org/name')
     await engine.setRecord('org/name', { access: 'unknown' })
     clearRequests()
   })
 
-  test('is asked once where it is not known', async () => {
+  test('is asked for once when it is not known', async () => {
     const of = { repo: (await engine.open().get('org/name')).repo, revision: COMMIT }
     expect(engine.hub.requests).toHaveLength(1)
     expect(await engine.open().describe(of, 'weights.bin')).toMatchObject({ access: 'public' })
@@ -197,7 +197,7 @@ describe('who may read a repo', () => {
     expect(engine.hub.requests).toHaveLength(1)
   })
 
-  test('is not asked offline, and a Hub that does not answer keeps nothing from being served', async () => {
+  test('is not asked for offline, and the model is also served when the Hub does not answer', async () => {
     expect(await contentsOf(await engine.open({ offline: true }).get('org/name'))).toEqual(GENUINE)
     expect(engine.hub.requests).toEqual([])
     engine.hub.fault({}, { status: 404 })
@@ -208,7 +208,7 @@ describe('who may read a repo', () => {
   })
 })
 
-/** What huggingface_hub (Python) writes: blobs named by their digests, a snapshot of links, a ref. */
+/** Writes the files of huggingface_hub (Python): blobs named by their digests, a snapshot of links, a ref. */
 async function writeAsPython(files: Record<string, string>, commit = COMMIT): Promise<void> {
   for (const [path, content] of Object.entries(files)) {
     const name = path.endsWith('.bin') ? sha256(content) : gitSha1(content)
@@ -221,11 +221,11 @@ async function writeAsPython(files: Record<string, string>, commit = COMMIT): Pr
   await writeFile(engine.inCache(REPO, 'refs/main'), commit)
 }
 
-describe('what another tool wrote into hub/', () => {
+describe('a model that another tool wrote into hub/', () => {
   const PART = { 'config.json': GENUINE['config.json'], 'weights.bin': GENUINE['weights.bin'] }
 
   beforeEach(async () => {
-    // The folder is ours, and has metadata.
+    // The first download makes the folder a cache with metadata.
     engine.hub.addRepo('org/first', { files: { 'a.txt': 'a' } })
     await engine.open().get('org/first')
     clearRequests()
@@ -242,7 +242,7 @@ describe('what another tool wrote into hub/', () => {
     expect((await engine.open().list()).map(({ repo }) => repo)).toEqual(['org/first'])
   })
 
-  test('is served offline by the names of its blobs, and is asked for once by who can', async () => {
+  test('is served offline by the digests in its blob names, and is asked for once when the Hub can be reached', async () => {
     await writeAsPython(PART)
     expect(await contentsOf(await engine.open({ offline: true }).get('org/name'))).toEqual(PART)
     expect((await engine.open().list()).at(-1)).toMatchObject({ repo: 'org/name', endpoint: undefined })
@@ -255,7 +255,7 @@ describe('what another tool wrote into hub/', () => {
     expect(engine.hub.requests).toEqual([])
   })
 
-  test('is neither served nor changed where the Hub states something else', async () => {
+  test('is neither served nor changed when the Hub states other digests', async () => {
     await writeAsPython({ ...PART, 'weights.bin': 'EVILEVIL' })
     expect(await contentsOf(await engine.open().get('org/name'))).toEqual(GENUINE)
     expect(await readFile(engine.inCache(REPO, 'snapshots', COMMIT, 'weights.bin'), 'utf8')).toBe('EVILEVIL')
@@ -272,11 +272,11 @@ describe('what another tool wrote into hub/', () => {
 })
 
 describe('a cache of an earlier version', () => {
-  /** As that version left it: the words of all endpoints together, the listings in `hub/`. */
+  /** Moves the stored answers to where that version kept them: those of all endpoints together, the listings in `hub/`. */
   async function toFormerFormat(): Promise<void> {
-    const words = engine.inCache('origins', originKey(mirror.url))
-    await rename(join(words, 'renames'), engine.inCache('renames'))
-    await rename(join(words, 'models--org--name/trees'), engine.inCache(REPO, 'trees'))
+    const answers = engine.inCache('origins', originKey(mirror.url))
+    await rename(join(answers, 'renames'), engine.inCache('renames'))
+    await rename(join(answers, 'models--org--name/trees'), engine.inCache(REPO, 'trees'))
     await rm(engine.inCache('origins'), { recursive: true })
   }
 
@@ -289,7 +289,7 @@ describe('a cache of an earlier version', () => {
     clearRequests()
   })
 
-  test('is believed for the endpoint that its record names, and for no other', async () => {
+  test('is trusted for the endpoint that its record names, and for no other', async () => {
     for (const model of ['org/name', 'new/name', 'org/name@v1', { repo: 'org/name', files: ['*.json'] }])
       expect((await openMirror().get(model)).tier).toBe('disk')
     expect(mirror.requests).toEqual([])
@@ -298,17 +298,17 @@ describe('a cache of an earlier version', () => {
     await expectBothWarm()
   })
 
-  test('keeps all that it has where its words are moved, and leaves no listing for Python', async () => {
+  test('keeps all models when its stored answers are moved, and leaves no listing for Python', async () => {
     await engine.open().maintain()
     expect((await engine.listing('hub')).filter((path) => path.includes('/trees/'))).toEqual([])
-    // Whatever other tools make of their refs.
+    // Other tools may change or remove the refs in `hub/`.
     await rm(engine.inCache(REPO, 'refs'), { recursive: true })
     for (const model of ['org/name', 'new/name', 'org/name@v1', { repo: 'org/name', files: ['*.json'] }])
       expect((await openMirror().get(model)).tier).toBe('disk')
     expect(mirror.requests).toEqual([])
   })
 
-  test('keeps other revisions when one was asked for again', async () => {
+  test('keeps the other revisions when the Hub is asked for one again', async () => {
     await openMirror({ maxAge: 0 }).get('org/name')
     clearRequests()
     expect((await openMirror().get('org/name@v1')).tier).toBe('disk')
@@ -319,7 +319,7 @@ describe('a cache of an earlier version', () => {
 const isRoot = process.geteuid?.() === 0
 
 describe('a cache folder into which others can write', () => {
-  /** A stranger's work: a blob by its digest, and the record and the listing that state it. */
+  /** Another user's changes: a blob named by its digest, and a record and a listing that state this digest. */
   async function tamper(): Promise<void> {
     const [genuine, evil] = [sha256('GENUINE'), sha256('EVILEVIL')]
     const link = engine.inCache(REPO, 'snapshots', COMMIT, 'weights.bin')
@@ -333,7 +333,7 @@ describe('a cache folder into which others can write', () => {
     }
   }
 
-  test('proves nothing: the Hub states the digests, once a process', async () => {
+  test('is not trusted: each process asks the Hub once for the digests', async () => {
     await engine.open().get('org/name')
     await chmod(engine.cacheDir, 0o777)
     await tamper()
@@ -349,7 +349,7 @@ describe('a cache folder into which others can write', () => {
     expect(filesAsked(engine.hub)).toEqual([])
   })
 
-  test('is said not to be checked where the Hub is not asked', async () => {
+  test('is served with a warning that nothing was checked when the Hub can not be asked', async () => {
     await engine.open().get('org/name')
     await chmod(engine.cacheDir, 0o777)
     await engine.open({ offline: true }).get('org/name')
@@ -375,7 +375,7 @@ describe('a cache folder into which others can write', () => {
         await chmod(engine.cacheDir, 0o770)
       },
     ],
-  ])('is noticed by %s', async (_, open) => {
+  ])('is noticed by the rights of %s', async (_, open) => {
     await engine.open().get('org/name')
     await open()
     clearRequests()

@@ -71,7 +71,7 @@ function isSafe(text: string): boolean {
   }
 }
 
-/** As it comes out of the file. */
+/** The value after it was written to a file and read again. */
 function json(value: unknown): unknown {
   return JSON.parse(JSON.stringify(value))
 }
@@ -98,7 +98,7 @@ const VALID = {
 }
 
 describe('a record', () => {
-  test('gives the entry that it was made of', () => {
+  test('is read as the entry that it was made of', () => {
     fc.assert(
       fc.property(entry, (original) => {
         expect(fromRecord(json(toRecord(original)))).toEqual(original)
@@ -106,9 +106,9 @@ describe('a record', () => {
     )
   })
 
-  test('has its eight fields by their names, and the rest beside them', () => {
+  test('has the eight promised fields, and further ones', () => {
     const read = fromRecord(VALID)
-    if (!read) throw new Error('It was not read')
+    if (!read) throw new Error('The record was not read')
     expect(new Set(Object.keys(toRecord(read)))).toEqual(new Set(Object.keys(VALID)))
     expect(toRecord(read)).toMatchObject({
       modelName: 'org_name',
@@ -122,7 +122,7 @@ describe('a record', () => {
     })
   })
 
-  test.each([undefined, null, '', '1', '1.0.0', '0.9', '2.0', 1, ['1.0']])('of version %j is none', (version) => {
+  test.each([undefined, null, '', '1', '1.0.0', '0.9', '2.0', 1, ['1.0']])('of version %j is refused', (version) => {
     expect(fromRecord({ ...VALID, version })).toBeUndefined()
   })
 
@@ -138,16 +138,16 @@ describe('a record', () => {
     [{}, false],
     [null, false],
     ['2.0', false],
-  ])('of a newer version is told from one that is broken: %j', (record, isNewer) => {
+  ])('of a newer version is distinguished from an invalid one: %j', (record, isNewer) => {
     expect(isOfNewerVersion(record)).toBe(isNewer)
   })
 
-  test('may hold fields of another version', () => {
+  test('can have unknown fields', () => {
     expect(fromRecord({ ...VALID, later: { any: 'thing' } })).toEqual(fromRecord(VALID))
   })
 
   test.each(Object.keys(VALID).filter((key) => !['modelName', 'checksum', 'size', 'isCompressed'].includes(key)))(
-    'without `%s` is none',
+    'without `%s` is refused',
     (key) => {
       expect(fromRecord(Object.fromEntries(Object.entries(VALID).filter(([name]) => name !== key)))).toBeUndefined()
     },
@@ -157,29 +157,29 @@ describe('a record', () => {
   const [selection] = VALID.selections
   test.each<[string, object]>([
     ['a repo that leads out of the folder', { repo: '../name' }],
-    ['a repo that is no text', { repo: { toString: 1 } }],
-    ['a commit that is none', { commit: 'main' }],
+    ['a repo that is not text', { repo: { toString: 1 } }],
+    ['an invalid commit', { commit: 'main' }],
     ['another commit in its URL', { originalURL: `https://huggingface.co/org/name/tree/${'f'.repeat(40)}` }],
     ['a revision that leads out of the folder', { revision: '../../x' }],
-    ['a date that is none', { lastAccessDate: 'yesterday' }],
+    ['an invalid date', { lastAccessDate: 'yesterday' }],
     ['negative hits', { hits: -1 }],
-    ['hits that are no whole number', { hits: 1.5 }],
-    ['an access that there is not', { access: 'open' }],
-    ['files in a text', { files: 'config.json' }],
+    ['hits that are not a whole number', { hits: 1.5 }],
+    ['an unknown access', { access: 'open' }],
+    ['files as text', { files: 'config.json' }],
     ['a file that is null', { files: { 'config.json': null } }],
     ['a file outside of the folder', { files: { '../x': file } }],
-    ['an absolute file', { files: { '/etc/passwd': file } }],
-    ['a file of negative size', { files: { 'config.json': { ...file, size: -1 } } }],
-    ['a file of half a byte', { files: { 'config.json': { ...file, size: 0.5 } } }],
-    ['a file with a digest that is none', { files: { 'config.json': { ...file, digest: 'md5:0' } } }],
-    ['a file with an inode that is no text', { files: { 'config.json': { ...file, ino: 5 } } }],
-    ['a selection outside of the folder', { selections: [{ ...selection, files: ['../x'] }] }],
+    ['a file with an absolute path', { files: { '/etc/passwd': file } }],
+    ['a file with a negative size', { files: { 'config.json': { ...file, size: -1 } } }],
+    ['a file with half a byte', { files: { 'config.json': { ...file, size: 0.5 } } }],
+    ['a file with an invalid digest', { files: { 'config.json': { ...file, digest: 'md5:0' } } }],
+    ['a file with an inode that is not text', { files: { 'config.json': { ...file, ino: 5 } } }],
+    ['a selection with a file outside of the folder', { selections: [{ ...selection, files: ['../x'] }] }],
     ['a selection without files', { selections: [{ key: '{}', used: true }] }],
-  ])('with %s is none', (_, change) => {
+  ])('with %s is refused', (_, change) => {
     expect(fromRecord({ ...VALID, ...change })).toBeUndefined()
   })
 
-  test('is never anything that throws, whatever JSON it is', () => {
+  test('never throws when it is read, for any JSON value', () => {
     fc.assert(
       fc.property(fc.jsonValue(), (value) => {
         expect(fromRecord(value)).toBeUndefined()
@@ -187,7 +187,7 @@ describe('a record', () => {
     )
   })
 
-  test('with one field changed to whatever JSON is none, or one that gives itself again', () => {
+  test('with one field replaced by any JSON value is refused, or is the same when it is written and read again', () => {
     const change = fc.tuple(fc.constantFrom(...Object.keys(VALID)), fc.jsonValue().map(json))
     fc.assert(
       fc.property(change, ([key, value]) => {
@@ -198,7 +198,7 @@ describe('a record', () => {
     )
   })
 
-  test('with keys named after prototypes changes nothing else', () => {
+  test('with keys such as `__proto__` changes no other object', () => {
     const poison = '{ "polluted": "yes" }'
     const text = JSON.stringify(VALID)
     const records = [

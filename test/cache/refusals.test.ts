@@ -5,7 +5,7 @@ import { Engine, refusalOf } from '../support/engine.ts'
 
 const TOKEN = 'hf_member'
 
-test('what the Hub refuses is asked of it once for all files of a model, and anew for who names the model', async () => {
+test('a refusal of the Hub costs one request for all files of a model', async () => {
   const engine = await Engine.start(onTestFinished, { token: TOKEN })
   const { hub } = engine
   hub.addRepo('org/private', { files: { 'config.json': '{}' }, private: true })
@@ -16,17 +16,17 @@ test('what the Hub refuses is asked of it once for all files of a model, and ane
     const cache = engine.open()
     const of = { repo: parseRepoId(name), revision: 'main' }
     const files = ['config.json', 'tokenizer.json', 'config.json']
-    // At once, and one after the other.
+    // First all at once, then one after the other.
     for (const error of await Promise.all(files.map((path) => refusalOf(cache.file(of, path)))))
       expect(error.code).toBe(code)
     for (const path of files) expect((await refusalOf(cache.describe(of, path))).code).toBe(code)
     requests[name] = hub.requests.filter(({ repo }) => repo === name).length
   }
-  // Of the gated one its commit, its listing and one file.
+  // The three requests for the gated repo are its commit, its listing and one file.
   expect(requests).toEqual({ 'org/missing': 1, 'org/private': 1, 'org/gated': 3 })
 })
 
-test('a repo that is created is found: at once by its name, and by its files a little later', async () => {
+test('a repo that is created after a refusal is found at once by its name, and file by file after ten seconds', async () => {
   const engine = await Engine.start(onTestFinished)
   const cache = engine.open()
   const of = { repo: parseRepoId('org/late'), revision: 'main' }

@@ -5,7 +5,7 @@ import { beforeEach, expect, onTestFinished, test, vi } from 'vitest'
 import { thisProcess } from '../../src/cache/store/owner.ts'
 import { contentsOf, Engine } from '../support/engine.ts'
 
-// What happens at one instant in another process happens here before Node.js's own function does its work.
+// These functions run right before Node.js's own. With them, a test lets another process act, or be killed, at this instant.
 const before = vi.hoisted(() => ({
   rename: async (_from: string, _to: string): Promise<void> => undefined,
   renameSync: (_from: string, _to: string): void => undefined,
@@ -37,11 +37,11 @@ beforeEach(async () => {
   engine = await Engine.start(onTestFinished)
 })
 
-test('a repo that a run claims while it moves to its new name stays where it is', async () => {
+test('a repo that a run claims while it is being moved to its new name is not moved', async () => {
   engine.hub.addRepo('old/name', { files: FILES })
   const { commit } = await engine.open().get('old/name')
   engine.hub.renameRepo('old/name', 'new/name')
-  // The name is about to lead to its new one, and a process of a live run writes its lease.
+  // Right before the rename is stored, a process of a live run writes its lease.
   const lease = JSON.stringify({ ...thisProcess(), entries: [`old/name@${commit}`] })
   before.renameSync = (_from, to) => {
     if (basename(dirname(to)) !== 'renames') return
@@ -55,7 +55,7 @@ test('a repo that a run claims while it moves to its new name stays where it is'
 })
 
 test.each(['old/name', 'new/name'])(
-  'a move that was killed in the middle loses nothing: asked for as %s',
+  'a move that was killed in the middle loses nothing, and the repo is found as %s',
   async (name) => {
     engine.hub.addRepo('old/name', { files: FILES })
     await engine.open().get('old/name')
@@ -70,18 +70,21 @@ test.each(['old/name', 'new/name'])(
   },
 )
 
-test.each(['the folder', 'the records'])('a move that was killed before %s moved is finished offline', async (last) => {
-  const { commit } = engine.hub.addRepo('old/name', { files: FILES })
-  await engine.open().get('old/name')
-  const recorded = await readFile(engine.inCache('cache_metadata.json'))
-  engine.hub.renameRepo('old/name', 'new/name')
-  await engine.open().get('new/name')
-  const [old, now] = ['models--old--name', 'models--new--name'].map((name) => engine.inCache('hub', name))
-  if (last === 'the folder') renameSync(String(now), String(old))
-  await writeFile(engine.inCache('cache_metadata.json'), recorded)
-  engine.hub.clearRequests()
-  for (const name of ['old/name', 'new/name', `old/name@${commit}`])
-    expect(await contentsOf(await engine.open({ offline: true }).get(name))).toEqual(FILES)
-  expect((await engine.open().list()).map(({ repo }) => repo)).toEqual(['new/name'])
-  expect(engine.hub.requests).toEqual([])
-})
+test.each(['the files', 'the records'])(
+  'a move that was killed before %s were moved is finished offline',
+  async (last) => {
+    const { commit } = engine.hub.addRepo('old/name', { files: FILES })
+    await engine.open().get('old/name')
+    const recorded = await readFile(engine.inCache('cache_metadata.json'))
+    engine.hub.renameRepo('old/name', 'new/name')
+    await engine.open().get('new/name')
+    const [old, now] = ['models--old--name', 'models--new--name'].map((name) => engine.inCache('hub', name))
+    if (last === 'the files') renameSync(String(now), String(old))
+    await writeFile(engine.inCache('cache_metadata.json'), recorded)
+    engine.hub.clearRequests()
+    for (const name of ['old/name', 'new/name', `old/name@${commit}`])
+      expect(await contentsOf(await engine.open({ offline: true }).get(name))).toEqual(FILES)
+    expect((await engine.open().list()).map(({ repo }) => repo)).toEqual(['new/name'])
+    expect(engine.hub.requests).toEqual([])
+  },
+)

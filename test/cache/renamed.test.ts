@@ -23,7 +23,7 @@ beforeEach(async () => {
 
 const rename = () => engine.hub.renameRepo('old/name', 'new/name')
 
-/** Asks for the model without a word to the Hub. */
+/** Checks that the model is served from disk without a request. */
 async function expectWarm(name: string, options: Partial<CacheOptions> = {}): Promise<CachedModel> {
   engine.hub.clearRequests()
   const model = await engine.open(options).get(name)
@@ -33,33 +33,33 @@ async function expectWarm(name: string, options: Partial<CacheOptions> = {}): Pr
   return model
 }
 
-/** One record, one folder, and both names lead there. */
-async function expectOneEntry(home = 'new/name', names = ['old/name', 'new/name']): Promise<void> {
-  expect((await engine.open().list()).map(({ repo }) => repo)).toEqual([home])
-  expect(await readdir(engine.inCache('hub'))).toEqual([`models--${home.replace('/', '--')}`])
+/** Checks that there is one record and one folder, and that all names refer to it. */
+async function expectOneEntry(id = 'new/name', names = ['old/name', 'new/name']): Promise<void> {
+  expect((await engine.open().list()).map(({ repo }) => repo)).toEqual([id])
+  expect(await readdir(engine.inCache('hub'))).toEqual([`models--${id.replace('/', '--')}`])
   for (const name of names) {
-    expect(await expectWarm(name)).toMatchObject({ repo: home, commit: repository.commit })
+    expect(await expectWarm(name)).toMatchObject({ repo: id, commit: repository.commit })
     await expectWarm(name, { offline: true })
     expect(await engine.open().has(name)).toBe(true)
   }
   expect(await engine.open().statistics()).toMatchObject({ entries: 1, size: BYTES })
   const scanned = await scanCacheDir(engine.inCache('hub'))
   expect(scanned.warnings).toEqual([])
-  expect(scanned.repos).toMatchObject([{ id: { name: home }, size: BYTES }])
+  expect(scanned.repos).toMatchObject([{ id: { name: id }, size: BYTES }])
   expect(engine.warnings).toEqual([])
 }
 
-/** Makes all answers of the Hub look as old as that. */
+/** Sets the age of all stored answers to `ms` milliseconds. */
 async function age(ms: number): Promise<void> {
   const then = (Date.now() - ms) / 1000
   for (const path of await engine.listing('origins')) await utimes(engine.inCache('origins', path), then, then)
 }
 
-describe('a repo that was renamed', () => {
+describe('a renamed repo', () => {
   test.each([
     ['old/name', 'new/name'],
     ['new/name', 'old/name'],
-  ])('is downloaded once: asked for as %s and then as %s', async (first, second) => {
+  ])('is downloaded once when it is asked for as %s and then as %s', async (first, second) => {
     rename()
     expect((await engine.open().get(first)).downloadedBytes).toBe(BYTES)
     expect((await engine.open().get(second)).downloadedBytes).toBe(0)
@@ -67,7 +67,7 @@ describe('a repo that was renamed', () => {
     await expectOneEntry()
   })
 
-  test('is downloaded once for many who ask by both names at once', async () => {
+  test('is downloaded once for concurrent requests with both names', async () => {
     rename()
     const names = Array.from({ length: 12 }, (_, index) => (index % 2 === 0 ? 'old/name' : 'new/name'))
     const models = await Promise.all(names.map((name) => engine.open().get(name)))
@@ -76,7 +76,7 @@ describe('a repo that was renamed', () => {
     await expectOneEntry()
   })
 
-  test('twice is found by each of its names', async () => {
+  test('that is renamed again is found by each of its names', async () => {
     rename()
     await engine.open().get('old/name')
     engine.hub.renameRepo('new/name', 'newest/name')
@@ -87,7 +87,7 @@ describe('a repo that was renamed', () => {
     await expectOneEntry('newest/name', ['old/name', 'new/name', 'newest/name'])
   })
 
-  test('and back again has its first name', async () => {
+  test('that gets its first name back is found by both names', async () => {
     rename()
     await engine.open().get('old/name')
     engine.hub.renameRepo('new/name', 'old/name')
@@ -110,7 +110,7 @@ describe('a repo that was renamed', () => {
     }
   })
 
-  test('is one in the manifest, which knows it by each name', async () => {
+  test('is found in the manifest by each of its names', async () => {
     rename()
     const main = engine.open()
     const manifest = await main.manifest(await main.warm(['old/name', 'new/name']))
@@ -121,7 +121,7 @@ describe('a repo that was renamed', () => {
       expect(await expectWarm(name, { manifest })).toMatchObject({ repo: 'new/name', warmedInThisRun: true })
   })
 
-  test('counts its uses, whatever the name', async () => {
+  test('has one count of its uses under all names', async () => {
     rename()
     const cache = engine.open()
     await cache.get('old/name')
@@ -136,7 +136,7 @@ describe('a repo that was renamed', () => {
     expect(await engine.open().list()).toMatchObject([{ repo: 'new/name', hits: 2 }])
   })
 
-  test.each(['old/name', 'new/name'])('is removed as %s', async (name) => {
+  test.each(['old/name', 'new/name'])('can be removed as %s', async (name) => {
     rename()
     await engine.open().get('old/name')
     expect((await engine.open().remove(name)).freedBytes).toBe(BYTES)
@@ -145,7 +145,7 @@ describe('a repo that was renamed', () => {
     expect((await engine.open().get('old/name')).downloadedBytes).toBe(BYTES)
   })
 
-  test('is asked for anew where the record of it is damaged', async () => {
+  test('is asked for again when its stored rename is damaged', async () => {
     rename()
     await engine.open().get('old/name')
     const renames = engine.inOrigin('renames')
@@ -156,7 +156,7 @@ describe('a repo that was renamed', () => {
     await expectOneEntry()
   })
 
-  test('is served by its old name also when the Hub is not there to be asked again', async () => {
+  test('is served by its old name also when the Hub does not answer', async () => {
     rename()
     await engine.open().get('old/name')
     await age(8 * DAY_MS)
@@ -168,7 +168,7 @@ describe('a repo that was renamed', () => {
 })
 
 describe('a repo that was renamed after it was cached', () => {
-  test.each(['old/name', 'new/name'])('moves, and is not downloaded again: asked for as %s', async (name) => {
+  test.each(['old/name', 'new/name'])('is moved and not downloaded again when it is asked for as %s', async (name) => {
     await engine.open().warm([{ repo: 'old/name', pin: true }])
     await engine.setRecord('old/name', { hits: 7 })
     rename()
@@ -180,7 +180,7 @@ describe('a repo that was renamed after it was cached', () => {
     await expectOneEntry()
   })
 
-  test('moves with all its commits', async () => {
+  test('is moved with all its commits', async () => {
     await engine.open().get('old/name')
     repository.addCommit({ files: { 'more.txt': 'more' } })
     await age(8 * DAY_MS)
@@ -191,7 +191,7 @@ describe('a repo that was renamed after it was cached', () => {
     expect(engine.fileBytes).toBe(BYTES + 4)
   })
 
-  test('stays where it is while a run uses it', async () => {
+  test('is not moved while a run uses it', async () => {
     const run = engine.open({ run: { id: 'live', pid: process.pid } })
     const used = await run.get('old/name')
     rename()
@@ -205,7 +205,7 @@ describe('a repo that was renamed after it was cached', () => {
     await expectOneEntry()
   })
 
-  test('is served by its old name without a question as long as the answer is fresh', async () => {
+  test('is served by its old name without a request as long as the stored answer is fresh', async () => {
     await engine.open().get('old/name')
     rename()
     expect(await expectWarm('old/name')).toMatchObject({ repo: 'old/name' })
@@ -215,7 +215,7 @@ describe('a repo that was renamed after it was cached', () => {
 describe('the old name of a renamed repo', () => {
   const OTHER = { 'config.json': '{"other":true}' }
 
-  test('means another repo when there is one by it, and the renamed one stays', async () => {
+  test('refers to a new repo that got this name, and the renamed one stays', async () => {
     rename()
     await engine.open().get('old/name')
     engine.hub.addRepo('old/name', { files: OTHER })
@@ -226,9 +226,9 @@ describe('the old name of a renamed repo', () => {
     expect((await engine.open().list()).map(({ repo }) => repo)).toEqual(['new/name', 'old/name'])
   })
 
-  test('is not taken for it when another repo has the same commit', async () => {
+  test('refers to a new repo also when both have the same commit', async () => {
     rename()
-    // The Hub's stand-in makes commits of names and contents.
+    // The loopback Hub computes a commit's id from name and contents.
     const twin = engine.hub.addRepo('old/name', { files: FILES })
     expect(twin.commit).toBe(repository.commit)
     await engine.open().get('old/name')
@@ -238,12 +238,12 @@ describe('the old name of a renamed repo', () => {
   })
 })
 
-describe('a name in other letters', () => {
+describe('a name that differs in case', () => {
   test.each([
     ['Old/Name', 'old/name'],
     ['old/name', 'Old/Name'],
-  ])('means the repo that the Hub sends it on to: %s and then %s', async (first, second) => {
-    // The Hub sends every spelling on to the repo's own.
+  ])('refers to the repo to which the Hub redirects: %s and then %s', async (first, second) => {
+    // The Hub redirects every spelling to the repo's id.
     engine.hub.renameRepo('old/name', 'Old/Name')
     await engine.open().get(first)
     await engine.open().get(second)
@@ -251,7 +251,7 @@ describe('a name in other letters', () => {
     await expectOneEntry('Old/Name', ['Old/Name', 'old/name'])
   })
 
-  test('is brought in once, by many who write it in both ways at once', async () => {
+  test('is downloaded once for concurrent requests with both spellings', async () => {
     engine.hub.renameRepo('old/name', 'OLD/name')
     const names = Array.from({ length: 10 }, (_, index) => (index % 2 === 0 ? 'old/name' : 'OLD/name'))
     await Promise.all(names.map((name) => engine.open().get(name)))
@@ -259,7 +259,7 @@ describe('a name in other letters', () => {
     await expectOneEntry('OLD/name', ['OLD/name', 'old/name'])
   })
 
-  test('may become the own one of a repo that is cached', async () => {
+  test('can become the id of a repo that is cached', async () => {
     await engine.open().get('old/name')
     engine.hub.renameRepo('old/name', 'old/Name')
     expect((await engine.open().get('old/Name')).downloadedBytes).toBe(0)

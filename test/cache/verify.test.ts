@@ -17,13 +17,13 @@ beforeEach(async () => {
   engine.hub.addRepo('org/other', { files: { 'config.json': '{}' } })
   model = await engine.open().get('org/name')
   await engine.open().get('org/other')
-  // A time that can be set again to the microsecond; and so it stands in the record.
+  // A time that can be set again exactly. The next `get` records it.
   await utimes(model.file('deep/weights.bin'), TIME, TIME)
   await engine.open().get('org/name')
   engine.hub.clearRequests()
 })
 
-/** Other bytes of the same length, under the same time and inode: as a disk that fails leaves them. */
+/** Writes other bytes of the same length, and keeps time and inode, as a failing disk does. */
 async function rot(file: string): Promise<void> {
   const path = model.file(file)
   const { size } = await stat(path)
@@ -51,13 +51,13 @@ describe('verify', () => {
     expect(problems).toEqual([])
   })
 
-  test('finds nothing wrong with what is right', async () => {
+  test('reports no problems in a sound cache', async () => {
     const bytes = Object.values(FILES).join('').length + 2
     expect(await engine.open().verify()).toEqual({ entries: 2, files: 3, bytes, problems: [] })
     expect(engine.hub.requests).toEqual([])
   })
 
-  test('names each file that is wrong, and how', async () => {
+  test('names each damaged file and its flaw', async () => {
     await rot('deep/weights.bin')
     await rm(model.file('config.json'))
     const { problems } = await engine.open().verify()
@@ -70,7 +70,7 @@ describe('verify', () => {
     expect(engine.hub.requests).toEqual([])
   })
 
-  test('has what is wrong replaced before it is served again', async () => {
+  test('makes the next request replace a damaged file', async () => {
     await rot('deep/weights.bin')
     await engine.open().verify()
     const again = await engine.open().get('org/name')
@@ -79,7 +79,7 @@ describe('verify', () => {
     expect(engine.filesAsked).toEqual(['deep/weights.bin'])
   })
 
-  test('repairs what is wrong, and only that, when it is told to', async () => {
+  test('with `repair` downloads the damaged files again, and changes nothing else', async () => {
     await rot('deep/weights.bin')
     const before = await engine.records()
     const { problems } = await engine.open().verify(undefined, { repair: true })
@@ -92,19 +92,19 @@ describe('verify', () => {
     )
   })
 
-  test('says what could not be repaired, and why', async () => {
+  test('names the files that could not be repaired, with the reason', async () => {
     await rot('deep/weights.bin')
     const { problems } = await engine.open({ offline: true }).verify(undefined, { repair: true })
     expect(problems).toMatchObject([{ isRepaired: false, error: expect.stringContaining('offline') }])
   })
 
-  test('looks at the models that it is given', async () => {
+  test('checks only the models that it is given', async () => {
     await rot('deep/weights.bin')
     expect(await engine.open().verify(['org/other'])).toMatchObject({ entries: 1, problems: [] })
     expect(await refusalOf(engine.open().verify(['org/none']))).toMatchObject({ code: 'MODEL_NOT_FOUND' })
   })
 
-  test('is not disturbed by a model that is removed meanwhile', async () => {
+  test('reports no problem for a model that is removed meanwhile', async () => {
     const files = Array.from({ length: 20 }, (_, index) => [`${index}.bin`, Buffer.alloc(1 << 20, index)])
     engine.hub.addRepo('org/removed', { files: Object.fromEntries(files) })
     await engine.open().get('org/removed')
@@ -116,14 +116,14 @@ describe('verify', () => {
     await removing
   })
 
-  test('tells how far it came', async () => {
+  test('reports its progress', async () => {
     const seen: number[] = []
     await engine.open().verify(undefined, { onProgress: ({ files, bytes }) => seen.push(files, bytes) })
     const { files, bytes } = await engine.open().verify()
     expect(seen.slice(-2)).toEqual([files, bytes])
   })
 
-  test('can be ended', async () => {
+  test('can be aborted', async () => {
     const controller = new AbortController()
     const onProgress = () => controller.abort(new Error('enough'))
     await expect(engine.open().verify(undefined, { signal: controller.signal, onProgress })).rejects.toThrow()
@@ -131,7 +131,7 @@ describe('verify', () => {
 })
 
 describe('a hit', () => {
-  test('is checked by size, time and inode: what was changed is repaired, and said', async () => {
+  test('is checked by size, time and inode, and a changed file is repaired with a warning', async () => {
     const path = model.file('deep/weights.bin')
     await chmod(path, 0o644)
     await writeFile(path, 'x'.repeat(FILES['deep/weights.bin'].length))
@@ -141,7 +141,7 @@ describe('a hit', () => {
     expect(engine.warnings).toEqual([expect.stringContaining('is not what the Hub stated')])
   })
 
-  test('is checked by its digest where the options say so', async () => {
+  test("is checked by its digest with `validate: 'digest'`", async () => {
     expect((await engine.open({ validate: 'digest' }).get('org/name')).tier).toBe('disk')
     await rot('deep/weights.bin')
     expect((await engine.open().get('org/name')).tier).toBe('disk')
@@ -150,7 +150,7 @@ describe('a hit', () => {
     expect(await contentsOf(again)).toEqual(FILES)
   })
 
-  test('is not checked where the options say so, as long as the file is there', async () => {
+  test("is checked only for its presence with `validate: 'none'`", async () => {
     const path = model.file('deep/weights.bin')
     await chmod(path, 0o644)
     await writeFile(path, 'mine')

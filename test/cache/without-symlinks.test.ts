@@ -4,7 +4,7 @@ import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { CachedModel } from '../../src/cache/cached-model.ts'
 import { contentsOf, Engine, pathsOf } from '../support/engine.ts'
 
-// No file system without links is at hand everywhere: Node.js's own functions refuse, as they do on one.
+// Not every machine has a file system without links. So Node.js's functions are made to fail as they do on such a file system.
 const refused = vi.hoisted(() => new Set<string>())
 
 vi.mock('node:fs', async (importOriginal) => {
@@ -25,7 +25,7 @@ vi.mock('node:fs', async (importOriginal) => {
   return { ...original, ...links, renameSync }
 })
 
-// Nor another disk.
+// Not every machine has a second disk either.
 vi.mock('node:fs/promises', async (importOriginal) => {
   const original = await importOriginal<typeof import('node:fs/promises')>()
   const rename = async (from: string, to: string) => {
@@ -55,9 +55,9 @@ async function kinds(model: CachedModel) {
 describe.each([
   ['hard links', ['symlink'], 'hardlink'],
   ['copies', ['symlink', 'link'], 'copy'],
-  ['copies, and from another disk,', ['symlink', 'link', 'rename'], 'copy'],
+  ['copies from another disk', ['symlink', 'link', 'rename'], 'copy'],
 ])('where only %s are permitted', (_, missing, kind) => {
-  test('all files of a snapshot are made in that one way, and served from then on', async () => {
+  test('all files of a snapshot are made in this way, and then served', async () => {
     const engine = await start(...missing)
     const model = await engine.open().get('org/name')
     expect(await kinds(model)).toEqual([kind])
@@ -81,7 +81,7 @@ describe.each([
     expect((await engine.open().get('org/name')).tier).toBe('disk')
   })
 
-  test('lost bookkeeping is rebuilt all the same', async () => {
+  test('lost metadata is rebuilt', async () => {
     const engine = await start(...missing)
     await engine.open().get('org/name')
     await rm(engine.inCache('cache_metadata.json'))
@@ -92,7 +92,7 @@ describe.each([
     expect(engine.hub.requests).toEqual([])
   })
 
-  test('removing frees all of it', async () => {
+  test('removing the model removes all its files', async () => {
     const engine = await start(...missing)
     await engine.open().get('org/name')
     await engine.open().remove('org/name')
