@@ -20,15 +20,15 @@ function weightsBlob(): string {
   return engine.inCache(REPO, 'blobs', sha256(WEIGHTS))
 }
 
-/** Changes a blob in its place, as a bad disk or a careless script does. */
+/** Changes a blob in place, as a failing disk or a careless script does. */
 async function damage(blob: string, how: (path: string) => Promise<void>): Promise<void> {
   await chmod(blob, 0o644)
   await how(blob)
   await chmod(blob, 0o444)
 }
 
-/** Has the folder count as a cache of this package. */
-async function markAsOurs(): Promise<void> {
+/** Writes the marker file of a cache folder. */
+async function writeMarker(): Promise<void> {
   await writeFile(engine.inCache('cache.json'), '{"format":1}')
 }
 
@@ -46,10 +46,10 @@ async function cold(): Promise<void> {
 
 describe('a file in the cache', () => {
   test.each([
-    ['cut off', (path: string) => truncate(path, 1000)],
+    ['truncated', (path: string) => truncate(path, 1000)],
     ['changed in one byte', flip],
     ['emptied', (path: string) => truncate(path, 0)],
-  ])('that was %s is replaced, with one download and one warning', async (_, how) => {
+  ])('that was %s is downloaded again once, with one warning', async (_, how) => {
     await cold()
     await damage(weightsBlob(), how)
     const cache = engine.open()
@@ -65,14 +65,14 @@ describe('a file in the cache', () => {
     expect(engine.filesAsked).toHaveLength(1)
   })
 
-  test('that is gone is downloaded again, without the others', async () => {
+  test('that is gone is downloaded again, and the other files are not', async () => {
     await cold()
     await rm(weightsBlob())
     expect(await contentsOf(await engine.open().get('org/name'))).toEqual(CONTENTS)
     expect(engine.filesAsked).toEqual(['weights.bin'])
   })
 
-  test('of which only the link is gone needs no download', async () => {
+  test('whose link is gone is linked again without a download', async () => {
     await cold()
     const model = await engine.open().get('org/name')
     await rm(model.file('weights.bin'))
@@ -80,7 +80,7 @@ describe('a file in the cache', () => {
     expect(engine.hub.requests).toEqual([])
   })
 
-  test('that was only touched is verified once, and needs no request', async () => {
+  test('whose time has changed is verified once, without a request', async () => {
     await cold()
     await utimes(weightsBlob(), 1_700_000_000, 1_700_000_000)
     const verified = () => engine.decisions.filter((line) => line.startsWith('Validation: weights.bin')).length
@@ -95,7 +95,7 @@ describe('a file in the cache', () => {
     expect(engine.warnings).toEqual([])
   })
 
-  test('that was copied to another disk is verified, also offline', async () => {
+  test('whose inode has changed is verified, also offline', async () => {
     await cold()
     const bytes = await readFile(weightsBlob())
     await rm(weightsBlob())
@@ -105,7 +105,7 @@ describe('a file in the cache', () => {
     expect(engine.hub.requests).toEqual([])
   })
 
-  test('that is damaged while offline is refused, not served', async () => {
+  test('that is damaged is refused offline', async () => {
     await cold()
     await damage(weightsBlob(), flip)
     expect(await refusalOf(engine.open({ offline: true }).get('org/name'))).toMatchObject({
@@ -116,9 +116,9 @@ describe('a file in the cache', () => {
 
   test.each([
     ['gone', (path: string) => rm(path)],
-    ['cut off', (path: string) => truncate(path, 3)],
+    ['truncated', (path: string) => truncate(path, 3)],
     ['replaced by other JSON', (path: string) => writeFile(path, '{"transformers.js_config":{"dtype":"q4"}}')],
-  ])('that decides on others is repaired first when it is %s', async (_, how) => {
+  ])('on which the choice of files depends is repaired first when it is %s', async (_, how) => {
     const { directory } = await engine.addEmbeddings('org/name', { dtypes: ['fp32', 'q8'] })
     await engine.open().get('org/name')
     const config = await readFile(`${directory}/config.json`)
@@ -135,8 +135,8 @@ describe('damaged bookkeeping', () => {
   test.each([
     ['no JSON', '[{"repo": "org/na'],
     ['no list', '{}'],
-    ['a list of strangers', '[1, null, {"repo": "org/name"}]'],
-  ])('of which the metadata is %s costs no download', async (_, text) => {
+    ['a list of invalid records', '[1, null, {"repo": "org/name"}]'],
+  ])('causes no download when the metadata is %s', async (_, text) => {
     await cold()
     await writeFile(engine.inCache('cache_metadata.json'), text)
     const model = await engine.open().get('org/name')
@@ -149,11 +149,11 @@ describe('damaged bookkeeping', () => {
   test.each([
     ['a ref', 'refs/main'],
     ['a stored listing', 'trees/'],
-  ])('of which %s is damaged is asked for again', async (_, name) => {
+  ])('makes the cache ask the Hub again when it is %s', async (_, name) => {
     await cold()
-    const words = engine.inOrigin('models--org--name')
-    const [path] = (await engine.listing(words)).filter((file) => file.startsWith(name))
-    await writeFile(engine.inCache(words, path ?? ''), '<html>')
+    const answers = engine.inOrigin('models--org--name')
+    const [path] = (await engine.listing(answers)).filter((file) => file.startsWith(name))
+    await writeFile(engine.inCache(answers, path ?? ''), '<html>')
     await rm(engine.inCache('cache_metadata.json'))
     expect(await contentsOf(await engine.open().get('org/name'))).toEqual(CONTENTS)
     expect(engine.filesAsked).toEqual([])
@@ -167,19 +167,19 @@ describe('a download', () => {
   test.each<[string, BodyFault | Fault]>([
     ['changed in one byte', { flipByte: 40_000 }],
     ['shorter than stated', { shortBody: 10_000 }],
-    ['cut off', { truncate: 10_000 }],
+    ['truncated', { truncate: 10_000 }],
     ['reset', { reset: 10_000 }],
     ['a web page', { html: true }],
     ['a server error', { status: 500 }],
     ['too many requests', { status: 429, retryAfter: 0 }],
     ['no connection', 'refused'],
-  ])('that came as %s is tried again', async (_, fault) => {
+  ])('is tried again after the fault: %s', async (_, fault) => {
     engine.hub.addRepo('org/name', { files: FILES })
     engine.hub.fault({ origin: 'cdn' }, fault, once)
     const seen: number[] = []
     const model = await engine.open().get('org/name', { onProgress: ({ receivedBytes }) => seen.push(receivedBytes) })
     expect(await contentsOf(model)).toEqual(CONTENTS)
-    // What came and was of no use crossed the network all the same.
+    // Bytes that had to be dropped count as downloaded too.
     expect(model.downloadedBytes).toBeGreaterThanOrEqual(model.bytes)
     expect(engine.filesAsked.filter((file) => file === 'weights.bin')).toHaveLength(2)
     expect(seen.at(-1)).toBe(model.bytes)
@@ -190,7 +190,7 @@ describe('a download', () => {
   test.each([
     ['the model', /\/revision\//],
     ['the listing', /\/tree\//],
-  ])('needs %s, which is asked for again when a web page came in its place', async (_, path) => {
+  ])('asks for %s again when the answer was a web page', async (_, path) => {
     engine.hub.addRepo('org/name', { files: FILES })
     engine.hub.fault({ kind: 'api', path }, { html: true }, once)
     expect(await contentsOf(await engine.open().get('org/name'))).toEqual(CONTENTS)
@@ -200,29 +200,29 @@ describe('a download', () => {
     ['the ref', 'refs'],
     ['the blobs', 'blobs'],
     ['the snapshots', 'snapshots'],
-  ])('for which %s can not be written is refused, without another try', async (_, folder) => {
+  ])('fails without another try when %s can not be written', async (_, folder) => {
     engine.hub.addRepo('org/name', { files: FILES })
     await mkdir(engine.inCache(REPO), { recursive: true })
-    await markAsOurs()
-    await writeFile(engine.inCache(REPO, folder), 'in the way')
+    await writeMarker()
+    await writeFile(engine.inCache(REPO, folder), 'a file')
     expect(await refusalOf(engine.open().get('org/name'))).toMatchObject({ code: 'CACHE_UNUSABLE' })
     expect(engine.filesAsked.length).toBe(new Set(engine.filesAsked).size)
   })
 
-  test.each(['incoming', 'hub', 'cache_metadata.json/a folder'])('is refused when %s is in the way', async (path) => {
+  test.each(['incoming', 'hub', 'cache_metadata.json/a folder'])('fails when %s has the wrong type', async (path) => {
     engine.hub.addRepo('org/name', { files: FILES })
     const isFolder = path.includes('/')
     await mkdir(engine.inCache(isFolder ? path : ''), { recursive: true })
-    await markAsOurs()
-    if (!isFolder) await writeFile(engine.inCache(path), 'in the way')
+    await writeMarker()
+    if (!isFolder) await writeFile(engine.inCache(path), 'a file')
     const refusal = await refusalOf(engine.open().get('org/name'))
     expect(refusal).toMatchObject({ code: 'CACHE_UNUSABLE' })
     for (const part of [refusal.asked, refusal.reason, refusal.nextStep]) expect(part).not.toBe('')
   })
 
-  test('is refused when the folder is a file', async () => {
+  test('fails when the cache folder is a file', async () => {
     engine.hub.addRepo('org/name', { files: FILES })
-    await writeFile(engine.cacheDir, 'in the way')
+    await writeFile(engine.cacheDir, 'a file')
     expect(await refusalOf(engine.open().get('org/name'))).toMatchObject({
       code: 'CACHE_UNUSABLE',
       asked: `Cache folder ${engine.cacheDir}`,
@@ -232,15 +232,15 @@ describe('a download', () => {
   })
 })
 
-// Each waits for all five tries, so they wait side by side.
-describe.concurrent('a download that is always wrong', () => {
+// Each test waits for five tries, so the tests run concurrently.
+describe.concurrent('a download that always fails', () => {
   test.for<[string, Fault, string, number]>([
     ['changed', { flipByte: 40_000 }, 'DIGEST_MISMATCH', 2],
     ['short', { shortBody: 10_000 }, 'BROKEN_DOWNLOAD', 5],
     ['a web page', { html: true }, 'BROKEN_DOWNLOAD', 5],
     ['refused', 'refused', 'HUB_UNREACHABLE', 5],
   ])(
-    'because it is %s is an error, and nothing of it is kept',
+    'because the answer is %s throws an error, and no bytes are kept',
     async ([, fault, code, tries], { onTestFinished, expect }) => {
       const own = await Engine.start(onTestFinished)
       own.hub.addRepo('org/name', { files: { 'weights.bin': WEIGHTS } })
@@ -260,7 +260,7 @@ describe.concurrent('a download that is always wrong', () => {
     },
   )
 
-  test('because the Hub is down is an error, unless the commit is known', async ({ onTestFinished, expect }) => {
+  test('because the Hub is down throws an error, unless a commit is cached', async ({ onTestFinished, expect }) => {
     const own = await Engine.start(onTestFinished)
     const { commit } = own.hub.addRepo('org/name', { files: FILES })
     await own.open().get('org/name')
@@ -278,8 +278,8 @@ describe.concurrent('a download that is always wrong', () => {
   })
 })
 
-describe('a download that was given up', () => {
-  /** Three dtypes, the big one stalls after some bytes. */
+describe('an aborted download', () => {
+  /** Aborts the download of a model when only a part of its largest file is missing. Returns the complete files. */
   async function interrupt(): Promise<string[]> {
     const { directory } = await engine.addEmbeddings('org/name', { dtypes: ['fp32', 'q8', 'fp16'] })
     const weights = (await stat(`${directory}/onnx/model.onnx`)).size
@@ -288,7 +288,7 @@ describe('a download that was given up', () => {
     const getting = engine.open().get('org/name', {
       signal: stop.signal,
       onProgress: ({ receivedBytes, totalBytes }) => {
-        // The weights are all that is missing then, and some of them are there.
+        // Only the weights are missing, and some of their bytes have arrived.
         const isLast = totalBytes > weights && totalBytes - receivedBytes <= weights - 5000
         if (isLast) stop.abort(new Error('The run was ended'))
       },
@@ -301,14 +301,14 @@ describe('a download that was given up', () => {
     return complete
   }
 
-  test('leaves nothing that is half there', async () => {
+  test('leaves no incomplete file', async () => {
     await interrupt()
     expect(await engine.listing('incoming')).toEqual([])
     expect((await engine.listing(REPO)).filter((path) => path.endsWith('.onnx'))).toEqual([])
     expect(await engine.open().has('org/name')).toBe(false)
   })
 
-  test.each(['kept', 'lost'])('goes on with what is missing when the metadata is %s', async (metadata) => {
+  test.each(['kept', 'lost'])('is continued with the missing files when the metadata is %s', async (metadata) => {
     const complete = await interrupt()
     expect(complete.length).toBeGreaterThan(0)
     if (metadata === 'kept') {
@@ -319,7 +319,7 @@ describe('a download that was given up', () => {
     expect(engine.filesAsked.sort()).toEqual(pathsOf(model).filter((path) => !complete.includes(path)))
   })
 
-  test('sends nothing when it is given up before it began', async () => {
+  test('sends no request when it was aborted before it began', async () => {
     engine.hub.addRepo('org/name', { files: FILES })
     const signal = AbortSignal.abort(new Error('The run was ended'))
     await expect(engine.open().get('org/name', { signal })).rejects.toThrow('The run was ended')
@@ -331,7 +331,7 @@ describe('a download that was given up', () => {
   })
 })
 
-test('a record of a newer version does not have the files verified in each run', async () => {
+test('with a record of a newer version, the files are verified once and not in each run', async () => {
   await cold()
   const newer = { version: '9.0', files: ['in', 'another', 'form'] }
   await engine.setRecord('org/name', newer)
@@ -345,9 +345,9 @@ test('a record of a newer version does not have the files verified in each run',
   expect(await engine.records()).toMatchObject([{ version: '1.0' }, newer])
 })
 
-describe('a repo with names that no disk can hold', () => {
+describe('a repo with file names that no disk can have is refused', () => {
   test.each([
-    ['half a character', ['a\ud800.txt', 'a\ud801.txt'], /could lead out of the cache folder or can't exist/],
+    ['half a surrogate pair', ['a\ud800.txt', 'a\ud801.txt'], /could lead out of the cache folder or can't exist/],
     ['a file where a folder is needed', ['a', 'a/b'], /also lists a file "a", where a folder is needed/],
   ])('%s', async (_, names, reason) => {
     engine.hub.addRepo('org/odd', { files: { plain: '' } })

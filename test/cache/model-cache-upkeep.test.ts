@@ -19,7 +19,7 @@ beforeEach(async () => {
   engine = await Engine.start(onTestFinished)
 })
 
-/** Settles when a file of such a name appears or changes. */
+/** Resolves when a file with a matching name appears or changes. */
 async function newFileIn(folder: string, name: RegExp): Promise<void> {
   for await (const { filename } of watch(folder)) if (filename && name.test(filename)) return
 }
@@ -28,8 +28,8 @@ function daysAgo(days: number): string {
   return new Date(Date.now() - days * DAY_MS).toISOString()
 }
 
-describe('removing', () => {
-  test('frees what a model takes and leaves nothing of its repo', async () => {
+describe('remove', () => {
+  test('frees the bytes of a model and leaves no file of its repo', async () => {
     engine.hub.addRepo('org/name', { files: FILES })
     engine.hub.addRepo('org/other', { files: FILES })
     const model = await engine.open().get('org/name')
@@ -57,7 +57,7 @@ describe('removing', () => {
     expect((await readdir(theirs, { recursive: true })).sort()).toEqual(before.sort())
   })
 
-  test('takes along what came since it was chosen', async () => {
+  test('also removes files that were downloaded since the entry was listed', async () => {
     const repository = engine.hub.addRepo('org/name', { files: FILES })
     const cache = engine.open()
     await cache.get(filesOf('org/name', 'config.json'))
@@ -69,7 +69,7 @@ describe('removing', () => {
     expect(await engine.listing('hub/models--org--name/blobs')).toEqual([gitSha1('other')])
   })
 
-  test('keeps blobs that another commit shares until the last of them goes', async () => {
+  test('keeps blobs that another commit uses', async () => {
     const repository = engine.hub.addRepo('org/name', { files: FILES })
     const cache = engine.open()
     const main = await cache.get('org/name')
@@ -110,7 +110,7 @@ describe('removing', () => {
     expect(await engine.open().has('org/name')).toBe(true)
   })
 
-  test('never deletes from a folder without our mark', async () => {
+  test('deletes nothing in a folder without a marker file', async () => {
     engine.hub.addRepo('org/name', { files: FILES })
     await engine.open().get('org/name')
     await rm(engine.inCache('cache.json'))
@@ -120,7 +120,7 @@ describe('removing', () => {
     expect(await engine.listing()).toEqual(before)
   })
 
-  test('follows no link out of the cache', async () => {
+  test('does not follow a snapshot folder that is a link out of the cache', async () => {
     engine.hub.addRepo('org/name', { files: FILES })
     const model = await engine.open().get('org/name')
     const outside = join(engine.folder, 'outside')
@@ -137,7 +137,7 @@ describe('removing', () => {
 describe('a live run', () => {
   const run = (id: string, pid = process.pid) => ({ id, pid })
 
-  test('keeps what it asked for from being removed, until it ends', async () => {
+  test('protects the models that it asked for until it ends', async () => {
     engine.hub.addRepo('org/name', { files: FILES })
     const own = engine.open({ run: run('first') })
     await own.get('org/name')
@@ -150,7 +150,7 @@ describe('a live run', () => {
     expect(await engine.listing('leases')).toEqual([])
   })
 
-  test('keeps also what was on disk already, and what its other processes claim', async () => {
+  test('protects models that were cached already, and those that its other processes claim', async () => {
     engine.hub.addRepo('org/one', { files: FILES })
     engine.hub.addRepo('org/two', { files: FILES })
     const one = await engine.open().get('org/one')
@@ -163,7 +163,7 @@ describe('a live run', () => {
     expect((await engine.open({ maxSize: 0 }).maintain()).entries).toHaveLength(2)
   })
 
-  test('claims all that is asked for side by side', async () => {
+  test('protects all models of concurrent requests', async () => {
     const names = Array.from({ length: 24 }, (_, index) => `org/model-${index}`)
     for (const name of names) engine.hub.addRepo(name, { files: { 'a.txt': name } })
     await engine.open().warm(names)
@@ -176,7 +176,7 @@ describe('a live run', () => {
     }
   })
 
-  test('keeps a commit that came in place of the one that was warmed', async () => {
+  test('protects a commit that replaced the warmed one', async () => {
     const repository = engine.hub.addRepo('org/name', { files: FILES })
     const main = engine.open({ run: run('first') })
     const manifest = await main.manifest(await main.warm(['org/name']))
@@ -188,22 +188,22 @@ describe('a live run', () => {
     expect((await engine.open().list()).map((entry) => entry.commit)).toContain(commit)
   })
 
-  test('is served, with a warning, where nothing can be claimed', async () => {
+  test('is served with a warning when its claim can not be written', async () => {
     engine.hub.addRepo('org/name', { files: FILES })
     await engine.open().get('org/name')
-    await writeFile(engine.inCache('leases'), 'in the way')
+    await writeFile(engine.inCache('leases'), 'a file')
     const model = await engine.open({ run: run('first') }).get('org/name')
     expect(await contentsOf(model)).toEqual(CONTENTS)
     expect(engine.warnings).toHaveLength(1)
   })
 
-  test('keeps what it asked for when another was about to remove it', async () => {
+  test('protects a model that it asks for while another process is about to remove it', async () => {
     engine.hub.addRepo('org/name', { files: FILES })
     await engine.open().get('org/name')
     const { model, eviction } = await withLock(`${engine.inCache('cache_metadata.json')}.lock`, async () => {
       const isWaiting = newFileIn(engine.cacheDir, /lock.*tmp$/)
       const eviction = engine.open({ maxSize: 0 }).maintain()
-      // By then it has seen that nobody claims the model.
+      // By then `maintain` has seen that no run claims the model.
       await isWaiting
       return { model: await engine.open({ run: run('one') }).get('org/name'), eviction }
     })
@@ -212,14 +212,14 @@ describe('a live run', () => {
     expect(await engine.open().list()).toMatchObject([{ repo: 'org/name' }])
   })
 
-  test('may remove what it uses itself', async () => {
+  test('can remove a model that only it uses', async () => {
     engine.hub.addRepo('org/name', { files: FILES })
     const own = engine.open({ run: run('first') })
     await own.get('org/name')
     expect((await own.remove('org/name')).entries).toHaveLength(1)
   })
 
-  test('that died claims nothing', async () => {
+  test('protects nothing after its process has died', async () => {
     const child = spawn(process.execPath, ['--eval', ''])
     await once(child, 'exit')
     engine.hub.addRepo('org/name', { files: FILES })
@@ -229,7 +229,7 @@ describe('a live run', () => {
 })
 
 describe('maintenance', () => {
-  /** Four models of 1,000 bytes, used so many days ago. */
+  /** Caches models of 1,000 bytes that were last used so many days ago. */
   async function addModels(days: number[]): Promise<void> {
     for (const [index, day] of days.entries()) {
       engine.hub.addRepo(`org/model-${index}`, { files: { 'a.txt': `${index}`.repeat(1000) } })
@@ -239,7 +239,7 @@ describe('maintenance', () => {
   }
   const left = async () => (await engine.open().list()).map(({ repo }) => repo.slice(-1)).join('')
 
-  test('removes what was not used for maxAge', async () => {
+  test('removes models that were not used for maxAge', async () => {
     await addModels([8, 6, 30, 0])
     const removed = await engine.open().maintain()
     expect(removed.entries.map(({ repo }) => repo).sort()).toEqual(['org/model-0', 'org/model-2'])
@@ -251,7 +251,7 @@ describe('maintenance', () => {
     ])
   })
 
-  test('removes the least recently used beyond maxSize, and no more than needed', async () => {
+  test('removes the least recently used models beyond maxSize, and no more than needed', async () => {
     await addModels([1, 3, 2, 4])
     expect((await engine.open({ maxSize: 2500 }).maintain()).entries.map(({ repo }) => repo)).toEqual([
       'org/model-3',
@@ -261,14 +261,14 @@ describe('maintenance', () => {
     expect((await engine.open({ maxSize: 2000 }).maintain()).entries).toEqual([])
   })
 
-  test('spares what is pinned', async () => {
+  test('keeps pinned models', async () => {
     await addModels([30, 30])
     await engine.setRecord('org/model-0', { pinned: true })
     await engine.open({ maxSize: 0 }).maintain()
     expect(await left()).toBe('0')
   })
 
-  test('spares what a process works on, until that is killed', async () => {
+  test('keeps a model that a process downloads, until the process is killed', async () => {
     engine.hub.addRepo('org/name', { files: FILES })
     await engine.open().get(filesOf('org/name', '*.json'))
     engine.hub.fault({ file: 'weights.bin', origin: 'cdn' }, { stallAfter: 1000 })
@@ -288,14 +288,14 @@ describe('maintenance', () => {
     expect(await left()).toBe('01')
   })
 
-  test('of a folder that is not there makes none', async () => {
+  test('does not create the cache folder', async () => {
     expect(await engine.open().maintain()).toMatchObject({ entries: [], freedBytes: 0 })
     await expect(stat(engine.cacheDir)).rejects.toThrow(/ENOENT/)
   })
 })
 
-describe('what another tool put into the Hugging Face cache', () => {
-  test('counts to the size, and goes as what is ours goes', async () => {
+describe('a model that another tool put into the cache', () => {
+  test('counts towards the size, and is evicted like other models', async () => {
     const { commit: revision } = engine.hub.addRepo('org/name', { files: FILES })
     engine.hub.addRepo('org/ours', { files: { 'config.json': '{}' } })
     await engine.open().get('org/ours')
@@ -312,13 +312,13 @@ describe('what another tool put into the Hugging Face cache', () => {
   })
 })
 
-test('a file whose name is as long as names can be is brought in', async () => {
+test('a file with a name of 255 bytes is cached', async () => {
   const name = `${'n'.repeat(251)}.bin`
   engine.hub.addRepo('org/name', { files: { [name]: 'content' } })
   expect(await contentsOf(await engine.open().get('org/name'))).toEqual({ [name]: 'content' })
 })
 
-test('a folder in the place of the metadata is as good as none', async () => {
+test('a folder in place of the metadata counts as missing metadata', async () => {
   engine.hub.addRepo('org/name', { files: FILES })
   await engine.open().get('org/name')
   await rm(engine.inCache('cache_metadata.json'))

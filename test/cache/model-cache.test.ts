@@ -16,7 +16,7 @@ const FILES = { 'config.json': '{"model_type":"custom"}', 'weights.bin': WEIGHTS
 const CONTENTS = { ...FILES, 'weights.bin': WEIGHTS.toString('latin1') }
 const DAY_MS = 86_400_000
 
-/** What `pipeline('feature-extraction')` loads of a made embedding model. */
+/** The files that `pipeline('feature-extraction')` loads from a generated embedding model. */
 const EMBEDDING = ['config.json', 'onnx/model.onnx', 'tokenizer.json', 'tokenizer_config.json']
 
 let engine: Engine
@@ -25,15 +25,15 @@ beforeEach(async () => {
   engine = await Engine.start(onTestFinished, { token: TOKEN })
 })
 
-/** What a test's use of a model is reported as. */
+/** The request event of a test that used the model. */
 function useOf(model: CachedModel, spec: Parameters<typeof parseModel>[0]): RequestEvent {
   const { repo, revision, commit, tier, files, downloadMs, downloadedBytes } = model
   const selection = selectionKey(parseModel(spec).selection)
   return makeRequest({ repo, revision, commit, tier, selection, files: [...files], downloadMs, downloadedBytes })
 }
 
-describe('a cold get', () => {
-  test('downloads the planned files once each, and no other', async () => {
+describe('the first get of a model', () => {
+  test('downloads each planned file once, and no other file', async () => {
     const { directory } = await engine.addEmbeddings('org/name', { dtypes: ['fp32', 'q8', 'fp16'] })
     const model = await engine.open().get('org/name')
     expect(pathsOf(model)).toEqual(EMBEDDING)
@@ -47,7 +47,7 @@ describe('a cold get', () => {
     expect(engine.warnings).toEqual([])
   })
 
-  test('leaves a Hugging Face cache that other tools read', async () => {
+  test('writes a Hugging Face cache that other tools can read', async () => {
     const { commit } = engine.hub.addRepo('org/name', { files: FILES })
     await engine.open().get('org/name')
     const [weights, config, note] = [sha256(WEIGHTS), gitSha1(FILES['config.json']), gitSha1('a note')]
@@ -87,7 +87,7 @@ describe('a cold get', () => {
     expect(repos).toMatchObject([{ id: { name: 'org/name' }, revisions: [{ commitOid: commit, refs: ['main'] }] }])
   })
 
-  test('marks the folder as a cache of ours and leaves nothing incoming', async () => {
+  test('writes the marker file and leaves no unfinished downloads', async () => {
     engine.hub.addRepo('org/name', { files: FILES })
     await engine.open().get('org/name')
     expect(JSON.parse(await readFile(engine.inCache('cache.json'), 'utf8'))).toEqual({ format: 1 })
@@ -97,7 +97,7 @@ describe('a cold get', () => {
     expect(await engine.listing('incoming')).toEqual([])
   })
 
-  test('is recorded with the fields that are promised', async () => {
+  test('is recorded with the promised fields', async () => {
     const { commit } = engine.hub.addRepo('org/name', { files: FILES, pipelineTag: 'fill-mask' })
     const before = Date.now()
     await engine.open().get('org/name')
@@ -129,7 +129,7 @@ describe('a cold get', () => {
     })
   })
 
-  test('says how it gets on', async () => {
+  test('reports its progress', async () => {
     engine.hub.addRepo('org/name', { files: FILES })
     const seen: [number, number][] = []
     const model = await engine.open().get('org/name', {
@@ -139,7 +139,7 @@ describe('a cold get', () => {
     expect(seen.map(([received]) => received)).toEqual(seen.map(([received]) => received).sort((a, b) => a - b))
   })
 
-  test('takes files with the same content over the network once, and knows what all of them took', async () => {
+  test('downloads files with the same content once, and records the download time for all of them', async () => {
     engine.hub.addRepo('org/name', { files: { 'a.bin': WEIGHTS, 'b/a.bin': WEIGHTS, 'c.txt': 'c', 'd.txt': 'c' } })
     const model = await engine.open().get('org/name')
     expect(engine.filesAsked).toHaveLength(2)
@@ -154,7 +154,7 @@ describe('a cold get', () => {
     expect(model.recordedDownloadMs).toBeCloseTo(model.downloadMs ?? 0)
   })
 
-  test('takes empty files and names in any script', async () => {
+  test('supports empty files and names in any script', async () => {
     const files = { 'empty.txt': '', 'deep/also empty': '', 'モデル/重み #1 100%.txt': 'weights', 'naïve [1].txt': 'é' }
     engine.hub.addRepo('org/name', { files })
     const model = await engine.open().get('org/name')
@@ -164,7 +164,7 @@ describe('a cold get', () => {
     expect(pathsOf(await engine.open().get(filesOf('org/name', 'naïve [1].txt')))).toEqual(['naïve [1].txt'])
   })
 
-  test('finds two files among 1,500', async () => {
+  test('downloads two files of a repo with 1,500', async () => {
     const files = Object.fromEntries(Array.from({ length: 1500 }, (_, index) => [`shard-${index}.txt`, `${index}`]))
     engine.hub.addRepo('org/name', { files })
     const model = await engine.open().get(filesOf('org/name', 'shard-{3,1499}.txt'))
@@ -174,8 +174,8 @@ describe('a cold get', () => {
   })
 })
 
-describe('what is there', () => {
-  test('is served from disk without a request, by any cache over the folder', async () => {
+describe('a cached model', () => {
+  test('is served from disk without a request, by any cache object over the folder', async () => {
     engine.hub.addRepo('org/name', { files: FILES })
     const cold = await engine.open().get('org/name')
     engine.hub.clearRequests()
@@ -186,7 +186,7 @@ describe('what is there', () => {
     expect(engine.hub.requests).toEqual([])
   })
 
-  test('is served while the Hub is down and to a cache that is offline', async () => {
+  test('is served while the Hub is down, and offline', async () => {
     engine.hub.addRepo('org/name', { files: FILES })
     await engine.open().get('org/name')
     await engine.hub.stopListening()
@@ -195,7 +195,7 @@ describe('what is there', () => {
     expect(engine.warnings).toEqual([])
   })
 
-  test('is told apart from what is not', async () => {
+  test('is found by `has` only for selections whose files are all cached', async () => {
     engine.hub.addRepo('org/name', { files: FILES })
     const cache = engine.open()
     expect(await cache.has('org/name')).toBe(false)
@@ -207,13 +207,13 @@ describe('what is there', () => {
     expect(await cache.has('org/name@v2')).toBe(false)
   })
 
-  test('of a selection that the repo has not is nothing', async () => {
+  test('is not found by `has` for a file that the repo does not have', async () => {
     engine.hub.addRepo('org/name', { files: FILES })
     await engine.open().get('org/name')
     expect(await engine.open().has(filesOf('org/name', 'no-such-file'))).toBe(false)
   })
 
-  test('is listed and counted, each blob of a repo once', async () => {
+  test('is listed, and each blob of a repo is counted once', async () => {
     const repository = engine.hub.addRepo('org/name', { files: FILES })
     engine.hub.addRepo('a-first', { files: { 'a.txt': 'a' } })
     const cache = engine.open()
@@ -234,7 +234,7 @@ describe('what is there', () => {
     expect(await cache.statistics()).toMatchObject({ entries: 3, size: first.bytes + 'another'.length + 1 })
   })
 
-  test('is a path for each file, and refuses one that is not of the selection', async () => {
+  test('has a path for each file of the selection, and refuses other paths', async () => {
     engine.hub.addRepo('org/name', { files: FILES })
     const model = await engine.open().get(filesOf('org/name', '*.json', 'weights.bin'))
     expect(isAbsolute(model.file('config.json'))).toBe(true)
@@ -249,7 +249,7 @@ describe('a revision', () => {
     ['a branch with a slash', 'feature/new-weights'],
     ['a tag', 'v1.0'],
     ['a pull request', 'refs/pr/1'],
-  ])('may be %s', async (_, revision) => {
+  ])('can be %s', async (_, revision) => {
     const repository = engine.hub.addRepo('org/name', { files: FILES })
     const commit = repository.addCommit({ files: { 'notes/read me.txt': 'other' }, branch: 'work' })
     if (revision === 'v1.0') repository.tag(revision, commit)
@@ -275,7 +275,7 @@ describe('a revision', () => {
     expect(engine.hub.requests).toEqual([])
   })
 
-  test('that moved shares what did not change', async () => {
+  test('with a new commit downloads only the files that changed', async () => {
     const repository = engine.hub.addRepo('org/name', { files: FILES })
     await engine.open().get('org/name')
     const commit = repository.addCommit({ files: { 'config.json': '{"new":true}' }, branch: 'dev' })
@@ -299,7 +299,7 @@ describe('a revision', () => {
     expect(await readFile(old.file('config.json'), 'utf8')).toBe(FILES['config.json'])
   })
 
-  test('that did not move is looked up with one request, and trusted anew', async () => {
+  test('that did not change is looked up with one request, and then trusted for maxAge again', async () => {
     engine.hub.addRepo('org/name', { files: FILES })
     await engine.open().get('org/name')
     await engine.ageMain('org/name', 8 * DAY_MS)
@@ -309,7 +309,7 @@ describe('a revision', () => {
     expect(engine.hub.requests).toHaveLength(1)
   })
 
-  test('that can not be looked up again is served as it was, with one warning', async () => {
+  test('that can not be looked up again is served with its old commit and one warning', async () => {
     const repository = engine.hub.addRepo('org/name', { files: FILES })
     const { commit } = await engine.open().get('org/name')
     repository.addCommit({ files: { 'config.json': '{"new":true}' } })
@@ -320,7 +320,7 @@ describe('a revision', () => {
     expect(engine.warnings).toEqual([expect.stringMatching(/^org\/name: .*main.*503/)])
   })
 
-  test('that is gone is an answer, which no old copy covers up', async () => {
+  test('that was deleted at the Hub is refused, although an old commit is cached', async () => {
     engine.hub.addRepo('org/name', { files: FILES })
     await engine.open().get('org/name')
     await engine.ageMain('org/name', 8 * DAY_MS)
@@ -331,14 +331,14 @@ describe('a revision', () => {
 })
 
 describe('a repo', () => {
-  test('may have no organization', async () => {
+  test('can have a name without an organization', async () => {
     const { commit } = engine.hub.addRepo('gpt2', { files: FILES })
     const model = await engine.open().get('gpt2')
     expect(model.directory).toBe(engine.inCache('hub/models--gpt2/snapshots', commit))
     expect(await contentsOf(model)).toEqual(CONTENTS)
   })
 
-  test('is found by the name it had before', async () => {
+  test('is found by its former name', async () => {
     const { commit } = engine.hub.addRepo('old/name', { files: FILES })
     engine.hub.renameRepo('old/name', 'new/name')
     const model = await engine.open().get('old/name')
@@ -349,7 +349,7 @@ describe('a repo', () => {
     expect(engine.hub.requests).toEqual([])
   })
 
-  test('that is private opens with the token', async () => {
+  test('that is private is downloaded with the token', async () => {
     engine.hub.addRepo('org/private', { files: FILES, private: true })
     const cache = engine.open({ hub: { endpoint: engine.hub.url, concurrency: 8, token: TOKEN } })
     expect(await contentsOf(await cache.get('org/private'))).toEqual(CONTENTS)
@@ -359,7 +359,7 @@ describe('a repo', () => {
 })
 
 describe('the default selection', () => {
-  test('is what the task of the card loads, also by the name of that task', async () => {
+  test('has the files of the task that the model card names, and selects the same as this task', async () => {
     await engine.addEmbeddings('org/name', { dtypes: ['fp32', 'q8'] })
     await engine.open().get('org/name')
     engine.hub.clearRequests()
@@ -369,7 +369,7 @@ describe('the default selection', () => {
     expect(engine.hub.requests).toEqual([])
   })
 
-  test('is one dtype where the card names no task', async () => {
+  test('has the weights of one dtype when the model card names no task', async () => {
     const { directory } = await engine.addEmbeddings('org/named', { dtypes: ['fp32', 'q8', 'fp16'] })
     engine.hub.addRepo('org/name', { directory })
     const model = await engine.open().get('org/name')
@@ -377,18 +377,18 @@ describe('the default selection', () => {
     expect(engine.filesAsked.sort()).toEqual(EMBEDDING)
   })
 
-  test('is the dtype that was named, in the own task', async () => {
+  test("with a dtype has the files of the repo's own task in this dtype", async () => {
     await engine.addEmbeddings('org/name', { dtypes: ['fp32', 'q8'] })
     const model = await engine.open().get({ repo: 'org/name', dtype: 'q8' })
     expect(pathsOf(model)).toEqual(EMBEDDING.with(1, 'onnx/model_quantized.onnx'))
   })
 
-  test('is all files of a repo that is not for transformers.js', async () => {
+  test('has all files of a repo that is not for transformers.js', async () => {
     engine.hub.addRepo('org/name', { files: FILES })
     expect(pathsOf(await engine.open().get('org/name'))).toEqual(Object.keys(FILES).sort())
   })
 
-  test('is what earlier runs used', async () => {
+  test('has the files that earlier runs used', async () => {
     await engine.addEmbeddings('org/name', { dtypes: ['fp32', 'q8'] })
     const [quantized, readme] = [{ repo: 'org/name', dtype: 'q8' } as const, filesOf('org/name', 'README.md')]
     const cache = engine.open()
@@ -401,7 +401,7 @@ describe('the default selection', () => {
     expect(engine.hub.requests).toEqual([])
   })
 
-  test('is not narrowed by what was only brought in', async () => {
+  test('is not narrowed by files that were only downloaded', async () => {
     await engine.addEmbeddings('org/name')
     const cache = engine.open()
     await cache.get(filesOf('org/name', 'config.json'))
@@ -409,7 +409,7 @@ describe('the default selection', () => {
     expect(engine.filesAsked.sort()).toEqual(EMBEDDING)
   })
 
-  test('counts uses: hits, the last access, not the download', async () => {
+  test('has its hits and last access recorded, and the download is not counted as a hit', async () => {
     engine.hub.addRepo('org/name', { files: FILES })
     const cache = engine.open()
     const cold = useOf(await cache.get('org/name'), 'org/name')
@@ -423,7 +423,7 @@ describe('the default selection', () => {
   })
 })
 
-describe('a refusal says what was asked, why and what next, when', () => {
+describe('an error says what was asked for, why it failed and what to do next, when', () => {
   const open = () => engine.open()
 
   test('there is no such repo', async () => {
@@ -470,7 +470,7 @@ describe('a refusal says what was asked, why and what next, when', () => {
     }
   })
 
-  test('the repo has not the dtype', async () => {
+  test('the repo does not have the dtype', async () => {
     await engine.addEmbeddings('org/name', { dtypes: ['fp32', 'q8'] })
     expect(await refusalOf(open().get({ repo: 'org/name', dtype: 'q4' }))).toMatchObject({
       code: 'FILE_NOT_FOUND',
@@ -479,7 +479,7 @@ describe('a refusal says what was asked, why and what next, when', () => {
     })
   })
 
-  test('it is offline and the model is not there, or not all of it', async () => {
+  test('the cache is offline and not all files of the model are cached', async () => {
     engine.hub.addRepo('org/name', { files: FILES })
     const offline = engine.open({ offline: true })
     const refusal = {
@@ -501,7 +501,7 @@ describe('a refusal says what was asked, why and what next, when', () => {
     expect(engine.hub.requests).toEqual([])
   })
 
-  test('the folder is of a later version', async () => {
+  test('the folder has the format of a later version', async () => {
     engine.hub.addRepo('org/name', { files: FILES })
     await mkdir(engine.cacheDir)
     await writeFile(engine.inCache('cache.json'), '{"format":2}')
@@ -510,8 +510,8 @@ describe('a refusal says what was asked, why and what next, when', () => {
   })
 })
 
-describe('warming', () => {
-  test('tells of each model whether it is there or why not', async () => {
+describe('warm', () => {
+  test('returns the cached model or the error of each model', async () => {
     engine.hub.addRepo('org/one', { files: FILES })
     engine.hub.addRepo('org/two', { files: FILES })
     const results = await engine.open().warm(['org/one', 'org/nothing', filesOf('org/two', '*.json')])
@@ -523,7 +523,7 @@ describe('warming', () => {
     ])
   })
 
-  test('pins what is to be pinned, also what was there already', async () => {
+  test('pins models with `pin: true`, also those that were cached already', async () => {
     engine.hub.addRepo('org/one', { files: FILES })
     engine.hub.addRepo('org/two', { files: FILES })
     await engine.open().get('org/one')
@@ -536,7 +536,7 @@ describe('warming', () => {
 })
 
 describe('a worker with the manifest', () => {
-  /** A cache with what another warmed, as it crosses to a worker. */
+  /** Warms the models with one cache, and opens another one with the manifest after it was sent as JSON. */
   async function openWorker(...models: Parameters<ModelCache['warm']>[0]): Promise<ModelCache> {
     const main = engine.open()
     const manifest = JSON.parse(JSON.stringify(await main.manifest(await main.warm(models))))
@@ -559,13 +559,13 @@ describe('a worker with the manifest', () => {
     expect(engine.hub.requests).toEqual([])
   })
 
-  test('knows what was there before the run', async () => {
+  test('knows which models were cached before the run', async () => {
     engine.hub.addRepo('org/name', { files: FILES })
     await engine.open().get('org/name')
     expect((await (await openWorker('org/name')).get('org/name')).warmedInThisRun).toBe(false)
   })
 
-  test('repairs a file that changed since', async () => {
+  test('repairs a file that has changed since', async () => {
     engine.hub.addRepo('org/name', { files: FILES })
     const worker = await openWorker('org/name')
     const blob = engine.inCache('hub/models--org--name/blobs', sha256(WEIGHTS))
@@ -577,7 +577,7 @@ describe('a worker with the manifest', () => {
     expect(engine.filesAsked).toEqual(['weights.bin'])
   })
 
-  test('serves what another selection of a warmed model comes to', async () => {
+  test('serves another selection of a warmed model', async () => {
     engine.hub.addRepo('org/name', { files: FILES })
     const worker = await openWorker('org/name')
     engine.hub.clearRequests()
@@ -586,7 +586,7 @@ describe('a worker with the manifest', () => {
     expect(engine.hub.requests).toEqual([])
   })
 
-  test('is told of a failure of the repo for every selection that is not on disk', async () => {
+  test('throws the failure of a repo for every selection that is not cached', async () => {
     engine.hub.addRepo('org/name', { files: FILES })
     await engine.open().get(filesOf('org/name', 'config.json'))
     const mend = engine.hub.fault({ file: /weights|notes/ }, { status: 503, retryAfter: 0 })
@@ -600,11 +600,11 @@ describe('a worker with the manifest', () => {
     expect(await refusalOf(worker.get(filesOf('org/nothing', '*')))).toMatchObject({ code: 'MODEL_NOT_FOUND' })
     expect((await worker.get(filesOf('org/name', 'config.json'))).tier).toBe('disk')
     expect(engine.hub.requests).toEqual([])
-    // Trouble with one file says nothing of another.
+    // The failure of one file does not apply to other files.
     expect((await worker.get(filesOf('org/name', 'notes/*'))).tier).toBe('hub')
   })
 
-  test('is told of a failure of a selection for that selection alone', async () => {
+  test('throws the failure of a selection for this selection only', async () => {
     engine.hub.addRepo('org/name', { files: FILES })
     const wrong = filesOf('org/name', '*.onnx')
     const worker = await openWorker(wrong)
@@ -619,7 +619,7 @@ describe('openModelCache', () => {
     onTestFinished(() => void vi.unstubAllEnvs())
   })
 
-  test('needs no options: the folder is the platform’s, and none is made by opening', () => {
+  test('needs no options, and then uses the cache folder of the platform', () => {
     expect(basename(openModelCache().context.layout.directory)).toBe('vitest-model-cache')
     expect(openModelCache({})).toBeInstanceOf(ModelCache)
     vi.stubEnv('MODEL_CACHE_DIR', engine.cacheDir)
@@ -633,7 +633,7 @@ describe('openModelCache', () => {
     expect((await engine.open().get('org/name')).tier).toBe('disk')
   })
 
-  test('refuses options that are none, and malformed ones', async () => {
+  test('refuses unknown and malformed options', async () => {
     const misspelt = { cacheDir: engine.cacheDir, cachedir: 'elsewhere' }
     const open = async (options: object) => openModelCache(options)
     expect(await refusalOf(open(misspelt))).toMatchObject({

@@ -63,18 +63,18 @@ describe('globs', () => {
     expect(await filesOf({ files })).toEqual(expected)
   })
 
-  test('with an exclamation mark exclude, wherever they stand', async () => {
+  test('with an exclamation mark exclude files, in any position of the list', async () => {
     const expected = ['config.json', 'tokenizer_config.json']
     expect(await filesOf({ files: ['*.json', '!tokenizer.json'] })).toEqual(expected)
     expect(await filesOf({ files: ['!tokenizer.json', '*.json'] })).toEqual(expected)
     expect(await filesOf({ files: ['!onnx/**', '!*.json'] })).toEqual(['.gitattributes', 'README.md', 'weird [1].txt'])
   })
 
-  test('that exclude may match nothing', async () => {
+  test('that exclude files need not match any', async () => {
     expect(await filesOf({ files: ['config.json', '!missing.bin'] })).toEqual(['config.json'])
   })
 
-  test('that match nothing are an error, which names the files that there are', async () => {
+  test('without a match throw an error that names the files of the repo', async () => {
     const error = expect.objectContaining({
       code: 'FILE_NOT_FOUND',
       asked: 'Model org/name',
@@ -85,7 +85,7 @@ describe('globs', () => {
     await expect(plan({ files: ['config.json', 'confg.json'] })).rejects.toEqual(error)
   })
 
-  test('that are optional may match nothing', async () => {
+  test('that are optional need not match a file', async () => {
     const optional = ['onnx/model.onnx_data*']
     expect(await filesOf({ files: ['onnx/model.onnx'], optional })).toEqual(['onnx/model.onnx'])
     const paths = [...REPO, 'onnx/model.onnx_data', 'onnx/model.onnx_data_1']
@@ -98,39 +98,39 @@ describe('globs', () => {
 })
 
 describe('a task', () => {
-  test('means what its pipeline loads', async () => {
+  test('selects the files that its pipeline loads', async () => {
     const planned = await plan({ task: 'feature-extraction' })
     expect(planned.rule).toBe('task')
     expect(sorted(planned)).toEqual(EMBEDDING)
   })
 
-  test('and globs mean both', async () => {
+  test('with globs selects the files of both', async () => {
     expect(await filesOf({ task: 'feature-extraction', files: ['README.md', 'config.json'] })).toEqual([
       'README.md',
       ...EMBEDDING,
     ])
   })
 
-  test('goes before what earlier runs used', async () => {
+  test('takes precedence over the files that earlier runs used', async () => {
     const entry = entryUsing([{ files: ['README.md'], used: true }])
     expect(sorted(await plan({ task: 'feature-extraction' }, { entry }))).toEqual(EMBEDDING)
   })
 })
 
-describe('no selection', () => {
+describe('the default selection', () => {
   const entry = entryUsing([
     { files: ['config.json', 'onnx/model_quantized.onnx'], used: true },
     { files: ['config.json', 'README.md'], used: true },
     { files: ['weird [1].txt'], used: false },
   ])
 
-  test('means first what earlier runs used, and not what was only warmed', async () => {
+  test('has the files that earlier runs used, and not those that were only warmed', async () => {
     const planned = await plan({}, { entry, ownTask: 'feature-extraction' })
     expect(planned.rule).toBe('earlier runs')
     expect(sorted(planned)).toEqual(['README.md', 'config.json', 'onnx/model_quantized.onnx'])
   })
 
-  test("means else what the pipeline of the repo's own task loads", async () => {
+  test("has the files of the pipeline of the repo's own task when no run has used it", async () => {
     const warmed = entryUsing([{ files: ['README.md'], used: false }])
     for (const past of [undefined, entryUsing([]), warmed]) {
       const planned = await plan({}, { entry: past, ownTask: 'feature-extraction' })
@@ -139,14 +139,14 @@ describe('no selection', () => {
     }
   })
 
-  test('with a dtype means the own task in that dtype, whatever was used before', async () => {
+  test("with a dtype has the files of the repo's own task in this dtype, whatever was used before", async () => {
     const planned = await plan({ dtype: 'q8' }, { entry, ownTask: 'feature-extraction' })
     expect(planned.rule).toBe('own task')
     expect(sorted(planned)).toContain('onnx/model_quantized.onnx')
     expect(sorted(planned)).not.toContain('README.md')
   })
 
-  test('of a repo without a task means the weights that are loaded by default, and never all dtypes', async () => {
+  test('of a repo without a task has the weights of the default dtype only', async () => {
     const processor = ['preprocessor_config.json', 'processor_config.json', 'chat_template.jinja']
     for (const selection of [{}, { dtype: 'q8' } as const]) {
       const planned = await plan(selection, { paths: [...REPO, ...processor, 'generation_config.json'] })
@@ -159,7 +159,7 @@ describe('no selection', () => {
     }
   })
 
-  test('of any other repo means all files', async () => {
+  test('of any other repo has all files', async () => {
     for (const paths of [
       ['config.json', 'model.safetensors'],
       ['onnx/model.onnx', 'onnx/model_quantized.onnx'],

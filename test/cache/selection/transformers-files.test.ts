@@ -43,7 +43,7 @@ async function configIn(directory: string): Promise<RepoConfig> {
   return JSON.parse(await readFile(join(directory, 'config.json'), 'utf8'))
 }
 
-/** ONNX files by their base names: each as fp32 and as q8. */
+/** The paths of ONNX files with these base names, in fp32 and q8. */
 function onnx(...names: string[]): string[] {
   return names.flatMap((name) => [`onnx/${name}.onnx`, `onnx/${name}_quantized.onnx`])
 }
@@ -59,7 +59,7 @@ const TEXT = [
 const SENSE = ['config.json', 'README.md', 'preprocessor_config.json', 'quantize_config.json']
 const BOTH = [...TEXT, 'preprocessor_config.json', 'quantize_config.json']
 const GENERATES = ['generation_config.json']
-// As Optimum exports a decoder: merged, and the two halves that it was merged from.
+// Optimum exports a merged decoder, and the two decoders that it was merged from.
 const DECODERS = ['decoder_model_merged', 'decoder_model', 'decoder_with_past_model']
 
 interface Kind {
@@ -307,7 +307,7 @@ const KINDS: Kind[] = [
   },
 ]
 
-/** No pipeline of 4.3.1, but the task of many repos: the same files go into `AutoModel` and `AutoProcessor`. */
+/** Tasks of many repos that have no pipeline in 4.3.1. `AutoModel` and `AutoProcessor` load the same files. */
 const WITHOUT_PIPELINE: { name: string; task: string; config: RepoConfig; paths: string[] }[] = [
   {
     name: 'sam',
@@ -372,7 +372,7 @@ async function writeRepo(config: object, paths: string[]): Promise<string> {
   return directory
 }
 
-describe('what transformers.js 4.3.1 says that it loads is what is planned', () => {
+describe('the plan has the files that the ModelRegistry of transformers.js 4.3.1 names', () => {
   const cases = KINDS.flatMap((kind) => (['fp32', 'q8'] as const).map((dtype) => ({ ...kind, dtype })))
 
   test.each(cases)('$name ($task, $dtype)', async ({ task, config, paths, dtype }) => {
@@ -407,7 +407,7 @@ describe('what transformers.js 4.3.1 says that it loads is what is planned', () 
     ['q8', false],
     ['fp32', true],
     ['q8', true],
-  ])('made embeddings (%s, external data: %s)', async (dtype, externalData) => {
+  ])('generated embeddings (%s, external data: %s)', async (dtype, externalData) => {
     const made = await makeEmbeddingModel(await temporaryFolder(), { dtypes: ['fp32', 'q8'], externalData })
     const said = await ModelRegistry.get_pipeline_files('feature-extraction', made.directory, { dtype })
     const plan = planned(made.files, await configIn(made.directory), { task: 'feature-extraction', dtype })
@@ -415,7 +415,7 @@ describe('what transformers.js 4.3.1 says that it loads is what is planned', () 
     expect(plan.filter((path) => path.endsWith('_data'))).toHaveLength(externalData ? 1 : 0)
   })
 
-  test('made whisper, made VAD', async () => {
+  test('generated whisper and voice activity models', async () => {
     const whisper = await makeWhisperModel(await temporaryFolder())
     const task = 'automatic-speech-recognition'
     const said = await ModelRegistry.get_pipeline_files(task, whisper.directory, { dtype: 'fp32' })
@@ -426,7 +426,7 @@ describe('what transformers.js 4.3.1 says that it loads is what is planned', () 
     expect(plan).toEqual(existing(saidOfVad, vad.files))
   })
 
-  test('and beside it what the processor of a multimodal model reads', () => {
+  test('and also the files that the processor of a multimodal model reads', () => {
     const { config, paths } = { config: { model_type: 'whisper', is_encoder_decoder: true }, paths: [...BOTH] }
     const more = [...paths, 'processor_config.json', 'chat_template.jinja', ...onnx('encoder_model', ...DECODERS)]
     const asr = planned(more, config, { task: 'automatic-speech-recognition' })
@@ -436,7 +436,7 @@ describe('what transformers.js 4.3.1 says that it loads is what is planned', () 
   })
 })
 
-describe('what a cold pipeline of transformers.js asks the Hub for is what is planned', () => {
+describe('the plan has the files that a pipeline of transformers.js with an empty cache asks the Hub for', () => {
   const ASR = 'automatic-speech-recognition'
 
   test.each<DtypeChoice | undefined>([undefined, 'fp32', 'q8', 'auto', { model: 'q8' }, { other: 'q8' }])(
@@ -451,10 +451,10 @@ describe('what a cold pipeline of transformers.js asks the Hub for is what is pl
     ['no settings', null, undefined],
     ['settings of null', { dtype: null, use_external_data_format: null, device_config: null, device: null }, 'q8'],
     ['settings of null, and no dtype', { dtype: null, device_config: { cpu: null } }, undefined],
-    ['a dtype that is a field of every object', { dtype: 'constructor' }, undefined],
+    ['a dtype named as a field of every object', { dtype: 'constructor' }, undefined],
     ['a dtype for a field of every object', { dtype: { constructor: 'q8', toString: 'q8' } }, undefined],
     ['a dtype of null for the file', { dtype: { model: null } }, undefined],
-    ['`auto` over a dtype that there is not', { dtype: 'toString' }, 'auto'],
+    ['`auto` over an unknown dtype', { dtype: 'toString' }, 'auto'],
     ['the dtype of the device', { dtype: 'fp32', device_config: { cpu: { dtype: 'q8' } } }, undefined],
     ['`auto`, which is the dtype of the device', { device_config: { cpu: { dtype: 'q8' } } }, 'auto'],
     ['the dtype of another device', { dtype: 'fp32', device_config: { wasm: { dtype: 'q8' } } }, undefined],
@@ -474,7 +474,7 @@ describe('what a cold pipeline of transformers.js asks the Hub for is what is pl
     await expectPlanned(made.directory, 'feature-extraction', dtype)
   })
 
-  test('embeddings with external data that the config does not name, and the option does', async () => {
+  test('embeddings with external data that only the option names', async () => {
     const made = await makeEmbeddingModel(await temporaryFolder(), { dtypes: ['fp32', 'q8'], externalData: true })
     const { 'transformers.js_config': _, ...config } = await configIn(made.directory)
     await writeFile(join(made.directory, 'config.json'), JSON.stringify(config))
@@ -485,7 +485,7 @@ describe('what a cold pipeline of transformers.js asks the Hub for is what is pl
     }
   })
 
-  test('embeddings in another folder, by another name', async () => {
+  test('embeddings in another folder and with another file name', async () => {
     const made = await makeEmbeddingModel(await temporaryFolder())
     await mkdir(join(made.directory, 'other'))
     await writeFile(
@@ -499,7 +499,7 @@ describe('what a cold pipeline of transformers.js asks the Hub for is what is pl
     expect(plan).toContain('other/text_model.onnx')
   })
 
-  test('whisper, whose files have no other names', async () => {
+  test('whisper, which ignores the option for another file name', async () => {
     const made = await makeWhisperModel(await temporaryFolder())
     await expectPlanned(made.directory, ASR, 'fp32', { modelFileName: 'text_model' })
   })
@@ -520,7 +520,7 @@ describe('what a cold pipeline of transformers.js asks the Hub for is what is pl
 
   let repos = 0
 
-  /** Runs the pipeline with an empty cache, against a Hub that has the folder's files. */
+  /** Runs the pipeline with an empty cache, against a Hub that has the files of the folder. */
   async function expectPlanned(
     directory: string,
     task: 'feature-extraction' | typeof ASR,
@@ -557,24 +557,24 @@ describe('a selection', () => {
     ['q4f16', 'onnx/model_q4f16.onnx'],
     ['q8', 'onnx/model_quantized.onnx'],
     ['auto', 'onnx/model.onnx'],
-  ])('of dtype %s takes %s', (dtype, file) => {
+  ])('with dtype %s has %s', (dtype, file) => {
     expect(planned(bert, {}, { task: 'fill-mask', dtype }).filter((path) => path.endsWith('.onnx'))).toEqual([file])
   })
 
-  test('may name another folder, and another file', () => {
+  test('can name another folder and another file', () => {
     const weights = (selection: Selection) =>
       planned(bert, {}, { task: 'fill-mask', ...selection }).filter((path) => path.endsWith('.onnx'))
     expect(weights({ subfolder: '' })).toEqual(['model.onnx'])
     expect(weights({ subfolder: 'other', modelFileName: 'text_model' })).toEqual(['other/text_model.onnx'])
   })
 
-  test('of a dtype that the repo has not is refused, with those that it has', () => {
+  test('with a dtype that the repo does not have is refused, and the error names the dtypes that it has', () => {
     const plan = () => planned(bert, {}, { task: 'fill-mask', dtype: 'bnb4' })
     expect(plan).toThrow(ModelCacheError)
     expect(plan).toThrow(/Model org\/name.*`onnx\/model_bnb4\.onnx`.*fp32, q8, q4f16.*FILE_NOT_FOUND/)
   })
 
-  test('of external data goes before what the config says', () => {
+  test('with an option for external data ignores the config', () => {
     const data = ['onnx/model.onnx_data', 'onnx/model.onnx_data_1', 'onnx/model.onnx_data_2']
     const chosen = (externalData: Selection['externalData'], format: unknown) => {
       const config = { 'transformers.js_config': { use_external_data_format: format } }
@@ -602,7 +602,7 @@ describe('a selection', () => {
     [[], 0],
     [{ model: { model: 1 } }, 0],
     [{ constructor: 5 }, 0],
-  ])('takes no more than a hundred chunks of external data, whatever the config says: %j', (format, count) => {
+  ])('has at most a hundred chunks of external data, whatever the config says: %j', (format, count) => {
     const data = Array.from({ length: 150 }, (_, index) => `onnx/model.onnx_data${index === 0 ? '' : `_${index}`}`)
     const config = { 'transformers.js_config': { use_external_data_format: format } }
     const taken = planned([...bert, ...data], config, { task: 'fill-mask' })
@@ -610,7 +610,7 @@ describe('a selection', () => {
   })
 
   test.each(['', 'whatever', 'constructor'])(
-    'of the task %j takes the tokenizer and the processor, where the repo has them',
+    'with the task %j has the tokenizer and the processor if the repo has them',
     (task) => {
       const processor = ['preprocessor_config.json', 'processor_config.json', 'chat_template.jinja']
       const tokenizer = ['tokenizer.json', 'tokenizer_config.json']
@@ -621,7 +621,7 @@ describe('a selection', () => {
     },
   )
 
-  test('of no known task takes the generation config too: it may be a model that generates', () => {
+  test('without a known task has the generation config too, as the model may generate text', () => {
     expect(planned([...bert, ...GENERATES], {}, { task: '' })).toContain('generation_config.json')
     expect(planned([...bert, ...GENERATES], {}, { task: 'fill-mask' })).not.toContain('generation_config.json')
   })
@@ -634,11 +634,11 @@ describe('a selection', () => {
     { architectures: null, vision_config: null, is_encoder_decoder: 'no' },
     { architectures: [null], model_type: 5 },
     { architectures: { 0: 'x' } },
-  ])('stands whatever is in the config: %j', (config) => {
+  ])('ignores invalid fields of the config: %j', (config) => {
     expect(planned(bert, config, { task: 'fill-mask' })).toEqual(planned(bert, {}, { task: 'fill-mask' }))
   })
 
-  test('of a repo without weights is refused', () => {
+  test('is refused when the repo has no weights', () => {
     expect(() => planned(TEXT, {}, { task: 'fill-mask' })).toThrow(/`onnx\/model\.onnx`.*\[FILE_NOT_FOUND]/)
   })
 })

@@ -16,7 +16,7 @@ const FOREVER = Number.POSITIVE_INFINITY
 interface Sketch {
   repo: string
   commit: number
-  /** Blobs by number, with as many bytes. */
+  /** Blobs by their numbers. A blob has as many bytes as its number. */
   blobs: number[]
   /** Milliseconds since the last use. */
   idleMs: number
@@ -74,54 +74,54 @@ function holds(check: (planned: ReturnType<typeof plan>, limits: Limits) => void
   )
 }
 
-describe('whatever is cached', () => {
+describe('for any entries and limits', () => {
   const isFree = (entry: Entry, leased: ReadonlySet<string>) => !entry.pinned && !leased.has(entryKey(entry))
 
-  test('what is pinned or leased stays', () => {
+  test('pinned and leased entries stay', () => {
     holds(({ expired, evicted, leased }) => {
       for (const entry of [...expired, ...evicted]) expect(isFree(entry, leased)).toBe(true)
     })
   })
 
-  test('the rest fits, or nothing is left that could go', () => {
+  test('the kept entries fit, or no more entries can be removed', () => {
     holds(({ kept, leased }, { maxSize }) => {
       if (totalSize(kept) > maxSize) expect(kept.filter((entry) => isFree(entry, leased))).toEqual([])
     })
   })
 
-  test('nothing is evicted that would fit beside what stays', () => {
+  test('no entry is evicted that would fit beside the kept ones', () => {
     holds(({ kept, evicted }, { maxSize }) => {
       for (const entry of evicted) expect(totalSize([...kept, entry])).toBeGreaterThan(maxSize)
     })
   })
 
-  test('nothing is evicted when all fits', () => {
+  test('nothing is evicted when all entries fit', () => {
     holds(({ entries, expired, evicted }, { maxSize }) => {
       if (totalSize(entries.filter((entry) => !expired.includes(entry))) <= maxSize) expect(evicted).toEqual([])
     })
   })
 
-  test('the least recently used goes first, and what was used before stays only where it fits', () => {
+  test('the least recently used entry is evicted first, and an older entry stays only if it fits', () => {
     holds(({ kept, evicted, leased }, { maxSize }) => {
       const times = evicted.map(({ lastAccessDate }) => lastAccessDate)
       expect(times).toEqual([...times].sort())
       const newest = evicted.at(-1)
       if (!newest) return
       const isOlder = (entry: Entry) => isFree(entry, leased) && entry.lastAccessDate < newest.lastAccessDate
-      // Without those that were put back, there was still no room for it.
+      // Also without the older entries that were kept, there was no room for it.
       const younger = kept.filter((entry) => !isOlder(entry))
       expect(totalSize([...younger, newest])).toBeGreaterThan(maxSize)
     })
   })
 
-  test('exactly what is older than the limit and free is expired', () => {
+  test('exactly the free entries older than the limit are expired', () => {
     holds(({ entries, expired, leased }, { maxAge }) => {
       const isOld = (entry: Entry) => NOW - Date.parse(entry.lastAccessDate) > maxAge
       expect(expired).toEqual(entries.filter((entry) => isOld(entry) && isFree(entry, leased)))
     })
   })
 
-  test('the list that was handed over stays as it was', () => {
+  test('the given list is not changed', () => {
     fc.assert(
       fc.property(anySketches, anyLimits, (sketches, limits) => {
         expect(plan(sketches, limits).entries).toEqual(sketches.map(entryOf))
@@ -130,8 +130,8 @@ describe('whatever is cached', () => {
   })
 })
 
-describe('what goes for size', () => {
-  test('is nothing that would free nothing: its blobs are in one that stays', () => {
+describe('eviction', () => {
+  test('keeps an entry whose blobs are all in another entry that stays', () => {
     const { evicted, kept } = plan(
       [
         sketch({ commit: 1, blobs: [50], idleMs: 300 }),
@@ -144,12 +144,12 @@ describe('what goes for size', () => {
     expect(commits(kept)).toEqual([1, 3])
   })
 
-  test('is nothing that has no files', () => {
+  test('keeps an entry without files', () => {
     const two = [sketch({ commit: 1, idleMs: 300 }), sketch({ commit: 2, blobs: [60], idleMs: 200 })]
     expect(commits(plan(two, { maxSize: 50, maxAge: FOREVER }).evicted)).toEqual([2])
   })
 
-  test('is not what fits after all, when something larger had to go', () => {
+  test('keeps a small entry that fits after a larger one was evicted', () => {
     const { evicted, kept } = plan(
       [
         sketch({ commit: 1, blobs: [5], idleMs: 300 }),
@@ -162,7 +162,7 @@ describe('what goes for size', () => {
     expect(commits(kept)).toEqual([1, 3])
   })
 
-  test('is put back newest first, where not all of it fits', () => {
+  test('keeps the newest of the small entries when not all of them fit', () => {
     const { evicted } = plan(
       [
         sketch({ commit: 1, blobs: [10], idleMs: 400 }),
@@ -175,7 +175,7 @@ describe('what goes for size', () => {
     expect(commits(evicted)).toEqual([1, 3])
   })
 
-  test('is found by looking at each file a few times, however many entries there are', () => {
+  test('reads each file only a few times, however many entries there are', () => {
     const reads = { count: 0 }
     const entries = Array.from({ length: 1000 }, (_, commit) => {
       const entry = entryOf(sketch({ commit, idleMs: commit, blobs: Array.from({ length: 8 }, (_, i) => commit + i) }))
@@ -185,12 +185,12 @@ describe('what goes for size', () => {
     reads.count = 0
     const { evicted } = planRemovals(entries, { maxSize: half, maxAge: FOREVER }, { now: NOW, leased: NONE })
     expect(evicted.length).toBeGreaterThan(100)
-    // All at first, each that goes, each that is tried again and goes again.
+    // Each file is read when its entry is added, removed, added again as a trial, and removed again.
     expect(reads.count).toBeLessThanOrEqual(4 * 8 * entries.length)
   })
 })
 
-/** Counts how often a file is looked at. */
+/** Counts how often files are read. */
 class CountedFiles extends Map<HubPath, EntryFile> {
   readonly #reads: { count: number }
 
@@ -209,18 +209,18 @@ class CountedFiles extends Map<HubPath, EntryFile> {
 }
 
 describe('sizes', () => {
-  test('count what two snapshots of a repo share once', () => {
+  test('count a blob that two snapshots of a repo share once', () => {
     const entries = [sketch({ commit: 1, blobs: [5, 7] }), sketch({ commit: 2, blobs: [5, 9] })].map(entryOf)
     expect(totalSize(entries)).toBe(21)
     expect(totalSize([])).toBe(0)
   })
 
-  test('count what two repos both have twice: each has a blob of its own', () => {
+  test('count a blob that two repos have twice, as each repo has its own file', () => {
     const entries = [sketch({ commit: 1, blobs: [5] }), sketch({ commit: 2, blobs: [5], repo: 'org/other' })]
     expect(totalSize(entries.map(entryOf))).toBe(10)
   })
 
-  test('evict on, where the first to go shares its blobs with one that stays, and give that back', () => {
+  test('decide that an entry stays when its blobs are shared, and the next entry is evicted', () => {
     const { evicted, kept } = plan(
       [
         sketch({ commit: 1, blobs: [50], idleMs: 300 }),
@@ -233,7 +233,7 @@ describe('sizes', () => {
     expect(commits(kept)).toEqual([1, 2])
   })
 
-  test('may be just as large as the limit', () => {
+  test('can be equal to the limit', () => {
     const two = [sketch({ commit: 1, blobs: [50] }), sketch({ commit: 2, blobs: [20] })]
     expect(plan(two, { maxSize: 70, maxAge: FOREVER }).evicted).toEqual([])
     expect(commits(plan(two, { maxSize: 69, maxAge: FOREVER }).evicted)).toEqual([1])
@@ -241,18 +241,18 @@ describe('sizes', () => {
 })
 
 describe('ages', () => {
-  test('are counted from the last use, and nothing expires that is just as old as the limit', () => {
+  test('are counted from the last use, and an entry with exactly the limit does not expire', () => {
     const two = [sketch({ commit: 1, idleMs: 1000 }), sketch({ commit: 2, idleMs: 1001 })]
     expect(commits(plan(two, { maxSize: 0, maxAge: 1000 }).expired)).toEqual([2])
     expect(plan(two, { maxSize: 0, maxAge: FOREVER }).expired).toEqual([])
   })
 
-  test('of a clock that was set back expire nothing', () => {
+  test('in the future expire nothing', () => {
     const future = entryOf(sketch({ commit: 1, idleMs: -5000 }))
     expect(planRemovals([future], { maxSize: 0, maxAge: 0 }, { now: NOW, leased: NONE }).expired).toEqual([])
   })
 
-  test('make room before anything is evicted', () => {
+  test('free room before anything is evicted', () => {
     const { expired, evicted } = plan(
       [sketch({ commit: 1, blobs: [50], idleMs: 2000 }), sketch({ commit: 2, blobs: [50], idleMs: 500 })],
       { maxSize: 60, maxAge: 1000 },
