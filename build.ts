@@ -14,6 +14,7 @@ const ENTRIES = [
   'cache/index',
   'cli/main',
   'intercept/child',
+  'intercept/unit',
   'vitest/global-setup',
   'vitest/reporter',
   'vitest/setup-file',
@@ -95,7 +96,7 @@ const BUNDLES: BuildOptions[] = [
   },
   // Loaded by `--require`, also by an old Node.js, which has to read it and may lack what it requires; and what it loads when
   // somebody asks the Hub.
-  ...['preload', 'hub-socket'].map((name) => ({
+  ...['preload', 'hub-socket', 'attach-mocks'].map((name) => ({
     input: { [name]: join(SRC, `intercept/${name}.cts`) },
     external: (id: string) => isExternal(id) || id.endsWith('.cjs'),
     platform: 'node' as const,

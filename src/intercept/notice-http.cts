@@ -2,6 +2,11 @@
 // By whatever name they import `get` and `request`, each request comes to `addRequest` of an agent.
 import diagnostics = require('node:diagnostics_channel')
 
+interface Bridge {
+  bases: string[]
+  /** In unit mode only. */
+  mocks?: unknown
+}
 type HubSocket = typeof import('./hub-socket.cts')
 type Agent = Parameters<HubSocket['answer']>[1]
 type Request = Parameters<Agent['addRequest']>[0]
@@ -44,9 +49,11 @@ function patchAgent(): void {
   if (typeof addRequest !== 'function') return
   prototype.addRequest = function (this: Agent, request, options) {
     const { path } = request
-    if (path.includes('/resolve/') || path.includes('/api/models/')) {
-      const bridge: { bases: string[] } | undefined = Reflect.get(process, BRIDGE)
-      const url = bridge && addressOfRead(request, options, bridge.bases)
+    const bridge: Bridge | undefined = Reflect.get(process, BRIDGE)
+    // In unit mode every request to the Hub is refused.
+    const isUnit = bridge?.mocks !== undefined
+    if (bridge && (isUnit || path.includes('/resolve/') || path.includes('/api/models/'))) {
+      const url = isUnit ? addressBelow(request, options, bridge.bases) : addressOfRead(request, options, bridge.bases)
       // Loaded when the Hub is first asked for something.
       const hubSocket: HubSocket | undefined = url && require('./hub-socket.cjs')
       if (url && hubSocket) return hubSocket.answer(url, this, request, options, addRequest)
@@ -60,13 +67,20 @@ const READ = /^\/(?!datasets\/)[^/]+(\/[^/]+)?\/resolve\/.|^\/api\/models\/./
 
 /** The URL of a request that may be a read of a model repo. */
 function addressOfRead(request: Request, options: Options, bases: string[]): string | undefined {
-  const { method, path, protocol } = request
+  const { method } = request
+  const url = method === 'GET' || method === 'HEAD' ? addressBelow(request, options, bases) : undefined
+  return bases.some((base) => url?.startsWith(base) && READ.test(url.slice(base.length))) ? url : undefined
+}
+
+/** The URL of a request to one of the bases. */
+function addressBelow(request: Request, options: Options, bases: string[]): string | undefined {
+  const { path, protocol } = request
   const { host, port, socketPath } = options
-  if ((method !== 'GET' && method !== 'HEAD') || typeof host !== 'string' || socketPath) return undefined
+  if (typeof host !== 'string' || socketPath) return undefined
   const isDefault = Number(port) === (protocol === 'https:' ? 443 : 80)
   const name = host.includes(':') ? `[${host}]` : host.toLowerCase()
   const url = `${protocol}//${name}${isDefault ? '' : `:${port}`}${path}`
-  return bases.some((base) => url.startsWith(base) && READ.test(url.slice(base.length))) ? url : undefined
+  return bases.some((base) => url.startsWith(base)) ? url : undefined
 }
 
 export = { noticeHttp }

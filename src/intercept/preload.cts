@@ -26,6 +26,10 @@ interface Bridge {
     init?: Parameters<Fetch>[1],
     answers?: typeof Response,
   ): Promise<Response>
+  /** In unit mode only: the mocks that `attach-mocks.cts` puts in place of models. */
+  mocks?(): Promise<unknown>
+  /** In unit mode only: throws. `asked` is what would be read. */
+  refuse?(asked: string): Promise<unknown>
 }
 
 // An environment may put a window's clock in its place.
@@ -88,6 +92,7 @@ function keepGlobals(): void {
 
 /** What is asked for when it is needed: to load it takes time that most processes can spare. */
 type Open = () => Promise<Pick<Bridge, 'fetch' | 'locate' | 'loaded'>>
+type OpenUnit = () => Promise<Pick<Bridge, 'fetch' | 'locate'> & { mocks: unknown; refuse(asked: string): unknown }>
 
 /**
  * Makes a bridge the one that this process, or this worker, is answered by; with no bases, none. What can't be loaded answers
@@ -110,8 +115,29 @@ function installBridge(bases: string[], open: Open): void {
   Reflect.set(process, BRIDGE, bases.length > 0 ? bridge : undefined)
 }
 
+/** The bridge of unit mode. If it can't be loaded, what was asked for fails: it must not go to the Hub. */
+function installUnitBridge(bases: string[], open: OpenUnit): void {
+  const bridge: Bridge = {
+    bases,
+    exists: fs.existsSync,
+    fetch: (...args) => open().then((unit) => unit.fetch(...args)),
+    loaded: () => undefined,
+    loading: () => () => undefined,
+    locate: (...args) => open().then((unit) => unit.locate(...args)),
+    mocks: () => open().then((unit) => unit.mocks),
+    refuse: (asked) => open().then((unit) => unit.refuse(asked)),
+  }
+  Reflect.set(process, BRIDGE, bases.length > 0 ? bridge : undefined)
+}
+
 function openChild(settings: string): void {
-  const { bases } = JSON.parse(settings)
+  const { bases, mode } = JSON.parse(settings)
+  wrapFetch(globalThis)
+  if (mode === 'unit') {
+    const load = () => import(url.pathToFileURL(require.resolve('./unit.js')).href)
+    installUnitBridge(bases, () => sources.importAsIs(load).then((unit) => unit.openUnit({ bases })))
+    return
+  }
   let opened: ReturnType<Open> | undefined
   const load = () => import(url.pathToFileURL(require.resolve('./child.js')).href)
   installBridge(bases, () => {
@@ -122,7 +148,6 @@ function openChild(settings: string): void {
     }
     return opened
   })
-  wrapFetch(globalThis)
 }
 
 /** Has the run's report name this process, which can't be served and downloads for itself. As `EventsFile` writes it. */
@@ -144,7 +169,7 @@ function tellUnserved(settings: string, reason: unknown): void {
   }
 }
 
-const own = { wrapFetch, installBridge, importAsIs: sources.importAsIs }
+const own = { wrapFetch, installBridge, installUnitBridge, importAsIs: sources.importAsIs }
 // Found there by the worker (`run/preload.ts`): to import this file again would have Node.js read it as another kind of module.
 Reflect.set(process, PRELOAD, own)
 

@@ -16,16 +16,21 @@ export function seedOf(model: string, task: string, input: unknown): number {
   return hash(`${model}\0${task}\0${describe(input)}`)
 }
 
-/** A vector of length 1. Equal seeds give equal vectors. */
-export function unitVector(seed: number, dimension: number): number[] {
+/** Numbers from -1 to 1. Equal seeds give equal numbers. */
+export function numbers(seed: number, count: number): number[] {
   let state = seed || 1
-  const vector = Array.from({ length: dimension }, () => {
+  return Array.from({ length: count }, () => {
     // xorshift32
     state ^= state << 13
     state ^= state >>> 17
     state ^= state << 5
     return (state >>> 0) / 2 ** 31 - 1
   })
+}
+
+/** A vector of length 1. */
+export function unitVector(seed: number, dimension: number): number[] {
+  const vector = numbers(seed, dimension)
   const norm = Math.hypot(...vector)
   return vector.map((value) => value / norm)
 }

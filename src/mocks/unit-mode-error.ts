@@ -21,3 +21,23 @@ export function noMockOfTask(task: string, mocked: readonly string[]): ModelCach
     nextStep: `These tasks have one: ${mocked.join(', ')}. ${INTEGRATION}, or register a provider with a \`mock\`.`,
   })
 }
+
+/** The error for a class of transformers.js without a mock. `mocked`: the classes of models that have one. */
+export function noMockOfClass(name: string, model: string, mocked: readonly string[]): ModelCacheError {
+  return new ModelCacheError({
+    code: 'UNIT_MODE',
+    asked: `${name}.from_pretrained("${model}")`,
+    reason: 'The mode is `unit`, and this class has no mock.',
+    nextStep: `These have one: ${mocked.join(', ')}, the classes of an architecture of the same kinds, tokenizers, processors and configs. ${INTEGRATION}.`,
+  })
+}
+
+/** The error for a request to the Hub. `asked`: what was to be read, or the request. */
+export function noHub(asked: string): ModelCacheError {
+  return new ModelCacheError({
+    code: 'UNIT_MODE',
+    asked,
+    reason: 'The mode is `unit`, in which nothing is asked of the Hub.',
+    nextStep: `${INTEGRATION}, or mock what reads it. pipeline() and from_pretrained() of @huggingface/transformers 3 and 4 have mocks where Node.js loads the package itself.`,
+  })
+}

@@ -61,6 +61,8 @@ export interface Evicted {
 export interface FileReport {
   requests: RequestEvent[]
   errors: RequestError[]
+  /** The number of mocks that it was given in unit mode; left out where there were none. */
+  mocks?: number
   /** Left out where no model was removed. */
   evicted?: Evicted
   /** The plugin overhead in this worker without the lookups, in milliseconds. */

@@ -118,8 +118,10 @@ export class ProviderFactory {
     const { mode, recorder, root } = this.settings
     const options = (given ?? {}) as Options
     if (mode === 'unit') {
-      if (definition.mock) return definition.mock({ model: model.repo, options })
-      throw noMock(`Provider "${definition.name}"`)
+      if (!definition.mock) throw noMock(`Provider "${definition.name}"`)
+      const mock = await definition.mock({ model: model.repo, options })
+      recorder.mocked()
+      return mock
     }
     const at = originals.now()
     const cached = await this.#find(model)

@@ -40,6 +40,16 @@ export class Recorder {
     })
   }
 
+  /** In unit mode: a mock was given. */
+  mocked(): void {
+    this.#report.mocks = (this.#report.mocks ?? 0) + 1
+  }
+
+  /** In unit mode: a request to the Hub was refused. `test` is the id of the test that sent it, where that is known. */
+  refused({ code, asked, message }: ModelCacheError, test?: string): void {
+    this.#report.errors.push({ model: asked, code, message, test })
+  }
+
   /** `test` is the id of the test that asked, where that is known. */
   failed(model: Model, error: unknown, test?: string): void {
     const code = error instanceof ModelCacheError ? error.code : 'UNKNOWN'

@@ -67,6 +67,10 @@ export interface ReportInput {
   ownMs?: { main: number | null; workers?: number[]; children?: number[] }
   startedAt?: string
   durationMs?: number
+  /** Default `integration`. */
+  mode?: Report['mode']
+  /** How many mocks were given in unit mode. */
+  mocks?: number
 }
 
 /** Computes the report of a run. Pure. */
@@ -88,6 +92,8 @@ export function makeReport({ requests, errors, warmed, warmUpMs, cache, ...run }
   return {
     schemaVersion: 1,
     ...{ startedAt: run.startedAt ?? null, durationMs: run.durationMs ?? null },
+    mode: run.mode ?? 'integration',
+    mocks: run.mocks ?? 0,
     requests: total,
     hits: total - misses - failures.length,
     misses,

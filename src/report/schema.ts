@@ -51,6 +51,11 @@ export const ReportSchema = v.object({
   schemaVersion: v.literal(1),
   startedAt: about(v.optional(v.nullable(date), null), 'ISO 8601.'),
   durationMs: about(v.optional(v.nullable(amount), null), 'From the start of the warm-up to the end of the tests.'),
+  mode: about(
+    v.optional(v.picklist(['integration', 'unit']), 'integration'),
+    '`unit`: tests were given mocks, and no model was loaded.',
+  ),
+  mocks: about(v.optional(count, 0), 'How many mocks the tests were given in unit mode.'),
   requests: about(count, 'Hits, misses and what failed.'),
   hits: count,
   misses: about(count, 'Models that were downloaded in this run, by the warm-up or on demand.'),

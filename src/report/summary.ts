@@ -9,8 +9,14 @@ export function isBelow({ hitRate }: Pick<Report, 'hitRate'>, target: number): b
 /** `4 requests: 3 hits, 1 miss · hit rate 75% (target 80%)` */
 export function summaryOf(report: Report, target: number): string {
   const { requests, hitRate } = report
+  if (report.mode === 'unit') return unitSummary(report)
   if (hitRate === null) return 'no request was served'
   return `${count(requests, 'request')}: ${countsOf(report)} · hit rate ${percent(hitRate)} (${measureOf(report, target)})`
+}
+
+function unitSummary({ mocks, failed }: Report): string {
+  const refused = failed > 0 ? `, ${failed} failed` : ''
+  return `unit mode: ${count(mocks, 'mock')}${refused}; no model was loaded, and nothing was downloaded`
 }
 
 /** `3 hits, 1 miss`, and what failed */

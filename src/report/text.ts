@@ -31,10 +31,10 @@ type Style = Parameters<typeof styleText>[0]
 const WIDEST = 120
 const INDENT = '  '
 
-/** The report for people, as whole lines. Empty when no model was asked for. */
+/** The report for people, as whole lines. Empty when no model was asked for, but for a run in unit mode. */
 export function renderText(computed: Report, options: TextOptions): string[] {
   const report = printableAll(computed)
-  if (report.requests === 0 && report.errors.length === 0) return []
+  if (report.requests === 0 && report.errors.length === 0 && report.mode !== 'unit') return []
   const paint = (style: Style, text: string) =>
     options.color ? styleText(style, text, { validateStream: false }) : text
   const columns = Math.min(options.columns, WIDEST) - INDENT.length

@@ -57,6 +57,10 @@ export interface Report {
   startedAt: string | null
   /** From the start of the warm-up to the end of the tests. */
   durationMs: number | null
+  /** `unit`: tests were given mocks, and no model was loaded. */
+  mode: 'integration' | 'unit'
+  /** How many mocks the tests were given in unit mode. */
+  mocks: number
   /** Hits, misses and what failed. */
   requests: number
   hits: number

@@ -2,8 +2,10 @@ import type { Evicted, FileReport, RequestError } from '../model/request.ts'
 
 /** One report for a test file: the requests of `models`, and the requests of untouched code. */
 export function combineReports(ownMs: number, reports: (FileReport | undefined)[], evicted?: Evicted): FileReport {
+  const mocks = reports.reduce((sum, report) => sum + (report?.mocks ?? 0), 0)
   return {
     ownMs,
+    ...(mocks > 0 && { mocks }),
     requests: reports.flatMap((report) => report?.requests ?? []),
     errors: withoutEnded(reports.flatMap((report) => report?.errors ?? [])),
     ...(evicted && evicted.models.length > 0 && { evicted }),

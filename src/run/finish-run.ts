@@ -1,3 +1,4 @@
+import type { Mode } from '../config/options.ts'
 import { originals } from '../platform/originals.ts'
 import { measured, spent } from '../platform/own-time.ts'
 import { collectReports } from './collect-reports.ts'
@@ -7,7 +8,7 @@ import type { Session } from './session.ts'
 /** Ends one run of tests: keeps its record, maintains the cache and shows the report. Without news nothing is loaded for it. */
 export async function finishRun(session: Session, ending: Ending): Promise<void> {
   const run = measured('collecting', () => takeRun(session, ending.files))
-  if (!hasNews(run) && !isWritten(session)) return
+  if (!hasNews(run) && !isWritten(session) && run.mode !== 'unit') return
   const started = originals.monotonic()
   const { concludeRun } = await import('./conclude-run.ts')
   spent('collecting', started)
@@ -24,6 +25,12 @@ function isWritten({ projects }: Session): boolean {
   return [...projects.values()].some(({ options: { report } }) => report !== false && report.outputFile !== undefined)
 }
 
+/** `unit` where no project loads real models. */
+function modeOf({ projects }: Session): Mode {
+  const modes = [...projects.values()].map(({ options }) => options.mode)
+  return modes.length > 0 && modes.every((mode) => mode === 'unit') ? 'unit' : 'integration'
+}
+
 function takeRun(session: Session, files: FinishedFile[]): FinishedRun {
   const reports = collectReports([...session.projects.values()], files)
   const { warmUps, startedAt } = session
@@ -31,6 +38,7 @@ function takeRun(session: Session, files: FinishedFile[]): FinishedRun {
   const durationMs = Math.max(0, originals.now() - Date.parse(startedAt))
   const testErrors = reports.some(({ errors }) => errors.length > 0) ? files.flatMap((file) => file.errors()) : []
   const run: FinishedRun = {
+    mode: modeOf(session),
     ...{ reports, warmUps, testErrors, startedAt, durationMs },
     removals: { evicted: [], expired: [], freedBytes: 0 },
   }

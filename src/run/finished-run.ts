@@ -1,3 +1,4 @@
+import type { Mode } from '../config/options.ts'
 import type { FileReport } from '../model/request.ts'
 import type { FailedRequest, Removals } from '../report/report.ts'
 import type { Project } from './project.ts'
@@ -37,6 +38,7 @@ export interface RequestReport extends Omit<FileReport, 'errors'> {
 
 /** The result of a run of tests, or of a part of it. */
 export interface FinishedRun {
+  mode: Mode
   reports: RequestReport[]
   warmUps: WarmUp[]
   /** The messages of the errors that the runner shows; empty where no request failed. */

@@ -20,8 +20,7 @@ export function handOver({ runId }: Session, project: Project, manifest: Manifes
   const cache = { ...cacheSettings(options), hub: { endpoint, concurrency, timeoutMs } }
   return {
     ...{ run: { id: runId, pid: process.pid }, root, mode, debug, cache, manifest },
-    // In unit mode no real model is loaded, so no request is answered.
-    intercept: mode === 'unit' ? [] : intercept,
+    intercept,
     events: events?.folder ?? '',
     hub: isMarked(layout) && !refusal ? layout.hub : undefined,
   }

@@ -31,11 +31,22 @@ export function intercept({ preload, settings, testFile, global, open }: Interce
     manifest: manifestFile(events),
     events: join(events, randomBytes(6).toString('hex')),
   }
-  process.env.VITEST_MODEL_CACHE_CHILD = JSON.stringify(child)
-  process.env.NODE_OPTIONS = withPreload(process.env.NODE_OPTIONS)
+  reachChildren(child)
   // For programs in other languages, which use the same layout. A folder that the user chose stays.
   const { HF_HUB_CACHE, HUGGINGFACE_HUB_CACHE, HF_HOME } = process.env
   if (hub && !HF_HUB_CACHE && !HUGGINGFACE_HUB_CACHE && !HF_HOME) process.env.HF_HUB_CACHE = hub
+}
+
+/** What a child process is told in unit mode. */
+interface UnitChildSettings {
+  mode: 'unit'
+  bases: string[]
+}
+
+/** Has the child processes of this worker load the preload with these settings. */
+export function reachChildren(settings: ChildSettings | UnitChildSettings): void {
+  process.env.VITEST_MODEL_CACHE_CHILD = JSON.stringify(settings)
+  process.env.NODE_OPTIONS = withPreload(process.env.NODE_OPTIONS)
 }
 
 /** Adds our `--require` to the user's options. Node.js reads the path from quotes: it may hold spaces. */

@@ -1,5 +1,6 @@
 import type { ModelCache } from '../cache/model-cache.ts'
 import type { RequestEvent } from '../model/request.ts'
+import { sum } from '../report/distribution.ts'
 import { makeReport, type Report } from '../report/report.ts'
 import type { FinishedRun, RequestReport } from './finished-run.ts'
 
@@ -38,7 +39,9 @@ async function reportOf(run: FinishedRun, cache: ModelCache): Promise<Report> {
     warmed: warmUps.flatMap(({ models }) => models),
     warmUpMs: warmUps.length === 0 ? null : warmUps.reduce((sum, { ms }) => sum + ms, 0),
     ownMs: { main: run.ownMs ?? null, workers, children },
-    ...{ cache: await stateOf(cache), removals, startedAt, durationMs },
+    // In unit mode the cache is not looked at.
+    cache: run.mode === 'unit' ? null : await stateOf(cache),
+    ...{ removals, startedAt, durationMs, mode: run.mode, mocks: sum(reports.map(({ mocks }) => mocks ?? 0)) },
   })
 }
 

@@ -8,6 +8,7 @@ import { Recorder } from '../providers/recorder.ts'
 import { type ActiveModels, slotOf } from '../providers/slot.ts'
 import { combineReports } from './combine-reports.ts'
 import { intercept } from './intercept.ts'
+import { interceptUnit } from './intercept-unit.ts'
 import { LateEngine } from './late-engine.ts'
 import { importPreload, loadedPreload } from './preload.ts'
 import type { WorkerSettings } from './worker-settings.ts'
@@ -74,7 +75,9 @@ function makeWorker(settings: WorkerSettings, global: typeof globalThis): Worker
     begin(testFile, handOver) {
       handOverOpen?.(end())
       const preload = loadedPreload()
-      if (preload) intercept({ preload, settings, testFile, global, open: async () => (await engine.open()).bridge })
+      if (preload && mode === 'unit') interceptUnit({ preload, settings, global, recorder, whichTest })
+      else if (preload)
+        intercept({ preload, settings, testFile, global, open: async () => (await engine.open()).bridge })
       handOverOpen = handOver
     },
     collected() {

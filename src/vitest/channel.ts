@@ -26,8 +26,8 @@ export function reportWhenSent(meta: object, collected: () => FileReport): void 
   Reflect.defineProperty(meta, CHANNEL, { get, enumerable: true, configurable: true })
 }
 
-export function isEmpty({ requests, errors, evicted }: FileReport): boolean {
-  return requests.length === 0 && errors.length === 0 && evicted === undefined
+export function isEmpty({ requests, errors, mocks, evicted }: FileReport): boolean {
+  return requests.length === 0 && errors.length === 0 && mocks === undefined && evicted === undefined
 }
 
 export function readFileReport(meta: object): FileReport | undefined {

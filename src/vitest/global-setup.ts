@@ -69,9 +69,7 @@ async function serveBrowsers(
 ): Promise<() => Promise<void>> {
   const { closeService, openService } = await import('./browser/service.ts')
   const { options, root } = project
-  // In unit mode no real model is loaded, so no request is answered.
-  const intercept = options.mode === 'unit' ? [] : options.intercept
-  const service = openService({ ...options, intercept }, root)
+  const service = openService(options, root)
   project.pages = service
   service.serve(manifest)
   testProject.provide(BROWSER_CHANNEL, service.provided)

@@ -25,8 +25,7 @@ export function wireProject(project: TestProject, options: Options): void {
   runForEachFile(project, own)
   // In the workers alone, never in the main process. What the `config` hook gives does not come to a project with `extends`
   // (Vitest 5).
-  const isIntercepting = options.intercept.length > 0 && options.mode === 'integration'
-  if (isIntercepting) config.execArgv = [...(config.execArgv ?? []), '--require', PRELOAD]
+  if (options.intercept.length > 0) config.execArgv = [...(config.execArgv ?? []), '--require', PRELOAD]
   // A custom environment of the user's is left alone: there the setup file serves the models.
   if (ENVIRONMENTS.includes(config.environment))
     config.environment = ownFile(`./environments/${config.environment}.js`) as typeof config.environment

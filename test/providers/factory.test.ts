@@ -324,7 +324,7 @@ describe('in unit mode', () => {
     expect(provider.isLoaded('org/name')).toBe(true)
     expect(made).toEqual([])
     expect(hub.requests).toEqual([])
-    expect(recorder.drain()).toEqual({ requests: [], errors: [] })
+    expect(recorder.drain()).toEqual({ requests: [], errors: [], mocks: 1 })
     expect(await cache.list()).toEqual([])
   })
 

@@ -270,6 +270,7 @@ test('the JSON has these keys, and no others', () => {
     JSON.parse(JSON.stringify(report({ requests, errors, cache, warmUpMs: 500, removals, ...run }))),
   ).toStrictEqual({
     schemaVersion: 1,
+    ...{ mode: 'integration', mocks: 0 },
     ownMs: { main: null, workers: null, children: null },
     ...run,
     ...removals,

@@ -29,6 +29,8 @@ export const REPORT: Report = {
   schemaVersion: 1,
   startedAt: '2026-01-15T10:30:00.000Z',
   durationMs: 9000,
+  mode: 'integration',
+  mocks: 0,
   requests: 4,
   hits: 3,
   misses: 1,
@@ -77,6 +79,8 @@ const distribution = fc.option(fc.record({ count: fc.nat(), total: amount, p50: 
 const tiers = fc.dictionary(fc.constantFrom(...TIERS), fc.integer({ min: 1, max: 1e6 }))
 export const anyReport: fc.Arbitrary<Report> = fc.record({
   schemaVersion: fc.constant(1 as const),
+  mode: fc.constantFrom('integration' as const, 'unit' as const),
+  mocks: fc.nat(),
   requests: fc.nat(),
   hits: fc.nat(),
   misses: fc.nat(),

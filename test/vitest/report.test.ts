@@ -33,6 +33,7 @@ test('is written as JSON that fits the schema', async () => {
   const { report } = await (await suite(ASKS)).vitest([], env)
   expect(report).toEqual({
     schemaVersion: 1,
+    ...{ mode: 'integration', mocks: 0 },
     ...{
       requests: 1,
       hits: 0,
