@@ -36,7 +36,7 @@ async function pageOf({
 }: Content = {}): Promise<string> {
   const { between = DAY_MS, loadMs = 300, bytes = 50_000_000 } = content
   const models = names.map((repo) => ({ ...MODEL, repo, testFiles: [testFile] }))
-  const errors = [makeFailure({ message: `Run \`hf auth login\` for ${testFile}`, testFiles: [testFile] })]
+  const errors = [makeFailure({ message: `Run \`hf auth login\`\nfor ${testFile}`, testFiles: [testFile] })]
   const report = { ...REPORT, models, errors, savedMs: loadMs }
   const steps = { lookup: loadMs / 4, restore: 0, download: 0, load: loadMs }
   const timeline = names.map((model, index) =>
@@ -123,6 +123,7 @@ test('the labels of an axis are different, for every length and every distance o
     }),
   )
   expect(dateLabels(['2026-01-15T10:30:00.000Z', '2026-01-16T10:30:00.000Z'])).toEqual(['Jan 15', 'Jan 16'])
+  expect(dateLabels(Array(2).fill('2026-01-15T10:30:01.000Z'))).toEqual(['10:30:01', '10:30:01 (2)'])
   expect(dateLabels(['2026-01-15T10:30:01.000Z', '2026-01-15T10:30:09.000Z'])).toEqual(['10:30:01', '10:30:09'])
 })
 
@@ -231,7 +232,7 @@ describe.skipIf(!CHROMIUM)('in Chromium', () => {
       expect(height).toBeLessThan(900)
     }
     expect(await page.getByLabel(/over the limit/).count()).toBe(1)
-    expect(await page.getByText('The 40 longest of 300 are shown.').count()).toBe(1)
+    expect(await page.getByText('The 40 longest of 300 recorded requests are shown.').count()).toBe(1)
   })
 
   test('the table is sorted and filtered by keyboard, and a screen reader is told', async () => {

@@ -1,4 +1,3 @@
-import { visible } from '../../model/printable.ts'
 import { breakable, type Html, html } from './html.ts'
 import type { Tick } from './ticks.ts'
 
@@ -52,7 +51,7 @@ export function bars(rows: BarRow[], { label, max, ticks = [], isWide = false }:
   const axis = ticks.map(
     ({ at, label }) => html`<text x="${percentOf(at, max)}" y="12" class="${anchorOf(at, max)}">${label}</text>`,
   )
-  return html`<ul class="bars${isWide ? ' wide-bars' : ''}" aria-label="${label}">
+  return html`<ul role="list" class="bars${isWide ? ' wide-bars' : ''}" aria-label="${label}">
 ${items}</ul>${axis.length > 0 ? html`<svg class="axis${isWide ? ' wide-axis' : ''}" aria-hidden="true">${axis}</svg>` : ''}`
 }
 
@@ -62,15 +61,16 @@ function mark(parts: BarPart[], max: number): Html {
   if (!longest) return html``
   const start = Math.min(...parts.map(({ from }) => from))
   const x = Math.min(LAST_START, share(start, max))
-  return html`<rect class="${longest.kind} mark" x="${x.toFixed(2)}%" width="${LEAST_WIDTH}" height="100%"/>`
+  return html`<rect class="${longest.kind}" x="${x.toFixed(2)}%" width="${LEAST_WIDTH}" height="100%"/>`
 }
 
 function barOf({ from, to, kind, title }: BarPart, max: number): Html {
   const width = `${(share(to, max) - share(from, max)).toFixed(2)}%`
-  const more = title === undefined ? '' : html`<title>${visible(title)}</title>`
+  const more = title === undefined ? '' : html`<title>${title}</title>`
   return html`<rect class="${kind}" x="${percentOf(from, max)}" width="${width}" height="100%">${more}</rect>`
 }
 
+/** The class that keeps a label at an end of the axis within it. */
 function anchorOf(at: number, max: number): string {
   const place = share(at, max)
   return place < 4 ? 'first' : place > 96 ? 'last' : 'middle'

@@ -53,7 +53,7 @@ export async function openCharts(): Promise<Charts> {
         marks: [
           Plot.ruleY([target * 100], { stroke: 'var(--warm)', strokeDasharray: '5 4' }),
           Plot.lineY(points, { ...at, stroke: 'var(--good)', strokeWidth: 2 }),
-          Plot.dot(points, { ...at, fill: 'var(--good)', r: 4, title }),
+          Plot.dot(points, { ...at, fill: 'var(--good)', r: runs.length > 40 ? 2 : 4, title }),
         ],
       }))
     },

@@ -14,9 +14,13 @@ export function html(strings: TemplateStringsArray, ...values: Part[]): Html {
   )
 }
 
-/** A sentence in which the parts between backticks are set as code. */
-export function prose(text: string): Html {
-  return html`${text.split(/`([^`]+)`/).map((part, index) => (index % 2 === 1 ? html`<code>${part}</code>` : part))}`
+// Backticks inside a word belong to a name.
+const CODE = /(?<![\w`])`([^`]+)`(?![\w`])/
+
+/** A message as a paragraph. The parts between backticks are set as code. */
+export function prose(message: string): Html {
+  const parts = message.replace(/\s+/g, ' ').split(CODE)
+  return html`${parts.map((part, index) => (index % 2 === 1 ? html`<code>${part}</code>` : part))}`
 }
 
 /** A name or a path that a narrow column may break after a separator. Its text stays the same. */

@@ -49,7 +49,7 @@ export function notes(report: Report, target: number): Html {
   if (items.length === 0) return html``
   return html`<section aria-labelledby="notes">
 <h2 id="notes">What to look at</h2>
-<ul class="notes">${items}</ul>
+<ul role="list" class="notes">${items}</ul>
 </section>`
 }
 

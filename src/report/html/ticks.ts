@@ -28,15 +28,26 @@ export function durationTicks(max: number): Tick[] {
   })
 }
 
-/** A short label for each date, in UTC: the day, or the time too where that is needed. All labels are different. */
+/**
+ * A short label for each date, in UTC: the day, or the time too where that is needed. All labels are different: a second run at the
+ * same time gets a number.
+ */
 export function dateLabels(dates: readonly string[]): string[] {
   const iso = dates.map((date) => new Date(date).toISOString())
-  const day = new Intl.DateTimeFormat('en', { month: 'short', day: 'numeric', timeZone: 'UTC' })
-  const dayOf = (date: string) => day.format(new Date(date))
+  const format = new Intl.DateTimeFormat('en', { month: 'short', day: 'numeric', timeZone: 'UTC' })
+  const days = iso.map((date) => format.format(new Date(date)))
   const isOneDay = new Set(iso.map((date) => date.slice(0, 10))).size === 1
-  const formats: ((date: string, index: number) => string)[] = isOneDay
-    ? [(date) => date.slice(11, 16), (date) => date.slice(11, 19)]
-    : [dayOf, (date) => `${dayOf(date)} ${date.slice(11, 16)}`]
-  const candidates = [...formats, (_: string, index: number) => `no. ${index + 1}`].map((format) => iso.map(format))
-  return candidates.find((labels) => new Set(labels).size === labels.length) ?? []
+  const short = isOneDay ? iso.map((date) => date.slice(11, 16)) : days
+  const long = iso.map((date, index) => (isOneDay ? date.slice(11, 19) : `${days[index]} ${date.slice(11, 16)}`))
+  return new Set(short).size === short.length ? short : numbered(long)
+}
+
+/** Labels of which the second and each later one of the same text has its number. */
+function numbered(labels: string[]): string[] {
+  const counts = new Map<string, number>()
+  return labels.map((label) => {
+    const count = (counts.get(label) ?? 0) + 1
+    counts.set(label, count)
+    return count === 1 ? label : `${label} (${count})`
+  })
 }

@@ -25,9 +25,10 @@ function chart(spans: Span[]): Html {
   const rows = shown.sort((a, b) => a.at - b.at).map((span) => rowOf(span, start))
   const max = Math.max(SHORTEST_SCALE, ...shown.map((span) => span.at - start + lengthOf(span)))
   const used = STEPS.filter(({ step }) => spans.some(({ steps }) => steps[step] > 0))
-  const which = spans.length > SPANS_SHOWN ? ` The ${SPANS_SHOWN} longest of ${spans.length} are shown.` : ''
+  const which =
+    spans.length > SPANS_SHOWN ? ` The ${SPANS_SHOWN} longest of ${spans.length} recorded requests are shown.` : ''
   return html`<p>When each model was downloaded or loaded, from the first request on. Requests for a model that the worker had in memory already are left out.${which}</p>
-<ul class="legend">${used.map(({ step, name, meaning }) => html`<li><svg aria-hidden="true"><rect class="${step}" width="12" height="12" rx="2"/></svg> <span><b>${name}</b>: ${meaning}</span></li>`)}</ul>
+<ul role="list" class="legend">${used.map(({ step, name, meaning }) => html`<li><svg aria-hidden="true"><rect class="${step}" width="12" height="12" rx="2"/></svg> <span><b>${name}</b>: ${meaning}</span></li>`)}</ul>
 <figure>${bars(rows, {
     label: `When ${count(rows.length, 'request')} began, and how long each took`,
     max,
