@@ -70,7 +70,7 @@ const Schema = v.object(
   'an object of options',
 )
 
-/** The names of the options on each level; '' is the top. */
+/** The names of the options on each level; '' is the top level. */
 const LEVELS = new Map<string, string[]>([
   ['', Object.keys(Schema.entries)],
   ['hub', Object.keys(HUB)],
@@ -80,7 +80,10 @@ const LEVELS = new Map<string, string[]>([
 
 export type CheckedOptions = v.InferOutput<typeof Schema>
 
-/** Checks all options: `checked` is undefined where one is wrong. `name` gives the option's name in a problem. */
+/**
+ * Checks all options. `checked` is undefined if an option has a wrong value; unknown options are only in `problems`. `name` returns
+ * the option's name in an error.
+ */
 export function checkOptions(
   input: unknown,
   name: (option: string) => string,
@@ -115,7 +118,7 @@ export function oneError(problems: ModelCacheError[]): ModelCacheError {
   })
 }
 
-/** Each option that does not exist: its level and its name there. */
+/** The options that do not exist, each as its level and its name on that level. */
 function unknownNames(input: unknown): [string, string][] {
   return [...LEVELS].flatMap(([level, names]) => {
     const given: unknown = level === '' ? input : Reflect.get(Object(input), level)
@@ -136,7 +139,7 @@ function unknownOption(level: string, key: string, asked: string): ModelCacheErr
   })
 }
 
-/** On the same level, or else on another one: `token` is probably `hub.token`. */
+/** The closest option. It is searched on the same level first, then on the others: `token` gives `hub.token`. */
 function nearestOption(level: string, key: string): string | undefined {
   const levels = [level, ...[...LEVELS.keys()].filter((other) => other !== level)]
   for (const each of levels) {

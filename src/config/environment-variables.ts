@@ -21,7 +21,7 @@ export interface EnvironmentSettings {
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
-/** The variables whose values are checked as options are. HF_ENDPOINT has no slash at its end. */
+/** The variables whose values are checked as options. The slash at the end of HF_ENDPOINT is removed. */
 export function readTexts(
   env: Environment,
 ): Record<'cacheDir' | 'mode' | 'maxSize' | 'maxAge' | 'hfEndpoint', string | undefined> {
@@ -47,7 +47,7 @@ export function readEnvironment(env: Environment): EnvironmentSettings {
   }
 }
 
-/** What is wrong with the variables that are true or false. */
+/** The errors of boolean variables with a wrong value. */
 export function checkSwitches(env: Environment): ModelCacheError[] {
   return SWITCHES.filter((name) => switchOf(env, name) === undefined && textOf(env, name) !== undefined).map(
     (name) =>
@@ -60,7 +60,7 @@ export function checkSwitches(env: Environment): ModelCacheError[] {
   )
 }
 
-/** A warning that names the MODEL_CACHE_* variables that do not exist; undefined where there is none. */
+/** A warning about unknown MODEL_CACHE_* variables; undefined if there are none. */
 export function warnOfUnknownVariables(env: Environment): string | undefined {
   const unknown = Object.keys(env).filter(
     (name) => name.startsWith(PREFIX) && !VARIABLES.includes(name) && textOf(env, name) !== undefined,
@@ -77,14 +77,14 @@ export function warnOfUnknownVariables(env: Environment): string | undefined {
   return `${what} no effect: ${hints.join(', ')}. The variables are ${VARIABLES.join(', ')}.`
 }
 
-/** Undefined where the variable is not set, or neither true nor false. */
+/** The value of a boolean variable; undefined if it is not set, or neither true nor false. */
 function switchOf(env: Environment, name: string): boolean | undefined {
   const value = textOf(env, name) ?? ''
   if (/^(1|true)$/i.test(value)) return true
   return /^(0|false)$/i.test(value) ? false : undefined
 }
 
-/** An empty variable counts as unset. */
+/** The trimmed value; undefined if the variable is unset or empty. */
 function textOf(env: Environment, name: string): string | undefined {
   return env[name]?.trim() || undefined
 }

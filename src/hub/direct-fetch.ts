@@ -56,7 +56,7 @@ async function send(
       return await headOf(sent, body, signal)
     } catch (error) {
       signal?.throwIfAborted()
-      // The server may close a kept connection while the request is on its way: the request is sent again.
+      // The server may close a kept connection while the request is on its way. A request without a body is then sent again.
       const isLate = sent.reusedSocket && ['ECONNRESET', 'EPIPE'].includes(systemCode(error) ?? '')
       if (!isLate || body !== undefined) throw new ConnectionError(error)
     }

@@ -52,7 +52,7 @@ class Transfer {
     this.#running.push(this.#lane())
     // Lanes may add further lanes while they run; the loop awaits those too.
     for (const lane of this.#running) await lane
-    // If one lane failed, another may have completed its part. An error of the sink is thrown in any case.
+    // If one lane failed, another may have completed its part. An error that no retry can change is thrown in any case.
     const { received } = this.sink
     if (this.#failure && (received !== this.request.size || !mayPass(this.#failure.error))) throw this.#failure.error
   }

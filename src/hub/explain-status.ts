@@ -84,7 +84,7 @@ function explanationOf(error: HubHttpError, page: string, hub: HubAccess): Expla
 /** Advice for getting access with a token. It says "set a token" only when there is no token yet. */
 function tokenAdvice({ token }: HubHttpError, { endpoint, withheld }: HubAccess): string {
   if (token === 'sent') return 'use the token of an account that has access'
-  if (token === 'refused') return `replace the token by one from ${endpoint}/settings/tokens`
+  if (token === 'refused') return `replace the token with one from ${endpoint}/settings/tokens`
   if (withheld === 'plain http') return `use an https endpoint: your token is not sent over plain http to ${endpoint}`
   if (withheld === 'other endpoint')
     return `set HF_ENDPOINT or \`hub.token\` for ${endpoint}: your token belongs to another endpoint`

@@ -29,7 +29,7 @@ export interface EntryFile {
 
 /** A requested selection, and the files that it resolved to. */
 export interface EntrySelection {
-  /** See `selectionKey`. */
+  /** The key that `selectionKey` returns. */
   key: string
   files: HubPath[]
   /** True once a test requested it; false when only a warm-up did. */
@@ -49,9 +49,9 @@ export interface Entry {
   access: Access
   /** The task that the repo's model card states. */
   task?: string
-  /** ISO 8601. */
+  /** The time of the download, ISO 8601. */
   cachedDate: string
-  /** ISO 8601. */
+  /** The time of the latest use, ISO 8601. */
   lastAccessDate: string
   hits: number
   pinned: boolean

@@ -1,6 +1,6 @@
 /**
- * The name that was probably meant: the one with the fewest single-letter changes, or else the only one that contains the given word.
- * Upper and lower case count as equal; `-` and `_` are ignored. Undefined where no name is close. Pure.
+ * The name that was probably meant: the one with the fewest single-letter changes, or else the only one that contains the given
+ * word. Upper and lower case count as equal; `-` and `_` are ignored. Undefined where no name is close. A pure function.
  */
 export function nearest(given: string, names: readonly string[]): string | undefined {
   const wanted = plain(given)
@@ -16,7 +16,7 @@ function plain(name: string): string {
   return name.toLowerCase().replaceAll(/[-_]/g, '')
 }
 
-/** Letters to insert, remove, replace or swap with their neighbour (optimal string alignment). */
+/** The number of letters to insert, remove, replace or swap with their neighbour (optimal string alignment). */
 function changesBetween(a: string, b: string): number {
   let beforeLast: number[] = []
   let last = Array.from({ length: b.length + 1 }, (_, index) => index)

@@ -47,7 +47,10 @@ export function printableJson(data: object): string {
     .replace(COMMAND, '#\\u0023')
 }
 
-/** Test runners print the message and the fields of a cause. A cause with printable texts is returned unchanged. */
+/**
+ * Makes a cause printable, because test runners print its message and its fields. A cause with only printable texts is returned
+ * unchanged.
+ */
 export function printableCause(cause: unknown): unknown {
   if (typeof cause !== 'object' || cause === null) return typeof cause === 'string' ? printableLines(cause) : cause
   const texts = ['message', ...Object.keys(cause)].map((key): unknown => Reflect.get(cause, key))

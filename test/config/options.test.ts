@@ -104,7 +104,7 @@ describe('an invalid option', () => {
     })
   })
 
-  test('is refused with a list of the options if no name is near', () => {
+  test('is refused with a list of the options if its name is not close to any option', () => {
     expect(refusal({ something: '/x' }).nextStep).toMatch(/`models`.*`cacheDir`.*`maxSize`.*`hub`/)
     expect(refusal({ hub: { url: 'https://hub' } })).toMatchObject({
       asked: 'Option `hub.url` of modelCache()',
@@ -112,7 +112,7 @@ describe('an invalid option', () => {
     })
   })
 
-  test('is named together with everything else that is wrong, in one error', () => {
+  test('is listed in one error with all other invalid options and variables', () => {
     const input = {
       model: [],
       maxSize: 'big',
@@ -207,7 +207,7 @@ describe('an invalid option', () => {
   })
 })
 
-test('an unknown variable is named with the one that was probably meant', () => {
+test('a warning lists unknown variables, with the names that were probably meant', () => {
   const known = { MODEL_CACHE_DIR: '/x', MODEL_CACHE_DEBUG: '1', VITEST_MODEL_CACHE_CHILD: 'x', MODEL_CACHE_EMPTY: ' ' }
   expect(warnOfUnknownVariables(known)).toBeUndefined()
   expect(warnOfUnknownVariables({ ...known, MODEL_CACHE_MAXSIZE: '1GB', MODEL_CACHE_FOLDER: '/x' })).toMatch(

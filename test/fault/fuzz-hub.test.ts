@@ -1,6 +1,6 @@
 import { describe, test } from 'vitest'
 import { FUZZ_TIMEOUT, hostileText, mutate, mutation } from '../support/fuzz.ts'
-import { HUB_FILES, withstand } from '../support/hub-siege.ts'
+import { checkResponses, HUB_FILES } from '../support/hostile-hub.ts'
 import fc from '../support/property.ts'
 
 /** Valid text of a header: HTTP clients refuse any other text. */
@@ -19,7 +19,7 @@ describe('the Hub may respond to a request for a model with', () => {
   test(
     'any JSON',
     async () => {
-      await withstand(160, {
+      await checkResponses(160, {
         arbitrary: mutation,
         answer: ({ kind, right }, changes) => (kind === 'info' ? json(mutate(right, changes)) : undefined),
       })
@@ -30,7 +30,7 @@ describe('the Hub may respond to a request for a model with', () => {
   test(
     'text that is not JSON, once',
     async () => {
-      await withstand(48, {
+      await checkResponses(48, {
         arbitrary: fc.oneof(hostileText, fc.uint8Array({ maxLength: 30 }), fc.constant('<html>Log in</html>')),
         answer: ({ kind, number }, body) => (kind === 'info' && number === 0 ? new Response(body) : undefined),
       })
@@ -43,7 +43,7 @@ describe('the Hub may respond to a request for a listing with', () => {
   test(
     'any JSON',
     async () => {
-      await withstand(90, {
+      await checkResponses(90, {
         arbitrary: mutation,
         answer: ({ kind, right }, changes) => (kind === 'tree' ? json(mutate(right, changes)) : undefined),
       })
@@ -54,7 +54,7 @@ describe('the Hub may respond to a request for a listing with', () => {
   test(
     'paths that lead out of the folder',
     async () => {
-      await withstand(120, {
+      await checkResponses(120, {
         arbitrary: fc.array(listedPath, { minLength: 1, maxLength: 2 }),
         answer: ({ kind, right, path }, paths) => {
           if (kind === 'tree') return json([right, paths.map((path) => ({ ...itemOf(right), path }))].flat())
@@ -84,7 +84,7 @@ describe('the Hub may respond to a request for a listing with', () => {
         link.map((url) => `<${url}>; rel="next"`),
         headerText,
       )
-      await withstand(80, {
+      await checkResponses(80, {
         arbitrary: header,
         answer: ({ kind, right, repo }, link) =>
           kind === 'tree' ? Response.json(right, { headers: { Link: link.replace('REPO', repo) } }) : undefined,
@@ -104,7 +104,7 @@ describe('the Hub may respond to a request for a file with', () => {
         { noNullPrototype: true },
       )
       const status = fc.constantFrom(200, 200, 200, 201, 206, 299, 304, 400, 403, 404, 416, 451)
-      await withstand(80, {
+      await checkResponses(80, {
         arbitrary: fc.record({ headers, status }),
         answer: ({ kind, right, number }, { headers, status }) =>
           kind === 'file' && number === 0
@@ -118,7 +118,7 @@ describe('the Hub may respond to a request for a file with', () => {
   test(
     'wrong bytes once: the right ones are downloaded',
     async () => {
-      await withstand(48, {
+      await checkResponses(48, {
         arbitrary: fc.oneof(fc.uint8Array({ maxLength: 500 }), fc.nat(10_000)),
         answer: ({ kind, number, right }, other) =>
           kind === 'file' && number === 0

@@ -3,7 +3,7 @@ import { readdir } from 'node:fs/promises'
 import { expect, onTestFinished, test } from 'vitest'
 import type { RequestEvent } from '../../src/cache/index.ts'
 import { thisProcess } from '../../src/cache/store/owner.ts'
-import { Besieged } from '../support/besieged.ts'
+import { DamagedCache } from '../support/damaged-cache.ts'
 import { contentsOf } from '../support/engine.ts'
 import { damage, FUZZ_TIMEOUT, spoil } from '../support/fuzz.ts'
 import fc from '../support/property.ts'
@@ -15,8 +15,8 @@ const AT_ONCE = 24
 test(
   'a lock may have any content: it is taken over, and the model is downloaded',
   async () => {
-    const besieged = await Besieged.start(onTestFinished)
-    const { engine } = besieged
+    const damaged = await DamagedCache.start(onTestFinished)
+    const { engine } = damaged
     const { pid } = spawnSync(process.execPath, ['--version'])
     const valid = JSON.stringify({ id: '0123456789abcdef', ...thisProcess(), pid })
     for (let index = 0; index < AT_ONCE; index++)
@@ -25,18 +25,18 @@ test(
       damage,
       fc.array(damage, { minLength: AT_ONCE, maxLength: AT_ONCE }),
       async (first, all) => {
-        await besieged.write('cache_metadata.json.lock', spoil(valid, first))
+        await damaged.write('cache_metadata.json.lock', spoil(valid, first))
         for (const [index, how] of all.entries())
-          await besieged.write(`incoming/org%2Fm${index}.lock`, spoil(valid, how))
+          await damaged.write(`incoming/org%2Fm${index}.lock`, spoil(valid, how))
         const cache = engine.open()
         const [models] = await Promise.all([
           Promise.all(all.map((_, index) => cache.get(`org/m${index}`))),
-          cache.recordUses([await usedNow(besieged)]),
+          cache.recordUses([await usedNow(damaged)]),
         ])
         for (const [index, model] of models.entries())
           expect(await contentsOf(model)).toEqual({ 'config.json': `${index}` })
         expect(await readdir(engine.inCache('incoming'))).toEqual([])
-        await besieged.heal()
+        await damaged.heal()
       },
     )
     await fc.assert(property, { numRuns: 1, endOnFailure: true })
@@ -45,7 +45,7 @@ test(
 )
 
 /** A request to record; the record is written under the lock of the metadata. */
-async function usedNow({ engine }: Besieged): Promise<RequestEvent> {
+async function usedNow({ engine }: DamagedCache): Promise<RequestEvent> {
   const { repo, revision, commit, files, tier } = await engine.open({ offline: true }).get('org/kept')
   return makeRequest({ repo, revision, commit, tier, files: [...files] })
 }

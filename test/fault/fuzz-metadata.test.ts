@@ -2,7 +2,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { fromRecord, isOfNewerVersion, toRecord } from '../../src/cache/store/record.ts'
 import { parseHubPath } from '../../src/model/hub-path.ts'
 import { parseRepoId } from '../../src/model/repo-id.ts'
-import { Besieged } from '../support/besieged.ts'
+import { DamagedCache } from '../support/damaged-cache.ts'
 import { cases, damage, FUZZ_TIMEOUT, hostileJson, mutate, mutation, spoil } from '../support/fuzz.ts'
 import fc from '../support/property.ts'
 
@@ -57,14 +57,14 @@ test('a damaged record gives a valid entry or none', () => {
 test(
   'a damaged record does not affect other models',
   async () => {
-    const besieged = await Besieged.start(onTestFinished)
-    await besieged.check(40, [mutation, fc.boolean()], async (changes, isFirst) => {
-      const [kept, target] = sorted(JSON.parse(await besieged.read(METADATA)))
+    const damaged = await DamagedCache.start(onTestFinished)
+    await damaged.check(40, [mutation, fc.boolean()], async (changes, isFirst) => {
+      const [kept, target] = sorted(JSON.parse(await damaged.read(METADATA)))
       const spoiled = mutate(target, changes)
-      await besieged.write(METADATA, JSON.stringify(isFirst ? [spoiled, kept] : [kept, spoiled]))
-      await besieged.useOffline()
-      await besieged.clear()
-      await besieged.heal()
+      await damaged.write(METADATA, JSON.stringify(isFirst ? [spoiled, kept] : [kept, spoiled]))
+      await damaged.useOffline()
+      await damaged.clear()
+      await damaged.heal()
     })
   },
   FUZZ_TIMEOUT,
@@ -73,11 +73,11 @@ test(
 test(
   'the metadata may have any content: all models are served with the right files',
   async () => {
-    const besieged = await Besieged.start(onTestFinished)
-    await besieged.check(50, [damage], async (how) => {
-      await besieged.write(METADATA, spoil(await besieged.read(METADATA), how))
-      await besieged.useOffline()
-      await besieged.heal()
+    const damaged = await DamagedCache.start(onTestFinished)
+    await damaged.check(50, [damage], async (how) => {
+      await damaged.write(METADATA, spoil(await damaged.read(METADATA), how))
+      await damaged.useOffline()
+      await damaged.heal()
     })
   },
   FUZZ_TIMEOUT,

@@ -8,7 +8,7 @@ import { modelLabel, parseModel } from '../../src/model/model.ts'
 import { parseRepoId } from '../../src/model/repo-id.ts'
 import { isCommit, parseRevision } from '../../src/model/revision.ts'
 import { selectionKey } from '../../src/model/selection.ts'
-import { Besieged } from '../support/besieged.ts'
+import { DamagedCache } from '../support/damaged-cache.ts'
 import { cases, FUZZ_TIMEOUT, hostileJson, hostileText, tolerated, toleratedNow } from '../support/fuzz.ts'
 import fc from '../support/property.ts'
 
@@ -87,19 +87,19 @@ test('any value is refused as a model, or has one meaning', () => {
 test(
   'any value is refused as a selection, or selects files of the model',
   async () => {
-    const besieged = await Besieged.start(onTestFinished)
-    const cache = besieged.engine.open({ offline: true })
+    const damaged = await DamagedCache.start(onTestFinished)
+    const cache = damaged.engine.open({ offline: true })
     const fields = fc.record(
       { files: field, task: field, dtype: field, subfolder: field, modelFileName: field },
       { requiredKeys: [] },
     )
-    await besieged.check(400, [fields], async (selection) => {
+    await damaged.check(400, [fields], async (selection) => {
       const model = await tolerated(getUnchecked(cache, { repo: 'org/kept', ...selection }))
       for (const path of model?.files.keys() ?? [])
-        expect(model?.file(path).startsWith(join(besieged.engine.cacheDir, 'hub'))).toBe(true)
+        expect(model?.file(path).startsWith(join(damaged.engine.cacheDir, 'hub'))).toBe(true)
     })
-    await besieged.check(150, [spec], async (value) => void (await tolerated(getUnchecked(cache, value))))
-    await besieged.heal()
+    await damaged.check(150, [spec], async (value) => void (await tolerated(getUnchecked(cache, value))))
+    await damaged.heal()
   },
   FUZZ_TIMEOUT,
 )

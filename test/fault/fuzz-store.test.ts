@@ -3,7 +3,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import type { ModelCache } from '../../src/cache/index.ts'
 import { thisProcess } from '../../src/cache/store/owner.ts'
 import { ACCESS } from '../../src/model/entry.ts'
-import { Besieged } from '../support/besieged.ts'
+import { DamagedCache } from '../support/damaged-cache.ts'
 import { sha256 } from '../support/engine.ts'
 import { damage, FUZZ_TIMEOUT, spoil, tolerated } from '../support/fuzz.ts'
 import fc from '../support/property.ts'
@@ -26,7 +26,7 @@ interface StoredFile {
 }
 
 /** The files that the store reads, other than the metadata. */
-const FILES: [string, (besieged: Besieged, commit: string) => Promise<StoredFile>][] = [
+const FILES: [string, (damaged: DamagedCache, commit: string) => Promise<StoredFile>][] = [
   [
     'the commit of a branch',
     async ({ engine }, commit) => {
@@ -88,23 +88,23 @@ const FILES: [string, (besieged: Besieged, commit: string) => Promise<StoredFile
 ]
 
 describe.each(FILES)('%s', (_, find) => {
-  let besieged: Besieged
+  let damaged: DamagedCache
   let file: StoredFile
 
   async function start(): Promise<void> {
-    besieged = await Besieged.start(onTestFinished)
-    file = await find(besieged, await besieged.read(`hub/${REPO}/refs/main`))
+    damaged = await DamagedCache.start(onTestFinished)
+    file = await find(damaged, await damaged.read(`hub/${REPO}/refs/main`))
   }
 
   test(
     'may have any content: its verb fails with a ModelCacheError or works',
     async () => {
       await start()
-      await besieged.check(400, [damage], async (how) => {
-        await besieged.write(file.path, spoil(file.valid, how))
-        await tolerated(file.use(besieged.engine.open()))
+      await damaged.check(400, [damage], async (how) => {
+        await damaged.write(file.path, spoil(file.valid, how))
+        await tolerated(file.use(damaged.engine.open()))
       })
-      await besieged.heal()
+      await damaged.heal()
     },
     FUZZ_TIMEOUT,
   )
@@ -113,13 +113,13 @@ describe.each(FILES)('%s', (_, find) => {
     'may have any content: the right files are served, and nothing outside the cache is changed',
     async () => {
       await start()
-      await besieged.check(10, [damage], async (how) => {
-        await besieged.write(file.path, spoil(file.valid, how))
-        await besieged.useOffline()
-        await besieged.heal()
-        await besieged.write(file.path, spoil(file.valid, how))
-        await besieged.clear()
-        await besieged.heal()
+      await damaged.check(10, [damage], async (how) => {
+        await damaged.write(file.path, spoil(file.valid, how))
+        await damaged.useOffline()
+        await damaged.heal()
+        await damaged.write(file.path, spoil(file.valid, how))
+        await damaged.clear()
+        await damaged.heal()
       })
     },
     FUZZ_TIMEOUT,
@@ -129,14 +129,14 @@ describe.each(FILES)('%s', (_, find) => {
 test(
   'cache.json may have any content: cached models are served, and nothing outside the cache is changed',
   async () => {
-    const besieged = await Besieged.start(onTestFinished)
-    const valid = await besieged.read('cache.json')
-    await besieged.check(25, [damage], async (how) => {
-      await besieged.write('cache.json', spoil(valid, how))
-      await besieged.useOffline()
-      await besieged.clear()
-      await besieged.write('cache.json', valid)
-      await besieged.heal()
+    const damaged = await DamagedCache.start(onTestFinished)
+    const valid = await damaged.read('cache.json')
+    await damaged.check(25, [damage], async (how) => {
+      await damaged.write('cache.json', spoil(valid, how))
+      await damaged.useOffline()
+      await damaged.clear()
+      await damaged.write('cache.json', valid)
+      await damaged.heal()
     })
   },
   FUZZ_TIMEOUT,
@@ -145,8 +145,8 @@ test(
 test(
   'an unfinished download and its note may have any content: the file is downloaded',
   async () => {
-    const besieged = await Besieged.start(onTestFinished)
-    const { engine } = besieged
+    const damaged = await DamagedCache.start(onTestFinished)
+    const { engine } = damaged
     const content = 'weights '.repeat(50)
     const left = `incoming/${sha256(content)}.1-0123456789ab.incomplete`
     const valid = JSON.stringify({ ...thisProcess(), pid: 2 ** 22 + 1, etag: `"${sha256(content)}"` })
@@ -154,11 +154,11 @@ test(
       { weight: 9, arbitrary: fc.nat(content.length).map((length) => Buffer.from(content).subarray(0, length)) },
       { weight: 1, arbitrary: fc.uint8Array({ maxLength: 500 }) },
     )
-    await besieged.check(30, [damage, partial], async (how, bytes) => {
+    await damaged.check(30, [damage, partial], async (how, bytes) => {
       await engine.open().remove('org/target')
-      await besieged.write(left, bytes)
-      await besieged.write(`${left}.json`, spoil(valid, how))
-      await besieged.heal()
+      await damaged.write(left, bytes)
+      await damaged.write(`${left}.json`, spoil(valid, how))
+      await damaged.heal()
       await rm(engine.inCache(left), { force: true })
       await rm(engine.inCache(`${left}.json`), { force: true })
       expect(await readdir(engine.inCache('incoming'))).toEqual([])

@@ -34,7 +34,7 @@ async function readOnlyCopy(change = async (_copy: string) => {}): Promise<strin
   return copy
 }
 
-/** Where a file's content lies in a copy. */
+/** The path of the blob with that size in bytes, in a copy. */
 async function blobIn(copy: string, bytes: number): Promise<string> {
   const blobs = join(copy, 'hub/models--org--name/blobs')
   const names = await readdir(blobs)
@@ -43,7 +43,7 @@ async function blobIn(copy: string, bytes: number): Promise<string> {
 }
 
 describe.skipIf(!canMount)('a read-only copy of a cache', () => {
-  test('serves its models without the Hub, whatever the copy changed of times and inodes', async () => {
+  test('serves its models without the Hub, although times and inodes of the files may differ', async () => {
     const copy = await readOnlyCopy()
     for (const offline of [false, true]) {
       const cache = engine.open({ cacheDir: copy, offline })
@@ -57,7 +57,7 @@ describe.skipIf(!canMount)('a read-only copy of a cache', () => {
     expect(engine.warnings).toEqual([])
   })
 
-  test('serves a branch that was looked up longer than `maxAge` ago, and warns', async () => {
+  test('serves a branch that was resolved longer than `maxAge` ago, and warns', async () => {
     const longAgo = (Date.now() - 30 * DAY_MS) / 1000
     const copy = await readOnlyCopy((copy) =>
       utimes(join(copy, engine.inOrigin('models--org--name/refs/main')), longAgo, longAgo),
@@ -69,7 +69,7 @@ describe.skipIf(!canMount)('a read-only copy of a cache', () => {
     ])
   })
 
-  test('does not serve a file that is not what the Hub stated', async () => {
+  test('does not serve a file whose digest differs from the stated digest', async () => {
     const copy = await readOnlyCopy(async (copy) => {
       const blob = await blobIn(copy, 100_000)
       await chmod(blob, 0o600)
@@ -82,7 +82,7 @@ describe.skipIf(!canMount)('a read-only copy of a cache', () => {
     expect(stdout).toMatch(/✗ org\/name {2}weights\.bin: .*\n.*1 of 2 files is wrong/s)
   })
 
-  test('refuses a model that it does not have, and says why without an error of the system', async () => {
+  test('refuses a model that is not in it, and states the reason without a system error', async () => {
     const copy = await readOnlyCopy()
     const refusal = await refusalOf(engine.open({ cacheDir: copy }).get('org/other'))
     expect(refusal).toMatchObject({
@@ -94,7 +94,7 @@ describe.skipIf(!canMount)('a read-only copy of a cache', () => {
     expect(engine.hub.requests).toEqual([])
   })
 
-  test('is read by the command line; commands that change a cache refuse it', async () => {
+  test('can be read by commands, and is refused by commands that change a cache', async () => {
     const copy = await readOnlyCopy()
     const cli = new Cli(engine, { MODEL_CACHE_DIR: copy })
     const reading = ['ls', 'status', 'path org/name weights.bin', 'verify', 'warm org/name', 'optimize --dry-run']
@@ -108,7 +108,7 @@ describe.skipIf(!canMount)('a read-only copy of a cache', () => {
     }
   })
 
-  test('serves a run of tests; a model that it does not have comes into a folder for this run alone', async () => {
+  test('serves a run of tests; a model that is not in it is downloaded to a temporary folder of the run', async () => {
     const copy = await readOnlyCopy()
     const asks = `
       import { existsSync } from 'node:fs'
@@ -135,7 +135,7 @@ describe.skipIf(!canMount)('a read-only copy of a cache', () => {
   })
 })
 
-test.skipIf(!canRunAsNobody)('a copy of another user, without the right to write, is read as well', async () => {
+test.skipIf(!canRunAsNobody)('a copy that belongs to another user and is not writable can be read too', async () => {
   const copy = join(engine.folder, 'copy')
   execFileSync('cp', ['-a', engine.cacheDir, copy])
   execFileSync('chmod', ['-R', 'a-w,a+rX', copy])
@@ -146,7 +146,7 @@ test.skipIf(!canRunAsNobody)('a copy of another user, without the right to write
   const read = await Promise.all(reading.map((args) => cli.run(...args.split(' '))))
   expect(read.map(({ exitCode, stderr }) => [exitCode, stderr])).toEqual(reading.map(() => [0, '']))
   expect(engine.hub.requests).toEqual([])
-  // A third user owns it, and could change it.
+  // The copy belongs to a third user, who could change it.
   execFileSync('chown', ['-R', '1234:1234', copy])
   const warned = await cli.run('warm', 'org/name')
   expect(warned).toMatchObject({ exitCode: 0, stderr: expect.stringContaining('belongs to another user (uid 1234)') })

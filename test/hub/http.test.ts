@@ -188,7 +188,7 @@ describe('an error of the Hub', () => {
       401,
       undefined,
       /The token was refused \(HTTP 401\)/,
-      /replace the token by one from \S+\/settings\/tokens/,
+      /replace the token with one from \S+\/settings\/tokens/,
     ],
     [
       'a gated repo',

@@ -14,7 +14,7 @@ test.each([
   expect(nearest(given, NAMES)).toBe(meant)
 })
 
-test('no name is suggested for a word that is like none of them', () => {
+test('no name is suggested for a word that is not close to any name', () => {
   for (const given of ['', 'x', 'fo', 'max', 'timeout', 'reporter']) expect(nearest(given, NAMES)).toBeUndefined()
   expect(nearest('models', [])).toBeUndefined()
 })

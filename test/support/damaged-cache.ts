@@ -19,22 +19,22 @@ const KEPT = { 'config.json': '{"kept":true}', 'deep/weights.bin': 'kept weights
  * A cache for tests that damage files of `org/target`. The other model, `org/kept`, is pinned and must stay unchanged, and so
  * must the files beside the cache folder.
  */
-export class Besieged {
+export class DamagedCache {
   private constructor(
     readonly engine: Engine,
     private readonly besides: Record<string, string>,
   ) {}
 
-  static async start(onFinished: (callback: () => Promise<void>) => void): Promise<Besieged> {
+  static async start(onFinished: (callback: () => Promise<void>) => void): Promise<DamagedCache> {
     const engine = await Engine.start(onFinished)
     engine.hub.addRepo('org/target', { files: FILES, pipelineTag: 'feature-extraction' })
     engine.hub.addRepo('org/kept', { files: KEPT })
     for (const name of ['canary.txt', 'refs/main', 'blobs/canary', 'cache_metadata.json'])
       await outputFile(join(engine.folder, 'beside', name), `The canary ${name}`)
     await outputFile(join(engine.folder, 'canary.txt'), 'A canary')
-    const besieged = new Besieged(engine, await contentsBeside(engine))
-    await besieged.heal()
-    return besieged
+    const damaged = new DamagedCache(engine, await contentsBeside(engine))
+    await damaged.heal()
+    return damaged
   }
 
   /** Checks the property in `count` cases. After a failure the cache is reset, so that shrinking starts from a clean cache. */

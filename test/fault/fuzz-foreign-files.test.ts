@@ -1,7 +1,7 @@
 import { mkdir, rm, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { Besieged } from '../support/besieged.ts'
+import { DamagedCache } from '../support/damaged-cache.ts'
 import type { Engine } from '../support/engine.ts'
 import { FUZZ_TIMEOUT, hostileText } from '../support/fuzz.ts'
 import fc from '../support/property.ts'
@@ -12,13 +12,13 @@ const IN_CACHE = ['hub', 'leases', 'runs'] as const
 const IN_REPO = ['refs', 'refs/deep', 'snapshots', 'files', 'files/deep', 'blobs', 'trees'] as const
 
 /** A file, folder or link that another tool put into the cache folder. */
-interface Stranger {
+interface ForeignItem {
   name: string
   where: (typeof IN_CACHE | typeof IN_REPO)[number]
   what: 'file' | 'folder' | 'dangling link' | 'link to a file' | 'link to a folder'
 }
 
-const stranger: fc.Arbitrary<Stranger> = fc.record({
+const foreignItem: fc.Arbitrary<ForeignItem> = fc.record({
   name: fc
     .oneof(hostileText, fc.constantFrom(...NAMES))
     .map((text) => text.replaceAll(/[/\0]/g, ''))
@@ -30,25 +30,25 @@ const stranger: fc.Arbitrary<Stranger> = fc.record({
 test(
   'no model is lost if the cache folder contains foreign files, folders and links of any name',
   async () => {
-    const besieged = await Besieged.start(onTestFinished)
-    const { engine } = besieged
-    await besieged.check(20, [fc.array(stranger, { minLength: 1, maxLength: 3 })], async (strangers) => {
-      await besieged.reset()
-      const commit = await besieged.read(`${REPO}/refs/main`)
-      for (const one of strangers) await put(engine, commit, one)
+    const damaged = await DamagedCache.start(onTestFinished)
+    const { engine } = damaged
+    await damaged.check(20, [fc.array(foreignItem, { minLength: 1, maxLength: 3 })], async (items) => {
+      await damaged.reset()
+      const commit = await damaged.read(`${REPO}/refs/main`)
+      for (const one of items) await put(engine, commit, one)
       await rm(engine.inCache('cache_metadata.json'))
       const repos = (await engine.open().list()).map(({ repo }) => String(repo))
       expect(repos).toEqual(expect.arrayContaining(['org/kept', 'org/target']))
-      await besieged.useOffline()
-      await besieged.heal()
-      await besieged.clear()
-      await besieged.heal()
+      await damaged.useOffline()
+      await damaged.heal()
+      await damaged.clear()
+      await damaged.heal()
     })
   },
   FUZZ_TIMEOUT,
 )
 
-async function put({ cacheDir, folder }: Engine, commit: string, { name, where, what }: Stranger): Promise<void> {
+async function put({ cacheDir, folder }: Engine, commit: string, { name, where, what }: ForeignItem): Promise<void> {
   const isTop = IN_CACHE.some((top) => top === where)
   const parent = isTop ? where : join(REPO, where.replace('files', `snapshots/${commit}`))
   const path = join(cacheDir, parent, name)

@@ -19,7 +19,7 @@ export const HUB_FILES = {
   'tokenizer_config.json': '{}',
 }
 
-export interface Siege<T> {
+export interface HostileResponses<T> {
   arbitrary: fc.Arbitrary<T>
   /** The response for a value; undefined for the right response. */
   answer: (exchange: Exchange, value: T) => Response | undefined
@@ -30,17 +30,17 @@ export interface Siege<T> {
 }
 
 /** Tests each value with a repo of its own, in a cache that also holds a model of unchanged responses. */
-export async function withstand<T>(count: number, siege: Siege<T>): Promise<void> {
+export async function checkResponses<T>(count: number, responses: HostileResponses<T>): Promise<void> {
   const batches = fc.asyncProperty(
-    fc.array(siege.arbitrary, { minLength: 1, maxLength: AT_ONCE, size: 'max' }),
-    (values) => withstandAll(siege, values),
+    fc.array(responses.arbitrary, { minLength: 1, maxLength: AT_ONCE, size: 'max' }),
+    (values) => checkAll(responses, values),
   )
   // On average, an array has half of its maximum length.
   await fc.assert(batches, cases(Math.ceil((2 * count) / AT_ONCE)))
 }
 
-async function withstandAll<T>(siege: Siege<T>, values: T[]): Promise<void> {
-  const folder = await mkdtemp(join(tmpdir(), 'siege '))
+async function checkAll<T>(responses: HostileResponses<T>, values: T[]): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'hostile hub '))
   try {
     for (const name of ['canary.txt', 'beside/canary.txt', 'refs/main'])
       await outputFile(join(folder, name), 'A canary')
@@ -48,10 +48,10 @@ async function withstandAll<T>(siege: Siege<T>, values: T[]): Promise<void> {
     const valueFor = (repo: string) => values[Number(/^org\/m(\d+)$/.exec(repo)?.[1])]
     const hub = new FakeHub(HUB_FILES, (exchange) => {
       const value = valueFor(exchange.repo)
-      return value === undefined ? undefined : siege.answer(exchange, value)
+      return value === undefined ? undefined : responses.answer(exchange, value)
     })
     await expectKept(open(folder, hub))
-    await Promise.all(values.map((value, index) => expectOne(siege, value, open(folder, hub), `org/m${index}`)))
+    await Promise.all(values.map((value, index) => expectOne(responses, value, open(folder, hub), `org/m${index}`)))
     await expectKept(open(folder, hub, true))
     expect(await contentsBeside(folder)).toEqual(before)
     expect([...hub.tokensTo]).toEqual([hub.endpoint])
@@ -61,9 +61,9 @@ async function withstandAll<T>(siege: Siege<T>, values: T[]): Promise<void> {
   }
 }
 
-async function expectOne<T>(siege: Siege<T>, value: T, cache: ModelCache, repo: string): Promise<void> {
-  const model = siege.model?.(repo, value) ?? repo
-  const served = siege.mustArrive ? await cache.get(model) : await tolerated(cache.get(model))
+async function expectOne<T>(responses: HostileResponses<T>, value: T, cache: ModelCache, repo: string): Promise<void> {
+  const model = responses.model?.(repo, value) ?? repo
+  const served = responses.mustArrive ? await cache.get(model) : await tolerated(cache.get(model))
   await tolerated(cache.has(model))
   if (!served) return
   for (const [path, content] of Object.entries(await contentsOf(served)))
