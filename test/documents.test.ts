@@ -4,14 +4,53 @@ import { join } from 'node:path'
 import picomatch from 'picomatch'
 import { describe, expect, test } from 'vitest'
 import { resolveOptions } from '../src/config/options.ts'
-import { Document, REPOSITORY } from './support/documents/document.ts'
+import { ERROR_CODES } from '../src/model/errors.ts'
+import { Document, documents as packedDocuments, REPOSITORY } from './support/documents/document.ts'
+import { sentencesOf, wordsIn } from './support/documents/prose.ts'
 
 const readme = new Document('README.md')
-const PATHS = ['docs/recipes.md', 'docs/faults.md', 'examples/README.md', 'CONTRIBUTING.md', 'CHANGELOG.md']
-const documents = [readme, ...PATHS.map((path) => new Document(path))]
+const contributing = new Document('CONTRIBUTING.md')
+const documents = [...packedDocuments, contributing, new Document('CHANGELOG.md')]
+
+describe('README.md', () => {
+  const lines = readme.text.trimEnd().split('\n')
+
+  test('is short: 170 lines, none longer than 120 characters', () => {
+    expect(lines.length).toBeLessThanOrEqual(170)
+    expect(lines.filter((line) => line.length > 120)).toEqual([])
+  })
+
+  test('leads to each document in docs', () => {
+    const linked = new Set(readme.links.map(({ path }) => path))
+    expect(packedDocuments.map(({ path }) => path).filter((path) => path !== readme.path && !linked.has(path))).toEqual(
+      [],
+    )
+  })
+
+  test('names options and defaults that docs/options.md has', () => {
+    const all = new Document('docs/options.md').table('All options')
+    const defaults = new Map(all.map(([option = '', , byDefault = '']) => [option.replace(/\..*(?=`)/, ''), byDefault]))
+    for (const [option = '', byDefault = ''] of readme.table('Options')) {
+      expect([...defaults.keys()]).toContain(option)
+      if (/^`/.test(byDefault)) expect(byDefault).toBe(defaults.get(option))
+    }
+  })
+})
+
+test.each(packedDocuments)('no sentence in $path has more than 25 words', ({ text }) => {
+  expect(sentencesOf(text).filter((sentence) => wordsIn(sentence) > 25)).toEqual([])
+})
+
+test('each error code has its part in docs/troubleshooting.md: what it means, usual causes, and what to do', () => {
+  const [, codes = ''] = new Document('docs/troubleshooting.md').text.split('\n## Error codes\n')
+  const parts = codes.split(/^### /m).slice(1)
+  expect(parts.map((part) => part.split('\n', 1)[0])).toEqual(ERROR_CODES.map((code) => `\`${code}\``))
+  const shape = /^`[A-Z_]+`\n\n[A-Z].+?\n\nUsual causes:\n\n- .+?\n\nWhat to do:\n\n- .+$/s
+  expect(parts.filter((part) => !shape.test(part))).toEqual([])
+})
 
 describe('the table of options', () => {
-  const rows = readme.table('Options').map(([option, variable, byDefault]) => ({
+  const rows = new Document('docs/options.md').table('All options').map(([option, variable, byDefault]) => ({
     options: codeIn(option),
     variables: codeIn(variable),
     byDefault: codeIn(byDefault)[0],
@@ -50,13 +89,13 @@ test('every variable that a document names is read by the package', async () => 
 
 test('the fields of the report are those of its schema', async () => {
   const schema = JSON.parse(await readFile(join(REPOSITORY, 'src/report/report.schema.json'), 'utf8'))
-  const named = readme.table('Reports').flatMap(([field]) => codeIn(field))
+  const named = new Document('docs/reports.md').table('JSON').flatMap(([field]) => codeIn(field))
   expect(named.sort()).toEqual(Object.keys(schema.properties).sort())
 })
 
 test('every promise is held by tests that are there', async () => {
   const paths = await filesBelow('test')
-  const patterns = readme.table('What it holds to').map(([, tests]) => codeIn(tests))
+  const patterns = new Document('docs/promises.md').table('Promises').map(([, tests]) => codeIn(tests))
   expect(patterns.every((found) => found.length > 0)).toBe(true)
   const absent = patterns.flat().filter((pattern) => !paths.some((path) => matches(path, pattern)))
   expect(absent).toEqual([])

@@ -16,7 +16,7 @@ const REPOSITORY = fileURLToPath(new URL('..', import.meta.url))
 const EMBEDDINGS = 'Xenova/all-MiniLM-L6-v2'
 /** The output of the demo in README.md, cold and warm. */
 const SHOWN = new Document('README.md').blocks
-  .filter(({ label }) => label === 'cold' || label === 'warm')
+  .filter(({ label }) => label === 'demo')
   .map(({ text }) => text)
   .join('\n\n')
 const WHISPER = 'onnx-community/whisper-tiny.en'

@@ -8,6 +8,7 @@ import { list } from 'tar'
 import { expect, inject, onTestFinished, test } from 'vitest'
 import { configSource } from './support/config-source.ts'
 import { Consumer } from './support/consumer.ts'
+import { Document, documents } from './support/documents/document.ts'
 import { startModelsHub } from './support/models-hub.ts'
 
 const { env } = await startModelsHub(['org/embeddings'])
@@ -22,7 +23,12 @@ async function emptyFolder(): Promise<string> {
 test('the package holds the build, the licence and the documents, and nothing else', async () => {
   const paths: string[] = []
   await list({ file: inject('tarball'), onReadEntry: ({ path }) => paths.push(path.replace('package/', '')) })
-  expect(paths.filter((path) => !path.startsWith('dist/')).sort()).toEqual(['LICENSE', 'README.md', 'package.json'])
+  const isOfFolder = /^(dist|docs|examples)\//
+  const texts = ['CHANGELOG.md', 'CONTRIBUTING.md', 'LICENSE', 'README.md', 'package.json']
+  expect(paths.filter((path) => !isOfFolder.test(path)).sort()).toEqual(texts)
+  expect(paths).not.toContain('examples/demo.ts')
+  const linked = [...documents, new Document('CONTRIBUTING.md')].flatMap(({ links }) => links.map(({ path }) => path))
+  expect(linked.filter((link) => !paths.some((path) => path === link || path.startsWith(`${link}/`)))).toEqual([])
   const others = paths.filter((path) => path.startsWith('dist/') && !/\.([cm]?js|d\.[cm]?ts)$/.test(path))
   expect(others.sort()).toEqual(['dist/LICENSES-OF-OTHERS.txt', 'dist/report/report.schema.json'])
 })
@@ -95,6 +101,11 @@ test('the plugin loads in a config without heavy dependencies', async () => {
   expect(stdout).toBe('integration')
 })
 
+/** What README.md says to write where `tsconfig.json` does not include the Vitest config. */
+const TYPES = new Document('README.md').codeSpans
+  .filter((span) => span.startsWith('"types": '))
+  .map((span) => JSON.parse(`{${span}}`).types)[0]
+
 test('`models` of the test context has types, by task where transformers.js is installed', async () => {
   const consumer = await Consumer.create({
     files: {
@@ -105,9 +116,9 @@ test('`models` of the test context has types, by task where transformers.js is i
           target: 'es2022',
           noEmit: true,
           skipLibCheck: true,
-          types: ['node'],
+          types: TYPES,
         },
-        include: ['*.ts'],
+        include: ['a.test.ts'],
       }),
       'vitest.config.ts': configSource({ models: ['org/embeddings'] }),
       'a.test.ts': `

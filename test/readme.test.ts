@@ -3,21 +3,21 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest'
 import { parse } from 'yaml'
-import { type Block, Document, REPOSITORY } from './support/documents/document.ts'
+import { type Block, Document, documents, REPOSITORY } from './support/documents/document.ts'
 import { startDocumentsHub, TOKEN } from './support/documents/models.ts'
+import { reportShapes } from './support/documents/shape.ts'
 import { Actions } from './support/documents/workflow.ts'
 import { filesOf, unusedExceptions, Workshop } from './support/documents/workshop.ts'
 
-const readme = new Document('README.md')
-const recipes = new Document('docs/recipes.md')
-const documents = [readme, recipes, new Document('docs/faults.md'), new Document('examples/README.md')]
-const blocks = [...readme.blocks, ...recipes.blocks]
+const blocks = documents.flatMap((document) => document.blocks)
 const START = filesOf(under('Start'))
 const CLI = 'npx vitest-model-cache'
 
+/** The blocks under a heading that one document has. */
 function under(heading: string, language?: string): Block[] {
   const found = blocks.filter((block) => block.heading === heading && (language ?? block.language) === block.language)
-  if (found.length === 0) throw new Error(`Nothing stands under "${heading}"`)
+  const paths = new Set(found.map(({ document }) => document))
+  if (paths.size !== 1) throw new Error(`"${heading}" has blocks in ${paths.size} documents: ${[...paths].join(', ')}`)
   return found
 }
 
@@ -45,16 +45,16 @@ beforeAll(async () => {
 }, 60_000)
 afterAll(() => workshop.close())
 
-test('start works as it stands: one download, then no request, and `stats` tells of both as is shown', async () => {
+test('Start works as written: one download, then no request, and the report and `stats` are as shown', async () => {
   expect(firstRun).toContain('1 request: 0 hits, 1 miss')
   workshop.hub.clearRequests()
   const again = await workshop.run('npx vitest run', started)
   expect(again.exitCode, again.output).toBe(0)
   expect(again.stdout).toContain('1 request: 1 hit, 0 misses')
   expect(workshop.hub.requests).toEqual([])
+  expect(reportShapes(again.stdout)).toEqual(reportShapes(textOf('Start', 'text')))
   const { stdout } = await workshop.run(`${CLI} stats`, started)
-  const [shown] = under('Reports', 'text')
-  expect(words(headsOf(stdout))).toEqual(words(headsOf(shown?.text ?? '')))
+  expect(words(headsOf(stdout))).toEqual(words(headsOf(textOf('`stats`', 'text'))))
 })
 
 /** The config of Start with another option. */
@@ -100,7 +100,7 @@ describe.concurrent('each snippet', () => {
       files: { 'vitest.config.ts': configWith("providers: ['./test/sizes.ts']") },
       prints: '1 passed',
     },
-    { heading: 'Wired by hand', files: { 'a.test.ts': USES_A_MODEL }, prints: 'Model cache' },
+    { heading: 'Without the plugin', files: { 'a.test.ts': USES_A_MODEL }, prints: 'Model cache' },
     { heading: 'With msw', files: { 'vitest.config.ts': configWith('') }, prints: 'Model cache' },
     {
       heading: 'A monorepo',
@@ -114,9 +114,10 @@ describe.concurrent('each snippet', () => {
     expect(output).toContain(prints)
   })
 
-  test('of What a test gets runs, with the weights that its config declares and no others', async () => {
-    const folder = await workshop.folder(filesOf(under('What a test gets', 'ts')))
-    const { exitCode, output } = await workshop.run('npx vitest run', folder)
+  test('of a test with `models` runs, with the weights that the config declares and no others', async () => {
+    const files = { ...filesOf(under('`models` in a test', 'ts')), 'b.test.ts': textOf('What a test gets', 'ts') }
+    const folder = await workshop.folder({ ...files, ...filesOf(under('How to name a model', 'ts')) })
+    const { exitCode, output } = await workshop.run('npx vitest run --testTimeout=60000', folder)
     expect(exitCode, output).toBe(0)
     const encoders = workshop.hub.requests.flatMap(({ file }) => (file?.includes('encoder') ? [file] : []))
     expect(new Set(encoders)).toEqual(new Set(['onnx/encoder_model_quantized.onnx']))
@@ -148,10 +149,10 @@ describe.concurrent('each command', () => {
   const inline = documents
     .flatMap(({ codeSpans }) => codeSpans)
     .filter((span) => /^([A-Z_]+=\S+ )?npx vitest/.test(span))
-  const shown = under('Command line', 'sh').flatMap(({ text }) => text.split('\n'))
+  const shown = [textOf('Commands', 'sh'), textOf('Remove models', 'sh')].flatMap((text) => text.split('\n'))
   const commands = [...new Set([...inline, ...shown])].filter((command) => !command.includes('<'))
 
-  test('of the running text and of Command line ends with 0', async () => {
+  test('of the running text and of the lists of commands ends with 0', async () => {
     expect(commands.length).toBeGreaterThan(15)
     const failed = await Promise.all(
       commands.map(async (command) => {
@@ -181,8 +182,8 @@ describe.concurrent('each command', () => {
   test('of the table is one of the program, with the flags that are told of it, and none is left out', async () => {
     const help = await workshop.run(`${CLI} --help`, started)
     const known = help.stdout.split('Commands:')[1]?.matchAll(/^ {2}([\w|]+)/gm) ?? []
-    const rows = readme
-      .table('Command line')
+    const rows = new Document('docs/command-line.md')
+      .table('All commands')
       .map(([name = '', does = '']) => ({ name: name.replaceAll('`', ''), does }))
     const named = rows.flatMap(({ name }) =>
       name
@@ -205,7 +206,7 @@ describe.concurrent('each command', () => {
     expect(wrong.flat()).toEqual([])
   })
 
-  test('of the list that is not executed stands somewhere', () => {
+  test('that is not executed is in a document', () => {
     const lines = blocks.flatMap(({ text }) => text.split('\n'))
     const run = lines.map((line) => line.replace(/^ *(?:- (?:run: )?|RUN )/, ''))
     expect(unusedExceptions(run)).toEqual([])
@@ -214,6 +215,17 @@ describe.concurrent('each command', () => {
 
 describe.concurrent('the recipe for', () => {
   const secrets = { HF_TOKEN: TOKEN }
+
+  test('CI in the README stores the cache, and the next run restores it', async () => {
+    const folder = await workshop.folder(START)
+    const actions = new Actions(workshop, join(folder, 'storage'))
+    const workflow = { jobs: { test: { steps: parse(textOf('CI', 'yaml')) } } }
+    await actions.run(workflow, folder, { ref: 'refs/heads/main', secrets: {} })
+    expect(actions.keys).toEqual([expect.stringMatching(/^models-[0-9a-f]{64}$/)])
+    await actions.run(workflow, folder, { ref: 'refs/pull/1/merge', secrets: {} })
+    expect(actions.output).toContain('1 request: 1 hit, 0 misses')
+    expect(actions.keys).toHaveLength(1)
+  })
 
   test('GitHub Actions stores the cache of main, and a pull request from a fork has it', async () => {
     const { hub, close } = await startDocumentsHub()

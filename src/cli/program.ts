@@ -134,6 +134,9 @@ export function makeProgram(): Command {
     .option('--html <file>', 'as a page of its own, with what the runs before it came to')
     .option('--all', ALL_PROJECTS)
     .action((options) => perform(async () => (await import('./report.ts')).report(merged(options))))
+  command('explain [code]', 'explain an error code, or list all codes', 'explain GATED').action((code) =>
+    perform(async () => (await import('./explain.ts')).explain(code, program.opts())),
+  )
   return program
 }
 

@@ -1,30 +1,32 @@
 import { printableCause, printableLines } from './printable.ts'
 
-/** The kind of failure, for programs. A code is never renamed. */
-export type ErrorCode =
-  | 'INVALID_MODEL'
-  | 'INVALID_OPTION'
-  | 'MODEL_NOT_FOUND'
-  | 'REVISION_NOT_FOUND'
-  | 'FILE_NOT_FOUND'
-  | 'ACCESS_DENIED'
-  | 'GATED'
-  | 'OFFLINE'
-  | 'HUB_UNREACHABLE'
-  | 'HUB_ERROR'
-  | 'UNSAFE_PATH'
-  | 'DIGEST_MISMATCH'
-  | 'BROKEN_DOWNLOAD'
-  | 'TOO_LARGE'
-  | 'CACHE_UNUSABLE'
-  | 'CACHE_FORMAT'
-  | 'NOT_A_CACHE'
-  | 'IN_USE'
-  | 'UNIT_MODE'
-  | 'PROVIDER_UNKNOWN'
-  | 'PROVIDER_FAILED'
-  | 'RUNTIME_MISSING'
-  | 'NOT_SET_UP'
+/** The kinds of failure, for programs. A code is never renamed. Each has its part in docs/troubleshooting.md. */
+export const ERROR_CODES = [
+  'INVALID_MODEL',
+  'INVALID_OPTION',
+  'MODEL_NOT_FOUND',
+  'REVISION_NOT_FOUND',
+  'FILE_NOT_FOUND',
+  'ACCESS_DENIED',
+  'GATED',
+  'OFFLINE',
+  'HUB_UNREACHABLE',
+  'HUB_ERROR',
+  'UNSAFE_PATH',
+  'DIGEST_MISMATCH',
+  'BROKEN_DOWNLOAD',
+  'TOO_LARGE',
+  'CACHE_UNUSABLE',
+  'CACHE_FORMAT',
+  'NOT_A_CACHE',
+  'IN_USE',
+  'UNIT_MODE',
+  'PROVIDER_UNKNOWN',
+  'PROVIDER_FAILED',
+  'RUNTIME_MISSING',
+  'NOT_SET_UP',
+] as const
+export type ErrorCode = (typeof ERROR_CODES)[number]
 
 export interface ErrorParts {
   code: ErrorCode
@@ -48,7 +50,7 @@ export class ModelCacheError extends Error {
   /** Makes all parts printable: they hold names and texts from outside, and test runners print errors unchanged. */
   constructor({ code, cause, asked, reason, nextStep }: ErrorParts) {
     super(
-      printableLines(`${asked}: ${reason} ${nextStep} [${code}]`),
+      printableLines(`${asked}: ${reason} ${nextStep} [${code}] (more: npx vitest-model-cache explain ${code})`),
       cause === undefined ? {} : { cause: printableCause(cause) },
     )
     this.code = code

@@ -217,7 +217,7 @@ export async function installPackage(packageDirectory: string, directory: string
       await mkdir(dirname(join(modules, name)), { recursive: true })
       await symlink(join(from, name), join(modules, name))
     }
-  for (const part of ['package.json', 'dist'])
+  for (const part of ['package.json', 'dist', 'docs'])
     await cp(join(packageDirectory, part), join(modules, 'vitest-model-cache', part), { recursive: true })
 }
 

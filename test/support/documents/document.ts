@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { lexer, type Token, type Tokens, walkTokens } from 'marked'
@@ -41,6 +41,7 @@ export class Document {
     return this.all<Tokens.Codespan>('codespan').map(({ text }) => text)
   }
 
+  /** What stands after the `#` of a link to one of its headings. */
   get anchors(): string[] {
     return this.all<Tokens.Heading>('heading').map(({ text }) =>
       text
@@ -50,9 +51,9 @@ export class Document {
     )
   }
 
-  /** Links to files of this repository: the path from its root, and the anchor after `#`. */
+  /** Links and pictures of this repository: the path from its root, and the anchor after `#`. */
   get links(): { path: string; anchor: string | undefined }[] {
-    return this.all<Tokens.Link>('link').flatMap(({ href }) => {
+    return [...this.all<Tokens.Link>('link'), ...this.all<Tokens.Image>('image')].flatMap(({ href }) => {
       if (/^\w+:/.test(href)) return []
       const [path = '', anchor] = href.split('#')
       return { path: path === '' ? this.path : join(dirname(this.path), path), anchor }
@@ -81,4 +82,12 @@ export class Document {
     })
     return found
   }
+}
+
+/** README.md, and all documents that the package contains. */
+export const documents = ['README.md', 'examples/README.md', ...pathsIn('docs')].map((path) => new Document(path))
+
+function pathsIn(folder: string): string[] {
+  const names = readdirSync(join(REPOSITORY, folder)).filter((name) => name.endsWith('.md'))
+  return names.sort().map((name) => join(folder, name))
 }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { execa } from 'execa'
@@ -32,6 +33,8 @@ interface Place {
   env: Record<string, string>
   context: Context
   outputs: Outputs
+  /** What a job does after its last step. */
+  atEnd: (() => Promise<void>)[]
 }
 
 /** Steps that need no work: the files, Node.js and the linked modules are already present. */
@@ -65,8 +68,16 @@ export class Actions {
   private async job(job: Job, folder: string, context: Context): Promise<Record<string, string>> {
     await rm(join(folder, '.model-cache'), { recursive: true, force: true })
     const outputs: Outputs = {}
-    const place = { folder, env: job.env ?? {}, context: { ...context, steps: outputs }, outputs }
+    const hashFiles = await hashesOf(job, folder)
+    const place: Place = {
+      folder,
+      env: job.env ?? {},
+      context: { ...context, hashFiles, steps: outputs },
+      outputs,
+      atEnd: [],
+    }
     for (const step of job.steps) await this.step(step, place)
+    for (const finish of place.atEnd) await finish()
     return filled(job.outputs ?? {}, place.context)
   }
 
@@ -74,6 +85,7 @@ export class Actions {
     if (step.if !== undefined && !holds(step.if, place.context)) return
     const given = filled(step.with ?? {}, place.context)
     if (step.run !== undefined) await this.shell(step, step.run, place)
+    else if (step.uses?.startsWith('actions/cache@')) await this.restoreAndSave(step, given, place)
     else if (step.uses?.startsWith('actions/cache/restore@')) await this.restore(step, given, place)
     else if (step.uses?.startsWith('actions/cache/save@')) await this.save(given, place)
     else if (!DONE.test(step.uses ?? '')) throw new Error(`Unknown step: ${JSON.stringify(step)}`)
@@ -100,6 +112,12 @@ export class Actions {
       throw new Error(`No cache has the key ${given.key}`)
     if (key !== undefined) await execa('tar', ['-xf', this.archive(key), '-C', folder])
     if (step.id) outputs[step.id] = { outputs: key === undefined ? {} : { 'cache-matched-key': key } }
+  }
+
+  /** The cache is stored at the end of the job, unless its key was found. */
+  private async restoreAndSave(step: Step, given: Record<string, string>, place: Place): Promise<void> {
+    if (!this.keys.includes(given.key ?? '')) place.atEnd.push(() => this.save(given, place))
+    await this.restore(step, given, place)
   }
 
   private async save({ key = '', path = '' }: Record<string, string>, { folder }: Place): Promise<void> {
@@ -141,10 +159,22 @@ function holds(condition: string, context: Context): boolean {
   })
 }
 
+/** The digest of each file whose name a `hashFiles('name')` of the job has. */
+async function hashesOf(job: Job, folder: string): Promise<Record<string, string>> {
+  const names = [...JSON.stringify(job).matchAll(/hashFiles\('([^']+)'\)/g)].map(([, name = '']) => name)
+  const hashes = names.map(async (name) => {
+    const content = await readFile(join(folder, name))
+    return [name, createHash('sha256').update(content).digest('hex')] as const
+  })
+  return Object.fromEntries(await Promise.all(hashes))
+}
+
 /** The value of a name or string. An undefined name is an empty string, as on GitHub. */
 function evaluate(expression: string, context: Context): string {
   const text = /^'(.*)'$/.exec(expression)?.[1]
   if (text !== undefined) return text
+  const hashed = /^hashFiles\('(.*)'\)$/.exec(expression)?.[1]
+  if (hashed !== undefined) return Object(context.hashFiles)[hashed]
   const value = expression.split('.').reduce<unknown>((found, name) => (found as Context | undefined)?.[name], context)
   return value === undefined ? '' : String(value)
 }
