@@ -1,7 +1,7 @@
 import process from 'node:process'
 import { ModelCache } from '../cache/model-cache.ts'
 import { isWritable } from '../cache/store/cache-folder.ts'
-import { markAgain } from '../cache/store/prepare-cache-folder.ts'
+import { writeMarkerAgain } from '../cache/store/prepare-cache-folder.ts'
 import { readEnvironment } from '../config/environment-variables.ts'
 import { defaultCacheFolder } from '../config/folders.ts'
 import { type Options, resolveOptions } from '../config/options.ts'
@@ -51,7 +51,7 @@ export async function openCache(
   const { layout, refusal } = cache.context
   if (refusal) throw refusal
   if (needsWriting && !isWritable(layout)) throw readOnly(layout.directory)
-  await markAgain(layout)
+  await writeMarkerAgain(layout)
   return { cache, options, config, origin: originOf(cacheDir, isPlaceKnown, options) }
 }
 

@@ -185,7 +185,7 @@ export class CacheContext {
     const { cacheDir, isNew } = await makeTemporaryFolder({ cacheDir: own, endpoint: hub.endpoint, runId })
     // Only the process that made the folder warns.
     const tell = isNew ? this.warn : this.debug
-    tell(`${reason} Until then, each run downloads what is missing into a temporary folder.`)
+    tell(`${reason} Until then, each run downloads missing files into a temporary folder.`)
     const options: CacheOptions = {
       ...this.options,
       cacheDir,

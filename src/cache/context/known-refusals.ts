@@ -2,7 +2,7 @@ import { type ErrorCode, ModelCacheError } from '../../model/errors.ts'
 import { type Model, modelKey } from '../../model/model.ts'
 import { originals } from '../../platform/originals.ts'
 
-/** Answers of the Hub that a retry does not change, and that are the same for each file of a repo. */
+/** Errors of the Hub that a retry does not change, and that are the same for each file of a repo. */
 const DEFINITE: ErrorCode[] = ['MODEL_NOT_FOUND', 'REVISION_NOT_FOUND', 'GATED', 'ACCESS_DENIED']
 // Loaders ask for all files of a model within seconds. A repo that is created meanwhile is found after this time.
 const KNOWN_FOR_MS = 10_000

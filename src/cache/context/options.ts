@@ -24,7 +24,7 @@ export interface CacheOptions extends Omit<CacheSettings, Defaulted>, Partial<Pi
   signal?: AbortSignal
   /** Called with one line for each decision. */
   onDebug?: (message: string) => void
-  /** Called with one line for each problem that is no error. */
+  /** Called with one line for each problem that does not make a call fail. */
   onWarning?: (message: string) => void
   /** Default: the environment of this process. */
   env?: Readonly<Record<string, string | undefined>>

@@ -56,7 +56,7 @@ export async function cacheStatus(context: CacheContext): Promise<CacheStatus> {
   const { layout, options } = context
   const [entries, runs, live, incomplete, free] = await Promise.all([
     listEntries(context),
-    // A run of several projects has a record for each.
+    // A run of several projects has several records.
     readAllRuns(layout, 4 * RUNS_SHOWN, () => true),
     liveRuns(layout),
     findIncomplete(layout),
@@ -64,7 +64,7 @@ export async function cacheStatus(context: CacheContext): Promise<CacheStatus> {
   ])
   const bytes = totalSize(entries)
   const [oldest, newest] = oldestAndNewest(entries)
-  // A run of several projects has a record for each, whose ids differ in their last part.
+  // The ids of one run's records differ only in their last part.
   const byRun = groupBy(runs, ({ id }) => id.replace(/-\d+$/, ''))
   const counted = [...byRun.values()].slice(0, RUNS_SHOWN)
   const [last] = counted[0] ?? []

@@ -5,7 +5,7 @@ import { messageOf } from '../../model/errors.ts'
 import { snapshotOf } from '../../model/snapshot.ts'
 import type { CacheContext } from '../context/context.ts'
 import { moveInto } from '../store/atomic-write.ts'
-import { isOursAlone, matchesDigest, stampOf } from '../store/blobs.ts'
+import { isWritableOnlyByUs, matchesDigest, stampOf } from '../store/blobs.ts'
 import { uniqueBeside } from '../store/own-names.ts'
 import { removeUnique } from '../store/remove-own.ts'
 import { type FileTarget, targetLabel } from './file-target.ts'
@@ -69,7 +69,7 @@ async function linkOrCopy(from: string, to: string): Promise<void> {
   try {
     await link(from, to)
     // Looks at the new name: the file behind the old name may have been replaced meanwhile.
-    if (isOursAlone(await lstat(to, { bigint: true }))) return
+    if (isWritableOnlyByUs(await lstat(to, { bigint: true }))) return
   } catch {
     // The file is on another device or has another owner, or its file system has no hard links.
   }

@@ -15,6 +15,6 @@ export async function warnOfSharedFolder(
   const what =
     checked === 'asked'
       ? 'each process asks the Hub for the digests, and verifies each file before it is used'
-      : 'the Hub was not asked for the digests, so nothing could be checked: what is served may have been changed by others'
-  context.warn(`${who}: ${what}. Make the folder yours alone (chown, chmod 700), or set MODEL_CACHE_DIR.`)
+      : 'the Hub was not asked for the digests, so nothing could be checked and other users may have changed the files'
+  context.warn(`${who}: ${what}. Make the folder accessible to you only (chown, chmod 700), or set MODEL_CACHE_DIR.`)
 }

@@ -98,7 +98,7 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** An own field of the object, and never an inherited one: a config may ask for a field such as `constructor`. */
+/** An own field of the object, and never an inherited one: a repo could have a file named `constructor`. */
 export function ownField(object: Record<string, unknown>, name: string): unknown {
   return Object.hasOwn(object, name) ? object[name] : undefined
 }

@@ -27,11 +27,11 @@ export function stampOf(path: string): FileStamp | undefined {
  */
 export function ownStampOf(path: string): FileStamp | undefined {
   const stats = statsOf(path)
-  return stats && (stats.nlink === 1n || isOursAlone(stats)) ? stampFrom(stats) : undefined
+  return stats && (stats.nlink === 1n || isWritableOnlyByUs(stats)) ? stampFrom(stats) : undefined
 }
 
 /** True for a file that only this user and root can write. Always true on a system whose files have no owners. */
-export function isOursAlone({ uid, mode }: Pick<BigIntStats, 'uid' | 'mode'>): boolean {
+export function isWritableOnlyByUs({ uid, mode }: Pick<BigIntStats, 'uid' | 'mode'>): boolean {
   const user = process.geteuid?.()
   return user === undefined || ([BigInt(user), 0n].includes(uid) && (mode & 0o022n) === 0n)
 }

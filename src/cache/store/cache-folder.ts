@@ -2,7 +2,7 @@ import { accessSync, constants, lstatSync, readFileSync, statSync } from 'node:f
 import { join } from 'node:path'
 import { ModelCacheError, systemCode } from '../../model/errors.ts'
 import type { Layout } from './layout.ts'
-import { hasLostItsMark, holdsNothing } from './lost-mark.ts'
+import { hasLostMarker, holdsNothing } from './lost-mark.ts'
 
 /** The format of the cache folder, which `cache.json` states. */
 export const FORMAT = 1
@@ -35,7 +35,7 @@ export function isOurs(layout: Layout): boolean {
  */
 export function isForeign(layout: Layout): boolean {
   try {
-    return !isOurs(layout) && !holdsNothing(layout) && !hasLostItsMark(layout)
+    return !isOurs(layout) && !holdsNothing(layout) && !hasLostMarker(layout)
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return false
     if (systemCode(error) === 'ENOTDIR') return true
@@ -58,7 +58,7 @@ export function isWritable({ directory, incoming }: Layout): boolean {
   try {
     accessSync(directory, constants.W_OK)
     if (!statSync(directory).isDirectory()) return false
-    // It has the lock files of the repos.
+    // `incoming` has the lock files of the repos.
     accessSync(incoming, constants.W_OK)
     return true
   } catch (error) {
@@ -81,9 +81,9 @@ function notACache({ directory }: Layout): ModelCacheError {
     asked: `Cache folder ${directory}`,
     reason: isFolder
       ? 'It holds other files and has no cache.json, so it is no cache of this package.'
-      : 'It is a file, and not a folder.',
+      : 'It is a file, not a folder.',
     nextStep: `Set \`cacheDir\`, MODEL_CACHE_DIR or --cache-dir to a folder of its own.${
-      isFolder ? ' If its cache.json was lost, write {"format":1} into it anew.' : ''
+      isFolder ? ' If it is a cache whose cache.json was lost, create that file with the content {"format":1}.' : ''
     } Nothing was changed.`,
   })
 }
@@ -99,7 +99,7 @@ function linkedFolder(layout: Layout): ModelCacheError | undefined {
   return new ModelCacheError({
     code: 'CACHE_UNUSABLE',
     asked: `Cache folder ${directory}`,
-    reason: `${linked} is a link, and the cache would write and delete in the folder that it leads to.`,
+    reason: `${linked} is a link, and the cache would write and delete in the folder that it refers to.`,
     nextStep:
       'Remove the link (only `hub` may be one), or set `cacheDir` or MODEL_CACHE_DIR to another folder. Nothing was changed.',
   })

@@ -16,7 +16,7 @@ import { RunningDigest } from './running-digest.ts'
 const WRITE_AT_BYTES = 1 << 20
 // To download a smaller file again costs less than to keep a note about it.
 const WORTH_RESUMING_BYTES = 1 << 20
-// With a smaller number the disk would write small pieces.
+// More frequent syncs would make the disk write small pieces.
 const SYNC_AT_BYTES = 16 << 20
 // How many bytes a kill may lose of a download over several connections.
 const NOTE_EVERY_BYTES = 8 << 20
@@ -42,7 +42,7 @@ export class IncomingFile {
   #written: Spans
   /** How many bytes were written when the note last listed them. 0 while the note lists no parts. */
   #noted = 0
-  /** One for each connection. */
+  /** Bytes that wait to be written: one piece for each connection. */
   #pending: Pending[] = []
   /** Resolves when no write is under way. Never rejects. */
   #flushing: Promise<void> = Promise.resolve()
@@ -75,7 +75,7 @@ export class IncomingFile {
     const path = uniqueBeside(join(layout.incoming, blobNameOf(digest)), 'incomplete')
     const left = await takeOver(layout, digest, path)
     const file = await open(path, constants.O_RDWR | constants.O_CREAT, 0o600)
-    // This holds also with a damaged note: the bytes beyond `size` would stay in the file.
+    // Such a file is emptied also when its note is damaged: its bytes beyond `size` would stay in the file.
     const isTooLong = left.length > size
     const incoming = new IncomingFile(path, file, { digest, size }, isTooLong ? { written: [] } : left)
     try {

@@ -2,7 +2,7 @@ import { type Dirent, readdirSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join, relative, sep } from 'node:path'
 
-/** The entries of a folder; none when the folder is absent. Synchronous, because each repo has several small folders. */
+/** The entries of a folder. Empty when the folder can't be read. Synchronous, because each repo has several small folders. */
 export function entriesIn(folder: string): Dirent[] {
   try {
     return readdirSync(folder, { withFileTypes: true })

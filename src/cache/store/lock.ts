@@ -53,10 +53,10 @@ export class Hold {
  * Waits for the lock file at `path` and runs `work` under it. No other thread or process, on any machine that shares the folder,
  * runs under the same lock file meanwhile. Throws when `signal` aborts the wait.
  *
- * The lock of a process that died on this machine is taken over at once. The lock of a process that runs on this machine is never
- * taken over, also when the process is busy and its heartbeat stands still. Any other lock is taken over when its heartbeat stood
- * still for 15 s. This time is measured by our own monotonic clock, so that differing clocks do no harm. A stopped process that
- * continues later learns from `Hold.isOurs` that it lost its lock.
+ * The lock of a process that died on this machine is taken over at once. The lock of a process that runs on this machine is kept, also
+ * when the process is busy and its heartbeat stands still. Any other lock (of a stopped process, or of another machine) is taken over
+ * when its heartbeat stood still for 15 s. This time is measured by our own monotonic clock, so that differing clocks do no harm. A
+ * stopped process that continues later learns from `Hold.isOurs` that it lost its lock.
  */
 export async function withLock<T>(path: string, work: (hold: Hold) => Promise<T>, signal?: AbortSignal): Promise<T> {
   const hold = await acquire(path, signal)

@@ -31,7 +31,7 @@ export function holdsNothing({ directory }: Layout): boolean {
  * that a cache has, and one file whose content is certainly ours. Names alone prove nothing: a project may have folders `hub`,
  * `events` and `api`.
  */
-export function hasLostItsMark(layout: Layout): boolean {
+export function hasLostMarker(layout: Layout): boolean {
   return entriesOf(layout.directory).every(isOwn) && (isTagged(layout) || hasRecords(layout) || isCutOff(layout))
 }
 

@@ -2,7 +2,7 @@ import { realpath } from 'node:fs/promises'
 import { huggingFaceCache } from '../../config/folders.ts'
 import { HubFolder, type Layout } from './layout.ts'
 
-/** From where files may be adopted. */
+/** The options that name the caches from which files may be adopted. */
 interface Adoption {
   /** True: also from the user's own Hugging Face cache. */
   adopt?: boolean

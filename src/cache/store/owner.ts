@@ -8,7 +8,7 @@ export interface Owner {
   pid: number
   /** Host and process namespace. A pid has a meaning only within one of them. */
   host: string
-  /** The id of the boot, and the time since the boot at which the process began. Absent on systems other than Linux. */
+  /** The id of the boot, and the time since the boot at which the process began. Only Linux states it, in `/proc`. */
   started?: string
 }
 
@@ -84,7 +84,7 @@ function processNamespace(): string {
   }
 }
 
-/** The time at which a process began, and the letter of its state (`man 5 proc`). Undefined on systems other than Linux. */
+/** The time at which a process began, and the letter of its state (`man 5 proc`). Undefined when the system does not state it. */
 function lookAt(pid: number): { started: string; state: string } | undefined {
   if (!boot()) return undefined
   try {
@@ -94,14 +94,14 @@ function lookAt(pid: number): { started: string; state: string } | undefined {
     const [state, ticks] = [fields[0], fields[19]]
     return state && ticks ? { state, started: `${boot()} ${ticks}` } : undefined
   } catch {
-    // It ended, or /proc hides the processes of other users.
+    // The process has ended, or `/proc` hides the processes of other users.
     return undefined
   }
 }
 
 let bootId: string | undefined
 
-/** The id of the current boot. Empty on systems other than Linux. */
+/** The id of the current boot. Empty when the system does not state it. */
 function boot(): string {
   bootId ??= readBootId()
   return bootId

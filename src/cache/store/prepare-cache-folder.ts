@@ -5,7 +5,7 @@ import { FORMAT, isOurs, refusalOf } from './cache-folder.ts'
 import { replaceDurably, syncToDisk } from './durable.ts'
 import type { Layout } from './layout.ts'
 import { withLock } from './lock.ts'
-import { CACHEDIR_TAG, hasLostItsMark } from './lost-mark.ts'
+import { CACHEDIR_TAG, hasLostMarker } from './lost-mark.ts'
 
 /**
  * Creates the cache folder unless it exists, and checks that this version can use it. Throws `NOT_A_CACHE` for a folder that holds
@@ -30,15 +30,15 @@ export async function prepareCacheFolder(layout: Layout): Promise<void> {
       code: 'CACHE_UNUSABLE',
       asked: `Cache folder ${layout.directory}`,
       reason: `It can't be used: ${messageOf(error)}.`,
-      nextStep: 'Set `cacheDir` or MODEL_CACHE_DIR to a folder that may be written.',
+      nextStep: 'Set `cacheDir` or MODEL_CACHE_DIR to a writable folder.',
       cause: error,
     })
   }
 }
 
 /** Writes a new marker file into a cache folder that lost it. Does nothing when the folder is read-only. */
-export async function markAgain(layout: Layout): Promise<void> {
-  if (isOurs(layout) || !stampOf(layout.directory) || !hasLostItsMark(layout)) return
+export async function writeMarkerAgain(layout: Layout): Promise<void> {
+  if (isOurs(layout) || !stampOf(layout.directory) || !hasLostMarker(layout)) return
   // A read-only cache is still read.
   await prepareCacheFolder(layout).catch(() => undefined)
 }

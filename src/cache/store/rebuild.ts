@@ -93,7 +93,7 @@ async function identify(layout: Layout, origins: Origin[], repo: RepoId, snapsho
   return { commit, found: await snapshotFiles(layout, repo, snapshot, await readTree(layout, repo, commit)) }
 }
 
-/** The revision that refers to the commit by the refs of a folder: `main` if possible, else any, else the commit itself. */
+/** A revision whose stored ref refers to the commit: `main` if possible, else any other, else the commit itself. */
 async function revisionOf(folder: RepoFolders, repo: RepoId, commit: Commit): Promise<string> {
   const revisions = (await allRefs(folder, repo)).filter((ref) => ref.commit === commit).map(({ revision }) => revision)
   return revisions.find((revision) => revision === 'main') ?? revisions[0] ?? commit

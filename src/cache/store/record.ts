@@ -41,7 +41,7 @@ export function isOfNewerVersion(record: unknown): boolean {
   return typeof version === 'string' && Number(version) > Number(VERSION)
 }
 
-// As keys of an object, these names would set the prototype of a copy, or hide a property that every object inherits.
+// These keys would change an object's prototype when it is copied, or hide a property that every object inherits.
 const PROTOTYPES = new Set(['__proto__', 'prototype', 'constructor'])
 const ASKED = 'cache_metadata.json'
 
@@ -59,7 +59,7 @@ export function fromRecord(record: unknown): Entry | undefined {
   }
 }
 
-/** Throws the errors of the parsers of names. */
+/** Undefined for a missing or malformed field. Throws for an invalid repo id, commit, revision or path. */
 function readEntry(record: Fields): Entry | undefined {
   const { cachedDate, lastAccessDate, access, task, hits, pinned, originalURL } = record
   if (!isDate(cachedDate) || !isDate(lastAccessDate) || !isAccess(access) || !isCount(hits)) return undefined

@@ -13,7 +13,7 @@ import { isAsideName } from './own-names.ts'
 
 /** True when the path is in a cache folder with a marker file, and no folder between the two is a link. */
 export function mayRemove(layout: Layout, path: string): boolean {
-  return isMarked(layout) && isReached(layout, path)
+  return isMarked(layout) && isWithoutLinks(layout, path)
 }
 
 /** Removes a file or a link; a folder stays. True when something was removed. */
@@ -24,7 +24,7 @@ export function removeFile(layout: Layout, path: string): boolean {
 /** Removes one file: by deleting it, or by moving it aside to be deleted later. */
 export type Remover = (path: string) => Promise<unknown> | boolean
 
-/** Removes a symbolic link, and not its target. False when the path is no such link or may not be removed. */
+/** Removes a symbolic link, but not its target. False when the path is no symbolic link or may not be removed. */
 export async function removeLink(layout: Layout, path: string, remove: Remover = unlink): Promise<boolean> {
   if (!lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() || !mayRemove(layout, path)) return false
   await removeUnlessGone(path, remove)
@@ -94,7 +94,7 @@ export function isMarked(layout: Layout): boolean {
 }
 
 /** True when every folder on the path is a real folder. Only `hub` may be a link: to a folder on another disk. */
-function isReached(layout: Layout, path: string): boolean {
+function isWithoutLinks(layout: Layout, path: string): boolean {
   const [name, ...rest] = relative(layout.directory, path).split(sep).reverse()
   const folders = rest.reverse()
   if (name === '' || [name, folders[0]].includes('..')) return false

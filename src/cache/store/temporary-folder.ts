@@ -36,7 +36,7 @@ export async function makeTemporaryFolder(replaced: Replaced): Promise<{ cacheDi
   }
   if (await isOwn(folder)) return { cacheDir: folder, isNew: false }
   const cacheDir = await mkdtemp(`${folder}-`)
-  // No other process knows its name, so this one removes it.
+  // No other process knows the name of this folder, so this process removes it.
   process.once('exit', () => removeFolderOfRun(cacheDir))
   return { cacheDir, isNew: true }
 }

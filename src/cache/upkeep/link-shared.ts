@@ -9,7 +9,7 @@ import type { RepoId } from '../../model/repo-id.ts'
 import { groupBy } from '../../platform/group-by.ts'
 import type { CacheContext } from '../context/context.ts'
 import { Aside, withFreeRepoLock } from '../store/aside.ts'
-import { type FileStamp, isAsRecorded, isOursAlone, matchesDigest, stampOf } from '../store/blobs.ts'
+import { type FileStamp, isAsRecorded, isWritableOnlyByUs, matchesDigest, stampOf } from '../store/blobs.ts'
 import { leasedEntries } from '../store/leases.ts'
 import { type Amount, addTo } from '../store/leftovers.ts'
 import { linkIntoSnapshot } from '../store/links.ts'
@@ -81,7 +81,9 @@ async function ownBlobs({ layout }: CacheContext, digest: Digest, size: number, 
     // Files behind a link belong to another cache.
     const folders = [layout.repo(repo), dirname(path)].map((folder) => lstat(folder).catch(() => undefined))
     const isOwn = (await Promise.all(folders)).every((folder) => folder?.isDirectory())
-    return isOwn && stats?.isFile() && Number(stats.size) === size && isOursAlone(stats) ? [{ repo, path, stats }] : []
+    return isOwn && stats?.isFile() && Number(stats.size) === size && isWritableOnlyByUs(stats)
+      ? [{ repo, path, stats }]
+      : []
   })
   return (await Promise.all(found)).flat()
 }
