@@ -6,16 +6,16 @@ import { printableLines } from '../model/printable.ts'
 import { hostGlobal, linkedController } from '../platform/originals.ts'
 import type { WorkerSettings } from './worker-settings.ts'
 
-/** What serves the tests of a worker. Most test files ask for no model: it is loaded with the first that does. */
+/** Serves the tests of a worker from the cache. */
 export interface Engine {
   cache: ModelCache
-  /** Answers code that knows nothing of the cache. */
+  /** Answers the requests of untouched code. */
   bridge: Bridge
-  /** What such code asked for. */
+  /** The requests that untouched code made. */
   requests: FoldedRequests
 }
 
-/** `atStart`: the environment of the worker before any user code. */
+/** `atStart` is the worker's environment before any user code, `whichTest` returns the id of the one test that runs. */
 export function openEngine(
   { cache: settings, run, manifest, debug, intercept: bases }: WorkerSettings,
   atStart: NodeJS.ProcessEnv,
@@ -24,7 +24,7 @@ export function openEngine(
   const write = (message: string) => void process.stderr.write(`[model-cache] ${printableLines(message)}\n`)
   const cache = new ModelCache({
     ...settings,
-    // A token that a setup file brings counts; one that was there stays, whatever the suite does to the environment.
+    // A setup file may add a token. A suite can't change or remove a variable that was set at the start.
     get env() {
       return { ...process.env, ...atStart }
     },
@@ -48,8 +48,8 @@ export function openEngine(
 const GONE = Symbol.for('vitest-model-cache.main-process-gone')
 
 /**
- * Aborts when the main process of a forked worker is gone: what is under way is of use to nobody any more, and would keep
- * the worker alive. One a process: a worker of a vm pool opens many.
+ * Aborts when the main process of a forked worker is gone: a download that goes on would keep the worker alive, and nobody needs it.
+ * There is one signal a process, as a worker of a vm pool opens an engine for each context.
  */
 function mainProcessGone(): AbortSignal {
   const global: object = hostGlobal()

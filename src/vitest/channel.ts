@@ -1,22 +1,22 @@
-// Before the augmentation below, which merges into what is loaded already.
+// Loads the types that the augmentation below adds to.
 export type {} from 'vitest'
 
 import type { FileReport } from '../model/request.ts'
 import type { Models } from '../providers/models.ts'
 import type { WorkerSettings } from '../run/worker-settings.ts'
 
-/** The key under which both sides put what they tell each other: `provide` to the workers, task meta back. */
+/** The key of `provide`, by which the main process tells workers, and of the task meta, by which workers tell the main process. */
 export const CHANNEL = 'vitest-model-cache'
 
-/** Puts a test file's report where the main process finds it; it travels with blobs too. */
+/** Puts a test file's report into its meta. Vitest sends the meta to the main process, and writes it into blob reports. */
 export function writeFileReport(meta: object, report: FileReport): void {
   const value = isEmpty(report) ? undefined : report
   Reflect.defineProperty(meta, CHANNEL, { value, enumerable: true, configurable: true, writable: true })
 }
 
 /**
- * Has each message with this meta bring what was collected by then. Of a test file that throws while it is collected, or of
- * which all is skipped, Vitest sends the meta too, and calls no hook before it.
+ * Has the meta hold the report up to the moment in which Vitest sends it. Vitest calls no hook for a test file that throws while it is
+ * collected, or that has only skipped tests, and sends its meta all the same.
  */
 export function reportWhenSent(meta: object, collected: () => FileReport): void {
   const get = () => {
@@ -26,7 +26,7 @@ export function reportWhenSent(meta: object, collected: () => FileReport): void 
   Reflect.defineProperty(meta, CHANNEL, { get, enumerable: true, configurable: true })
 }
 
-export function isEmpty({ requests, errors, mocks, evicted }: FileReport): boolean {
+function isEmpty({ requests, errors, mocks, evicted }: FileReport): boolean {
   return requests.length === 0 && errors.length === 0 && mocks === undefined && evicted === undefined
 }
 
@@ -39,7 +39,7 @@ declare module 'vitest' {
     [CHANNEL]: WorkerSettings
   }
   interface TestContext {
-    /** Models of the Hugging Face Hub, out of the cache. */
+    /** Models of the Hugging Face Hub, from the cache. */
     models: Models
   }
 }

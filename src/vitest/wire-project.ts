@@ -12,7 +12,7 @@ export const GLOBAL_SETUP = ownFile('./global-setup.js')
 const BROWSER_SETUP_FILE = ownFile('./browser/setup-file.js')
 const ENVIRONMENTS = ['node', 'jsdom', 'happy-dom', 'edge-runtime']
 
-/** Vitest has resolved its config already: paths have to be absolute. */
+/** Adds our files to the config of a project. Vitest has resolved the config already, so paths have to be absolute. */
 export function wireProject(project: TestProject, options: Options): void {
   const { config } = project
   const own = [SETUP_FILE, ...options.providers.map((path) => absolutePath(config.root, path))]
@@ -23,18 +23,18 @@ export function wireProject(project: TestProject, options: Options): void {
   if (project.isBrowserEnabled()) return
   allowOwnFolder(project.vite.config)
   runForEachFile(project, own)
-  // In the workers alone, never in the main process. What the `config` hook gives does not come to a project with `extends`
-  // (Vitest 5).
+  // Workers load the preload, and the main process never does. It is added here because a project with `extends` does not get
+  // what the `config` hook returns (Vitest 5).
   if (options.intercept.length > 0) config.execArgv = [...(config.execArgv ?? []), '--require', PRELOAD]
-  // A custom environment of the user's is left alone: there the setup file serves the models.
+  // A custom environment of the user stays. The setup file serves the models there too.
   if (ENVIRONMENTS.includes(config.environment))
     config.environment = ownFile(`./environments/${config.environment}.js`) as typeof config.environment
 }
 
 /**
- * Vitest evaluates for each test file what stood among the setup files when the config was resolved. Those of the `config` hook do
- * not come to a project with `extends` (Vitest 5): without this, only the first file of a worker that is not isolated would have
- * models there. A Vitest that keeps the list elsewhere is left as it is.
+ * Has Vitest run our setup files for each test file. Vitest does so for the setup files that were in the config when it was resolved.
+ * A project with `extends` does not get those of the `config` hook (Vitest 5): with --no-isolate only the first test file of a worker
+ * would have models. If Vitest keeps the list elsewhere, this changes nothing.
  */
 function runForEachFile(project: TestProject, files: string[]): void {
   const { inlineFiles }: { inlineFiles?: unknown } = Object(
@@ -44,14 +44,14 @@ function runForEachFile(project: TestProject, files: string[]): void {
   for (const file of files) if (!inlineFiles.includes(file)) inlineFiles.push(file, pathToFileURL(file).href)
 }
 
-/** Reporters are made after `configureVitest`, from this list. Several projects share one. */
+/** Adds our reporter, once for all projects. Vitest makes the reporters from this list after `configureVitest`. */
 export function wireReporter(vitest: Vitest, session: Session): void {
   if (session.hasReporter) return
   session.hasReporter = true
   const { mode, benchmark, reporters } = vitest.config
   const reporter = new ModelCacheReporter()
   reporters.push(reporter as never)
-  // `vitest bench` has a list of its own (Vitest 4).
+  // `vitest bench` has its own list of reporters (Vitest 4).
   if (mode === 'benchmark' && benchmark) benchmark.reporters = [benchmark.reporters, reporter].flat() as never
 }
 

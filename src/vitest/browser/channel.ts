@@ -1,42 +1,42 @@
-// Read by both sides: nothing here, or below it, may need Node.js.
-// Before the augmentation below, which merges into what is loaded already.
+// Pages and the main process import this file: it and its imports must not need Node.js.
+// The next line loads the types that the augmentation below adds to.
 export type {} from 'vitest'
 
-/** The key under which the main process provides what the setup file of a browser needs. */
+/** The key of `provide`, by which the main process tells the setup file of a browser. */
 export const BROWSER_CHANNEL = 'vitest-model-cache/browser'
 
-/** What the main process provides to a browser: neither a token nor a path of the cache. */
+/** What the main process tells a browser. It holds no token, and no path of the cache. */
 export interface BrowserProvided {
-  /** Where the middleware is asked: `/__vitest-model-cache__/<key>/`, a key for each project and run. */
+  /** The path of the middleware: `/__vitest-model-cache__/<key>/`. Each project has a key of its own in each run. */
   address: string
-  /** Whose reads are answered from the cache; empty where none is. */
+  /** The URLs of the hubs whose reads are answered from the cache; empty where none is answered. */
   intercept: string[]
-  /** The Hub that is asked in place of huggingface.co. */
+  /** The configured endpoint, which gets the requests for huggingface.co that the cache does not answer. */
   endpoint: string
   offline: boolean
-  /** Folders at a CDN of which the same files are installed: URLs with a slash at the end. */
+  /** The folders of a CDN whose files are installed in the same version: URLs with a slash at the end. */
   runtimes: string[]
 }
 
-/** Where the middleware answers. */
+/** How the paths of the middleware begin. */
 export const PREFIX = '/__vitest-model-cache__/'
 
-/** A header of a request: the test file that asks, percent-encoded. */
+/** A request header with the path of the test file that asks, percent-encoded. */
 export const TEST_FILE = 'X-Model-Cache-Test-File'
 
 /**
- * Of an answer: `served` as the Hub would; `refused`, so that the request goes where it was going; `failed`, with the
- * parts of the error as its body.
+ * A response header. `served`: this is the answer of the Hub. `refused`: the page sends the request on, to where it was going.
+ * `failed`: the body holds the parts of an error.
  */
 export const OUTCOME = 'X-Model-Cache'
 export type Outcome = 'served' | 'refused' | 'failed'
 
-/** `https://host/path` as the middleware is asked for it: `<address>https/host/path`. */
+/** The address of a URL at the middleware: `<address>https/host/path` for `https://host/path`. */
 export function toAddress(address: string, url: string): string {
   return address + url.replace('://', '/')
 }
 
-/** The way back; undefined for what is no URL of http or https. */
+/** The URL that such a path means; undefined if it is no URL of http or https. */
 export function fromAddress(path: string): string | undefined {
   const [, protocol, rest] = /^(https?)\/(.+)$/.exec(path) ?? []
   return protocol && rest && `${protocol}://${rest}`

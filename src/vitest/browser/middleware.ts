@@ -9,16 +9,16 @@ import { fromAddress, OUTCOME, type Outcome, PREFIX, TEST_FILE } from './channel
 import { isOwnPage } from './own-page.ts'
 import { type BrowserService, findService, type Result } from './service.ts'
 
-// The paths that a query of the Hub's API names.
+// In bytes. The longest bodies are queries of the Hub's API, which list paths.
 const LONGEST_BODY = 1 << 20
 
-/** Answers below `/__vitest-model-cache__/`, for whichever browsers are served in this process. */
+/** Answers the requests below `/__vitest-model-cache__/`, of all browsers that this process serves. */
 export async function answerBrowser(
   server: Vite.ViteDevServer,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  // Nothing of it stays in the browser, where it would be a second copy, and nobody guesses at types.
+  // The browser must not store a second copy of a file, and must not guess its type.
   response.setHeader('Cache-Control', 'no-store')
   response.setHeader('X-Content-Type-Options', 'nosniff')
   const [key = '', ...rest] = (request.url ?? '').slice(PREFIX.length).split('/')
@@ -31,7 +31,7 @@ export async function answerBrowser(
     const result = await ask(service, url, request, gone.signal)
     await send(response, ...outcomeOf(result))
   } catch (error) {
-    // The page went away, or the disk failed in the middle.
+    // The page was closed, or reading the file failed after the headers were sent.
     if (response.headersSent || gone.signal.aborted) response.destroy()
     else await send(response, 'refused', plain(500, messageOf(error)))
   }
@@ -66,7 +66,7 @@ function plain(status: number, body: string): Answer {
 
 async function send(response: ServerResponse, outcome: Outcome, { status, headers, body }: Answer): Promise<void> {
   response.writeHead(status, { ...headers, [OUTCOME]: outcome })
-  // `end` is included there, and an empty part has no last byte.
+  // `createReadStream` includes the byte at `end`, so it can't read an empty part.
   if (typeof body !== 'object' || body.start === body.end) response.end(typeof body === 'string' ? body : undefined)
   else
     await pipeline(

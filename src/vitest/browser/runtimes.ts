@@ -3,14 +3,14 @@ import { stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Answer } from '../../intercept/answer.ts'
 
-// transformers.js 4 takes ONNX Runtime's code from the CDN's copy of onnxruntime-web, 3 and 2 from that of themselves.
+// transformers.js 4 loads ONNX Runtime's code from onnxruntime-web at the CDN. Versions 3 and 2 load it from their own package there.
 const PACKAGES = ['onnxruntime-web', '@huggingface/transformers', '@xenova/transformers']
 const CDNS = ['https://cdn.jsdelivr.net/npm/', 'https://unpkg.com/']
 const TYPES: Record<string, string> = { wasm: 'application/wasm', js: 'text/javascript', mjs: 'text/javascript' }
 
 /**
- * The folders at the CDNs, as URLs with a slash at the end, of which the very same version is installed, and where: for
- * the project, or for a library that it uses.
+ * The folders of the CDNs whose packages are installed in exactly that version: by URL with a slash at the end, the folder on disk.
+ * Looks for packages of the project, and for onnxruntime-web of those packages.
  */
 export function installedRuntimes(root: string): Map<string, string> {
   const own = PACKAGES.flatMap((name) => findPackage(name, root) ?? [])
@@ -24,7 +24,7 @@ export function installedRuntimes(root: string): Map<string, string> {
   )
 }
 
-/** A file of a runtime that is installed; undefined for every other URL. */
+/** Answers with the installed file. Undefined for a URL that is no file of an installed runtime. */
 export async function answerRuntimeFile(
   runtimes: ReadonlyMap<string, string>,
   url: string,
@@ -41,7 +41,7 @@ export async function answerRuntimeFile(
   return { status: 200, headers, ...(method === 'GET' && { body: { file, start: 0, end: stats.size } }) }
 }
 
-/** As Node.js looks for it, without what the package exports: of it only files are wanted. */
+/** The folder of a package, looked for as Node.js does. `exports` of the package play no part: only its files are read. */
 function findPackage(name: string, from: string): string | undefined {
   const folder = join(from, 'node_modules', name)
   if (existsSync(join(folder, 'package.json'))) return realpathSync(folder)

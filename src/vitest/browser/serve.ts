@@ -6,14 +6,14 @@ import { type BrowserProvided, OUTCOME, TEST_FILE, toAddress } from './channel.t
 type Arguments = Parameters<typeof fetch>
 
 interface Serving extends BrowserProvided {
-  /** The test file whose code runs. */
+  /** The test file that runs now. */
   testFile: string
 }
 
-// On the global object: without isolation the next test file brings a module of its own.
+// On the global object: without isolation the page evaluates this module again for the next test file.
 const SERVING = Symbol.for('vitest-model-cache.browser')
 
-/** Has `fetch` ask the middleware for what it may have: what it refuses goes to the network as before. */
+/** Wraps `fetch`, so that it asks the middleware for files of the Hub and of runtimes. What the middleware refuses goes to the network. */
 export function serveFromMiddleware(provided: BrowserProvided, testFile: string): void {
   const isFirst = !Reflect.has(globalThis, SERVING)
   Reflect.set(globalThis, SERVING, { ...provided, testFile } satisfies Serving)
@@ -33,7 +33,7 @@ function wrapFetch(): void {
     fetch(this: unknown, ...[input, init]: Arguments): Promise<Response> {
       const url = typeof input === 'string' ? input : input instanceof URL ? input.href : input.url
       const isOurs = [...serving().intercept, ...serving().runtimes].some(
-        // Hosts may be written in any letters.
+        // Host names are case-insensitive.
         (base) => url.slice(0, base.length).toLowerCase() === base.toLowerCase(),
       )
       return isOurs ? ask(original, [input, init]) : Reflect.apply(original, this ?? globalThis, [input, init])
@@ -50,10 +50,10 @@ async function ask(original: typeof fetch, [input, init]: Arguments): Promise<Re
   const isRuntime = runtimes.some((base) => url.startsWith(base)) && (method === 'GET' || method === 'HEAD')
   if (!isRuntime && !(read && isReadBy(method, read))) return original(input, init)
   const pass = () => passOn(original, request, [input, init])
-  // With a token of the caller's own, the Hub's API may say more.
+  // The Hub's API may give a caller with a token more than the cache knows.
   if (read?.kind === 'api' && request.headers.has('Authorization') && !offline) return pass()
   const headers = new Headers({ [TEST_FILE]: encodeURIComponent(testFile) })
-  // No other header: a token, above all, is none of the middleware's business.
+  // Other headers stay here. Above all the token of a caller must not go to the middleware.
   for (const name of ['Range', 'If-Range', 'Content-Type']) {
     const value = request.headers.get(name)
     if (value !== null) headers.set(name, value)
@@ -66,36 +66,39 @@ async function ask(original: typeof fetch, [input, init]: Arguments): Promise<Re
     await response.body?.cancel()
     return pass()
   }
-  // Callers look at it for errors and for names.
+  // Callers use the URL in error messages, and to derive file names.
   Object.defineProperty(response, 'url', { value: url })
   return response
 }
 
-/** What the middleware refuses goes where it was going, or in place of huggingface.co to the configured endpoint. */
+/** Sends a refused request to where it was going. A request for huggingface.co goes to the configured endpoint. */
 async function passOn(original: typeof fetch, request: Request, [input, init]: Arguments): Promise<Response> {
   const elsewhere = addressAtEndpoint(request.url, serving().endpoint)
   if (elsewhere === undefined) return original(input, init)
   const headers = new Headers(request.headers)
-  // It belongs to huggingface.co.
+  // The token is for huggingface.co.
   headers.delete('Authorization')
   const { method, signal } = request
   const body = method === 'POST' ? await request.clone().text() : undefined
   return original(elsewhere, { method, headers, body, signal })
 }
 
-/** transformers.js would keep what it got in the browser's storage too, and ask for it there the next time, uncounted. */
+/**
+ * Keeps files of the middleware out of the browser's storage. transformers.js would store a second copy there, and would use that
+ * copy the next time, so that no request is counted.
+ */
 function keepNoSecondCopy(): void {
-  // Undefined where the page is no secure context.
+  // `Cache` is undefined where the page is no secure context.
   if (typeof Cache === 'undefined') return
   const { put } = Cache.prototype
   Cache.prototype.put = async function (request, response) {
     if (response.headers.get(OUTCOME) !== 'served') return Reflect.apply(put, this, [request, response])
-    // What nobody reads of a response that was cloned would stay in memory.
+    // The response is a clone: a body that nobody reads would stay in memory.
     await response.body?.cancel()
   }
 }
 
-/** ONNX Runtime may import its code from the CDN in place of fetching it. */
+/** Adds an import map: ONNX Runtime may import its code from the CDN instead of fetching it. */
 function mapImports({ address, runtimes }: BrowserProvided): void {
   const script = document.createElement('script')
   script.type = 'importmap'

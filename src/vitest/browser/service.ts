@@ -17,12 +17,12 @@ import type { FileReport } from '../../model/request.ts'
 import { type BrowserProvided, PREFIX } from './channel.ts'
 import { answerRuntimeFile, installedRuntimes } from './runtimes.ts'
 
-/** What becomes of a request: an answer, or an error with the place where it is to go. */
+/** The result of a request: an answer, or none. With `isPassedOn` the page sends the request to where it was going. */
 export type Result = { answer: Answer } | { error: ModelCacheError | undefined; isPassedOn: boolean }
 
-/** What the browsers of one project are served, and what each test file asked for. */
+/** Serves the browsers of one project, and counts what each test file asks for. */
 export class BrowserService {
-  /** Part of the address, so that no page but ours knows it. */
+  /** A part of the address: other pages can't guess it. */
   readonly key = randomBytes(16).toString('hex')
   readonly #options: Options
   readonly #runtimes: Map<string, string>
@@ -36,20 +36,20 @@ export class BrowserService {
     this.#cache = this.#openCache()
   }
 
-  /** What the browsers are told. */
+  /** What the browsers have to be told. */
   get provided(): BrowserProvided {
     const { intercept, hub, offline } = this.#options
     const runtimes = [...this.#runtimes.keys()]
     return { address: `${PREFIX}${this.key}/`, intercept, endpoint: hub.endpoint, offline, runtimes }
   }
 
-  /** What the warm-up brought in is what may be asked for. */
+  /** From now on serves the models of this manifest, and no others. */
   serve(manifest: Manifest): void {
     this.#manifest = manifest
     this.#cache = this.#openCache()
   }
 
-  /** What a request for a URL of the Hub, or of a runtime, is answered with. */
+  /** Answers a request for a URL of the Hub, or of a runtime at a CDN. */
   async answer(request: AskedRequest, testFile: string): Promise<Result> {
     const { url, method, signal } = request
     const runtimeFile = await answerRuntimeFile(this.#runtimes, url, method)
@@ -72,12 +72,12 @@ export class BrowserService {
     }
   }
 
-  /** What a test file asked for since the last call. */
+  /** The report of a test file since the last call. */
   drain(testFile: string): FileReport {
     return this.#requests.get(testFile)?.drain() ?? { requests: [], errors: [] }
   }
 
-  /** What was asked for after the test file had ended. */
+  /** The reports of all test files since the last call: pages may ask after their test file ended. */
   drainAll(): ({ testFile: string } & FileReport)[] {
     return [...this.#requests.keys()].map((testFile) => ({ testFile, ...this.drain(testFile) }))
   }
@@ -100,7 +100,7 @@ export class BrowserService {
     return answerFile(cached, headers)
   }
 
-  /** A page may read what this run's tests were given, and no more: whatever is loaded into it could ask. */
+  /** A page may read only what this run warmed, since any script in the page could ask. */
   #checkAllowed(read: HubRead): void {
     const { repo, revision } = read
     const model = this.#manifest.models.find(
@@ -123,7 +123,7 @@ export class BrowserService {
     return new ModelCacheError({
       code: 'NOT_SET_UP',
       asked: `Model ${modelLabel(read)}, in a browser`,
-      reason: 'Browsers are served what was warmed before the tests, and this was not.',
+      reason: 'Browsers are served only models that were warmed before the tests, and this model was not.',
       nextStep: `Declare it: modelCache({ models: ['${modelLabel(read)}'] }).`,
     })
   }
@@ -140,7 +140,7 @@ export class BrowserService {
     return requests
   }
 
-  /** Without a token: what has to be asked of the Hub for a page is asked as anybody may. The warm-up has claimed it all. */
+  /** Has no token: for a page the Hub is asked anonymously. Has no lease either: the warm-up has claimed all that is served. */
   #openCache(): ModelCache {
     const { endpoint, concurrency, timeoutMs } = this.#options.hub
     return new ModelCache({
@@ -151,8 +151,8 @@ export class BrowserService {
   }
 }
 
-// By key, for the middleware. Vitest makes the browser's server with a plugin of its own, which knows no project, and in a
-// monorepo this module may be there twice.
+// The services by key, on the global object, for the middleware. Vitest makes the browser's server with an instance of the plugin that
+// knows no project, and in a monorepo this module may be loaded twice.
 const SERVICES = Symbol.for('vitest-model-cache.browser-services')
 
 function services(): Map<string, BrowserService> {
@@ -161,7 +161,7 @@ function services(): Map<string, BrowserService> {
   return holder[SERVICES]
 }
 
-/** Makes what the browsers of a project are served by, until `closeService`. */
+/** Opens the service of a project. The middleware finds it by its key until `closeService`. */
 export function openService(options: Options, root: string): BrowserService {
   const service = new BrowserService(options, root)
   services().set(service.key, service)

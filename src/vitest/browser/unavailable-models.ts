@@ -5,8 +5,8 @@ function unavailable(method: string): ModelCacheError {
   return new ModelCacheError({
     code: 'NOT_SET_UP',
     asked: `models.${method}() in a browser`,
-    reason: 'What `models` gives are files and runtimes of Node.js.',
-    nextStep: 'Call pipeline() of @huggingface/transformers, or fetch(), themselves: both are answered from the cache.',
+    reason: '`models` gives files and runtimes of Node.js.',
+    nextStep: 'Call pipeline() of @huggingface/transformers or fetch() instead: both are answered from the cache.',
   })
 }
 
@@ -16,7 +16,7 @@ function refuse(method: string) {
   }
 }
 
-/** What a test in a browser gets as `models`: every method says that it is of no use there, and what is. */
+/** The `models` of a test in a browser. Each method throws an error that says what to call instead. */
 export const MODELS_IN_A_BROWSER: Models = {
   pipeline: refuse('pipeline'),
   transcriber: refuse('transcriber'),
