@@ -162,7 +162,7 @@ describe("a model in the user's own Hugging Face cache", () => {
     expect(await contentsOf(await open({ env: {} }).get('org/name'))).toEqual(FILES)
   })
 
-  test('is refused offline when that cache does not have it', async () => {
+  test('is not served for another repo or revision', async () => {
     await download()
     expect(await refusalOf(open({ offline: true }).get('org/other'))).toMatchObject({ code: 'OFFLINE' })
     expect(await refusalOf(open({ offline: true }).get('org/name@v2'))).toMatchObject({ code: 'OFFLINE' })

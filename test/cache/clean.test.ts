@@ -113,7 +113,7 @@ describe('clean', () => {
       await utimes(path, then, then)
       return path
     }
-    await place('given up', { etag: '"e"' }, 0)
+    await place('abandoned', { etag: '"e"' }, 0)
     await place('silent', undefined, 20)
     const held = [await place('young', undefined, 0), await place('elsewhere', { pid: 1, host: 'another' }, 0)]
     const cleaned = await clean({ incomplete: true })

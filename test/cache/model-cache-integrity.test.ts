@@ -266,10 +266,10 @@ describe.concurrent('a download that always fails', () => {
     await own.open().get('org/name')
     await own.ageMain('org/name', Date.now() - 1_700_000_000_000)
     await own.hub.stopListening()
-    const [stale, strange] = await Promise.all([own.open().get('org/name'), refusalOf(own.open().get('org/other'))])
+    const [stale, unknown] = await Promise.all([own.open().get('org/name'), refusalOf(own.open().get('org/other'))])
     expect(stale).toMatchObject({ commit, tier: 'disk' })
     expect(own.warnings).toEqual([expect.stringMatching(/^org\/name: .*main/)])
-    expect(strange).toMatchObject({
+    expect(unknown).toMatchObject({
       code: 'HUB_UNREACHABLE',
       asked: 'Model org/other',
       reason: expect.stringMatching(/ECONNREFUSED/),

@@ -409,13 +409,13 @@ describe('the default selection', () => {
     expect(engine.filesAsked.sort()).toEqual(EMBEDDING)
   })
 
-  test('has its hits and last access recorded, and the download is not counted as a hit', async () => {
+  test('records hits and the last access, and does not count the download as a hit', async () => {
     engine.hub.addRepo('org/name', { files: FILES })
     const cache = engine.open()
     const cold = useOf(await cache.get('org/name'), 'org/name')
     await engine.setRecord('org/name', { lastAccessDate: new Date(Date.now() - 3 * DAY_MS).toISOString() })
     const warm = useOf(await cache.get('org/name'), 'org/name')
-    await cache.recordUses([cold, warm, warm, { ...warm, repo: 'org/stranger' }])
+    await cache.recordUses([cold, warm, warm, { ...warm, repo: 'org/unknown' }])
     const [entry, ...others] = await engine.open().list()
     expect(others).toEqual([])
     expect(entry).toMatchObject({ hits: 2, selections: [{ key: '{}', used: true }] })

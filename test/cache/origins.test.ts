@@ -62,7 +62,7 @@ describe('a commit that two endpoints state differently', () => {
     },
   )
 
-  test('is served right for concurrent requests to both endpoints', async () => {
+  test('is served correctly for concurrent requests to both endpoints', async () => {
     const models = ['org/name', `org/name@${COMMIT}`]
     const asked = Array.from({ length: 12 }, (_, index) => {
       const cache = index % 2 === 0 ? engine.open() : openMirror()

@@ -11,6 +11,7 @@ export interface Manifest {
   failures: ManifestFailure[]
 }
 
+/** A model that the warm-up found or downloaded, with all its cached files. */
 export interface ManifestModel {
   /** The repo's current id, under which its files are cached. */
   repo: RepoId

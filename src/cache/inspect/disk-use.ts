@@ -4,6 +4,7 @@ import { Slices } from '../../platform/slices.ts'
 import type { Layout } from '../store/layout.ts'
 import { entriesIn } from '../store/list-folder.ts'
 
+/** The disk use of the models. */
 export interface DiskUse {
   /** Bytes that the models take on disk. */
   diskBytes: number

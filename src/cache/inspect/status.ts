@@ -24,14 +24,19 @@ export interface RunCounts {
 
 /** The state of the cache: its models, their use, its runs, and its disk. */
 export interface CacheStatus {
+  /** The cache folder. */
   directory: string
   /** Bytes on disk of all models. */
   bytes: number
+  /** The size limit in bytes. */
   maxBytes: number
+  /** Number of models. */
   models: number
   /** The number of models of each endpoint, the largest number first. `endpoint` is null for models whose endpoint is not known. */
   endpoints: { endpoint: string | null; models: number }[]
+  /** Number of pinned models. */
   pinned: number
+  /** Number of files of all models. */
   files: number
   /** The savings by shared blobs: how many further files refer to a blob that another model has already, and their bytes. */
   shared: Amount
@@ -52,6 +57,7 @@ export interface CacheStatus {
   takenAt: string
 }
 
+/** Reads the state of the cache from its metadata, run records, leases and folders. Opens no model files. */
 export async function cacheStatus(context: CacheContext): Promise<CacheStatus> {
   const { layout, options } = context
   const [entries, runs, live, incomplete, free] = await Promise.all([

@@ -8,9 +8,9 @@ export async function listEntries(context: CacheContext): Promise<Entry[]> {
   const recorded = await metadata.all()
   const found = await findUnrecorded(context, recorded)
   // A snapshot of a known endpoint without a record is being downloaded now. It is recorded when it is complete.
-  const strangers = found.filter(({ endpoint }) => endpoint === undefined)
-  const all = [...recorded.values(), ...strangers]
-  return strangers.length === 0 ? all : all.sort((a, b) => (entryKey(a) < entryKey(b) ? -1 : 1))
+  const unrecorded = found.filter(({ endpoint }) => endpoint === undefined)
+  const all = [...recorded.values(), ...unrecorded]
+  return unrecorded.length === 0 ? all : all.sort((a, b) => (entryKey(a) < entryKey(b) ? -1 : 1))
 }
 
 /** Makes entries of the snapshots in `hub/` that have no record. */

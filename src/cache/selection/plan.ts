@@ -9,11 +9,13 @@ import type { RepoConfig } from './transformers-sessions.ts'
 /** The rule by which the files were chosen. Shown in the log. */
 export type PlanRule = 'paths' | 'files' | 'task' | 'earlier runs' | 'own task' | 'default weights' | 'all files'
 
+/** The files of a selection. */
 export interface Plan {
   files: HubPath[]
   rule: PlanRule
 }
 
+/** What a plan depends on. */
 export interface PlanInput {
   selection: Selection
   tree: Tree
@@ -23,6 +25,7 @@ export interface PlanInput {
   entry?: Entry
   /** Reads the repo's `config.json`. Called only when the plan depends on a task. */
   readConfig: () => Promise<RepoConfig>
+  /** What was asked for, as error messages name it. */
   asked: string
 }
 

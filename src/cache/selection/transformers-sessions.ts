@@ -3,6 +3,7 @@ import type { Selection } from '../../model/selection.ts'
 /** A repo's `config.json`. It is outside input: any field may have any value. */
 export type RepoConfig = Record<string, unknown>
 
+/** What transformers.js loads for a task. */
 export interface Sessions {
   /** The base names of the ONNX files, without dtype and extension. */
   sessions: string[]

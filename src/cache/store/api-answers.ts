@@ -8,6 +8,7 @@ import { originals } from '../../platform/originals.ts'
 import { isAbsent, writeAtomically } from './atomic-write.ts'
 import { apiFolderOf, type Origin } from './origin.ts'
 
+/** The headers and the body of an answer of the Hub's API. */
 const Schema = v.object({ headers: v.record(v.string(), v.string()), body: v.string() })
 
 export type StoredAnswer = v.InferOutput<typeof Schema>
@@ -31,6 +32,7 @@ export async function readApiAnswer(
   }
 }
 
+/** Stores an answer of the Hub's API. `key` identifies the request; its age is counted from now on. */
 export function writeApiAnswer({ api, cache }: Origin, repo: RepoId, key: string, answer: StoredAnswer): void {
   writeAtomically(pathOf(api, repo, key), JSON.stringify(answer), cache.incoming)
 }

@@ -68,6 +68,7 @@ export class Aside {
     this.#folder = uniqueBeside(join(containerOf(hold.path), 'removed'), 'tmp')
   }
 
+  /** Creates the folder of a new removal. `hold` is the repo's lock. */
   static begin(layout: Layout, hold: Hold): Aside {
     const aside = new Aside(layout, hold)
     mkdirSync(aside.#folder, { recursive: true, mode: 0o700 })
@@ -103,6 +104,7 @@ export class Aside {
     await removeFiles(this.layout, this.#folder, names)
   }
 
+  /** Deletes the files that were moved here, and the folder. */
   async end(): Promise<void> {
     await this.empty()
     await removeEmptyFolder(this.layout, this.#folder)

@@ -143,7 +143,7 @@ export async function findIncomplete(layout: Layout): Promise<{ free: Incomplete
     if (!isIncompleteName(name)) continue
     const path = join(layout.incoming, name)
     const bytes = await sizeOnDisk(path)
-    found[(await isGivenUp(name, path)) ? 'free' : 'held'].push({ path, bytes })
+    found[(await isAbandoned(name, path)) ? 'free' : 'held'].push({ path, bytes })
   }
   return found
 }
@@ -154,7 +154,7 @@ export function removeIncomplete(layout: Layout, path: string): void {
   removeFile(layout, noteOf(path))
 }
 
-async function isGivenUp(name: string, path: string): Promise<boolean> {
+async function isAbandoned(name: string, path: string): Promise<boolean> {
   const note = await readNote(path)
   if (!note || (await writerOf(note, path)) === 'live') return false
   if (note.host !== undefined || note.etag !== undefined) return true

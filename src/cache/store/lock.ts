@@ -13,7 +13,7 @@ const HEARTBEAT_MS = 2_000
 const STALE_AFTER_MS = 15_000
 const LONGEST_POLL_MS = 100
 // For callers that do not wait for a lock. An hour, because the clock that dates the heartbeat may differ from the disk's clock.
-const GIVEN_UP_AFTER_MS = 3_600_000
+const ABANDONED_AFTER_MS = 3_600_000
 
 /** A lock that this process has taken. */
 export class Hold {
@@ -44,6 +44,7 @@ export class Hold {
     }
   }
 
+  /** Removes the lock file, unless another process took the lock. */
   release(): void {
     removeLock(this.path, this.#id)
   }
@@ -118,16 +119,16 @@ async function takeFree(path: string): Promise<Hold | undefined> {
 /** Removes a lock that no process holds any more. Otherwise `clean` would skip its repo until the repo's next download. */
 async function takeFromDead(path: string): Promise<boolean> {
   const held = read(path)
-  if (!held || !(await isGivenUp(path, held))) return false
+  if (!held || !(await isAbandoned(path, held))) return false
   await takeAway(path, held.id)
   return true
 }
 
 /** True when the lock's owner has certainly died, or when the owner is unknown and gave no heartbeat for an hour. */
-async function isGivenUp(path: string, { owner, heartbeat }: Seen): Promise<boolean> {
+async function isAbandoned(path: string, { owner, heartbeat }: Seen): Promise<boolean> {
   const state: OwnerState = owner ? stateOf(owner) : 'unknown'
   if (state !== 'unknown') return state === 'dead'
-  return (await diskNow(dirname(path))) - heartbeat > GIVEN_UP_AFTER_MS
+  return (await diskNow(dirname(path))) - heartbeat > ABANDONED_AFTER_MS
 }
 
 async function acquire(path: string, signal?: AbortSignal): Promise<Hold> {

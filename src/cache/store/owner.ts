@@ -21,6 +21,7 @@ export type OwnerState = 'alive' | 'stopped' | 'dead' | 'unknown'
 let host: string | undefined
 let own: Owner | undefined
 
+/** This process as an owner. */
 export function thisProcess(): Owner {
   own ??= ownerOf(originals.pid)
   return own
@@ -32,6 +33,7 @@ export function ownerOf(pid: number): Owner {
   return { pid, host: thisHost(), ...(seen && { started: seen.started }) }
 }
 
+/** Whether an owner lives. See `OwnerState`. */
 export function stateOf(owner: Owner): OwnerState {
   if (owner.host !== thisHost()) return 'unknown'
   // The boot ids differ: this machine was started again, or another machine has the same name.

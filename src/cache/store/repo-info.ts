@@ -27,6 +27,7 @@ export function readRepoInfo(origin: Origin, repo: RepoId, commit: Commit): Repo
   }
 }
 
+/** Stores what the endpoint stated about the repo with this commit. */
 export function writeRepoInfo(origin: Origin, repo: RepoId, commit: Commit, { access, task }: RepoInfo): void {
   writeAtomically(origin.repoInfo(repo, commit), JSON.stringify({ access, task }), origin.cache.incoming)
 }

@@ -35,6 +35,7 @@ export function listedCommits(folder: RepoFolders, repo: RepoId): Commit[] {
     .filter(isCommit)
 }
 
+/** Stores the listing of a commit, in huggingface_hub's format. */
 export function writeTree(folder: WritableFolders, repo: RepoId, commit: Commit, tree: Tree): void {
   const files = [...tree]
     .sort(([a], [b]) => (a < b ? -1 : 1))

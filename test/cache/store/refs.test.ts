@@ -76,7 +76,7 @@ describe('a ref', () => {
     },
   )
 
-  test('whose path is empty, a folder or below a file is absent', async () => {
+  test('is absent when its path does not exist, is a folder or is below a file', async () => {
     await place('a/b', COMMIT)
     for (const revision of ['main', 'a', 'a/b/c']) expect(await readRef(layout, REPO, revision)).toBeUndefined()
   })

@@ -220,7 +220,7 @@ describe('sizes', () => {
     expect(totalSize(entries.map(entryOf))).toBe(10)
   })
 
-  test('decide that an entry stays when its blobs are shared, and the next entry is evicted', () => {
+  test('keep the oldest entry when it shares its blobs with one that stays, and evict the next oldest', () => {
     const { evicted, kept } = plan(
       [
         sketch({ commit: 1, blobs: [50], idleMs: 300 }),
