@@ -10,18 +10,18 @@ export interface BarRow {
   parts: BarPart[]
 }
 
-/** A part of a bar, from and to a place on the scale. */
+/** A part of a bar. `from` and `to` are values on the scale. */
 export interface BarPart {
   from: number
   to: number
   /** The class that gives the colour. */
   kind: string
-  /** Shown where the pointer rests on it. */
+  /** A tooltip. */
   title?: string
 }
 
 interface Options {
-  /** What the chart is called for somebody who can't see it. */
+  /** The name of the chart for screen readers. */
   label: string
   /** The end of the scale, which begins at 0. */
   max: number
@@ -29,9 +29,9 @@ interface Options {
   isWide?: boolean
 }
 
-/** A short bar is drawn this wide, in pixels: each row shows a mark. */
+/** Pixels. A bar is drawn at least this wide, so that each row shows a mark. */
 const LEAST_WIDTH = 3
-/** A bar that begins at the end of the scale still has room for that width on a phone. */
+/** Percent of the scale. A mark that starts here still fits on a phone. */
 const LAST_START = 99
 
 /**
@@ -55,7 +55,7 @@ export function bars(rows: BarRow[], { label, max, ticks = [], isWide = false }:
 ${items}</ul>${axis.length > 0 ? html`<svg class="axis${isWide ? ' wide-axis' : ''}" aria-hidden="true">${axis}</svg>` : ''}`
 }
 
-/** What is seen of a row whose bar is too short to be seen: a mark of fixed width, in the colour of the longest part. */
+/** A mark of fixed width, in the colour of the longest part. It shows where the bar is, even if the bar is too short to be seen. */
 function mark(parts: BarPart[], max: number): Html {
   const [longest] = [...parts].sort((a, b) => b.to - b.from - (a.to - a.from))
   if (!longest) return html``
@@ -70,7 +70,7 @@ function barOf({ from, to, kind, title }: BarPart, max: number): Html {
   return html`<rect class="${kind}" x="${percentOf(from, max)}" width="${width}" height="100%">${more}</rect>`
 }
 
-/** The class that keeps a label at an end of the axis within it. */
+/** The class of a label. It keeps the first and the last label inside the axis. */
 function anchorOf(at: number, max: number): string {
   const place = share(at, max)
   return place < 4 ? 'first' : place > 96 ? 'last' : 'middle'

@@ -30,7 +30,7 @@ function fill({ entries, size, maxSize, diskBytes }: CacheSummary): Html {
   const share = `${models} ${formatSize(size)} of the limit of ${formatSize(maxSize)}${over}`
   const onDisk =
     formatSize(diskBytes) === formatSize(size) ? '' : html`<br>Space taken on disk: ${formatSize(diskBytes)}`
-  // The browser colours the meter by these: near the limit, and over it.
+  // By these values the browser chooses the colour of the meter: near the limit, or over it.
   const limits = html`min="0" low="${maxSize * 0.9}" high="${maxSize}" max="${Math.max(maxSize, size, 1)}" optimum="0"`
   return html`<p><label for="fill">${share}</label><br><meter id="fill" ${limits} value="${size}">${share}</meter>${onDisk}</p>`
 }

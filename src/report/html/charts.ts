@@ -6,7 +6,7 @@ import { Html } from './html.ts'
 import { type Drawing, openPlot } from './plot.ts'
 import { dateLabels, durationTicks } from './ticks.ts'
 
-/** The charts of how runs went, as SVG. Each is drawn twice: for a large screen, and for a phone. */
+/** The charts over several runs, as SVG. Each is drawn twice: for a large screen, and for a phone. */
 export interface Charts {
   /** `runs` are newest first. */
   hitRates(runs: RunSummary[], target: number): Html

@@ -1,6 +1,6 @@
 import type { CachedEntry } from '../statistics.ts'
 
-/** Gives the short commit of an entry whose name another entry has too: the cache can hold two commits of one repo. */
+/** Gives the short commit of an entry, if another entry has the same name. The cache can hold two commits of one repo. */
 export function commits(entries: CachedEntry[]): (entry: CachedEntry) => string | undefined {
   const counts = new Map<string, number>()
   for (const { model } of entries) counts.set(model, (counts.get(model) ?? 0) + 1)

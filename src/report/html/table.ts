@@ -3,9 +3,9 @@ import { breakable, Html, html } from './html.ts'
 
 export interface Column<Row> {
   name: string
-  /** Empty where there is nothing to tell. */
+  /** An empty text means that there is no value. */
   show: (row: Row) => string
-  /** What rows are sorted by, where that is not what is shown. */
+  /** The sort key. Default: the shown text. */
   value?: (row: Row) => number | string
   /** Text (the default) may wrap. A word, a number and a date stay on one line, a number to the right. */
   kind?: 'text' | 'word' | 'number' | 'date'
@@ -19,8 +19,8 @@ interface Options<Row> {
 }
 
 /**
- * A table. Its column headings sort it, if it has more than one row. A column without any content is left out. On a phone
- * each row becomes a block, and each cell bears the name of its column; by the roles it stays a table for screen readers.
+ * A table. Its column headings sort it, if it has more than one row. A column without any value is left out. On a phone each
+ * row becomes a block, and each cell shows the name of its column. The roles keep it a table for screen readers.
  */
 export function table<Row>({ id, caption, columns, rows }: Options<Row>): Html {
   const isSortable = rows.length > 1
@@ -40,7 +40,7 @@ export function numbers<Row>(name: string, value: (row: Row) => number, show = S
   return { name, value, show: (row: Row) => show(value(row)), kind: 'number' as const }
 }
 
-/** Durations from milliseconds. Nothing is shown for zero: there was no such step. */
+/** Durations from milliseconds. Zero means that there was no such step, and shows nothing. */
 export function durations<Row>(name: string, value: (row: Row) => number): Column<Row> {
   return numbers(name, value, (ms) => (ms === 0 ? '' : duration(ms)))
 }
@@ -58,7 +58,7 @@ export function dates<Row>(name: string, value: (row: Row) => string, hasSeconds
   return { name, value, show, kind: 'date' }
 }
 
-/** As `formatDuration`, and `< 0.1 ms` where that would give `0 ms`: a step of which nothing is left looks as if it was skipped. */
+/** As `formatDuration`, but `< 0.1 ms` for a shorter time: a step that ran must not look like a step that was skipped. */
 export function duration(ms: number): string {
   return ms > 0 && ms < 0.05 ? '< 0.1 ms' : formatDuration(ms)
 }

@@ -59,7 +59,7 @@ export function runTable(runs: RunSummary[]): Html {
       ),
       numbers('Requests', ({ requests }) => requests),
       numbers('Misses', ({ misses }) => misses),
-      numbers('Errors', ({ errors }) => errors),
+      numbers('Failed', ({ errors }) => errors),
       durations('Time saved', ({ savedMs }) => savedMs ?? 0),
       sizes('Downloaded', ({ downloadedBytes }) => downloadedBytes),
       durations('Warm-up', ({ warmUpMs }) => warmUpMs ?? 0),

@@ -1,6 +1,6 @@
 import { formatDuration } from '../../config/units.ts'
 
-/** A mark of an axis: where it is, and what it says. */
+/** A mark of an axis: its value and its label. */
 export interface Tick {
   at: number
   label: string
@@ -29,8 +29,7 @@ export function durationTicks(max: number): Tick[] {
 }
 
 /**
- * A short label for each date, in UTC: the day, or the time too where that is needed. All labels are different: a second run at the
- * same time gets a number.
+ * A short label for each date, in UTC: the day, or also the time if two dates are of one day. All labels are different.
  */
 export function dateLabels(dates: readonly string[]): string[] {
   const iso = dates.map((date) => new Date(date).toISOString())
@@ -42,7 +41,7 @@ export function dateLabels(dates: readonly string[]): string[] {
   return new Set(short).size === short.length ? short : numbered(long)
 }
 
-/** Labels of which the second and each later one of the same text has its number. */
+/** Adds a number to the second and each later label with the same text. */
 function numbered(labels: string[]): string[] {
   const counts = new Map<string, number>()
   return labels.map((label) => {

@@ -8,7 +8,7 @@ import { spanTable } from './tables.ts'
 import { durationTicks } from './ticks.ts'
 
 const SPANS_SHOWN = 40
-/** Milliseconds. A shorter scale would need ticks that no label can tell apart. */
+/** Milliseconds. On a shorter scale two ticks would have the same label. */
 const SHORTEST_SCALE = 1
 
 /** When the models of the last run were warmed up and loaded. */
@@ -47,7 +47,7 @@ function rowOf(span: Span, start: number): BarRow {
     from += ms
     return ms > 0 ? [part] : []
   })
-  // A request that took no measurable time still happened.
+  // A request without any measured time gets a mark too.
   const [first = { kind: 'lookup', from, to: from }, ...others] = parts
   return {
     name: span.model,

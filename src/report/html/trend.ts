@@ -12,7 +12,7 @@ export function trend(charts: Charts, runs: RunSummary[], target: number): Html 
 ${
   isOne
     ? html`<p>After the next run, two charts here compare hit rate and time saved.</p>`
-    : html`<p>Each mark is one run, the newest on the right. Below it stands when the run started (UTC).</p>
+    : html`<p>Each mark is one run, the newest on the right. The labels below are start times in UTC.</p>
 <div class="pair">${hitRates(charts, runs, target)}${savedTimes(charts, runs)}</div>`
 }
 <details><summary>${isOne ? 'This run as a table' : 'These runs as a table'}</summary>${runTable(runs)}</details>
@@ -28,7 +28,7 @@ function hitRates(charts: Charts, runs: RunSummary[], target: number): Html {
 
 function savedTimes(charts: Charts, runs: RunSummary[]): Html {
   const chart = runs.some(({ savedMs }) => savedMs !== null && savedMs > 0)
-    ? html`${charts.savedTimes(runs)}<figcaption>The time that the downloads took when they were made. A run without a bar saved none.</figcaption>`
+    ? html`${charts.savedTimes(runs)}<figcaption>The time that the downloads took when they were made. A run without a bar saved no time.</figcaption>`
     : html`<p>None of these runs could use an earlier download.</p>`
   return html`<figure><h3>Time saved</h3>${chart}</figure>`
 }
