@@ -14,7 +14,7 @@ async function newFolder(onFinished: TestContext['onTestFinished']): Promise<str
 }
 
 // These tests mostly wait, so they run concurrently.
-describe.concurrent('the lock of another machine', () => {
+describe.concurrent('a lock', () => {
   const YEAR = 365 * 86_400
   const owner = { pid: process.pid, host: 'elsewhere' }
   /** Milliseconds without a heartbeat after which a lock is taken over. */
@@ -29,7 +29,7 @@ describe.concurrent('the lock of another machine', () => {
     return path
   }
 
-  test('is taken over when its heartbeat stands still for 15 s, whatever its clock says', async ({
+  test('of another machine is taken over when its heartbeat stands still for 15 s, whatever its clock says', async ({
     expect,
     onTestFinished,
   }) => {
@@ -50,7 +50,10 @@ describe.concurrent('the lock of another machine', () => {
     expect(await readdir(folder)).toEqual([])
   })
 
-  test('is kept as long as its heartbeat changes, whatever its clock says', async ({ expect, onTestFinished }) => {
+  test('of another machine is kept as long as its heartbeat changes, whatever its clock says', async ({
+    expect,
+    onTestFinished,
+  }) => {
     const folder = await newFolder(onTestFinished)
     const ages = [50 * YEAR, 3600, -3600, -70 * YEAR]
     const locks = await Promise.all(
