@@ -84,7 +84,7 @@ export function matchEntries(pattern: string, entries: Entry[]): Entry[] {
   return named.length > 0 || !COMMIT_PREFIX.test(pattern) ? named : byCommit(entries, pattern)
 }
 
-function isGlob(name: string): boolean {
+export function isGlob(name: string): boolean {
   return /[*?[\]{}()!]/.test(name)
 }
 

@@ -6,7 +6,7 @@ import { readEnvironment } from '../config/environment-variables.ts'
 import { defaultCacheFolder } from '../config/folders.ts'
 import { type Options, resolveOptions } from '../config/options.ts'
 import { ModelCacheError } from '../model/errors.ts'
-import { readVitestConfig, type VitestConfig } from './config.ts'
+import { readVitestConfig, type VitestConfig } from './config/read-config.ts'
 import { interrupted } from './interruption.ts'
 import { printNotes } from './show/print.ts'
 

@@ -12,6 +12,7 @@ const EXIT_CODES =
 const NAMES =
   '\nA model is named `[org/]name[@revision]`, by the first digits of its commit, or by a glob such as "Xenova/*".'
 const DRY_RUN = 'only say what would be done'
+const RUNS_BACK = 'how many runs back'
 const ALL_PROJECTS = 'of all projects that share the cache'
 
 interface GlobalFlags {
@@ -110,6 +111,12 @@ export function makeProgram(): Command {
     'print the absolute path of a cached model or file',
     'path org/name config.json',
   ).action((model, file) => perform(async () => (await import('./path.ts')).path(model, file, program.opts())))
+  command('suggest', 'print the `models` that the last runs of this project used, ready to paste', 'suggest --runs 20')
+    .option('--runs <number>', RUNS_BACK, wholeNumber, 10)
+    .action((options) => perform(async () => (await import('./suggest.ts')).suggest(merged(options))))
+  command('key', 'print a key for a CI cache, made of what the cache holds', 'key')
+    .option('--config', 'made of what the Vitest config declares')
+    .action((options) => perform(async () => (await import('./key.ts')).key(merged(options))))
   command('doctor', 'look at what commonly goes wrong', 'doctor').action(() =>
     perform(async () => (await import('./doctor.ts')).doctor(program.opts())),
   )
@@ -122,7 +129,7 @@ export function makeProgram(): Command {
     .option('--cache-info', 'show the state of the cache before and after')
     .action((args, options) => perform(async () => (await import('./run.ts')).run(args, merged(options))))
   command('stats', 'say how the last runs of this project went, and what the cache takes', 'stats --runs 20')
-    .option('--runs <number>', 'how many runs back', wholeNumber, 10)
+    .option('--runs <number>', RUNS_BACK, wholeNumber, 10)
     .option('--all', ALL_PROJECTS)
     .action((options) => perform(async () => (await import('./stats.ts')).stats(merged(options))))
   command(

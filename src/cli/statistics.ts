@@ -37,7 +37,7 @@ export async function gatherStatistics(cache: ModelCache, { maxAge }: Options, r
   return makeStatistics(runs, state, originals.now())
 }
 
-function isWithin(path: string, folder: string): boolean {
+export function isWithin(path: string, folder: string): boolean {
   const way = relative(folder, resolve(path))
   return way === '' || !/^\.\.([/\\]|$)|^[a-z]:|^[/\\]/i.test(way)
 }

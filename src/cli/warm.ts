@@ -1,20 +1,24 @@
 import type { WarmResult } from '../cache/warm.ts'
 import { formatDuration, formatSize } from '../config/units.ts'
-import { describeModel, type Model, modelKey, parseModel } from '../model/model.ts'
+import { describeModel, type Model, modelKey } from '../model/model.ts'
 import { selectionKey } from '../model/selection.ts'
 import { count } from '../report/words.ts'
+import { declaredModels } from './config/declared-models.ts'
 import { interrupted } from './interruption.ts'
 import { type GlobalOptions, openCache } from './open-cache.ts'
 import { printJson } from './show/json.ts'
 import { printLines, printNotes } from './show/print.ts'
 import { openProgress } from './show/progress.ts'
 import { paint } from './show/style.ts'
+import { modelsNamed } from './warm-names.ts'
 
-/** Brings models in: those that are named, those of the Vitest config, or both. 1 when one could not be had. */
+/** Downloads models: the named ones, those of the Vitest config, or both. 1 when one failed. */
 export async function warm(names: string[], options: GlobalOptions & { config?: boolean }): Promise<number> {
-  const named = names.map(parseModel)
-  const { cache, options: configured } = await openCache(options)
-  const models = distinct([...named, ...(options.config || named.length === 0 ? configured.models : [])])
+  const { cache, config } = await openCache(options)
+  const declared = await declaredModels(config)
+  const cached = names.length > 0 ? await cache.list() : []
+  const named = names.flatMap((name) => modelsNamed(name, declared, cached))
+  const models = distinct([...named, ...(options.config || names.length === 0 ? declared : [])])
   if (models.length === 0) {
     printNotes('No model was named, and the Vitest config declares none: `npx vitest-model-cache warm org/name`.')
     return 2

@@ -9,7 +9,8 @@ export function modelsUsedIn({ used }: RunRecord): Model[] {
   return used.flatMap((use) => modelOfUse(use) ?? [])
 }
 
-function modelOfUse({ repo, revision, selection }: RunRecord['used'][number]): Model | undefined {
+/** The model of one recorded use. Undefined when the record is damaged. */
+export function modelOfUse({ repo, revision, selection }: RunRecord['used'][number]): Model | undefined {
   try {
     const parsed = parseSelection(JSON.parse(selection))
     return parsed && { repo: parseRepoId(repo), revision: parseRevision(revision, repo), selection: parsed, pin: false }

@@ -200,6 +200,10 @@ describe('changing commands', () => {
     const result = await cli.run('warm', 'org/real', 'org/nothing')
     expect(result).toMatchObject({ exitCode: 1, stdout: expect.stringMatching(/^✓ org\/real {2}2 B, downloaded in/) })
     expect(result.stderr).toMatch(/✗ Model org\/nothing.*1 model of 2 could not be had: org\/nothing/s)
+    const [matching, none] = await Promise.all([cli.run('warm', 'ORG/r*'), cli.run('warm', 'nobody/*')])
+    expect(matching).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/^✓ org\/real .*$/) })
+    expect(none).toMatchObject({ exitCode: 2, stderr: expect.stringMatching(/Models nobody\/\*: No model .* matches/) })
+    expect(JSON.stringify(engine.hub.requests)).not.toContain('nobody')
   })
 })
 

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import process from 'node:process'
-import type { Options } from '../config/options.ts'
-import { systemCode } from '../model/errors.ts'
+import type { Options } from '../../config/options.ts'
+import { systemCode } from '../../model/errors.ts'
 
 /** What the Vitest config of this folder says. */
 export interface VitestConfig {
