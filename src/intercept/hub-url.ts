@@ -27,6 +27,13 @@ export function parseHubUrl(url: string, bases: readonly string[]): HubRead | un
   }
 }
 
+/** True for a URL of one of the bases. The letters of its host may be capital ones. */
+export function isBelow(url: string, bases: readonly string[]): boolean {
+  return bases.some(
+    (base) => url.toLowerCase().startsWith(base.toLowerCase()) && /^([/?#]|$)/.test(url.slice(base.length)),
+  )
+}
+
 /** True when a request with this method asks for what the cache may answer; else it is the caller's own business. */
 export function isReadBy(method: string, read: HubRead): boolean {
   if (method === 'GET' || method === 'HEAD') return true

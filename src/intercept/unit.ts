@@ -3,6 +3,7 @@ import { mockLibraryPipeline, mockPretrained } from '../mocks/library/library-mo
 import { noHub } from '../mocks/unit-mode-error.ts'
 import type { ModelCacheError } from '../model/errors.ts'
 import type { Bridge } from './bridge.ts'
+import { isBelow } from './hub-url.ts'
 
 export interface UnitSettings {
   /** The URLs of the hubs of which nothing may be asked. */
@@ -48,9 +49,4 @@ export function openUnit({ bases, onMock, onRefused }: UnitSettings): UnitBridge
       pretrained: (library, asked, args) => counted(mockPretrained(library, asked, args)),
     },
   }
-}
-
-/** The host has to be the same, and not only to begin alike. */
-function isBelow(url: string, bases: string[]): boolean {
-  return bases.some((base) => url.toLowerCase().startsWith(base) && /^([/?#]|$)/.test(url.slice(base.length)))
 }

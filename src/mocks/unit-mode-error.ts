@@ -38,6 +38,6 @@ export function noHub(asked: string): ModelCacheError {
     code: 'UNIT_MODE',
     asked,
     reason: 'The mode is `unit`, in which nothing is asked of the Hub.',
-    nextStep: `${INTEGRATION}, or mock what reads it. pipeline() and from_pretrained() of @huggingface/transformers 3 and 4 have mocks where Node.js loads the package itself.`,
+    nextStep: `${INTEGRATION}, or mock the function that sends it. pipeline() and from_pretrained() of @huggingface/transformers 3 and 4 have mocks if Node.js loads the package itself, and after the setup file of vitest-model-cache.`,
   })
 }

@@ -16,7 +16,7 @@ export function summaryOf(report: Report, target: number): string {
 
 function unitSummary({ mocks, failed }: Report): string {
   const refused = failed > 0 ? `, ${failed} failed` : ''
-  return `unit mode: ${count(mocks, 'mock')}${refused}; no model was loaded, and nothing was downloaded`
+  return `unit mode: ${count(mocks, 'mock')} in place of models${refused}; the cache was not used`
 }
 
 /** `3 hits, 1 miss`, and what failed */

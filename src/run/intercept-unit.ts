@@ -16,7 +16,8 @@ interface UnitInterception {
 
 /** Gives untouched code mocks, and refuses its requests to the Hub: in this worker, and in the child processes that it starts. */
 export function interceptUnit({ preload, settings, global, recorder, whichTest }: UnitInterception): void {
-  const { intercept: bases } = settings
+  // A Hub that is asked over plain http sends its clients to https.
+  const bases = [...new Set(settings.intercept.flatMap((base) => [base, base.replace(/^https:/, 'http:')]))]
   let opening: Promise<UnitBridge> | undefined
   const load = async () => {
     const { openUnit } = await preload.importAsIs(() => import('../intercept/unit.ts'))

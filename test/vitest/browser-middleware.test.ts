@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { createViteServer } from 'vitest/node'
 import { type ModelCacheOptions, resolveOptions } from '../../src/config/options.ts'
+import { serveFromMiddleware } from '../../src/vitest/browser/serve.ts'
 import { closeService, openService } from '../../src/vitest/browser/service.ts'
 import { modelCache } from '../../src/vitest/plugin.ts'
 import { Engine } from '../support/engine.ts'
@@ -153,6 +154,18 @@ describe('a page of the run', () => {
       expect(await ask(`${base}${path}`), path).toMatchObject({ status: 403 })
     expect(await ask(`${base.replace(/@[^/]+/, '@0.0.1')}${name}.mjs`)).toMatchObject({ status: 403 })
   })
+})
+
+test('a page of unit mode is refused what it asks of the Hub, before it sends anything', async () => {
+  vi.stubGlobal('fetch', fetch)
+  onTestFinished(() => void vi.unstubAllGlobals())
+  const { url } = engine.hub
+  const service = openService(resolveOptions({ mode: 'unit', cacheDir: engine.cacheDir }, process.env, ROOT), ROOT)
+  onTestFinished(() => closeService(service))
+  serveFromMiddleware({ ...service.provided, runtimes: [] }, 'a.test.ts')
+  for (const path of ['/org/open/resolve/main/config.json', '/api/whoami-v2'])
+    await expect(fetch(url + path)).rejects.toMatchObject({ code: 'UNIT_MODE' })
+  expect(engine.hub.requests).toEqual([])
 })
 
 describe('the middleware refuses', () => {

@@ -71,7 +71,7 @@ test('one variable gives an untouched suite mocks, and takes them away again', a
   const expectMocks = async (args: string[]) => {
     const { exitCode, output, report } = await consumer.vitest(args, UNIT)
     expect(exitCode, output).toBe(0)
-    expect(output).toContain('unit mode: 4 mocks; no model was loaded, and nothing was downloaded')
+    expect(output).toContain('unit mode: 4 mocks in place of models; the cache was not used')
     expect(report).toMatchObject({ mode: 'unit', mocks: 4, requests: 0, models: [], errors: [], cache: null })
     expect(hub.requests).toEqual([])
     await expect(access(join(consumer.directory, 'own-cache'))).rejects.toMatchObject(absent)
@@ -110,6 +110,9 @@ test('unit mode refuses every request to the Hub, and a class or a task without 
         import { expect, test } from 'vitest'
         const url = process.env.HF_ENDPOINT
         const refused = ${REFUSED}
+        test('plain http', async () => {
+          await expect(fetch('http://huggingface.co/org/any')).rejects.toMatchObject(refused)
+        })
         test.each(['/org/embeddings/resolve/main/config.json', '/api/whoami-v2', '/datasets/org/x/resolve/main/a.txt'])('%s', async (path) => {
           await expect(fetch(url + path)).rejects.toMatchObject(refused)
           await expect(fetch(new Request(url + path, { method: 'POST', body: 'x' }))).rejects.toMatchObject(refused)

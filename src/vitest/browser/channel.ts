@@ -9,6 +9,7 @@ export const BROWSER_CHANNEL = 'vitest-model-cache/browser'
 export interface BrowserProvided {
   /** The path of the middleware: `/__vitest-model-cache__/<key>/`. Each project has a key of its own in each run. */
   address: string
+  mode: 'integration' | 'unit'
   /** The URLs of the hubs whose reads are answered from the cache; empty where none is answered. */
   intercept: string[]
   /** The configured endpoint, which gets the requests for huggingface.co that the cache does not answer. */

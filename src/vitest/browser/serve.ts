@@ -1,4 +1,5 @@
-import { isReadBy, parseHubUrl } from '../../intercept/hub-url.ts'
+import { isBelow, isReadBy, parseHubUrl } from '../../intercept/hub-url.ts'
+import { noHub } from '../../mocks/unit-mode-error.ts'
 import { addressAtEndpoint } from '../../model/endpoint.ts'
 import { ModelCacheError } from '../../model/errors.ts'
 import { type BrowserProvided, OUTCOME, TEST_FILE, toAddress } from './channel.ts'
@@ -43,11 +44,13 @@ function wrapFetch(): void {
 }
 
 async function ask(original: typeof fetch, [input, init]: Arguments): Promise<Response> {
-  const { address, testFile, intercept, runtimes, offline } = serving()
+  const { address, testFile, mode, intercept, runtimes, offline } = serving()
   const request = new Request(input instanceof Request ? input.clone() : input, init)
   const { method, signal, url } = request
   const read = parseHubUrl(url, intercept)
   const isRuntime = runtimes.some((base) => url.startsWith(base)) && (method === 'GET' || method === 'HEAD')
+  // Pages have no mocks.
+  if (mode === 'unit' && isBelow(url, intercept)) throw noHub(`Request to ${url.split('?', 1)[0]}`)
   if (!isRuntime && !(read && isReadBy(method, read))) return original(input, init)
   const pass = () => passOn(original, request, [input, init])
   // The Hub's API may give a caller with a token more than the cache knows.

@@ -10,7 +10,6 @@ import { isHubsOwnAnswer } from '../../intercept/bridge.ts'
 import { FoldedRequests } from '../../intercept/folded-requests.ts'
 import { type HubRead, isReadBy, parseHubUrl } from '../../intercept/hub-url.ts'
 import { notAnsweredOffline } from '../../intercept/pass-on.ts'
-import { noHub } from '../../mocks/unit-mode-error.ts'
 import { ModelCacheError } from '../../model/errors.ts'
 import { modelKey, modelLabel } from '../../model/model.ts'
 import type { FileReport } from '../../model/request.ts'
@@ -38,9 +37,9 @@ export class BrowserService {
 
   /** What the browsers have to be told. */
   get provided(): BrowserProvided {
-    const { intercept, hub, offline } = this.#options
+    const { mode, intercept, hub, offline } = this.#options
     const runtimes = [...this.#runtimes.keys()]
-    return { address: `${PREFIX}${this.key}/`, intercept, endpoint: hub.endpoint, offline, runtimes }
+    return { address: `${PREFIX}${this.key}/`, mode, intercept, endpoint: hub.endpoint, offline, runtimes }
   }
 
   /** From now on serves the models of this manifest, and no others. */
@@ -54,7 +53,6 @@ export class BrowserService {
     const { url, method, signal } = request
     const runtimeFile = await answerRuntimeFile(this.#runtimes, url, method)
     if (runtimeFile) return { answer: runtimeFile }
-    if (this.#options.mode === 'unit') return this.#refused(url, testFile)
     const read = parseHubUrl(url, this.#options.intercept)
     if (!read || !isReadBy(method, read)) return { error: undefined, isPassedOn: true }
     const requests = this.#requestsOf(testFile)
@@ -80,15 +78,6 @@ export class BrowserService {
   /** The reports of all test files since the last call: pages may ask after their test file ended. */
   drainAll(): ({ testFile: string } & FileReport)[] {
     return [...this.#requests.keys()].map((testFile) => ({ testFile, ...this.drain(testFile) }))
-  }
-
-  /** In unit mode nothing goes to the Hub, and pages have no mocks. */
-  #refused(url: string, testFile: string): Result {
-    const isHub = this.#options.intercept.some((base) => url === base || url.startsWith(`${base}/`))
-    if (!isHub) return { error: undefined, isPassedOn: true }
-    const error = noHub(`Request to ${url.split('?', 1)[0]}`)
-    this.#requestsOf(testFile).failed('the Hub', error)
-    return { error, isPassedOn: false }
   }
 
   async #answerTo(read: HubRead, request: AskedRequest, requests: FoldedRequests): Promise<Answer | undefined> {
