@@ -4,7 +4,7 @@ import { type Cell, type Measured, measure } from '../support/faults/measure.ts'
 import { CONTROL, ROWS } from '../support/faults/rows.ts'
 import { markdownOf, tableOf, tableUnder, wordsOf } from '../support/faults/table.ts'
 
-const HEADING = '# Faults, and what becomes of them'
+const HEADING = '# Faults and their outcomes'
 
 let measured: Measured
 

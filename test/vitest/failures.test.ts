@@ -146,14 +146,14 @@ test('the token opens private models in the warm-up, and is written nowhere', as
   expect(found).toBe('')
 })
 
-test('refuses an unknown option, and names it and the known ones', async () => {
+test('refuses an unknown option, and names the one that was probably meant', async () => {
   const files = {
     'vitest.config.ts': configSource().replace('"report"', '"maxsize":1,"report"'),
     'a.test.ts': TESTS,
   }
   const { exitCode, stderr } = await (await Consumer.create({ files })).vitest([], env)
   expect(exitCode).toBe(1)
-  expect(stderr).toContain('Option `maxsize` of modelCache(): There is no such option. The options are `models`')
+  expect(stderr).toContain('Option `maxsize` of modelCache(): There is no such option. Did you mean `maxSize`?')
 })
 
 test('refuses a model that is larger than the cache, also when a worker asks for it', async () => {

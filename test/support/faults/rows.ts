@@ -29,16 +29,16 @@ interface FaultOfTheHub {
 }
 
 const FAULTS: FaultOfTheHub[] = [
-  { name: 'answer a second late', fault: { delayMs: 1_000 }, once: 'ok' },
+  { name: 'response a second late', fault: { delayMs: 1_000 }, once: 'ok' },
   {
-    name: 'no answer',
+    name: 'no response',
     fault: { delayMs: MINUTES },
     isEndless: true,
     once: 'retried: ok',
     always: '`BROKEN_DOWNLOAD`; next run ok',
   },
   {
-    name: 'connection closed before an answer',
+    name: 'connection closed before the response',
     fault: 'refused',
     once: 'retried: ok',
     always: '`HUB_UNREACHABLE`; next run ok',
@@ -70,32 +70,32 @@ const FAULTS: FaultOfTheHub[] = [
     always: '`ACCESS_DENIED`; next run ok',
   },
   {
-    name: 'web page in place of the weights',
+    name: 'web page instead of the weights',
     fault: { html: true },
     once: 'retried: ok',
     always: '`BROKEN_DOWNLOAD`; next run ok',
   },
   {
-    name: 'web page in place of `config.json`',
+    name: 'web page instead of `config.json`',
     fault: { html: true },
     file: 'config.json',
     once: 'retried: ok',
     always: '`BROKEN_DOWNLOAD`; next run ok',
   },
   {
-    name: 'cut off below its length',
+    name: 'body shorter than its `Content-Length`',
     fault: { truncate: CUT },
     once: 'resumed: ok',
     always: '`BROKEN_DOWNLOAD`, part left; next run resumes',
   },
   {
-    name: 'cut off, chunked',
+    name: 'short body, chunked',
     fault: { truncate: CUT, contentLength: false },
     once: 'resumed: ok',
     always: '`BROKEN_DOWNLOAD`, part left; next run resumes',
   },
   {
-    name: 'cut off, with a length that agrees',
+    name: 'short body, matching `Content-Length`',
     fault: { shortBody: CUT },
     once: 'retried: ok',
     always: '`BROKEN_DOWNLOAD`; next run ok',
@@ -107,21 +107,21 @@ const FAULTS: FaultOfTheHub[] = [
     always: '`DIGEST_MISMATCH`; next run ok',
   },
   {
-    name: 'stall in the middle',
+    name: 'stall in the middle of the body',
     fault: { stallAfter: CUT },
     isEndless: true,
     once: 'resumed: ok',
     always: '`BROKEN_DOWNLOAD`, part left; next run resumes',
   },
   {
-    name: 'trickle of 500 bytes a second',
+    name: 'slow body: 500 bytes a second',
     fault: { bytesPerSecond: 500 },
     isEndless: true,
     once: 'resumed: ok',
     always: '`BROKEN_DOWNLOAD`, part left; next run resumes',
   },
   {
-    name: 'connection reset in the middle',
+    name: 'connection reset in the middle of the body',
     fault: { reset: CUT },
     once: 'resumed: ok',
     always: '`BROKEN_DOWNLOAD`, part left; next run resumes',

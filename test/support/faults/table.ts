@@ -11,7 +11,7 @@ export async function tableOf(rows: Row[], { cells }: Measured): Promise<Table> 
   const peers = await Promise.all(['@huggingface/hub', '@huggingface/transformers'].map(nameWithVersion))
   const columns = [cells.ours, cells.hub, cells.transformers].map(wordsOf)
   return [
-    ['the fault', 'vitest-model-cache', ...peers],
+    ['fault', 'vitest-model-cache', ...peers],
     ...rows.map(({ name }, index) => [name, ...columns.map((column) => column[index] ?? '')]),
   ]
 }
