@@ -37,7 +37,7 @@ describe('README.md', () => {
   })
 })
 
-test.each(packedDocuments)('no sentence in $path has more than 25 words', ({ text }) => {
+test.each([...packedDocuments, contributing])('no sentence in $path has more than 25 words', ({ text }) => {
   expect(sentencesOf(text).filter((sentence) => wordsIn(sentence) > 25)).toEqual([])
 })
 
@@ -107,6 +107,15 @@ test('every path of tests that a document names is there', async () => {
     .filter(({ path }) => path !== 'CONTRIBUTING.md')
     .flatMap(({ codeSpans }) => codeSpans.filter((span) => /^(test|examples|docs)\/[\w./*-]*$/.test(span)))
   expect(named.filter((pattern) => !paths.some((path) => matches(path, pattern)))).toEqual([])
+})
+
+test('every file that CONTRIBUTING.md names exists, and it has every room', async () => {
+  const named = contributing.codeSpans.filter((span) => /^(src|test|\.ci)\//.test(span))
+  expect(named.length).toBeGreaterThan(20)
+  expect(named.filter((path) => !existsSync(join(REPOSITORY, path)))).toEqual([])
+  const rooms = contributing.table('The rooms').flatMap(([, names]) => codeIn(names))
+  const folders = (await readdir(join(REPOSITORY, 'src'), { withFileTypes: true })).filter((each) => each.isDirectory())
+  expect(rooms).toEqual(expect.arrayContaining(folders.map(({ name }) => name)))
 })
 
 test('every link leads somewhere', () => {
