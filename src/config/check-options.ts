@@ -3,13 +3,13 @@ import { ModelCacheError, showValue } from '../model/errors.ts'
 import { nearest } from '../model/nearest.ts'
 import { parseDuration, parseSize } from './units.ts'
 
-const SIZE = 'a size such as "2GB" or "500MB", or a number of bytes'
+const SIZE = 'a size such as "2GB" or "500MB", or a number of bytes; at least 1 byte'
 const DURATION = 'a duration such as "7d", "12h" or "30m", or a number of milliseconds'
 
 const text = v.pipe(v.string('a string'), v.nonEmpty('a string that is not empty'))
 const size = v.pipe(
   v.union([v.string(), v.number()], SIZE),
-  v.check((input) => parseSize(input) !== undefined, SIZE),
+  v.check((input) => (parseSize(input) ?? 0) > 0, SIZE),
 )
 const duration = v.pipe(
   v.union([v.string(), v.number()], DURATION),

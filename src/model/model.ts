@@ -3,7 +3,7 @@ import { nearest } from './nearest.ts'
 import { parseRepoId, type RepoId } from './repo-id.ts'
 import { parseRevision } from './revision.ts'
 import { DTYPES, type DtypeChoice, describeSelection, isDtype, parseSelection, type Selection } from './selection.ts'
-import { canonicalTask } from './task.ts'
+import { canonicalTask, describeTasks, isTask } from './task.ts'
 
 /** A model as users write it: `[org/]name[@revision]`, or an object with more detail. */
 export type ModelSpec =
@@ -113,6 +113,8 @@ function selectionOf(fields: Map<string, unknown>, spec: unknown): Selection {
   if (dtype !== undefined && !isDtypeChoice(dtype))
     throw invalid(spec, `\`dtype\` must be one of ${DTYPES.join(', ')}, or an object with one of them for each file.`)
   const task = textField(fields, 'task', spec)
+  if (task !== undefined && !isTask(task))
+    throw invalid(spec, `\`task\` must be a task of transformers.js.`, `The tasks are ${describeTasks(task)}.`)
   const subfolder = textField(fields, 'subfolder', spec)
   return {
     // Equal selections must have equal keys: an alias becomes its task, and the default subfolder is left out.
@@ -144,11 +146,10 @@ function asked(spec: unknown): string {
   return `Model ${showValue(spec)}`
 }
 
-function invalid(spec: unknown, reason: string): ModelCacheError {
-  return new ModelCacheError({
-    code: 'INVALID_MODEL',
-    asked: asked(spec),
-    reason,
-    nextStep: `Write \`[org/]name[@revision]\` or an object with \`repo\`, ${EXAMPLE}.`,
-  })
+function invalid(
+  spec: unknown,
+  reason: string,
+  nextStep = `Write \`[org/]name[@revision]\` or an object with \`repo\`, ${EXAMPLE}.`,
+): ModelCacheError {
+  return new ModelCacheError({ code: 'INVALID_MODEL', asked: asked(spec), reason, nextStep })
 }

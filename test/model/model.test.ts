@@ -60,7 +60,6 @@ describe('a model written as an object', () => {
     [{ task: 'sentiment-analysis' }, { task: 'text-classification' }],
     [{ task: 'asr' }, { task: 'automatic-speech-recognition' }],
     [{ task: 'translation_en_to_fr' }, { task: 'translation' }],
-    [{ task: 'constructor' }, { task: 'constructor' }],
     [{ subfolder: 'onnx' }, {}],
     [{ task: 'ner', subfolder: 'onnx' }, { task: 'token-classification' }],
   ])('equals another spelling of it: %j, %j', (written, meant) => {
@@ -111,13 +110,19 @@ describe('an invalid model', () => {
     [{ repo: 'org/name', dtype: ['q8'] }, '`dtype` must be one of auto, fp32'],
     [{ repo: 'org/name', dtype: { model: ['q8'] } }, '`dtype` must be one of auto, fp32'],
     [{ repo: 'org/name', task: '' }, '`task` must be a string'],
+    [{ repo: 'org/name', task: 'embedding' }, 'The tasks are feature-extraction (or embeddings), text-classification'],
+    [{ repo: 'org/name', task: 'text_generation' }, 'The tasks are text-generation, text-classification'],
+    [
+      { repo: 'org/name', task: 'constructor' },
+      'The tasks are text-classification (or sentiment-analysis), token-classification',
+    ],
     [{ repo: 'org/name', task: 5 }, '`task` must be a string'],
     [{ repo: 'org/name', subfolder: 5 }, '`subfolder` must be a string'],
     [{ repo: 'org/name', modelFileName: '' }, '`modelFileName` must be a string'],
   ])('is refused: %j', (spec, reason) => {
     const error = refusal(spec)
     expect(error.code).toBe('INVALID_MODEL')
-    expect(error.reason).toContain(reason)
+    expect(error.message).toContain(reason)
     expect(error.nextStep).not.toBe('')
   })
 

@@ -7,6 +7,7 @@ import { isTransformersRepo, transformersFiles } from '../../../src/cache/select
 import type { RepoConfig } from '../../../src/cache/selection/transformers-sessions.ts'
 import { ModelCacheError } from '../../../src/model/errors.ts'
 import { parseHubPath } from '../../../src/model/hub-path.ts'
+import { parseModel } from '../../../src/model/model.ts'
 import type { Dtype, DtypeChoice, Selection } from '../../../src/model/selection.ts'
 import type { Tree } from '../../../src/model/tree.ts'
 import { type Hub, type LoggedRequest, startHub } from '../../support/hub/index.ts'
@@ -373,6 +374,14 @@ async function writeRepo(config: object, paths: string[]): Promise<string> {
 }
 
 describe('the plan has the files that the ModelRegistry of transformers.js 4.3.1 names', () => {
+  test('a config may name each task of transformers.js', async () => {
+    const names = await pipeline('nothing' as PipelineType).then(() => '', String)
+    const tasks = /Must be one of \[(.*)\]/.exec(names)?.[1]?.split(',') ?? []
+    expect(tasks.length).toBeGreaterThan(20)
+    for (const task of [...tasks, ...WITHOUT_PIPELINE.map(({ task }) => task)])
+      expect(parseModel({ repo: 'org/name', task }).selection.task).toBe(task)
+  })
+
   const cases = KINDS.flatMap((kind) => (['fp32', 'q8'] as const).map((dtype) => ({ ...kind, dtype })))
 
   test.each(cases)('$name ($task, $dtype)', async ({ task, config, paths, dtype }) => {
