@@ -1,7 +1,9 @@
+import { existsSync } from 'node:fs'
 import { resolve as absolutePath } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { TestProject, Vitest } from 'vitest/node'
 import type { Options } from '../config/options.ts'
+import { ModelCacheError } from '../model/errors.ts'
 import { PRELOAD } from '../run/preload.ts'
 import type { Session } from '../run/session.ts'
 import { allowOwnFolder } from './allow-own-folder.ts'
@@ -15,7 +17,7 @@ const ENVIRONMENTS = ['node', 'jsdom', 'happy-dom', 'edge-runtime']
 /** Adds our files to the config of a project. Vitest has resolved the config already, so paths have to be absolute. */
 export function wireProject(project: TestProject, options: Options): void {
   const { config } = project
-  const own = [SETUP_FILE, ...options.providers.map((path) => absolutePath(config.root, path))]
+  const own = [SETUP_FILE, ...options.providers.map((path) => providerModule(project, path))]
   const theirs = config.setupFiles.filter((file) => ![...own, BROWSER_SETUP_FILE].includes(file))
   config.setupFiles = [...(project.isBrowserEnabled() ? [BROWSER_SETUP_FILE] : own), ...theirs]
   const theirSetups = [config.globalSetup ?? []].flat().filter((file) => file !== GLOBAL_SETUP)
@@ -29,6 +31,19 @@ export function wireProject(project: TestProject, options: Options): void {
   // A custom environment of the user stays. The setup file serves the models there too.
   if (ENVIRONMENTS.includes(config.environment))
     config.environment = ownFile(`./environments/${config.environment}.js`) as typeof config.environment
+}
+
+/** The absolute path of a module that `providers` names. Throws `INVALID_OPTION` where there is none: Vitest would name the path alone. */
+function providerModule({ config, vite }: TestProject, path: string): string {
+  const module = absolutePath(config.root, path)
+  const { extensions } = vite.config.resolve
+  if (['', ...extensions].some((extension) => existsSync(`${module}${extension}`))) return module
+  throw new ModelCacheError({
+    code: 'INVALID_OPTION',
+    asked: `Option \`providers\` of modelCache(): ${JSON.stringify(path)}`,
+    reason: `There is no module ${module}.`,
+    nextStep: `Write the path of a module that calls defineProvider(), relative to ${config.root}.`,
+  })
 }
 
 /**
