@@ -1,8 +1,10 @@
 import { matchEntries } from '../cache/find.ts'
+import { totalSize } from '../cache/store/used-bytes.ts'
 import { formatAge, formatSize } from '../config/units.ts'
 import { type Entry, entrySize } from '../model/entry.ts'
 import { ModelCacheError } from '../model/errors.ts'
 import { originals } from '../platform/originals.ts'
+import { count } from '../report/words.ts'
 import { parseFilter } from './filter.ts'
 import { type GlobalOptions, openCache } from './open-cache.ts'
 import { entryJson, printJson } from './show/json.ts'
@@ -18,7 +20,7 @@ export interface ListOptions extends GlobalOptions {
 
 interface ShownColumn extends Column {
   show: (entry: Entry, now: number) => string
-  /** What it is sorted by: numbers with the largest first, texts by the alphabet. */
+  /** The value to sort by. Numbers are sorted with the largest first, texts by the alphabet. */
   order: (entry: Entry) => number | string
 }
 
@@ -45,22 +47,35 @@ const COLUMNS: ShownColumn[] = [
   { header: 'pinned', show: ({ pinned }) => (pinned ? 'yes' : ''), order: ({ pinned }) => (pinned ? 1 : 0) },
 ]
 
-/** A line a model. */
+/** Prints a line for each model, and the total. */
 export async function list(pattern: string | undefined, options: ListOptions): Promise<number> {
   const filters = (options.filter ?? []).map(parseFilter)
   const order = sorter(options.sort ?? 'model')
   const { cache } = await openCache(options, { needsOptions: false })
+  const { directory } = cache.context.layout
   const now = originals.now()
   const all = await cache.list()
   const matching = pattern === undefined ? all : matchEntries(pattern, all)
   const entries = matching.filter((entry) => filters.every((filter) => filter(entry, now))).sort(order)
-  if (options.json) printJson({ models: entries.map((entry) => ({ ...entryJson(entry), ...paths(entry, options) })) })
-  else if (entries.length > 0) print(entries, all, options)
-  else printNotes(all.length === 0 ? `There is no model in ${cache.context.layout.directory}.` : 'No model matches.')
+  if (options.json) {
+    const models = entries.map((entry) => ({ ...entryJson(entry), ...paths(entry, options) }))
+    printJson({ directory, bytes: totalSize(entries), models })
+  } else if (entries.length > 0) {
+    print(entries, all, options)
+    printLines(paint('dim', `${totalOf(entries, all)} in ${directory}`))
+  } else printNotes(all.length === 0 ? `There is no model in ${directory}.` : 'No model matches.')
   return 0
 }
 
-/** `all`: the entries of the whole cache. A column is left out where it would say the same of each model. */
+/** `1 of 3 models, 2 files, 4.88 KiB`. Files that two commits share count once, as in `status`. */
+function totalOf(entries: Entry[], all: Entry[]): string {
+  const models = count(all.length, 'model')
+  const files = entries.reduce((sum, { files }) => sum + files.size, 0)
+  const shown = entries.length === all.length ? models : `${entries.length} of ${models}`
+  return `${shown}, ${count(files, 'file')}, ${formatSize(totalSize(entries))}`
+}
+
+/** `all` are the entries of the whole cache. A column that has the same value for each model is left out. */
 function print(entries: Entry[], all: Entry[], options: ListOptions): void {
   const now = originals.now()
   const hidden = [
@@ -112,7 +127,7 @@ function shortRevision(revision: string): string {
   return /^[0-9a-f]{40}$/.test(revision) ? revision.slice(0, 7) : revision
 }
 
-/** The largest unit says enough in a table. */
+/** The time since a date, in its largest unit alone. */
 function since(text: string, now: number): string {
   return formatAge(now - date(text)).split(' ')[0] ?? ''
 }

@@ -1,3 +1,4 @@
+import type { Amount } from '../cache/store/leftovers.ts'
 import type { Optimized } from '../cache/upkeep/optimize.ts'
 import { formatSize } from '../config/units.ts'
 import { count } from '../report/words.ts'
@@ -5,10 +6,9 @@ import { interrupted } from './interruption.ts'
 import { type GlobalOptions, openCache } from './open-cache.ts'
 import { entryJson, printJson } from './show/json.ts'
 import { printLines } from './show/print.ts'
-import { paint } from './show/style.ts'
 import { atCommit } from './show/text.ts'
 
-/** Frees what can be freed without losing anything that is wanted. Nobody is asked: each run does most of it too. */
+/** Frees space without removing anything that is still wanted. It does not ask: each run of tests does most of it too. */
 export async function optimize(options: GlobalOptions & { dryRun?: boolean }): Promise<number> {
   const { cache } = await openCache(options, { needsWriting: options.dryRun !== true })
   const { dryRun } = options
@@ -23,22 +23,24 @@ function stepsJson({ expired, evicted, modelBytes, ...amounts }: Optimized): obj
   return { ...models, modelBytes, ...amounts }
 }
 
+/** Only the steps that freed or changed something have a line. */
 function print(steps: Optimized, dryRun: boolean): void {
-  const { leftovers, expired, evicted, modelBytes, orphans, linked, bookkeeping, freedBytes } = steps
-  const models = [...expired.entries, ...evicted.entries]
-  const lines: [string, string, number][] = [
-    ['leftovers', `${count(leftovers.files, 'file')} of downloads and writes that broke off`, leftovers.bytes],
-    [
-      'limits',
-      `${count(expired.entries.length, 'expired model')}, ${count(evicted.entries.length, 'model')} over the limit`,
-      modelBytes,
-    ],
-    ['orphans', `${count(orphans.files, 'blob')} that nothing stands for`, orphans.bytes],
-    ['shared', `${count(linked.files, 'blob')} linked to the same of another model`, linked.bytes],
-    ['records', `${count(bookkeeping.files, 'record')} of what is gone`, bookkeeping.bytes],
+  const { leftovers, expired, evicted, orphans, linked, bookkeeping, freedBytes } = steps
+  const removed = dryRun ? 'Would remove' : 'Removed'
+  const lines = [
+    ...expired.entries.map((entry) => `${removed} ${atCommit(entry)}: not used for longer than \`maxAge\``),
+    ...evicted.entries.map((entry) => `${removed} ${atCommit(entry)}: the cache was larger than \`maxSize\``),
+    ...amountLine(leftovers, (files) => `${removed} ${files} of unfinished downloads`),
+    ...amountLine(orphans, (files) => `${removed} ${files} that no model refers to`),
+    ...amountLine(linked, (files) => `${dryRun ? 'Would store' : 'Stored'} ${files} once that several models have`),
+    ...amountLine(bookkeeping, (records) => `${removed} ${records} of models that are gone`, 'record'),
   ]
-  for (const entry of models) printLines(`${dryRun ? 'Would remove' : 'Removed'} ${atCommit(entry)}`)
-  for (const [name, text, bytes] of lines)
-    printLines(`${paint('dim', name.padEnd(9))} ${formatSize(bytes).padStart(8)}  ${text}`)
-  printLines(`${dryRun ? 'Would free' : 'Freed'} ${formatSize(freedBytes)}`)
+  for (const line of lines) printLines(line)
+  if (lines.length === 0) printLines('There is nothing to free.')
+  else printLines(`${dryRun ? 'Would free' : 'Freed'} ${formatSize(freedBytes)}`)
+}
+
+/** Empty where there was nothing to do. */
+function amountLine({ files, bytes }: Amount, text: (counted: string) => string, what = 'file'): string[] {
+  return files === 0 && bytes === 0 ? [] : [`${text(count(files, what))}: ${formatSize(bytes)}`]
 }

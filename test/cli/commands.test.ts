@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { isAbsolute } from 'node:path'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { thisProcess } from '../../src/cache/store/owner.ts'
@@ -63,12 +63,15 @@ describe('reading commands', () => {
     ])
     expect(text.stdout.split('\n').map((line) => line.split(/ {2,}/)[0])).toEqual([
       ...['model', 'org/pinned', 'Xenova/bert', 'Xenova/whisper'],
+      `3 models, 4 files, 13.7 KiB in ${engine.cacheDir}`,
     ])
     expect(text.stdout).toMatch(/^model +revision +commit +size +files +used +age +hits +pinned$/m)
     expect(text.stdout).toMatch(/^Xenova\/bert +main +[0-9a-f]{7} +4.88 KiB +2 +1d +1d +7$/m)
-    expect(json.models).toMatchObject([
-      { repo: 'Xenova/whisper', bytes: 2, files: 1, paths: [{ path: 'config.json' }] },
-    ])
+    expect(json).toMatchObject({
+      ...{ directory: engine.cacheDir, bytes: 2 },
+      models: [{ repo: 'Xenova/whisper', bytes: 2, files: 1, paths: [{ path: 'config.json' }] }],
+    })
+    expect((await cli.run('ls', 'Xenova/bert')).stdout).toContain('1 of 3 models, 2 files, 4.88 KiB in ')
     expect(none).toMatchObject({ exitCode: 0, stdout: '', stderr: 'No model matches.' })
   })
 
@@ -184,7 +187,7 @@ describe('changing commands', () => {
     expect(await repos()).toEqual(['Xenova/bert'])
   })
 
-  test('optimize without asking, and say what each step freed', async () => {
+  test('optimize without asking, and say only what was done', async () => {
     const steps = await cli.json(0, 'optimize')
     expect(steps).toMatchObject({
       expired: [{ repo: 'Xenova/whisper' }],
@@ -192,7 +195,23 @@ describe('changing commands', () => {
       modelBytes: 2,
       linked: { files: 0 },
     })
-    expect((await cli.run('optimize')).stdout).toMatch(/^limits +0 B .*^Freed 0 B$/ms)
+    expect((await cli.run('optimize')).stdout).toBe('There is nothing to free.')
+    await rm(engine.cacheDir, { recursive: true })
+    await writeCache(engine.cacheDir, MODELS)
+    const incomplete = engine.inCache('incoming', `${'0'.repeat(64)}.1-${'0'.repeat(12)}.incomplete`)
+    await writeFile(incomplete, 'half')
+    await utimes(incomplete, 0, 0)
+    const [planned, done] = [await cli.run('optimize', '--dry-run'), await cli.run('optimize')]
+    expect(planned.stdout.split('\n')).toEqual([
+      expect.stringMatching(/^Would remove Xenova\/whisper at \w{7}: not used for longer than `maxAge`$/),
+      'Would remove 1 file of unfinished downloads: 4 B',
+      'Would free 6 B',
+    ])
+    expect(done.stdout.split('\n')).toEqual([
+      expect.stringMatching(/^Removed Xenova\/whisper at \w{7}: not used for longer than `maxAge`$/),
+      'Removed 1 file of unfinished downloads: 4 B',
+      'Freed 6 B',
+    ])
   })
 
   test('warm what is named, and name what could not be had', async () => {

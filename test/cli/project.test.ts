@@ -67,6 +67,13 @@ test('`doctor` says in a line each what is well and what is not', async () => {
     /✓ transformers +4\.\d.*where they lie.*✓ token +that of member at http.*✓ hub +http.*answers in/s,
   )
   expect(well.stdout).not.toMatch(/hf_secret|pass/)
+  // The cache folder does not exist yet.
+  expect(well.stdout).toMatch(
+    /✓ cache +.*cache \(by MODEL_CACHE_DIR\): a new folder, which the first download creates\n/,
+  )
+  expect(well.stdout).toMatch(
+    /✓ permissions +the new folder will be yours.*✓ links +not tried in a new folder\n.* disk +\d.* free; the cache uses 0 B of 2 GiB/s,
+  )
   await consumer.write({ 'vitest.config.ts': CONFIG.replace('"models"', '"modles"'), '../cache/notes.txt': 'mine' })
   const [refused, status] = await Promise.all([
     consumer.vitest([], env),

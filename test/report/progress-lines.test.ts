@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
 import type { Progress } from '../../src/cache/context/progress.ts'
 import { Rate } from '../../src/cache/intake/rate.ts'
 import { originals } from '../../src/platform/originals.ts'
-import { progressLines } from '../../src/report/progress-lines.ts'
+import { progressBar, progressLines } from '../../src/report/progress-lines.ts'
 import { Engine } from '../support/engine.ts'
 
 const MEGABYTE = 2 ** 20
@@ -72,6 +72,23 @@ test('a wait is said once, when it begins, and not while it is tried again', () 
     expect.stringMatching(/ \(50%\)$/),
     expect.stringMatching(/ \(50%\) · waiting, next try in 4 s$/),
   ])
+})
+
+test('a bar has the rate and the time left, and fits the terminal', () => {
+  const progress = {
+    ...{ model: 'organisation/a-model-with-a-rather-long-name', elapsedMs: 1 },
+    ...{ receivedBytes: 45 * MEGABYTE, totalBytes: 90 * MEGABYTE, bytesPerSecond: 5 * MEGABYTE },
+  }
+  expect(progressBar({ ...progress, model: 'org/name' }, 80)).toBe(
+    ' org/name                 █████░░░░░ 50% 45 of 90 MiB · 5 MiB/s · 9 s left',
+  )
+  expect(progressBar(progress, 80)).toContain('█████░░░░░ 50% 45 of 90 MiB · 5 MiB/s · 9 s left')
+  expect(progressBar({ ...progress, receivedBytes: 1000, bytesPerSecond: undefined }, 80)).toMatch(
+    / 0% 0\.98 KiB of 90 MiB$/,
+  )
+  expect(progressBar({ ...progress, waitMs: 10_000 }, 80)).toMatch(/ 45 of 90 MiB · waiting, next try in 10 s$/)
+  expect(progressBar(progress, 120)).toContain('██████████░░░░░░░░░░')
+  for (let columns = 20; columns <= 200; columns++) expect(progressBar(progress, columns).length).toBeLessThan(columns)
 })
 
 test('the engine tells of waits for the listing and for files, and of what was kept as no rate', async () => {

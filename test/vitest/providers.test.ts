@@ -217,6 +217,12 @@ describe('models.provider', () => {
     const { exitCode, output, consumer } = await run(source, { providers: ['./sizes.ts'] }, { 'sizes.ts': provider })
     expect(exitCode, output).toBe(0)
     expect(await consumer.vitest([], { ...env, MODEL_CACHE_MODE: 'unit' })).toMatchObject({ exitCode: 0 })
+    await consumer.write({ 'vitest.config.ts': configSource({ providers: ['./sizes.ts', './test/nope.ts'] }) })
+    const refused = await consumer.vitest([], env)
+    expect(refused.exitCode).toBe(1)
+    expect(refused.output).toMatch(
+      /Option `providers` of modelCache\(\): "\.\/test\/nope\.ts": There is no module .*app\/test\/nope\.ts\./,
+    )
   })
 
   test('refuses to remove a model that another live run uses', async () => {

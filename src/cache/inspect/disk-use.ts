@@ -1,5 +1,5 @@
 import { type BigIntStats, lstatSync, statfsSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { Slices } from '../../platform/slices.ts'
 import type { Layout } from '../store/layout.ts'
 import { entriesIn } from '../store/list-folder.ts'
@@ -31,8 +31,8 @@ export async function diskUse(layout: Layout): Promise<DiskUse> {
 
 /** Free bytes that the current user may use. Null when the file system does not say. */
 export function freeBytes({ hub, directory }: Layout): number | null {
-  // `hub` may be a link to another disk, or may not exist yet.
-  for (const folder of [hub, directory])
+  // `hub` may be a link to another disk. It may not exist yet, and neither may the cache folder.
+  for (const folder of [hub, ...withParents(directory)])
     try {
       const { bavail, bsize } = statfsSync(folder)
       return bavail * bsize
@@ -40,6 +40,11 @@ export function freeBytes({ hub, directory }: Layout): number | null {
       // The folder is absent, or the file system does not say.
     }
   return null
+}
+
+function withParents(folder: string): string[] {
+  const parent = dirname(folder)
+  return parent === folder ? [folder] : [folder, ...withParents(parent)]
 }
 
 function newBytes(path: string, seen: Set<string>): number {

@@ -1,20 +1,18 @@
 import process from 'node:process'
 import type { Progress } from '../../cache/context/progress.ts'
-import { formatSize } from '../../config/units.ts'
-import { printable } from '../../model/printable.ts'
-import { isWaiting, outlook, progressLines } from '../../report/progress-lines.ts'
+import { isWaiting, progressBar, progressLines } from '../../report/progress-lines.ts'
 import { printNotes } from './print.ts'
+import { columnsOf } from './style.ts'
 import { isQuiet } from './verbosity.ts'
 
-/** Shows how far things have come: bars at a terminal, now and then a whole line elsewhere. Both go to stderr. */
+/** Shows progress on stderr: as bars at a terminal, elsewhere as a whole line every few seconds. */
 export interface ProgressView {
   show: (progress: Progress) => void
-  /** Leaves the terminal as it was. */
+  /** Removes the bars and shows the cursor again. */
   end: () => void
 }
 
-/** `verb` says what is done to the bytes of a thing. */
-export async function openProgress(verb = ''): Promise<ProgressView> {
+export async function openProgress(): Promise<ProgressView> {
   if (isQuiet()) return { show: () => undefined, end: () => undefined }
   if (!process.stderr.isTTY) return { show: progressLines((line) => printNotes(line)), end: () => undefined }
   const { MultiBar } = await import('cli-progress')
@@ -22,9 +20,8 @@ export async function openProgress(verb = ''): Promise<ProgressView> {
     stream: process.stderr,
     clearOnComplete: true,
     hideCursor: true,
-    // Two columns are left free: a bar that wraps would leave a trail.
-    format: ` ${verb}{model} {bar} {percentage}% {amount}`,
-    barsize: 20,
+    // The terminal may get another width meanwhile. A line that it wraps would not be cleared.
+    format: (_options, _params, progress: Progress) => progressBar(progress, columnsOf(process.stderr) ?? 80),
     fps: 8,
     linewrap: false,
   })
@@ -33,16 +30,11 @@ export async function openProgress(verb = ''): Promise<ProgressView> {
     show(progress) {
       const { model, receivedBytes, totalBytes } = progress
       if (totalBytes === 0 && !isWaiting(progress) && !known.has(model)) return
-      const payload = { model: printable(model).padEnd(24), amount: amountOf(progress) }
-      const bar = known.get(model) ?? bars.create(Math.max(1, totalBytes), 0, payload)
+      const bar = known.get(model) ?? bars.create(Math.max(1, totalBytes), 0, progress)
       known.set(model, bar)
       bar.setTotal(Math.max(1, totalBytes))
-      bar.update(receivedBytes, payload)
+      bar.update(receivedBytes, progress)
     },
     end: () => bars.stop(),
   }
-}
-
-function amountOf(progress: Progress): string {
-  return `${formatSize(progress.receivedBytes)} of ${formatSize(progress.totalBytes)}${outlook(progress)}`
 }
