@@ -34,7 +34,7 @@ const CHUNKS: Record<string, string[]> = {
   main: ['index', 'vitest/global-setup', 'vitest/reporter', 'cache/index'],
   // What is on disk, for who only looks: commands, and a run that finds all there; with the words that both print.
   'on-disk': [
-    ...['cache/on-disk', 'cache/lookup/locate-on-disk', 'cache/store/metadata', 'cache/store/shared-folder'],
+    ...['cache/on-disk', 'cache/lookup/locate-on-disk', 'cache/store/entries/metadata', 'cache/store/shared-folder'],
     ...['cache/inspect/status', 'report/words', 'report/lines'],
   ],
   'after-run': ['run/conclude-run', 'cache/upkeep/maintain'],
@@ -107,7 +107,7 @@ const BUNDLES: BuildOptions[] = [
     },
   })),
   {
-    input: { 'cache/store/digest-worker': join(SRC, 'cache/store/digest-worker.mjs') },
+    input: { 'cache/store/downloads/digest-worker': join(SRC, 'cache/store/downloads/digest-worker.mjs') },
     external: isExternal,
     platform: 'node',
     output: { dir: 'dist', entryFileNames: '[name].mjs' },

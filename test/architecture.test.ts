@@ -16,6 +16,9 @@ const FLOORS = [
   ['cache/intake', 'cache/upkeep', 'cache/inspect'],
   ['cache/lookup'],
   ['cache/context'],
+  ['cache/store/entries', 'cache/store/downloads'],
+  ['cache/store/removal'],
+  ['cache/store/answers', 'cache/store/locks'],
   ['cache/selection', 'cache/store', 'hub', 'remote'],
   ['config', 'mocks'],
   ['model'],
@@ -63,7 +66,7 @@ function importsOf(path: string): Import[] {
 
 const imports = files.flatMap(importsOf)
 
-/** The longest room whose folder holds the file: `cache/store/lock.ts` is in `cache/store`, and not in `cache`. */
+/** The longest room whose folder holds the file: `cache/store/locks/lock.ts` is in `cache/store`, and not in `cache`. */
 function roomOf(path: string): string | undefined {
   const rooms = FLOORS.flat().filter((room) => path.startsWith(`${room}/`))
   return rooms.sort((a, b) => b.length - a.length)[0]

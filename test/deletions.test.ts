@@ -19,18 +19,18 @@ const SAFE: Record<string, [count: number, why: string]> = {
     'the new file was verified to have the same content as the blob that it replaces',
   ],
   'cache/intake/settle-name.ts rename': [2, 'renames the folders of a repo; a rename can only replace an empty folder'],
-  'cache/store/aside.ts renameSync': [
+  'cache/store/removal/aside.ts renameSync': [
     2,
     'a `Remover` moves what may be removed to a unique name; the folder of a killed removal is moved after `mayRemove`',
   ],
   'cache/store/atomic-write.ts rename': [2, 'the callers replace only files whose names the cache chose'],
   'cache/store/atomic-write.ts renameSync': [1, 'the callers replace only files whose names the cache chose'],
   'cache/store/durable.ts renameSync': [1, 'the callers replace the metadata and cache.json'],
-  'cache/store/incoming.ts truncate': [
+  'cache/store/downloads/incoming.ts truncate': [
     2,
     'an open file that this process created, or took over under a name of its own',
   ],
-  'cache/store/leftovers.ts rename': [1, 'moves an unfinished download of a dead process to a unique name'],
+  'cache/store/downloads/leftovers.ts rename': [1, 'moves an unfinished download of a dead process to a unique name'],
   'cache/store/remove-own.ts rmSync': [
     2,
     '`removeAside`: after `mayRemove`. `removeFolderOfRun`: a folder that this run created',
@@ -41,7 +41,7 @@ const SAFE: Record<string, [count: number, why: string]> = {
     1,
     'after `mayRemove`; or a name with a random part; or a lock that was read before',
   ],
-  'cache/store/renames.ts renameSync': [
+  'cache/store/answers/renames.ts renameSync': [
     1,
     'after `mayRemove`, moves a file that holds a repo id to the same name in the folder of its endpoint',
   ],

@@ -6,8 +6,8 @@ import type { CacheContext } from './context/context.ts'
 import { listEntries } from './lookup/list-entries.ts'
 import { currentRepoId } from './lookup/stored-answers.ts'
 import { nameMatcher } from './selection/glob.ts'
+import { readRef } from './store/answers/refs.ts'
 import { Origin } from './store/origin.ts'
-import { readRef } from './store/refs.ts'
 
 // Like git: a shorter prefix fits too many commits.
 const COMMIT_PREFIX = /^[0-9a-f]{4,40}$/

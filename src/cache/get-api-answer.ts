@@ -6,8 +6,8 @@ import type { RepoId } from '../model/repo-id.ts'
 import { isCommit } from '../model/revision.ts'
 import type { CacheContext } from './context/context.ts'
 import { hubAccess, offlineMiss } from './intake/resolve.ts'
-import { readApiAnswer, type StoredAnswer, writeApiAnswer } from './store/api-answers.ts'
-import { prepareCacheFolder } from './store/prepare-cache-folder.ts'
+import { readApiAnswer, type StoredAnswer, writeApiAnswer } from './store/answers/api-answers.ts'
+import { prepareCacheFolder } from './store/locks/prepare-cache-folder.ts'
 
 /**
  * Returns the answer of the Hub's API to a read of a public repo. A stored answer is used while it is fresh: for a commit

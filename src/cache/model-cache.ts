@@ -16,9 +16,9 @@ import type { DiskUse } from './inspect/disk-use.ts'
 import type { CacheStatistics } from './inspect/statistics.ts'
 import type { CacheStatus } from './inspect/status.ts'
 import { isWritable } from './store/cache-folder.ts'
-import { releaseRun } from './store/leases.ts'
+import type { RunRecord } from './store/entries/runs.ts'
+import { releaseRun } from './store/locks/leases.ts'
 import { isMarked } from './store/remove-own.ts'
-import type { RunRecord } from './store/runs.ts'
 import { removeTemporaryFolder, temporaryFolder } from './store/temporary-folder.ts'
 import type { Cleaned, CleanOptions } from './upkeep/clean.ts'
 import type { Maintained } from './upkeep/maintain.ts'
@@ -190,7 +190,7 @@ export class ModelCache {
   /** Makes the cache folder when it is missing. Where that fails, the caller that needs the folder throws the reason. */
   async prepare(): Promise<void> {
     if (isMarked(this.context.layout) || this.context.refusal) return
-    const { prepareCacheFolder } = await import('./store/prepare-cache-folder.ts')
+    const { prepareCacheFolder } = await import('./store/locks/prepare-cache-folder.ts')
     await prepareCacheFolder(this.context.layout).catch(() => undefined)
   }
 

@@ -10,7 +10,7 @@ import { repairFiles } from './intake/repair.ts'
 import { listEntries } from './lookup/list-entries.ts'
 import { isAsRecorded } from './store/blobs.ts'
 import { isWritable } from './store/cache-folder.ts'
-import { DigestPool, type Flaw } from './store/digest-pool.ts'
+import { DigestPool, type Flaw } from './store/downloads/digest-pool.ts'
 import { recordStrangers } from './upkeep/record-strangers.ts'
 
 export interface VerifyOptions {

@@ -1,5 +1,5 @@
 import { matchEntries } from '../cache/find.ts'
-import { totalSize } from '../cache/store/used-bytes.ts'
+import { totalSize } from '../cache/store/entries/used-bytes.ts'
 import { formatAge, formatSize } from '../config/units.ts'
 import { type Entry, entrySize } from '../model/entry.ts'
 import { ModelCacheError } from '../model/errors.ts'

@@ -1,7 +1,7 @@
 import process from 'node:process'
 import { ModelCache } from '../cache/model-cache.ts'
 import { isWritable } from '../cache/store/cache-folder.ts'
-import { writeMarkerAgain } from '../cache/store/prepare-cache-folder.ts'
+import { writeMarkerAgain } from '../cache/store/locks/prepare-cache-folder.ts'
 import { readEnvironment } from '../config/environment-variables.ts'
 import { defaultCacheFolder } from '../config/folders.ts'
 import { type Options, resolveOptions } from '../config/options.ts'

@@ -1,4 +1,4 @@
-import type { Amount } from '../cache/store/leftovers.ts'
+import type { Amount } from '../cache/store/downloads/leftovers.ts'
 import type { Optimized } from '../cache/upkeep/optimize.ts'
 import { formatSize } from '../config/units.ts'
 import { count } from '../report/words.ts'

@@ -1,5 +1,5 @@
 import type { CacheStatus, RunCounts } from '../cache/inspect/status.ts'
-import type { Amount } from '../cache/store/leftovers.ts'
+import type { Amount } from '../cache/store/downloads/leftovers.ts'
 import { formatAge, formatSize } from '../config/units.ts'
 import { originals } from '../platform/originals.ts'
 import { count, percent } from '../report/words.ts'

@@ -1,4 +1,4 @@
-import type { RunRecord } from '../cache/store/runs.ts'
+import type { RunRecord } from '../cache/store/entries/runs.ts'
 import type { Model } from '../model/model.ts'
 import { parseRepoId } from '../model/repo-id.ts'
 import { parseRevision } from '../model/revision.ts'

@@ -1,5 +1,5 @@
 import type { Manifest } from '../cache/context/manifest.ts'
-import type { Run } from '../cache/store/leases.ts'
+import type { Run } from '../cache/store/locks/leases.ts'
 import type { CacheSettings, Mode } from '../config/options.ts'
 
 /** What the main process tells the workers: JSON. No token is ever part of it. */

@@ -4,7 +4,7 @@ import { lstat, mkdir, readdir, readFile, rename, rm, stat, symlink, watch, writ
 import { join } from 'node:path'
 import { snapshotDownload } from '@huggingface/hub'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
-import { withLock } from '../../src/cache/store/lock.ts'
+import { withLock } from '../../src/cache/store/locks/lock.ts'
 import { deleteEntries } from '../../src/cache/upkeep/remove.ts'
 import { contentsOf, Engine, filesOf, gitSha1, refusalOf, sha256 } from '../support/engine.ts'
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { fromRecord, isOfNewerVersion, toRecord } from '../../src/cache/store/record.ts'
+import { fromRecord, isOfNewerVersion, toRecord } from '../../src/cache/store/entries/record.ts'
 import { ACCESS, type Entry, type EntryFile, entryChecksum, entrySize } from '../../src/model/entry.ts'
 import { type HubPath, parseHubPath } from '../../src/model/hub-path.ts'
 import { parseRepoId } from '../../src/model/repo-id.ts'

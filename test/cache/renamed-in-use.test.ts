@@ -2,7 +2,7 @@ import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
 import { beforeEach, expect, onTestFinished, test, vi } from 'vitest'
-import { thisProcess } from '../../src/cache/store/owner.ts'
+import { thisProcess } from '../../src/cache/store/locks/owner.ts'
 import { contentsOf, Engine } from '../support/engine.ts'
 
 // These functions run right before Node.js's own. With them, a test lets another process act, or be killed, at this instant.

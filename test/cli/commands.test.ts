@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { isAbsolute } from 'node:path'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
-import { thisProcess } from '../../src/cache/store/owner.ts'
+import { thisProcess } from '../../src/cache/store/locks/owner.ts'
 import { Cli, hasTerminals } from '../support/cli.ts'
 import { Engine } from '../support/engine.ts'
 import { type SketchedModel, writeCache } from '../support/many-models.ts'

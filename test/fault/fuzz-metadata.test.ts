@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test } from 'vitest'
-import { fromRecord, isOfNewerVersion, toRecord } from '../../src/cache/store/record.ts'
+import { fromRecord, isOfNewerVersion, toRecord } from '../../src/cache/store/entries/record.ts'
 import { parseHubPath } from '../../src/model/hub-path.ts'
 import { parseRepoId } from '../../src/model/repo-id.ts'
 import { DamagedCache } from '../support/damaged-cache.ts'

@@ -1,7 +1,7 @@
 import { readdir, readFile, rm } from 'node:fs/promises'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { ModelCache } from '../../src/cache/index.ts'
-import { thisProcess } from '../../src/cache/store/owner.ts'
+import { thisProcess } from '../../src/cache/store/locks/owner.ts'
 import { ACCESS } from '../../src/model/entry.ts'
 import { DamagedCache } from '../support/damaged-cache.ts'
 import { sha256 } from '../support/engine.ts'

@@ -1,7 +1,7 @@
 import { mkdir, readdir, rm, utimes, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
-import { withLock } from '../../src/cache/store/lock.ts'
+import { withLock } from '../../src/cache/store/locks/lock.ts'
 import { parseRepoId } from '../../src/model/repo-id.ts'
 import { contentsOf, Engine, refusalOf, sha256 } from '../support/engine.ts'
 import { startHub } from '../support/hub/index.ts'

@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
-import { IncomingFile } from '../../src/cache/store/incoming.ts'
+import { IncomingFile } from '../../src/cache/store/downloads/incoming.ts'
 import { Layout } from '../../src/cache/store/layout.ts'
 import { parseRepoId } from '../../src/model/repo-id.ts'
 import { contentsOf, Engine, refusalOf } from '../support/engine.ts'

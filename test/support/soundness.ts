@@ -3,7 +3,7 @@ import { basename } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { CachedModel } from '../../src/cache/index.ts'
 import { matchesDigest } from '../../src/cache/store/blobs.ts'
-import { isOwner, stateOf } from '../../src/cache/store/owner.ts'
+import { isOwner, stateOf } from '../../src/cache/store/locks/owner.ts'
 import { digestOfBlobName } from '../../src/model/digest.ts'
 import { contentsOf, type Engine } from './engine.ts'
 

@@ -7,13 +7,13 @@ import type { RepoId } from '../../model/repo-id.ts'
 import type { Evicted } from '../../model/request.ts'
 import type { Commit } from '../../model/revision.ts'
 import type { Tree } from '../../model/tree.ts'
+import type { RepoInfo } from '../store/answers/repo-info.ts'
 import type { FileStamp } from '../store/blobs.ts'
 import { isWritable, refusalOf } from '../store/cache-folder.ts'
+import type { Metadata } from '../store/entries/metadata.ts'
 import { type HubFolder, Layout } from '../store/layout.ts'
-import { Lease } from '../store/leases.ts'
-import type { Metadata } from '../store/metadata.ts'
+import { Lease } from '../store/locks/leases.ts'
 import { Origin } from '../store/origin.ts'
-import type { RepoInfo } from '../store/repo-info.ts'
 import type { ConnectionBudget } from './connections.ts'
 import { KnownRefusals } from './known-refusals.ts'
 import type { CacheOptions } from './options.ts'
@@ -93,7 +93,7 @@ export class CacheContext {
 
   /** The metadata reader. Loaded on first use, because a hit from the manifest does not need it. */
   metadata(): Promise<Metadata> {
-    this.#metadata ??= import('../store/metadata.ts').then(
+    this.#metadata ??= import('../store/entries/metadata.ts').then(
       ({ Metadata }) => new Metadata(this.layout, this.warn, this.options.hub.endpoint),
     )
     return this.#metadata

@@ -1,6 +1,6 @@
 import type { CacheSettings } from '../../config/options.ts'
 import type { Fetch } from '../../hub/fetch.ts'
-import type { Run } from '../store/leases.ts'
+import type { Run } from '../store/locks/leases.ts'
 import type { Manifest } from './manifest.ts'
 
 type Defaulted = 'onTooLarge' | 'validate' | 'adopt'

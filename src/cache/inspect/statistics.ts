@@ -1,7 +1,7 @@
 import { isoNow } from '../../platform/originals.ts'
 import type { CacheContext } from '../context/context.ts'
 import { listEntries } from '../lookup/list-entries.ts'
-import { totalSize } from '../store/used-bytes.ts'
+import { totalSize } from '../store/entries/used-bytes.ts'
 
 /** The present contents of the cache. */
 export interface CacheStatistics {

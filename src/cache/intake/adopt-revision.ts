@@ -5,12 +5,12 @@ import type { Commit } from '../../model/revision.ts'
 import { snapshotOf } from '../../model/snapshot.ts'
 import type { Tree } from '../../model/tree.ts'
 import type { CacheContext } from '../context/context.ts'
+import { readRef } from '../store/answers/refs.ts'
+import { type RepoInfo, readRepoInfo } from '../store/answers/repo-info.ts'
+import { readTree } from '../store/answers/trees.ts'
+import { snapshotFiles } from '../store/entries/snapshot-files.ts'
 import { type HubFolder, Layout } from '../store/layout.ts'
 import { Origin } from '../store/origin.ts'
-import { readRef } from '../store/refs.ts'
-import { type RepoInfo, readRepoInfo } from '../store/repo-info.ts'
-import { snapshotFiles } from '../store/snapshot-files.ts'
-import { readTree } from '../store/trees.ts'
 
 /** A revision as another cache has it. */
 export interface Adopted {

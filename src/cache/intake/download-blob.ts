@@ -5,7 +5,7 @@ import { withRetry } from '../../hub/retry.ts'
 import { DigestMismatchError } from '../../model/broken-download.ts'
 import { isSystemError, ModelCacheError, messageOf } from '../../model/errors.ts'
 import type { CacheContext } from '../context/context.ts'
-import { IncomingFile } from '../store/incoming.ts'
+import { IncomingFile } from '../store/downloads/incoming.ts'
 import { type FileTarget, fileFailure, targetLabel } from './file-target.ts'
 
 /**

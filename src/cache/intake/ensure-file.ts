@@ -1,7 +1,7 @@
 import type { EntryFile } from '../../model/entry.ts'
 import type { CacheContext } from '../context/context.ts'
 import { isAsRecorded, matchesDigest, ownStampOf, stampOf } from '../store/blobs.ts'
-import { linkIntoSnapshot } from '../store/links.ts'
+import { linkIntoSnapshot } from '../store/downloads/links.ts'
 import { adoptBlob, copyBlob } from './adopt-blob.ts'
 import { downloadBlob } from './download-blob.ts'
 import { type FileTarget, fileFailure, targetLabel } from './file-target.ts'

@@ -1,8 +1,8 @@
 import type { RepoId } from '../../model/repo-id.ts'
 import type { Commit } from '../../model/revision.ts'
 import type { CacheContext } from '../context/context.ts'
-import { writeRef } from '../store/refs.ts'
-import { type RepoInfo, writeRepoInfo } from '../store/repo-info.ts'
+import { writeRef } from '../store/answers/refs.ts'
+import { type RepoInfo, writeRepoInfo } from '../store/answers/repo-info.ts'
 
 /** Stores what our endpoint answered about a revision, `ageMs` milliseconds ago. The caller has stored the listing already. */
 export async function keepAnswer(

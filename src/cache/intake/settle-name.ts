@@ -6,11 +6,11 @@ import { systemCode } from '../../model/errors.ts'
 import type { RepoId } from '../../model/repo-id.ts'
 import type { Commit } from '../../model/revision.ts'
 import type { CacheContext } from '../context/context.ts'
-import { withFreeRepoLock } from '../store/aside.ts'
+import { formerNames, removeRename, writeRename } from '../store/answers/renames.ts'
 import { stampOf } from '../store/blobs.ts'
-import { leasedEntries } from '../store/leases.ts'
+import { leasedEntries } from '../store/locks/leases.ts'
 import type { Origin } from '../store/origin.ts'
-import { formerNames, removeRename, writeRename } from '../store/renames.ts'
+import { withFreeRepoLock } from '../store/removal/aside.ts'
 
 /**
  * Returns the id under which a repo is stored that the Hub now calls `now`. A folder with the old name is moved to the new one,

@@ -5,7 +5,7 @@ import { type SnapshotId, snapshotBeside, snapshotOf } from '../../model/snapsho
 import type { Tree } from '../../model/tree.ts'
 import type { CacheContext } from '../context/context.ts'
 import { findEntry } from '../lookup/find-entry.ts'
-import { originsByPreference, rebuildEntry } from '../store/rebuild.ts'
+import { originsByPreference, rebuildEntry } from '../store/entries/rebuild.ts'
 
 /** The snapshot folder of a repo at a commit, and its record. */
 export interface Place {

@@ -4,7 +4,7 @@ import type { RepoId } from '../../model/repo-id.ts'
 import { type Commit, isCommit } from '../../model/revision.ts'
 import { type SnapshotId, snapshotOf } from '../../model/snapshot.ts'
 import type { CacheContext } from '../context/context.ts'
-import { readRef, writeRef } from '../store/refs.ts'
+import { readRef, writeRef } from '../store/answers/refs.ts'
 
 /**
  * Writes the ref of a revision into `hub/`, for other tools. `hub/` has one ref for all endpoints: a ref to the entry of

@@ -1,6 +1,6 @@
 import { type Entry, entryKey } from '../../model/entry.ts'
 import type { CacheContext } from '../context/context.ts'
-import { rebuildEntries } from '../store/rebuild.ts'
+import { rebuildEntries } from '../store/entries/rebuild.ts'
 
 /** All entries, sorted by `entryKey`: the recorded ones, and those that another tool has put into `hub/` since. */
 export async function listEntries(context: CacheContext): Promise<Entry[]> {

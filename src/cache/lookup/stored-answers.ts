@@ -5,10 +5,10 @@ import type { Commit } from '../../model/revision.ts'
 import { snapshotOf } from '../../model/snapshot.ts'
 import type { Tree } from '../../model/tree.ts'
 import type { CacheContext } from '../context/context.ts'
+import { type Ref, readRef } from '../store/answers/refs.ts'
+import { type CurrentId, followRenames } from '../store/answers/renames.ts'
+import { readTree } from '../store/answers/trees.ts'
 import type { Origin } from '../store/origin.ts'
-import { type Ref, readRef } from '../store/refs.ts'
-import { type CurrentId, followRenames } from '../store/renames.ts'
-import { readTree } from '../store/trees.ts'
 
 // The stored answers of the configured endpoint. They are in the endpoint's folder. Earlier versions stored the answers of all
 // endpoints together. Until those are moved (`migrate-entry.ts`), an answer about a commit is trusted only if the entry of the repo

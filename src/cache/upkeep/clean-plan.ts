@@ -1,5 +1,5 @@
 import { type Entry, entryKey } from '../../model/entry.ts'
-import { totalSize } from '../store/used-bytes.ts'
+import { totalSize } from '../store/entries/used-bytes.ts'
 
 /** Chooses models to remove: those to which one of these conditions applies. Without a condition, all models. */
 export interface CleanChoice {

@@ -5,12 +5,12 @@ import type { Entry } from '../../model/entry.ts'
 import { systemCode } from '../../model/errors.ts'
 import { snapshotOf } from '../../model/snapshot.ts'
 import { Slices } from '../../platform/slices.ts'
-import { Aside } from '../store/aside.ts'
 import type { Layout } from '../store/layout.ts'
-import type { Hold } from '../store/lock.ts'
-import { removeAnswers } from '../store/remove-answers.ts'
+import type { Hold } from '../store/locks/lock.ts'
+import { Aside } from '../store/removal/aside.ts'
+import { removeAnswers } from '../store/removal/remove-answers.ts'
+import { removeApiAnswers, removeCommit, removeRefs, removeRepo, removeSnapshot } from '../store/removal/remove-repo.ts'
 import { removeFiles, removeLink } from '../store/remove-own.ts'
-import { removeApiAnswers, removeCommit, removeRefs, removeRepo, removeSnapshot } from '../store/remove-repo.ts'
 
 /** An entry whose record was removed, and the other recorded entries of its repo. */
 export interface Taken {

@@ -1,9 +1,9 @@
 import type { Entry } from '../../model/entry.ts'
 import { groupBy } from '../../platform/group-by.ts'
 import type { CacheContext } from '../context/context.ts'
-import { withFreeRepoLocks, withRepoLock } from '../store/aside.ts'
 import type { Layout } from '../store/layout.ts'
-import type { Hold } from '../store/lock.ts'
+import type { Hold } from '../store/locks/lock.ts'
+import { withFreeRepoLocks, withRepoLock } from '../store/removal/aside.ts'
 
 /** Entries of one repo, whose lock this process holds. */
 export interface Held {

@@ -1,5 +1,5 @@
 import { type Entry, entryKey } from '../../model/entry.ts'
-import { UsedBytes } from '../store/used-bytes.ts'
+import { UsedBytes } from '../store/entries/used-bytes.ts'
 
 export interface Limits {
   /** Bytes. */

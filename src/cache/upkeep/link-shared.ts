@@ -8,11 +8,11 @@ import type { HubPath } from '../../model/hub-path.ts'
 import type { RepoId } from '../../model/repo-id.ts'
 import { groupBy } from '../../platform/group-by.ts'
 import type { CacheContext } from '../context/context.ts'
-import { Aside, withFreeRepoLock } from '../store/aside.ts'
 import { type FileStamp, isAsRecorded, isWritableOnlyByUs, matchesDigest, stampOf } from '../store/blobs.ts'
-import { leasedEntries } from '../store/leases.ts'
-import { type Amount, addTo } from '../store/leftovers.ts'
-import { linkIntoSnapshot } from '../store/links.ts'
+import { type Amount, addTo } from '../store/downloads/leftovers.ts'
+import { linkIntoSnapshot } from '../store/downloads/links.ts'
+import { leasedEntries } from '../store/locks/leases.ts'
+import { Aside, withFreeRepoLock } from '../store/removal/aside.ts'
 
 interface LinkOptions {
   dryRun?: boolean

@@ -6,7 +6,7 @@ import { snapshotsOf } from '../../model/snapshot.ts'
 import { isoNow } from '../../platform/originals.ts'
 import type { CacheContext } from '../context/context.ts'
 import { stampOf } from '../store/blobs.ts'
-import type { Entries } from '../store/metadata.ts'
+import type { Entries } from '../store/entries/metadata.ts'
 import { shareByTheClock } from './downloads-at-once.ts'
 
 /**

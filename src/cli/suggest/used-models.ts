@@ -1,6 +1,6 @@
 import { locateOnDisk } from '../../cache/lookup/locate.ts'
 import type { ModelCache } from '../../cache/model-cache.ts'
-import type { RunRecord } from '../../cache/store/runs.ts'
+import type { RunRecord } from '../../cache/store/entries/runs.ts'
 import { modelKey } from '../../model/model.ts'
 import type { RepoId } from '../../model/repo-id.ts'
 import { type Selection, selectionKey } from '../../model/selection.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { totalSize } from '../../../src/cache/store/used-bytes.ts'
+import { totalSize } from '../../../src/cache/store/entries/used-bytes.ts'
 import { type Limits, planRemovals } from '../../../src/cache/upkeep/limits.ts'
 import type { Digest } from '../../../src/model/digest.ts'
 import { type Entry, type EntryFile, entryKey } from '../../../src/model/entry.ts'
