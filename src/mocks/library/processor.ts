@@ -14,11 +14,15 @@ interface Image {
 /** A processor without a model: texts become tokens, images and sounds become tensors that hold their own numbers. */
 export function mockProcessor(library: Library, name: string): object {
   const tensor = tensorMaker(library)
-  const image_processor = part(library, 'ImageProcessor', (input) => ({ pixel_values: tensor(imagesOf(input)) }))
+  const forImages = (input: unknown) => ({ pixel_values: tensor(imagesOf(input)) })
   const soundKey = name.startsWith('Wav2Vec2') ? 'input_values' : 'input_features'
-  const feature_extractor = part(library, 'FeatureExtractor', (input) => ({ [soundKey]: tensor(soundOf(input)) }))
-  if (/ImageProcessor$/.test(name)) return image_processor
-  if (/FeatureExtractor$/.test(name)) return feature_extractor
+  const forSounds = (input: unknown) => ({ [soundKey]: tensor(soundOf(input)) })
+  if (/ImageProcessor$/.test(name)) return part(library, name, forImages)
+  // Of older models images have a feature extractor too.
+  if (/FeatureExtractor$/.test(name))
+    return part(library, name, (input) => (isSound(input) ? forSounds : forImages)(input))
+  const image_processor = part(library, 'ImageProcessor', forImages)
+  const feature_extractor = part(library, 'FeatureExtractor', forSounds)
   const tokenizer = mockTokenizer(library, 'AutoTokenizer')
   const call = async (...inputs: unknown[]) => {
     const made = inputs.map((input) => {
@@ -33,7 +37,7 @@ export function mockProcessor(library: Library, name: string): object {
 }
 
 function part(library: Library, name: string, call: (input: unknown) => object): object {
-  return callable(prototypeOf(library, name), async (input) => call(input), { config: {} })
+  return callable(prototypeOf(library, name.replace(/^Auto/, '')), async (input) => call(input), { config: {} })
 }
 
 function imagesOf(input: unknown): TensorData {
@@ -61,7 +65,7 @@ function isText(input: unknown): boolean {
   return listOf(input).every((item) => typeof item === 'string')
 }
 
-// By its shape: the class of a vm context is another one.
+// By its name: the class of a vm context is another one.
 function isSound(input: unknown): input is ArrayLike<number> {
   return /^\[object Float(32|64)Array\]$/.test(Object.prototype.toString.call(input))
 }

@@ -143,6 +143,15 @@ describe('a mock', () => {
     ['image-classification', ['cat.png'], [{ label: expect.any(String), score: expect.any(Number) }]],
     ['image-to-text', ['cat.png'], [{ generated_text: expect.any(String) }]],
     ['object-detection', ['cat.png'], []],
+    [
+      'zero-shot-image-classification',
+      ['cat.png', ['a', 'b']],
+      [
+        { label: 'a', score: 0.5 },
+        { label: 'b', score: 0.5 },
+      ],
+    ],
+    ['document-question-answering', ['page.png', 'who?'], [{ answer: expect.any(String) }]],
   ])('has the shape of the real answer: %s', async (task, input, shape) => {
     const answer = await run(task, ...input)
     expect(answer).toEqual(shape)
