@@ -14,19 +14,19 @@ export interface CleanFlags extends GlobalOptions, Confirmation {
   /** Milliseconds. */
   olderThan?: number
   incomplete?: boolean
-  /** How many runs back; true without a number. */
+  /** The number of last runs to look at. True when the flag has no number. */
   unused?: number | true
   pinned?: boolean
 }
 
 const DEFAULT_RUNS = 10
 
-/** Removes models that are not needed any more: all, or those that any of the flags means. */
+/** Removes all models, or those that at least one of the flags selects. */
 export async function clean(flags: CleanFlags): Promise<number> {
   const { expired, incomplete, pinned, olderThan, unused, dryRun } = flags
   const choice = { expired, incomplete, pinned, olderThan, unusedRuns: unused === true ? DEFAULT_RUNS : unused }
   const { cache } = await openCache(flags, { needsOptions: expired === true, needsWriting: dryRun !== true })
-  // What would go is shown before anybody is asked.
+  // The question names what would be removed.
   const planned = await cache.clean({ ...choice, dryRun: true })
   const isNothing = planned.removed.length + planned.incomplete.files === 0
   if (isNothing || dryRun) return show(planned, flags, isNothing)
@@ -46,8 +46,10 @@ function show(cleaned: Cleaned, flags: CleanFlags, isNothing: boolean): number {
   }
   for (const entry of removed) printLines(`${dryRun ? 'Would remove' : 'Removed'} ${atCommit(entry)}`)
   for (const { entry, why } of kept) printLines(`Kept ${atCommit(entry)}: ${why}`)
-  if (incompleteHeld > 0) printLines(`Kept ${count(incompleteHeld, 'partial download')}: somebody may be writing`)
-  if (flags.unused !== undefined && runs === 0) printLines('No run is recorded: nothing is known to be unused.')
+  if (incompleteHeld > 0)
+    printLines(`Kept ${count(incompleteHeld, 'unfinished download')}: another process may be writing to it`)
+  if (flags.unused !== undefined && runs === 0)
+    printLines('No run has been recorded, so no model is known to be unused.')
   if (isNothing) printLines('There is nothing to remove.')
   else printLines(`${dryRun ? 'Would free up to' : 'Freed'} ${formatSize(freedBytes)}: ${what(cleaned)}`)
   return 0
@@ -57,7 +59,7 @@ function what({ removed, incomplete }: Cleaned): string {
   const parts = [
     ...(removed.length > 0 || incomplete.files === 0 ? [count(removed.length, 'model')] : []),
     ...(incomplete.files > 0
-      ? [`${count(incomplete.files, 'partial download')} (${formatSize(incomplete.bytes)})`]
+      ? [`${count(incomplete.files, 'unfinished download')} (${formatSize(incomplete.bytes)})`]
       : []),
   ]
   return parts.join(' and ')

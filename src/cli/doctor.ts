@@ -18,7 +18,7 @@ import { paint } from './show/style.ts'
 
 const MARKS = { ok: paint('green', '✓'), warn: paint('yellow', '!'), fail: paint('red', '✗') }
 
-/** Looks at what commonly goes wrong, one line each. 1 when something does not work. */
+/** Checks what commonly goes wrong and prints one line for each check. The exit code is 1 when a check failed. */
 export async function doctor(options: GlobalOptions): Promise<number> {
   if (options.cacheDir !== undefined) process.env.MODEL_CACHE_DIR = options.cacheDir
   const checks: Check[] = []
@@ -60,7 +60,7 @@ async function checkCache(cache: ModelCache, origin: string, print: (...checks: 
   if (canAsk) print(...(await checkHub(context)))
 }
 
-/** What the config says, or the first of its projects; where that can't be read, what the environment says. */
+/** The options of the config or of the first project that has the plugin. If there are none, those of the environment. */
 function settingsOf(config: ProjectsConfig | { error: unknown }): Options | Check {
   try {
     const stated = 'error' in config ? [] : [config, ...config.projects]

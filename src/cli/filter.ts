@@ -3,7 +3,7 @@ import { parseDuration, parseSize } from '../config/units.ts'
 import { type Entry, entrySize } from '../model/entry.ts'
 import { ModelCacheError } from '../model/errors.ts'
 
-/** True for an entry that is to be shown. */
+/** Returns true for an entry that matches. */
 export type Filter = (entry: Entry, now: number) => boolean
 
 const COMPARISONS: Record<string, (a: number, b: number) => boolean> = {
@@ -16,7 +16,7 @@ const COMPARISONS: Record<string, (a: number, b: number) => boolean> = {
 }
 
 interface Field {
-  /** What may stand on the right. */
+  /** The values that are accepted on the right, as text. */
   accepts: string
   parse: (text: string) => number | undefined
   valueOf: (entry: Entry, now: number) => number
@@ -46,7 +46,7 @@ function countField(countOf: (entry: Entry) => number): Field {
   return { accepts: 'a whole number', parse, valueOf: countOf }
 }
 
-/** Those that are equal or not. */
+/** Fields that are compared by `=` and `!=` alone. */
 const TEXT_FIELDS = new Map<string, (entry: Entry, value: string) => boolean>([
   ['model', (entry, value) => matchEntries(value, [entry]).length > 0],
   ['revision', ({ revision }, value) => revision === value],
@@ -54,26 +54,26 @@ const TEXT_FIELDS = new Map<string, (entry: Entry, value: string) => boolean>([
   ['pinned', ({ pinned }, value) => pinned === /^(true|yes|1)$/i.test(value)],
 ])
 
-/** Reads `size>100MB`, `accessed>7d`, `pinned=true`, `model=Xenova/*`... Throws `INVALID_OPTION` that says what is accepted. */
+/** Parses `size>100MB`, `accessed>7d`, `pinned=true` or `model=Xenova/*`. Throws `INVALID_OPTION`, which says what is accepted. */
 export function parseFilter(text: string): Filter {
   const match = /^\s*([a-z]+)\s*(>=|<=|!=|>|<|=)\s*(.*?)\s*$/is.exec(text)
-  if (!match) throw invalid(text, 'It is no comparison.')
+  if (!match) throw invalid(text, 'It is not a comparison.')
   const [, name = '', operator = '', value = ''] = match
   const number = FIELDS.get(name.toLowerCase())
   if (number) return numberFilter(text, number, operator, value)
   const isEqual = TEXT_FIELDS.get(name.toLowerCase())
-  if (!isEqual) throw invalid(text, `There is no column \`${name}\` to compare.`)
-  if (operator !== '=' && operator !== '!=') throw invalid(text, `\`${name}\` can be = or != something.`)
-  if (value === '') throw invalid(text, 'There is nothing on the right.')
+  if (!isEqual) throw invalid(text, `There is no column \`${name}\`.`)
+  if (operator !== '=' && operator !== '!=') throw invalid(text, `\`${name}\` can only be compared by = and !=.`)
+  if (value === '') throw invalid(text, 'The value on the right is missing.')
   if (name.toLowerCase() === 'pinned' && !/^(true|false|yes|no|1|0)$/i.test(value))
-    throw invalid(text, '`pinned` is true or false.')
+    throw invalid(text, '`pinned` can only be true or false.')
   return (entry) => isEqual(entry, value) === (operator === '=')
 }
 
 function numberFilter(text: string, field: Field, operator: string, value: string): Filter {
   const limit = field.parse(value)
   const compare = COMPARISONS[operator]
-  if (limit === undefined || !compare) throw invalid(text, `On the right stands ${field.accepts}.`)
+  if (limit === undefined || !compare) throw invalid(text, `The value on the right must be ${field.accepts}.`)
   return (entry, now) => compare(field.valueOf(entry, now), limit)
 }
 

@@ -9,10 +9,10 @@ const controller = new AbortController()
 let taker: ((name: Interrupt) => void) | undefined
 let taken: Interrupt | undefined
 
-/** Aborts when the user interrupts: what is under way ends where it can be left, and locks are freed. */
+/** Aborts when the user interrupts the command. The work then ends in a sound state and releases its locks. */
 export const interrupted: AbortSignal = controller.signal
 
-/** From now on an interrupt ends the work in order, and a second one at once. */
+/** From now on the first interrupt aborts the work, and the second one ends the process at once. */
 export function listenForInterrupts(): void {
   for (const name of INTERRUPTS)
     process.on(name, () => {
@@ -23,12 +23,12 @@ export function listenForInterrupts(): void {
     })
 }
 
-/** Has interrupts handed to somebody else: a program that runs in our place. */
+/** Hands interrupts to another function. Used while another program runs for this command. */
 export function handInterruptsTo(other: (name: Interrupt) => void): void {
   taker = other
 }
 
-/** The exit code of what was interrupted, as shells have it; undefined when nothing was. */
+/** The exit code of an interrupted command, as in a shell: 128 and the signal's number. Undefined if nothing interrupted it. */
 export function interruptedWith(): number | undefined {
   return taken && exitCodeOf(taken)
 }

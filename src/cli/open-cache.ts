@@ -15,7 +15,7 @@ export interface GlobalOptions {
   json?: boolean
 }
 
-/** What says where the cache is. */
+/** The setting that says where the cache is. */
 export type Origin = '--cache-dir' | 'MODEL_CACHE_DIR' | 'the Vitest config' | 'the default'
 
 export interface OpenedCache {

@@ -11,7 +11,7 @@ import { printJson } from './show/json.ts'
 import { printLines } from './show/print.ts'
 import { atCommit } from './show/text.ts'
 
-/** Prints the absolute path of a cached model's folder, or of one of its files, and nothing else. Never downloads. */
+/** Prints only the absolute path of a cached model's folder, or of one of its files. Downloads nothing. */
 export async function path(name: string, file: string | undefined, options: GlobalOptions): Promise<number> {
   const { cache } = await openCache(options, { needsOptions: false })
   const entry = await chosen(cache, name)
@@ -20,29 +20,29 @@ export async function path(name: string, file: string | undefined, options: Glob
   const found = file === undefined ? folder : layout.file(entry.repo, entry.snapshot, parseHubPath(file, name))
   const isThere = file === undefined || [...entry.files.keys()].some((path) => path === file)
   if (!isThere || !stampOf(found)) throw missing(entry, file)
-  // The cache folder itself may lie behind a link; the file must keep the name that it has in the model.
+  // `path` keeps the file's name in the model. `realPath` follows the links, to the blob.
   const { repo, revision, commit } = entry
   if (options.json) printJson({ repo, revision, commit, path: found, realPath: await realpath(found) })
   else printLines(asPrinted(found))
   return 0
 }
 
-/** Who reads the path needs it as it is. Throws `UNSAFE_PATH` for one that can't be printed as it is. */
+/** A script needs the path unchanged. Throws `UNSAFE_PATH` when it can't be printed unchanged. */
 function asPrinted(path: string): string {
   if (printable(path) === path) return path
   throw new ModelCacheError({
     code: 'UNSAFE_PATH',
     asked: `The path ${path}`,
-    reason: 'It holds characters that a terminal or a CI log would obey.',
-    nextStep: 'Read it from the document that `--json` prints.',
+    reason: 'It has characters that control a terminal or a CI log.',
+    nextStep: 'Use `--json`, which prints it with escapes.',
   })
 }
 
-/** The commit that `main` stands for. Where there are several such entries, or none, the one that was used last. */
+/** The entry at the commit of `main`. If several entries or none are at that commit, the one that was used last. */
 async function chosen(cache: ModelCache, name: string): Promise<Entry> {
   const entries = await cache.find(name)
   const [first, ...others] = entries
-  if (!first) throw new Error('A name that means no entry was accepted')
+  if (!first) throw new Error('A name without an entry was accepted')
   if (others.some(({ repo }) => repo !== first.repo)) throw severalModels(name, entries)
   const byUse = entries.toSorted((a, b) => (a.lastAccessDate < b.lastAccessDate ? 1 : -1))
   for (const entry of byUse) if (await isAt(cache.context, entry, 'main')) return entry
@@ -55,8 +55,8 @@ function severalModels(name: string, entries: Entry[]): ModelCacheError {
   return new ModelCacheError({
     code: 'INVALID_MODEL',
     asked: `Model ${name}`,
-    reason: `It means ${repos.length} models: ${some}.`,
-    nextStep: 'Name one of them: one path is printed.',
+    reason: `It matches ${repos.length} models: ${some}.`,
+    nextStep: 'Name one of them: the command prints one path.',
   })
 }
 
@@ -64,7 +64,7 @@ function missing(entry: Entry, file: string | undefined): ModelCacheError {
   return new ModelCacheError({
     code: 'FILE_NOT_FOUND',
     asked: file === undefined ? `Model ${entry.repo}` : `File ${file} of ${entry.repo}`,
-    reason: `It is not in the cache, which has ${entry.files.size} files of ${atCommit(entry)}.`,
-    nextStep: `See \`npx vitest-model-cache ls ${entry.repo} --files\`.`,
+    reason: `It is not among the ${entry.files.size} cached files of ${atCommit(entry)}.`,
+    nextStep: `\`npx vitest-model-cache ls ${entry.repo} --files\` lists them.`,
   })
 }

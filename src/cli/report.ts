@@ -18,22 +18,24 @@ export interface ReportOptions extends GlobalOptions {
   all?: boolean
 }
 
-/** As many runs are told of in the page. */
+/** The number of runs in the page. */
 const RUNS_IN_PAGE = 100
 const DEFAULT_TARGET = 0.8
 
-/** The report of the last run. Without one it says so: 1 where a document was asked for, that has nothing to hold. */
+/** Prints the report of the last run. Without a recorded run it says so, and a document that was asked for makes the exit code 1. */
 export async function report({ markdown, html, all, ...global }: ReportOptions): Promise<number> {
   const { json } = global
   if ([json, markdown, html].filter(Boolean).length > 1) {
-    printNotes('One of --json, --markdown and --html at a time.')
+    printNotes('Use only one of --json, --markdown and --html.')
     return 2
   }
   const { cache, options } = await openCache(global, { needsOptions: !json })
   const runs = await readRuns(cache, html === undefined ? 1 : RUNS_IN_PAGE, all)
   const [last] = runs
   if (!last) {
-    printNotes('No run has been recorded yet for this folder: run the tests once, or ask for --all projects.')
+    printNotes(
+      'No run has been recorded yet for this folder. Run the tests once, or use --all for the runs of all projects.',
+    )
     return json || markdown || html !== undefined ? 1 : 0
   }
   if (html !== undefined) {
@@ -50,7 +52,7 @@ export async function report({ markdown, html, all, ...global }: ReportOptions):
 
 function textOf(run: Run, options: Options): string {
   const lines = renderText(run.report, { color: isColored(), columns: columnsOf() ?? 80, target: targetOf(options) })
-  // A run of several projects has a record for each: this is one of them.
+  // A run of several projects has a record for each project.
   const where = relative(process.cwd(), run.project)
   const project = where === '' ? '' : ` in ${where.startsWith('..') ? run.project : where}`
   return [` Run of ${shortDate(run.startedAt)} (UTC)${project}`, ...lines.slice(1)].join('\n').trimEnd()

@@ -7,7 +7,7 @@ import { entryJson, printJson } from './show/json.ts'
 import { printLines } from './show/print.ts'
 import { atCommit } from './show/text.ts'
 
-/** Removes models, also pinned ones. A name that is not in the cache is refused before anything is removed. */
+/** Removes models, pinned ones included. If a name is not in the cache, nothing is removed. */
 export async function remove(names: string[], options: GlobalOptions & Confirmation): Promise<number> {
   const { cache } = await openCache(options, { needsOptions: false, needsWriting: options.dryRun !== true })
   const entries = await cache.find(...names)

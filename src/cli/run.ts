@@ -21,11 +21,11 @@ export interface RunFlags extends GlobalOptions {
   cacheInfo?: boolean
 }
 
-// As the warm-up looks back.
+// The same number as in the warm-up.
 const RUNS_BACK = 3
 const OWN_COMMANDS = ['run', 'watch', 'dev', 'related', 'bench', 'list', 'init']
 
-/** Runs the project's own Vitest, and ends with its exit code. */
+/** Runs the project's own Vitest and returns its exit code. */
 export async function run(args: string[], flags: RunFlags): Promise<number> {
   const program = findVitest(process.cwd())
   const opened =
@@ -40,7 +40,7 @@ export async function run(args: string[], flags: RunFlags): Promise<number> {
   const command = OWN_COMMANDS.includes(args[0] ?? '') ? args : ['run', ...args]
   const exitCode = await runVitest(program, command, flags.json === true)
   if (!opened || !before) return exitCode
-  // Other processes wrote meanwhile.
+  // Vitest and its workers changed the cache meanwhile.
   const after = await opened.cache.status()
   if (flags.json) printJson({ exitCode, cleaned: cleaned ?? null, before, after })
   else show('After', opened, after)
@@ -53,7 +53,7 @@ interface CleanedProject {
   freedBytes: number
 }
 
-/** Removes what the project declares and what its last runs used; live runs and pins keep theirs. */
+/** Removes the models that the project declares and that its last runs used. Pinned models and those in use are kept. */
 async function cleanProject({ cache, options, config }: OpenedCache): Promise<CleanedProject> {
   const entries = await cache.list()
   const used = await usedKeys(cache, config?.root ?? process.cwd())
@@ -70,7 +70,7 @@ async function usedKeys(cache: ModelCache, root: string): Promise<Set<string>> {
   return new Set(runs.flatMap((run) => run.used.map(({ repo, commit }) => `${repo}@${commit}`)))
 }
 
-/** What is declared and not there needs no removing. */
+/** A declared model that is not cached needs no removal. */
 function none(error: unknown): Entry[] {
   if (error instanceof ModelCacheError && error.code === 'MODEL_NOT_FOUND') return []
   throw error
@@ -88,7 +88,7 @@ function show(when: string, opened: OpenedCache | undefined, status: CacheStatus
   printLines('')
 }
 
-/** The Vitest that the project itself has. Throws `INVALID_OPTION` where it has none. */
+/** The path of the project's own Vitest. Throws `INVALID_OPTION` if the project has none. */
 function findVitest(folder: string): string {
   try {
     const manifest = createRequire(join(folder, 'package.json')).resolve('vitest/package.json')
@@ -98,17 +98,17 @@ function findVitest(folder: string): string {
     throw new ModelCacheError({
       code: 'INVALID_OPTION',
       asked: `Vitest of ${folder}`,
-      reason: 'This project has none installed.',
+      reason: 'Vitest is not installed in this project.',
       nextStep: 'Run `npm install --save-dev vitest`, or change to the folder of the project.',
       cause,
     })
   }
 }
 
-/** With `--json` stdout is for our document, and what Vitest prints goes to stderr. */
+/** With `--json`, stdout is for the document of this command, and the output of Vitest goes to stderr. */
 async function runVitest(program: string, args: string[], isJson: boolean): Promise<number> {
   const child = spawn(process.execPath, [program, ...args], { stdio: ['inherit', isJson ? 2 : 'inherit', 'inherit'] })
-  // At a terminal an interrupt reaches Vitest too; one more would have it give up its own end in order.
+  // At a terminal Ctrl-C reaches Vitest too. A second signal would make it stop without its own teardown.
   handInterruptsTo((name) => {
     if (name !== 'SIGINT' || !process.stdin.isTTY) child.kill(name)
   })

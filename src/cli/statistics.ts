@@ -8,10 +8,10 @@ import { parseRun } from '../report/schema.ts'
 import { type CachedEntry, makeStatistics, type Statistics } from '../report/statistics.ts'
 import type { Run } from '../report/types.ts'
 
-/** The last runs of the project in this folder and of those below it, or of all projects; newest first. */
+/** The last runs of the projects in and below this folder, or of all projects. The newest is first. */
 export async function readRuns(cache: ModelCache, count: number, isAll = false): Promise<Run[]> {
   const runs: Run[] = []
-  // A damaged record does not count: ten sound ones are given where ten are asked for, as long as there are as many.
+  // A damaged record does not count towards the number of runs.
   await cache.lastRunsOf((record) => {
     const parsed = isAll || isWithin(record.project, process.cwd()) ? parseRun(record) : undefined
     if (parsed) runs.push(parsed)

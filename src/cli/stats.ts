@@ -11,7 +11,7 @@ export interface StatsOptions extends GlobalOptions {
   all?: boolean
 }
 
-/** How the last runs went, what was used how often, and what the cache takes. */
+/** Prints how the last runs went, how often each model was used, and how full the cache is. */
 export async function stats({ runs, all, ...global }: StatsOptions): Promise<number> {
   const { cache, options } = await openCache(global)
   const statistics = await gatherStatistics(cache, options, await readRuns(cache, runs, all))

@@ -8,7 +8,7 @@ import { printJson } from './show/json.ts'
 import { printLines } from './show/print.ts'
 import { paint } from './show/style.ts'
 
-/** Where the cache is and why there, how full, and how it does. */
+/** Prints where the cache is and what says so, how full it is, and how well it serves. */
 export async function status(options: GlobalOptions): Promise<number> {
   const opened = await openCache(options)
   const found = await opened.cache.status()
@@ -18,7 +18,7 @@ export async function status(options: GlobalOptions): Promise<number> {
 }
 
 export function printStatus({ origin }: Pick<OpenedCache, 'origin'>, found: CacheStatus): void {
-  for (const [name, text] of statusLines(origin, found)) printLines(`${paint('dim', name.padEnd(9))} ${text}`)
+  for (const [name, text] of statusLines(origin, found)) printLines(`${paint('dim', name.padEnd(10))} ${text}`)
 }
 
 function statusLines(origin: string, found: CacheStatus): [string, string][] {
@@ -29,20 +29,25 @@ function statusLines(origin: string, found: CacheStatus): [string, string][] {
     ['size', `${formatSize(bytes)} of ${formatSize(maxBytes)}${share}`],
     ['models', `${models}${pinned > 0 ? `, ${pinned} pinned` : ''} · ${count(files, 'file')}`],
     ['from', fromText(found)],
-    ['shared', shared.files > 0 ? `${count(shared.files, 'blob')}, ${formatSize(shared.bytes)} spared` : undefined],
+    [
+      'shared',
+      shared.files > 0
+        ? `${count(shared.files, 'file')} stored once for several commits, which saves ${formatSize(shared.bytes)}`
+        : undefined,
+    ],
     ['used', usedText(found)],
     [
       'hit rate',
       lastRun ? `${rate(lastRun)} in the last run · ${rate(lastRuns)} in the last ${lastRuns.runs}` : 'no run yet',
     ],
     ['disk', disk ? `${formatSize(disk.freeBytes)} free` : undefined],
-    ['partial', partialText(incoming)],
+    ['unfinished', unfinishedText(incoming)],
     ['in use', leases.runs > 0 ? `${count(leases.models, 'model')} by ${count(leases.runs, 'live run')}` : undefined],
   ]
   return lines.flatMap(([name, text]): [string, string][] => (text === undefined ? [] : [[name, text]]))
 }
 
-/** Undefined where all models came from one endpoint. */
+/** Undefined when all models came from one endpoint. */
 function fromText({ endpoints }: CacheStatus): string | undefined {
   if (endpoints.length < 2) return undefined
   return endpoints.map(({ endpoint, models }) => `${endpoint ?? 'unknown'}: ${models}`).join(' · ')
@@ -54,13 +59,13 @@ function usedText({ oldest, newest }: CacheStatus): string | undefined {
     `${model} ${formatAge(originals.now() - Date.parse(lastAccessDate))} ago`
   return oldest.commit === newest.commit && oldest.model === newest.model
     ? ago(newest)
-    : `${ago(newest)}, and the longest ago ${ago(oldest)}`
+    : `last ${ago(newest)} · longest unused ${ago(oldest)}`
 }
 
-function partialText({ left, underWay }: CacheStatus['incoming']): string | undefined {
+function unfinishedText({ left, underWay }: CacheStatus['incoming']): string | undefined {
   const parts = [
-    ...(left.files > 0 ? [`${amount(left)} left of downloads that broke off`] : []),
-    ...(underWay.files > 0 ? [`${amount(underWay)} on the way`] : []),
+    ...(left.files > 0 ? [`${amount(left)} of downloads that ended early`] : []),
+    ...(underWay.files > 0 ? [`${amount(underWay)} being downloaded`] : []),
   ]
   return parts.length > 0 ? parts.join(' · ') : undefined
 }

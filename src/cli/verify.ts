@@ -12,7 +12,7 @@ import { printLines } from './show/print.ts'
 import { openProgress } from './show/progress.ts'
 import { paint } from './show/style.ts'
 
-/** Recomputes digests. 1 when something is wrong that was not repaired. */
+/** Recomputes the digests of all files, or of some models. The exit code is 1 when a wrong file was not repaired. */
 export async function verify(names: string[], options: GlobalOptions & { repair?: boolean }): Promise<number> {
   const { cache } = await openCache(options, {
     needsOptions: options.repair === true,

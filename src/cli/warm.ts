@@ -12,7 +12,7 @@ import { openProgress } from './show/progress.ts'
 import { paint } from './show/style.ts'
 import { modelsNamed } from './warm-names.ts'
 
-/** Downloads models: the named ones, those of the Vitest config, or both. 1 when one failed. */
+/** Downloads the named models, those of the Vitest config, or both. The exit code is 1 when one failed. */
 export async function warm(names: string[], options: GlobalOptions & { config?: boolean }): Promise<number> {
   const { cache, config } = await openCache(options)
   const declared = await declaredModels(config)
@@ -20,7 +20,9 @@ export async function warm(names: string[], options: GlobalOptions & { config?: 
   const named = names.flatMap((name) => modelsNamed(name, declared, cached))
   const models = distinct([...named, ...(options.config || names.length === 0 ? declared : [])])
   if (models.length === 0) {
-    printNotes('No model was named, and the Vitest config declares none: `npx vitest-model-cache warm org/name`.')
+    printNotes(
+      'No model is named, and the Vitest config declares none. Name one: `npx vitest-model-cache warm org/name`.',
+    )
     return 2
   }
   const progress = await openProgress()
@@ -46,11 +48,11 @@ function print(results: WarmResult[]): void {
   }
   const failed = results.flatMap((result) => ('error' in result ? [describeModel(result.model)] : []))
   if (failed.length > 0)
-    printNotes(`${count(failed.length, 'model')} of ${results.length} could not be had: ${failed.join(', ')}`)
+    printNotes(`${failed.length} of ${count(results.length, 'model')} failed: ${failed.join(', ')}`)
 }
 
 function outcome({ bytes, downloadMs, tier }: { bytes: number; downloadMs: number | null; tier: string }): string {
-  const there = tier === 'adopted' ? 'taken from your Hugging Face cache' : 'was there'
+  const there = tier === 'adopted' ? 'taken from your Hugging Face cache' : 'already cached'
   const how = downloadMs === null ? there : `downloaded in ${formatDuration(downloadMs)}`
   return `${formatSize(bytes)}, ${how}`
 }

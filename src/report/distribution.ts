@@ -1,6 +1,6 @@
 import type { Distribution } from './types.ts'
 
-/** The spread of some measurements; null where there are none. */
+/** The distribution of measurements. Null if there are none. */
 export function distributionOf(values: readonly number[]): Distribution | null {
   const sorted = [...values].sort((a, b) => a - b)
   const max = sorted.at(-1)
@@ -16,10 +16,10 @@ export function sum(values: readonly number[]): number {
   return values.reduce((total, value) => total + value, 0)
 }
 
-/** Between two measurements as far as the share lies between their ranks: the median of two is their mean. */
+/** Interpolates linearly between the two nearest measurements: the median of two is their mean. */
 function quantile(sorted: readonly number[], share: number): number {
   const rank = (sorted.length - 1) * share
   const [low = 0, high = 0] = [sorted[Math.floor(rank)], sorted[Math.ceil(rank)]]
-  // Not `low * (1 - part) + high * part`: of equal ones that need not be the same again.
+  // `low * (1 - part) + high * part` could differ from `low` when both are equal.
   return low + (high - low) * (rank - Math.floor(rank))
 }

@@ -5,7 +5,7 @@ type Failure = Report['errors'][number]
 
 const FILES_SHOWN = 3
 
-/** A line for each failure. What the output of a test tells in full is only named and counted. Pure. */
+/** A line for each failure. A failure that the output of a test shows in full is only named and counted. Pure. */
 export function failureLines(errors: readonly Failure[], isTold: (error: Failure) => boolean = () => false): string[] {
   const told = errors.filter((error) => isTold(error))
   const untold = errors.filter((error) => !isTold(error))
@@ -18,7 +18,7 @@ function named({ model, code, requests, testFiles }: Failure): string {
   return `${count(requests, 'request')} for ${model} failed${where} [${code}]`
 }
 
-/** Failures of one model for one reason as one. */
+/** Joins the failures of one model with the same code. */
 function alike(errors: Failure[]): Failure[] {
   const together = new Map<string, Failure>()
   for (const error of errors) {

@@ -1,6 +1,6 @@
 import { printableLines } from '../model/printable.ts'
 
-/** A warning as GitHub Actions shows it beside a run. What the text holds can't end it or begin another command. */
+/** A command that makes GitHub Actions show a warning beside the run. The text can neither end it nor begin another command. */
 export function annotation(message: string): string {
   return `::warning title=${property('Model cache')}::${data(printableLines(message))}`
 }

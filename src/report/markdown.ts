@@ -9,7 +9,7 @@ import type { ModelReport, Report } from './types.ts'
 import { warningsOf } from './warnings.ts'
 import { count, labelOf } from './words.ts'
 
-// GitHub takes a megabyte of summary for each step, of which this is one part.
+// GitHub accepts one megabyte of summary for a step. The report is one part of it.
 const MODELS_SHOWN = 50
 const ERRORS_SHOWN = 20
 const LONGEST_ERROR = 1_000
@@ -83,7 +83,7 @@ function bold(text: string): string {
   return `**${escapeMarkdown(text)}**`
 }
 
-/** A text as it stands: no markup, no cell's end, no link, no HTML. */
+/** Escapes a text, so that none of it becomes markup, a link, HTML or the end of a cell. */
 export function escapeMarkdown(text: string): string {
   return visible(text.replace(/\s+/g, ' '))
     .trim()

@@ -6,7 +6,7 @@ import type { ModelReport, Report } from './types.ts'
 
 export type { ModelReport, Report } from './types.ts'
 
-/** A model that the warm-up brought in in this run. */
+/** A model that the warm-up of this run downloaded or adopted. */
 export interface WarmedModel {
   repo: string
   revision: string
@@ -17,13 +17,13 @@ export interface WarmedModel {
   downloadedBytes: number
   adoptedBytes: number
   repaired: string[]
-  /** When it was asked for, milliseconds since the epoch. */
+  /** When the model was requested, in milliseconds since the epoch. */
   at?: number
-  /** True for a model that the config names. */
+  /** True for a model that the config declares. */
   isDeclared?: boolean
 }
 
-/** A declared model that the warm-up could not download. */
+/** A declared model that failed in the warm-up. */
 export interface WarmUpFailure {
   repo: string
   model: string
@@ -31,7 +31,7 @@ export interface WarmUpFailure {
   message: string
 }
 
-/** A request, and the test file that asked. */
+/** A request and the test file that made it. */
 export type TestRequest = RequestEvent & { testFile?: string }
 
 /** A request that failed. */
@@ -40,11 +40,11 @@ export interface FailedRequest {
   code: string
   message: string
   testFile?: string
-  /** True when its test passed all the same. */
+  /** True if its test passed nevertheless. */
   isExpected?: boolean
 }
 
-/** What went from the cache during the run and after it. */
+/** The models that were removed during the run and after it. */
 export interface Removals {
   evicted: string[]
   expired: string[]
@@ -54,16 +54,16 @@ export interface Removals {
 export interface ReportInput {
   requests: TestRequest[]
   errors: FailedRequest[]
-  /** What the warm-up could not download. */
+  /** The declared models that failed in the warm-up. */
   warmUpFailures?: WarmUpFailure[]
-  /** True when no run was recorded before. */
+  /** True if no run was recorded before. */
   isFirstRun?: boolean
-  /** What the warm-up brought in: each that was downloaded is one miss, whether it was asked for or not. */
+  /** The models of the warm-up. Each downloaded model is one miss, even if no test requested it. */
   warmed: WarmedModel[]
   warmUpMs: number | null
   cache: Report['cache']
   removals?: Removals
-  /** What the package took of the processes' time: of the main process, and of each that asked for a model. */
+  /** The plugin's own time in milliseconds, in the main process and in each process that requested a model. */
   ownMs?: { main: number | null; workers?: number[]; children?: number[] }
   startedAt?: string
   durationMs?: number
@@ -138,24 +138,24 @@ function countBy(keys: string[]): Map<string, number> {
   return counts
 }
 
-/** What was measured of a step. */
+/** The values of a field that are known. */
 function known<Key extends string>(of: { [key in Key]: number | null }[], key: Key): number[] {
   return of.flatMap((one) => one[key] ?? [])
 }
 
-/** What no test asked for. What one asked for failed there again, and was told. */
+/** The failures of the warm-up for models that no test requested. The others failed again in a test and are in `errors`. */
 function untold(failures: WarmUpFailure[], errors: FailedRequest[]): WarmUpFailure[] {
   const asked = errors.map(({ model }) => model.split(/[@ ]/)[0])
   return failures.filter(({ repo }) => !asked.includes(repo))
 }
 
-/** Workers that waited for the download of another add nothing to what it took, unless all of them waited for another run's. */
+/** The times of downloads. A request that only waited for the download of another process counts if no process of this run downloaded. */
 function downloadTimes(all: { downloadMs: number | null; tier: Tier }[]): number[] {
   const own = all.filter(({ tier }) => tier === 'hub')
   return known(own.length > 0 ? own : all, 'downloadMs')
 }
 
-/** Ten tests that ask for the same missing model have one error to show. */
+/** Joins equal errors: ten tests that request the same missing model have one error. */
 function distinctErrors(errors: (FailedRequest | WarmUpFailure)[]): Report['errors'] {
   const shown = new Map<string, Report['errors'][number]>()
   for (const { model, code, message, ...asked } of errors) {
@@ -169,8 +169,8 @@ function distinctErrors(errors: (FailedRequest | WarmUpFailure)[]): Report['erro
 }
 
 /**
- * One model. It was downloaded in this run or not: downloaded is one miss, and its first request is that miss; without
- * any request the download itself counts. A spared download is counted once a run, however many workers it served.
+ * The report of one model. A model that this run downloaded is one miss: its first request is that miss, or the download itself
+ * without any request. A saved download counts once in a run, for any number of workers.
  */
 function modelReport(requests: TestRequest[], warmed: WarmedModel[]) {
   const wasDownloaded =
@@ -204,20 +204,20 @@ function modelReport(requests: TestRequest[], warmed: WarmedModel[]) {
   }
 }
 
-/** Who asked, the last one last. */
+/** The test files that requested a model. The last one requested it last. */
 function testFilesOf(requests: TestRequest[]): string[] {
   const inOrder = [...requests].sort((a, b) => b.at - a.at).flatMap(({ testFile }) => testFile ?? [])
   return [...new Set(inOrder)].reverse()
 }
 
-/** How often each tier served. What brought the model in served the first request, and a download counts without any. */
+/** How many requests each tier served. The tier that the model came from served the first request. A download counts even without a request. */
 function countTiers(
   requests: RequestEvent[],
   broughtInBy: 'hub' | 'adopted' | undefined,
 ): Partial<Record<Tier, number>> {
   const counts = new Map<Tier, number>()
   for (const { tier } of requests) {
-    // Two workers that each downloaded some of it made one miss together.
+    // Two workers that each downloaded a part of the model are one miss.
     const counted = tier === 'hub' ? 'disk' : tier
     counts.set(counted, (counts.get(counted) ?? 0) + 1)
   }

@@ -2,9 +2,9 @@ import * as v from 'valibot'
 import { TIERS } from '../model/tier.ts'
 import type { Run } from './types.ts'
 
-// What reports and run records hold, as `types.ts` has it: what is accepted when they are read again, and
-// `report.schema.json`, come from it (`test/report/schema.test.ts` compares). A field may be added at any time, and
-// is optional when it is read; `schemaVersion` goes up when one is removed or changes its meaning.
+// The schema of reports and run records, as typed in `types.ts`. It checks records that are read again, and `report.schema.json` is
+// made from it (`test/report/schema.test.ts` compares). A field may be added at any time and is then optional when it is read.
+// `schemaVersion` increases when a field is removed or changes its meaning.
 
 const about = <Schema extends v.GenericSchema>(schema: Schema, text: string) => v.pipe(schema, v.description(text))
 const count = v.pipe(v.number(), v.integer(), v.minValue(0))
@@ -19,32 +19,32 @@ const texts = v.array(text)
 const tiers = v.record(v.picklist(TIERS), count)
 
 const DistributionSchema = v.object({
-  count: about(count, 'How many were measured.'),
-  total: about(amount, 'Their sum, in milliseconds.'),
+  count: about(count, 'The number of measurements.'),
+  total: about(amount, 'The sum, in milliseconds.'),
   p50: about(amount, 'The median, in milliseconds.'),
-  p95: about(amount, '95 of 100 took no longer, in milliseconds.'),
+  p95: about(amount, 'The 95th percentile, in milliseconds.'),
   max: about(amount, 'The longest, in milliseconds.'),
 })
 const distribution = v.optional(v.nullable(DistributionSchema), null)
 
 const ModelReportSchema = v.object({
-  modelName: about(text, 'For people, `org_name`; never a key.'),
+  modelName: about(text, '`org_name`, for people. It is not unique.'),
   repo: text,
   revision: text,
   commit: text,
-  tiers: about(tiers, 'How many requests each tier served; `hub` are the misses.'),
+  tiers: about(tiers, 'The number of requests that each tier served. `hub` counts the misses.'),
   requests: count,
-  bytes: about(amount, 'Bytes of all files that were asked for.'),
-  lookupMs: about(v.nullable(amount), 'The median over the requests.'),
-  restoreMs: about(v.nullable(amount), 'The sum.'),
-  downloadMs: about(v.nullable(amount), "What this run's download took."),
-  downloadedBytes: about(amount, 'What this run downloaded of it.'),
-  adoptedBytes: about(amount, "What this run took over from the user's own Hugging Face cache."),
-  repaired: about(texts, 'Files that were found changed in the cache, and brought in anew.'),
-  loadMs: about(v.nullable(amount), 'The median over the loads.'),
-  loads: about(v.optional(count, 0), 'How often a runtime loaded it.'),
-  loadMsTotal: about(v.optional(amount, 0), 'What these loads took together.'),
-  testFiles: about(v.optional(texts, []), 'Who asked for it, in the order of their last requests.'),
+  bytes: about(amount, 'Bytes of all requested files.'),
+  lookupMs: about(v.nullable(amount), 'The median of the lookups.'),
+  restoreMs: about(v.nullable(amount), 'The sum of all restores.'),
+  downloadMs: about(v.nullable(amount), 'The time of the download in this run.'),
+  downloadedBytes: about(amount, 'Bytes of it that this run downloaded.'),
+  adoptedBytes: about(amount, "Bytes of it that this run took from the user's own Hugging Face cache."),
+  repaired: about(texts, 'Files that had changed in the cache and were downloaded or copied again.'),
+  loadMs: about(v.nullable(amount), 'The median of the loads.'),
+  loads: about(v.optional(count, 0), 'The number of loads by a runtime.'),
+  loadMsTotal: about(v.optional(amount, 0), 'The time of all loads together.'),
+  testFiles: about(v.optional(texts, []), 'The test files that requested it, in the order of their last requests.'),
 })
 
 export const ReportSchema = v.object({
@@ -53,23 +53,20 @@ export const ReportSchema = v.object({
   durationMs: about(v.optional(v.nullable(amount), null), 'From the start of the warm-up to the end of the tests.'),
   mode: about(
     v.optional(v.picklist(['integration', 'unit']), 'integration'),
-    '`unit`: tests were given mocks, and no model was loaded.',
+    '`unit`: tests got mocks, and no model was loaded.',
   ),
-  mocks: about(v.optional(count, 0), 'How many mocks the tests were given in unit mode.'),
-  requests: about(count, 'Hits, misses and what failed.'),
+  mocks: about(v.optional(count, 0), 'The number of mocks that tests got in unit mode.'),
+  requests: about(count, 'Hits, misses and failed requests.'),
   hits: count,
   misses: about(count, 'Models that were downloaded in this run, by the warm-up or on demand.'),
-  failed: about(v.optional(count, 0), 'Requests that failed, and whose tests failed.'),
-  expectedErrors: about(v.optional(count, 0), 'Requests that failed, and whose tests passed: they expected it.'),
+  failed: about(v.optional(count, 0), 'Failed requests whose tests failed.'),
+  expectedErrors: about(v.optional(count, 0), 'Failed requests whose tests passed, because they expected the failure.'),
   hitRate: about(
     v.nullable(v.pipe(v.number(), v.minValue(0), v.maxValue(1))),
-    'Hits by requests, 0 to 1; null without requests. What failed is no hit.',
+    'Hits divided by requests, 0 to 1. Null without requests. A failed request is not a hit.',
   ),
-  isFirstRun: about(
-    v.optional(v.boolean(), false),
-    'True when no run of the project was recorded in this cache before.',
-  ),
-  tiers: about(v.optional(tiers, {}), 'How many requests each tier served.'),
+  isFirstRun: about(v.optional(v.boolean(), false), 'True if no run of the project was recorded in this cache before.'),
+  tiers: about(v.optional(tiers, {}), 'The number of requests that each tier served.'),
   warmUpMs: v.nullable(amount),
   times: about(
     v.optional(v.object({ lookup: distribution, restore: distribution, download: distribution, load: distribution }), {
@@ -78,7 +75,7 @@ export const ReportSchema = v.object({
       download: null,
       load: null,
     }),
-    'What each step took; null where there was none.',
+    'The times of each step. Null if there was no such step.',
   ),
   ownMs: about(
     v.optional(v.object({ main: v.nullable(amount), workers: distribution, children: distribution }), {
@@ -86,30 +83,33 @@ export const ReportSchema = v.object({
       workers: null,
       children: null,
     }),
-    "What this package took of the processes' time, in milliseconds: of the main process until its report was made, of the worker of each test file that asked for a model, and of each child process that did. Downloads and loads are left out.",
+    "The plugin's own time in milliseconds: in the main process until the report was made, in the worker of each test file that requested a model, and in each child process that did. Downloads and loads are not included.",
   ),
-  savedMs: about(v.nullable(amount), 'What the spared downloads would have taken, as recorded; null where unknown.'),
+  savedMs: about(v.nullable(amount), 'The recorded time of the downloads that were not needed again. Null if unknown.'),
   savedBytes: amount,
   downloadedBytes: v.optional(amount, 0),
   adoptedBytes: v.optional(amount, 0),
-  repaired: about(v.optional(count, 0), 'How many files were found changed in the cache, and brought in anew.'),
+  repaired: about(
+    v.optional(count, 0),
+    'The number of files that had changed in the cache and were downloaded or copied again.',
+  ),
   evicted: about(v.optional(texts, []), 'Models that were removed for size.'),
   expired: about(v.optional(texts, []), 'Models that were removed for age.'),
-  freedBytes: about(v.optional(amount, 0), 'What became free by that.'),
+  freedBytes: about(v.optional(amount, 0), 'Bytes that these removals freed.'),
   models: v.array(ModelReportSchema),
   errors: about(
     v.array(
       v.object({
         ...{ model: text, code: text, message: text },
-        requests: about(v.optional(count, 1), '0 where the warm-up failed and no test asked.'),
+        requests: about(v.optional(count, 1), '0 if only the warm-up failed.'),
         testFiles: v.optional(texts, []),
       }),
     ),
-    'What failed, but for what a test expected; those alike are named once.',
+    'The failures that no test expected. Equal failures are listed once.',
   ),
   errorCounts: about(
     v.optional(v.record(text, count), {}),
-    'How many requests failed, by code, but for those that a test expected.',
+    'The number of failed requests by code, without those that a test expected.',
   ),
   cache: v.nullable(v.object({ directory: text, size: amount, maxSize: amount, entries: count })),
 })
@@ -121,13 +121,13 @@ const TimelineSchema = v.array(
     model: about(text, '`org/name[@revision]`'),
     testFile: about(v.nullable(text), 'Null for the warm-up.'),
     tier: v.picklist(TIERS),
-    at: about(v.pipe(v.number(), v.finite()), 'When it was asked for: milliseconds since the epoch.'),
-    steps: about(StepsSchema, 'Milliseconds, one step after the other.'),
+    at: about(v.pipe(v.number(), v.finite()), 'The time of the request, in milliseconds since the epoch.'),
+    steps: about(StepsSchema, 'Milliseconds of each step, in the order of the steps.'),
     bytes: amount,
   }),
 )
 
-/** What is kept of a run under `runs/`. */
+/** The record of a run under `runs/`. */
 export const RunSchema = v.object({
   id: text,
   startedAt: date,
@@ -137,7 +137,7 @@ export const RunSchema = v.object({
   timeline: v.optional(TimelineSchema, []),
 })
 
-/** Reads a run record, which is outside input; undefined where it is damaged. */
+/** Checks a run record, which is outside input. Undefined if it is damaged. */
 export function parseRun(record: unknown): Run | undefined {
   const result = v.safeParse(RunSchema, record)
   return result.success ? result.output : undefined

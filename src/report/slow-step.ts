@@ -3,21 +3,21 @@ import { sum } from './distribution.ts'
 import type { ModelReport, Report } from './types.ts'
 import { count, labelOf } from './words.ts'
 
-// Under a second nobody waits for models, and a step that is less than half of it leaves most of the time where it was.
+// Less than a second is not worth advice. A step that takes less than half of the time is not either: most of the time would remain.
 const WORTH_A_LINE_MS = 1_000
 const WORTH_A_SHARE = 0.5
 
 /**
- * What to do about the slowest step of a warm run; undefined where that is not worth a line, or where something was
- * downloaded or failed: then the next run takes another time.
+ * Advice about the slowest step of a warm run. Undefined if that is not worth a line, or if a model was downloaded or failed: then
+ * the times say nothing about the next run.
  */
 export function slowStep({ misses, errors, times, warmUpMs, models }: Report): string | undefined {
   if (misses > 0 || errors.length > 0) return undefined
   const steps: [name: string, ms: number, advice: string | undefined][] = [
     ['loading', times.load?.total ?? 0, adviceOnLoading(models)],
-    ['warm-up', warmUpMs ?? 0, 'it asked the Hub, or read files again to check them: MODEL_CACHE_DEBUG=1 says which'],
-    ['looking up', times.lookup?.total ?? 0, 'files were read again to check them: MODEL_CACHE_DEBUG=1 says which'],
-    ['restoring', times.restore?.total ?? 0, 'what is packed is unpacked first: pin what each run needs'],
+    ['warm-up', warmUpMs ?? 0, 'it asked the Hub or verified files again. MODEL_CACHE_DEBUG=1 shows which'],
+    ['looking up', times.lookup?.total ?? 0, 'files were verified again. MODEL_CACHE_DEBUG=1 shows which'],
+    ['restoring', times.restore?.total ?? 0, 'packed models were unpacked. Pin the models that each run needs'],
   ]
   const total = sum(steps.map(([, ms]) => ms))
   const [name, ms, advice] = steps.sort(([, a], [, b]) => b - a)[0] ?? ['', 0, undefined]
@@ -25,13 +25,13 @@ export function slowStep({ misses, errors, times, warmUpMs, models }: Report): s
   return `${name} took ${formatDuration(ms)} of ${formatDuration(total)}: ${advice}`
 }
 
-/** The model that was loaded longest is what there is to spare, if it was loaded more than once. */
+/** Advice about the model whose loads took longest together. */
 function adviceOnLoading(models: ModelReport[]): string | undefined {
   const [slowest] = [...models].sort((a, b) => b.loadMsTotal - a.loadMsTotal)
   if (!slowest) return undefined
   const { loads, testFiles } = slowest
   if (loads < 2) return `a smaller dtype of ${labelOf(slowest)} loads faster`
   const times = `${labelOf(slowest)} was loaded ${loads} times`
-  if (testFiles.length < 2) return `${times} in one file: with the same options each time it is loaded once`
-  return `${times} in ${count(testFiles.length, 'file')}; with \`isolate: false\` files of a worker share it`
+  if (testFiles.length < 2) return `${times} in one test file. With the same options each time, it is loaded only once`
+  return `${times} in ${count(testFiles.length, 'test file')}. With \`isolate: false\`, the test files of a worker share it`
 }

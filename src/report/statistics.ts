@@ -5,13 +5,13 @@ import { labelOf } from './words.ts'
 
 const WEEK_MS = 7 * 24 * 3_600_000
 
-/** What runs came to, and what the cache holds: of `stats --json`. Times are milliseconds, null where unknown. */
+/** The statistics of runs and of the cache, as `stats --json` prints them. Times are in milliseconds, null if unknown. */
 export interface Statistics {
   schemaVersion: 1
-  /** Newest first. */
+  /** The newest is first. */
   runs: RunSummary[]
   totals: Totals
-  /** How each model is used: the most used first. */
+  /** How each model is used. The most used is first. */
   models: ModelUse[]
   cache: CacheSummary
 }
@@ -33,7 +33,7 @@ export interface RunSummary {
   removed: number
   repaired: number
   errors: number
-  /** What took longest of all that was done for one model, and which. */
+  /** The longest step of one model. */
   slowest: { model: string; step: 'download' | 'load'; ms: number } | null
 }
 
@@ -52,7 +52,7 @@ export interface Totals {
   evicted: number
   expired: number
   errorCounts: Report['errorCounts']
-  /** The spread over the runs of what each step took in a run. */
+  /** The distribution, over the runs, of the time of each step in a run. */
   times: Record<keyof Report['times'], Distribution | null>
 }
 
@@ -62,7 +62,7 @@ export interface ModelUse {
   runs: number
   requests: number
   usesPerWeek: number
-  /** ISO 8601: the start of the last run that used it. */
+  /** The start of the last run that used it, ISO 8601. */
   lastUsedAt: string
   lastTestFile: string | null
   testFiles: string[]
@@ -82,25 +82,25 @@ export interface CachedEntry {
   lastUsedAt: string
 }
 
-/** What the cache is like now. */
+/** The current state of the cache. */
 export interface CacheSummary {
   directory: string
-  /** Bytes of all models; what two commits of a repo share counts once. */
+  /** Bytes of all models. A file that two commits of a repo share counts once. */
   size: number
   maxSize: number
   maxAgeMs: number
-  /** What the models take as they were downloaded, each by itself. */
+  /** The sum of the bytes of all models, without sharing. */
   downloadedSize: number
-  /** What the disk gives for them. */
+  /** The bytes that the models use on disk. */
   diskBytes: number
-  /** `downloadedSize / diskBytes`: above 1 where files are shared or packed; null for an empty cache. */
+  /** `downloadedSize / diskBytes`: above 1 if files are shared or packed. Null for an empty cache. */
   efficiency: number | null
-  /** Free on that disk; null where unknown. */
+  /** Free bytes on that disk. Null if unknown. */
   freeBytes: number | null
   entries: CachedEntry[]
 }
 
-/** Computes the statistics of runs, newest first. Pure. */
+/** Computes the statistics of `runs`, of which the newest is first. Pure. */
 export function makeStatistics(runs: Run[], cache: Omit<CacheSummary, 'efficiency'>, now: number): Statistics {
   const efficiency = cache.diskBytes === 0 ? null : cache.downloadedSize / cache.diskBytes
   return {
@@ -143,7 +143,7 @@ function totalsOf(runs: Run[]): Totals {
     tiers: tiersOf(models),
     savedMs: total(({ savedMs }) => savedMs ?? 0),
     savedBytes: total(({ savedBytes }) => savedBytes),
-    // Of the models: runs that were recorded by an older version have it there alone.
+    // Summed over the models: the records of older versions have no total.
     downloadedBytes: sum(models.map(({ downloadedBytes }) => downloadedBytes)),
     adoptedBytes: sum(models.map(({ adoptedBytes }) => adoptedBytes)),
     repaired: sum(models.map(({ repaired }) => repaired.length)),

@@ -1,7 +1,7 @@
 import type { Report } from './types.ts'
 import { count, percent } from './words.ts'
 
-/** True when fewer requests were hits than should be. */
+/** True if the hit rate is below the target. */
 export function isBelow({ hitRate }: Pick<Report, 'hitRate'>, target: number): boolean {
   return hitRate !== null && hitRate < target
 }
@@ -19,13 +19,13 @@ function unitSummary({ mocks, failed }: Report): string {
   return `unit mode: ${count(mocks, 'mock')} in place of models${refused}; the cache was not used`
 }
 
-/** `3 hits, 1 miss`, and what failed */
+/** `3 hits, 1 miss, 1 failed` */
 export function countsOf({ hits, misses, failed }: Report): string {
   const parts = [count(hits, 'hit'), count(misses, 'miss', 'misses'), ...(failed > 0 ? [`${failed} failed`] : [])]
   return parts.join(', ')
 }
 
-/** What the hit rate is measured by. In a first run there is nothing yet that could be hit. */
+/** What the hit rate is compared with. A first run has no target: nothing is cached before it. */
 export function measureOf(report: Report, target: number): string {
   return report.isFirstRun && isBelow(report, target) ? 'first run' : `target ${percent(target)}`
 }

@@ -1,92 +1,92 @@
 import type { Tier } from '../model/tier.ts'
 
-// What `schema.ts` checks, as interfaces: those who use the package see them, and need no schema library for it.
-// `test/report/schema.test.ts` compares.
+// The types that `schema.ts` checks, as interfaces: users of the package see them without a schema library.
+// `test/report/schema.test.ts` compares both.
 
-/** The spread of some measurements: milliseconds, but for `count`. */
+/** The distribution of measurements, in milliseconds except for `count`. */
 export interface Distribution {
-  /** How many were measured. */
+  /** The number of measurements. */
   count: number
   /** Their sum. */
   total: number
   /** The median. */
   p50: number
-  /** 95 of 100 took no longer. */
+  /** The 95th percentile. */
   p95: number
   max: number
 }
 
-/** One model in the report of a run. Times are milliseconds, null where there was no such step. */
+/** One model in the report of a run. Times are in milliseconds. Null means that there was no such step. */
 export interface ModelReport {
-  /** For people, `org_name`; never a key. */
+  /** `org_name`, for people. It is not unique. */
   modelName: string
   repo: string
   revision: string
   commit: string
-  /** How many requests each tier served; `hub` are the misses. */
+  /** The number of requests that each tier served. `hub` counts the misses. */
   tiers: { [tier in Tier]?: number }
   requests: number
-  /** Bytes of all files that were asked for. */
+  /** Bytes of all requested files. */
   bytes: number
-  /** The median over the requests. */
+  /** The median of the lookups. */
   lookupMs: number | null
-  /** The sum. */
+  /** The sum of all restores. */
   restoreMs: number | null
-  /** What this run's download took. */
+  /** The time of the download in this run. */
   downloadMs: number | null
-  /** Bytes that this run downloaded of it. */
+  /** Bytes of it that this run downloaded. */
   downloadedBytes: number
-  /** Bytes that this run took over from the user's own Hugging Face cache. */
+  /** Bytes of it that this run took from the user's own Hugging Face cache. */
   adoptedBytes: number
-  /** Files that were found changed in the cache, and brought in anew. */
+  /** Files that had changed in the cache and were downloaded or copied again. */
   repaired: string[]
-  /** The median over the loads. */
+  /** The median of the loads. */
   loadMs: number | null
-  /** How often a runtime loaded it. */
+  /** The number of loads by a runtime. */
   loads: number
-  /** What these loads took together. */
+  /** The time of all loads together. */
   loadMsTotal: number
-  /** Who asked for it, in the order of their last requests. */
+  /** The test files that requested it, in the order of their last requests. */
   testFiles: string[]
 }
 
-/** The report of one run, as it is written to `report.outputFile`. Times are milliseconds, null where unknown. */
+/** The report of one run, as it is written to `report.outputFile`. Times are in milliseconds, null if unknown. */
 export interface Report {
   schemaVersion: 1
   /** ISO 8601. */
   startedAt: string | null
   /** From the start of the warm-up to the end of the tests. */
   durationMs: number | null
-  /** `unit`: tests were given mocks, and no model was loaded. */
+  /** `unit`: tests got mocks, and no model was loaded. */
   mode: 'integration' | 'unit'
-  /** How many mocks the tests were given in unit mode. */
+  /** The number of mocks that tests got in unit mode. */
   mocks: number
-  /** Hits, misses and what failed. */
+  /** Hits, misses and failed requests. */
   requests: number
   hits: number
   /** Models that were downloaded in this run, by the warm-up or on demand. */
   misses: number
-  /** Requests that failed, and whose tests failed. */
+  /** Failed requests whose tests failed. */
   failed: number
-  /** Requests that failed, and whose tests passed: they expected it. */
+  /** Failed requests whose tests passed, because they expected the failure. */
   expectedErrors: number
-  /** Hits by requests, 0 to 1; null without requests. What failed is no hit. */
+  /** Hits divided by requests, 0 to 1. Null without requests. A failed request is not a hit. */
   hitRate: number | null
-  /** True when no run of the project was recorded in this cache before. */
+  /** True if no run of the project was recorded in this cache before. */
   isFirstRun: boolean
-  /** How many requests each tier served. */
+  /** The number of requests that each tier served. */
   tiers: { [tier in Tier]?: number }
   warmUpMs: number | null
-  /** What each step took; null where there was none. */
+  /** The times of each step. Null if there was no such step. */
   times: {
     lookup: Distribution | null
     restore: Distribution | null
     download: Distribution | null
     load: Distribution | null
   }
-  /** What this package took of the processes' time: of the main process, of workers that asked for a model, and of such children. */
+  /** The plugin's own time: in the main process, in the workers that requested a model, and in the child processes that did. */
   ownMs: { main: number | null; workers: Distribution | null; children: Distribution | null }
-  /** What the spared downloads would have taken, as recorded. */
+  /** The recorded time of the downloads that were not needed again. */
   savedMs: number | null
   /** Bytes. */
   savedBytes: number
@@ -94,37 +94,37 @@ export interface Report {
   downloadedBytes: number
   /** Bytes. */
   adoptedBytes: number
-  /** How many files were found changed in the cache, and brought in anew. */
+  /** The number of files that had changed in the cache and were downloaded or copied again. */
   repaired: number
   /** Models that were removed for size. */
   evicted: string[]
   /** Models that were removed for age. */
   expired: string[]
-  /** Bytes that became free by that. */
+  /** Bytes that these removals freed. */
   freedBytes: number
   models: ModelReport[]
-  /** What failed, but for what a test expected; those alike are named once. Without requests: the warm-up failed at it. */
+  /** The failures that no test expected. Equal failures are listed once. `requests` is 0 if only the warm-up failed. */
   errors: { model: string; code: string; message: string; requests: number; testFiles: string[] }[]
-  /** How many requests failed, by code, but for those that a test expected. */
+  /** The number of failed requests by code, without those that a test expected. */
   errorCounts: Record<string, number>
   cache: { directory: string; size: number; maxSize: number; entries: number } | null
 }
 
-/** One request, or one model of the warm-up, with what each of its steps took. */
+/** One request, or one model of the warm-up, with the time of each step. */
 export interface Span {
   /** `org/name[@revision]` */
   model: string
   /** Null for the warm-up. */
   testFile: string | null
   tier: Tier
-  /** When it was asked for: milliseconds since the epoch. */
+  /** The time of the request, in milliseconds since the epoch. */
   at: number
-  /** Milliseconds, one step after the other. */
+  /** Milliseconds of each step, in the order of the steps. */
   steps: { lookup: number; restore: number; download: number; load: number }
   bytes: number
 }
 
-/** What is kept of a run under `runs/`. */
+/** The record of a run under `runs/`. */
 export interface Run {
   id: string
   /** ISO 8601. */

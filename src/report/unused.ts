@@ -13,12 +13,12 @@ export interface DeclaredDownload {
 
 type Use = Pick<RequestEvent, 'repo' | 'commit' | 'selection' | 'files'>
 
-/** A smaller part of a model is not worth a line. */
+/** The share of a model's bytes below which unused files have no line. */
 const WORTH_A_LINE = 0.1
 
 /**
- * One line for each declared model of which files were downloaded that no test used, while tests used other files of it. It says what to
- * declare instead. A model that no test used at all has no line: the tests that use it may not have run. Pure.
+ * One line for each declared model with files that were downloaded and not used, while tests used other files of it. The line says
+ * what to declare instead. A model that no test used at all has no line: the tests that use it may not have run. Pure.
  */
 export function unusedLines(declared: DeclaredDownload[], uses: Use[]): string[] {
   return declared.flatMap((model) => {
@@ -35,7 +35,7 @@ function lineOf(model: DeclaredDownload, unused: DeclaredDownload['files'], uses
   const files = others.length > 0 ? `${first} and ${count(others.length, 'more file')}` : first
   const label = labelOf(model)
   const specs = [...new Set(uses.flatMap(fieldsFor).map((fields) => sourceOf({ repo: label, ...fields })))]
-  return `declared and not used: ${files} (${formatSize(bytesOf(unused))}) of ${label}. Write ${specs.join(', ')} in \`models\` to spare the download.`
+  return `declared but not used: ${files} (${formatSize(bytesOf(unused))}) of ${label}. Write ${specs.join(', ')} in \`models\` to avoid the download.`
 }
 
 function bytesOf(files: DeclaredDownload['files']): number {

@@ -4,16 +4,16 @@ export function count(number: number, one: string, many = `${one}s`): string {
 }
 
 export function percent(share: number): string {
-  // 99.6 % is not yet 100 %.
+  // A rate below 1 is not shown as 100%.
   return `${share < 1 ? Math.min(99, Math.round(share * 100)) : 100}%`
 }
 
-/** `2026-01-15 10:30`, in UTC: the same everywhere, and in an order that sorts. */
+/** `2026-01-15 10:30`, in UTC. Such dates sort as texts. */
 export function shortDate(date: string): string {
   return new Date(date).toISOString().slice(0, 16).replace('T', ' ')
 }
 
-/** `org/name`, and the revision where it is another than `main`. */
+/** `org/name`, or `org/name@revision` unless the revision is `main`. */
 export function labelOf({ repo, revision }: { repo: string; revision: string }): string {
   return revision === 'main' ? repo : `${repo}@${revision}`
 }

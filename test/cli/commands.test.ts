@@ -28,7 +28,7 @@ async function repos(): Promise<string[]> {
 describe('reading commands', () => {
   beforeEach(() => writeCache(engine.cacheDir, MODELS))
 
-  test('say where the cache is and why there, how full, how old, and who uses it', async () => {
+  test('show where the cache is and what says so, how full and how old it is, and who uses it', async () => {
     const run = engine.open({ run: { id: 'live', pid: process.pid } })
     await run.claim(...(await run.find('Xenova/bert')))
     for (const [index, hits] of [1, 3].entries())
@@ -55,7 +55,7 @@ describe('reading commands', () => {
     await run.endRun()
   })
 
-  test('list models by pattern, filter and column, whole where they are piped', async () => {
+  test('list models by pattern, filter and column, without shortened names when piped', async () => {
     const [text, json, none] = await Promise.all([
       cli.run('ls', '--sort', 'size'),
       cli.json(0, 'list', 'xenova/*', '--filter', 'accessed>7d', '--files'),
@@ -75,7 +75,7 @@ describe('reading commands', () => {
     expect(none).toMatchObject({ exitCode: 0, stdout: '', stderr: 'No model matches.' })
   })
 
-  test('print a path and nothing else, and never download', async () => {
+  test('print only a path, and download nothing', async () => {
     engine.hub.addRepo('org/there', { files: { 'config.json': '{}' } })
     const [file, folder, absent, unknown] = await Promise.all([
       cli.run('path', 'Xenova/bert', 'onnx/model.onnx'),
@@ -91,7 +91,7 @@ describe('reading commands', () => {
     expect(engine.hub.requests).toEqual([])
   })
 
-  test('of several commits of a model print the path of its `main`, whichever was used last', async () => {
+  test('print the path of `main` when a model has several commits, whichever was used last', async () => {
     const repository = engine.hub.addRepo('org/moving', { files: { 'config.json': '{"version":1}' } })
     const before = repository.commit
     repository.addCommit({ files: { 'config.json': '{"version":2}' } })
@@ -100,7 +100,7 @@ describe('reading commands', () => {
     expect(await readFile(stdout, 'utf8')).toBe('{"version":2}')
   })
 
-  test('verify all or some, and say what is wrong; repair where they are told to', async () => {
+  test('verify all models or some, name wrong files, and repair them with --repair', async () => {
     engine.hub.addRepo('org/real', { files: { 'config.json': '{"real":1}', 'vocab.txt': 'words' } })
     const model = await engine.open().get('org/real')
     await rm(model.file('vocab.txt'))
@@ -113,7 +113,7 @@ describe('reading commands', () => {
   })
 })
 
-test('file names that a terminal or a CI log would obey are shown with what is hidden, and stay as they are in JSON', async () => {
+test('file names with control characters or CI commands are printed with escapes, and unchanged in JSON', async () => {
   const names = ['##[error]it was hacked', 'a\u009b2J.txt', '\u202egpj.exe']
   engine.hub.addRepo('org/hostile', { files: Object.fromEntries(names.map((name) => [name, name])) })
   const model = await engine.open().get({ repo: 'org/hostile', files: ['**'] })
@@ -136,7 +136,7 @@ test('file names that a terminal or a CI log would obey are shown with what is h
 describe('changing commands', () => {
   beforeEach(() => writeCache(engine.cacheDir, MODELS))
 
-  test('ask, and where nobody can be asked need --yes', async () => {
+  test('ask for confirmation, and need --yes without a terminal', async () => {
     const [refused, planned] = await Promise.all([cli.run('rm', 'Xenova/*'), cli.run('prune', '--dry-run')])
     expect(refused).toMatchObject({
       exitCode: 2,
@@ -149,7 +149,7 @@ describe('changing commands', () => {
     expect(await repos()).toEqual(['org/pinned'])
   })
 
-  test.skipIf(!hasTerminals)('say that nothing was changed where the user refuses', async () => {
+  test.skipIf(!hasTerminals)('say that nothing was changed when the user refuses', async () => {
     const [refused, ended] = await Promise.all([
       cli.atTerminal('n\n', 'rm', 'Xenova/bert'),
       cli.atTerminal('\u0004', 'clean'),
@@ -173,7 +173,7 @@ describe('changing commands', () => {
     expect(failed).toMatchObject({ exitCode: 1, stdout: '', stderr: expect.stringContaining('org/nothing') })
   })
 
-  test('clean by age, and keep what is pinned until that ends', async () => {
+  test('clean by age, and keep pinned models until they are unpinned', async () => {
     const cleaned = await cli.json(0, 'clean', '--older-than', '7d', '--yes')
     expect(cleaned).toMatchObject({
       removed: [{ repo: 'Xenova/whisper' }],
@@ -187,7 +187,7 @@ describe('changing commands', () => {
     expect(await repos()).toEqual(['Xenova/bert'])
   })
 
-  test('optimize without asking, and say only what was done', async () => {
+  test('optimize without a question, and print only what was done', async () => {
     const steps = await cli.json(0, 'optimize')
     expect(steps).toMatchObject({
       expired: [{ repo: 'Xenova/whisper' }],
@@ -214,11 +214,11 @@ describe('changing commands', () => {
     ])
   })
 
-  test('warm what is named, and name what could not be had', async () => {
+  test('warm the named models, and name those that failed', async () => {
     engine.hub.addRepo('org/real', { files: { 'config.json': '{}' } })
     const result = await cli.run('warm', 'org/real', 'org/nothing')
     expect(result).toMatchObject({ exitCode: 1, stdout: expect.stringMatching(/^✓ org\/real {2}2 B, downloaded in/) })
-    expect(result.stderr).toMatch(/✗ Model org\/nothing.*1 model of 2 could not be had: org\/nothing/s)
+    expect(result.stderr).toMatch(/✗ Model org\/nothing.*1 of 2 models failed: org\/nothing/s)
     const [matching, none] = await Promise.all([cli.run('warm', 'ORG/r*'), cli.run('warm', 'nobody/*')])
     expect(matching).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/^✓ org\/real .*$/) })
     expect(none).toMatchObject({ exitCode: 2, stderr: expect.stringMatching(/Models nobody\/\*: No model .* matches/) })
@@ -226,7 +226,7 @@ describe('changing commands', () => {
   })
 })
 
-describe('a wrong call changes nothing and ends with 2', () => {
+describe('a wrong call changes nothing and has exit code 2', () => {
   const WRONG: [string[], RegExp][] = [
     [['sttus'], /unknown command 'sttus'.*Did you mean status/s],
     [['lst'], /unknown command 'lst'. Did you mean (ls|list)\?/],
@@ -241,12 +241,12 @@ describe('a wrong call changes nothing and ends with 2', () => {
     [['ls', '--filter', 'size~5'], /Filter "size~5"/],
     [['rm', 'not a model', '--yes'], /not a repo id/],
     [['path'], /missing required argument 'model'/],
-    [['path', 'Xenova/*'], /means 2 models: Xenova\/bert, Xenova\/whisper/],
+    [['path', 'Xenova/*'], /matches 2 models: Xenova\/bert, Xenova\/whisper/],
     // A script's variable that is not set; the default folder would be somebody's own.
     [['clean', '--yes', '--cache-dir', ''], /'--cache-dir <folder>'.*Write the name of a folder/],
   ]
 
-  test('whether a command, an option, a value or a model is wrong', async () => {
+  test('if a command, an option, a value or a model is wrong', async () => {
     await writeCache(engine.cacheDir, MODELS)
     const results = await Promise.all(WRONG.map(([args]) => cli.run(...args)))
     const shown = results.map(({ exitCode, stdout, stderr }, index) => ({
@@ -278,7 +278,7 @@ describe('a wrong call changes nothing and ends with 2', () => {
   })
 })
 
-test('a folder that is not there is an empty cache, and is not made', async () => {
+test('an absent folder is an empty cache, and is not created', async () => {
   const [status, list, clean] = await Promise.all([
     cli.json(0, 'status'),
     cli.json(0, 'ls'),
@@ -292,7 +292,7 @@ test('a folder that is not there is an empty cache, and is not made', async () =
   await expect(stat(engine.cacheDir)).rejects.toThrow(/ENOENT/)
 })
 
-test.skipIf(!canMount)('what the disk refuses is said, with what to do, and what only looks goes on', async () => {
+test.skipIf(!canMount)('an error of the disk is printed with advice, and commands that only read go on', async () => {
   const disk = mountMemory(engine.cacheDir, 5)
   onTestFinished(disk.unmount)
   await writeCache(engine.cacheDir, MODELS)
@@ -316,7 +316,7 @@ test.skipIf(!canMount)('what the disk refuses is said, with what to do, and what
   expect(await cli.json(0, 'status')).toMatchObject({ models: 3, leases: { runs: 0 } })
 })
 
-test('a reader that goes early, as `head -1` does, changes nothing about a command', async () => {
+test('a reader that stops early, such as `head -1`, causes no error', async () => {
   await writeCache(engine.cacheDir, MODELS)
   engine.hub.addRepo('org/real', { files: { 'config.json': '{}' } })
   const calls = [['status'], ['ls', '--files'], ['verify'], ['warm', 'org/real'], ['--help'], ['stats']]
@@ -328,13 +328,13 @@ test('a reader that goes early, as `head -1` does, changes nothing about a comma
   expect(await repos()).toEqual(['org/pinned'])
 })
 
-test('--help says what a command does, its exit codes and an example', async () => {
+test('--help describes a command, its exit codes and an example', async () => {
   const { exitCode, stdout } = await cli.run('clean', '--help')
   expect(exitCode).toBe(0)
   expect(stdout).toMatch(/--older-than.*Example: npx vitest-model-cache clean.*Exit codes: 0 done, 1/s)
 })
 
-test('colours are for terminals, unless FORCE_COLOR says otherwise', async () => {
+test('only a terminal gets colours, unless FORCE_COLOR is set', async () => {
   const colored = new Cli(engine, { FORCE_COLOR: '1' })
   const code = '\u001b['
   expect((await cli.run('status')).stdout).not.toContain(code)

@@ -2,11 +2,11 @@ import { expect, onTestFinished, test } from 'vitest'
 import { checkToken } from '../../src/cli/doctor/token.ts'
 import { Engine } from '../support/engine.ts'
 
-test('`doctor` asks the Hub whose the token is, and says that all is well of none that was not accepted', async () => {
+test('`doctor` asks the Hub whose token it is, and a token that was not accepted is not ok', async () => {
   const engine = await Engine.start(onTestFinished, { token: 'hf_good' })
   const at = (token: string, endpoint = engine.hub.url) => ({ hub: { endpoint, concurrency: 1, token } })
   const states: [object, boolean, object][] = [
-    [at('hf_good'), true, { level: 'ok', text: `that of member at ${engine.hub.url}` }],
+    [at('hf_good'), true, { level: 'ok', text: `of user member at ${engine.hub.url}` }],
     [
       at('hf_bad'),
       true,

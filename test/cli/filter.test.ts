@@ -43,18 +43,18 @@ describe('a filter', () => {
     ['model=*whisper*', { repo: parseRepoId('org/Whisper-tiny') }, { repo: parseRepoId('org/bert') }],
     ['model!=org/*', { repo: parseRepoId('other/name') }, { repo: parseRepoId('org/name') }],
     ['commit=0123', {}, { commit: 'f'.repeat(40) as Entry['commit'] }],
-  ])('%s shows what it says, and nothing else', (filter, shown, hidden) => {
+  ])('%s shows the entries that match, and no others', (filter, shown, hidden) => {
     expect(passes(filter, entryOf(shown))).toBe(true)
     expect(passes(filter, entryOf(hidden))).toBe(false)
   })
 
   test.each([
-    ['size', 'It is no comparison'],
-    ['', 'It is no comparison'],
+    ['size', 'It is not a comparison'],
+    ['', 'It is not a comparison'],
     ['weight>5', 'There is no column `weight`'],
-    ['size>7d', 'On the right stands a size'],
-    ['accessed>100MB', 'On the right stands a duration'],
-    ['hits>many', 'On the right stands a whole number'],
+    ['size>7d', 'The value on the right must be a size'],
+    ['accessed>100MB', 'The value on the right must be a duration'],
+    ['hits>many', 'The value on the right must be a whole number'],
     ['model>a', '`model` can be = or !='],
     ['model=', 'There is nothing on the right'],
     ['pinned=perhaps', '`pinned` is true or false'],
@@ -68,7 +68,7 @@ describe('a filter', () => {
     )
   })
 
-  test('is read or refused, whatever it is, and then says yes or no of every entry', () => {
+  test('is accepted or refused for any text, and an accepted filter decides for every entry', () => {
     const near = fc
       .array(
         fc.constantFrom(
@@ -98,7 +98,7 @@ describe('a filter', () => {
     fc.assert(property, cases(1500))
   })
 
-  test('and its opposite share all entries between them', () => {
+  test('and its opposite together match each entry once', () => {
     const opposites = fc.constantFrom(['>', '<='], ['<', '>='], ['=', '!='])
     const field = fc.constantFrom('size', 'hits', 'files')
     const property = fc.property(field, opposites, fc.nat(50), fc.nat(50), (name, [one, other], limit, value) => {
@@ -108,7 +108,7 @@ describe('a filter', () => {
     fc.assert(property, cases(500))
   })
 
-  test('by size compares what `ls` shows as the size', () => {
+  test('by size compares the size that `ls` shows', () => {
     const property = fc.property(fc.nat(), fc.nat(), (size, limit) => {
       const entry = entryOf({ size })
       expect(passes(`size>${limit}B`, entry)).toBe(entrySize(entry) > limit)

@@ -6,7 +6,7 @@ import { Cli } from '../support/cli.ts'
 import { Engine } from '../support/engine.ts'
 import { manyModels, writeCache } from '../support/many-models.ts'
 
-test('an interrupted `clean` ends with 130, frees its locks, and leaves nothing half done', async () => {
+test('an interrupted `clean` has exit code 130, releases its locks and leaves only whole models', async () => {
   const engine = await Engine.start(onTestFinished)
   // More than are removed in one go.
   await writeCache(engine.cacheDir, manyModels(1100))
@@ -28,7 +28,7 @@ test('an interrupted `clean` ends with 130, frees its locks, and leaves nothing 
   expect(folders.size).toBe(left.length)
 })
 
-test('an interrupted `warm` ends with 130 and frees its locks', async () => {
+test('an interrupted `warm` has exit code 130 and releases its locks', async () => {
   const engine = await Engine.start(onTestFinished)
   engine.hub.addRepo('org/large', { files: { 'weights.bin': 'w'.repeat(5_000_000) } })
   engine.hub.throttle({ total: 500_000 })

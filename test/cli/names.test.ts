@@ -21,12 +21,12 @@ async function found(...names: string[]): Promise<string[]> {
 }
 
 describe('a name', () => {
-  test('means the model that is called so, each once', async () => {
+  test('finds the model with this name, once', async () => {
     expect(await found('Xenova/bert')).toEqual(['Xenova/bert'])
     expect(await found('Xenova/bert', 'Xenova/bert@main', 'Xenova/*')).toEqual(['Xenova/bert', 'Xenova/whisper-tiny'])
   })
 
-  test('may be a glob, in any letters, whose star stands for slashes too', async () => {
+  test('may be a glob in upper or lower case, whose star also matches slashes', async () => {
     expect(await found('xenova/*')).toEqual(['Xenova/bert', 'Xenova/whisper-tiny'])
     expect(await found('*whisper*')).toEqual(['Xenova/whisper-tiny', 'org/whisper-small'])
     expect(await found('{org,Xenova}/whisper-*')).toEqual(['Xenova/whisper-tiny', 'org/whisper-small'])
@@ -41,11 +41,11 @@ describe('a name', () => {
     expect(await refusalOf(engine.open().find(`Xenova/*@${'0'.repeat(12)}`))).toMatchObject({ code: 'MODEL_NOT_FOUND' })
   })
 
-  test('of a repo goes before a commit that begins alike', async () => {
+  test('of a repo has precedence over a commit with the same first digits', async () => {
     expect(await found('deadbeef')).toEqual(['deadbeef'])
   })
 
-  test('of a commit that could be several is refused, and they are listed', async () => {
+  test('that matches several commits is refused, and the commits are listed', async () => {
     const commit = 'abcd'.padEnd(40, '0')
     for (const repo of ['Xenova/bert', 'org/whisper-small']) await engine.setRecord(repo, recordAt(repo, commit))
     expect(await refusalOf(engine.open().find('abcd'))).toMatchObject({
@@ -55,7 +55,7 @@ describe('a name', () => {
     expect(await found('org/whisper-small@abcd')).toEqual(['org/whisper-small'])
   })
 
-  test('that means nothing is refused, also beside others', async () => {
+  test('that matches nothing is refused, also together with other names', async () => {
     for (const name of ['org/nothing', 'nobody/*', 'ffff', 'Xenova/bert@dev'])
       expect(await refusalOf(engine.open().find('Xenova/bert', name))).toMatchObject({
         code: 'MODEL_NOT_FOUND',
@@ -63,7 +63,7 @@ describe('a name', () => {
       })
   })
 
-  test('is understood or refused, whatever it is', async () => {
+  test('is accepted or refused, for any text', async () => {
     const cache = engine.open()
     const near = fc.array(
       fc.constantFrom('X', 'e', '/', '*', '@', '[', '{', '(', '!', ',', '}', ')', ']', 'abcd', '..'),
@@ -83,7 +83,7 @@ function recordAt(repo: string, commit: string) {
   return { commit, originalURL: `${engine.hub.url}/${repo}/tree/${commit}` }
 }
 
-test('a pattern finds the entry whose own name it is, and every name is found by a star', () => {
+test('a pattern finds the entry of its own name, and a star finds every entry', () => {
   const part = fc.stringMatching(/^[A-Za-z][A-Za-z0-9]{0,8}$/)
   const property = fc.property(part, part, (org, name) => {
     const entry = entryWith({ repo: parseRepoId(`${org}/${name}`) })

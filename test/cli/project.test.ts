@@ -14,7 +14,7 @@ const ASKS = `
   test('is asked to fail', () => expect(process.env.FAIL).toBeUndefined())
 `
 
-test('`run` is Vitest, with its exit code; the models of the project go first where that is asked for', async () => {
+test('`run` runs Vitest and has its exit code; --clean-cache removes the models of the project first', async () => {
   const consumer = await Consumer.create({ files: { 'vitest.config.ts': CONFIG, 'a.test.ts': ASKS } })
   hub.addRepo('org/other', { files: { 'config.json': '{}' } })
   await consumer.cli(['warm', 'org/other', '--config'], env)
@@ -37,7 +37,7 @@ test('`run` is Vitest, with its exit code; the models of the project go first wh
   })
 })
 
-test('`run` hands signals to Vitest, and waits for its end', async () => {
+test('`run` passes signals to Vitest and waits for its end', async () => {
   const waits = `
     import { writeFileSync } from 'node:fs'
     import { test } from 'vitest'
@@ -53,7 +53,7 @@ test('`run` hands signals to Vitest, and waits for its end', async () => {
   expect(await readdir(`${consumer.cacheDir}/leases`).catch(() => [])).toEqual([])
 })
 
-test('`doctor` says in a line each what is well and what is not', async () => {
+test('`doctor` prints a line for each check', async () => {
   const consumer = await Consumer.create({ files: { 'vitest.config.ts': CONFIG } })
   const well = await consumer.cli(['doctor'], {
     ...env,
@@ -64,7 +64,7 @@ test('`doctor` says in a line each what is well and what is not', async () => {
   expect(well.exitCode, well.output).toBe(0)
   expect(well.stdout).toMatch(/✓ config +vitest.config.ts has modelCache\(\), 1 model declared/)
   expect(well.stdout).toMatch(
-    /✓ transformers +4\.\d.*where they lie.*✓ token +that of member at http.*✓ hub +http.*answers in/s,
+    /✓ transformers +4\.\d.*without a copy.*✓ token +of user member at http.*✓ hub +http.*answers in/s,
   )
   expect(well.stdout).not.toMatch(/hf_secret|pass/)
   // The cache folder does not exist yet.

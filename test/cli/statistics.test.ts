@@ -26,7 +26,7 @@ describe('after two runs', () => {
     return () => project.remove()
   })
 
-  test('stats shows the trend, the totals and the models, in 80 columns', async () => {
+  test('stats shows the runs, the totals and the models, in 80 columns', async () => {
     const { stdout, exitCode } = await cli('stats')
     expect(exitCode).toBe(0)
     const lines = stdout.split('\n')
@@ -37,7 +37,7 @@ describe('after two runs', () => {
     expect(stdout).toMatch(/org\/tiny +2\.0 +\d+s ago +2 B +.* a\.test\.ts/)
   })
 
-  test('stats --json has the same for programs', async () => {
+  test('stats --json has the same figures', async () => {
     const { stdout } = await cli('stats', '--json', '--runs', '1')
     expect(JSON.parse(stdout)).toMatchObject({
       schemaVersion: 1,
@@ -48,7 +48,7 @@ describe('after two runs', () => {
     })
   })
 
-  test('the record says which test file used which files, and when', async () => {
+  test('the record of a run has the files that each test file used, and when', async () => {
     const runs = join(project.cacheDir, 'runs')
     const [first = ''] = (await readdir(runs)).sort()
     expect(JSON.parse(await readFile(join(runs, first), 'utf8'))).toMatchObject({
@@ -60,7 +60,7 @@ describe('after two runs', () => {
     })
   })
 
-  test('report shows the last run again, and as Markdown, and as JSON', async () => {
+  test('report shows the last run again, as text, Markdown and JSON', async () => {
     const [text, above, markdown, json] = await Promise.all([
       cli('report'),
       project.shell(`"${process.execPath}" "${project.bin}" report`, env),
@@ -74,7 +74,7 @@ describe('after two runs', () => {
     expect(JSON.parse(json.stdout)).toMatchObject({ schemaVersion: 1, requests: 1, hits: 1 })
   })
 
-  test('report --html writes a page; a damaged record is left out', async () => {
+  test('report --html writes a page, without damaged records', async () => {
     const runs = join(project.cacheDir, 'runs')
     const [first = ''] = (await readdir(runs)).sort()
     await writeFile(join(runs, first.replace(/^[^.]*/, 'zzz')), '{"schemaVersion":1,"report":{"models":"none"}}')
@@ -85,7 +85,7 @@ describe('after two runs', () => {
     expect(page).toContain('org/tiny')
   })
 
-  test('another folder has no runs, and says so: 0, or 1 where a document was asked for', async () => {
+  test('another folder has no runs: exit code 0, or 1 when a document was asked for', async () => {
     await project.write({ '../elsewhere/package.json': '{ "type": "module" }' })
     const inElsewhere = (args: string) =>
       project.shell(

@@ -6,7 +6,7 @@ import fc from '../support/property.ts'
 
 const COLUMNS = [{ header: 'model', isShrinkable: true }, { header: 'size', isRight: true }, { header: 'pinned' }]
 
-test('columns are as wide as their widest cell, numbers to the right, and no line ends in spaces', () => {
+test('columns are as wide as their widest cell, numbers are on the right, and no line ends in spaces', () => {
   const lines = renderTable(COLUMNS, [
     ['org/a', '90.4 MiB', ''],
     ['org/longer', '5 B', 'yes'],
@@ -14,12 +14,12 @@ test('columns are as wide as their widest cell, numbers to the right, and no lin
   expect(lines).toEqual(['model           size  pinned', 'org/a       90.4 MiB', 'org/longer       5 B  yes'])
 })
 
-test('where a line would be too long, names are cut in the middle, and numbers never', () => {
+test('in a line that is too long, names are shortened in the middle and numbers are not', () => {
   const lines = renderTable(COLUMNS, [['onnx-community/whisper-tiny.en', '146 MiB', 'yes']], 40)
   expect(lines).toEqual(['model                       size  pinned', 'onnx-commun…per-tiny.en  146 MiB  yes'])
 })
 
-test('no line is longer than the terminal, as long as names can be cut', () => {
+test('no line is longer than the terminal, as long as names can be shortened', () => {
   const rows = fc.array(
     fc.tuple(fc.string({ unit: 'grapheme-ascii', maxLength: 99 }), fc.string({ maxLength: 9 }), fc.constant('yes')),
   )
@@ -29,7 +29,7 @@ test('no line is longer than the terminal, as long as names can be cut', () => {
   fc.assert(property, cases(500))
 })
 
-test('a cut text has the width that was asked for, and both its ends', () => {
+test('a shortened text has the given width and both its ends', () => {
   const property = fc.property(
     fc.string({ minLength: 7, maxLength: 60 }),
     fc.integer({ min: 3, max: 60 }),

@@ -27,7 +27,7 @@ function textOf(html: string): string {
 }
 
 describe('the summary in Markdown', () => {
-  test('has the rates, a row for each model, what was saved and how full the cache is', () => {
+  test('has the hit rate, a row for each model, the savings and the size of the cache', () => {
     expect(renderMarkdown(REPORT, { target: 0.8 })).toBe(`### Model cache
 
 **4 requests: 3 hits, 1 miss · hit rate 75% (target 80%)**
@@ -40,18 +40,18 @@ describe('the summary in Markdown', () => {
 - warm-up 4.1 s
 - cache 1 GiB of 2 GiB in 3 models
 
-- ⚠️ The hit rate of models is 75% (3 of 4), under the target of 80%.
+- ⚠️ The hit rate of models is 75% (3 of 4), below the target of 80%.
 `)
   })
 
-  test.each(HOSTILE)('shows a name as it stands, and nothing that it would be as markup: %j', (name) => {
+  test.each(HOSTILE)('shows a name literally, not as markup: %j', (name) => {
     const html = marked.parseInline(escapeMarkdown(name), { async: false, gfm: true })
     expect(html).not.toMatch(/<[a-z]/i)
     const shown = name.replace(/\n+/g, ' ').replace('\u001b', '\\u001b').replace('\u202e', '\\u202e')
     expect(textOf(html)).toBe(shown)
   })
 
-  test('has one cell for each value, whatever the values are', () => {
+  test('has one cell for each value, for any values', () => {
     fc.assert(
       fc.property(fc.array(fc.oneof(fc.constantFrom(...HOSTILE), anyText), { maxLength: 5 }), (names) => {
         const models = names.map((repo) => ({ ...MODEL, repo }))
@@ -62,7 +62,7 @@ describe('the summary in Markdown', () => {
     )
   })
 
-  test('stays far below the megabyte that GitHub takes', () => {
+  test('is far smaller than the megabyte that GitHub accepts', () => {
     const models = Array.from({ length: 5_000 }, (_, index) => ({ ...MODEL, repo: `org/${'n'.repeat(80)}${index}` }))
     const errors = models.map(({ repo }) => makeFailure({ model: repo, message: 'x'.repeat(5_000) }))
     const text = renderMarkdown({ ...REPORT, models, errors }, { target: 0.8 })
@@ -73,17 +73,17 @@ describe('the summary in Markdown', () => {
 })
 
 describe('a warning for GitHub', () => {
-  test('is one line that only GitHub itself could begin', () => {
+  test('is one line, and its text can neither end it nor begin another command', () => {
     expect(annotation('100%\n::error::gone\r')).toBe('::warning title=Model cache::100%25%0A\\::error::gone\\u000d')
     fc.assert(fc.property(anyText, (text) => !/[\r\n]/.test(annotation(text))))
   })
 
-  test('is there for a rate under the target, a cache over its limit and repaired files, and for nothing else', () => {
+  test('is made for a rate below the target, a cache above its limit and repaired files, and for nothing else', () => {
     const full = { directory: '/cache', size: 3 * 2 ** 30, maxSize: 2 * 2 ** 30, entries: 3 }
     const models = [{ ...MODEL, repaired: ['a', 'b'] }]
     expect(warningsOf({ ...REPORT, cache: full, models }, 0.8)).toEqual([
-      'The hit rate of models is 75% (3 of 4), under the target of 80%.',
-      'The model cache takes 3 GiB, over its limit of 2 GiB.',
+      'The hit rate of models is 75% (3 of 4), below the target of 80%.',
+      'The model cache uses 3 GiB, more than its limit of 2 GiB.',
       'Cached files had changed, and were repaired: org/name (2 files).',
     ])
     expect(warningsOf(REPORT, 0.75)).toEqual([])

@@ -50,8 +50,8 @@ function expectHarmless(text: string): void {
   }
 }
 
-describe('whatever names and messages come from outside', () => {
-  test('no text of a report, of a log or of an error holds what a terminal or a CI log would obey', () => {
+describe('with any names and messages from outside', () => {
+  test('no text of a report, a log or an error has control characters or CI commands', () => {
     const property = fc.property(hostile, hostile, hostile, fc.integer({ min: 20, max: 200 }), (a, b, c, columns) => {
       const models = [{ ...MODEL, repo: a, revision: b, repaired: [c], testFiles: [c], loads: 2, loadMsTotal: 5_000 }]
       const errors = [makeFailure({ model: a, code: b, message: `${b} ${c}`, testFiles: [c] })]
@@ -79,7 +79,7 @@ describe('whatever names and messages come from outside', () => {
     fc.assert(property, { numRuns: 100 })
   })
 
-  test('what is printable stays as it is, and is told apart from what it is not', () => {
+  test('printable text stays unchanged, and escapes are unambiguous', () => {
     fc.assert(fc.property(hostile, (text) => printableLines(printableLines(text)) === printableLines(text)))
     for (const text of ['org/name@v1.0', 'Grüße 模型 🤗', '/a folder/#1 [x]', 'https://hub.example/a?b=c#d'])
       expect(printable(text)).toBe(text)

@@ -36,7 +36,7 @@ function linesOf(totalBytes: number, quarters: number[], before = 0): string[] {
   return lines
 }
 
-test('the time left is that of the last seconds, and nothing is said of it before it means something', () => {
+test('the time left is computed from the last seconds, and is not shown before it is meaningful', () => {
   const slow = Array(8).fill(1_000)
   const fast = Array(24).fill(5 * MEGABYTE)
   const lines = linesOf(150 * MEGABYTE, [...slow, ...fast])
@@ -47,12 +47,12 @@ test('the time left is that of the last seconds, and nothing is said of it befor
   expect(lines.length).toBeLessThan(6)
 })
 
-test('what an unfinished download had brought before counts to what is there, and to no rate', () => {
+test('the bytes of an earlier unfinished download count as received, but not for the rate', () => {
   const lines = linesOf(110 * MEGABYTE, Array(12).fill(MEGABYTE), 80 * MEGABYTE)
   expect(lines.at(-1)).toMatch(/\(8\d%\) · 4(\.\d+)? Mi?B\/s · [56](\.\d+)? s left$/)
 })
 
-test('a wait is said once, when it begins, and not while it is tried again', () => {
+test('a wait has one line when it begins, and none while the request is repeated', () => {
   useClock()
   const lines: string[] = []
   const show = progressLines((line) => lines.push(line))
@@ -91,7 +91,7 @@ test('a bar has the rate and the time left, and fits the terminal', () => {
   for (let columns = 20; columns <= 200; columns++) expect(progressBar(progress, columns).length).toBeLessThan(columns)
 })
 
-test('the engine tells of waits for the listing and for files, and of what was kept as no rate', async () => {
+test('the engine reports waits for the listing and for files, and kept bytes do not count for the rate', async () => {
   const engine = await Engine.start(onTestFinished)
   const { hub } = engine
   const weights = Buffer.alloc(8 * MEGABYTE, 'weights')

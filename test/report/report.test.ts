@@ -28,7 +28,7 @@ function counts(input: Partial<ReportInput>) {
   return { requests, hits, misses, hitRate, tiers: models.map(({ tiers }) => tiers) }
 }
 
-test('what was repaired is named once, whoever found it', () => {
+test('a repaired file is listed once, even if several processes found it', () => {
   const requests = [request({ repaired: ['a'] }), request({ repaired: ['a', 'b'] })]
   expect(report({ requests, warmed: [warmed({ repaired: ['c'] })] }).models[0]?.repaired.sort()).toEqual([
     'a',
@@ -38,7 +38,7 @@ test('what was repaired is named once, whoever found it', () => {
 })
 
 describe('hits and misses', () => {
-  test('of four workers, of which one downloaded: one miss', () => {
+  test('four workers, of which one downloaded: one miss', () => {
     const requests = [request({ tier: 'hub', downloadMs: 400 }), request(), request(), request()]
     expect(counts({ requests })).toEqual({
       requests: 4,
@@ -49,19 +49,19 @@ describe('hits and misses', () => {
     })
   })
 
-  test('of four workers, warm from an earlier run: no miss', () => {
+  test('four workers, cached by an earlier run: no miss', () => {
     const requests = [request(), request(), request(), request()]
     expect(counts({ requests })).toEqual({ requests: 4, hits: 4, misses: 0, hitRate: 1, tiers: [{ disk: 4 }] })
   })
 
-  test('of four workers, warmed in this run: the first request is the miss', () => {
+  test('four workers, warmed in this run: the first request is the miss', () => {
     const requests = Array.from({ length: 4 }, () => request({ warmedInThisRun: true }))
     const expected = { requests: 4, hits: 3, misses: 1, hitRate: 0.75, tiers: [{ disk: 3, hub: 1 }] }
     expect(counts({ requests })).toEqual(expected)
     expect(counts({ requests, warmed: [warmed()] })).toEqual(expected)
   })
 
-  test('of two workers that each downloaded some of it: one miss', () => {
+  test('two workers that each downloaded a part of the model: one miss', () => {
     const requests = [request({ tier: 'hub', downloadMs: 300 }), request({ tier: 'hub', downloadMs: 100 })]
     expect(counts({ requests })).toEqual({
       requests: 2,
@@ -72,7 +72,7 @@ describe('hits and misses', () => {
     })
   })
 
-  test('of a model that was warmed and never asked for: one miss', () => {
+  test('a model that was warmed and not requested: one miss', () => {
     expect(counts({ warmed: [warmed()] })).toEqual({
       requests: 1,
       hits: 0,
@@ -82,7 +82,7 @@ describe('hits and misses', () => {
     })
   })
 
-  test('of a model that the warm-up took over: the first request is served by that, and is a hit', () => {
+  test('a model that the warm-up adopted: the first request is a hit of tier adopted', () => {
     const adopted = warmed({ tier: 'adopted', downloadMs: null, downloadedBytes: 0, adoptedBytes: 10_000 })
     const expected = { requests: 2, hits: 2, misses: 0, hitRate: 1, tiers: [{ adopted: 1, disk: 1 }] }
     expect(counts({ requests: [request(), request()], warmed: [adopted] })).toEqual(expected)
@@ -90,7 +90,7 @@ describe('hits and misses', () => {
     expect(counts({ warmed: [adopted] })).toMatchObject({ requests: 0, misses: 0 })
   })
 
-  test('of a model that was warmed in two selections: one miss', () => {
+  test('a model that was warmed in two selections: one miss', () => {
     const both = [warmed({ files: [['a', 1]], downloadMs: 1 }), warmed({ files: [['b', 2]], downloadMs: 2 })]
     expect(counts({ warmed: both, requests: [request({ warmedInThisRun: true })] })).toMatchObject({
       requests: 1,
@@ -98,7 +98,7 @@ describe('hits and misses', () => {
     })
   })
 
-  test('of a worker that asks again: what it has in memory is a hit', () => {
+  test('a worker that requests a loaded model again: a hit', () => {
     const requests = [
       request({ tier: 'hub', downloadMs: 400 }),
       request({ tier: 'memory' }),
@@ -109,14 +109,14 @@ describe('hits and misses', () => {
     expect(counts({ requests: warm })).toMatchObject({ hits: 2, misses: 0, tiers: [{ memory: 1, disk: 1 }] })
   })
 
-  test.each(TIERS.filter((tier) => tier !== 'hub'))('of tier %s alone: hits', (tier) => {
+  test.each(TIERS.filter((tier) => tier !== 'hub'))('requests served by tier %s alone: hits', (tier) => {
     expect(counts({ requests: [request({ tier }), request({ tier })] })).toEqual({
       ...{ requests: 2, hits: 2, misses: 0, hitRate: 1 },
       tiers: [{ [tier]: 2 }],
     })
   })
 
-  test('are counted for each commit of each repo by itself', () => {
+  test('are counted separately for each commit of each repo', () => {
     const requests = [
       request({ tier: 'hub', downloadMs: 1 }),
       request({ tier: 'hub', downloadMs: 1, commit: 'f'.repeat(40), revision: 'v1' }),
@@ -133,11 +133,11 @@ describe('hits and misses', () => {
     ])
   })
 
-  test('are none without requests, and no rate is made up', () => {
+  test('are 0 without requests, and there is no rate', () => {
     expect(counts({})).toEqual({ requests: 0, hits: 0, misses: 0, hitRate: null, tiers: [] })
   })
 
-  test('a request that failed is no hit; failures that are alike are shown once, with who asked', () => {
+  test('a failed request is not a hit; equal failures are listed once, with the test files', () => {
     const offline = { model: 'org/name', code: 'OFFLINE', message: 'It is not there.' }
     const other = { model: 'org/other', code: 'HUB_ERROR', message: 'Something else.' }
     const errors = [
@@ -154,13 +154,13 @@ describe('hits and misses', () => {
     })
   })
 
-  test('a request that a test expected to fail is a number, and no complaint', () => {
+  test('a failure that a test expected is only counted', () => {
     const errors = [{ model: 'org/name', code: 'MODEL_NOT_FOUND', message: 'It is not there.', isExpected: true }]
     const expected = { requests: 1, hits: 1, failed: 0, expectedErrors: 1, hitRate: 1, errors: [], errorCounts: {} }
     expect(report({ errors, requests: [request()] })).toMatchObject(expected)
   })
 
-  test('what the warm-up failed at is told where no test asked for it', () => {
+  test('a failure of the warm-up is listed if no test requested the model', () => {
     const failure = (repo: string) => ({
       repo,
       model: `${repo} (q8)`,
@@ -176,7 +176,7 @@ describe('hits and misses', () => {
 })
 
 describe('times and bytes', () => {
-  test('of lookups and loads are medians, of downloads and restores sums', () => {
+  test('are medians for lookups and loads, and sums for downloads and restores', () => {
     const requests = [
       request({ lookupMs: 1, loadMs: 100 }),
       request({ lookupMs: 9, loadMs: 300, restoreMs: 5 }),
@@ -187,7 +187,7 @@ describe('times and bytes', () => {
     expect(report({ requests: downloads, warmed: [warmed()] }).models[0]?.downloadMs).toBe(800)
   })
 
-  test('that were downloaded are those of this run, of the warm-up and of the requests', () => {
+  test('of downloads are those of this run, in the warm-up and in requests', () => {
     const [first, second] = [
       request({ tier: 'hub', downloadMs: 1, downloadedBytes: 300 }),
       request({ repo: 'org/other', tier: 'hub', downloadMs: 1, downloadedBytes: 7 }),
@@ -199,12 +199,12 @@ describe('times and bytes', () => {
     ])
   })
 
-  test('that nobody measured are null', () => {
+  test('that were not measured are null', () => {
     expect(report({ warmed: [warmed()] }).models[0]).toMatchObject({ lookupMs: null, restoreMs: null, loadMs: null })
     expect(report({ requests: [request()] })).toMatchObject({ warmUpMs: null, savedMs: null, cache: null })
   })
 
-  test('of files that several asked for count once', () => {
+  test('of files that several requests share count once', () => {
     const requests = [
       request(),
       request({
@@ -217,14 +217,14 @@ describe('times and bytes', () => {
     expect(report({ requests }).models[0]?.bytes).toBe(10_007)
   })
 
-  test('that were saved are those of what was not downloaded, once a run', () => {
+  test('are saved for models that were not downloaded, once in a run', () => {
     const spared = [request({ recordedDownloadMs: 250 }), request({ recordedDownloadMs: 250 })]
     expect(report({ requests: spared })).toMatchObject({ savedMs: 250, savedBytes: 10_000 })
     const other = request({ repo: 'org/other', recordedDownloadMs: 50, files: [['a', 5]] })
     expect(report({ requests: [...spared, other] })).toMatchObject({ savedMs: 300, savedBytes: 10_005 })
   })
 
-  test('are not saved by what was downloaded in this run', () => {
+  test('are not saved for a model that this run downloaded', () => {
     const cold = [
       request({ tier: 'hub', downloadMs: 400, recordedDownloadMs: 400 }),
       request({ recordedDownloadMs: 400 }),
@@ -234,7 +234,7 @@ describe('times and bytes', () => {
     expect(report({ requests: warm, warmed: [warmed()] })).toMatchObject({ savedMs: null, savedBytes: 0 })
   })
 
-  test('saved of unknown time are bytes alone', () => {
+  test('are saved without a time if the time of the download is unknown', () => {
     expect(report({ requests: [request({ recordedDownloadMs: null })] })).toMatchObject({
       savedMs: null,
       savedBytes: 10_000,
@@ -242,7 +242,7 @@ describe('times and bytes', () => {
   })
 })
 
-test('of the run are its steps, each with its spread', () => {
+test('the times of a run are the distributions of its steps', () => {
   const requests = [1, 2, 3, 4].map((lookupMs) => request({ lookupMs, loadMs: lookupMs === 1 ? 50 : null }))
   expect(report({ requests, warmed: [warmed()] }).times).toEqual({
     lookup: { count: 4, total: 10, p50: 2.5, p95: expect.closeTo(3.85), max: 4 },
@@ -252,13 +252,13 @@ test('of the run are its steps, each with its spread', () => {
   })
 })
 
-test('test files are those that asked for a model, the last one last', () => {
+test('the test files of a model are in the order of their last requests', () => {
   const asked = (testFile: string, at: number) => ({ ...request({ at }), testFile })
   const requests = [asked('b.test.ts', 5), asked('a.test.ts', 9), asked('b.test.ts', 1), asked('c.test.ts', 7)]
   expect(report({ requests }).models[0]?.testFiles).toEqual(['b.test.ts', 'c.test.ts', 'a.test.ts'])
 })
 
-test('the JSON has these keys, and no others', () => {
+test('the JSON has exactly these keys', () => {
   const cache = { directory: '/cache', size: 5, maxSize: 10, entries: 1 }
   const error = { model: 'org/other', code: 'OFFLINE', message: 'It is not there.' }
   const errors = [{ ...error, testFile: 'a.test.ts' }]

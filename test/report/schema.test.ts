@@ -16,17 +16,17 @@ import { makeCache, makeRun, makeSpan } from '../support/runs.ts'
 const isReport = new Ajv({ formats: { 'date-time': true } }).compile(json)
 const written = (value: unknown) => JSON.parse(JSON.stringify(value))
 
-test('what is read has the types that are told', () => {
+test('a parsed record has the types of `types.ts`', () => {
   expectTypeOf<InferOutput<typeof ReportSchema>>().toEqualTypeOf<Report>()
   expectTypeOf<InferOutput<typeof RunSchema>>().toEqualTypeOf<Run>()
 })
 
 describe('the JSON Schema', () => {
-  test('is what reports are read by (else: npm run schema)', () => {
+  test('is up to date (if not: npm run schema)', () => {
     expect(json).toEqual(written(reportSchema()))
   })
 
-  test('accepts what is written', () => {
+  test('accepts every report that is written', () => {
     const input = { errors: [], warmed: [], warmUpMs: null, cache: null }
     const request = makeRequest({ repo: 'org/name', commit: 'f'.repeat(40), files: [['a', 1]], loadMs: 5 })
     for (const requests of [[], [request]]) {
@@ -68,7 +68,7 @@ const OLD = {
 }
 
 describe('a run record', () => {
-  test('of an older version is read, and counts', () => {
+  test('of an older version is read and counted', () => {
     const run = parseRun(OLD)
     expect(run).toMatchObject({ timeline: [], report: { times: { load: null }, errorCounts: {} } })
     const { totals, models } = makeStatistics(run ? [run] : [], makeCache([]), Date.parse(OLD.startedAt))
@@ -76,7 +76,7 @@ describe('a run record', () => {
     expect(models).toMatchObject([{ model: 'org/name', lastTestFile: 'a.test.ts', loadMs: 30 }])
   })
 
-  test('is read as it was written', () => {
+  test('is the same after it is written and read', () => {
     fc.assert(
       fc.property(anyReport, (report) => {
         const run = written(makeRun(0, { report, timeline: [makeSpan()] }))
@@ -85,7 +85,7 @@ describe('a run record', () => {
     )
   })
 
-  test('that is damaged is left out, or is as good as any: it never breaks what is shown', () => {
+  test('that is damaged is left out or can be shown without an error', () => {
     const whole = written(makeRun(0, { timeline: [makeSpan()], used: [{ ...OLD.used[0], files: ['a'] }] as never }))
     const paths = pathsOf(whole)
     fc.assert(

@@ -13,21 +13,21 @@ function warm(parts: Partial<Report> = {}): Report {
   return { ...REPORT, misses: 0, hitRate: 1, warmUpMs: 200, times, models: [LOADED], ...parts }
 }
 
-test('a warm run that is slow has its slowest step named, and what to do', () => {
+test('a slow warm run has a line with its slowest step and advice', () => {
   const line =
-    'loading took 3.9 s of 4.2 s: org/name was loaded 3 times in one file: with the same options each time it is loaded once'
+    'loading took 3.9 s of 4.2 s: org/name was loaded 3 times in one test file. With the same options each time, it is loaded only once'
   expect(slowStep(warm())).toBe(line)
   const text = renderText(warm(), { color: false, columns: 80, target: 0.8 }).join(' ').replace(/\s+/g, ' ')
   expect(text).toContain(`→ ${line}`)
 })
 
-test('what to do follows from how often, and by how many files, the model was loaded', () => {
+test('the advice depends on the number of loads and of test files', () => {
   const loadedBy = (parts: Partial<typeof LOADED>) => slowStep(warm({ models: [{ ...LOADED, ...parts }] }))
   expect(loadedBy({ loads: 1 })).toContain('a smaller dtype of org/name loads faster')
-  expect(loadedBy({ testFiles: ['a', 'b'] })).toContain('was loaded 3 times in 2 files; with `isolate: false`')
+  expect(loadedBy({ testFiles: ['a', 'b'] })).toContain('was loaded 3 times in 2 test files. With `isolate: false`')
 })
 
-test('of several models the one that was loaded longest is named', () => {
+test('the model with the longest loads is named', () => {
   const models = [
     { ...LOADED, repo: 'org/small', loadMsTotal: 900 },
     { ...LOADED, repo: 'org/large', loadMsTotal: 3000 },
@@ -35,7 +35,7 @@ test('of several models the one that was loaded longest is named', () => {
   expect(slowStep(warm({ models }))).toContain('org/large')
 })
 
-test('a slow warm-up and slow lookups are named too', () => {
+test('a slow warm-up and slow lookups have a line too', () => {
   const times = { lookup: spread(100), restore: null, download: null, load: null }
   expect(slowStep(warm({ warmUpMs: 3000, times }))).toContain('warm-up took 3 s of 3.1 s')
   expect(slowStep(warm({ warmUpMs: 0, times: { ...times, lookup: spread(5000) } }))).toContain(
@@ -58,6 +58,6 @@ test.each([
     'there was nothing to do',
     { warmUpMs: null, times: { lookup: null, restore: null, download: null, load: null }, models: [] },
   ],
-])('nothing is named where %s', (_, parts) => {
+])('there is no line if %s', (_, parts) => {
   expect(slowStep(warm(parts))).toBeUndefined()
 })

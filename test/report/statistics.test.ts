@@ -11,16 +11,16 @@ import { DAY_MS, makeCache, makeEntry, makeRun } from '../support/runs.ts'
 
 const NOW = Date.parse('2026-02-05T10:30:00.000Z')
 
-describe('the spread of measurements', () => {
-  test('is none where nothing was measured', () => {
+describe('the distribution of measurements', () => {
+  test('is null without measurements', () => {
     expect(distributionOf([])).toBeNull()
   })
 
-  test('is of one what it is', () => {
+  test('of one measurement is this measurement', () => {
     expect(distributionOf([7])).toEqual({ count: 1, total: 7, p50: 7, p95: 7, max: 7 })
   })
 
-  test('lies between two as far as the share does', () => {
+  test('is interpolated between two measurements', () => {
     expect(distributionOf([40, 10, 30, 20])).toMatchObject({ p50: 25, p95: expect.closeTo(38.5), max: 40 })
     expect(distributionOf(Array.from({ length: 101 }, (_, index) => index))).toMatchObject({
       p50: 50,
@@ -29,7 +29,7 @@ describe('the spread of measurements', () => {
     })
   })
 
-  test('is in order, within the measurements, and has as many below as it says', () => {
+  test('is ordered, within the measurements, and each quantile has its share of measurements below it', () => {
     fc.assert(
       fc.property(fc.array(fc.double({ min: 0, max: 1e9, noNaN: true }), { minLength: 1 }), (values) => {
         const spread = distributionOf(values)
@@ -52,7 +52,7 @@ describe('the spread of measurements', () => {
 })
 
 describe('statistics over runs', () => {
-  test('are sums, whatever the order of the runs', () => {
+  test('are sums, in any order of the runs', () => {
     fc.assert(
       fc.property(fc.array(anyReport, { maxLength: 5 }), (reports) => {
         const runs = reports.map((report, index) => makeRun(index, { report }))
@@ -70,7 +70,7 @@ describe('statistics over runs', () => {
     )
   })
 
-  test('tell how often a model is used, when, and by which test file last', () => {
+  test('have the uses of each model: how often, when, and the last test file', () => {
     const use = (requests: number, testFiles: string[]) => ({ ...REPORT, models: [{ ...MODEL, requests, testFiles }] })
     const newest = makeRun(14, { report: use(3, ['b.test.ts', 'a.test.ts']) })
     const oldest = makeRun(0, { report: use(6, ['c.test.ts']) })
@@ -85,18 +85,18 @@ describe('statistics over runs', () => {
     ])
   })
 
-  test('do not make a week of an hour', () => {
+  test('of one hour are not extrapolated to a week', () => {
     const run = makeRun(0)
     const { models } = makeStatistics([run], makeCache([]), Date.parse(run.startedAt) + 3_600_000)
     expect(models[0]?.usesPerWeek).toBe(MODEL.requests)
   })
 
-  test('name what was slowest in a run', () => {
+  test('name the slowest step of a run', () => {
     const { runs } = makeStatistics([makeRun()], makeCache([]), NOW)
     expect(runs[0]?.slowest).toEqual({ model: 'org/name', step: 'download', ms: 3940 })
   })
 
-  test('hold what the disk gives against what was downloaded', () => {
+  test('compare the bytes on disk with the downloaded bytes', () => {
     const cache = makeCache([makeEntry({ bytes: 300 })], { diskBytes: 150 })
     expect(makeStatistics([], cache, NOW).cache.efficiency).toBe(2)
     expect(makeStatistics([], makeCache([]), NOW).cache.efficiency).toBeNull()
@@ -104,7 +104,7 @@ describe('statistics over runs', () => {
 })
 
 describe('statistics for people', () => {
-  test('are a line for each run, the totals, the models, and the cache', () => {
+  test('have a line for each run, the totals, the models and the cache', () => {
     const entry = makeEntry({ lastUsedAt: new Date(NOW - DAY_MS).toISOString() })
     const statistics = makeStatistics([makeRun(1), makeRun(0)], makeCache([entry]), NOW)
     expect(renderStatistics(statistics, { now: NOW })).toEqual([
@@ -124,12 +124,12 @@ describe('statistics for people', () => {
     ])
   })
 
-  test('say so where nothing has run yet', () => {
+  test('say that no run has been recorded', () => {
     const [first] = renderStatistics(makeStatistics([], makeCache([]), NOW), { now: NOW })
     expect(first).toBe('No run has been recorded yet: run the tests once.')
   })
 
-  test('name the project of each run where there are several', () => {
+  test('name the project of each run if there are several projects', () => {
     const runs = [makeRun(1), makeRun(0, { project: '/projects/other' })]
     const lines = renderStatistics(makeStatistics(runs, makeCache([]), NOW), { now: NOW })
     expect(lines.slice(1, 5).filter((line) => line.startsWith('    '))).toEqual([
@@ -138,7 +138,7 @@ describe('statistics for people', () => {
     ])
   })
 
-  test.each([40, 80, 120])('fit %d columns: long names and paths stand whole on lines of their own', (columns) => {
+  test.each([40, 80, 120])('fit %d columns, and long names and paths are whole, on lines of their own', (columns) => {
     const repo = 'organisation/a-model-with-a-rather-long-name-that-goes-on-ONNX-quantized'
     const testFile = 'packages/core/test/a folder of integration tests/embeddings-of-sentences.test.ts'
     const directory = '/home/a user/projects/with a long name/node_modules/.cache/vitest-model-cache/models'
@@ -153,7 +153,7 @@ describe('statistics for people', () => {
     expect(lines.join('\n')).toMatch(/45\.2 MiB on disk\s+\(90\.4\s+MiB\s+without\s+sharing\)/)
   })
 
-  test('have no control character, and no line that is longer than a name in it', () => {
+  test('have no control character, and only a long name makes a long line', () => {
     fc.assert(
       fc.property(fc.array(anyReport, { maxLength: 3 }), anyText, (reports, project) => {
         const runs = reports.map((report, index) => makeRun(index, { report, project: index === 0 ? project : '/app' }))

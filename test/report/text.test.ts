@@ -13,7 +13,7 @@ function render(report: Partial<Report> = {}, options: Partial<TextOptions> = {}
 }
 
 describe('the report for people', () => {
-  test('says what was asked for, what it took and what was saved', () => {
+  test('has the requests, the times and the savings', () => {
     expect(render()).toEqual([
       '',
       ' Model cache',
@@ -27,13 +27,13 @@ describe('the report for people', () => {
     ])
   })
 
-  test('tells maintenance, what was removed and other revisions', () => {
+  test('has maintenance, removed models and other revisions', () => {
     const lines = render({ models: [{ ...MODEL, revision: 'v1.0' }] }, { maintenanceMs: 12, removed: 1 }).join('\n')
     expect(lines).toContain('org/name@v1.0')
     expect(lines).toContain('maintenance 12 ms · removed 1 model')
   })
 
-  test('tells what the package took itself', () => {
+  test('has the plugin overhead', () => {
     const workers = { count: 2, total: 12.4, p50: 6.2, p95: 8, max: 8 }
     const lines = (ownMs: Report['ownMs']) => render({ ownMs }, { maintenanceMs: 12 }).join('\n')
     expect(lines({ main: 41, workers, children: null })).toContain(
@@ -45,27 +45,27 @@ describe('the report for people', () => {
     expect(lines({ main: null, workers, children: null })).not.toContain('plugin overhead')
   })
 
-  test('lines up the models', () => {
+  test('aligns the models', () => {
     const models = [MODEL, { ...MODEL, repo: 'org/a-longer-name', tiers: { memory: 12 }, bytes: 5 }]
     const [first = '', second = ''] = render({ models }).slice(3, 5)
     expect(first.indexOf('disk')).toBe(second.indexOf('memory'))
     expect(first.indexOf('lookup')).toBe(second.indexOf('lookup'))
   })
 
-  test('is empty when nothing was asked for', () => {
+  test('is empty without requests', () => {
     const nothing = { requests: 0, hits: 0, misses: 0, hitRate: null, models: [], errors: [] }
     expect(render(nothing)).toEqual([])
     expect(render(nothing, { maintenanceMs: 5, removed: 2 })).toEqual([])
   })
 
-  test('is there when all that was asked for failed', () => {
+  test('is shown when all requests failed', () => {
     const errors = [makeFailure()]
     const lines = render({ requests: 0, hits: 0, misses: 0, hitRate: null, models: [], errors })
     expect(lines).toContain('  no request was served')
     expect(lines).toContain('  ✗ It is not in the cache.')
   })
 
-  test('counts what failed, and names only what a test tells in full', () => {
+  test('lists failures, and only names those that a test shows in full', () => {
     const message = 'Model org/name: It is not in the cache. Warm it. [OFFLINE]'
     const errors = [
       makeFailure({ message, testFiles: ['a.test.ts'] }),
@@ -89,7 +89,7 @@ describe('the report for people', () => {
     ).toContain(`✗ ${message} (a.test.ts)`)
   })
 
-  test('a first run has no target, nor a colour that warns; what tests expected is a number', () => {
+  test('of a first run has no target and no warning colour; expected failures are only counted', () => {
     const first = { requests: 1, hits: 0, misses: 1, hitRate: 0, isFirstRun: true, expectedErrors: 1 }
     const lines = render(first, { color: true })
     expect(lines[2]).toContain('1 request: 0 hits, 1 miss · hit rate 0% (first run)')
@@ -98,7 +98,7 @@ describe('the report for people', () => {
     expect(render({ ...first, hits: 1, misses: 0, hitRate: 1 })[2]).toContain('hit rate 100% (target 80%)')
   })
 
-  test('makes nothing up where something is unknown', () => {
+  test('leaves out what is unknown', () => {
     const bare = { ...MODEL, lookupMs: null, restoreMs: null, downloadMs: null, loadMs: null }
     const lines = render({ models: [bare], warmUpMs: null, savedMs: null, savedBytes: 0, cache: null })
     expect(lines).toEqual([
@@ -121,11 +121,11 @@ describe('the report for people', () => {
     [0.996, '99%'],
     [1 - 1e-12, '99%'],
     [1, '100%'],
-  ])('rounds a rate of %d to %s: what is not all is not yet 100%%', (hitRate, text) => {
+  ])('rounds a rate of %d to %s: only a rate of 1 is 100%%', (hitRate, text) => {
     expect(render({ hitRate }, { target: 1 })[2]).toContain(`hit rate ${text} (target 100%)`)
   })
 
-  test('tells the rate of what was downloaded, and not of what was there', () => {
+  test('has the rate of a download, and none for a model that was already cached', () => {
     const [some, none] = [{ downloadedBytes: 2 ** 20 }, { downloadedBytes: 0, downloadMs: null }]
     const lines = render({ models: [some, none].map((parts) => ({ ...MODEL, downloadMs: 500, ...parts })) })
     expect(lines[3]).toContain('download 500 ms (2 MiB/s)')
@@ -151,7 +151,7 @@ describe.each([40, 60, 80, 120])('in %d columns', (columns) => {
     { columns },
   )
 
-  test('paths, names and URLs stand whole, and all other lines fit', () => {
+  test('paths, names and URLs are whole, and all other lines fit', () => {
     for (const whole of [directory, repo, url, testFile])
       expect(lines.filter((line) => line.includes(whole)).length, `${whole} in\n${lines.join('\n')}`).toBeGreaterThan(0)
     const others = lines.filter((line) => ![directory, repo, url, testFile].some((whole) => line.includes(whole)))
@@ -161,7 +161,7 @@ describe.each([40, 60, 80, 120])('in %d columns', (columns) => {
 })
 
 describe('on a narrow screen', () => {
-  test('what belongs to a model stands below its name, and nothing is cut', () => {
+  test('the figures of a model stand below its name, and nothing is shortened', () => {
     const models = [{ ...MODEL, repo: 'organisation/a-model-with-a-rather-long-name' }]
     expect(render({ models }, { columns: 80 }).slice(3, 6)).toEqual([
       '  organisation/a-model-with-a-rather-long-name',
@@ -170,7 +170,7 @@ describe('on a narrow screen', () => {
     ])
   })
 
-  test("no line begins as a command of GitHub's log, whatever an error holds", () => {
+  test("no line begins with a command of GitHub's log, for any text of an error", () => {
     const message = `${'x'.repeat(70)} ::error::gone ${'y'.repeat(70)} ##[group]gone`
     const lines = render({ errors: [makeFailure({ code: 'HUB_ERROR', message })] }, { columns: 80 })
     expect(lines.filter((line) => line.includes('gone'))).toHaveLength(2)
@@ -178,8 +178,8 @@ describe('on a narrow screen', () => {
   })
 })
 
-describe('whatever was asked for', () => {
-  test('a line is longer than the screen or 120 columns only where one word or one path is', () => {
+describe('any report', () => {
+  test('only one word or one path makes a line longer than the screen or 120 columns', () => {
     fc.assert(
       fc.property(anyReport, fc.integer({ min: 40, max: 300 }), fc.boolean(), (report, columns, color) => {
         const lines = renderText(report, { color, columns, target: 0.8, maintenanceMs: 5, removed: 3 })
@@ -206,7 +206,7 @@ describe('whatever was asked for', () => {
     )
   })
 
-  test('each word of an error stands whole in a line, in the same order', () => {
+  test('has each word of an error whole and in the same order', () => {
     const word = fc.oneof(fc.stringMatching(/^[\w./-]{1,30}$/), fc.constant('a/long/path'.repeat(15)))
     fc.assert(
       fc.property(
@@ -223,7 +223,7 @@ describe('whatever was asked for', () => {
     )
   })
 
-  test('there is no colour where none is wanted, and the same text where it is', () => {
+  test('has the same text with and without colours', () => {
     fc.assert(
       fc.property(anyReport, (report) => {
         const options = { columns: 120, target: 0.8 }

@@ -31,9 +31,9 @@ function use(paths: Path[], selection: Selection = { paths }) {
 
 const plain = declared('config.json', 'tokenizer.json', 'onnx/model.onnx')
 
-test('what was declared and not used is named, with the line to write', () => {
+test('a declared model with unused files has a line that says what to write', () => {
   expect(unusedLines([plain], [use(['config.json', 'tokenizer.json', 'onnx/model_quantized.onnx'])])).toEqual([
-    `declared and not used: onnx/model.onnx (${formatSize(90 * MIB)}) of org/m. Write { repo: 'org/m', dtype: 'q8' } in \`models\` to spare the download.`,
+    `declared but not used: onnx/model.onnx (${formatSize(90 * MIB)}) of org/m. Write { repo: 'org/m', dtype: 'q8' } in \`models\` to avoid the download.`,
   ])
 })
 
@@ -56,7 +56,7 @@ test.each<[string, ReturnType<typeof use>[]]>([
   expect(unusedLines([plain], uses)[0]).toContain(`Write ${specs} in`)
 })
 
-test('nothing is said of a model that was used, that no test asked for, or of which little was left', () => {
+test('there is no line for a model that was used, that no test requested, or with few unused bytes', () => {
   expect(unusedLines([plain], [use(['config.json', 'onnx/model.onnx'])])).toEqual([])
   expect(unusedLines([plain], [])).toEqual([])
   expect(unusedLines([plain], [{ ...use(['config.json']), repo: 'org/other' }])).toEqual([])

@@ -22,7 +22,7 @@ test('a declared model that no test uses is reported with the line to write, and
   const cold = await consumer.vitest([], env)
   expect(cold.exitCode, cold.output).toBe(0)
   expect(cold.output.replace(/\s+/g, ' ')).toMatch(
-    /⚠ declared and not used: onnx\/model\.onnx \(.*\) of org\/embeddings\. Write { repo: 'org\/embeddings', dtype: 'q8' } in/,
+    /⚠ declared but not used: onnx\/model\.onnx \(.*\) of org\/embeddings\. Write { repo: 'org\/embeddings', dtype: 'q8' } in/,
   )
   expect(weights()).toEqual(['onnx/model.onnx', 'onnx/model_quantized.onnx'])
 

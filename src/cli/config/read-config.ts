@@ -4,35 +4,35 @@ import process from 'node:process'
 import type { Options } from '../../config/options.ts'
 import { systemCode } from '../../model/errors.ts'
 
-/** What the Vitest config of this folder says. */
+/** The plugin's settings in the Vitest config of a folder. */
 export interface VitestConfig {
-  /** The project's root, as runs are recorded under. */
+  /** The project's root, which the records of runs name. */
   root: string
-  /** The config file; undefined where there is none. */
+  /** The config file. Undefined if there is none. */
   file: string | undefined
-  /** The options of the plugin; undefined where it is not in the config. */
+  /** The options of the plugin. Undefined if the config does not have it. */
   options: Options | undefined
-  /** True when the tests are in projects, which may have configs of their own. */
+  /** True if the config has `projects`, which may have configs of their own. */
   hasProjects: boolean
 }
 
 const EXTENSIONS = ['ts', 'mts', 'cts', 'js', 'mjs', 'cjs']
 const NAMES = ['vitest.config', 'vite.config'].flatMap((name) => EXTENSIONS.map((end) => `${name}.${end}`))
 
-/** Reads the Vitest config, by Vitest itself. Where there is no such file, Vitest is not even loaded. */
+/** Has Vitest read its config. Without a config file, Vitest is not loaded. */
 export async function readVitestConfig(): Promise<VitestConfig> {
   const root = process.cwd()
   const file = findConfigFile(root)
   const none = { root, file, options: undefined, hasProjects: false }
   if (file === undefined) return none
   const vitest = await import('vitest/node').catch((error) => {
-    // The command line also works where Vitest is not installed.
+    // The command line also works without Vitest.
     if (systemCode(error) === 'ERR_MODULE_NOT_FOUND') return undefined
     throw error
   })
   if (!vitest) return none
   const resolved = await vitest.resolveConfig({ watch: false })
-  // Vitest 4.1 gives Vite's config beside its own, 5 gives Vite's alone.
+  // Vitest 4.1 returns its own config and Vite's. Vitest 5 returns Vite's alone.
   const config: Pick<typeof resolved.viteConfig, 'plugins' | 'root' | 'test'> =
     Reflect.get(resolved, 'viteConfig') ?? resolved
   const plugin = config.plugins.find(({ name }) => name === 'vitest-model-cache')
@@ -40,7 +40,7 @@ export async function readVitestConfig(): Promise<VitestConfig> {
   return { root: config.root, file, options: plugin?.api?.options, hasProjects }
 }
 
-/** As Vitest looks for it: here, and in the folders above. */
+/** Looks where Vitest looks: in this folder and in the folders above. */
 function findConfigFile(from: string): string | undefined {
   for (let folder = from; ; folder = dirname(folder)) {
     const found = NAMES.map((name) => join(folder, name)).find((path) => existsSync(path))

@@ -1,9 +1,9 @@
-/** What was looked at, and what is to be done about it. */
+/** The result of one check, and what to do about it. */
 export interface Check {
   name: string
   level: 'ok' | 'warn' | 'fail'
   text: string
-  /** What to do; undefined where all is well. */
+  /** What to do. Undefined if the check is ok. */
   next?: string
 }
 
@@ -11,12 +11,12 @@ export function ok(name: string, text: string): Check {
   return { name, level: 'ok', text }
 }
 
-/** It works, and something is not as it should be. */
+/** It works, but something should be improved. */
 export function warn(name: string, text: string, next: string): Check {
   return { name, level: 'warn', text, next }
 }
 
-/** It does not work like this. */
+/** It does not work. */
 export function fail(name: string, text: string, next: string): Check {
   return { name, level: 'fail', text, next }
 }

@@ -7,10 +7,10 @@ import { originals } from '../../platform/originals.ts'
 import { type Check, fail, ok, warn } from './check.ts'
 
 const ANSWER_WITHIN_MS = 5_000
-// Signed addresses of downloads are valid for an hour; ages of models and refs are days.
+// Signed download URLs are valid for an hour. Ages of models and refs are counted in days.
 const CLOCK_MAY_DIFFER_MS = 5 * 60_000
 
-/** The hosts alone: a proxy's address may hold a password. */
+/** Names only the hosts of proxies, because their URLs may hold passwords. */
 export async function checkProxy({ env }: CacheContext): Promise<Check> {
   const name = 'proxy'
   try {
@@ -28,15 +28,15 @@ export async function checkProxy({ env }: CacheContext): Promise<Check> {
 
 function hostOf(value: string): string {
   const url = value.includes('://') ? value : `http://${value}`
-  return URL.canParse(url) ? new URL(url).host : '(an address that is not shown)'
+  return URL.canParse(url) ? new URL(url).host : '(not a URL)'
 }
 
-/** Whether the Hub answers, and what its clock says. */
+/** Checks whether the Hub answers, and compares its clock with ours. */
 export async function checkHub(context: CacheContext): Promise<Check[]> {
   const name = 'hub'
   const { options } = context
   const { endpoint } = options.hub
-  if (options.offline) return [ok(name, `${endpoint} is not asked: offline`)]
+  if (options.offline) return [ok(name, `offline: ${endpoint} was not asked`)]
   const started = originals.monotonic()
   try {
     const ask = await context.fetch()
@@ -47,27 +47,36 @@ export async function checkHub(context: CacheContext): Promise<Check[]> {
   } catch (error) {
     options.signal?.throwIfAborted()
     const next =
-      'Check the network, the proxy variables and HF_ENDPOINT; MODEL_CACHE_OFFLINE=1 works with what is cached.'
+      'Check the network, the proxy variables and HF_ENDPOINT. With MODEL_CACHE_OFFLINE=1 only cached models are used.'
     return [fail(name, `${endpoint} can't be reached: ${rootMessage(error)}`, next)]
   }
 }
 
-/** Aborts with the command, or where no answer came in time. */
+/** Aborts with the command, or when no answer came in time. */
 export function answerSignal(signal: AbortSignal | undefined): AbortSignal {
   return AbortSignal.any([AbortSignal.timeout(ANSWER_WITHIN_MS), ...(signal ? [signal] : [])])
 }
 
 function statusCheck({ options }: CacheContext, status: number, took: string): Check {
   const { endpoint } = options.hub
-  if (status >= 500) return warn('hub', `${endpoint} answers HTTP ${status}`, 'Try again later: status.huggingface.co.')
+  if (status >= 500)
+    return warn(
+      'hub',
+      `${endpoint} answers HTTP ${status}`,
+      'Try again later. status.huggingface.co shows known problems of the Hub.',
+    )
   if (status === 429)
     return warn(
       'hub',
       `${endpoint} limits the rate of requests`,
-      'Wait some minutes; with a token the limits are higher.',
+      'Wait some minutes. With a token the limits are higher.',
     )
   if (status === 407)
-    return fail('hub', `the proxy refuses (HTTP 407)`, 'Give the proxy variables a user name and password.')
+    return fail(
+      'hub',
+      'the proxy refuses requests (HTTP 407)',
+      'Add a user name and a password to the URLs in the proxy variables.',
+    )
   return ok('hub', `${endpoint} answers in ${took}`)
 }
 
@@ -77,5 +86,5 @@ function clockChecks(date: string | null): Check[] {
   const difference = Math.abs(originals.now() - theirs)
   if (difference < CLOCK_MAY_DIFFER_MS) return [ok('clock', "agrees with the Hub's")]
   const text = `differs from the Hub's by ${formatDuration(difference)}`
-  return [warn('clock', text, 'Set the clock: the age of models and of branch names is told by it.')]
+  return [warn('clock', text, 'Set the clock: the ages of models and branch names depend on it.')]
 }

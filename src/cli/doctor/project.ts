@@ -11,7 +11,7 @@ export interface Installed {
   version: string
 }
 
-/** A package as code in a folder would find it; undefined where it is not installed. */
+/** The package that code in a folder would import. Undefined if it is not installed. */
 export function findInstalled(name: string, from: string): Installed | undefined {
   for (let folder = from; ; folder = dirname(folder)) {
     const found = join(folder, 'node_modules', name)
@@ -39,12 +39,12 @@ export function checkVitest(from: string): Check {
   return fail('Vitest', `${found.version} is not supported`, 'Install Vitest 4.1 or 5.')
 }
 
-/** The config as it was read, or what was thrown. */
+/** Checks the config, or shows why it could not be read. */
 export function checkConfig(config: VitestConfig | { error: unknown }, from: string): Check {
   if ('error' in config) {
     const { error } = config
     const isOurs = error instanceof ModelCacheError
-    const next = isOurs ? error.nextStep : 'Correct the Vitest config: `npx vitest list` shows the same error.'
+    const next = isOurs ? error.nextStep : 'Correct the Vitest config. `npx vitest list` shows the same error.'
     return fail('config', isOurs ? `${error.asked}: ${error.reason}` : messageOf(error), next)
   }
   const { file, options, hasProjects } = config
@@ -56,7 +56,7 @@ export function checkConfig(config: VitestConfig | { error: unknown }, from: str
     return warn(
       'config',
       `${name} has no modelCache() in its \`plugins\``,
-      'Add it, unless the parts are wired by hand.',
+      'Add modelCache(), unless the config wires the hooks by hand.',
     )
   return ok(
     'config',
@@ -64,22 +64,22 @@ export function checkConfig(config: VitestConfig | { error: unknown }, from: str
   )
 }
 
-// What `attach-transformers.cts` needs to find in the source.
+// The names that `attach-transformers.cts` needs in the source.
 const INTERNALS = ['loadResourceFile', '_get_file_metadata', 'buildResourcePaths', 'handleError', 'FileResponse']
 
-/** Which way untouched `pipeline()` calls go, with each version that the folders find. */
+/** How untouched `pipeline()` calls are served, for each version of transformers.js that the folders have. */
 export function checkTransformers(folders: string[]): Check[] {
   const found = foundFrom(
     folders,
     (from) => findInstalled(TRANSFORMERS, from) ?? findInstalled('@xenova/transformers', from),
   )
   if (found.length > 0) return found.map(checkTransformersIn)
-  return [ok('transformers', 'not installed: models.path() and models.file() serve every other runtime')]
+  return [ok('transformers', 'not installed; models.path() and models.file() work with every other runtime')]
 }
 
 const TRANSFORMERS = '@huggingface/transformers'
 
-/** What the folders find, each once. */
+/** The packages that the folders have, each once. */
 function foundFrom(folders: string[], find: (from: string) => Installed | undefined): Installed[] {
   const found = folders.flatMap((from) => find(from) ?? [])
   return [...new Map(found.map((each) => [each.folder, each])).values()]
@@ -90,11 +90,11 @@ function checkTransformersIn(found: Installed): Check {
   const source = ['mjs', 'cjs'].map((end) => join(found.folder, 'dist', `transformers.node.${end}`)).find(existsSync)
   const text = source === undefined ? '' : readFileSync(source, 'utf8')
   const has = (word: string) => new RegExp(`\\b(function|class|var|let|const)\\s+${word}\\b`).test(text)
-  if (INTERNALS.every(has)) return ok(name, `${found.version}: files are opened where they lie in the cache`)
+  if (INTERNALS.every(has)) return ok(name, `${found.version}: opens the files in the cache, without a copy`)
   return warn(
     name,
-    `${found.version}: served by fetch, and it keeps a second copy in a cache of its own`,
-    'With @huggingface/transformers 4.3 there is no second copy.',
+    `${found.version}: gets the files through fetch and stores a second copy in its own cache`,
+    'Use @huggingface/transformers 4.3, which stores no second copy.',
   )
 }
 
@@ -115,14 +115,14 @@ function checkOnnxRuntimeFrom(from: string): Check | undefined {
   if (own && ofTransformers && own.version !== ofTransformers.version)
     return warn(
       name,
-      `onnxruntime-node ${own.version} here, and ${ofTransformers.version} in transformers.js: one process can't load both`,
-      'Give package.json `overrides` that keep one version.',
+      `onnxruntime-node ${own.version} here and ${ofTransformers.version} in transformers.js: one process can't load both`,
+      'Add `overrides` to package.json, so that only one version is installed.',
     )
   if (hasBinary(found.folder)) return ok(name, `onnxruntime-node ${found.version}, with its binary`)
   return fail(
     name,
     `onnxruntime-node ${found.version} has no binary for ${process.platform} ${process.arch}`,
-    'Install it anew with ONNXRUNTIME_NODE_INSTALL=skip, which keeps its install script from breaking the installation.',
+    'Install it again with ONNXRUNTIME_NODE_INSTALL=skip: its install script can then not fail.',
   )
 }
 

@@ -23,7 +23,7 @@ export async function confirm(question: string, { yes, dryRun }: Confirmation): 
       reason: 'There is no terminal to ask at.',
       nextStep: 'Add `--yes` to do it, or `--dry-run` to see what would be done. Nothing was changed.',
     })
-  // Not as a terminal of its own: an interrupt reaches us as it does everywhere else.
+  // With `terminal: true`, readline would take Ctrl-C itself, and the command's own handler would not run.
   const lines = createInterface({ input: process.stdin, output: process.stderr, terminal: false })
   const ended = new Promise<undefined>((resolve) => lines.once('close', () => resolve(undefined)))
   try {

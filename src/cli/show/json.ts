@@ -3,12 +3,12 @@ import { entrySize } from '../../model/entry.ts'
 import { printableJson } from '../../model/printable.ts'
 import { printLines } from './print.ts'
 
-/** Prints what a command found out as one document. */
+/** Prints the result of a command as one JSON document. */
 export function printJson(content: object): void {
   printLines(printableJson({ schemaVersion: 1, ...content }))
 }
 
-/** An entry in the documents of all commands. */
+/** The fields of an entry in the JSON documents of all commands. */
 export function entryJson(entry: Entry): object {
   const {
     repo,

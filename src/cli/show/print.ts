@@ -7,22 +7,22 @@ const COLOR = /(\u001b\[\d{1,2}m)/
 
 let showsResults = true
 
-/** From now on `printLines` prints nothing: with `--quiet`, what a command did is said by its exit code. */
+/** From now on `printLines` prints nothing. With `--quiet`, the exit code alone says what a command did. */
 export function sayNothingOfResults(): void {
   showsResults = false
 }
 
-/** Prints whole lines of a command's result. All that commands print goes through here or `printNotes`, and comes out printable. */
+/** Prints whole lines of a command's result. All output of commands is made printable, here or in `printNotes`. */
 export function printLines(text: string): void {
   if (showsResults) console.log(shown(text, process.stdout))
 }
 
-/** Prints whole lines for the user beside the result, to stderr. */
+/** Prints whole lines to stderr: messages for the user that are not part of the result. */
 export function printNotes(text: string): void {
   console.error(shown(text, process.stderr))
 }
 
-/** Text between colours is made printable. Where nothing is coloured a colour comes from outside. */
+/** Makes the text between colour codes printable. Without colours, a colour code can only come from outside and is escaped. */
 export function shown(text: string, stream: NodeJS.WriteStream): string {
   if (!isColored(stream)) return printableLines(text)
   return text

@@ -3,7 +3,7 @@ import { styleText } from 'node:util'
 
 type Style = Parameters<typeof styleText>[0]
 
-/** Colours a text where the stream is a terminal; NO_COLOR and FORCE_COLOR come first. */
+/** Colours a text for a terminal. FORCE_COLOR and NO_COLOR override this. */
 export function paint(style: Style, text: string, stream: NodeJS.WriteStream = process.stdout): string {
   return isColored(stream) ? styleText(style, text, { validateStream: false }) : text
 }
@@ -14,7 +14,7 @@ export function isColored(stream: NodeJS.WriteStream = process.stdout): boolean 
   return stream.isTTY === true && !NO_COLOR
 }
 
-/** The width of the terminal; undefined where the output is piped, and whole. */
+/** The width of the terminal. Undefined when the output is piped: then lines are not shortened. */
 export function columnsOf(stream: NodeJS.WriteStream = process.stdout): number | undefined {
   return stream.isTTY ? (stream.columns ?? 80) : undefined
 }

@@ -3,16 +3,16 @@ import { shorten } from '../../report/lines.ts'
 
 export interface Column {
   header: string
-  /** Numbers. */
+  /** Aligned to the right, for numbers. */
   isRight?: boolean
-  /** May be cut in the middle where the line would be too long. */
+  /** Shortened in the middle when the line is too long. */
   isShrinkable?: boolean
 }
 
 const GAP = '  '
 const NARROWEST = 6
 
-/** Rows under their headers, as whole lines; none is longer than `width`, as far as cells may be cut. */
+/** Rows under their headers, as whole lines. No line is longer than `width`, unless the cells that may be shortened are too few. */
 export function renderTable(columns: Column[], rows: string[][], width?: number): string[] {
   const all = [columns.map(({ header }) => header), ...rows.map((row) => row.map(printable))]
   const widths = columns.map((_, index) => Math.max(...all.map((row) => row[index]?.length ?? 0)))
@@ -29,7 +29,7 @@ export function renderTable(columns: Column[], rows: string[][], width?: number)
   )
 }
 
-/** Takes from the widest that may be cut, one by one. */
+/** Reduces the widest column that may be shortened, one character at a time, until the line fits. */
 function shrink(columns: Column[], widths: number[], width: number): void {
   const total = () => widths.reduce((sum, each) => sum + each, GAP.length * (widths.length - 1))
   while (total() > width) {
