@@ -171,7 +171,7 @@ function errorsOf(reports: Report[]): Report['errorCounts'] {
 
 function usesOf(runs: Run[], now: number): ModelUse[] {
   const oldest = Math.min(now, ...runs.map(({ startedAt }) => Date.parse(startedAt)))
-  // What ran for a day says nothing of a whole week but that.
+  // Runs of less than a week are not extrapolated.
   const weeks = Math.max(1, (now - oldest) / WEEK_MS)
   const uses = new Map<string, ModelUse>()
   for (const run of runs)
@@ -189,7 +189,7 @@ function usesOf(runs: Run[], now: number): ModelUse[] {
   return [...uses.values()].sort((a, b) => b.requests - a.requests || (a.model < b.model ? -1 : 1))
 }
 
-/** As its newest run knows it. */
+/** The use of a model, with the fields of its newest run. */
 function newUse(label: string, { bytes }: ModelReport, { startedAt }: Run): ModelUse {
   const counts = { runs: 0, requests: 0, usesPerWeek: 0 }
   return { model: label, ...counts, lastUsedAt: startedAt, lastTestFile: null, testFiles: [], bytes, loadMs: null }

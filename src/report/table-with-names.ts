@@ -3,7 +3,7 @@ import { indented, joinParts, table, unbroken } from './lines.ts'
 /** The cells of a row. The first and the last may be long; those between are numbers. */
 export type Row = [first: string, ...numbers: string[], last: string]
 
-// Characters that are left for the first cell.
+// The narrowest first column of a table.
 const LEAST_ROOM = 16
 const GAP = '  '
 

@@ -56,8 +56,8 @@ describe('a filter', () => {
     ['accessed>100MB', 'The value on the right must be a duration'],
     ['hits>many', 'The value on the right must be a whole number'],
     ['model>a', '`model` can be = or !='],
-    ['model=', 'There is nothing on the right'],
-    ['pinned=perhaps', '`pinned` is true or false'],
+    ['model=', 'The value on the right is missing'],
+    ['pinned=perhaps', '`pinned` can only be true or false'],
   ])('%j is refused with the reason, an example and the columns', (filter, reason) => {
     expect(() => parseFilter(filter)).toThrow(
       expect.objectContaining({

@@ -84,7 +84,7 @@ describe('a warning for GitHub', () => {
     expect(warningsOf({ ...REPORT, cache: full, models }, 0.8)).toEqual([
       'The hit rate of models is 75% (3 of 4), below the target of 80%.',
       'The model cache uses 3 GiB, more than its limit of 2 GiB.',
-      'Cached files had changed, and were repaired: org/name (2 files).',
+      'Cached files had changed and were repaired: org/name (2 files).',
     ])
     expect(warningsOf(REPORT, 0.75)).toEqual([])
     expect(warningsOf({ ...REPORT, requests: 0, hitRate: null }, 1)).toEqual([])

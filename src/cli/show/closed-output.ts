@@ -3,8 +3,8 @@ import { messageOf, systemCode } from '../../model/errors.ts'
 import { printNotes } from './print.ts'
 
 /**
- * The reader of our output may go early, as `head -1` does. A command then does its work to the end and prints nothing more: its exit
- * code stays its own. Any other failure of the output, such as a full disk behind `>`, ends the process with 1.
+ * The reader of a command's output may stop early, as `head -1` does. The command then finishes its work, prints nothing more and
+ * keeps its exit code. Any other failure of the output, such as a full disk, makes the exit code 1.
  */
 export function surviveClosedOutput(): void {
   for (const stream of [process.stdout, process.stderr])

@@ -11,8 +11,8 @@ export interface Confirmation {
 }
 
 /**
- * True when it may be done: with `--yes`, with nothing to be done (`--dry-run`), or when the user at the terminal says so. A refusal
- * is printed. Throws `INVALID_OPTION` where there is no terminal.
+ * True if the user agrees at the terminal, and always with `--yes` and `--dry-run`. A refusal is printed. Throws `INVALID_OPTION` if
+ * there is no terminal.
  */
 export async function confirm(question: string, { yes, dryRun }: Confirmation): Promise<boolean> {
   if (yes || dryRun) return true
@@ -20,7 +20,7 @@ export async function confirm(question: string, { yes, dryRun }: Confirmation): 
     throw new ModelCacheError({
       code: 'INVALID_OPTION',
       asked: question,
-      reason: 'There is no terminal to ask at.',
+      reason: 'There is no terminal for the question.',
       nextStep: 'Add `--yes` to do it, or `--dry-run` to see what would be done. Nothing was changed.',
     })
   // With `terminal: true`, readline would take Ctrl-C itself, and the command's own handler would not run.
@@ -29,7 +29,7 @@ export async function confirm(question: string, { yes, dryRun }: Confirmation): 
   try {
     const answer = await Promise.race([lines.question(`${printable(question)} [y/N] `, { signal: interrupted }), ended])
     if (/^y(es)?$/i.test(answer?.trim() ?? '')) return true
-    // After an end of the input (Ctrl-D) the cursor still stands behind the question.
+    // After Ctrl-D the cursor is still in the line of the question.
     printNotes(`${answer === undefined ? '\n' : ''}Not confirmed: nothing was changed.`)
     return false
   } finally {
