@@ -55,7 +55,7 @@ describe('a filter', () => {
     ['size>7d', 'The value on the right must be a size'],
     ['accessed>100MB', 'The value on the right must be a duration'],
     ['hits>many', 'The value on the right must be a whole number'],
-    ['model>a', '`model` can be = or !='],
+    ['model>a', '`model` can only be compared by = and !='],
     ['model=', 'The value on the right is missing'],
     ['pinned=perhaps', '`pinned` can only be true or false'],
   ])('%j is refused with the reason, an example and the columns', (filter, reason) => {
