@@ -69,6 +69,10 @@ export function makeProgram(): Command {
     return perform(run)
   }
 
+  command('init', 'set this project up: Vitest config, types, .gitignore', 'init --github')
+    .option('--github', 'also a workflow of GitHub that keeps the models between runs')
+    .option('--dry-run', DRY_RUN)
+    .action((options) => perform(async () => (await import('./init.ts')).init(merged(options))))
   command('status', 'say where the cache is, how full, and how well runs are served', 'status --json')
     .alias('info')
     .action(() => perform(async () => (await import('./status.ts')).status(program.opts())))
@@ -113,6 +117,8 @@ export function makeProgram(): Command {
   ).action((model, file) => perform(async () => (await import('./path.ts')).path(model, file, program.opts())))
   command('suggest', 'print the `models` that the last runs of this project used, ready to paste', 'suggest --runs 20')
     .option('--runs <number>', RUNS_BACK, wholeNumber, 10)
+    .option('--write', 'declare them in the Vitest config')
+    .option('--dry-run', DRY_RUN)
     .action((options) => perform(async () => (await import('./suggest.ts')).suggest(merged(options))))
   command('key', 'print a key for a CI cache, made of what the cache holds', 'key')
     .option('--config', 'made of what the Vitest config declares')

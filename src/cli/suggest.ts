@@ -1,24 +1,68 @@
+import { relative } from 'node:path'
+import process from 'node:process'
 import { count } from '../report/words.ts'
+import type { VitestConfig } from './config/read-config.ts'
 import { type GlobalOptions, openCache } from './open-cache.ts'
+import { type Confirmation, confirm } from './show/confirm.ts'
 import { printJson } from './show/json.ts'
 import { printLines, printNotes } from './show/print.ts'
 import { isWithin } from './statistics.ts'
-import { modelsSource } from './suggest/print-suggestions.ts'
-import { suggestModels } from './suggest/used-models.ts'
+import { elementOf, modelsSource } from './suggest/print-suggestions.ts'
+import { type Suggestion, suggestModels } from './suggest/used-models.ts'
 
-export interface SuggestOptions extends GlobalOptions {
+export interface SuggestOptions extends GlobalOptions, Confirmation {
   runs: number
+  /** Edits the config. */
+  write?: boolean
 }
 
-/** Prints the `models` that the last runs of this project used, as the config declares them. 1 where no run is recorded. */
-export async function suggest({ runs: runCount, ...global }: SuggestOptions): Promise<number> {
-  const { cache } = await openCache(global)
-  const runs = await cache.lastRunsOf(({ project }) => isWithin(project, process.cwd()), runCount)
+/**
+ * Prints the `models` that the last runs of this project used, as the config declares them, or writes them into the config. 1 where
+ * no run used a model, the user refuses, or the lines have to be pasted.
+ */
+export async function suggest(options: SuggestOptions): Promise<number> {
+  const { cache, config } = await openCache(options)
+  const runs = await cache.lastRunsOf(({ project }) => isWithin(project, process.cwd()), options.runs)
   const suggestions = await suggestModels(cache, runs)
-  if (global.json)
-    printJson({ runs: runs.length, models: suggestions.map(({ fields, ...model }) => ({ ...model, ...fields })) })
-  else if (suggestions.length > 0) printLines(modelsSource(suggestions))
   if (runs.length === 0) printNotes('No run of this project is recorded: run the tests once.')
   else if (suggestions.length === 0) printNotes(`The last ${count(runs.length, 'run')} used no model.`)
-  return suggestions.length > 0 ? 0 : 1
+  const written = options.write && suggestions.length > 0 ? await write(suggestions, config, options) : undefined
+  if (options.json) {
+    const models = suggestions.map(({ fields, ...model }) => ({ ...model, ...fields }))
+    printJson({ runs: runs.length, models, ...(written && { written }) })
+  } else if (suggestions.length > 0 && !options.write) printLines(modelsSource(suggestions))
+  return suggestions.length > 0 && written !== 'not written' ? 0 : 1
+}
+
+type Written = 'written' | 'declared already' | 'not written'
+
+async function write(
+  suggestions: Suggestion[],
+  config: VitestConfig | undefined,
+  flags: SuggestOptions,
+): Promise<Written> {
+  const { file, options } = config ?? {}
+  const { editModels } = await import('./suggest/edit-models.ts')
+  const edit =
+    file === undefined || !options
+      ? 'There is no Vitest config with modelCache().'
+      : await editModels(file, suggestions)
+  if (typeof edit === 'string') {
+    printNotes(`The config is left as it is. ${edit} Paste into the options of modelCache():`)
+    if (!flags.json) printLines(modelsSource(suggestions))
+    return 'not written'
+  }
+  const name = relative(process.cwd(), edit.path)
+  if (edit.after === edit.before) {
+    if (!flags.json) printLines(`${name} declares all models of the last runs.`)
+    return 'declared already'
+  }
+  if (!flags.json) for (const suggestion of suggestions) printLines(`  ${elementOf(suggestion)}`)
+  if (!(await confirm(`Write ${suggestions.length === 1 ? 'this model' : 'these models'} into ${name}?`, flags)))
+    return 'not written'
+  if (flags.dryRun) return 'not written'
+  const { writeEdit } = await import('./config/check-edit.ts')
+  await writeEdit(edit)
+  if (!flags.json) printLines(`Wrote ${name}.`)
+  return 'written'
 }

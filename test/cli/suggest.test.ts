@@ -20,7 +20,7 @@ const ASKS = `
   })
 `
 
-test('`suggest` prints the models of the last runs; `warm` and `key` read them from the config', async () => {
+test('`suggest` prints the models of the last runs and writes them; `warm` and `key` read them from the config', async () => {
   const consumer = await Consumer.create({
     files: { 'vitest.config.ts': configSource(), 'a.test.ts': UNTOUCHED, 'b.test.ts': ASKS },
   })
@@ -44,4 +44,20 @@ test('`suggest` prints the models of the last runs; `warm` and `key` read them f
       { repo: 'org/plain', revision: plain.commit },
     ],
   })
+
+  const declared = await consumer.cli(['key', '--config'], env)
+  const written = await consumer.cli(['suggest', '--write', '--yes'], env)
+  expect(written, written.output).toMatchObject({
+    exitCode: 0,
+    stdout: expect.stringContaining('Wrote vitest.config.ts.'),
+  })
+  const again = await consumer.cli(['suggest', '--write'], env)
+  expect(again).toMatchObject({ exitCode: 0, stdout: 'vitest.config.ts declares all models of the last runs.' })
+  const after = await consumer.cli(['key', '--config'], env)
+  expect(after.stdout).toMatch(/^[0-9a-f]{16}$/)
+  expect(after.stdout).not.toBe(declared.stdout)
+  // An empty cache gets all of them.
+  const warmed = await consumer.cli(['warm', 'org/*'], { ...env, MODEL_CACHE_DIR: `${consumer.cacheDir} 2` })
+  expect(warmed.exitCode, warmed.output).toBe(0)
+  expect(warmed.stdout).toMatch(/org\/embeddings \(feature-extraction, q8\).*org\/files \(config.json\).*org\/plain@/s)
 })

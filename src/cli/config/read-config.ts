@@ -19,10 +19,10 @@ export interface VitestConfig {
 const EXTENSIONS = ['ts', 'mts', 'cts', 'js', 'mjs', 'cjs']
 const NAMES = ['vitest.config', 'vite.config'].flatMap((name) => EXTENSIONS.map((end) => `${name}.${end}`))
 
-/** Has Vitest read its config. Without a config file, Vitest is not loaded. */
-export async function readVitestConfig(): Promise<VitestConfig> {
+/** Has Vitest read its config, or the config file `path`. Without a config file, Vitest is not loaded. */
+export async function readVitestConfig(path?: string): Promise<VitestConfig> {
   const root = process.cwd()
-  const file = findConfigFile(root)
+  const file = path ?? findConfigFile(root)
   const none = { root, file, options: undefined, hasProjects: false }
   if (file === undefined) return none
   const vitest = await import('vitest/node').catch((error) => {
@@ -31,7 +31,7 @@ export async function readVitestConfig(): Promise<VitestConfig> {
     throw error
   })
   if (!vitest) return none
-  const resolved = await vitest.resolveConfig({ watch: false })
+  const resolved = await vitest.resolveConfig({ watch: false, config: path })
   // Vitest 4.1 returns its own config and Vite's. Vitest 5 returns Vite's alone.
   const config: Pick<typeof resolved.viteConfig, 'plugins' | 'root' | 'test'> =
     Reflect.get(resolved, 'viteConfig') ?? resolved

@@ -1,0 +1,76 @@
+import { type Model, modelKey, parseModel } from '../../model/model.ts'
+import { isDefaultSelection, selectionKey } from '../../model/selection.ts'
+import { elementOf } from '../suggest/print-suggestions.ts'
+import type { Suggestion } from '../suggest/used-models.ts'
+import { applyEdits, type Edit, indentAt, insertFirst } from './insertion.ts'
+import { allNodes, child, children, hasSpread, type Node, nameOfCall, propertyOf, textOf, unwrap } from './syntax.ts'
+
+/**
+ * The source of a config whose `modelCache()` declares the suggested models too. A model that was declared by its name alone gets the
+ * fields of the suggestion; every other declaration stays. Undefined where the options have an unusual shape. Pure.
+ */
+export function addModels(source: string, program: Node, suggestions: Suggestion[]): string | undefined {
+  const [call, ...others] = [...allNodes(program)].filter((node) => nameOfCall(node) === 'modelCache')
+  if (!call || others.length > 0) return undefined
+  const [argument] = children(call, 'arguments')
+  const text = modelsProperty(suggestions.map(elementOf), indentAt(source, call.start))
+  if (!argument) return applyEdits(source, [{ start: call.end - 1, end: call.end - 1, text: `{ ${text} }` }])
+  const options = unwrap(argument, program)
+  if (options?.type !== 'ObjectExpression' || hasSpread(options)) return undefined
+  const property = propertyOf(options, 'models')
+  if (!property) return applyEdits(source, [insertFirst(source, options, [text])])
+  const list = unwrap(child(property, 'value'), program)
+  return list?.type === 'ArrayExpression' ? applyEdits(source, listEdits(source, list, suggestions)) : undefined
+}
+
+/** On one line where there is room. */
+function modelsProperty(elements: string[], indent: string): string {
+  const line = `models: [${elements.join(', ')}]`
+  if (line.length + indent.length < 80) return line
+  return `models: [${elements.map((element) => `\n${indent}  ${element},`).join('')}\n${indent}]`
+}
+
+function listEdits(source: string, list: Node, suggestions: Suggestion[]): Edit[] {
+  const declared = children(list, 'elements').map((node) => ({ node, model: modelOf(node) }))
+  const edits: Edit[] = []
+  const added: string[] = []
+  const replaced = new Set<Node>()
+  for (const suggestion of suggestions) {
+    const { repo, revision, fields } = suggestion
+    const same = declared.filter(({ model }) => model && modelKey(model) === modelKey({ repo, revision }))
+    if (same.some(({ model }) => model && selectionKey(model.selection) === selectionKey(fields))) continue
+    const byName = same.find(({ node, model }) => model && isDefaultSelection(model.selection) && !replaced.has(node))
+    if (!byName) added.push(elementOf(suggestion))
+    else {
+      replaced.add(byName.node)
+      const pin = byName.model?.pin ? { pin: true } : {}
+      edits.push({ ...placeOf(byName.node), text: elementOf({ repo, revision, fields: { ...fields, ...pin } }) })
+    }
+  }
+  return added.length > 0 ? [...edits, insertFirst(source, list, added)] : edits
+}
+
+function placeOf({ start, end }: Node): Pick<Edit, 'start' | 'end'> {
+  return { start, end }
+}
+
+/** The model that an element declares. Undefined where it is no plain literal: such an element is left alone. */
+function modelOf(node: Node): Model | undefined {
+  try {
+    return parseModel(literalValue(node))
+  } catch {
+    return undefined
+  }
+}
+
+function literalValue(node: Node): unknown {
+  if (node.type === 'Literal') return Reflect.get(node, 'value')
+  if (node.type === 'ArrayExpression') return children(node, 'elements').map(literalValue)
+  if (node.type !== 'ObjectExpression' || hasSpread(node)) return undefined
+  const pairs = children(node, 'properties').map((property): [string, unknown] => {
+    const key = child(property, 'key')
+    const value = child(property, 'value')
+    return [textOf(key, 'name') ?? textOf(key, 'value') ?? '', value && literalValue(value)]
+  })
+  return pairs.every(([, value]) => value !== undefined) ? Object.fromEntries(pairs) : undefined
+}
