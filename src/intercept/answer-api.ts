@@ -5,7 +5,7 @@ import { answerRefusal } from './answer-refusal.ts'
 import type { AskedRequest } from './asked-request.ts'
 import type { HubRead } from './hub-url.ts'
 
-/** What a read of the Hub's API (`isReadBy`) is answered with: what it answered when it was last asked. */
+/** Answers a read of the Hub's API (`isReadBy`) with the API's last answer. Undefined where the cache has none. */
 export async function answerApi(
   cache: ModelCache,
   read: HubRead & { kind: 'api' },

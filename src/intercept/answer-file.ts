@@ -3,13 +3,13 @@ import { blobNameOf } from '../model/digest.ts'
 import { type Answer, contentTypeOf, partOf } from './answer.ts'
 import type { AskedHeaders } from './asked-request.ts'
 
-/** What a GET of a file is answered with. `Range` and `If-Range` are honoured. */
+/** Answers a GET of a file. `Range` and `If-Range` are honoured. */
 export function answerFile(cached: CachedFile, asked: AskedHeaders): Answer {
   const { status, headers, part } = describe(cached, asked)
   return { status, headers, ...(part && { body: { file: cached.file, ...part } }) }
 }
 
-/** What a HEAD of a file is answered with: its bytes need not be there. */
+/** Answers a HEAD of a file. The file need not be downloaded for it. */
 export function answerHead(known: KnownFile, asked: AskedHeaders): Answer {
   const { status, headers } = describe(known, asked)
   return { status, headers }
@@ -33,13 +33,13 @@ function describe({ path, size, digest, commit }: KnownFile, asked: AskedHeaders
   return { status: wanted ? 206 : 200, headers, part }
 }
 
-/** `Range`, unless `If-Range` names another state of the file (RFC 9110, 13.1.5). A date names none: we state no date. */
+/** The `Range` header. Undefined if `If-Range` has another ETag (RFC 9110, 13.1.5), or a date: our answers have no date. */
 function rangeFor(etag: string, asked: AskedHeaders): string | undefined {
   const condition = asked.get('If-Range')
   return condition === undefined || condition.trim() === etag ? asked.get('Range') : undefined
 }
 
-/** What a file that does not exist at a commit is answered with: transformers.js and @huggingface/hub look at both. */
+/** Answers a read of a file that the commit does not have. Clients look at the status and at `X-Error-Code`. */
 export function answerMissing(): Answer {
   const headers = {
     'Content-Type': 'text/plain; charset=utf-8',

@@ -5,12 +5,12 @@ import { addressAtEndpoint } from '../model/endpoint.ts'
 import type { Answer } from './answer.ts'
 import { type AskedRequest, bearerOf } from './asked-request.ts'
 
-// The Hub refuses with these for good. It may answer the next request after any other failure.
+// With these statuses a refusal is final. After any other failure the Hub may answer the next request.
 const REFUSALS = [401, 403, 404, 410, 451]
 
 /**
- * The Hub's refusal as the cache got it, for a caller that would get the same: the request would go to the same endpoint with the same
- * token. Undefined where the Hub has to be asked.
+ * Answers with the refusal that the cache got from the Hub, if the caller would get the same one: the caller's request would go to
+ * the same endpoint, with the same token. Undefined where the Hub has to be asked.
  */
 export async function answerRefusal(
   cache: ModelCache,
@@ -32,7 +32,7 @@ export async function answerRefusal(
 function refusalOf({ status, errorCode, said }: HubHttpError, isApi: boolean): Answer {
   const headers: Record<string, string> = { 'Content-Type': isApi ? 'application/json' : 'text/plain; charset=utf-8' }
   if (errorCode !== undefined) headers['X-Error-Code'] = errorCode
-  // A header can not hold other characters.
+  // Other characters are not allowed in a header.
   if (said !== undefined && /^[\x20-\x7e]*$/.test(said)) headers['X-Error-Message'] = said
   const body = isApi ? JSON.stringify({ error: said ?? `HTTP ${status}` }) : (said ?? '')
   return { status, headers, body }

@@ -2,13 +2,13 @@
 export interface Answer {
   status: number
   headers: Record<string, string>
-  /** What the body is: a text, or a part of a file, `end` not included. */
+  /** A text, or a part of a file without the byte at `end`. */
   body?: string | { file: string; start: number; end: number }
 }
 
-/** The part of a file that a `Range` header asks for; undefined for all of it, `none` where there is no such part. */
+/** The part of a file that a `Range` header asks for. Undefined for the whole file, `none` for a part outside the file. */
 export function partOf(range: string | undefined, size: number): { start: number; end: number } | 'none' | undefined {
-  // Several ranges, other units and nonsense are ignored, as RFC 9110 (14.2) allows.
+  // RFC 9110 (14.2) allows to ignore several ranges, other units and invalid headers.
   const [, first = '', last = ''] = /^bytes=(\d*)-(\d*)$/.exec(range?.replaceAll(' ', '') ?? '') ?? []
   if (first === '' && last === '') return undefined
   const start = first === '' ? Math.max(0, size - Number(last)) : Number(first)
@@ -16,7 +16,7 @@ export function partOf(range: string | undefined, size: number): { start: number
   return start < end ? { start, end } : 'none'
 }
 
-/** Types by the ending, as the Hub gives them. */
+/** The content type that the Hub gives a file with this extension. */
 export function contentTypeOf(path: string): string {
   if (/\.(json|jsonl|txt|md|yml|yaml|jinja|py|gitattributes)$/.test(path)) return 'text/plain; charset=utf-8'
   return 'application/octet-stream'

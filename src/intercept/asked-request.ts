@@ -1,13 +1,13 @@
 import { letManyListen, linkedController } from '../platform/originals.ts'
 
-/** What an answer hangs on of a request, in whatever realm or window its parts were made. */
+/** The parts of a request that its answer depends on. They may come from another realm, or from the window of an environment. */
 export interface AskedRequest {
   /** Absolute. */
   url: string
-  /** In capitals. */
+  /** In upper case. */
   method: string
   headers: AskedHeaders
-  /** Undefined for none; empty for one that is no text. */
+  /** Undefined for no body. Empty for a body that is no text. */
   body: string | undefined
   signal: AbortSignal | undefined
 }
@@ -16,9 +16,9 @@ export interface AskedHeaders {
   get(name: string): string | undefined
 }
 
-/** Undefined for what is no request to `fetch` either: it says what is wrong. */
+/** Reads the arguments of `fetch`. Undefined for arguments that `fetch` itself refuses: its own error is the better one. */
 export function askedRequest(input: RequestInfo | URL, given?: RequestInit | null): AskedRequest | undefined {
-  // `fetch` takes null for no options at all.
+  // `fetch` takes null as no options.
   const init = given ?? {}
   const request = typeof input === 'object' && 'url' in input ? input : undefined
   const url = hrefOf(request?.url ?? String(input))
@@ -33,7 +33,7 @@ export function askedRequest(input: RequestInfo | URL, given?: RequestInit | nul
   return { url, method, body, headers: { get: (name) => headers.get(name.toLowerCase()) }, signal }
 }
 
-/** The window's URL may be one that knows no `canParse`. */
+/** The URL in its normal form. Undefined for no URL. A window's URL class may have no `canParse`. */
 function hrefOf(url: string): string | undefined {
   try {
     return new URL(url).href
@@ -46,14 +46,14 @@ export function bearerOf(headers: AskedHeaders): string | undefined {
   return /^Bearer +(.+)$/i.exec(headers.get('Authorization') ?? '')?.[1]
 }
 
-/** By their names in small letters, as `fetch` would send them. */
+/** The headers as `fetch` sends them, with names in lower case. */
 export function headersOf(headers: HeadersInit | null | undefined): [string, string][] {
   if (headers === undefined || headers === null) return []
   const pairs = Symbol.iterator in headers ? [...(headers as Iterable<string[]>)] : Object.entries(headers)
   return pairs.map(([name = '', value = '']) => [name.toLowerCase(), String(value).trim()])
 }
 
-/** The signal as the engine listens to it, as often as it likes. Packages that came before Node.js had any make some that know less. */
+/** A signal that the engine can listen to many times. Packages older than Node.js's own AbortSignal make signals with fewer methods. */
 function listenedTo(signal: AbortSignal): AbortSignal {
   letManyListen(signal)
   return typeof signal.throwIfAborted === 'function' ? signal : linkedController(signal).controller.signal

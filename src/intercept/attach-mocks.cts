@@ -1,5 +1,5 @@
-// What becomes of the source of transformers.js in unit mode: its `pipeline` and the `from_pretrained` of its classes give
-// mocks, and what would read a file of a model is refused. It is loaded in unit mode only.
+// Changes the source of transformers.js in unit mode: `pipeline` and the `from_pretrained` of all classes return mocks, and the
+// functions that read a file of a model throw. This file is loaded in unit mode only.
 
 type Args = unknown[]
 type Library = Record<string, unknown>
@@ -17,7 +17,7 @@ interface Bridge {
   refuse?(asked: string): Promise<never>
 }
 
-/** Runs at the end of the source, as a part of it: it uses nothing outside itself. */
+/** Runs at the end of the source, as a part of it. So it uses nothing outside its own body. */
 function attachMocks(library: Library, replacePipeline: (pipeline: Pipeline) => void): void {
   const mocks = () => {
     const bridge: Bridge | undefined = Reflect.get(process, Symbol.for('vitest-model-cache.intercept'))
@@ -32,7 +32,7 @@ function attachMocks(library: Library, replacePipeline: (pipeline: Pipeline) => 
   const attached = new Set<object>()
   for (const exported of Object.values(library)) {
     if (typeof exported !== 'function' || typeof Reflect.get(exported, 'from_pretrained') !== 'function') continue
-    // Most classes inherit it, some from a class that is not exported.
+    // Most classes inherit the method, some of them from a class that is not exported.
     let owner: object = exported
     while (!Object.hasOwn(owner, 'from_pretrained')) owner = Object.getPrototypeOf(owner)
     if (attached.has(owner)) continue
@@ -45,18 +45,18 @@ function attachMocks(library: Library, replacePipeline: (pipeline: Pipeline) => 
   }
 }
 
-/** Runs before a function of the source that reads a file of a model. It uses nothing outside itself either. */
+/** Runs at the start of each function that reads a file of a model. It uses nothing outside its own body either. */
 async function refuseInUnitMode(model: unknown, file: unknown): Promise<void> {
   const bridge: Bridge | undefined = Reflect.get(process, Symbol.for('vitest-model-cache.intercept'))
   await bridge?.refuse?.(`${file} of ${model}`)
 }
 
 const REFUSE = '__vitestModelCacheRefuse'
-// 4: all three. 2 and 3: the first.
+// Version 4 has all three functions. Versions 2 and 3 have the first.
 const READS = /async function (?:getModelFile|loadResourceFile|_get_file_metadata)\((\w+), (\w+)[^)]*\) \{/g
 const EXPORTS = /^export \{([^}]*)\};?$/gm
 
-/** The source with the mocks. Where it exports nothing by these names, it only refuses. */
+/** Returns the source with the mocks. A source without these exports only gets the functions that throw. */
 function withMocks(source: string): string {
   const refusing = source.replace(READS, `$& await ${REFUSE}($1, $2);`)
   return `${refusing}\n;async function ${REFUSE}(model, file) { return (${refuseInUnitMode})(model, file) }\n${attached(source)}`
@@ -76,7 +76,7 @@ function attached(source: string): string {
     return pipeline === undefined ? '' : attach(`{ ${library} }`, `${pipeline} = made`)
   }
   if (!/\bmodule\.exports = |\b__webpack_export_target__ = exports\b/.test(source)) return ''
-  // 4 has a function of that name, which its exports refer to. 3 has copied all into its exports.
+  // The exports of version 4 refer to the function `pipeline`. Version 3 copied the function into its exports.
   return attach(
     'module.exports',
     `if (typeof pipeline === 'function') pipeline = made; else module.exports.pipeline = made`,

@@ -1,6 +1,6 @@
-// What becomes of the source of transformers.js 2.5 to 3.8, where all that reads a model goes through one function of a
-// bundle: asked for a file, it asks the bridge before its own cache, and opens the file where it lies. Of its own cache, which it
-// writes under the final name, another worker may read a half.
+// Changes the source of transformers.js 2.5 to 3.8. There one function of the bundle reads all files of models. It now asks the
+// bridge before its own cache, and opens the cached file itself. Its own cache writes files under their final names, so another
+// worker may read half a file there.
 import located = require('./located-file.cts')
 
 type LocateFile = typeof located.locateFile
@@ -19,11 +19,11 @@ interface Asked {
 
 type Located = { response: object } | { error: unknown } | 'absent' | undefined
 
-/** A function for the end of the source; it uses nothing outside itself. */
+/** Becomes a part of the source, at its end. So it uses nothing outside its own body. */
 async function locateModelFile(locateFile: LocateFile, responseOf: FileResponseOf, asked: Asked): Promise<Located> {
   const { id, cache, FileCache, FileResponse, env, localPath, remoteURL, options } = asked
   const isOwnCache = cache === undefined || cache === null || cache instanceof FileCache
-  // As 3.5 and later tell an id from a path.
+  // Versions 3.5 and later tell an id from a path like this.
   const isModelId = /^(\b[\w\-.]+\b\/)?\b[\w\-.]{1,96}\b$/.test(id) && !id.includes('..')
   if (!isOwnCache || !isModelId) return undefined
   try {
@@ -37,13 +37,13 @@ async function locateModelFile(locateFile: LocateFile, responseOf: FileResponseO
 const NAME = '__vitestModelCacheLocate'
 const FOUND = '__vitestModelCacheFound'
 const LOOK = /if \(cache\) \{(?:\s*\/\/.*)*\s*response = await tryCache\(cache, localPath, proposedCacheKey\);\s*\}/
-// What the lines that are put in rely on, between the head of the function and the place.
+// The added lines use these names. They have to be declared between the head of the function and the place of the lines.
 const FUNCTION = 'async function getModelFile(path_or_repo_id, filename, fatal = true, options = {}'
 const NAMES = [/\blet cache;/, /\b(?:let|const) localPath = /, /\blet response;/]
 const ENV = /\b(?:let|const) remoteURL = pathJoin\(\s*([\w$.]+)\.remoteHost,/
 const OUTSIDE = ['class FileCache {', 'class FileResponse {', 'function handleError(status, remoteURL, fatal) {']
 
-/** Undefined where one of the names is missing: then the source stays as it is. */
+/** Returns the changed source. Undefined where a name is missing: then the source stays unchanged. */
 function attachToFormer(source: string): string | undefined {
   const start = source.indexOf(FUNCTION)
   const look = start === -1 ? null : LOOK.exec(source.slice(start))
@@ -52,7 +52,7 @@ function attachToFormer(source: string): string | undefined {
   const env = ENV.exec(head)?.[1]
   if (env === undefined || NAMES.some((name) => !name.test(head))) return undefined
   const asked = `{ id: path_or_repo_id, cache, FileCache, FileResponse, env: ${env}, localPath, remoteURL, options }`
-  // On the line of what follows, so that lines keep their numbers.
+  // Added without a line break, so that the lines keep their numbers.
   const before =
     `const ${FOUND} = await ${NAME}(${asked}); ` +
     `if (${FOUND} === 'absent') return handleError(404, remoteURL, fatal); ` +

@@ -1,5 +1,5 @@
-// What is added to the end of transformers.js's own source (4.3: `dist/transformers.node.mjs` and `.cjs`), where these are
-// names of the module. A version without one of them is left as it is.
+// Code for the end of transformers.js's own source (4.3: `dist/transformers.node.mjs` and `.cjs`). The declared names are names
+// of that module. A version without one of them stays unchanged.
 import located = require('./located-file.cts')
 
 interface Bridge {
@@ -44,7 +44,7 @@ function attachToTransformers(locateFile: typeof located.locateFile, fileRespons
   const load = loadResourceFile
   const probe = _get_file_metadata
 
-  /** Undefined where transformers.js has to find out by itself: a local model, a cache of the user's own. */
+  /** Undefined where transformers.js has to look itself: for a local model, or in a custom cache of the user. */
   const locate = async (id: string, filename: string, options: Options, isProbe: boolean) => {
     if (env.useCustomCache) return undefined
     const { localPath, remoteURL, validModelId } = buildResourcePaths(id, filename, options, null)
@@ -53,7 +53,7 @@ function attachToTransformers(locateFile: typeof located.locateFile, fileRespons
     return found && { found, remoteURL }
   }
 
-  // Where the cache has an error for an answer, the copy that transformers.js keeps itself is good.
+  // If the cache answers with an error, a copy in transformers.js's own cache is used.
   const KEPT = { local_files_only: true }
   const failure = (error: unknown) => ({ error })
 
@@ -68,7 +68,7 @@ function attachToTransformers(locateFile: typeof located.locateFile, fileRespons
     const { found, remoteURL } = located
     if (found === 'absent') return handleError(404, remoteURL, fatal)
     const response = fileResponse(FileResponse, found)
-    // What is no cache of its own kind it asks by the full URL, and has it keep nothing.
+    // transformers.js asks a cache of another class by the full URL.
     const served = {
       match: async (name: string) => (name === remoteURL ? response : undefined),
       put: async () => undefined,
@@ -88,7 +88,7 @@ function attachToTransformers(locateFile: typeof located.locateFile, fileRespons
     return { exists: true, size: located.found.size, contentType: 'application/octet-stream', fromCache: true }
   }
 
-  // For the report alone. What is loaded from memory, and not by the path of a file, is not measured.
+  // For the report. A model that is loaded from memory, and not by the path of a file, is not measured.
   if (typeof createInferenceSession === 'function') {
     const create = createInferenceSession
     createInferenceSession = async (model, ...rest) => {

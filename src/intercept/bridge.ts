@@ -18,21 +18,21 @@ import { toResponse } from './to-response.ts'
 
 export interface BridgeSettings {
   cache: ModelCache
-  /** Origins with base path, no slash at the end, whose reads are answered. */
+  /** The URLs of the hubs whose reads are answered: origin and base path, without a slash at the end. */
   bases: string[]
   onServed: (served: CachedFile) => void
-  /** A runtime loaded a file of ours, by its path on disk; the span is on the clock `monotonic`. */
+  /** A runtime loaded a cached file. `file` is the path on disk, the span is on the clock `monotonic`. */
   onLoaded: (file: string, span: Span) => void
-  /** `test` is what `whichTest` gave when it was asked for. */
+  /** `test` is the result of `whichTest` when the request began. */
   onFailed: (repo: string, error: unknown, test?: string) => void
-  /** The id of the one test that runs now. */
+  /** The id of the test that runs now; undefined where none or several run. */
   whichTest?: () => string | undefined
 }
 
-/** What code that has no import of this package reaches it by. */
+/** The way from code that does not import this package to the cache. */
 export interface Bridge {
   bases: string[]
-  /** In place of `fetch`, for a URL below one of the bases. What it gives is of the class `answers`, if one is given. */
+  /** Replaces `fetch` for a URL below one of the bases. The response is of the class `answers`, if that is given. */
   fetch(
     original: typeof fetch,
     input: RequestInfo | URL,
@@ -40,26 +40,26 @@ export interface Bridge {
     answers?: typeof Response,
   ): Promise<Response>
   /**
-   * For a loader that opens files itself: `absent` when the repo has none such, undefined when it is not ours to say. A probe
-   * gives the size alone.
+   * Finds a file for a loader that opens files itself. Returns `absent` if the repo has no such file, and undefined if the loader
+   * has to look itself. For a probe only the size is returned.
    */
   locate(url: string, options: LocateOptions): Promise<{ file?: string; size: number } | 'absent' | undefined>
   exists(path: string): boolean
-  /** Takes note that a runtime took the time since `started` (on Node.js's own `performance.now`) to load a file. */
+  /** Notes that a runtime loaded a file from `started` until now. `started` is on the clock of Node.js's own `performance.now`. */
   loaded(file: string, started: number): void
 }
 
 export interface LocateOptions {
   /** The token that the loader would send. */
   token?: string
-  /** No download: what is not cached is left to the loader. */
+  /** True for no download: if the file is not cached, the loader looks itself. */
   isLocalOnly?: boolean
   /** True when only its existence and size are wanted. */
   isProbe?: boolean
 }
 
-// The Hub itself says so to the caller: the request is passed on to it. TOO_LARGE is not among them: nobody else may download
-// what the options refuse.
+// For these errors the request is passed on, so that the caller gets the Hub's own answer. TOO_LARGE is not among them: the caller
+// must not download what the options refuse.
 const ITS_OWN_ANSWER: ErrorCode[] = [
   'MODEL_NOT_FOUND',
   'REVISION_NOT_FOUND',
@@ -79,7 +79,7 @@ export function makeBridge(settings: BridgeSettings): Bridge {
   const { cache, bases, onServed, onLoaded, onFailed, whichTest } = settings
   const { offline, hub } = cache.context.options
 
-  /** What `look` gives. It gives the error, and does not throw it, where the answer is the Hub's own. */
+  /** Returns the result of `look`. If the request is to be passed on to the Hub, the error is returned and not thrown. */
   async function find<T extends KnownFile>(
     read: HubRead,
     token: string | undefined,
@@ -101,7 +101,7 @@ export function makeBridge(settings: BridgeSettings): Bridge {
     }
   }
 
-  /** What is not public is for callers with the token that the cache would ask with. */
+  /** A repo that is not public is served to callers that send the token of the cache. */
   async function mayRead(access: Access, token: string | undefined): Promise<boolean> {
     return access === 'public' || (token !== undefined && token === (await environmentToken(cache.context.env)))
   }
@@ -109,7 +109,7 @@ export function makeBridge(settings: BridgeSettings): Bridge {
   /** Undefined where the cache has no answer. */
   async function answerTo(read: HubRead, request: AskedRequest): Promise<Answer | undefined> {
     const { method, headers, signal } = request
-    // The API is asked without a token: every caller gets what everybody may read.
+    // The API is asked without a token, so its answer is for every caller.
     if (read.kind === 'api') return answerApi(cache, read, request)
     const token = bearerOf(headers)
     if (method === 'HEAD') {
@@ -133,14 +133,14 @@ export function makeBridge(settings: BridgeSettings): Bridge {
 
   const answered = new WeakSet<ModelCacheError>()
 
-  /** The Hub's refusal, for the request that it was asked for. Later ones ask the Hub: the repo may have been created meanwhile. */
+  /** The Hub's refusal, once for each error. Later requests ask the Hub: the repo may have been created since. */
   async function refusalOf(error: ModelCacheError, request: AskedRequest): Promise<Answer | undefined> {
     if (answered.has(error)) return undefined
     answered.add(error)
     return answerRefusal(cache, error.cause, request)
   }
 
-  // A loader was refused these addresses by `locate`, for these reasons, and fetches them itself next.
+  // Errors of `locate` by URL. The loader fetches the URL itself next, and then gets the refusal.
   const refused = new Map<string, ModelCacheError>()
 
   return {
@@ -171,7 +171,7 @@ export function makeBridge(settings: BridgeSettings): Bridge {
       const found = await find<KnownFile | CachedFile>(read, token, look)
       if (found === 'absent') return found
       if (found instanceof ModelCacheError) {
-        // The loader may fetch by other means than ours, which would ask huggingface.co.
+        // The loader's own fetch may not be ours, and would then ask huggingface.co.
         if (addressAtEndpoint(url, hub.endpoint)) throw found
         refused.set(new URL(url).href, found)
         return undefined

@@ -1,11 +1,11 @@
 import type { Span } from '../model/spans.ts'
 
-/** The time that spans cover together: what overlaps counts once. Spans come in the order of their ends, or nearly so. */
+/** The time that spans cover together. A moment in several spans counts once. Spans are added nearly in the order of their ends. */
 export class BusyTime {
-  /** In order, none touching another. */
+  /** In order. No two of them touch. */
   #spans: Span[] = []
 
-  /** By how much the time grows that is covered. */
+  /** Adds a span. Returns by how much the covered time grows. */
   add({ start, end }: Span): number {
     let index = this.#spans.length
     while (index > 0 && (this.#spans[index - 1]?.end ?? start) >= start) index--

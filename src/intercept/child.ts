@@ -9,21 +9,21 @@ import { spent } from '../platform/own-time.ts'
 import { type Bridge, makeBridge } from './bridge.ts'
 import { EventsFile } from './events-file.ts'
 
-/** What a process that a test started is told, by the environment variable VITEST_MODEL_CACHE_CHILD. Never a token. */
+/** The settings of a child process of a test, in the environment variable VITEST_MODEL_CACHE_CHILD. No token is part of them. */
 export interface ChildSettings {
   run: Run
   cache: CacheSettings
   bases: string[]
-  /** A file with the manifest: too long for a variable. */
+  /** The file with the manifest, which is too long for a variable. */
   manifest: string
-  /** How the file begins to which this process's requests are written. */
+  /** The start of the path of the file to which this process writes its requests. */
   events: string
   /** The test file that started the process, relative to the root. */
   testFile: string
   debug: boolean
 }
 
-/** The bridge of a process that a test started. `started` is when it began to be loaded. */
+/** Makes the bridge of a child process. `started` is when its loading began. */
 export function openChild(settings: string, started: number): Bridge {
   const { run, cache, bases, manifest, events, testFile, debug }: ChildSettings = JSON.parse(settings)
   const write = (message: string) => void process.stderr.write(`[model-cache] ${printableLines(message)}\n`)
@@ -50,7 +50,7 @@ function readManifest(path: string): Manifest | undefined {
   try {
     return JSON.parse(readFileSync(path, 'utf8'))
   } catch {
-    // The run is over: then the metadata says what is there.
+    // The run is over. Models are then looked up in the metadata.
     return undefined
   }
 }

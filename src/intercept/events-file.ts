@@ -13,10 +13,10 @@ import type { Span } from '../model/spans.ts'
 import { takeOwnMs } from '../platform/own-time.ts'
 import { FoldedRequests, type RequestPart } from './folded-requests.ts'
 
-/** What a process asked for that a test started. */
+/** The requests of a child process of a test. */
 export type ChildEvent = { testFile: string } & FileReport
 
-/** A line of the events file: what was added to what the lines above it say. */
+/** A line of the events file. It adds to the lines above it. */
 interface Line {
   testFile: string
   requests: RequestPart[]
@@ -25,8 +25,8 @@ interface Line {
 }
 
 /**
- * What a process that a test started asked for, where the main process finds it. A line is written with each request: a server
- * that its test kills, or a thread that is terminated, gets to do nothing at its end.
+ * The file in which a child process of a test leaves its requests for the main process. Each request is written at once: a killed
+ * server and a terminated thread can't write at their end.
  */
 export class EventsFile {
   readonly #path: string
@@ -34,7 +34,7 @@ export class EventsFile {
   #isWritten = false
   #isRefused = false
 
-  /** `start` is how its path begins: what follows tells processes and threads apart. */
+  /** `start` is the start of the path. The rest of the path is different for each process and thread. */
   constructor(
     start: string,
     readonly testFile: string,
@@ -62,10 +62,10 @@ export class EventsFile {
   }
 
   #write(note: (requests: FoldedRequests) => Pick<Line, 'requests' | 'errors'> | undefined): void {
-    // In watch mode a run of tests may be over: what was asked for until then is counted.
+    // In watch mode the main process removes the file at the end of a run. The requests until then are counted.
     if (this.#isWritten && !existsSync(this.#path)) this.#requests = new FoldedRequests()
     const added = note(this.#requests)
-    // Nothing may be left behind of a run that is over.
+    // After the end of the main process nobody would remove the file.
     if (!added || this.#isRefused || isGone(this.run.pid)) return
     const line: Line = { testFile: this.testFile, ...added, ownMs: takeOwnMs() }
     try {
@@ -91,7 +91,7 @@ export class EventsFile {
   }
 }
 
-/** What the lines of an events file say together. The last line can be incomplete: the process may have been killed while writing it. */
+/** Folds the lines of an events file. The last line can be incomplete: the process may have been killed while writing it. */
 export function foldEvents(text: string): ChildEvent[] {
   const lines = text.split('\n').flatMap(parseLine)
   const [first] = lines

@@ -1,10 +1,10 @@
-// Which sources are transformers.js's own, and what they become.
+// Finds the sources of transformers.js, and changes them.
 import attach = require('./attach-transformers.cts')
 import former = require('./attach-transformers-3.cts')
 
 type AttachMocks = typeof import('./attach-mocks.cts')
 
-// The module that reads models: up to 3.4 of the package's own names, before 3 the file as it was written.
+// The module that reads models. Up to 3.4 the bundle has no `node` in its name. Before 3 it is a source file.
 const SOURCES =
   /[\\/](@huggingface[\\/]transformers[\\/]dist[\\/]transformers(\.node)?\.[cm]js|@xenova[\\/]transformers[\\/]src[\\/]utils[\\/]hub\.js)$/
 
@@ -13,7 +13,7 @@ function isTransformers(path: unknown): boolean {
   return typeof text === 'string' && text.includes('transformers') && SOURCES.test(text)
 }
 
-/** By its shape: a URL may be of another realm, or of a window that put its own class in place of Node.js's (happy-dom). */
+/** The URL of the first argument of `fetch`. Not by instanceof: a URL may be of another realm, or of the window of happy-dom. */
 function addressOf(input: unknown): unknown {
   if (typeof input === 'string') return input
   const { href, url } = Object(input)
@@ -33,7 +33,7 @@ function isUnitMode(): boolean {
 }
 
 function withMocks(source: string): string {
-  // Loaded in unit mode only.
+  // Not part of the preload: most runs do not need it.
   const mocks: AttachMocks = require('./attach-mocks.cjs')
   return mocks.withMocks(source) + attach.MARK
 }

@@ -3,7 +3,7 @@ import { type ReadableByteStreamController, ReadableStream } from 'node:stream/w
 
 const CHUNK_BYTES = 1 << 18
 
-/** A part of a file, `end` not included. */
+/** A part of a file, without the byte at `end`. */
 interface Part {
   file: string
   start: number
@@ -11,8 +11,8 @@ interface Part {
 }
 
 /**
- * A part of a file as `fetch` gives a body: a stream of bytes. An abort ends it at once with the caller's reason. The file is
- * opened, and the signal listened to, at the first read: many callers look at the status alone.
+ * A part of a file as a stream of bytes, as `fetch` returns a body. An abort ends the stream at once with the caller's reason. The
+ * file is opened at the first read: many callers only look at the status.
  */
 export function fileBody(part: Part, signal: AbortSignal | undefined): ReadableStream<Uint8Array> {
   const reader = new PartReader(part)
@@ -43,17 +43,17 @@ export function fileBody(part: Part, signal: AbortSignal | undefined): ReadableS
       if (chunk) return controller.enqueue(chunk)
       close()
       controller.close()
-      // A caller that reads into its own buffer gets the buffer back by this.
+      // Returns the buffer to a caller that reads into its own one.
       controller.byobRequest?.respond(0)
     },
     cancel: close,
   })
 }
 
-/** A file that is open. A plain number: Node.js warns of a `FileHandle` that nobody closed, and throws from version 25 on. */
+/** An open file. Not a `FileHandle`: if it is not closed, Node.js warns, and from version 25 on throws. */
 interface OpenFile {
   descriptor: number | undefined
-  /** A read is under way: the file is closed after it. */
+  /** True during a read. The file is then closed after the read. */
   isBusy: boolean
   isGivenUp: boolean
 }
@@ -65,7 +65,7 @@ function closeFile(open: OpenFile): void {
   open.descriptor = undefined
 }
 
-/** Closes the files of readers that nobody can read on: a caller may drop a body in the middle. */
+/** Closes the files of readers that were garbage-collected. A caller may drop a body before its end. */
 const dropped = new FinalizationRegistry(closeFile)
 
 class PartReader {
@@ -83,7 +83,7 @@ class PartReader {
     if (this.#open.isGivenUp || start === end) return undefined
     this.#open.descriptor ??= openSync(file, 'r')
     const chunk = new Uint8Array(Math.min(CHUNK_BYTES, end - this.#position))
-    // A thread takes longer to be asked for a small file than to read it.
+    // Handing a small file to a thread takes longer than reading it.
     const isSmall = end - start <= CHUNK_BYTES
     const bytes = isSmall
       ? readSync(this.#open.descriptor, chunk, 0, chunk.length, this.#position)

@@ -7,32 +7,32 @@ import { TIERS, type Tier } from '../model/tier.ts'
 import { originals } from '../platform/originals.ts'
 import { BusyTime } from './busy-time.ts'
 
-/** What one file, or one load, adds to its request. Plain JSON. Its times add up: they count no moment twice. */
+/** What one file, or one load, adds to its request. Plain JSON. The times can be summed: no moment is counted twice. */
 export type RequestPart = Omit<RequestEvent, 'selection'>
 
 type Named = Pick<RequestEvent, 'repo' | 'revision' | 'commit'>
 
 interface Folded {
-  /** Without its files. */
+  /** The request without its files. */
   request: RequestPart
   files: Map<string, number>
-  /** When something was downloaded, or was waited for; when anything was done; when the runtime loaded. */
+  /** The time of downloads, waiting included; the time of all work; the time of loads by the runtime. */
   downloading: BusyTime
   busy: BusyTime
   loading: BusyTime
 }
 
 /**
- * Collects what untouched code asked for. It asks file by file: all files of one repo at one commit are one request, until they
- * are drained at the end of a test file or of a process.
+ * Collects the requests of untouched code, which asks for each file by itself. All files of one repo at one commit are one request,
+ * until `drain` at the end of a test file or of a process.
  */
 export class FoldedRequests {
   #requests = new Map<string, Folded>()
   #errors: FileReport['errors'] = []
-  /** By the path on disk of a file that was served. */
+  /** By the path on disk of each file that was served. */
   #byFile = new Map<string, Folded>()
 
-  /** A file that was served just now. */
+  /** Adds a file that was served just now. */
   served({ path, size, file, served }: CachedFile): RequestPart {
     const { lookupMs, downloadMs, recordedDownloadMs, repaired, warmedInThisRun } = served
     const { downloadedBytes, adoptedBytes, tier } = served
@@ -46,8 +46,8 @@ export class FoldedRequests {
       ...newPart(folded.request),
       ...{ tier, downloadedBytes, adoptedBytes, recordedDownloadMs, repaired, warmedInThisRun },
       files: [[path, size]],
-      // Below 0 where files that were looked up before were being downloaded at the same time: lookup and download together are
-      // never longer than the clock.
+      // Can be below 0: the time of an earlier lookup may have become download time. Lookup and download together never exceed the
+      // elapsed time.
       lookupMs: busyMs - (newDownloadMs ?? 0),
       downloadMs: newDownloadMs,
     }
@@ -55,7 +55,7 @@ export class FoldedRequests {
     return part
   }
 
-  /** What a runtime took to load a file that was served before, on the clock `monotonic`; undefined for any other file. */
+  /** Adds a load by a runtime, on the clock `monotonic`. Undefined for a file that was not served before. */
   loaded(file: string, span: Span): RequestPart | undefined {
     const folded = this.#byFile.get(file)
     if (folded === undefined) return undefined
@@ -65,8 +65,8 @@ export class FoldedRequests {
   }
 
   /**
-   * `test` is the id of the test that asked, where that is known. Undefined where another file of the model failed for the same
-   * reason in the same test: that is one request.
+   * Adds a failure. `test` is the id of the test that asked, where that is known. Undefined if a file of the model failed before with
+   * the same code in the same test: that is the same request.
    */
   failed(model: string, error: unknown, test?: string): RequestError | undefined {
     const code = error instanceof ModelCacheError ? error.code : ('UNKNOWN' as const)
@@ -82,7 +82,7 @@ export class FoldedRequests {
     addTo(this.#requestOf(part), part)
   }
 
-  /** What was collected since the last `drain`. */
+  /** The requests since the last `drain`. */
   get collected(): FileReport {
     const requests = [...this.#requests.values()].map(({ request, files }) => ({
       ...request,
@@ -93,7 +93,7 @@ export class FoldedRequests {
     return { requests, errors: this.#errors }
   }
 
-  /** Takes out what was collected since the last call. */
+  /** Returns the requests since the last call, and forgets them. */
   drain(): FileReport {
     const report = this.collected
     this.#requests = new Map()
@@ -150,12 +150,12 @@ function newPart({ repo, revision, commit, at }: Named & { at: number }): Reques
   }
 }
 
-/** `TIERS` are in the order of their distance. */
+/** The tier that is farther away. `TIERS` is sorted by distance. */
 function fartherTier(one: Tier, other: Tier): Tier {
   return TIERS.indexOf(one) > TIERS.indexOf(other) ? one : other
 }
 
-/** Null for what was not measured: it adds nothing. */
+/** A sum in which null, for a step that was not measured, adds nothing. */
 function sumOfKnown(one: number | null, other: number | null): number | null {
   return one === null ? other : one + (other ?? 0)
 }

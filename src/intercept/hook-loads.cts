@@ -1,5 +1,5 @@
-// Node.js's own hook for the sources that it loads (`module.registerHooks`), only where it cannot break the process.
-// Where it is left out, `patch-sources.cts` still reaches what goes through `fs`, and `fetch` answers the rest.
+// Uses Node.js's own hook for sources (`module.registerHooks`), where the hook can't break the process. Without the hook,
+// `patch-sources.cts` still changes sources that are read by `fs`, and `fetch` answers the others.
 import Module = require('node:module')
 
 type NextLoad = (address: string, context: unknown) => { source?: unknown }
@@ -21,7 +21,7 @@ interface HookingModule {
 // `engines` leaves these versions out.
 const EXCLUSIVE = /^(22\.(1[5-9]|2[01])\.|22\.22\.[0-2]$|23\.|24\.([0-9]|1[01])\.|25\.0\.)/
 
-/** Has `load` see each source that Node.js loads; does nothing where that could break what the process loads. */
+/** Has `load` called for each source that Node.js loads. Does nothing where that could break the process. */
 function hookLoads(load: Load): void {
   const own: HookingModule = Module
   if (own.registerHooks === undefined || isHooksThread()) return
@@ -32,17 +32,18 @@ function hookLoads(load: Load): void {
 }
 
 /**
- * True in the thread in which Node.js runs the loaders of `module.register()`: up to 24.14 a hook there fails with "loadSync
- * is not a function". To load worker_threads costs 2 ms in a main thread, which knows itself by what only workers lack.
+ * True in the thread in which Node.js runs the loaders of `module.register()`. Up to 24.14 a hook there fails with "loadSync is not
+ * a function". A main thread is told from a worker by `process.chdir`, which is disabled in workers: loading worker_threads takes
+ * 2 ms.
  */
 function isHooksThread(): boolean {
   if (Reflect.get(process.chdir, 'disabled') !== true) return false
   const threads: { isInternalThread?: boolean } = require('node:worker_threads')
-  // Undefined in versions of 23 that have the hook and cannot say where they are.
+  // Undefined in some versions of Node.js 23, which have the hook and not this flag.
   return threads.isInternalThread !== false
 }
 
-/** Whether a loader may be there already: by an option, or by a module that was preloaded before this one. */
+/** True if a loader may exist already: by an option, or by a module that was preloaded before this one. */
 function mayHaveLoader(): boolean {
   const options = [...process.execArgv, process.env.NODE_OPTIONS ?? ''].join(' ')
   if (/--(experimental-)?loader\b/.test(options)) return true
@@ -50,7 +51,7 @@ function mayHaveLoader(): boolean {
   return Object.keys(require.cache).some((path) => path !== __filename && !harmless.test(path))
 }
 
-/** Acts before the first `module.register()` of this thread. */
+/** Calls `act` before the first `module.register()` of this thread. */
 function beforeRegister(own: HookingModule, act: () => void): void {
   const { register } = own
   if (register === undefined) return

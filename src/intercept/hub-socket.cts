@@ -1,4 +1,4 @@
-// A connection that answers a read of the Hub from the cache. Requests are Node.js's own: their events, limits and aborts.
+// A connection that answers a read of the Hub from the cache. The request stays Node.js's own, with its events, limits and aborts.
 import http = require('node:http')
 import https = require('node:https')
 import net = require('node:net')
@@ -12,10 +12,10 @@ const URL_OF_READ = Symbol('vitest-model-cache.url')
 type Header = [name: string, value: string]
 type WebStream = Parameters<typeof stream.Readable.fromWeb>[0]
 type Done = (error: Error | null | undefined, socket?: net.Socket) => void
-/** Opens the connection that there would be without us. */
+/** Opens the connection that the request would have without us. */
 type Connect = (done: Done) => void
 
-/** What is not declared of it. */
+/** Methods of an agent that @types/node does not declare. */
 interface Agent {
   addRequest(request: ClientRequest, options: RequestOptions): void
   createSocket(request: ClientRequest, options: RequestOptions, done: Done): void
@@ -32,11 +32,11 @@ interface PassedOn {
 
 interface Bridge {
   bases: string[]
-  /** What `original` gives where it is not for the cache to answer. It is told what is to be sent, and where. */
+  /** Calls `original`, with what is to be sent and where, for a request that the cache does not answer. */
   fetch<T>(original: (url: string, init: PassedOn) => Promise<T>, url: string, init: PassedOn): Promise<Response | T>
 }
 
-/** In place of `addRequest`, which every agent of Node.js has: gives the request a connection. */
+/** Replaces `addRequest`, which every agent of Node.js has. Gives the request a connection. */
 function answer(
   url: string,
   agent: Agent,
@@ -50,8 +50,8 @@ function answer(
     if (request.timeout) socket.setTimeout(request.timeout)
     request.onSocket(socket)
   } else {
-    // An agent that connects in a way of its own is the suite's, or msw's, and comes first. If it then connects as
-    // Node.js does, the read is known by its options.
+    // An agent with its own `createConnection` is the suite's, or msw's, and goes first. If it then connects by Node.js's own
+    // method, the URL in the options identifies the read.
     patchConnections(nodes)
     Reflect.apply(addRequest, agent, [request, { ...options, [URL_OF_READ]: url }])
   }
@@ -85,7 +85,7 @@ class HubSocket extends net.Socket {
   readonly authorized: boolean
   readonly #url: string
   readonly #connect: Connect
-  /** Ends what is under way; of Node.js's own class, which the window of an environment may have replaced. */
+  /** Aborts the answer. Made by node:util, because an environment may have replaced the global AbortController. */
   readonly #gone = util.transferableAbortController()
   #written: Buffer[] = []
   #isAsked = false
@@ -98,9 +98,9 @@ class HubSocket extends net.Socket {
     this.#connect = connect
     this.encrypted = url.startsWith('https:')
     this.authorized = this.encrypted
-    // Until there is an answer: a download is none of the silence that a time limit of the caller's is about.
+    // Until there is an answer. The caller's time limit is for a silent server, and must not count a download.
     this.connecting = true
-    // The response was read. Who keeps connections for more requests must not keep this one.
+    // The response was read. An agent that keeps connections for more requests must not keep this one.
     this.once('free', () => this.destroy())
     this.once('close', () => {
       this.#gone.abort()
@@ -126,7 +126,7 @@ class HubSocket extends net.Socket {
     done()
   }
 
-  // Of several at a time: there is none, so that each comes to the above.
+  // Without this method each chunk comes to `_write`.
   override _writev: undefined
 
   override _final(done: (error?: Error | null) => void): void {
@@ -169,7 +169,7 @@ class HubSocket extends net.Socket {
     source.on('data', (chunk) => this.#receive(chunk)).on('error', (error) => this.destroy(error))
   }
 
-  /** Sends another head in place of the one that was written, over a connection of its own: these requests have no body. */
+  /** Sends another head in place of the one that was written, over a new connection. These requests have no body. */
   #passTo(url: URL, { method, headers }: PassedOn): void {
     const isSecure = url.protocol === 'https:'
     const fields = [
@@ -187,9 +187,9 @@ class HubSocket extends net.Socket {
     this.once('close', () => real.destroy())
   }
 
-  /** What was written goes to where it was going, and what comes from there is the answer. */
+  /** Sends what was written over the real connection. Its data is the answer. */
   #passThrough(error: Error | null | undefined, real: net.Socket | undefined): void {
-    // Node.js calls it again when what it gave is connected.
+    // Node.js calls this again when the connection is open.
     if (this.#real) return
     if (real === undefined) return void this.destroy(error ?? undefined)
     this.#real = real
@@ -206,7 +206,7 @@ class HubSocket extends net.Socket {
   }
 
   #receive(chunk: Buffer): void {
-    // Begins the time anew.
+    // Restarts the time limit.
     if (this.timeout) this.setTimeout(this.timeout)
     if (this.push(chunk)) return
     this.#source?.pause()
@@ -221,7 +221,7 @@ function headOf(
 ): Buffer {
   const fields: Header[] = [...headers]
   if (text) fields.push(['content-length', String(text.length)])
-  // XMLHttpRequest of jsdom comes this way too, and looks for what the Hub allows to every page.
+  // XMLHttpRequest of jsdom uses node:http too, and needs the CORS headers that the Hub sends.
   if (origin) {
     fields.push(['access-control-expose-headers', [...headers.keys()].join()])
     fields.push(['access-control-allow-origin', origin])

@@ -5,14 +5,14 @@ import { parseRevision } from '../model/revision.ts'
 export type HubRead =
   /** `/<repo>/resolve/<revision>/<path>` */
   | { kind: 'file'; repo: RepoId; revision: string; path: string }
-  /** `/api/models/<repo>`, and below it `/revision/`, `/tree/` and `/paths-info/`; `address` is path and query. */
+  /** `/api/models/<repo>`, and below it `/revision/`, `/tree/` and `/paths-info/`. `address` is path and query. */
   | { kind: 'api'; repo: RepoId; revision: string; address: string }
 
-// What stands first in addresses that are no model repos.
+// The first segments of addresses that are no model repos.
 const OTHER_KINDS = ['api', 'datasets', 'spaces', 'collections', 'papers', 'docs', 'blog', 'settings', 'join', 'login']
 const API_READS = ['revision', 'tree', 'paths-info']
 
-/** What a URL below one of the bases reads; undefined for everything else, which is none of our business. */
+/** The read that a URL below one of the bases means. Undefined for any other URL. */
 export function parseHubUrl(url: string, bases: readonly string[]): HubRead | undefined {
   const base = bases.find((base) => url.startsWith(`${base}/`))
   if (base === undefined) return undefined
@@ -22,19 +22,19 @@ export function parseHubUrl(url: string, bases: readonly string[]): HubRead | un
     const segments = pathname.slice(basePath.length + 1).split('/')
     return segments[0] === 'api' ? apiRead(segments, search) : fileRead(segments)
   } catch {
-    // No repo, no revision, or a wrong encoding: the server says so.
+    // An invalid repo, revision or encoding. The server's error is the better one.
     return undefined
   }
 }
 
-/** True for a URL of one of the bases. The letters of its host may be capital ones. */
+/** True for a URL below one of the bases. Host names are case-insensitive. */
 export function isBelow(url: string, bases: readonly string[]): boolean {
   return bases.some(
     (base) => url.toLowerCase().startsWith(base.toLowerCase()) && /^([/?#]|$)/.test(url.slice(base.length)),
   )
 }
 
-/** True when a request with this method asks for what the cache may answer; else it is the caller's own business. */
+/** True for a method with which this read may be answered by the cache. */
 export function isReadBy(method: string, read: HubRead): boolean {
   if (method === 'GET' || method === 'HEAD') return true
   return method === 'POST' && read.kind === 'api' && read.address.includes('/paths-info/')
@@ -65,7 +65,7 @@ function repoOf(segments: string[]): RepoId {
   return parseRepoId(segments.map(decodeURIComponent).join('/'))
 }
 
-/** One segment, its slashes encoded; of `refs/pr/1` and `refs/convert/...` the Hub takes them as they are. */
+/** Splits off the revision: one segment with encoded slashes. In `refs/pr/1` and `refs/convert/...` slashes need no encoding. */
 function takeRevision(segments: string[]): { revision: string; rest: string[] } {
   const isPlainRef = segments[0] === 'refs' && ['pr', 'convert'].includes(segments[1] ?? '')
   const length = isPlainRef ? 3 : 1

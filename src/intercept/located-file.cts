@@ -1,4 +1,4 @@
-// Functions that become part of transformers.js's own source: each is written there as text, and uses nothing outside itself.
+// Functions that become part of transformers.js's own source, as text. Each uses nothing outside its own body.
 interface Hit {
   file: string
   size: number
@@ -21,7 +21,7 @@ interface Asked {
   isProbe: boolean
 }
 
-/** Undefined where transformers.js has to find out by itself: there is no bridge, or the file is a local model's. */
+/** Undefined where transformers.js has to look itself: there is no bridge, or the file is a local model's. */
 async function locateFile(
   env: Environment,
   { localPath, remoteURL, options, isProbe }: Asked,
@@ -39,7 +39,7 @@ interface FileResponseClass<T> {
   prototype: object
 }
 
-/** A response that has not begun to read the file, as the constructor would. Whoever wants its body reads it then. */
+/** A response that reads the file when its body is first used. The constructor would read it at once. */
 function fileResponse<T extends object>(FileResponse: FileResponseClass<T>, { file, size }: Hit): T {
   const response = Object.create(FileResponse.prototype)
   Object.assign(response, { filePath: file, exists: true, status: 200, statusText: 'OK' })

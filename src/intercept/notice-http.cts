@@ -1,10 +1,10 @@
-// What untouched code asks of the Hub by node:http and node:https, and by what is built on them: axios, got, node-fetch.
-// By whatever name they import `get` and `request`, each request comes to `addRequest` of an agent.
+// Catches requests to the Hub by node:http, by node:https, and by packages that use them: axios, got, node-fetch. However a
+// package imports `get` and `request`, each request is given to `addRequest` of an agent.
 import diagnostics = require('node:diagnostics_channel')
 
 interface Bridge {
   bases: string[]
-  /** In unit mode only. */
+  /** Only in unit mode. */
   mocks?: unknown
 }
 type HubSocket = typeof import('./hub-socket.cts')
@@ -16,8 +16,8 @@ const BRIDGE = Symbol.for('vitest-model-cache.intercept')
 const NOTICED = Symbol.for('vitest-model-cache.http')
 
 /**
- * Has the agents ask the bridge as soon as node:http is there. To load it takes longer than all else that the preload
- * does, so it is left to whoever needs it; what it calls while it is loaded tells, however it was imported.
+ * Has agents ask the bridge from the moment when node:http is loaded. Loading it here would take longer than all the rest of the
+ * preload. While node:http loads it opens a diagnostics channel, however it was imported: that is the moment.
  */
 function noticeHttp(): void {
   if (Reflect.has(process, NOTICED)) return
@@ -35,7 +35,7 @@ function whileItLoads(act: () => void): void {
       try {
         act()
       } catch {
-        // A Node.js that is made otherwise: http works there as it does without us.
+        // Another implementation of Node.js. There http works as it does without us.
       }
     }
     return channel(name)
@@ -43,7 +43,7 @@ function whileItLoads(act: () => void): void {
 }
 
 function patchAgent(): void {
-  // `node:http` itself has no exports while it is loaded.
+  // `node:http` itself has no exports while it loads.
   const { prototype }: { prototype: Agent } = require('node:_http_agent').Agent
   const { addRequest } = prototype
   if (typeof addRequest !== 'function') return
@@ -54,7 +54,7 @@ function patchAgent(): void {
     const isUnit = bridge?.mocks !== undefined
     if (bridge && (isUnit || path.includes('/resolve/') || path.includes('/api/models/'))) {
       const url = isUnit ? addressBelow(request, options, bridge.bases) : addressOfRead(request, options, bridge.bases)
-      // Loaded when the Hub is first asked for something.
+      // Loaded with the first request to the Hub.
       const hubSocket: HubSocket | undefined = url && require('./hub-socket.cjs')
       if (url && hubSocket) return hubSocket.answer(url, this, request, options, addRequest)
     }
@@ -65,14 +65,14 @@ function patchAgent(): void {
 
 const READ = /^\/(?!datasets\/)[^/]+(\/[^/]+)?\/resolve\/.|^\/api\/models\/./
 
-/** The URL of a request that may be a read of a model repo. */
+/** The URL of a request that may be a read of a model repo. Undefined for any other request. */
 function addressOfRead(request: Request, options: Options, bases: string[]): string | undefined {
   const { method } = request
   const url = method === 'GET' || method === 'HEAD' ? addressBelow(request, options, bases) : undefined
   return bases.some((base) => url?.startsWith(base) && READ.test(url.slice(base.length))) ? url : undefined
 }
 
-/** The URL of a request to one of the bases. */
+/** The URL of a request to one of the bases. Undefined for any other request. */
 function addressBelow(request: Request, options: Options, bases: string[]): string | undefined {
   const { path, protocol } = request
   const { host, port, socketPath } = options

@@ -6,7 +6,7 @@ import { modelLabel } from '../model/model.ts'
 import { type AskedRequest, bearerOf, headersOf } from './asked-request.ts'
 import type { HubRead } from './hub-url.ts'
 
-/** Sends a read on that the cache does not answer: to where it was going, or in place of huggingface.co to the configured endpoint. */
+/** Sends a read that the cache does not answer to its URL. A request for huggingface.co goes to the configured endpoint. */
 export async function passOn(
   cache: ModelCache,
   request: AskedRequest,
@@ -20,7 +20,7 @@ export async function passOn(
   const given = typeof input === 'object' && 'url' in input ? input : undefined
   const token = await findToken(hub, cache.context.env)
   const isTokenOfEndpoint = token !== undefined && token === bearerOf(request.headers)
-  // A token or a cookie of huggingface.co is not for the configured endpoint.
+  // The configured endpoint must not get a token or a cookie of huggingface.co.
   const headers = headersOf(init?.headers ?? given?.headers).filter(
     ([name]) => (name !== 'authorization' || isTokenOfEndpoint) && name !== 'cookie' && name !== 'host',
   )
@@ -31,7 +31,7 @@ export async function passOn(
   return original(elsewhere, { method, headers, body, redirect, signal })
 }
 
-/** What a caller is told that lacks the token of a repo. `isOffline`: the Hub may not be asked in its place. */
+/** The error for a caller without the token that the repo needs. With `isOffline` the request is not passed on to the Hub either. */
 export function notForCaller({ repo, revision }: HubRead, isOffline: boolean): ModelCacheError {
   return new ModelCacheError({
     code: isOffline ? 'OFFLINE' : 'ACCESS_DENIED',
@@ -43,7 +43,7 @@ export function notForCaller({ repo, revision }: HubRead, isOffline: boolean): M
   })
 }
 
-/** What the cache has no answer to while it may not use the network. */
+/** The error for a request that the cache can't answer while it is offline. */
 export function notAnsweredOffline({ repo, revision }: HubRead, { method, url }: AskedRequest): ModelCacheError {
   return new ModelCacheError({
     code: 'OFFLINE',

@@ -1,4 +1,4 @@
-// Has transformers.js ask the bridge for its files, in whichever way Node.js or Vitest read its source.
+// Changes the source of transformers.js, however Node.js or Vitest reads it, so that it asks the bridge for its files.
 import fs = require('node:fs')
 import extend = require('./extend-transformers.cts')
 import hook = require('./hook-loads.cts')
@@ -10,7 +10,7 @@ interface Readers {
 
 const PATCHED = Symbol.for('vitest-model-cache.patched')
 
-/** Once a process: a vm context evaluates this file again. */
+/** Patches once in each process. A vm context evaluates this file again. */
 function patchSources(): void {
   if (Reflect.has(process, PATCHED)) return
   const { readFileSync } = fs
@@ -36,8 +36,8 @@ function patchSources(): void {
 }
 
 /**
- * Loads a module as it is: a suite that has Node.js's own readers answer with something else would have `import` run that. Its
- * spies are back as soon as the module is there.
+ * Loads a module while Node.js's own readers are in place. `import` would run what the spies of a suite return. The spies are put
+ * back when the module is loaded.
  */
 async function importAsIs<T>(load: () => Promise<T>): Promise<T> {
   const own: Readers | undefined = Reflect.get(process, PATCHED)

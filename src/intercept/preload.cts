@@ -1,6 +1,6 @@
-// Loaded by `--require` before everything else: in the workers by Vitest's `execArgv`, in the processes that tests start by
-// NODE_OPTIONS. It must cost nothing where no model is asked for, and never fail: what it can't do is left undone. Plain
-// CommonJS that also an old Node.js reads; on one that the engine does not run on it does nothing (`build.ts`).
+// Loaded by `--require` before all other code: in workers by Vitest's `execArgv`, in child processes of tests by NODE_OPTIONS. It
+// must be fast for processes that ask for no model, and must never fail: a step that is not possible is skipped. It is CommonJS
+// that an old Node.js can read. Where the engine does not run it does nothing (`build.ts`).
 import fs = require('node:fs')
 import path = require('node:path')
 import url = require('node:url')
@@ -18,7 +18,7 @@ interface Bridge {
   exists(path: string): boolean
   locate(...args: unknown[]): Promise<unknown>
   loaded(file: string, started: number): void
-  /** Gives what is to be called when a runtime has loaded the file. */
+  /** Returns a function to be called when a runtime has loaded the file. */
   loading(file: string): () => void
   fetch(
     original: Fetch,
@@ -26,13 +26,13 @@ interface Bridge {
     init?: Parameters<Fetch>[1],
     answers?: typeof Response,
   ): Promise<Response>
-  /** In unit mode only: the mocks that `attach-mocks.cts` puts in place of models. */
+  /** Only in unit mode: loads the mocks that `attach-mocks.cts` calls. */
   mocks?(): Promise<unknown>
-  /** In unit mode only: throws. `asked` is what would be read. */
+  /** Only in unit mode: throws. `asked` names the file or the request. */
   refuse?(asked: string): Promise<unknown>
 }
 
-// An environment may put a window's clock in its place.
+// Bound before an environment replaces it with the clock of its window.
 const now = performance.now.bind(performance)
 const started = now()
 
@@ -43,8 +43,8 @@ const PRELOAD = Symbol.for('vitest-model-cache.preload')
 const OWN_TIME = Symbol.for('vitest-model-cache.own-time')
 
 /**
- * Puts a `fetch` in place that answers the Hub's URLs from the cache once there is a bridge, and costs others nothing.
- * `answers` is the class that callers know a response by, where it is not Node.js's own.
+ * Replaces `fetch` with one that has the bridge answer URLs of the Hub. Without a bridge, and for other URLs, it calls the original.
+ * `answers` is the class of the responses, where it is not Node.js's own.
  */
 function wrapFetch(global: { fetch?: Fetch }, answers?: typeof Response): void {
   const original = global.fetch
@@ -55,7 +55,7 @@ function wrapFetch(global: { fetch?: Fetch }, answers?: typeof Response): void {
       if (bridge !== undefined) {
         const url = extend.addressOf(input)
         if (typeof url === 'string')
-          // Hosts may be written in any letters.
+          // Host names are case-insensitive.
           for (const base of bridge.bases)
             if (url.startsWith(base) || url.slice(0, base.length).toLowerCase() === base)
               return bridge.fetch((...args) => Reflect.apply(original, global, args), input, init, answers)
@@ -68,7 +68,7 @@ function wrapFetch(global: { fetch?: Fetch }, answers?: typeof Response): void {
   global.fetch = wrapped
 }
 
-// As `KEPT` in `platform/originals.ts`, which says why no others.
+// The same list as `KEPT` in `platform/originals.ts`, which has the reasons.
 const KEPT = (
   'AbortController Date fetch performance setImmediate setTimeout clearTimeout setInterval clearInterval ' +
   'Float32Array Float64Array Float16Array Int8Array Int16Array Int32Array Uint8Array Uint8ClampedArray Uint16Array Uint32Array ' +
@@ -76,8 +76,8 @@ const KEPT = (
 ).split(' ')
 
 /**
- * Those of Node.js itself, before an environment puts its window's in their place: once, as a vm context evaluates this file
- * again. As they are described: to read some of them loads them.
+ * Keeps the globals of Node.js before an environment replaces them with those of its window. It keeps their descriptors, because
+ * reading some of them loads modules. It runs once in each process: a vm context evaluates this file again.
  */
 function keepGlobals(): void {
   if (Reflect.has(process, GLOBALS)) return
@@ -90,13 +90,13 @@ function keepGlobals(): void {
   Object.defineProperty(process, GLOBALS, { value: kept })
 }
 
-/** What is asked for when it is needed: to load it takes time that most processes can spare. */
+/** Loads the bridge. Called with the first request: most processes never need it. */
 type Open = () => Promise<Pick<Bridge, 'fetch' | 'locate' | 'loaded'>>
 type OpenUnit = () => Promise<Pick<Bridge, 'fetch' | 'locate'> & { mocks: unknown; refuse(asked: string): unknown }>
 
 /**
- * Makes a bridge the one that this process, or this worker, is answered by; with no bases, none. What can't be loaded answers
- * nothing: the request goes where it was going.
+ * Installs the bridge of this process or worker. Without bases there is none. If the bridge can't be loaded, requests are sent as they
+ * would be without us.
  */
 function installBridge(bases: string[], open: Open): void {
   const opened = () => open().catch(() => undefined)
@@ -115,7 +115,7 @@ function installBridge(bases: string[], open: Open): void {
   Reflect.set(process, BRIDGE, bases.length > 0 ? bridge : undefined)
 }
 
-/** The bridge of unit mode. If it can't be loaded, what was asked for fails: it must not go to the Hub. */
+/** Installs the bridge of unit mode. If it can't be loaded, requests fail: none may reach the Hub. */
 function installUnitBridge(bases: string[], open: OpenUnit): void {
   const bridge: Bridge = {
     bases,
@@ -150,7 +150,7 @@ function openChild(settings: string): void {
   })
 }
 
-/** Has the run's report name this process, which can't be served and downloads for itself. As `EventsFile` writes it. */
+/** Writes, in the format of `EventsFile`, that this process can't use the cache. The report of the run then names it. */
 function tellUnserved(settings: string, reason: unknown): void {
   try {
     const { events, testFile } = JSON.parse(settings)
@@ -165,12 +165,12 @@ function tellUnserved(settings: string, reason: unknown): void {
       },
     )
   } catch {
-    // Where that can't be written nothing else of the process is counted either.
+    // If this can't be written, no request of the process could be counted either.
   }
 }
 
 const own = { wrapFetch, installBridge, installUnitBridge, importAsIs: sources.importAsIs }
-// Found there by the worker (`run/preload.ts`): to import this file again would have Node.js read it as another kind of module.
+// The worker finds it there (`run/preload.ts`). An import of this file would load a second copy, as another kind of module.
 Reflect.set(process, PRELOAD, own)
 
 try {
@@ -182,7 +182,7 @@ try {
   if (!Reflect.has(process, OWN_TIME))
     Reflect.set(process, OWN_TIME, { parts: { preload: performance.now() - started }, told: 0 })
 } catch (error) {
-  // A process that can't be served downloads for itself.
+  // This process can't use the cache, and sends its requests to the Hub.
   if (process.env.VITEST_MODEL_CACHE_CHILD) tellUnserved(process.env.VITEST_MODEL_CACHE_CHILD, error)
 }
 

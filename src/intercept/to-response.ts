@@ -2,7 +2,7 @@ import type { Answer } from './answer.ts'
 import type { AskedRequest } from './asked-request.ts'
 import { fileBody } from './file-body.ts'
 
-// Those of node:http, which would be loaded for them alone.
+// As in node:http, which is not loaded only for these texts.
 const STATUS_TEXTS = new Map([
   [200, 'OK'],
   [206, 'Partial Content'],
@@ -15,8 +15,8 @@ const STATUS_TEXTS = new Map([
 ])
 
 /**
- * The answer as `fetch` gives it, of the class that the caller's own `fetch` would give; an abort of the request ends its
- * body too.
+ * Makes the response of `fetch` from an answer. Its class is that of the caller's own `fetch`. An abort of the request also ends the
+ * body.
  */
 export function toResponse({ status, headers, body }: Answer, request: AskedRequest, Class: typeof Response): Response {
   const content =
@@ -29,7 +29,7 @@ export function toResponse({ status, headers, body }: Answer, request: AskedRequ
   return withUrl(response, request.url)
 }
 
-/** A response that was made has no address of its own; callers look at it for errors and for names. */
+/** Sets the URL, which a constructed response lacks. Callers use it in error messages, and to derive file names. */
 function withUrl(response: Response, url: string): Response {
   const { clone } = response
   const cloneWithUrl = () => withUrl(Reflect.apply(clone, response, []), url)

@@ -6,21 +6,21 @@ import type { Bridge } from './bridge.ts'
 import { isBelow } from './hub-url.ts'
 
 export interface UnitSettings {
-  /** The URLs of the hubs of which nothing may be asked. */
+  /** The URLs of the hubs to which no request may be sent. */
   bases: string[]
-  /** Called for each mock that untouched code was given. */
+  /** Called for each mock that untouched code gets. */
   onMock?: () => void
-  /** Called for each request that was refused. */
+  /** Called for each request that is refused. */
   onRefused?: (error: ModelCacheError) => void
 }
 
-/** The bridge of unit mode: mocks in place of models, and an error in place of each request to the Hub. */
+/** The bridge of unit mode: it returns mocks in place of models, and throws for each request to the Hub. */
 export interface UnitBridge extends Bridge {
   mocks: {
     pipeline(library: Library, original: (...args: unknown[]) => unknown, args: unknown[]): unknown
     pretrained(library: Library, asked: object, args: unknown[]): unknown
   }
-  /** `asked`: what would be read. */
+  /** Throws `UNIT_MODE`. `asked` names the file or the request. */
   refuse(asked: string): never
 }
 

@@ -5,13 +5,13 @@ export function hash(text: string): number {
   return value >>> 0
 }
 
-/** A text that is the same for equal inputs. Of a view it covers the viewed bytes only, and not the rest of the buffer. */
+/** A text that is equal for equal inputs. For a view it covers the bytes of the view, and not the rest of the buffer. */
 export function describe(input: unknown): string {
   if (ArrayBuffer.isView(input)) return Buffer.from(input.buffer, input.byteOffset, input.byteLength).toString('latin1')
   return typeof input === 'object' ? JSON.stringify(input) : String(input)
 }
 
-/** The number that all answers of a mock to this input are made from. */
+/** The seed of all answers of a mock to this input. */
 export function seedOf(model: string, task: string, input: unknown): number {
   return hash(`${model}\0${task}\0${describe(input)}`)
 }

@@ -71,7 +71,7 @@ export function mockTranscript(model: string, audio: unknown): string {
   return `mock transcript ${hash(`${model} ${describe(audio)}`).toString(16)}`
 }
 
-/** One label a text. With another `top_k` than 1, a list of labels a text. */
+/** One label for each text. If `top_k` is given and not 1, a list of labels for each text. */
 function classifyTexts(mock: Mock, labels: [string, string]): Call {
   return async (input, options) => {
     const count = optionOf(options, 'top_k')
@@ -81,7 +81,7 @@ function classifyTexts(mock: Mock, labels: [string, string]): Call {
   }
 }
 
-/** Images and audio: a list of labels, for a list of inputs a list of lists. */
+/** A list of labels for an image or a sound. A list of such lists for several inputs. */
 function classifyMedia(mock: Mock, labels: [string, string]): Call {
   return oneOrMany((input) => classified(mock, labels, input).slice(0, 1))
 }
@@ -101,12 +101,12 @@ const rankCandidates: Call = async (input, candidates) => {
   return isBatch(input) ? input.map(answer) : answer()
 }
 
-/** One answer an input, always as a list. */
+/** A list with one answer for each input, also for a single input. */
 function forEach(answer: (input: unknown) => unknown): Call {
   return async (input) => listOf(input).map(answer)
 }
 
-/** One answer for one input, a list of answers for a list. */
+/** One answer for one input. A list of answers for a list of inputs. */
 function oneOrMany(answer: (input: unknown) => unknown, isOne: (input: unknown) => boolean = () => false): Call {
   return async (input) => (isBatch(input) && !isOne(input) ? input.map(answer) : answer(input))
 }
@@ -133,11 +133,11 @@ function continued(input: unknown, text: string): unknown {
   return isChat(input) ? [...listOf(input), { role: 'assistant', content: text }] : `${input} ${text}`
 }
 
-/** With a pooling one vector a text, without one vector a token. */
+/** With pooling one vector for each text. Without pooling one vector for each token. */
 function embed(texts: unknown[], seed: (input: unknown) => number, options: unknown) {
   const pooling = optionOf(options, 'pooling') ?? 'none'
   if (pooling !== 'none') return vectors(texts.map(seed), [texts.length, DIMENSION])
-  // A token a word, and two around them. Shorter texts are padded as in a batch.
+  // Each word is a token, and there are two special tokens. Shorter texts are padded.
   const tokens = Math.max(...texts.map((text) => String(text).trim().split(/\s+/).length + 2))
   const seeds = texts.flatMap((text) => Array.from({ length: tokens }, (_, token) => seed(`${text}\0${token}`)))
   return vectors(seeds, [texts.length, tokens, DIMENSION])

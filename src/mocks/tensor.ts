@@ -9,7 +9,7 @@ export interface TensorData {
   dims: number[]
 }
 
-/** Makes what a mock returns in place of a tensor. */
+/** Makes the tensor that a mock returns. */
 export type MakeTensor = (tensor: TensorData) => unknown
 
 /** An object with the data fields of a transformers.js Tensor, for tests that do not load transformers.js. */
@@ -17,7 +17,7 @@ export function plainTensor({ type, data, dims }: TensorData) {
   return { dims, type, location: 'cpu', data, size: data.length, tolist: () => nested([...data], dims) }
 }
 
-/** One unit vector a seed. */
+/** One unit vector for each seed. */
 export function vectors(seeds: number[], dims: number[]): TensorData {
   return { type: 'float32', data: Float32Array.from(seeds.flatMap((seed) => unitVector(seed, DIMENSION))), dims }
 }

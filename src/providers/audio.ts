@@ -6,9 +6,9 @@ export type Audio = Float32Array | string | URL | Uint8Array
 
 export const SAMPLE_RATE = 16_000
 
-/** Mono samples at 16 kHz. A Float32Array is taken as it is. */
+/** Returns mono samples at 16 kHz. A Float32Array is returned unchanged. Throws `PROVIDER_FAILED`. */
 export async function readAudio(audio: Audio): Promise<Float32Array> {
-  // By name and not by instanceof: in a vm context the class is another one.
+  // Not by instanceof: a vm context has a Float32Array class of its own.
   if (Object.prototype.toString.call(audio) === '[object Float32Array]') return audio as Float32Array
   const asked = isLocation(audio) ? `Audio ${audio}` : 'Audio'
   const bytes = isLocation(audio) ? await readFile(audio) : (audio as Uint8Array)
@@ -25,7 +25,7 @@ export async function readAudio(audio: Audio): Promise<Float32Array> {
   }
 }
 
-/** A path or URL; not by instanceof either: jsdom brings a URL of its own. */
+/** True for a path or a URL. Not by instanceof: jsdom has a URL class of its own. */
 export function isLocation(audio: Audio): audio is string | URL {
   return typeof audio === 'string' || 'href' in audio
 }
@@ -41,7 +41,7 @@ async function decodeWav(bytes: Uint8Array): Promise<Float32Array> {
   return resample(mono, sampleRate / SAMPLE_RATE)
 }
 
-/** Averages the samples that fall into each new one, which also keeps out what is too high to be told at 16 kHz. */
+/** Each new sample is the average of the samples that it replaces. The average also removes frequencies too high for 16 kHz. */
 function resample(samples: Float32Array, ratio: number): Float32Array {
   if (ratio === 1) return samples
   return new Float32Array(Math.round(samples.length / ratio)).map((_, index) => {

@@ -10,33 +10,33 @@ import { originals } from '../platform/originals.ts'
 import type { Provider, ProviderDefinition } from './definition.ts'
 import type { Recorder } from './recorder.ts'
 
-/** What all providers of a worker share. */
+/** The settings that all providers of a worker share. */
 export interface ProviderSettings {
-  /** The engine is loaded when the first model is asked for. */
+  /** Loads the engine. Called when the first model is asked for. */
   openCache: () => Promise<ModelCache>
   mode: Mode
   recorder: Recorder
   /** The project's root folder. */
   root: string
-  /** The id of the one test that runs now. */
+  /** The id of the test that runs now; undefined where none or several run. */
   whichTest?: () => string | undefined
 }
 
 interface Loaded {
   instance: Promise<unknown>
-  /** The request that loaded it; undefined until then. */
+  /** The request that loaded the instance; undefined while it loads. */
   request?: RequestEvent
   users: Set<object>
   dispose: (instance: unknown) => Promise<void> | void
 }
 
-/** Makes providers bound to one cache. Instances are shared by all providers that it makes. */
+/** Makes providers that use one cache. The providers of one factory share their instances. */
 export class ProviderFactory {
   readonly #loaded = new Map<string, Loaded>()
 
   constructor(readonly settings: ProviderSettings) {}
 
-  /** A provider of its own: what it loads is given up by its own `dispose`. */
+  /** Makes a provider. Its `dispose` ends only its own use of instances. */
   create<Instance, Options extends object>(
     definition: ProviderDefinition<Instance, Options>,
   ): Provider<Instance, Options> {
@@ -62,7 +62,7 @@ export class ProviderFactory {
     }
   }
 
-  /** Frees everything, whoever uses it. */
+  /** Frees all instances, also those that are in use. */
   async disposeAll(): Promise<void> {
     await this.#release((loaded) => {
       loaded.users.clear()
@@ -84,7 +84,7 @@ export class ProviderFactory {
       known.users.add(user)
       const isLoaded = known.request !== undefined
       const instance = (await known.instance) as Instance
-      // Who comes while it is loaded waits for that load, which is reported already, and looks nothing up.
+      // A call during the load waits for it. That request is reported already, so this one has no lookup time.
       const lookupMs = isLoaded ? originals.monotonic() - started : 0
       if (known.request) this.settings.recorder.servedFromMemory(known.request, lookupMs)
       return instance
@@ -131,7 +131,7 @@ export class ProviderFactory {
       onRequest(recorder.served(model, cached, originals.monotonic() - started, at))
       return instance
     } catch (error) {
-      // The request was served. What a runtime makes of the files is between it and the test.
+      // The cache served the request. A runtime that can't load the files is no failure of the cache.
       recorder.served(model, cached, null, at)
       throw error
     }
@@ -157,7 +157,7 @@ export class ProviderFactory {
     }
     await Promise.all(
       freed.map(async ({ instance, dispose }) => {
-        // An instance that failed to load was reported to who asked for it; there is nothing to free.
+        // The caller got the error of a load that failed. There is nothing to free.
         const value = await instance.catch(() => undefined)
         if (value !== undefined) await dispose(value)
       }),
@@ -165,7 +165,7 @@ export class ProviderFactory {
   }
 }
 
-/** An instance that a test freed by its own method must not be given to the next test that asks for the same. */
+/** Calls `forget` when a test frees the instance by the instance's own method. The next test must not get a freed instance. */
 function whenDisposed(instance: unknown, forget: () => void): void {
   if ((typeof instance !== 'object' && typeof instance !== 'function') || instance === null) return
   for (const name of ['dispose', 'release']) {
@@ -179,7 +179,7 @@ function whenDisposed(instance: unknown, forget: () => void): void {
   }
 }
 
-/** The model with the files that the provider needs: what the user's own selection says comes first. */
+/** The model with the selection of the provider. The parts of the selection that the user gave replace those of the provider. */
 function selectedModel<Instance, Options extends object>(
   definition: ProviderDefinition<Instance, Options>,
   spec: ModelSpec,
@@ -191,13 +191,13 @@ function selectedModel<Instance, Options extends object>(
   return { ...model, selection: { ...definition.selection?.(options, model), ...own } }
 }
 
-/** transformers.js takes the revision among the options. */
+/** The model at the revision among the options, where transformers.js takes it. A revision of the model itself goes first. */
 function atRevision(model: Model, options: { revision?: unknown }): Model {
   if (model.revision !== 'main' || typeof options.revision !== 'string') return model
   return { ...model, revision: parseRevision(options.revision, `Model ${model.repo}`) }
 }
 
-/** Equal arguments give equal keys. Callbacks do not tell instances apart. */
+/** Equal arguments have equal keys. Callbacks are no part of the key. */
 function instanceKey(provider: string, model: Model, options?: object): string {
   return JSON.stringify([
     provider,

@@ -1,16 +1,16 @@
 import type { ProviderDefinition } from './definition.ts'
 
-/** A model as files, for every runtime that opens a path. */
+/** The files of a model, for a runtime that opens paths. */
 export interface ModelFiles {
   /** The snapshot folder, absolute. */
   directory: string
   /** The paths of the files in the repo. */
   files: string[]
-  /** The absolute path of one of them. Throws `FILE_NOT_FOUND`. */
+  /** The absolute path of one file. Throws `FILE_NOT_FOUND`. */
   file(path: string): string
 }
 
-/** Paths in the cache. There is no mock: in `unit` mode there are no files. */
+/** Returns paths in the cache. It has no mock: in `unit` mode there are no files. */
 export const filesProvider: ProviderDefinition<ModelFiles> = {
   name: 'files',
   load: ({ model }) => ({

@@ -3,9 +3,8 @@ import { pathToFileURL } from 'node:url'
 import { ModelCacheError } from '../model/errors.ts'
 
 /**
- * Imports a runtime as the project's own modules would: the same copy, so that its classes and settings are one with
- * those that the tests see. Node.js 20 can't name a parent in `import.meta.resolve`; a library does it.
- * Throws `RUNTIME_MISSING`.
+ * Imports a runtime as the project's own modules would. The tests then use the same copy, with the same classes and settings. A
+ * library resolves the name, because `import.meta.resolve` of Node.js 20 takes no parent. Throws `RUNTIME_MISSING`.
  */
 export async function importRuntime<Runtime>(name: string, root: string): Promise<Runtime> {
   let url: string

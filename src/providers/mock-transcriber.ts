@@ -2,7 +2,7 @@ import { mockTranscript } from '../mocks/tasks.ts'
 import { isLocation, SAMPLE_RATE } from './audio.ts'
 import type { Transcriber } from './transcriber.ts'
 
-/** A transcriber without a model: the same words for the same audio. A path is not opened: there are no files. */
+/** A transcriber without a model. It returns the same text for the same audio, and does not open the file of a path. */
 export function mockTranscriber(model: string): Transcriber {
   return {
     async transcribe(audio, options) {

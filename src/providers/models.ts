@@ -11,7 +11,7 @@ import type { Transcriber } from './transcriber.ts'
 import { transcriptionProvider } from './transcription.ts'
 import { type AnyPipeline, type TransformersOptions, transformersProvider } from './transformers.ts'
 
-/** The providers by name; a user's own is added by augmenting this interface. */
+/** The providers by name. A user adds the type of an own provider by augmenting this interface. */
 export interface Providers {
   transformers: Provider<AnyPipeline, TransformersOptions>
   transcription: Provider<Transcriber, PretrainedModelOptions>
@@ -19,9 +19,9 @@ export interface Providers {
   files: Provider<ModelFiles>
 }
 
-/** What every test gets as `models`: models of the Hub, out of the cache. */
+/** `models` in the context of a test: models of the Hub, served from the cache. */
 export interface Models {
-  /** A pipeline of @huggingface/transformers. The same arguments in one worker give the same loaded instance. */
+  /** A pipeline of @huggingface/transformers. The same arguments in one worker return the same loaded instance. */
   pipeline<Task extends PipelineType>(
     task: Task,
     model: ModelSpec,
@@ -29,13 +29,13 @@ export interface Models {
   ): Promise<AllTasks[Task]>
   /** Speech to text. */
   transcriber(model: ModelSpec, options?: PretrainedModelOptions): Promise<Transcriber>
-  /** A session of onnxruntime-node over one ONNX file of the repo. */
+  /** A session of onnxruntime-node for one ONNX file of the repo. */
   session(model: ModelSpec, file: string, options?: InferenceSession.SessionOptions): Promise<InferenceSession>
-  /** The absolute path of the snapshot folder, for every other runtime. */
+  /** The absolute path of the snapshot folder, for any other runtime. */
   path(model: ModelSpec): Promise<string>
   /** The absolute path of one file. */
   file(model: ModelSpec, file: string): Promise<string>
-  /** A provider of its own, to `load`, `download`, `remove`, `dispose`... Throws `PROVIDER_UNKNOWN`. */
+  /** Makes a provider, with `load`, `download`, `remove`, `dispose` and more. Throws `PROVIDER_UNKNOWN`. */
   provider<Name extends keyof Providers>(name: Name): Providers[Name]
   provider(name: string): Provider
 }
@@ -48,7 +48,7 @@ export const OWN_PROVIDERS: readonly AnyDefinition[] = [
   filesProvider,
 ]
 
-/** Makes the `models` of one worker. `definitions` are looked up when a provider is asked for: later ones count too. */
+/** Makes the `models` of one worker. A provider is looked up in `definitions` when it is asked for, so it may be added later. */
 export function makeModels(
   settings: ProviderSettings,
   definitions: ReadonlyMap<string, AnyDefinition>,
@@ -60,7 +60,7 @@ export function makeModels(
   const files = factory.create(filesProvider)
   const models: Models = {
     pipeline: async (task, model, options) =>
-      // The task decides which pipeline it is; the provider's type can't say so.
+      // The task decides the type of the pipeline. The type of the provider can't express that.
       (await transformers.load(model, { ...options, task })) as AllTasks[typeof task],
     transcriber: async (model, options) => transcription.load(model, options),
     session: async (model, file, options) => onnxruntime.load(model, { ...options, file }),

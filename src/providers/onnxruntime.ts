@@ -6,12 +6,12 @@ import { importRuntime } from './import-runtime.ts'
 /** The options of `InferenceSession.create`, and which ONNX file of the repo. */
 export type OnnxRuntimeOptions = InferenceSession.SessionOptions & { file: string }
 
-/** Sessions of onnxruntime-node over the file in the cache. There is no mock: its shapes are in the file. */
+/** Loads sessions of onnxruntime-node from the file in the cache. It has no mock: the shapes of the outputs are in the file. */
 export const onnxruntimeProvider: ProviderDefinition<InferenceSession, OnnxRuntimeOptions> = {
   name: 'onnxruntime',
   selection: ({ file }) => {
     if (!file) throw noFile()
-    // External data lies beside the model: `<file>_data`, `<file>_data_1`... or `<file>.data`.
+    // External data is in files beside the model: `<file>_data`, `<file>_data_1` and so on, or `<file>.data`.
     const escaped = file.replace(/[*?[\]{}()!+@\\]/g, '\\$&')
     return { files: [file], optional: [`${escaped}_data`, `${escaped}_data_*`, `${escaped}.data`] }
   },

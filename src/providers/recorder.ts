@@ -7,11 +7,11 @@ import type { FileReport, RequestEvent } from '../model/request.ts'
 import { selectionKey } from '../model/selection.ts'
 import { originals } from '../platform/originals.ts'
 
-/** Collects what a worker asked for, until the test file is done. */
+/** Collects the requests of a worker until its test file ends. */
 export class Recorder {
   #report: FileReport = { requests: [], errors: [] }
 
-  /** A request that was served from disk or from further away; `at` is when it was asked for. */
+  /** Notes a request that was not served from memory. `at` is the time of the request. */
   served(model: Model, cached: CachedModel, loadMs: number | null, at: number): RequestEvent {
     const { repo, revision, commit, tier, lookupMs, downloadMs, downloadedBytes } = cached
     const { adoptedBytes, recordedDownloadMs, warmedInThisRun } = cached
@@ -31,7 +31,7 @@ export class Recorder {
     return event
   }
 
-  /** The same request again, served by an instance that was loaded already. */
+  /** Notes a request that was served by an instance that was loaded already. `first` is the request that loaded it. */
   servedFromMemory(first: RequestEvent, lookupMs: number): void {
     this.#report.requests.push({
       ...first,
@@ -40,23 +40,23 @@ export class Recorder {
     })
   }
 
-  /** In unit mode: a mock was given. */
+  /** Counts a mock of unit mode. */
   mocked(): void {
     this.#report.mocks = (this.#report.mocks ?? 0) + 1
   }
 
-  /** In unit mode: a request to the Hub was refused. `test` is the id of the test that sent it, where that is known. */
+  /** Notes a request that unit mode refused. `test` is the id of the test that sent it, where that is known. */
   refused({ code, asked, message }: ModelCacheError, test?: string): void {
     this.#report.errors.push({ model: asked, code, message, test })
   }
 
-  /** `test` is the id of the test that asked, where that is known. */
+  /** Notes a request that failed. `test` is the id of the test that asked, where that is known. */
   failed(model: Model, error: unknown, test?: string): void {
     const code = error instanceof ModelCacheError ? error.code : 'UNKNOWN'
     this.#report.errors.push({ model: describeModel(model), code, message: messageOf(error), test })
   }
 
-  /** A test timed out while it waited for this download. */
+  /** Notes that a test timed out while it waited for this download. */
   unfinished({ model, receivedBytes, totalBytes }: Progress, test?: string): void {
     const came =
       totalBytes > 0 ? `${formatSize(receivedBytes)} of ${formatSize(totalBytes)} had come` : 'nothing had come'
@@ -64,12 +64,12 @@ export class Recorder {
     this.#report.errors.push({ model, code: 'UNFINISHED', message, test })
   }
 
-  /** What was collected since the last `drain`. */
+  /** The requests since the last `drain`. */
   get collected(): FileReport {
     return this.#report
   }
 
-  /** Takes out what was collected since the last call. */
+  /** Returns the requests since the last call, and forgets them. */
   drain(): FileReport {
     const report = this.#report
     this.#report = { requests: [], errors: [] }

@@ -1,11 +1,11 @@
 import type { AnyDefinition, ProviderDefinition } from './definition.ts'
 import type { Models } from './models.ts'
 
-/** What one worker, or one vm context, holds. */
+/** The state of one worker, or of one vm context. */
 export interface WorkerSlot {
-  /** What `defineProvider` registered, by name. */
+  /** The definitions of `defineProvider`, by name. */
   definitions: Map<string, AnyDefinition>
-  /** Set once the setup file ran. */
+  /** Undefined until the setup file ran. */
   active?: ActiveModels
 }
 
@@ -15,11 +15,11 @@ export interface ActiveModels {
   disposeAll: () => Promise<void>
 }
 
-// On the global object and not in this module: the package may be loaded twice in one worker (by Node.js and by Vite,
-// in a monorepo), and both copies must see the same models. A vm context has a global object, so a slot, of its own.
+// The slot is on the global object and not in this module. A worker may load the package twice (by Node.js and by Vite, in a
+// monorepo), and both copies must see the same models. A vm context has its own global object, and so its own slot.
 const KEY = Symbol.for('vitest-model-cache')
 
-/** The slot of a global object; made when there is none. */
+/** The slot of a global object. It is made by the first call. */
 export function slotOf(global: object): WorkerSlot {
   const holder: { [KEY]?: WorkerSlot } = global
   holder[KEY] ??= { definitions: new Map() }
@@ -27,8 +27,8 @@ export function slotOf(global: object): WorkerSlot {
 }
 
 /**
- * Registers a provider of one's own under its name, for `models.provider(name)`. Call it in a module that the option
- * `providers` names, or in a setup file.
+ * Registers an own provider under its name, for `models.provider(name)`. Call it in a module that the option `providers` names, or
+ * in a setup file.
  */
 export function defineProvider<Instance, Options extends object = object>(
   definition: ProviderDefinition<Instance, Options>,

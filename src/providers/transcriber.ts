@@ -1,9 +1,9 @@
 import type { Audio } from './audio.ts'
 
 export interface TranscriptionProgress {
-  /** Seconds of audio that were transcribed. */
+  /** The seconds of audio that are transcribed. */
   seconds: number
-  /** Seconds of audio in all. */
+  /** The length of the audio in seconds. */
   totalSeconds: number
   /** The text so far. */
   text: string
@@ -11,14 +11,14 @@ export interface TranscriptionProgress {
 
 export interface TranscribeOptions {
   onProgress?: (progress: TranscriptionProgress) => void
-  /** For multilingual models: `en`, `french`... Default: the model decides. */
+  /** The language for a multilingual model: `en`, `french` and so on. Default: the model decides. */
   language?: string
-  /** Adds `chunks` with their times in seconds. */
+  /** True to add `chunks` with their times in seconds. */
   timestamps?: boolean
 }
 
 export interface Transcript {
-  /** Without white space at its ends. */
+  /** Without white space at the start and the end. */
   text: string
   chunks?: { text: string; timestamp: [number, number | null] }[]
 }

@@ -5,11 +5,11 @@ import type { Transcriber, Transcript, TranscriptionProgress } from './transcrib
 import { loadPipeline, pipelineSelection } from './transformers.ts'
 
 const TASK = 'automatic-speech-recognition'
-// The window of Whisper; what is longer is cut into windows that overlap.
+// The window of Whisper. Longer audio is cut into windows that overlap.
 const WINDOW_SECONDS = 30
 const OVERLAP_SECONDS = 5
 
-/** Speech to text by the pipeline of @huggingface/transformers. */
+/** Transcribes by the pipeline of @huggingface/transformers. */
 export const transcriptionProvider: ProviderDefinition<Transcriber, PretrainedModelOptions> = {
   name: 'transcription',
   selection: (options) => pipelineSelection({ ...options, task: TASK }),
@@ -44,7 +44,7 @@ function makeTranscriber(pipeline: AutomaticSpeechRecognitionPipeline, root: str
   }
 }
 
-/** Reports each piece of text as it is decoded, and how many windows are done. */
+/** A streamer that reports each piece of text when it is decoded, and the windows that are done. */
 async function makeStreamer(
   pipeline: AutomaticSpeechRecognitionPipeline,
   root: string,

@@ -11,14 +11,14 @@ type Transformers = typeof import('@huggingface/transformers')
 export type TransformersOptions = PretrainedModelOptions & { task: PipelineType }
 export type AnyPipeline = AllTasks[PipelineType]
 
-/** Pipelines of @huggingface/transformers, loaded from the cache's own files. */
+/** Loads pipelines of @huggingface/transformers from the files in the cache. */
 export const transformersProvider: ProviderDefinition<AnyPipeline, TransformersOptions> = {
   name: 'transformers',
   selection: pipelineSelection,
   load: loadPipeline,
   mock: async ({ model, options }) => {
     const { mockPipeline } = await import('../mocks/pipeline.ts')
-    // The mock has what all pipelines have in common; the type of each task has more.
+    // The mock has only what all pipelines have in common.
     return mockPipeline(options.task, model) as unknown as AnyPipeline
   },
   dispose: async (pipeline) => {
@@ -40,15 +40,15 @@ export function pipelineSelection(options: Omit<TransformersOptions, 'task'> & {
     task: canonicalTask(task),
     dtype: dtype ?? undefined,
     externalData: use_external_data_format ?? undefined,
-    // `onnx` is the default: naming it is no other selection.
+    // `onnx` is the default. A request that names it has the same selection.
     subfolder: subfolder === 'onnx' ? undefined : (subfolder ?? undefined),
     modelFileName: model_file_name ?? undefined,
   }
 }
 
 /**
- * Loads a pipeline with the snapshot folder as its model: transformers.js then opens the files where they lie, without
- * network, without a second copy and without reading weights into memory first.
+ * Loads a pipeline with the snapshot folder as its model. transformers.js then opens the cached files themselves: it sends no
+ * request, makes no copy, and does not read weights into memory first.
  */
 export async function loadPipeline({ model, options, root }: LoadContext<TransformersOptions>): Promise<AnyPipeline> {
   const { pipeline, env } = await importRuntime<Transformers>('@huggingface/transformers', root)
@@ -58,7 +58,7 @@ export async function loadPipeline({ model, options, root }: LoadContext<Transfo
 
 const loading = new WeakMap<object, { count: number; allowed: boolean }>()
 
-/** A suite may forbid local models for its own loads; ours need them while they load, and leave the setting as it was. */
+/** Allows local models while a pipeline loads, and restores the setting. A suite may forbid local models for its own loads. */
 async function withLocalModels<T>(env: Transformers['env'], load: () => Promise<T>): Promise<T> {
   const state = loading.get(env) ?? { count: 0, allowed: env.allowLocalModels }
   if (state.count === 0) state.allowed = env.allowLocalModels

@@ -22,7 +22,7 @@ test.each([
   expect(partOf(range, 100)).toEqual(part)
 })
 
-test('a part is never empty and never beyond the file', () => {
+test('a part is never empty, and never outside the file', () => {
   fc.assert(
     fc.property(fc.nat(), fc.option(fc.nat()), fc.option(fc.nat()), (size, first, last) => {
       const part = partOf(`bytes=${first ?? ''}-${last ?? ''}`, size)

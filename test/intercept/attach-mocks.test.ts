@@ -50,7 +50,7 @@ async function run(source: string) {
 }
 
 describe.each(Object.entries(SHAPES))('%s', (_, source) => {
-  test('gives mocks in unit mode, and refuses to read a file', async () => {
+  test('returns mocks in unit mode, and refuses to read a file', async () => {
     const { AutoModel, Renamed, pipeline, read } = await run(attach.withMocks(source))
     expect(await pipeline('summarization', 'org/x')).toEqual(['mock pipeline', 'summarization', 'org/x'])
     expect(await AutoModel.from_pretrained('org/x')).toEqual(['mock of AutoModel', 'org/x'])
@@ -58,7 +58,7 @@ describe.each(Object.entries(SHAPES))('%s', (_, source) => {
     await expect(read('org/x', 'config.json')).rejects.toThrow('refused: config.json of org/x')
   })
 
-  test('is the real one again as soon as the mode is another', async () => {
+  test('works as it did when the mode is not unit', async () => {
     const { AutoModel, pipeline } = await run(attach.withMocks(source))
     Reflect.deleteProperty(process, BRIDGE)
     expect(await pipeline('summarization')).toBe('read')
@@ -66,7 +66,7 @@ describe.each(Object.entries(SHAPES))('%s', (_, source) => {
   })
 })
 
-test('a source without these names only refuses to read a file', async () => {
+test('a source without a pipeline export only refuses to read a file', async () => {
   const source = CODE.replaceAll('pipeline', 'other')
   const { read } = await run(attach.withMocks(`${source}\nexport { getModelFile as read, other };`))
   await expect(read('org/x', 'config.json')).rejects.toThrow('refused')

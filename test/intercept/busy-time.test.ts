@@ -5,7 +5,7 @@ import fc from '../support/property.ts'
 
 const span = fc.tuple(fc.nat(60), fc.nat(60)).map(([a, b]) => ({ start: Math.min(a, b), end: Math.max(a, b) }))
 
-test('each moment counts once, in whatever order the spans come', () => {
+test('each moment counts once, for any order of the spans', () => {
   fc.assert(
     fc.property(fc.array(span), (spans) => {
       const busy = new BusyTime()

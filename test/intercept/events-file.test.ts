@@ -11,7 +11,7 @@ const lineOf = (path: string, more: object = {}) =>
     ...{ testFile: 'a.test.ts', requests: [{ ...PART, files: [[path, 10]], ...more }], errors: [], ownMs: 1 },
   })
 
-test('the lines of a process are one request for each repo, also when the last one was cut by a kill', () => {
+test('the lines of a process become one request for each repo, also when a kill cut off the last line', () => {
   const whole = [lineOf('config.json'), lineOf('model.onnx', { loadMs: 30 }), lineOf('config.json')]
   const [event, ...others] = foldEvents([...whole, lineOf('lost.json').slice(0, 40)].join('\n'))
   expect(others).toEqual([])
@@ -28,6 +28,6 @@ test('the lines of a process are one request for each repo, also when the last o
   ])
 })
 
-test.each(['', '{}\n', 'null\n', '[1]\n{"testFile":"a"}\n', 'half'])('%j says nothing', (text) => {
+test.each(['', '{}\n', 'null\n', '[1]\n{"testFile":"a"}\n', 'half'])('%j contains no event', (text) => {
   expect(foldEvents(text)).toEqual([])
 })

@@ -47,7 +47,7 @@ test.each([
   expect(parseHubUrl(url, BASES)).toBeUndefined()
 })
 
-test('whatever the address is, it is parsed or left alone', () => {
+test('any address is either parsed or ignored, and never throws', () => {
   fc.assert(
     fc.property(fc.webUrl({ withQueryParameters: true }), fc.array(fc.string(), { maxLength: 6 }), (url, segments) => {
       for (const address of [url, `${HF}/${segments.join('/')}`, `${HF}/org/name/resolve/${segments.join('/')}`]) {

@@ -10,7 +10,7 @@ async function preloaded(expression: string): Promise<unknown> {
   return JSON.parse(stdout)
 }
 
-test('what the preload keeps of the globals is what the engine looks for', async () => {
+test('the preload keeps exactly the globals that the engine reads', async () => {
   const there = KEPT.filter((name) => name in globalThis)
   const kept = await preloaded(`Object.keys(process[Symbol.for('vitest-model-cache.globals')])`)
   expect(kept).toEqual(expect.arrayContaining(there))
@@ -18,7 +18,7 @@ test('what the preload keeps of the globals is what the engine looks for', async
 })
 
 // Those of which Node.js loads the code when they are first looked at, in this version or the next: undici alone takes 25 to 40 ms.
-test('no global is looked at for which Node.js would load something', async () => {
+test('the preload reads no global for which Node.js loads a module', async () => {
   expect(
     KEPT.filter((name) => /^(Form|Headers|Request|Response|Message|WebSocket|Close|Event|.*Stream|Crypto)/.test(name)),
   ).toEqual([])

@@ -24,7 +24,7 @@ async function answer(task: string, ...input: unknown[]) {
 const TEXTS = ['A dog', 'Ein größerer Hund 🐕']
 
 describe('the mock tokenizer', () => {
-  test('gives tensors of the library, padded, and decodes every text again', async () => {
+  test('returns padded tensors of the library, and decodes every text again', async () => {
     const { call, method } = pretrained(transformers.AutoTokenizer)
     const { input_ids, attention_mask } = await call(TEXTS, { padding: true })
     expect(input_ids).toBeInstanceOf(transformers.Tensor)
@@ -32,7 +32,7 @@ describe('the mock tokenizer', () => {
     expect(await method('batch_decode', input_ids, { skip_special_tokens: true })).toEqual(TEXTS)
   })
 
-  test('is an instance of the class that was asked, and has a chat template', async () => {
+  test('is an instance of the class that loaded it, and has a chat template', async () => {
     const { mock, method } = pretrained(transformers.BertTokenizer)
     expect(mock).toBeInstanceOf(transformers.BertTokenizer)
     const chat = [{ role: 'user', content: 'Hello' }]
@@ -41,7 +41,7 @@ describe('the mock tokenizer', () => {
 })
 
 describe('a mock model', () => {
-  test('pooled over its tokens gives the vectors of the mock pipeline', async () => {
+  test('has hidden states whose mean over the tokens is the vector of the mock pipeline', async () => {
     const inputs = await pretrained(transformers.AutoTokenizer).call(TEXTS, { padding: true })
     const { last_hidden_state } = await pretrained(transformers.AutoModel).call(inputs)
     const pooled = transformers.mean_pooling(last_hidden_state, inputs.attention_mask).normalize(2, -1)
@@ -88,7 +88,7 @@ describe('a mock model', () => {
   })
 })
 
-test('every class with from_pretrained gives an instance, or an error that lists the classes with mocks', () => {
+test('from_pretrained of every class returns an instance, or throws an error that lists the classes with mocks', () => {
   const classes = Object.entries(library).filter(([, value]) => 'from_pretrained' in Object(value))
   expect(classes.length).toBeGreaterThan(500)
   const refused = classes.flatMap(([name, value]) => {

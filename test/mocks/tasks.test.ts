@@ -35,7 +35,7 @@ async function embed(input: unknown, options: object = MEAN, model = 'org/name')
 }
 
 describe('mock embeddings', () => {
-  test('come as a tensor of one unit vector a text', async () => {
+  test('are a tensor with one unit vector for each text', async () => {
     const { dims, type, size, data, tolist } = await embed(['A dog', 'A cat', ''])
     expect({ dims, type, size }).toEqual({ dims: [3, 384], type: 'float32', size: 3 * 384 })
     expect(data).toBeInstanceOf(Float32Array)
@@ -48,7 +48,7 @@ describe('mock embeddings', () => {
   })
 
   test.each([undefined, {}, { pooling: 'none' }, { normalize: true }])(
-    'without pooling (%j) come as one vector a token, the shorter texts padded',
+    'without pooling (%j) are one vector for each token, with shorter texts padded',
     async (options) => {
       const { dims, size, data, tolist } = await embed(['A dog', 'A dog and a cat', ''], options ?? {})
       expect({ dims, size }).toEqual({ dims: [3, 7, 384], size: 3 * 7 * 384 })
@@ -59,19 +59,19 @@ describe('mock embeddings', () => {
   )
 
   test.each(['mean', 'cls', 'first_token', 'last_token', 'eos'])(
-    'with the pooling %s are one a text',
+    'with pooling %s are one vector for each text',
     async (pooling) => {
       expect((await embed('A dog', { pooling })).dims).toEqual([1, 384])
     },
   )
 
-  test('of images come as one vector an image', async () => {
+  test('of images are one vector for each image', async () => {
     const one = await run('image-feature-extraction', 'cat.png')
     const two = await run('image-feature-extraction', ['cat.png', 'dog.png'])
     expect([one, two]).toMatchObject([{ dims: [1, 384] }, { dims: [2, 384] }])
   })
 
-  test('are the same for the same text and model, and others for others', async () => {
+  test('are equal for the same text and model, and different for others', async () => {
     const [dog, again] = [await embed('A dog'), await embed(['A dog'])]
     expect(again.tolist()).toEqual(dog.tolist())
     const others = [await embed('A cat'), await embed('A dog', MEAN, 'org/other')]
@@ -79,7 +79,7 @@ describe('mock embeddings', () => {
   })
 })
 
-describe('the answers of transformers.js itself, on made models,', () => {
+describe('answers of transformers.js with real models of the tests', () => {
   /** What is the same of a real answer and a mock's: lists, fields, types, and how many vectors. */
   function shapeOf(value: unknown): unknown {
     if (isTensor(value)) return { type: value.type, vectors: value.dims.slice(0, -1), lists: depthOf(value.tolist()) }
@@ -106,7 +106,7 @@ describe('the answers of transformers.js itself, on made models,', () => {
       )
   }
 
-  test('are as the mocks of embeddings are', async () => {
+  test('have the shape of the mock embeddings', async () => {
     const { directory } = await makeEmbeddingModel(await folder())
     const real = await pipeline('feature-extraction', directory, { dtype: 'fp32' })
     const poolings = [[], [{}], [{ pooling: 'none' }], [MEAN], [{ pooling: 'cls' }], [{ pooling: 'last_token' }]]
@@ -119,7 +119,7 @@ describe('the answers of transformers.js itself, on made models,', () => {
     await real.dispose()
   })
 
-  test('are as the mocks of transcripts are', async () => {
+  test('have the shape of the mock transcripts', async () => {
     const { directory } = await makeWhisperModel(await folder())
     const real = await pipeline('automatic-speech-recognition', directory, { dtype: 'fp32' })
     const [loud, quiet] = [tone(1, 440), silence(1)]
@@ -194,13 +194,13 @@ describe('a mock', () => {
       ['x', 'y'].map((sequence) => ({ sequence, labels: ['a'], scores: [1] })),
     ],
     ['image-to-text', [['cat.png', 'dog.png']], Array(2).fill([{ generated_text: expect.any(String) }])],
-  ])('has the shape of the real answer to several, or to a chat: %s (%j)', async (task, input, shape) => {
+  ])('has the shape of the real answer to several inputs, or to a chat: %s (%j)', async (task, input, shape) => {
     const answer = await run(task, ...input)
     expect(answer).toEqual(shape)
     expect(await run(task, ...input)).toEqual(answer)
   })
 
-  test('answers each of several as it answers it alone', async () => {
+  test('answers each of several inputs as it answers that input alone', async () => {
     for (const task of ['text-classification', 'summarization', 'translation', 'text2text-generation'] as const) {
       const alone = [await run(task, 'a'), await run(task, 'b')]
       expect(await run(task, ['a', 'b'])).toEqual(alone.flat())
@@ -208,7 +208,7 @@ describe('a mock', () => {
     }
   })
 
-  test('scores from a half to one', async () => {
+  test('has scores from 0.5 to 1', async () => {
     for (let index = 0; index < 200; index++) {
       const [{ score }] = Object(await run('text-classification', `text ${index}`))
       expect(score).toBeGreaterThanOrEqual(0.5)
@@ -216,13 +216,13 @@ describe('a mock', () => {
     }
   })
 
-  test('tells its task, and can be disposed of', async () => {
+  test('has its task as a field, and can be disposed of', async () => {
     const pipeline = mockPipeline('sentiment-analysis', 'org/name')
     expect(pipeline.task).toBe('text-classification')
     await pipeline.dispose()
   })
 
-  test('tells sounds apart by each of their samples', () => {
+  test('has a different transcript when one sample is different', () => {
     const sound = (change: number) => Float32Array.from({ length: 16_000 }, (_, i) => (i === 9_000 ? change : 0.5))
     const texts = [sound(0), sound(1e-7), sound(-0.5), sound(0).subarray(1), new Float32Array(16_000)].map((samples) =>
       mockTranscript('org/name', samples),
@@ -231,21 +231,21 @@ describe('a mock', () => {
     expect(mockTranscript('org/name', sound(0))).toBe(texts[0])
   })
 
-  test('hears only the part of a buffer that it was given', () => {
+  test('uses only the given part of a buffer', () => {
     const all = Float32Array.from([1, 2, 3, 4])
     const part = mockTranscript('org/name', all.subarray(1, 3))
     expect(part).toBe(mockTranscript('org/name', Float32Array.from([2, 3])))
     expect(part).not.toBe(mockTranscript('org/name', all))
   })
 
-  test('transcribes the same audio to the same text', () => {
+  test('has the same transcript for the same audio', () => {
     expect(mockTranscript('org/name', 5)).toBe(mockTranscript('org/name', 5))
     expect(
       new Set([mockTranscript('org/name', 5), mockTranscript('org/name', 6), mockTranscript('other', 5)]).size,
     ).toBe(3)
   })
 
-  test('that there is not is refused, with what to do', () => {
+  test('that does not exist is an error, which says what to do', () => {
     const make = () => mockPipeline('depth-estimation', 'org/name')
     expect(make).toThrow(ModelCacheError)
     expect(make).toThrow(/"depth-estimation".*MODEL_CACHE_MODE=integration.*`mock`.*\[UNIT_MODE]/)
@@ -255,7 +255,7 @@ describe('a mock', () => {
 describe('a mock transcriber', () => {
   const samples = tone(2, 440)
 
-  test('gives the same words for the same audio, and others for other audio and other models', async () => {
+  test('returns the same text for the same audio, and another text for other audio or another model', async () => {
     const [one, other] = [mockTranscriber('org/name'), mockTranscriber('org/other')]
     const text = async (transcriber: typeof one, audio: Parameters<typeof one.transcribe>[0]) =>
       (await transcriber.transcribe(audio)).text
@@ -279,7 +279,7 @@ describe('a mock transcriber', () => {
     expect(await transcribe('no-such-file.wav')).toEqual({ text: expect.stringContaining('mock transcript') })
   })
 
-  test('adds times when they are asked for, and tells its progress', async () => {
+  test('adds times when they are asked for, and reports its progress', async () => {
     const seen: unknown[] = []
     const transcriber = mockTranscriber('org/name')
     const { text, chunks } = await transcriber.transcribe(samples, {

@@ -53,12 +53,12 @@ function hertz(samples: Float32Array): number {
 }
 
 describe('audio', () => {
-  test('that is samples already is taken as it is', async () => {
+  test('given as a Float32Array is returned unchanged', async () => {
     const samples = tone(0.1, 440)
     expect(await readAudio(samples)).toBe(samples)
   })
 
-  test('is read from a path, a URL and bytes alike', async () => {
+  test('has the same samples from a path, a URL and bytes', async () => {
     const samples = tone(0.25, 440)
     const path = await wav(samples)
     const bytes = await readFile(path)
@@ -70,16 +70,19 @@ describe('audio', () => {
     }
   })
 
-  test.each([8_000, 22_050, 44_100, 48_000])('of %i Hz is read at 16 kHz: as long and as high', async (rate) => {
-    const read = await readAudio(await wav(tone(1, 440, rate), rate))
-    expect(Math.abs(read.length - SAMPLE_RATE)).toBeLessThan(10)
-    expect(hertz(read)).toBeGreaterThan(435)
-    expect(hertz(read)).toBeLessThan(445)
-    expect(Math.max(...read)).toBeGreaterThan(0.45)
-    expect(Math.max(...read)).toBeLessThan(0.55)
-  })
+  test.each([8_000, 22_050, 44_100, 48_000])(
+    'of %i Hz is resampled to 16 kHz, with the same length and pitch',
+    async (rate) => {
+      const read = await readAudio(await wav(tone(1, 440, rate), rate))
+      expect(Math.abs(read.length - SAMPLE_RATE)).toBeLessThan(10)
+      expect(hertz(read)).toBeGreaterThan(435)
+      expect(hertz(read)).toBeLessThan(445)
+      expect(Math.max(...read)).toBeGreaterThan(0.45)
+      expect(Math.max(...read)).toBeLessThan(0.55)
+    },
+  )
 
-  test('of several channels is mixed to one', async () => {
+  test('with several channels is mixed to one channel', async () => {
     const stereo = await readAudio(
       pcm([
         [0.5, 0.5, -0.5, 0],
@@ -92,8 +95,8 @@ describe('audio', () => {
   })
 })
 
-describe('what is no audio', () => {
-  test('is refused by its name: a file of another kind', async () => {
+describe('an input that is no WAV file', () => {
+  test('is refused, and the error names the file', async () => {
     const path = join(folder, 'song.mp3')
     await writeFile(path, 'ID3 and so on')
     const refused = readAudio(path)
@@ -109,7 +112,7 @@ describe('what is no audio', () => {
     await expect(readAudio(bytes)).rejects.toMatchObject({ code: 'PROVIDER_FAILED' })
   })
 
-  test('is refused: a file that is not there', async () => {
+  test('is refused when the file does not exist', async () => {
     await expect(readAudio(join(folder, 'missing.wav'))).rejects.toThrow(/missing\.wav/)
   })
 })

@@ -84,7 +84,7 @@ function sessions<T extends Session>(make: () => T): ProviderDefinition<T> {
 }
 
 describe('a provider', () => {
-  test('loads a model once for the same arguments, however many ask at once', async () => {
+  test('loads a model once when several calls with the same arguments come at the same time', async () => {
     const { definition, made } = notes()
     const provider = factory().create(definition)
     const all = await Promise.all(Array.from({ length: 5 }, () => provider.load('org/name')))
@@ -94,7 +94,7 @@ describe('a provider', () => {
     expect(recorder.drain().requests.map(({ tier }) => tier)).toEqual(['hub', ...Array(5).fill('memory')])
   })
 
-  test('dates each request by when it was asked for, and counts a load once for all who wait for it', async () => {
+  test('records the time of each request, and counts a load once for all calls that wait for it', async () => {
     let begunAt = 0
     const { definition } = notes({
       load: async () => {
@@ -112,7 +112,7 @@ describe('a provider', () => {
     expect(waited).toMatchObject({ tier: 'memory', lookupMs: 0, loadMs: null })
   })
 
-  test('tells instances apart by model, selection and options, and not by callbacks', async () => {
+  test('has an instance for each model, selection and options; callbacks make no difference', async () => {
     const { definition, made } = notes()
     const provider = factory().create(definition)
     const plain = await provider.load('org/name')
@@ -125,7 +125,7 @@ describe('a provider', () => {
     expect(made).toHaveLength(5)
   })
 
-  test('shares instances with the others of its factory, and none with those of another', async () => {
+  test('shares instances with providers of the same factory only', async () => {
     const { definition } = notes()
     const shared = factory()
     const [one, other] = [shared.create(definition), shared.create(definition)]
@@ -133,7 +133,7 @@ describe('a provider', () => {
     expect(await factory().create(definition).load('org/name')).not.toBe(await one.load('org/name'))
   })
 
-  test('brings files in without loading them, and tells what is there', async () => {
+  test('downloads files without loading them, and lists what is cached', async () => {
     const { definition, made } = notes()
     const provider = factory().create(definition)
     expect([await provider.isDownloaded('org/name'), await provider.list()]).toEqual([false, []])
@@ -149,7 +149,7 @@ describe('a provider', () => {
     expect([await provider.isDownloaded('org/name'), await provider.list()]).toEqual([false, []])
   })
 
-  test("takes a model's own selection before that of the provider", async () => {
+  test('the selection of the model replaces the selection of the provider', async () => {
     const { definition } = notes()
     const provider = factory().create(definition)
     await provider.load({ repo: 'org/name', files: ['*.txt'] })
@@ -159,8 +159,8 @@ describe('a provider', () => {
   })
 })
 
-describe('the revision', () => {
-  test('among the options is that of the model', async () => {
+describe('the revision among the options', () => {
+  test('is used when the model has none', async () => {
     repository.tag('v1')
     repository.addCommit({ files: { 'model.txt': 'second' } })
     const provider = factory().create(notes().definition)
@@ -171,7 +171,7 @@ describe('the revision', () => {
     expect((await provider.list()).sort()).toEqual(['org/name', 'org/name@v1'])
   })
 
-  test('of the model goes before it', async () => {
+  test('is ignored when the model has one', async () => {
     repository.tag('v1')
     repository.addCommit({ files: { 'model.txt': 'second' } })
     repository.tag('v2')
@@ -179,7 +179,7 @@ describe('the revision', () => {
     expect((await provider.load('org/name@v1', { revision: 'v2' })).text).toBe('first')
   })
 
-  test('is refused when it is none', async () => {
+  test('is refused when it is invalid', async () => {
     const provider = factory().create(notes().definition)
     const refused = provider.load('org/name', { revision: '../main' })
     await expect(refused).rejects.toMatchObject({ code: 'INVALID_MODEL', asked: 'Model org/name' })
@@ -187,8 +187,8 @@ describe('the revision', () => {
   })
 })
 
-describe('what is disposed of', () => {
-  test('is freed with its last user', async () => {
+describe('an instance', () => {
+  test('is freed when its last user disposes of it', async () => {
     const { definition, freed } = notes()
     const shared = factory()
     const [one, other] = [shared.create(definition), shared.create(definition)]
@@ -202,7 +202,7 @@ describe('what is disposed of', () => {
     expect(freed).toEqual(['first'])
   })
 
-  test('is loaded again by who asks for it next', async () => {
+  test('is loaded again for the next call after it was disposed of', async () => {
     const { definition, made } = notes()
     const provider = factory().create(definition)
     const before = await provider.load('org/name')
@@ -211,7 +211,7 @@ describe('what is disposed of', () => {
     expect(made).toEqual(['first', 'first'])
   })
 
-  test('by disposeAll is everything, whoever uses it', async () => {
+  test('is freed by disposeAll, also while it is in use', async () => {
     const { definition, freed } = notes()
     const shared = factory()
     await shared.create(definition).load('org/name')
@@ -222,7 +222,7 @@ describe('what is disposed of', () => {
     expect(freed).toHaveLength(2)
   })
 
-  test('while it still loads is freed when it is there', async () => {
+  test('that is disposed of while it loads is freed after the load', async () => {
     const { definition, freed } = notes()
     const provider = factory().create(definition)
     const loading = provider.load('org/name')
@@ -232,7 +232,7 @@ describe('what is disposed of', () => {
     expect(provider.isLoaded('org/name')).toBe(false)
   })
 
-  test('by its own method is forgotten, and made anew for the next', async () => {
+  test('that a test freed by its own method is loaded again for the next call', async () => {
     for (const free of [(it: Pipeline) => it.dispose(), (it: Pipeline) => it.release()]) {
       const provider = factory().create(sessions(() => new Pipeline()))
       const before = await provider.load('org/name')
@@ -246,7 +246,7 @@ describe('what is disposed of', () => {
     }
   })
 
-  test('by its own method gives what that gives, and takes what that takes', async () => {
+  test('keeps the arguments and the result of its own dispose method', async () => {
     const provider = factory().create(sessions(() => new Pipeline()))
     const pipeline = await provider.load('org/name')
     expect(pipeline.release(3)).toBe(3)
@@ -254,7 +254,7 @@ describe('what is disposed of', () => {
     expect(pipeline).toBeInstanceOf(Pipeline)
   })
 
-  test('twice by its own method does not take the next instance away', async () => {
+  test('that is freed twice by its own method leaves the next instance in place', async () => {
     const provider = factory().create(sessions(() => new Session()))
     const before = await provider.load('org/name')
     before.release()
@@ -263,7 +263,7 @@ describe('what is disposed of', () => {
     expect(await provider.load('org/name')).toBe(after)
   })
 
-  test('by its own method may be frozen or no object at all', async () => {
+  test('may be a frozen object, or no object', async () => {
     const frozen = factory().create(sessions(() => Object.freeze(new Session())))
     expect(await frozen.load('org/name')).toBe(await frozen.load('org/name'))
     for (const value of [5, 'text', null, undefined]) {
@@ -274,7 +274,7 @@ describe('what is disposed of', () => {
 })
 
 describe('a load that fails', () => {
-  test('is told by its own error alone, and not kept: the next try may do', async () => {
+  test('rejects with its own error, and is tried again by the next call', async () => {
     let attempts = 0
     const { definition } = notes({
       load: () => {
@@ -296,7 +296,7 @@ describe('a load that fails', () => {
     })
   })
 
-  test('for want of the model says so, and disposes of nothing', async () => {
+  test('because the model is missing rejects with that error, and disposes of nothing', async () => {
     const { definition, freed } = notes()
     const provider = factory().create(definition)
     await expect(provider.load('org/missing')).rejects.toMatchObject({ code: 'MODEL_NOT_FOUND' })
@@ -305,7 +305,7 @@ describe('a load that fails', () => {
     expect(recorder.drain()).toMatchObject({ requests: [], errors: [{ code: 'MODEL_NOT_FOUND' }] })
   })
 
-  test('for want of the model is an INVALID_MODEL where it is none', async () => {
+  test('because the model is invalid rejects with INVALID_MODEL', async () => {
     const provider = factory().create(notes().definition)
     await expect(provider.load('a/b/c')).rejects.toMatchObject({ code: 'INVALID_MODEL' })
     await expect(provider.remove('a/b/c')).rejects.toMatchObject({ code: 'INVALID_MODEL' })
@@ -313,7 +313,7 @@ describe('a load that fails', () => {
 })
 
 describe('in unit mode', () => {
-  test('a mock stands in for the model, with no file and no request', async () => {
+  test('load returns the mock, without a file and without a request', async () => {
     const { definition, made } = notes()
     const provider = factory('unit').create(definition)
     const mock = await provider.load('org/name')
@@ -328,7 +328,7 @@ describe('in unit mode', () => {
     expect(await cache.list()).toEqual([])
   })
 
-  test('remove does nothing and list gives nothing, whatever is in the cache', async () => {
+  test('remove does nothing, and list is empty, also with a filled cache', async () => {
     await cache.get('org/name')
     hub.clearRequests()
     const provider = factory('unit').create(notes().definition)
@@ -339,7 +339,7 @@ describe('in unit mode', () => {
     expect(hub.requests).toEqual([])
   })
 
-  test('what has no mock says so', async () => {
+  test('a provider without a mock is an error', async () => {
     const provider = factory('unit').create(notes({ mock: undefined }).definition)
     await expect(provider.load('org/name')).rejects.toMatchObject({
       code: 'UNIT_MODE',

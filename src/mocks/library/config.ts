@@ -4,7 +4,7 @@ import { VOCABULARY } from './tokenizer.ts'
 
 const LABELS = ['POSITIVE', 'NEGATIVE']
 
-/** A config of the library's own class. What the caller gave as `config` goes before. */
+/** A config of the library's own class. Fields of the option `config` replace ours. */
 export function mockConfig(library: Library, model: string, options: object): object {
   return construct(library, 'PretrainedConfig', {
     ...{ model_type: 'mock', _name_or_path: model, hidden_size: DIMENSION, vocab_size: VOCABULARY },

@@ -4,14 +4,14 @@ import { type Inputs, rowsIn, rowsOf } from './inputs.ts'
 import { isTensor } from './library.ts'
 import { END_TOKEN, PAD_TOKEN, tokensOf } from './tokenizer.ts'
 
-/** Models that give their prompt back, with the new tokens behind it. */
+/** Models that return the prompt followed by the new tokens. */
 const CONTINUES = /CausalLM$|LMHeadModel$/
 const WORDS: [name: RegExp, word: string][] = [
   [/Speech|Whisper|CTC/, 'mock transcript'],
   [/Vision/, 'mock caption'],
 ]
 
-/** The `generate` of a mock model: the tokens of the text that the mock pipeline gives. */
+/** The `generate` of a mock model. It returns the tokens of the mock pipeline's text. */
 export function generate(model: string, name: string, tensor: MakeTensor) {
   const isContinuing = CONTINUES.test(name)
   const answer = (text: string | undefined, seed: number) => {
@@ -37,7 +37,7 @@ export function generate(model: string, name: string, tensor: MakeTensor) {
   }
 }
 
-/** Gives a streamer what the real `generate` gives it: the prompt, and then token by token. */
+/** Calls a streamer as the real `generate` does: first with the prompt, then with each token. */
 export function stream(streamer: unknown, prompt: number[], added: number[]): void {
   if (typeof streamer !== 'object' || streamer === null) return
   const call = (name: string, ...args: unknown[]) => Reflect.apply(Reflect.get(streamer, name), streamer, args)

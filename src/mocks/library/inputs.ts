@@ -6,7 +6,7 @@ import { textOf } from './tokenizer.ts'
 export type Inputs = Record<string, unknown>
 
 export interface Rows {
-  /** The texts of the inputs; left out for images and sounds. */
+  /** The texts of the inputs; undefined for images and sounds. */
   texts?: string[]
   /** One number for each input of the batch. */
   seeds: number[]
@@ -14,7 +14,7 @@ export interface Rows {
   length: number
 }
 
-// Images and sounds have no tokens of their own here.
+// The number of tokens of an image or a sound.
 const MEDIA_LENGTH = 50
 
 /** The inputs of a batch: texts by their tokens, anything else by the numbers of its first tensor. */

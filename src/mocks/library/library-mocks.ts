@@ -8,7 +8,7 @@ import { MOCKED_MODELS, mockModel } from './model.ts'
 import { mockProcessor } from './processor.ts'
 import { mockTokenizer, tokensOf } from './tokenizer.ts'
 
-/** What `from_pretrained` of a class gives in unit mode. Throws `UNIT_MODE`. */
+/** Replaces `from_pretrained` of a class. Throws `UNIT_MODE`. */
 export function mockPretrained(library: Library, asked: object, [id, options]: unknown[]): object {
   const name = exportedName(library, asked)
   const model = String(id)
@@ -20,7 +20,7 @@ export function mockPretrained(library: Library, asked: object, [id, options]: u
   throw noMockOfClass(name, model, MOCKED_MODELS)
 }
 
-/** What `pipeline` gives in unit mode: a pipeline of the task's own class. Throws `UNIT_MODE`. */
+/** Replaces `pipeline`. The mock is an instance of the class of its task. Throws `UNIT_MODE`. */
 export function mockLibraryPipeline(library: Library, [asked, id, given]: unknown[]): object {
   const task = canonicalTask(String(asked))
   const model = typeof id === 'string' ? id : 'default'
@@ -59,7 +59,7 @@ function lazily(makers: Record<string, () => object | undefined>): object {
   return fields
 }
 
-/** A streamer among the options gets the prompt and the answer, as it would from the real pipeline. */
+/** Gives the prompt and the answer to a streamer among the options, as the real pipeline does. */
 function streamed(answer: Call): Call {
   return async (input, ...rest) => {
     const result = await answer(input, ...rest)

@@ -1,6 +1,6 @@
 import type { MakeTensor } from '../tensor.ts'
 
-/** What the transformers.js that the tests loaded exports, by name. */
+/** The exports of the transformers.js that the tests loaded, by name. */
 export type Library = Readonly<Record<string, unknown>>
 
 type Class = abstract new (...args: never[]) => object
@@ -9,7 +9,7 @@ export function isClass(value: unknown): value is Class & { prototype: object } 
   return typeof value === 'function' && typeof value.prototype === 'object' && value.prototype !== null
 }
 
-/** The prototype of an exported class; that of all objects where there is no such class. */
+/** The prototype of an exported class. Without such a class it is the prototype of all objects. */
 export function prototypeOf(library: Library, name: string): object {
   const found = library[name]
   return isClass(found) ? found.prototype : Object.prototype
@@ -22,7 +22,7 @@ export function construct(library: Library, name: string, ...args: unknown[]): o
   return Reflect.construct(found, args)
 }
 
-/** The name under which a class is exported. A class that a test derived counts as the one that it extends. */
+/** The name under which a class is exported. A class that a test derived from it has the same name. */
 export function exportedName(library: Library, asked: object): string {
   const names = new Map(Object.entries(library).map(([name, value]) => [value, name]))
   for (let of: object | null = asked; of !== null; of = Object.getPrototypeOf(of)) {
@@ -46,7 +46,7 @@ export function isTensor(value: unknown): value is TensorLike {
   return typeof value === 'object' && value !== null && 'dims' in value && 'data' in value
 }
 
-/** An object that can be called, as models, tokenizers, processors and pipelines of transformers.js are. */
+/** An object that can be called. Models, tokenizers, processors and pipelines of transformers.js are such objects. */
 export function callable(prototype: object, call: (...args: unknown[]) => unknown, fields: object): object {
   // `_call` is looked up for each call: a test may spy on it.
   const self: object = (...args: unknown[]) => Reflect.apply(Reflect.get(self, '_call'), self, args)

@@ -26,7 +26,7 @@ const HEADS: [name: RegExp, outputs: (rows: Rows, labels: number) => Outputs][] 
   [/Model$|ForImageFeatureExtraction$/, hiddenStates],
 ]
 
-/** The classes of models that have a mock. Those of one architecture, as `BertForMaskedLM`, have that of their kind. */
+/** The classes of models that have a mock. A class of one architecture, such as `BertForMaskedLM`, has the mock of its kind. */
 export const MOCKED_MODELS = [
   ...['AutoModel', 'AutoModelForSequenceClassification', 'AutoModelForTokenClassification'],
   ...['AutoModelForQuestionAnswering', 'AutoModelForMaskedLM', 'AutoModelForCausalLM', 'AutoModelForSeq2SeqLM'],
@@ -51,8 +51,8 @@ export function mockModel(library: Library, name: string, model: string, options
 }
 
 /**
- * Each token of a text has the vector of the text. So the mean over the tokens, and the vector of the first one, are what a
- * mock pipeline for feature-extraction gives.
+ * Each token of a text has the vector of the text. So the mean over the tokens, and the vector of the first token, equal the vector
+ * of the mock pipeline for feature-extraction.
  */
 function hiddenStates(rows: Rows): Outputs {
   const { seeds, length } = rows

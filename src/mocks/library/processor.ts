@@ -11,14 +11,14 @@ interface Image {
   width: number
 }
 
-/** A processor without a model: texts become tokens, images and sounds become tensors that hold their own numbers. */
+/** A processor without a model. It makes tokens of texts, and tensors with the numbers of images and sounds. */
 export function mockProcessor(library: Library, name: string): object {
   const tensor = tensorMaker(library)
   const forImages = (input: unknown) => ({ pixel_values: tensor(imagesOf(input)) })
   const soundKey = name.startsWith('Wav2Vec2') ? 'input_values' : 'input_features'
   const forSounds = (input: unknown) => ({ [soundKey]: tensor(soundOf(input)) })
   if (/ImageProcessor$/.test(name)) return part(library, name, forImages)
-  // Of older models images have a feature extractor too.
+  // Older models have a feature extractor for images.
   if (/FeatureExtractor$/.test(name))
     return part(library, name, (input) => (isSound(input) ? forSounds : forImages)(input))
   const image_processor = part(library, 'ImageProcessor', forImages)
@@ -51,7 +51,7 @@ function soundOf(input: unknown): TensorData {
   return { type: 'float32', data: Float32Array.from(filled(samples, SPECTROGRAM)), dims: [1, ...SPECTROGRAM] }
 }
 
-/** As many numbers as the dimensions hold: those that were given, again and again. */
+/** Fills the dimensions with the given numbers, repeated as often as needed. */
 function filled(values: ArrayLike<number>, dims: number[], of: (value: number) => number = (value) => value): number[] {
   const size = dims.reduce((product, length) => product * length, 1)
   return Array.from({ length: size }, (_, index) => of(values[index % Math.max(1, values.length)] ?? 0))

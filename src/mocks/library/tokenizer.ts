@@ -1,6 +1,6 @@
 import { construct, type Library } from './library.ts'
 
-// A token for each byte of a text, so that every text can be decoded again, and no vocabulary is needed.
+// Each byte of a text is a token. So every text can be decoded again, and no vocabulary file is needed.
 const SPECIAL = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]']
 const FIRST_BYTE = SPECIAL.length
 export const VOCABULARY = FIRST_BYTE + 256
@@ -11,7 +11,7 @@ const CHAT_TEMPLATE =
   "{% for message in messages %}{{ '<|' + message['role'] + '|>' + message['content'] + '\n' }}{% endfor %}" +
   "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
 
-/** A tokenizer of the library's own code over a made vocabulary. */
+/** A tokenizer of the library itself, with a vocabulary of bytes. */
 export function mockTokenizer(library: Library, name: string): object {
   const isBase = name.startsWith('Auto')
   return construct(library, isBase ? 'PreTrainedTokenizer' : name, tokenizerJson(), tokenizerConfig())
@@ -22,7 +22,7 @@ export function tokensOf(text: string): number[] {
   return [...Buffer.from(text, 'utf8')].map((byte) => byte + FIRST_BYTE)
 }
 
-/** The text of tokens. Special tokens have none. */
+/** The text of tokens. Special tokens are left out. */
 export function textOf(tokens: number[]): string {
   return Buffer.from(tokens.filter((token) => token >= FIRST_BYTE).map((token) => token - FIRST_BYTE)).toString('utf8')
 }
