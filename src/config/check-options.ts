@@ -118,7 +118,7 @@ export function oneError(problems: ModelCacheError[]): ModelCacheError {
   })
 }
 
-/** The options that do not exist, each as its level and its name on that level. */
+/** The given options that do not exist, each as its level and its name on that level. */
 function unknownNames(input: unknown): [string, string][] {
   return [...LEVELS].flatMap(([level, names]) => {
     const given: unknown = level === '' ? input : Reflect.get(Object(input), level)
@@ -157,7 +157,7 @@ function quoted(name: string): string {
   return `\`${name}\``
 }
 
-/** Refuses a URL with a password: errors would print it, and fetch refuses it anyway. */
+/** True for an http or https URL without user name, password, query and fragment. Errors would print a password. */
 function isEndpoint(input: string): boolean {
   if (!URL.canParse(input)) return false
   const { protocol, username, password, search, hash } = new URL(input)

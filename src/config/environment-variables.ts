@@ -5,7 +5,7 @@ const PREFIX = 'MODEL_CACHE_'
 const SWITCHES = ['MODEL_CACHE_OFFLINE', 'MODEL_CACHE_DEBUG']
 const VARIABLES = ['MODEL_CACHE_DIR', 'MODEL_CACHE_MAX_SIZE', 'MODEL_CACHE_MAX_AGE', 'MODEL_CACHE_MODE', ...SWITCHES]
 
-/** The settings from environment variables. An empty variable counts as unset. The values are checked later, as options. */
+/** The settings from environment variables. An empty variable counts as unset. Texts are checked later, as options. */
 export interface EnvironmentSettings {
   cacheDir?: string
   mode?: string
@@ -13,15 +13,15 @@ export interface EnvironmentSettings {
   maxSize?: string
   maxAge?: string
   debug: boolean
-  /** True in continuous integration (`CI` set and not false). */
+  /** True in continuous integration: `CI` is set, and is neither 0 nor false. */
   ci: boolean
-  /** HF_ENDPOINT, without a slash at the end. */
+  /** HF_ENDPOINT, without slashes at the end. */
   hfEndpoint?: string
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
-/** The variables whose values are checked as options. The slash at the end of HF_ENDPOINT is removed. */
+/** The variables whose values are checked as options. Slashes at the end of HF_ENDPOINT are removed. */
 export function readTexts(
   env: Environment,
 ): Record<'cacheDir' | 'mode' | 'maxSize' | 'maxAge' | 'hfEndpoint', string | undefined> {
@@ -34,7 +34,7 @@ export function readTexts(
   }
 }
 
-/** Reads the variables that this package and the clients of the Hub share. Throws `INVALID_OPTION`. */
+/** Reads the variables of this package, and CI, HF_ENDPOINT and HF_HUB_OFFLINE. Throws `INVALID_OPTION` for a wrong boolean. */
 export function readEnvironment(env: Environment): EnvironmentSettings {
   const [problem] = checkSwitches(env)
   if (problem) throw problem
@@ -47,7 +47,7 @@ export function readEnvironment(env: Environment): EnvironmentSettings {
   }
 }
 
-/** The errors of boolean variables with a wrong value. */
+/** An error for each boolean variable with a wrong value. */
 export function checkSwitches(env: Environment): ModelCacheError[] {
   return SWITCHES.filter((name) => switchOf(env, name) === undefined && textOf(env, name) !== undefined).map(
     (name) =>

@@ -21,14 +21,14 @@ export function defaultCacheFolder(
   return platform === 'darwin' ? join(home, 'Library', 'Caches', NAME) : join(home, '.cache', NAME)
 }
 
-/** The folder of huggingface_hub, as in its constants.py. Throws where there is no home folder. */
+/** The folder of huggingface_hub, as in its constants.py. Throws if it depends on the home folder and there is none. */
 export function huggingFaceHome(env: Environment): string {
   return (
     (env.HF_HOME && withoutTilde(env.HF_HOME)) || join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'huggingface')
   )
 }
 
-/** The user's own Hugging Face cache, which may not exist; undefined where there is no home folder. */
+/** The user's own Hugging Face cache, which may not exist. Undefined if it depends on the home folder and there is none. */
 export function huggingFaceCache(env: Environment): string | undefined {
   const named = env.HF_HUB_CACHE || env.HUGGINGFACE_HUB_CACHE
   if (named) return withoutTilde(named)
@@ -45,7 +45,7 @@ export function withoutTilde(path: string): string {
   return home !== undefined && (path === '~' || path.startsWith('~/')) ? join(home, path.slice(2)) : path
 }
 
-/** Undefined for a user id without an entry in the system's user list, as in some containers. */
+/** The home folder. Undefined for a user id that the system's user list does not have, as in some containers. */
 export function homeFolder(): string | undefined {
   try {
     return homedir()

@@ -87,7 +87,7 @@ export interface CacheSettings {
 export interface Options extends CacheSettings {
   models: Model[]
   mode: Mode
-  /** Origins with base path. Requests to them are served from the cache. Empty: none are. */
+  /** Origins with base path: requests to them are served from the cache. If the list is empty, no request is. */
   intercept: string[]
   providers: string[]
   report: false | { outputFile?: string; target: number; summary: boolean }
@@ -106,8 +106,8 @@ const SOURCES: Record<string, string> = {
 
 /**
  * Checks the options and the environment and fills in presets and defaults. Relative paths are taken from `root`.
- * Throws one error that names everything that is wrong, each with what was given and what is accepted: `INVALID_OPTION`, or
- * `INVALID_MODEL` where only models are wrong.
+ * Throws one error that names each wrong setting, what was given, and what is accepted. Its code is `INVALID_OPTION`, or
+ * `INVALID_MODEL` if only models are wrong.
  */
 export function resolveOptions(input: unknown, env: Environment, root: string): Options {
   const { cacheDir, mode, maxSize, maxAge, hfEndpoint } = readTexts(env)

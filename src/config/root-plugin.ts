@@ -7,7 +7,7 @@ export interface ProjectState {
 }
 
 /**
- * The projects that need the plugin of the root config: those without a plugin of their own. If one project already has the
+ * Chooses the projects that need the plugin of the root config: those without a plugin of their own. If one project already has the
  * root's plugin (by `extends: true`, or because it is the root project), the result is empty: the user left the others out on
  * purpose. Browser projects can't be served, so they are listed separately. A pure function.
  */

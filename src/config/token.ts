@@ -13,7 +13,7 @@ export interface HubSettings {
   concurrency: number
   /** The time limit for the download of one model, in milliseconds. Default: no limit. */
   timeoutMs?: number
-  /** True where no token may be sent: for requests of a client that sent none. */
+  /** True if no token may be sent, because the client that the request comes from sent none. */
   isAnonymous?: boolean
 }
 
@@ -39,7 +39,7 @@ export async function findToken(hub: HubSettings, env: Environment): Promise<str
 /** Why a token is not sent: the endpoint uses plain http, or the token belongs to another endpoint. */
 export type Withheld = 'plain http' | 'other endpoint'
 
-/** Why the user's token is not sent. Undefined where it is sent, or where there is none. */
+/** Why the user's token is not sent. Undefined if it is sent, or if the user has none. */
 export async function withheldToken(hub: HubSettings, env: Environment): Promise<Withheld | undefined> {
   if (hub.isAnonymous || (await findToken(hub, env))) return undefined
   if (!hub.token?.trim() && !(await environmentToken(env))) return undefined

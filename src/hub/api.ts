@@ -21,7 +21,7 @@ export interface HubModel {
   repo: RepoId
   commit: Commit
   access: Access
-  /** The task of the repo's card, such as `feature-extraction`. */
+  /** The task that the repo's model card states, such as `feature-extraction`. */
   task?: string
 }
 
@@ -39,7 +39,7 @@ const TreeAnswer = v.array(
 )
 // Enough for a million files: the Hub lists 1,000 files a page.
 const MOST_PAGES = 1000
-// The size of a listing of about 600,000 files.
+// The size of a listing of about 500,000 files.
 const LARGEST_LISTING_BYTES = 256 << 20
 // The limit of a whole call in stall times: half an hour with the default of 30 s.
 const LONGEST_CALL_STALLS = 60
@@ -50,7 +50,7 @@ export interface ApiRequest {
   /** The subject of the request in error messages. */
   asked: string
   signal?: AbortSignal
-  /** A response that makes no progress for so many milliseconds counts as lost. Default 30,000. */
+  /** A response without progress for this many milliseconds counts as lost. Default 30,000. */
   stallMs?: number
 }
 
@@ -102,9 +102,9 @@ export async function fetchTree(
 }
 
 /**
- * A fetch for @huggingface/hub. It watches and retries each page separately. It refuses responses that do not have the
- * documented form, because the library does not check them; responses that are too large; and listings that repeat a page
- * or have too many.
+ * A fetch for @huggingface/hub. It watches and retries each page separately. It refuses responses that are too large or do
+ * not have the documented form, because the library does not check them. It also refuses a listing that repeats a page or
+ * has too many pages.
  */
 function apiFetch(
   hub: HubAccess,

@@ -93,7 +93,7 @@ function headOf(
   })
 }
 
-/** The request that a redirect asks for; undefined for any other answer. */
+/** The request that follows a redirect; undefined if the response is no redirect. */
 function redirected({ url, method, headers, body }: Outgoing, message: IncomingMessage): Outgoing | undefined {
   const { statusCode = 0, headers: answered } = message
   if (!REDIRECTS.has(statusCode) || answered.location === undefined) return undefined

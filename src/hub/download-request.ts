@@ -5,21 +5,21 @@ import type { Span } from '../model/spans.ts'
 
 /** The destination of a download's bytes. */
 export interface Sink {
-  /** Bytes that are already there, those of an earlier attempt included. */
+  /** The number of bytes that were received, also in earlier attempts. */
   readonly received: number
   /** The ETag of the content to which those bytes belong. */
   readonly etag?: string
-  /** The parts that are missing, in order. */
+  /** The missing parts, in order. */
   gaps(): Span[]
-  /** Takes the chunk over, for its place in the file. The caller must not change the chunk afterwards. */
+  /** Takes a chunk whose first byte is byte `at` of the file. The caller must not change the chunk afterwards. */
   write(chunk: Uint8Array, at: number): Promise<void>
-  /** Forgets all bytes. The bytes that follow belong to the content with this ETag. */
+  /** Drops all bytes. The bytes that follow belong to the content with this ETag. */
   restart(etag?: string): Promise<void>
 }
 
 /** The limited set of connections that all downloads of a cache share. */
 export interface Connections {
-  /** Runs `lane` when a connection is free and no file waits for one. Undefined when there is none. */
+  /** Runs `lane` if a connection is free and no file waits for one. Otherwise returns undefined. */
   spare(lane: () => Promise<void>): Promise<void> | undefined
   /** True while a file waits for a connection. */
   readonly inDemand: boolean

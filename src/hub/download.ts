@@ -74,7 +74,7 @@ class Transfer {
     this.#lanes--
   }
 
-  /** The next part to fetch; undefined when none is left, or when this lane is no longer wanted. */
+  /** The next part to fetch; undefined if none is left, or if there are more lanes than needed. */
   #take(): Span | undefined {
     const { connections } = this.request
     const [gap] = this.#gaps

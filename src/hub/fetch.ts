@@ -8,7 +8,7 @@ export interface FetchInit {
   signal?: AbortSignal
 }
 
-/** The part of the `Response` interface that is used. */
+/** The part of the `Response` interface that requests to the Hub use. */
 export interface Answer {
   readonly ok: boolean
   readonly status: number
@@ -23,7 +23,7 @@ export interface AnswerHeaders {
   has(name: string): boolean
 }
 
-/** The part of the `ReadableStream` interface that is used. */
+/** The part of the `ReadableStream` interface that requests to the Hub use. */
 export interface Body {
   getReader(): BodyReader
   /** Stops the transfer, and closes the connection. */

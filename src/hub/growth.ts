@@ -10,7 +10,7 @@ const SHORTEST_WINDOW_MS = 50
 const SMALLEST_WINDOW_BYTES = 1 << 20
 // If the server or the network is the limit, several connections are not faster than one, apart from noise.
 const WORTH_IT = 1.25
-// A process that is busy for a larger part of the time is the limit itself. Measured: 0.2 to 0.4 for one connection that is
+// If the process is busy for a larger part of the time, the process itself limits the rate. Measured: 0.2 to 0.4 for one connection that is
 // limited to 50 MB/s, 0.7 to 0.9 for one without a limit.
 const BUSY = 0.6
 

@@ -13,7 +13,7 @@ export interface HubAccess {
   fetch: Fetch
   /** Sent to the endpoint's origin alone: fetch drops the header when a redirect leaves the origin (WHATWG fetch, 4.4). */
   token?: string
-  /** Why the user's token is not sent, if it is not. */
+  /** Why the user's token is not sent. Undefined if it is sent, or if the user has none. */
   withheld?: Withheld
   /**
    * Called after a failed request of the API with the time until the next attempt in milliseconds and the failure; called
@@ -22,7 +22,7 @@ export interface HubAccess {
   onWait?: (waitMs: number | undefined, failure?: unknown) => void
 }
 
-/** `none`: there was no token. `sent`: it was sent. `refused`: the endpoint refused it, and the request was sent without it. */
+/** `none`: there was no token. `sent`: the endpoint got it. `refused`: the endpoint refused it, and the request was sent without it. */
 export type TokenUse = 'none' | 'sent' | 'refused'
 
 interface HttpErrorParts {
@@ -85,6 +85,7 @@ async function withToken(
   send: (authorization?: Record<string, string>) => Promise<Answer>,
 ): Promise<{ response: Answer; token: TokenUse }> {
   if (token === undefined) return { response: await send(), token: 'none' }
+  // The Hub redirected an earlier request to this address, and got the token with that request.
   if (origin !== new URL(endpoint).origin) return { response: await send(), token: 'sent' }
   if (isRefused(endpoint, token)) return { response: await send(), token: 'refused' }
   const first = await send({ Authorization: `Bearer ${token}` })

@@ -6,7 +6,7 @@
 export function nextPage(endpoint: string, asked: string, link: string): string | undefined {
   if (!URL.canParse(link)) return undefined
   const [home, here, next] = [new URL(endpoint), new URL(asked), new URL(link)]
-  // Drops a user name and password that the link may hold.
+  // Built from its parts, because the link may hold a user name and a password.
   if (next.origin === home.origin) return `${next.origin}${next.pathname}${next.search}`
   const pathBelow = here.pathname.slice(home.pathname.replace(/\/$/, '').length)
   return next.pathname.endsWith(pathBelow) ? `${here.origin}${here.pathname}${next.search}` : undefined

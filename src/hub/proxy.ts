@@ -1,8 +1,8 @@
 import { ModelCacheError } from '../model/errors.ts'
 
 /**
- * A fetch through the proxy that HTTP_PROXY, HTTPS_PROXY and NO_PROXY name. Undefined where none is set, or where Node.js's
- * own fetch uses them already.
+ * A fetch through the proxy that HTTP_PROXY, HTTPS_PROXY and NO_PROXY name. Undefined if no proxy is set, or if Node.js's own
+ * fetch uses these variables already.
  */
 export async function proxyFetch(env: Readonly<Record<string, string | undefined>>): Promise<typeof fetch | undefined> {
   const variable = (name: string) => env[name.toLowerCase()]?.trim() || env[name.toUpperCase()]?.trim() || undefined

@@ -42,7 +42,7 @@ export interface Entry {
   /** The revision of the latest request. */
   revision: string
   commit: Commit
-  /** The folder of its files below `snapshots/`. */
+  /** The name of the folder below `snapshots/` that has its files. */
   snapshot: SnapshotId
   /** The Hub that stated its digests. Undefined when unknown: another tool wrote the files, or they were adopted offline. */
   endpoint: string | undefined

@@ -21,8 +21,8 @@ function isHubPath(text: string): text is HubPath {
 }
 
 /**
- * True when a file with that name can be written on the platform. Windows reserves some names and characters. Only the
- * file itself is refused then, and only when it is requested; the other files of the repo can be used.
+ * True when a file with that name can be written on the platform. Windows reserves some names and characters. A repo with
+ * such a file can be used: only a request for that file is refused.
  */
 export function isWritable(path: HubPath, platform: NodeJS.Platform = process.platform): boolean {
   if (platform !== 'win32') return true

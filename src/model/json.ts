@@ -1,5 +1,5 @@
-// Parsed JSON is outside input and must be checked. These functions check the small shapes that every run reads: to load
-// a schema library for them would take longer.
+// Parsed JSON is outside input and must be checked. These functions check the small shapes that every run reads. A
+// schema library is not used for them, because loading it takes longer than the check.
 
 /** An object with unknown fields. */
 export type Fields = Readonly<Record<string, unknown>>

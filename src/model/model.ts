@@ -17,13 +17,13 @@ export type ModelSpec =
       files?: string | string[]
       /** A transformers.js task. Selects exactly the files that its `pipeline()` loads. */
       task?: string
-      /** The weights that `task` loads. Default: what the repo's config says, else `fp32` as transformers.js in Node.js. */
+      /** The format of the weights. Default: the dtype in the repo's config, else `fp32`, as transformers.js in Node.js. */
       dtype?: DtypeChoice
       /** The folder of the ONNX files. Default `onnx`. */
       subfolder?: string
       /** The base name of the ONNX file. The default depends on the model type. */
       modelFileName?: string
-      /** Never evict nor expire it. */
+      /** Never evict or expire it. */
       pin?: boolean
     }
 

@@ -1,6 +1,6 @@
 /**
  * The name that was probably meant: the one with the fewest single-letter changes, or else the only one that contains the given
- * word. Upper and lower case count as equal; `-` and `_` are ignored. Undefined where no name is close. A pure function.
+ * word. Upper and lower case count as equal; `-` and `_` are ignored. Undefined if no name is close. A pure function.
  */
 export function nearest(given: string, names: readonly string[]): string | undefined {
   const wanted = plain(given)

@@ -30,7 +30,7 @@ export interface RequestEvent {
   repaired: readonly string[]
   /** The time in which the runtime loaded the model from the files. */
   loadMs: number | null
-  /** The recorded time of the model's download, whenever that was; null where unknown. */
+  /** The recorded time of the model's download, in this run or an earlier one; null where unknown. */
   recordedDownloadMs: number | null
   /** True when the warm-up of this run downloaded the model: the run's first request of it then counts as the miss. */
   warmedInThisRun: boolean
@@ -45,7 +45,7 @@ export interface RequestError {
    */
   code: ErrorCode | 'UNKNOWN' | 'UNFINISHED' | 'UNSERVED'
   message: string
-  /** The id of the test that made the request; left out where no test or several tests were running. */
+  /** The id of the test that made the request; left out if no test or several tests were running. */
   test?: string
 }
 
@@ -61,9 +61,9 @@ export interface Evicted {
 export interface FileReport {
   requests: RequestEvent[]
   errors: RequestError[]
-  /** The number of mocks that it was given in unit mode; left out where there were none. */
+  /** The number of mocks that the file got in unit mode; left out if it got none. */
   mocks?: number
-  /** Left out where no model was removed. */
+  /** Left out if no model was removed. */
   evicted?: Evicted
   /** The plugin overhead in this worker without the lookups, in milliseconds. */
   ownMs?: number

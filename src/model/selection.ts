@@ -43,12 +43,12 @@ export interface Selection {
   modelFileName?: string
 }
 
-/** True for the empty selection, which stands for the default files. */
+/** True for the empty selection: the default rules choose its files. */
 export function isDefaultSelection(selection: Selection): boolean {
   return selectionKey(selection) === '{}'
 }
 
-/** The selection as a key: equal selections have equal keys, whatever the order of their fields and globs. */
+/** The selection as a key. Selections that differ only in the order of fields and globs have the same key. */
 export function selectionKey(selection: Selection): string {
   const { task, dtype, files, paths, optional, subfolder, externalData, modelFileName } = selection
   return JSON.stringify({

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto'
 import { type Commit, isCommit } from './revision.ts'
 
 /**
- * The name of an entry's folder below `snapshots/`: 40 lower-case hexadecimal digits. It is the commit. If another
- * endpoint's entry of the same commit already uses that folder, it is `snapshotBeside`.
+ * The name of an entry's folder below `snapshots/`: 40 lower-case hexadecimal digits. The folder is named by the commit. If
+ * another endpoint's entry of the same commit has that folder already, `snapshotBeside` gives the name.
  */
 export type SnapshotId = string & { readonly SnapshotId: unique symbol }
 

@@ -29,7 +29,7 @@ const TASKS = [
   'image-feature-extraction',
 ]
 
-/** Tasks of the Hub for which transformers.js has no `pipeline()`, but may have models. */
+/** Tasks of the Hub for which transformers.js has no `pipeline()`. It may still have models for them. */
 const HUB_TASKS = [
   'any-to-any',
   'audio-text-to-text',
@@ -55,7 +55,7 @@ const HUB_TASKS = [
   'voice-activity-detection',
 ]
 
-/** From the file of the tasks: TASK_ALIASES. */
+/** TASK_ALIASES in the same file of transformers.js. */
 const ALIASES = new Map(
   Object.entries({
     'sentiment-analysis': 'text-classification',
@@ -77,7 +77,7 @@ export function isTask(task: string): boolean {
   return [...TASKS, ...HUB_TASKS].includes(canonicalTask(task))
 }
 
-/** The tasks of `pipeline()` with their aliases, as text for a message. The task that was probably meant is the first. */
+/** The tasks of `pipeline()` with their aliases, as text for a message. The task that was probably meant comes first. */
 export function describeTasks(given: string): string {
   const meant = nearest(given, [...TASKS, ...HUB_TASKS, ...ALIASES.keys()])
   const first = meant === undefined ? [] : [canonicalTask(meant)]

@@ -24,7 +24,7 @@ export interface RawTreeFile {
   xetHash?: string
 }
 
-/** The file whose path is a folder of `path`; undefined when there is none. No file system can hold both. */
+/** A file whose path is that of a folder which `path` needs, such as `a` for `a/b`. Undefined if the tree has none. */
 export function fileInPlaceOfFolder(tree: Tree, path: HubPath): HubPath | undefined {
   const parts = path.split('/')
   const folders = parts.slice(1).map((_, index) => parseHubPath(parts.slice(0, index + 1).join('/'), path))

@@ -14,7 +14,7 @@ export interface Originals {
   now: () => number
   /** Milliseconds on a clock that never jumps, for durations. */
   monotonic: () => number
-  /** Shows a span of time to profilers and performance observers, without leaving it in the timeline. Times of `monotonic`. */
+  /** Shows a span of time (by `monotonic`) to profilers and performance observers, without leaving it in the timeline. */
   showSpan: (name: string, start: number, end: number) => void
   setTimeout: typeof setTimeout
   clearTimeout: typeof clearTimeout
@@ -193,7 +193,7 @@ export async function withTimeLimit<T>(
 
 const MOST_LISTENERS = 10_000
 
-/** Raises the listener limit of a signal: each file and connection listens, and Node.js warns of a leak from the eleventh on. */
+/** Raises the listener limit of a signal: each file and connection listens, and Node.js warns from the eleventh listener on. */
 export function letManyListen(signal: AbortSignal): void {
   try {
     // Not 0 (no limit): getMaxListeners of Node.js 20 then fails.

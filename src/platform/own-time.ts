@@ -46,7 +46,7 @@ export function ownMs(): number {
   return sumOf(parts) - told
 }
 
-/** As `ownMs`, and starts to count from zero again. */
+/** As `ownMs`. The count starts from zero again. */
 export function takeOwnMs(): number {
   const since = ownMs()
   ownTime().told += since

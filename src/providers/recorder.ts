@@ -59,7 +59,7 @@ export class Recorder {
   /** Notes that a test timed out while it waited for this download. */
   unfinished({ model, receivedBytes, totalBytes }: Progress, test?: string): void {
     const came =
-      totalBytes > 0 ? `${formatSize(receivedBytes)} of ${formatSize(totalBytes)} had come` : 'nothing had come'
+      totalBytes > 0 ? `${formatSize(receivedBytes)} of ${formatSize(totalBytes)} had arrived` : 'nothing had arrived'
     const message = `Model ${model}: its download was not finished when a test timed out, ${came}.`
     this.#report.errors.push({ model, code: 'UNFINISHED', message, test })
   }

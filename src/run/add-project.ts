@@ -5,7 +5,7 @@ import type { Session } from './session.ts'
 
 /**
  * Adds a project to the session, or replaces the project with the same key. Projects with the same cache settings share one
- * `ModelCache`, so they also share its limits and its download concurrency.
+ * `ModelCache`, so they also share its size limit and its connections.
  */
 export function addProject(
   session: Session,

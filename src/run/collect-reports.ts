@@ -5,7 +5,7 @@ import type { FinishedFile, RequestReport } from './finished-run.ts'
 import type { Project } from './project.ts'
 import { takeChildEvents } from './take-child-events.ts'
 
-/** What the test files of a run asked for, their child processes and their browser pages included. */
+/** All requests of a run: those of its test files, of their child processes and of their browser pages. */
 export function collectReports(projects: Project[], files: FinishedFile[]): RequestReport[] {
   return [...files.flatMap(reportOf), ...projects.flatMap((project) => lateReports(project, files))]
 }
@@ -17,8 +17,8 @@ function reportOf(file: FinishedFile): RequestReport[] {
 }
 
 /**
- * What child processes asked for, and what pages asked for after their test file was over. Projects with the same cache share the
- * folder for events, so the test file decides to which project a report belongs.
+ * The requests of child processes, and the requests that pages made after the end of their test file. Projects with the same
+ * cache share the folder for events, so the test file decides to which project a report belongs.
  */
 function lateReports(project: Project, files: FinishedFile[]): RequestReport[] {
   const ofChildren = project.events ? takeChildEvents(project.events) : []
@@ -31,10 +31,10 @@ function lateReports(project: Project, files: FinishedFile[]): RequestReport[] {
   })
 }
 
-// Such a request went to the Hub without the cache, and its test can pass. The report has to tell of it all the same.
+// With these errors, a request went to the Hub without the cache. The report shows them also when the test passed.
 const WITHOUT_CACHE: RequestError['code'][] = ['NOT_SET_UP', 'UNSERVED']
 
-/** An error is expected if the test that asked passed; where that test is not known, if its whole file passed. */
+/** An error is expected if the test that made the request passed. If that test is not known, its whole file must have passed. */
 function failedRequests(errors: RequestError[], file: FinishedFile | undefined): FailedRequest[] {
   return errors.map(({ test, ...error }) => ({
     ...error,

@@ -12,7 +12,7 @@ export function combineReports(ownMs: number, reports: (FileReport | undefined)[
   }
 }
 
-/** A download can fail after a test stopped waiting for it. Then its own error is kept, and not that it was unfinished. */
+/** A download can fail after a test stopped waiting for it. Then the error of the download is kept, and `UNFINISHED` is dropped. */
 function withoutEnded(errors: RequestError[]): RequestError[] {
   const ended = errors.filter(({ code }) => code !== 'UNFINISHED').map(({ model }) => model)
   return errors.filter(({ code, model }) => code !== 'UNFINISHED' || !ended.includes(model))

@@ -10,7 +10,7 @@ import { RunReports } from './report-of.ts'
 import type { Session } from './session.ts'
 import { showReport } from './show-report.ts'
 
-/** Folds a finished run into the metadata, keeps its record, applies the limits of the cache, and shows the report. */
+/** Records the uses of a finished run, applies the limits of the cache, writes the run's record, and shows the report. */
 export async function concludeRun(session: Session, run: FinishedRun, ending: Ending): Promise<void> {
   let started = originals.monotonic()
   const projects = [...session.projects.values()]
@@ -18,7 +18,7 @@ export async function concludeRun(session: Session, run: FinishedRun, ending: En
   const writable: ModelCache[] = []
   for (const cache of caches) if (await cache.isWritable()) writable.push(cache)
   for (const cache of caches) addEvicted(run, cache.context.takeEvicted())
-  // The report is shown all the same.
+  // The report is shown also after such a failure.
   const note = (error: unknown) => session.output.note(`The run could not be recorded: ${messageOf(error)}`)
   const reports = new RunReports(run)
   if (usedModels(run)) {
@@ -28,7 +28,7 @@ export async function concludeRun(session: Session, run: FinishedRun, ending: En
     started = originals.monotonic()
     await recordRuns(`${session.runId}-${ending.number}`, writable, reports).catch(note)
   }
-  // A project with `report: false` has a record too: its next run warms what it used.
+  // A project with `report: false` has a record too: its next run warms the models that it used.
   const isShown = ({ options }: Project) => options.report !== false
   const first = projects.find(isShown)
   if (!first) return
@@ -39,7 +39,7 @@ export async function concludeRun(session: Session, run: FinishedRun, ending: En
   spent('report', started)
 }
 
-/** Lines on declared models that were downloaded and not used. None if only some tests ran: the others may use the model. */
+/** Lines about declared models that were downloaded and not used. None if only some tests ran: other tests may use the model. */
 async function unusedIn({ warmUps, reports }: FinishedRun, { isPartial }: Ending): Promise<string[]> {
   const warmed = warmUps.flatMap(({ models }) => models)
   const declared = warmed.filter(({ isDeclared, tier }) => isDeclared && tier === 'hub')
@@ -49,7 +49,7 @@ async function unusedIn({ warmUps, reports }: FinishedRun, { isPartial }: Ending
   return unusedLines(declared, requests)
 }
 
-/** How long the warm-ups took that waited for the Hub: milliseconds. */
+/** The milliseconds of those warm-ups that asked the Hub. */
 function waitedMs({ warmUps }: FinishedRun): number {
   return warmUps.reduce((sum, { ms, askedHub }) => (askedHub ? sum + ms : sum), 0)
 }

@@ -6,8 +6,8 @@ import { isDefaultSelection, selectionKey } from '../model/selection.ts'
  * The declared models, with the files that the tests use. A declared model is replaced by the last runs' uses of it if
  *
  * 1. its declaration names no files, so that the default rules choose them,
- * 2. the last runs used other files of the model, and
- * 3. no recorded use of any test was by the default rules. The last runs may have left that test out.
+ * 2. the last runs used the model, and always with a selection that names files, and
+ * 3. no earlier run used the model by the default rules. Such a use may be of a test that the last runs left out.
  *
  * So a new commit is downloaded with the files that the tests use. `entries` is called only if (1) and (2) hold for a model.
  */

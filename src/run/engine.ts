@@ -15,7 +15,10 @@ export interface Engine {
   requests: FoldedRequests
 }
 
-/** `atStart` is the worker's environment before any user code, `whichTest` returns the id of the one test that runs. */
+/**
+ * Opens the engine of a worker. `atStart` is the worker's environment before any user code. `whichTest` returns the id of the
+ * running test; undefined if no test or several tests run.
+ */
 export function openEngine(
   { cache: settings, run, manifest, debug, intercept: bases }: WorkerSettings,
   atStart: NodeJS.ProcessEnv,
@@ -48,8 +51,8 @@ export function openEngine(
 const GONE = Symbol.for('vitest-model-cache.main-process-gone')
 
 /**
- * Aborts when the main process of a forked worker is gone: a download that goes on would keep the worker alive, and nobody needs it.
- * There is one signal a process, as a worker of a vm pool opens an engine for each context.
+ * Aborts when the main process of a forked worker is gone. An unfinished download would keep the worker alive, and nobody needs it.
+ * Each process has one such signal, because a worker of a vm pool opens an engine for each context.
  */
 function mainProcessGone(): AbortSignal {
   const global: object = hostGlobal()

@@ -8,8 +8,8 @@ import { isEventsName, isRunId } from '../cache/store/own-names.ts'
 import { isMarked, mayRemove, removeEmptyFolder, removeFile, removeFolderOfRun } from '../cache/store/remove-own.ts'
 import { originals } from '../platform/originals.ts'
 
-// A killed run leaves its folder behind. If a watch session is older than this, another run removes its folder: its child
-// processes then have no manifest, and look for models in the metadata.
+// A killed run leaves its folder behind. A later run removes each folder to which no file was added for this time. That can be
+// the folder of a live watch session: its child processes then have no manifest, and look for models in the metadata.
 const ABANDONED_AFTER_MS = 24 * 3_600_000
 
 /** The folder in which child processes of tests find the manifest and leave their reports. */
@@ -26,7 +26,7 @@ export function chooseEventsFolder({ layout, refusal }: CacheContext, runId: str
   return { folder: mkdtempSync(join(tmpdir(), `vitest-model-cache-${runId}-events-`)) }
 }
 
-/** Removes the folder after its run, and the folders of killed runs. */
+/** Removes the folder after its run. In a cache folder, also removes the folders of killed runs. */
 export async function removeEventsFolder({ folder, layout }: EventsFolder): Promise<void> {
   try {
     if (layout) await removeFromCache(layout, folder)
@@ -45,7 +45,7 @@ async function removeFromCache(layout: Layout, folder: string): Promise<void> {
       await removeFolder(layout, join(all, name))
 }
 
-/** Removes our files. The folder stays if it holds a file of somebody else. */
+/** Removes our files, and the folder if it is then empty. */
 async function removeFolder(layout: Layout, folder: string): Promise<void> {
   if (!existsSync(folder) || !mayRemove(layout, join(folder, 'file'))) return
   for (const name of readdirSync(folder).filter(isEventsName)) removeFile(layout, join(folder, name))

@@ -3,19 +3,20 @@ import type { Progress } from '../cache/context/progress.ts'
 import { formatSize } from '../config/units.ts'
 import { modelLabel } from '../model/model.ts'
 
-/** How each explanation begins. */
+/** The beginning of each explanation. */
 export const WAITED_FOR = 'It was waiting for'
 
-/** Says of a test that timed out which downloads went on then, and what to do. One line. */
+/** Explains why a test timed out: which downloads it was waiting for, and what to do. One line. */
 export function explainWaiting(downloads: Progress[], manifest: Manifest): string {
   const models = [...new Set(downloads.map(({ model }) => model))]
   const received = downloads.reduce((sum, { receivedBytes }) => sum + receivedBytes, 0)
   const total = downloads.reduce((sum, { totalBytes }) => sum + totalBytes, 0)
-  const bytes = total > 0 ? `${formatSize(received)} of ${formatSize(total)} had come` : 'the Hub had not answered yet'
+  const bytes =
+    total > 0 ? `${formatSize(received)} of ${formatSize(total)} had arrived` : 'the Hub had not answered yet'
   return [`${WAITED_FOR} the download of ${models.join(', ')}: ${bytes}.`, ...advice(models, manifest)].join(' ')
 }
 
-/** Advises to declare a model, unless the warm-up knows it already: there the advice would not help. */
+/** Advises to declare the models, except for those that the warm-up knows already. */
 function advice(models: string[], { failures, models: warmed }: Manifest): string[] {
   const failed = failures.filter((failure) => models.includes(modelLabel(failure)))
   const labels = warmed.flatMap(({ names, revision }) => names.map((repo) => modelLabel({ repo, revision })))

@@ -5,7 +5,7 @@ import { collectReports } from './collect-reports.ts'
 import { addEvicted, type Ending, type FinishedFile, type FinishedRun, hasNews } from './finished-run.ts'
 import type { Session } from './session.ts'
 
-/** Ends one run of tests: keeps its record, maintains the cache and shows the report. Without news nothing is loaded for it. */
+/** Ends one run of tests: writes its record, maintains the cache and shows the report. Loads no code if there is nothing to do. */
 export async function finishRun(session: Session, ending: Ending): Promise<void> {
   const run = measured('collecting', () => takeRun(session, ending.files))
   if (!hasNews(run) && !isWritten(session) && run.mode !== 'unit') return
@@ -15,7 +15,7 @@ export async function finishRun(session: Session, ending: Ending): Promise<void>
   await concludeRun(session, run, ending)
 }
 
-/** Loads what the end of a run needs, while this process waits for tests. */
+/** Loads the code for the end of a run early, while this process waits for tests. */
 export function loadConclusion(): void {
   void import('./conclude-run.ts').catch(() => undefined)
 }
@@ -25,7 +25,7 @@ function isWritten({ projects }: Session): boolean {
   return [...projects.values()].some(({ options: { report } }) => report !== false && report.outputFile !== undefined)
 }
 
-/** `unit` where no project loads real models. */
+/** `unit` if no project loads real models. */
 function modeOf({ projects }: Session): Mode {
   const modes = [...projects.values()].map(({ options }) => options.mode)
   return modes.length > 0 && modes.every((mode) => mode === 'unit') ? 'unit' : 'integration'

@@ -4,12 +4,12 @@ import type { FailedRequest, Removals } from '../report/report.ts'
 import type { Project } from './project.ts'
 import type { WarmUp } from './session.ts'
 
-/** A test file that is over, as the runner tells of it. */
+/** The result of a test file, from the runner. */
 export interface FinishedFile {
   project: Project
   /** The absolute path of the test file. */
   path: string
-  /** What its worker reported; undefined where it asked for nothing. */
+  /** The report of its worker; undefined if the worker sent none. */
   report: FileReport | undefined
   /** True when the test with this id passed. Without an id, or with the id of no test: when the whole file passed. */
   hasPassed(test?: string): boolean
@@ -17,7 +17,7 @@ export interface FinishedFile {
   errors(): string[]
 }
 
-/** What the runner tells at the end of a run of tests. */
+/** The end of a run of tests, from the runner. */
 export interface Ending {
   files: FinishedFile[]
   /** The number of this run in its session. A watch session has several runs. */
@@ -26,13 +26,13 @@ export interface Ending {
   isPartial(): boolean
 }
 
-/** What one test file, or the child processes of its tests, asked for. */
+/** The requests of one test file, or of a child process of its tests. */
 export interface RequestReport extends Omit<FileReport, 'errors'> {
   errors: FailedRequest[]
   /** Relative to the project's root. */
   testFile: string
   project: Project
-  /** True for what a child process asked for. */
+  /** True for the requests of a child process. */
   isOfChild?: boolean
 }
 
@@ -41,10 +41,10 @@ export interface FinishedRun {
   mode: Mode
   reports: RequestReport[]
   warmUps: WarmUp[]
-  /** The messages of the errors that the runner shows; empty where no request failed. */
+  /** The messages of the errors that the runner shows; empty if no request failed. */
   testErrors: string[]
   removals: Removals
-  /** Milliseconds; left out where there was nothing to maintain. */
+  /** Milliseconds; left out if the cache was not maintained. */
   maintenanceMs?: number
   /** The plugin overhead in the main process up to the report: milliseconds. */
   ownMs?: number
@@ -53,7 +53,7 @@ export interface FinishedRun {
   durationMs: number
 }
 
-/** True when the report has something to say. */
+/** True when a request or a warm-up failed, or when models were used (`usedModels`). */
 export function hasNews(run: FinishedRun): boolean {
   const { reports, warmUps } = run
   const hasFailed =
@@ -61,7 +61,7 @@ export function hasNews(run: FinishedRun): boolean {
   return hasFailed || usedModels(run)
 }
 
-/** True when a test asked for a model, or the warm-up downloaded or adopted one. */
+/** True when a test requested a model, or the warm-up downloaded or adopted one. */
 export function usedModels({ reports, warmUps }: FinishedRun): boolean {
   return reports.some(({ requests }) => requests.length > 0) || warmUps.some(({ models }) => models.length > 0)
 }

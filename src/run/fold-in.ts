@@ -6,7 +6,7 @@ import { addEvicted, type FinishedRun } from './finished-run.ts'
 // The run must not wait for maintenance longer than this. The next run does the rest.
 const MAINTAIN_WITHIN_MS = 5_000
 
-/** Records the uses of a run in the metadata, and evicts and expires. With `isOver` no further run of this process follows. */
+/** Records the uses of a run in the metadata, then evicts and expires models. `isOver`: no further run of this process follows. */
 export async function foldIn(caches: ModelCache[], run: FinishedRun, isOver: boolean): Promise<void> {
   const started = originals.monotonic()
   for (const cache of caches) {
@@ -19,7 +19,7 @@ export async function foldIn(caches: ModelCache[], run: FinishedRun, isOver: boo
   run.maintenanceMs = originals.monotonic() - started
 }
 
-/** The result of the work; undefined if it is not there in time. The work then goes on, and nobody waits for it. */
+/** The result of the work. Undefined if the work takes too long: it then continues, but nobody waits for it. */
 function inTime<T>(work: Promise<T>): Promise<T | undefined> {
   return new Promise((resolve, reject) => {
     const timer = originals.setTimeout(() => resolve(undefined), MAINTAIN_WITHIN_MS)

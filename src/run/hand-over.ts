@@ -7,8 +7,8 @@ import type { Session } from './session.ts'
 import type { WorkerSettings } from './worker-settings.ts'
 
 /**
- * Hands a manifest over to the workers of a project and to their child processes: writes it for the children, and returns what
- * the runner has to bring to the workers.
+ * Hands a manifest over to the workers of a project and to their child processes. Writes the manifest for the child processes, and
+ * returns the settings that the runner passes to the workers.
  */
 export function handOver({ runId }: Session, project: Project, manifest: Manifest): WorkerSettings {
   const { root, options, events } = project

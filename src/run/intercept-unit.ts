@@ -14,9 +14,9 @@ interface UnitInterception {
   whichTest: () => string | undefined
 }
 
-/** Gives untouched code mocks, and refuses its requests to the Hub: in this worker, and in the child processes that it starts. */
+/** Gives mocks to untouched code and refuses its requests to the Hub, in this worker and in the child processes that it starts. */
 export function interceptUnit({ preload, settings, global, recorder, whichTest }: UnitInterception): void {
-  // A Hub that is asked over plain http sends its clients to https.
+  // A Hub redirects plain http to https, so requests over plain http are refused too.
   const bases = [...new Set(settings.intercept.flatMap((base) => [base, base.replace(/^https:/, 'http:')]))]
   let opening: Promise<UnitBridge> | undefined
   const load = async () => {
@@ -31,6 +31,7 @@ export function interceptUnit({ preload, settings, global, recorder, whichTest }
   if (bases.length === 0) return
   preload.wrapFetch(global, foreignResponse(global))
   reachChildren({ mode: 'unit', bases })
-  // There are no mocks for programs in other languages. With this huggingface_hub sends no request, and says that it is offline.
+  // There are no mocks for programs in other languages. With this variable, huggingface_hub (Python) sends no request and says that
+  // it is offline.
   process.env.HF_HUB_OFFLINE ??= '1'
 }

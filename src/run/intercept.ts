@@ -14,7 +14,7 @@ interface Interception {
   /** The absolute path of the test file. */
   testFile: string
   global: typeof globalThis
-  /** Loads what answers requests. Called with the first request. */
+  /** Opens the bridge, which answers requests. Called at the first request. */
   open: () => Promise<Bridge>
 }
 
@@ -23,8 +23,8 @@ export function intercept({ preload, settings, testFile, global, open }: Interce
   const { intercept: bases, cache, run, events, hub, debug } = settings
   preload.installBridge(bases, open)
   if (bases.length === 0) return
-  // The window of happy-dom has a `Response` class of its own. transformers.js 3 decides by that class what it stores, so answers
-  // have to be of it.
+  // The window of happy-dom has a `Response` class of its own. transformers.js 3 stores only responses of that class, so answers
+  // must be instances of it.
   preload.wrapFetch(global, foreignResponse(global))
   const child: ChildSettings = {
     ...{ run, cache, bases, testFile, debug },
@@ -32,24 +32,24 @@ export function intercept({ preload, settings, testFile, global, open }: Interce
     events: join(events, randomBytes(6).toString('hex')),
   }
   reachChildren(child)
-  // For programs in other languages, which use the same layout. A folder that the user chose stays.
+  // Programs in other languages use the same layout, and find the folder by this variable. A folder that the user chose is kept.
   const { HF_HUB_CACHE, HUGGINGFACE_HUB_CACHE, HF_HOME } = process.env
   if (hub && !HF_HUB_CACHE && !HUGGINGFACE_HUB_CACHE && !HF_HOME) process.env.HF_HUB_CACHE = hub
 }
 
-/** What a child process is told in unit mode. */
+/** The settings of a child process in unit mode. */
 interface UnitChildSettings {
   mode: 'unit'
   bases: string[]
 }
 
-/** Has the child processes of this worker load the preload with these settings. */
+/** Makes the child processes of this worker load the preload with these settings. */
 export function reachChildren(settings: ChildSettings | UnitChildSettings): void {
   process.env.VITEST_MODEL_CACHE_CHILD = JSON.stringify(settings)
   process.env.NODE_OPTIONS = withPreload(process.env.NODE_OPTIONS)
 }
 
-/** Adds our `--require` to the user's options. Node.js reads the path from quotes: it may hold spaces. */
+/** Adds our `--require` to the user's options. The path is in quotes, because it may contain spaces. */
 function withPreload(options = ''): string {
   const own = `--require=${JSON.stringify(PRELOAD)}`
   return options.includes(own) ? options : `${options} ${own}`.trim()

@@ -4,7 +4,7 @@ import { parseRepoId } from '../model/repo-id.ts'
 import { parseRevision } from '../model/revision.ts'
 import { parseSelection } from '../model/selection.ts'
 
-/** The models that a recorded run used. A damaged record loses the uses that can't be read, and not the others. */
+/** The models that a recorded run used. Uses that can't be read are left out. */
 export function modelsUsedIn({ used }: RunRecord): Model[] {
   return used.flatMap((use) => modelOfUse(use) ?? [])
 }

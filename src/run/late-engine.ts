@@ -5,9 +5,9 @@ import type { Engine } from './engine.ts'
 import { loadedPreload } from './preload.ts'
 import type { WorkerSettings } from './worker-settings.ts'
 
-/** Loads the engine of a worker when a test first asks for a model. Most test files ask for none. */
+/** Loads the engine of a worker when a test first requests a model. Most test files request none. */
 export class LateEngine {
-  // Before any user code.
+  // Copied before any user code runs.
   readonly #environmentAtStart = { ...process.env }
   #opening: Promise<Engine> | undefined
   #opened: Engine | undefined
@@ -17,7 +17,7 @@ export class LateEngine {
     readonly whichTest: () => string | undefined,
   ) {}
 
-  /** The engine; undefined as long as no test needed it. */
+  /** The engine; undefined until a test needs it. */
   get opened(): Engine | undefined {
     return this.#opened
   }

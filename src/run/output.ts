@@ -10,7 +10,7 @@ export interface Output {
   note(text: string): void
 }
 
-/** How a runner prints. The functions use the runner's own logger, so that lines do not break into what the runner redraws. */
+/** How a runner prints. The functions use the runner's own logger, because the runner redraws parts of the terminal. */
 export interface Logger {
   /** The stream that `print` writes to. */
   stream: Pick<NodeJS.WriteStream, 'isTTY' | 'columns'>

@@ -9,7 +9,7 @@ export type Preload = typeof preload
 
 const KEY = Symbol.for('vitest-model-cache.preload')
 
-/** The preload of this process; undefined where it was not loaded. */
+/** The preload of this process; undefined if it was not loaded. */
 export function loadedPreload(): Preload | undefined {
   return Reflect.get(process, KEY)
 }

@@ -3,22 +3,22 @@ import type { Options } from '../config/options.ts'
 import type { FileReport } from '../model/request.ts'
 import type { EventsFolder } from './events-folder.ts'
 
-/** A project of the test runner: its options, and the cache that they mean. */
+/** A project of the test runner, with its options and its cache. */
 export interface Project {
   /** The project's root folder: an absolute path. */
   root: string
   options: Options
   cache: ModelCache
-  /** Where child processes of its tests report; undefined until the folder is chosen, and where child processes are not served. */
+  /** Where child processes of its tests report. Undefined until the folder is chosen, and if child processes are not served. */
   events?: EventsFolder
-  /** Set where the project's tests run in browser pages. */
+  /** Set if the project's tests run in browser pages. */
   pages?: PageReports
 }
 
-/** What browser pages asked for. The main process answers pages itself, so it also counts their requests. */
+/** The requests of browser pages. The main process answers pages itself, so it also counts their requests. */
 export interface PageReports {
-  /** What one test file asked for since the last call. */
+  /** The requests of one test file since the last call. */
   drain(testFile: string): FileReport
-  /** What each test file asked for since the last call. */
+  /** The requests of each test file since the last call. */
   drainAll(): ({ testFile: string } & FileReport)[]
 }

@@ -7,22 +7,22 @@ import { type FinishedRun, partOf, type RequestReport } from './finished-run.ts'
 import type { Project } from './project.ts'
 import type { RunReports } from './report-of.ts'
 
-/** The timeline of a run keeps this many requests: those that took longest. */
+/** The timeline of a run has this many requests: those that took longest. */
 const SPANS_KEPT = 200
 const NOTHING = { evicted: [], expired: [], freedBytes: 0 }
 
-/** Keeps one record for each project. Its next run warms what the record names; the command line shows the times. */
+/** Writes one record for each project. The project's next run warms the models in the record. The command line shows its times. */
 export async function recordRuns(id: string, writable: ModelCache[], reports: RunReports): Promise<void> {
   const { run } = reports
   const projects = new Map<string, Project>()
   const warmUps = run.warmUps.filter(({ models }) => models.length > 0)
-  // Projects with one root and one cache have one record.
+  // Projects with the same root and the same cache share a record.
   for (const { project } of [...run.reports, ...warmUps])
     projects.set(`${writable.indexOf(project.cache)} ${project.root}`, project)
   for (const [index, { root, cache }] of [...projects.values()].entries()) {
     if (!writable.includes(cache)) continue
     const part = partOf(run, (project) => project.root === root && project.cache === cache)
-    // The first record alone has what belongs to the whole run, so that sums over the records are right.
+    // Figures of the whole run are in the first record only, so that sums over the records are right.
     if (index > 0) Object.assign(part, { removals: NOTHING, ownMs: undefined })
     await cache.recordRun({
       ...{ schemaVersion: 1, id: `${id}-${index}`, startedAt: run.startedAt, project: root },
@@ -33,7 +33,7 @@ export async function recordRuns(id: string, writable: ModelCache[], reports: Ru
   }
 }
 
-/** Each model selection that was asked for, with its files and the test files that asked. */
+/** Each requested model selection, with its files and the test files that requested it. */
 function usedBy(reports: RequestReport[]) {
   const used = new Map<string, ReturnType<typeof newUse>>()
   for (const { requests, testFile } of reports)
@@ -51,7 +51,7 @@ function newUse({ repo, revision, commit, selection, files }: RequestEvent) {
   return { repo, revision, commit, selection, testFiles, files: files.map(([path]) => path) }
 }
 
-/** The steps of downloads and requests, by when they began. A model that was loaded already took no time, and is left out. */
+/** The steps of downloads and requests, sorted by their start. Requests for models that were loaded already are left out. */
 function timelineOf({ reports, warmUps }: FinishedRun): Span[] {
   const warmed = warmUps.flatMap(({ models }) => models.flatMap((model) => spanOfWarmed(model) ?? []))
   const requests = reports.flatMap(({ requests, testFile }) =>

@@ -4,13 +4,13 @@ import { sum } from '../report/distribution.ts'
 import { makeReport, type Report } from '../report/report.ts'
 import type { FinishedRun, RequestReport } from './finished-run.ts'
 
-/** Makes the reports of a run and of its parts. Most runs have one part: its report is the run's, and is made once. */
+/** Makes the reports of a run and of its parts. Most runs have only one part. Its report is also the run's, and is made once. */
 export class RunReports {
   readonly #made = new Map<ModelCache, Promise<Report>>()
 
   constructor(readonly run: FinishedRun) {}
 
-  /** The report of a part of the run. It tells the state of `cache`. */
+  /** The report of a part of the run, with the state of `cache`. */
   of(part: FinishedRun, cache: ModelCache): Promise<Report> {
     const { reports, warmUps, removals, ownMs } = this.run
     const isWhole = part.reports.length === reports.length && part.warmUps.length === warmUps.length
@@ -39,13 +39,13 @@ async function reportOf(run: FinishedRun, cache: ModelCache): Promise<Report> {
     warmed: warmUps.flatMap(({ models }) => models),
     warmUpMs: warmUps.length === 0 ? null : warmUps.reduce((sum, { ms }) => sum + ms, 0),
     ownMs: { main: run.ownMs ?? null, workers, children },
-    // In unit mode the cache is not looked at.
+    // In unit mode the cache is not read.
     cache: run.mode === 'unit' ? null : await stateOf(cache),
     ...{ removals, startedAt, durationMs, mode: run.mode, mocks: sum(reports.map(({ mocks }) => mocks ?? 0)) },
   })
 }
 
-/** Null where the cache folder is refused: the run then used a temporary folder, which is removed at its end. */
+/** Null if the cache folder is refused: the run then used a temporary folder, which is removed at its end. */
 async function stateOf(cache: ModelCache): Promise<Report['cache']> {
   if (cache.context.refusal) return null
   const { takenAt: _, ...state } = await cache.statistics()

@@ -6,7 +6,7 @@ import type { Session } from './session.ts'
 export async function serveChildren({ runId }: Session, project: Project): Promise<void> {
   const { mode, intercept } = project.options
   if (mode === 'unit' || intercept.length === 0) return
-  // The folder gets its mark first. Programs in other languages find the folder too, and would fill it without the mark.
+  // The cache folder gets its marker file first. Programs in other languages find the folder too, and would fill it without a marker.
   await project.cache.prepare()
   project.events ??= chooseEventsFolder(project.cache.context, runId)
 }

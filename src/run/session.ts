@@ -8,7 +8,7 @@ import type { Project } from './project.ts'
 /** The state of one main process of a test runner. In watch mode it lasts for several runs of tests. */
 export interface Session {
   runId: string
-  /** When the current run of tests began: ISO 8601. */
+  /** The start of the current run of tests, ISO 8601. */
   startedAt: string
   output: Output
   /** Each project by the runner's own object for it, or by its name. */
@@ -16,7 +16,7 @@ export interface Session {
   /** The warm-ups since the last report, one for each project. */
   warmUps: WarmUp[]
   hasReporter: boolean
-  /** True once there was a model to warm. Tests will probably ask for a model, so a report will be needed. */
+  /** True once a warm-up had a model to warm. Tests will probably request a model, so a report will be needed. */
   isWarmed: boolean
   /** True in watch mode. The next run needs the same models again. */
   isWatching: boolean
@@ -28,7 +28,7 @@ export interface Session {
 export interface WarmUp {
   project: Project
   ms: number
-  /** True when the warm-up waited for the Hub. */
+  /** True when the warm-up asked the Hub. */
   askedHub: boolean
   /** The models that were not on disk before. */
   models: WarmedModel[]

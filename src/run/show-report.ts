@@ -9,15 +9,15 @@ import type { Output } from './output.ts'
 
 type Settings = Exclude<Options['report'], false>
 
-/** What is shown, and is no part of the report's JSON. */
+/** Parts of the shown report that its JSON does not have. */
 interface Shown extends Pick<FinishedRun, 'maintenanceMs'> {
   testErrors?: string[]
-  /** Lines on declared models that were downloaded and not used. */
+  /** Lines about declared models that were downloaded and not used. */
   unused?: string[]
 }
 
 /**
- * Prints the report of a run, and writes it into each `outputFile` of a project. In GitHub Actions also writes the summary of
+ * Prints the report of a run, and writes it to the `outputFile` of each project. In GitHub Actions also writes the summary of
  * the job, unless a project has `summary: false`. If projects have different targets, the highest is used.
  */
 export async function showReport(

@@ -5,7 +5,7 @@ import { removeFile, removeUnique } from '../cache/store/remove-own.ts'
 import { type ChildEvent, foldEvents } from '../intercept/events-file.ts'
 import type { EventsFolder } from './events-folder.ts'
 
-/** Reads and removes what child processes reported since the last call. */
+/** Reads the reports that child processes wrote since the last call, and removes them. */
 export function takeChildEvents({ folder, layout }: EventsFolder): ChildEvent[] {
   if (!existsSync(folder)) return []
   const files = readdirSync(folder).filter((name) => isEventsName(name) && name.endsWith('.jsonl'))

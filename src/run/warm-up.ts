@@ -13,7 +13,7 @@ import { modelsUsedIn } from './last-used.ts'
 import type { Project } from './project.ts'
 import type { Session } from './session.ts'
 
-/** How many earlier runs count as the last runs. */
+/** The number of earlier runs that count as the last runs. */
 const RUNS_BACK = 3
 
 /** The manifest of a project without warmed models. */
@@ -42,17 +42,17 @@ export async function warmUp(session: Session, project: Project): Promise<Manife
     session.isWarmed = true
     const print = (line: string) => session.output.print(line)
     const { begunAt, results } = await warmModels(cache, models, replaced, progressLines(print))
-    // A model that only an earlier run used may no longer be asked for. If a test asks for it, that test gets the error.
+    // Failures of undeclared models are not shown: perhaps no test uses these models any more. A test that requests one gets the error.
     const declared = new Set(options.models.map(keyOf))
     failures.push(...results.flatMap((result) => (declared.has(keyOf(result.model)) ? failureOf(result) : [])))
-    // Where there is a report, it names each failure once.
+    // If a report is shown, it names each failure.
     if (!session.hasReporter || options.report === false)
       for (const { message } of failures) session.output.note(`The warm-up failed: ${message}`)
     await cache.claim(...results.flatMap((result) => ('cached' in result ? [result.cached] : [])))
     warmed.push(...results.flatMap((result) => warmedModel(result, begunAt, declared.has(keyOf(result.model)))))
     return await cache.manifest(results)
   } catch (error) {
-    // The cache can't be used. A test that asks for a model gets the error; the other tests do not need the cache.
+    // The cache can't be used. A test that requests a model gets the error; the other tests do not need the cache.
     session.output.note(`Warm-up failed: ${messageOf(error)}`)
     return NOTHING_WARMED
   } finally {
@@ -63,8 +63,8 @@ export async function warmUp(session: Session, project: Project): Promise<Manife
 }
 
 /**
- * Warms models, and notes when the work on each began. `replaced` are declared models of which the files that the last runs used
- * are warmed. If a newer commit has no such files, the declared files are warmed.
+ * Warms models, and notes when the work on each began. `replaced` are the declared models for which `models` has the last runs' uses.
+ * If the present commit lacks a file of such a use, the model is warmed as it is declared.
  */
 async function warmModels(cache: ModelCache, models: Model[], replaced: Model[], show: (progress: Progress) => void) {
   const begunAt = new Map<string, number>()

@@ -2,7 +2,7 @@ import type { Manifest } from '../cache/context/manifest.ts'
 import type { Run } from '../cache/store/locks/leases.ts'
 import type { CacheSettings, Mode } from '../config/options.ts'
 
-/** What the main process tells the workers: JSON. No token is ever part of it. */
+/** The settings that the main process sends to the workers, as JSON. They never contain a token. */
 export interface WorkerSettings {
   run: Run
   /** The project's root folder. */
@@ -10,11 +10,11 @@ export interface WorkerSettings {
   mode: Mode
   debug: boolean
   cache: CacheSettings
-  /** The URLs of the hubs whose reads are answered from the cache; empty where none is answered. */
+  /** The URLs of the Hubs whose reads are answered from the cache. Empty if none are. */
   intercept: string[]
   /** The folder in which child processes find the manifest and leave their reports. */
   events: string
-  /** The Hugging Face cache that programs in other languages may fill; undefined where the cache folder is not ours to write to. */
+  /** The Hugging Face cache that programs in other languages may fill. Undefined if the cache folder has no marker or is refused. */
   hub: string | undefined
   manifest: Manifest
 }

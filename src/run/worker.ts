@@ -22,15 +22,15 @@ export interface Worker extends ActiveModels {
   running: Set<string>
   manifest: Manifest
   /**
-   * A test file begins: from here on the requests of its code are answered, and counted for it. If the file before had no `end`,
-   * its report is given to its `handOver`.
+   * Called when a test file begins. From now on, requests of untouched code are answered, and count for this file. If `end` was not
+   * called for the previous file, its report is passed to the `handOver` of that file.
    */
   begin(testFile: string, handOver?: (report: FileReport) => void): void
-  /** The test file ends. Returns its report. */
+  /** Called when the test file ends. Returns its report. */
   end(): FileReport
   /** The report of the test file so far. */
   collected(): FileReport
-  /** The downloads that go on now. */
+  /** The downloads that run now. */
   underWay(): Iterable<Progress>
   /** Notes that a test timed out while it waited for this download. */
   timedOut(download: Progress, test?: string): void
@@ -41,7 +41,7 @@ const KEY = Symbol.for('vitest-model-cache.worker')
 
 /**
  * The worker of the realm whose global object is `global`. Test files that share the realm share the worker. In a vm context this
- * must be the global object of the context: what a runtime returns has to be of the context's own classes.
+ * must be the global object of the context: the objects that a runtime returns must have the classes of the context.
  */
 export function openWorker(settings: WorkerSettings, global: typeof globalThis): Worker {
   const holder: typeof globalThis & { [KEY]?: Worker } = global
@@ -92,8 +92,8 @@ function makeWorker(settings: WorkerSettings, global: typeof globalThis): Worker
 }
 
 /**
- * Loads what has to be there before user code. In a vm context that is the engine too: the context keeps what a module of Node.js
- * exports at its first import, and later that may be the spies of a suite.
+ * Loads the code that must be loaded before user code. In a vm context this includes the engine. A vm context keeps the exports that a
+ * module of Node.js has at its first import, and after user code ran, these may be spies of the suite.
  */
 async function prepare(settings: WorkerSettings, engine: LateEngine, global: typeof globalThis): Promise<void> {
   if (settings.intercept.length > 0 && !loadedPreload()) await importPreload()

@@ -10,8 +10,9 @@ hub.addRepo('org/large', { files: { 'weights.bin': randomBytes(8 * MEGABYTE) } }
 hub.addRepo('org/spoilt', { files: { 'config.json': '{}', 'weights.bin': randomBytes(8 * MEGABYTE) } })
 hub.fault({ repo: 'org/spoilt', file: 'config.json' }, { flipByte: 0 })
 
-const DECLARE = /of 8 MiB had come\. Download it before the tests: modelCache\(\{ models: \['org\/large'\] \}\)/
-const FAILED = /of 8 MiB had come\. The warm-up had failed: File config\.json of org\/spoilt: .*\[DIGEST_MISMATCH\]$/m
+const DECLARE = /of 8 MiB had arrived\. Download it before the tests: modelCache\(\{ models: \['org\/large'\] \}\)/
+const FAILED =
+  /of 8 MiB had arrived\. The warm-up had failed: File config\.json of org\/spoilt: .*\[DIGEST_MISMATCH\]$/m
 
 test.each([
   ['a test', 'org/spoilt', `test('x', async () => { await (await fetch(url)).arrayBuffer() }, 4000)`, FAILED],
