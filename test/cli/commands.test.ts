@@ -105,7 +105,15 @@ describe('reading commands', () => {
     const model = await engine.open().get('org/real')
     await rm(model.file('vocab.txt'))
     const [wrong, other] = await Promise.all([cli.run('verify', 'org/*'), cli.json(0, 'verify', 'Xenova/*')])
-    expect(wrong).toMatchObject({ exitCode: 1, stdout: expect.stringContaining('✗ org/real  vocab.txt: missing') })
+    expect(wrong.exitCode).toBe(1)
+    expect(wrong.stdout.split('\n')).toEqual([
+      '✗ org/real  vocab.txt: missing',
+      expect.stringMatching(/^1 of 3 files is wrong \(2 models, 8\.\d+ KiB, in .*\/s\)$/),
+      'No wrong file is served. A wrong file is downloaded again when it is next needed, or now by `verify --repair`.',
+    ])
+    expect((await cli.run('verify', 'Xenova/*')).stdout).toMatch(
+      /^✓ 3 files verified: each is what the Hub stated \(2 models/,
+    )
     expect(other).toMatchObject({ models: 2, files: 3, problems: [] })
     const repaired = await cli.json(0, 'verify', 'org/real', '--repair')
     expect(repaired.problems).toMatchObject([{ path: 'vocab.txt', what: 'missing', isRepaired: true }])
@@ -242,7 +250,7 @@ describe('a wrong call changes nothing and has exit code 2', () => {
     [['rm', 'not a model', '--yes'], /not a repo id/],
     [['path'], /missing required argument 'model'/],
     [['path', 'Xenova/*'], /matches 2 models: Xenova\/bert, Xenova\/whisper/],
-    // A script's variable that is not set; the default folder would be somebody's own.
+    // An unset variable of a script must not mean the user's default folder.
     [['clean', '--yes', '--cache-dir', ''], /'--cache-dir <folder>'.*Write the name of a folder/],
   ]
 
@@ -279,7 +287,7 @@ describe('a wrong call changes nothing and has exit code 2', () => {
 })
 
 test('an absent folder is an empty cache, and is not created', async () => {
-  const [status, list, clean] = await Promise.all([
+  const [status, list, clean, optimized, verified] = await Promise.all([
     cli.json(0, 'status'),
     cli.json(0, 'ls'),
     cli.run('clean', '--yes'),
@@ -288,6 +296,8 @@ test('an absent folder is an empty cache, and is not created', async () => {
   ])
   expect(status).toMatchObject({ bytes: 0, models: 0, lastRun: null, oldest: null })
   expect(list.models).toEqual([])
+  expect(optimized.stdout).toBe('There is nothing to free.')
+  expect(verified.stdout).toBe(`There is no model to verify in ${engine.cacheDir}.`)
   expect(clean).toMatchObject({ exitCode: 0, stdout: 'There is nothing to remove.' })
   await expect(stat(engine.cacheDir)).rejects.toThrow(/ENOENT/)
 })
@@ -296,7 +306,7 @@ test.skipIf(!canMount)('an error of the disk is printed with advice, and command
   const disk = mountMemory(engine.cacheDir, 5)
   onTestFinished(disk.unmount)
   await writeCache(engine.cacheDir, MODELS)
-  // No process has that number: it died.
+  // No process has this number.
   await mkdir(engine.inCache('leases'))
   const lease = { ...thisProcess(), pid: 2 ** 30, entries: [] }
   await writeFile(engine.inCache('leases/dead.1-0.json'), JSON.stringify(lease))
@@ -333,6 +343,22 @@ test('--help describes a command, its exit codes and an example', async () => {
   expect(exitCode).toBe(0)
   expect(stdout).toMatch(/--older-than.*Example: npx vitest-model-cache clean.*Exit codes: 0 done, 1/s)
 })
+
+test.skipIf(!hasTerminals)(
+  'a download at a terminal has a bar with the rate and the time left, in 80 columns',
+  async () => {
+    engine.hub.addRepo('organisation/a-model-with-a-rather-long-name', {
+      files: { 'weights.bin': 'w'.repeat(4_000_000) },
+    })
+    engine.hub.throttle({ total: 1_500_000 })
+    const { exitCode, screen } = await cli.atTerminal('', 'warm', 'organisation/a-model-with-a-rather-long-name')
+    expect(exitCode, screen).toBe(0)
+    expect(screen).toMatch(/ [█░]{10} \d+% [\d.]+ of 3\.81 MiB · [\d.]+ MiB\/s · [\d.]+ (m?s|s) left/)
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: the terminal's own codes
+    const frames = screen.split(/\u001b\[[\d;?]*[A-Za-z]|[\r\n]/).filter((frame) => frame.includes('%'))
+    for (const frame of frames) expect(frame.length).toBeLessThan(80)
+  },
+)
 
 test('only a terminal gets colours, unless FORCE_COLOR is set', async () => {
   const colored = new Cli(engine, { FORCE_COLOR: '1' })

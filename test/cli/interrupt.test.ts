@@ -8,7 +8,7 @@ import { manyModels, writeCache } from '../support/many-models.ts'
 
 test('an interrupted `clean` has exit code 130, releases its locks and leaves only whole models', async () => {
   const engine = await Engine.start(onTestFinished)
-  // More than are removed in one go.
+  // More models than one step removes.
   await writeCache(engine.cacheDir, manyModels(1100))
   const metadata = engine.inCache('cache_metadata.json')
   const before = await readFile(metadata, 'utf8')
@@ -23,7 +23,7 @@ test('an interrupted `clean` has exit code 130, releases its locks and leaves on
   expect(left.length).toBeGreaterThan(0)
   expect(left.length).toBeLessThan(1100)
   expect((await cache.verify()).problems).toEqual([])
-  // What is not listed is gone from the disk too.
+  // A model that is not listed has no folder any more.
   const folders = new Set((await engine.listing('hub')).map((path) => path.split('/')[0]))
   expect(folders.size).toBe(left.length)
 })

@@ -68,7 +68,7 @@ describe('after two runs', () => {
       cli('report', '--json'),
     ])
     expect(text.stdout).toMatch(/^ Run of [-: \d]+ \(UTC\)\n Model cache\n {2}1 request: 1 hit, 0 misses/)
-    // From the folder of several projects: whose run it is.
+    // In the folder above several projects, the report names the project.
     expect(above.stdout).toMatch(/^ Run of .* \(UTC\) in app\n Model cache\n/)
     expect(markdown.stdout).toContain('| org/tiny | disk ×1 | 2 B |')
     expect(JSON.parse(json.stdout)).toMatchObject({ schemaVersion: 1, requests: 1, hits: 1 })

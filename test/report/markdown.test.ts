@@ -20,7 +20,7 @@ const HOSTILE = [
   '\u001b[31mred\u202etxt.exe',
 ]
 
-/** What a reader sees of HTML. */
+/** The text that a reader sees of HTML. */
 function textOf(html: string): string {
   const entities: Record<string, string> = { amp: '&', lt: '<', gt: '>', quot: '"', '#39': "'" }
   return html.replace(/<[^>]*>/g, '').replace(/&(\w+|#39);/g, (all, name) => entities[name] ?? all)
@@ -88,7 +88,7 @@ describe('a warning for GitHub', () => {
     ])
     expect(warningsOf(REPORT, 0.75)).toEqual([])
     expect(warningsOf({ ...REPORT, requests: 0, hitRate: null }, 1)).toEqual([])
-    // In a first run there is nothing yet to hit, and of what failed a test tells.
+    // A first run has no hits, and a failure is shown by its test.
     expect(warningsOf({ ...REPORT, isFirstRun: true }, 1)).toEqual([])
     expect(warningsOf({ ...REPORT, misses: 0, failed: 1 }, 1)).toEqual([])
     fc.assert(fc.property(anyReport, (report) => warningsOf(report, 0).every((text) => !text.includes('NaN'))))

@@ -12,7 +12,7 @@ import fc from '../support/property.ts'
 import { MODEL, makeFailure, REPORT } from '../support/reports.ts'
 import { makeCache, makeEntry, makeRun } from '../support/runs.ts'
 
-// Each is a line of a log that somebody obeys, or characters that a terminal obeys.
+// Commands that CI systems run when they are in a log, and characters that control a terminal.
 const HOSTILE = [
   '\u001b[2J\u001b]0;title\u0007',
   '\u009b31mred',
@@ -42,7 +42,7 @@ const hostile = fc.oneof(
 
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\u115f\u1160\u3164\uffa0]/u
 
-/** Fails for a line that a terminal or a CI log would obey. */
+/** Fails for a line with a CI command or a control character. */
 function expectHarmless(text: string): void {
   for (const line of text.split('\n')) {
     expect(line).not.toMatch(UNPRINTABLE)

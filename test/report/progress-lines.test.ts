@@ -17,7 +17,7 @@ function useClock(): void {
   vi.spyOn(originals, 'monotonic').mockImplementation(() => now)
 }
 
-/** The lines that are printed while so many bytes come in each quarter of a second. */
+/** The lines that are printed while the given bytes come in each quarter of a second. */
 function linesOf(totalBytes: number, quarters: number[], before = 0): string[] {
   useClock()
   const lines: string[] = []
@@ -40,7 +40,7 @@ test('the time left is computed from the last seconds, and is not shown before i
   const slow = Array(8).fill(1_000)
   const fast = Array(24).fill(5 * MEGABYTE)
   const lines = linesOf(150 * MEGABYTE, [...slow, ...fast])
-  // One early line, of a trickle.
+  // The first line is printed while the download is slow.
   expect(lines[0]).toMatch(/^ ↓ org\/name [12](\.\d+)? [kK]\S+ of 150 Mi?B \(0%\)$/)
   const last = lines.at(-1) ?? ''
   expect(last).toMatch(/ · (1[5-9]|20)(\.\d+)? Mi?B\/s · [3-5](\.\d+)? s left$/)
@@ -60,7 +60,7 @@ test('a wait has one line when it begins, and none while the request is repeated
   show({ ...progress, receivedBytes: 0, totalBytes: 0 })
   show({ ...progress, totalBytes: 0, waitMs: 10_000 })
   now += 100
-  // Another file waits too; a short wait is not worth a word.
+  // A second file waits too. A short wait has no line.
   show({ ...progress, waitMs: 10_000 })
   show({ ...progress, waitMs: 300 })
   now += 10_000
@@ -97,7 +97,7 @@ test('the engine reports waits for the listing and for files, and kept bytes do 
   const weights = Buffer.alloc(8 * MEGABYTE, 'weights')
   hub.addRepo('org/name', { files: { 'weights.bin': weights } })
   const seen: Progress[] = []
-  /** Gives up when it is waited. */
+  /** Aborts at the first wait. */
   const untilWait = async () => {
     const stop = new AbortController()
     const onProgress = (progress: Progress) => {
@@ -117,7 +117,7 @@ test('the engine reports waits for the listing and for files, and kept bytes do 
   const kept = seen.find(({ receivedBytes }) => receivedBytes > 0)
   expect(kept?.receivedBytes).toBeGreaterThan(MEGABYTE)
   expect(kept?.bytesPerSecond).toBeUndefined()
-  // The wait is over when the next try begins.
+  // The wait ends when the next try begins.
   const waits = seen.map(({ waitMs }) => waitMs)
   expect(waits.slice(waits.indexOf(0))).toEqual([0, ...Array(waits.length - waits.indexOf(0) - 1).fill(undefined)])
 })

@@ -46,7 +46,7 @@ describe('the JSON Schema', () => {
   })
 })
 
-/** As version 0.1 wrote it, before there were times, a timeline, and test files of models. */
+/** A record of version 0.1, without times, a timeline and the test files of models. */
 const OLD = {
   schemaVersion: 1,
   id: 'mkd0-77-abc-1-0',

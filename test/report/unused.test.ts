@@ -24,7 +24,7 @@ function declared(...paths: Path[]) {
   return { ...model, files: withSizes(paths) }
 }
 
-/** A request of untouched code, or of `models` where a selection is given. */
+/** A request of untouched code. With a selection, a request of `models`. */
 function use(paths: Path[], selection: Selection = { paths }) {
   return { ...model, files: withSizes(paths), selection: selectionKey(selection) }
 }
