@@ -2,11 +2,14 @@ import type { CacheStatus, RunCounts } from '../cache/inspect/status.ts'
 import type { Amount } from '../cache/store/downloads/leftovers.ts'
 import { formatAge, formatSize } from '../config/units.ts'
 import { originals } from '../platform/originals.ts'
+import { joinParts, unbroken } from '../report/lines.ts'
 import { count, percent } from '../report/words.ts'
 import { type GlobalOptions, type OpenedCache, openCache } from './open-cache.ts'
 import { printJson } from './show/json.ts'
 import { printLines } from './show/print.ts'
-import { paint } from './show/style.ts'
+import { columnsOf, paint } from './show/style.ts'
+
+const NAME_WIDTH = 10
 
 /** Prints where the cache is and what says so, how full it is, and how well it serves. */
 export async function status(options: GlobalOptions): Promise<number> {
@@ -18,14 +21,19 @@ export async function status(options: GlobalOptions): Promise<number> {
 }
 
 export function printStatus({ origin }: Pick<OpenedCache, 'origin'>, found: CacheStatus): void {
-  for (const [name, text] of statusLines(origin, found)) printLines(`${paint('dim', name.padEnd(10))} ${text}`)
+  const columns = columnsOf() ?? Number.POSITIVE_INFINITY
+  for (const [name, text] of statusLines(origin, found)) {
+    const [first, ...others] = joinParts(text.split(' · '), columns - NAME_WIDTH - 1, '')
+    printLines(`${paint('dim', name.padEnd(NAME_WIDTH))} ${first}`)
+    for (const line of others) printLines(`${' '.repeat(NAME_WIDTH)} ${line}`)
+  }
 }
 
 function statusLines(origin: string, found: CacheStatus): [string, string][] {
   const { bytes, maxBytes, models, pinned, files, shared, incoming, leases, lastRun, lastRuns, disk } = found
   const share = maxBytes === 0 ? '' : ` (${Math.round((bytes / maxBytes) * 100)}%)`
   const lines: [string, string | undefined][] = [
-    ['cache', `${found.directory} (by ${origin})`],
+    ['cache', `${unbroken(found.directory)} (by ${origin})`],
     ['size', `${formatSize(bytes)} of ${formatSize(maxBytes)}${share}`],
     ['models', `${models}${pinned > 0 ? `, ${pinned} pinned` : ''} · ${count(files, 'file')}`],
     ['from', fromText(found)],

@@ -13,6 +13,8 @@ const WORTH_SAYING_MS = 2_000
 const WIDE_COLUMNS = 100
 const BAR = { narrow: 10, wide: 20 }
 const NAME = { shortest: 12, usual: 24 }
+// Shorter figures leave room, so that the bar keeps its place.
+const FIGURES = 44
 
 /** Turns the progress of models into whole lines, at most one every two seconds for each model. A fast download has no line. */
 export function progressLines(print: (line: string) => void): (progress: Progress) => void {
@@ -44,8 +46,8 @@ export function progressBar(progress: Progress, columns: number): string {
   const amount = `${percentOf(progress)}% ${amountOf(progress)}`
   const figures = joined(amount, rateOf(progress), outlook(progress))
   const size = columns < WIDE_COLUMNS ? BAR.narrow : BAR.wide
-  const room = columns - figures.length - size - 4
-  if (room < NAME.shortest) return shorten(` ${shorten(model, NAME.usual)} ${figures}`, columns - 1)
+  const room = columns - Math.max(figures.length, FIGURES) - size - 4
+  if (room < NAME.shortest) return shorten(` ${shorten(model, NAME.shortest)} ${figures}`, columns - 1)
   const done = Math.round((size * percentOf(progress)) / 100)
   const bar = '█'.repeat(done) + '░'.repeat(size - done)
   return ` ${shorten(model, room).padEnd(Math.min(room, NAME.usual))} ${bar} ${figures}`

@@ -80,7 +80,7 @@ test('a bar has the rate and the time left, and fits the terminal', () => {
     ...{ receivedBytes: 45 * MEGABYTE, totalBytes: 90 * MEGABYTE, bytesPerSecond: 5 * MEGABYTE },
   }
   expect(progressBar({ ...progress, model: 'org/name' }, 80)).toBe(
-    ' org/name                 █████░░░░░ 50% 45 of 90 MiB · 5 MiB/s · 9 s left',
+    ' org/name               █████░░░░░ 50% 45 of 90 MiB · 5 MiB/s · 9 s left',
   )
   expect(progressBar(progress, 80)).toContain('█████░░░░░ 50% 45 of 90 MiB · 5 MiB/s · 9 s left')
   expect(progressBar({ ...progress, receivedBytes: 1000, bytesPerSecond: undefined }, 80)).toMatch(
@@ -88,6 +88,11 @@ test('a bar has the rate and the time left, and fits the terminal', () => {
   )
   expect(progressBar({ ...progress, waitMs: 10_000 }, 80)).toMatch(/ 45 of 90 MiB · waiting, next try in 10 s$/)
   expect(progressBar(progress, 120)).toContain('██████████░░░░░░░░░░')
+  // The bar keeps its place while the figures change.
+  const starts = [0, 20_000, 45 * MEGABYTE].map((receivedBytes) =>
+    progressBar({ ...progress, receivedBytes }, 80).search(/[█░]/),
+  )
+  expect(new Set(starts)).toEqual(new Set([24]))
   for (let columns = 20; columns <= 200; columns++) expect(progressBar(progress, columns).length).toBeLessThan(columns)
 })
 

@@ -19,7 +19,7 @@ export async function confirm(question: string, { yes, dryRun }: Confirmation): 
   if (!process.stdin.isTTY || !process.stderr.isTTY)
     throw new ModelCacheError({
       code: 'INVALID_OPTION',
-      asked: question,
+      asked: `Question ${JSON.stringify(question)}`,
       reason: 'There is no terminal for the question.',
       nextStep: 'Add `--yes` to do it, or `--dry-run` to see what would be done. Nothing was changed.',
     })
