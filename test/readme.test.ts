@@ -117,7 +117,7 @@ describe.concurrent('each snippet', () => {
   test('of a test with `models` runs, with the weights that the config declares and no others', async () => {
     const files = { ...filesOf(under('`models` in a test', 'ts')), 'b.test.ts': textOf('What a test gets', 'ts') }
     const folder = await workshop.folder({ ...files, ...filesOf(under('How to name a model', 'ts')) })
-    const { exitCode, output } = await workshop.run('npx vitest run --testTimeout=60000', folder)
+    const { exitCode, output } = await workshop.run('npx vitest run', folder)
     expect(exitCode, output).toBe(0)
     const encoders = workshop.hub.requests.flatMap(({ file }) => (file?.includes('encoder') ? [file] : []))
     expect(new Set(encoders)).toEqual(new Set(['onnx/encoder_model_quantized.onnx']))

@@ -24,6 +24,11 @@ export interface Outcome {
   output: string
 }
 
+// Documents keep Vitest's default time limit of 5 s for a test. On a busy machine a model takes longer to load.
+const PATIENT_NPX = `npx() {
+  if [ "$1" = vitest ]; then command npx "$@" --testTimeout=120000; else command npx "$@"; fi
+}`
+
 /** Folders of users' projects with the packed package, and their Hub. */
 export class Workshop {
   private folders = 0
@@ -71,7 +76,7 @@ export class Workshop {
   async run(lines: string, folder: string, env: Record<string, string> = {}): Promise<Outcome> {
     const executed = lines.split('\n').filter((line) => !isNotExecuted(line))
     const own = { HF_ENDPOINT: this.hub.url, HOME: this.home, PATH: `${this.bin}${delimiter}${process.env.PATH}` }
-    const script = `cd ${quote(folder)} && set -e\n${executed.join('\n')}`
+    const script = [`cd ${quote(folder)}`, 'set -e', PATIENT_NPX, ...executed].join('\n')
     return this.inTurn(() => this.project.shell(script, { ...own, ...env }))
   }
 
