@@ -20,7 +20,7 @@ export async function verify(names: string[], options: GlobalOptions & { repair?
   })
   const entries = names.length > 0 ? await cache.find(...names) : await cache.list()
   const started = originals.monotonic()
-  const progress = await openProgress()
+  const progress = await openProgress('verifying')
   const rate = new Rate()
   let seen = 0
   let found: Verification

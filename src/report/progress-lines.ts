@@ -16,8 +16,11 @@ const NAME = { shortest: 12, usual: 24 }
 // Shorter figures leave room, so that the bar keeps its place.
 const FIGURES = 44
 
-/** Turns the progress of models into whole lines, at most one every two seconds for each model. A fast download has no line. */
-export function progressLines(print: (line: string) => void): (progress: Progress) => void {
+/**
+ * Turns the progress of models into whole lines, at most one every two seconds for each model. A fast download has no line. `mark`
+ * begins each line.
+ */
+export function progressLines(print: (line: string) => void, mark = '↓'): (progress: Progress) => void {
   const printed = new Map<string, { at: number; isWait: boolean }>()
   return (progress) => {
     const now = originals.monotonic()
@@ -28,7 +31,7 @@ export function progressLines(print: (line: string) => void): (progress: Progres
     const isDue = now - before.at >= NEXT_LINE_AFTER_MS || (isWait && !before.isWait)
     if (!isDue || (progress.totalBytes === 0 && !isWait)) return
     printed.set(progress.model, { at: now, isWait })
-    print(` ↓ ${printable(progress.model)} ${howFar(progress)}`)
+    print(` ${mark} ${printable(progress.model)} ${howFar(progress)}`)
   }
 }
 

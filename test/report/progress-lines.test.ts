@@ -74,6 +74,17 @@ test('a wait has one line when it begins, and none while the request is repeated
   ])
 })
 
+test('a line of `verify` has a word in place of the arrow of a download', () => {
+  useClock()
+  const lines: string[] = []
+  const show = progressLines((line) => lines.push(line), 'verifying')
+  const progress = { model: '3 models', totalBytes: 2 * MEGABYTE, elapsedMs: 1 }
+  show({ ...progress, receivedBytes: 0 })
+  now += 10_000
+  show({ ...progress, receivedBytes: MEGABYTE, bytesPerSecond: MEGABYTE })
+  expect(lines).toEqual([' verifying 3 models 1 MiB of 2 MiB (50%) · 1 MiB/s · 1 s left'])
+})
+
 test('a bar has the rate and the time left, and fits the terminal', () => {
   const progress = {
     ...{ model: 'organisation/a-model-with-a-rather-long-name', elapsedMs: 1 },

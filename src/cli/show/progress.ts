@@ -12,9 +12,10 @@ export interface ProgressView {
   end: () => void
 }
 
-export async function openProgress(): Promise<ProgressView> {
+/** `mark` begins each whole line: an arrow for downloads. */
+export async function openProgress(mark?: string): Promise<ProgressView> {
   if (isQuiet()) return { show: () => undefined, end: () => undefined }
-  if (!process.stderr.isTTY) return { show: progressLines((line) => printNotes(line)), end: () => undefined }
+  if (!process.stderr.isTTY) return { show: progressLines((line) => printNotes(line), mark), end: () => undefined }
   const { MultiBar } = await import('cli-progress')
   const bars = new MultiBar({
     stream: process.stderr,
