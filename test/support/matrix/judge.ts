@@ -1,12 +1,14 @@
 import type { Outcome, Run } from './run-suite.ts'
 
 /** The defects of an outcome; empty if there are none. */
-export function faultsOf({ cold, warm, copiedBytes }: Outcome, expected: Expected): string[] {
+export function faultsOf({ cold, warm, unit, copiedBytes }: Outcome, expected: Expected): string[] {
   return [
     ...faultsOfRun('cold', cold, expected),
     ...faultsOfRun('warm', warm, expected),
     ...(cold.requests === 0 ? ['the cold run made no request, so nothing was tested'] : []),
     ...(warm.requests > 0 ? [`the warm run made ${warm.requests} requests`] : []),
+    ...(unit ? faultsOfRun('unit', unit, { requests: 0 }) : []),
+    ...(unit && unit.requests > 0 ? [`the run in unit mode made ${unit.requests} requests`] : []),
     ...(copiedBytes > 0 && !expected.copies ? [`a second copy of ${copiedBytes} bytes`] : []),
   ]
 }
