@@ -17,7 +17,7 @@ export interface CachedModel {
   directory: string
   /** The files of the selection, by their paths in the repo, each with its bytes. */
   files: ReadonlyMap<HubPath, number>
-  /** Where it was served from. */
+  /** The tier that served it. */
   tier: Tier
   /** Bytes of all these files. */
   bytes: number
@@ -31,7 +31,7 @@ export interface CachedModel {
   adoptedBytes: number
   /** Files that had changed since they were recorded, and were downloaded or adopted again by this call. */
   repaired: readonly HubPath[]
-  /** Milliseconds that its download took when it was added to the cache. Null when that is not known. */
+  /** Milliseconds that the download of its files took, in this run or an earlier one. Null when that is not known. */
   recordedDownloadMs: number | null
   /** True when this run's warm-up downloaded it. */
   warmedInThisRun: boolean

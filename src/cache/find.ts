@@ -13,20 +13,20 @@ import { Origin } from './store/origin.ts'
 const COMMIT_PREFIX = /^[0-9a-f]{4,40}$/
 
 /**
- * Finds the entries of models: all entries of a repo, or the one at a revision. An entry stands for itself. Throws
+ * Finds the entries of models: all entries of a repo, or the one at a revision. For an entry, finds its current record. Throws
  * `MODEL_NOT_FOUND` for the first model that has no entry.
  */
 export async function findEntries(context: CacheContext, models: (Model | Entry)[]): Promise<Entry[]> {
   const all = await listEntries(context)
   const byKey = new Map(all.map((entry) => [entryKey(entry), entry]))
   const found = models.map((model) =>
-    'commit' in model ? sameAs(context, model, byKey) : findOne(context, model, all),
+    'commit' in model ? currentRecord(context, model, byKey) : findOne(context, model, all),
   )
   return [...new Set((await Promise.all(found)).flat())]
 }
 
 /** The current record of an entry. */
-async function sameAs(context: CacheContext, entry: Entry, all: ReadonlyMap<string, Entry>): Promise<Entry> {
+async function currentRecord(context: CacheContext, entry: Entry, all: ReadonlyMap<string, Entry>): Promise<Entry> {
   return all.get(entryKey(entry)) ?? notFound(context, modelLabel(entry))
 }
 

@@ -10,9 +10,10 @@ import { readApiAnswer, type StoredAnswer, writeApiAnswer } from './store/answer
 import { prepareCacheFolder } from './store/locks/prepare-cache-folder.ts'
 
 /**
- * Returns the answer of the Hub's API to a read of a public repo. A stored answer is used while it is fresh: for a commit
- * always, for a branch during `maxAge`. Else the Hub is asked, without a token; when it can't be reached, an older stored answer
- * is used. A refusal of the Hub is returned, because the caller may have a token that opens the repo. Throws `OFFLINE`.
+ * Returns the answer of the Hub's API to a read of a public repo. A stored answer about a commit is always used, and one about a
+ * branch while it is younger than `maxAge`. Otherwise the Hub is asked, without a token. When the Hub fails or can't be reached, an
+ * older stored answer is used; undefined when none is stored. A refusal of the Hub is returned, because the caller may have a token
+ * that opens the repo. Throws `OFFLINE`.
  */
 export async function getApiAnswer(
   context: CacheContext,
@@ -36,7 +37,7 @@ export async function getApiAnswer(
   }
 }
 
-/** Stores an answer. One that can't be stored is asked for again next time. */
+/** Stores an answer. A failure is not an error: the Hub is then asked again next time. */
 async function keep(context: CacheContext, repo: RepoId, key: string, answer: StoredAnswer): Promise<void> {
   try {
     await prepareCacheFolder(context.layout)

@@ -32,7 +32,7 @@ interface Revision {
   revision: string
 }
 
-/** Returns one file of a repo, and downloads it when it is missing. Throws as `getModel`. `FILE_NOT_FOUND` is the Hub's own answer. */
+/** Returns one file of a repo, downloaded when it is missing. Throws as `getModel`; `FILE_NOT_FOUND` when the listing lacks it. */
 export async function getFile(
   context: CacheContext,
   of: Revision,
@@ -52,8 +52,8 @@ export async function getFile(
 }
 
 /**
- * Describes a file without downloading it: by its record, else by the repo's listing, which is downloaded when it is missing.
- * Throws as `getFile`.
+ * Describes a file by its record, else by the repo's listing. The file is downloaded only when the cache
+ * has no record of it and no listing of the repo. Throws as `getFile`.
  */
 export async function describeFile(
   context: CacheContext,
@@ -71,7 +71,7 @@ export async function describeFile(
     if (recorded) return { ...recorded, path: safe, commit }
     const { treeOf } = await import('./on-disk.ts')
     const tree = await treeOf(usable, served)
-    // There is no listing and the Hub gives none, so only the cached files are known.
+    // No listing is stored, and the lookup above asked for none.
     if (!tree) return getFile(usable, of, path, { ...options, signal })
     const stated = tree.get(safe)
     if (stated)

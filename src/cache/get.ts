@@ -19,14 +19,17 @@ export interface GetOptions {
 }
 
 /**
- * Returns a model that is complete in the cache: found by the manifest, else on disk, else downloaded from the Hub. The code
- * that downloads is loaded only then.
+ * Returns a model that is complete in the cache: found by the manifest, else on disk, else adopted or downloaded. The code for
+ * downloads is loaded only when it is needed.
  */
 export async function getModel(context: CacheContext, model: Model, options: GetOptions = {}): Promise<CachedModel> {
   return whereUsable(context, model, options, (usable, signal) => findModel(usable, model, { ...options, signal }))
 }
 
-/** Calls `act` with this cache, or with the temporary cache when this one can't take the model. Throws `NOT_A_CACHE`. */
+/**
+ * Calls `act` with this cache, or with the temporary cache when this one can't take the model. Throws `NOT_A_CACHE` or
+ * `CACHE_UNUSABLE` when the options allow no temporary cache.
+ */
 export async function whereUsable<T>(
   context: CacheContext,
   model: Model,
@@ -95,7 +98,7 @@ async function claimed(context: CacheContext, model: Model, found: Located): Pro
   return located?.repo === found.repo && located.snapshot === found.snapshot && located.changed.length === 0
 }
 
-/** Explains a system error as trouble of the disk. Other errors stay as they are. */
+/** Turns a system error into `CACHE_UNUSABLE`. Returns other errors unchanged. */
 function explainDiskError(error: unknown, model: Model, signal?: AbortSignal): unknown {
   if (error instanceof ModelCacheError || signal?.aborted || !isSystemError(error)) return error
   return cacheUnusable(model, error)

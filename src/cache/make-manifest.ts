@@ -8,10 +8,10 @@ import type { WarmResult } from './warm.ts'
 
 const NOTHING_YET = { downloaded: false, files: [] }
 
-/** Makes the manifest, by which workers serve the models of the warm-up. */
+/** Makes the manifest of a warm-up: with it, workers find the models without metadata. */
 export async function makeManifest(context: CacheContext, results: WarmResult[]): Promise<Manifest> {
   const manifest: Manifest = { models: [], failures: [] }
-  // A temporary cache has records of its own.
+  // When the folder is refused, the models are in a temporary cache, which the manifest does not describe.
   const metadata = context.refusal ? undefined : await context.metadata()
   const models = new Map<string, ManifestModel>()
   for (const result of results) {

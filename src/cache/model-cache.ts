@@ -47,12 +47,12 @@ export class ModelCache {
     return getModel(this.context, toModel(model), options)
   }
 
-  /** Returns one file of a repo, and downloads it when it is missing. Throws as `get`. `FILE_NOT_FOUND` is the Hub's own answer. */
+  /** Returns one file of a repo, downloaded when it is missing. Throws as `get`; `FILE_NOT_FOUND` when the listing lacks it. */
   async file(repo: { repo: RepoId; revision: string }, path: string, options?: GetOptions): Promise<CachedFile> {
     return getFile(this.context, repo, path, options)
   }
 
-  /** Describes a file of a repo without downloading it: the listing is enough. Throws as `file`. */
+  /** Describes a file of a repo by its record or by the listing. Downloads the file only when the cache has neither. Throws as `file`. */
   async describe(repo: { repo: RepoId; revision: string }, path: string, options?: GetOptions): Promise<KnownFile> {
     return describeFile(this.context, repo, path, options)
   }
@@ -67,7 +67,10 @@ export class ModelCache {
     return hasModel(this.context, { repo, revision, selection: { paths: [path] }, pin: false })
   }
 
-  /** Returns the answer of the Hub's API to a read of a public repo, or its refusal. Undefined when the Hub can't be reached. Throws `OFFLINE`. */
+  /**
+   * Returns the answer of the Hub's API to a read of a public repo, or the Hub's refusal. Undefined when the Hub gives no answer and
+   * none is stored. Throws `OFFLINE`.
+   */
   async apiAnswer(
     repo: { repo: RepoId; revision: string },
     request: RawRequest,
@@ -87,7 +90,7 @@ export class ModelCache {
     return hasModel(this.context, toModel(model))
   }
 
-  /** All entries, in the order of their names. */
+  /** All entries, sorted by name. */
   async list(): Promise<Entry[]> {
     const { listEntries } = await import('./on-disk.ts')
     // Callers may change these copies.
@@ -142,13 +145,13 @@ export class ModelCache {
     return verifyEntries(this.context, entries, options)
   }
 
-  /** How much the cache holds. */
+  /** The number and the bytes of the cached models. */
   async statistics(): Promise<CacheStatistics> {
     const { cacheStatistics } = await import('./on-disk.ts')
     return cacheStatistics(this.context)
   }
 
-  /** How much the models take on disk, and how much is free. */
+  /** The bytes that the models take on disk, and the free bytes of the disk. */
   async diskUse(): Promise<DiskUse> {
     const { diskUse } = await import('./inspect/disk-use.ts')
     return diskUse(this.context.layout)
@@ -160,7 +163,7 @@ export class ModelCache {
     return cacheStatus(this.context)
   }
 
-  /** The manifest, by which workers serve the models of the warm-up. */
+  /** The manifest of a warm-up: with it, workers find the models without metadata. */
   async manifest(results: WarmResult[]): Promise<Manifest> {
     const { makeManifest } = await import('./on-disk.ts')
     return makeManifest(this.context, results)
@@ -182,12 +185,12 @@ export class ModelCache {
     releaseRun(this.context.layout, run.id)
   }
 
-  /** False when the cache folder is read-only, or is not ours. */
+  /** False when the cache folder is read-only or refused. */
   async isWritable(): Promise<boolean> {
     return isWritable(this.context.layout) && !this.context.refusal
   }
 
-  /** Makes the cache folder when it is missing. Where that fails, the caller that needs the folder throws the reason. */
+  /** Makes the cache folder when it is missing. A failure is ignored: the next call that needs the folder throws the reason. */
   async prepare(): Promise<void> {
     if (isMarked(this.context.layout) || this.context.refusal) return
     const { prepareCacheFolder } = await import('./store/locks/prepare-cache-folder.ts')
@@ -208,7 +211,7 @@ export class ModelCache {
     return readRuns(this.context.layout, project, count)
   }
 
-  /** The last runs of all projects that are accepted, newest first. */
+  /** The last `count` runs of all projects that `accepts` accepts, newest first. */
   async lastRunsOf(accepts: (run: RunRecord) => boolean, count: number): Promise<RunRecord[]> {
     const { readAllRuns } = await import('./on-disk.ts')
     return readAllRuns(this.context.layout, count, accepts)

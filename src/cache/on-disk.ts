@@ -1,4 +1,4 @@
-// What a warm run needs of the cache folder, as one module: Node.js takes a millisecond or more for each file that it loads.
+// The functions that a warm run needs, as one module: Node.js takes a millisecond or more for each module that it loads.
 
 export { cacheStatistics } from './inspect/statistics.ts'
 export { listEntries } from './lookup/list-entries.ts'

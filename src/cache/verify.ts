@@ -73,7 +73,7 @@ export async function verifyEntries(
   const checks = await checkAll(context, entries, options)
   const flawed = checks.filter(({ what }) => what !== undefined)
   const now = new Map(flawed.length === 0 ? [] : (await listEntries(context)).map((entry) => [entryKey(entry), entry]))
-  // The model may have been removed meanwhile, or downloaded again. Then the old record is gone, and the problem with it.
+  // The model may have been removed or downloaded again meanwhile. Then its record is gone or differs, and the flaw no longer counts.
   const wrong = flawed.filter(({ entry, path }) =>
     isAsRecorded(now.get(entryKey(entry))?.files.get(path), entry.files.get(path)),
   )
@@ -124,7 +124,7 @@ async function checkAll(context: CacheContext, entries: Entry[], options: Verify
   }
 }
 
-// To hand a small file to a thread takes ten times as long as to read it.
+// Handing a small file to a thread takes ten times as long as reading it.
 const BATCH = { files: 64, bytes: 4 << 20 }
 
 /** Makes batches of small files. A large file is a batch of its own. */

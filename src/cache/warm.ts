@@ -27,7 +27,7 @@ export async function warmModels(
   options: WarmOptions = {},
 ): Promise<WarmResult[]> {
   const usable = await context.usable().catch(() => undefined)
-  if (usable) await claimWhatIsThere(usable, models)
+  if (usable) await claimCached(usable, models)
   const limit = pLimit(MODELS_AT_ONCE)
   const results = await Promise.all(
     models.map((model) =>
@@ -47,9 +47,9 @@ export async function warmModels(
 
 /**
  * Claims all entries that are already cached, in one write. The lookups that follow need no claims of their own. An entry that
- * turns out to be useless stays until the run is over.
+ * turns out to be incomplete stays claimed until the run is over.
  */
-async function claimWhatIsThere(context: CacheContext, models: Model[]): Promise<void> {
+async function claimCached(context: CacheContext, models: Model[]): Promise<void> {
   const distinct = new Map(models.map((model) => [modelKey(model), model]))
   const known = await Promise.all([...distinct.values()].map((model) => resolveOnDisk(context, model).catch(nothing)))
   const entries = known.flatMap((known) => known?.entry ?? [])

@@ -13,7 +13,7 @@ export interface Asked {
 /** The error for users for a response with an HTTP error status: with the Hub's message, and with advice about the token. */
 export function explainStatus(error: HubHttpError, { asked, repo }: Asked, hub: HubAccess): ModelCacheError {
   const { code, reason, nextStep } = explanationOf(error, `${hub.endpoint}/${repo}`, hub)
-  return new ModelCacheError({ code, asked, reason: `${reason}${ownWords(error)}`, nextStep, cause: error })
+  return new ModelCacheError({ code, asked, reason: `${reason}${quoteOf(error)}`, nextStep, cause: error })
 }
 
 interface Explanation {
@@ -95,7 +95,7 @@ function tokenAdvice({ token }: HubHttpError, { endpoint, withheld }: HubAccess)
  * The Hub's own message. Left out where it would mislead: without a token, the Hub says "Invalid username or password" for a
  * repo that does not exist.
  */
-function ownWords({ said, errorCode, token }: HubHttpError): string {
+function quoteOf({ said, errorCode, token }: HubHttpError): string {
   if (said === undefined || errorCode === 'EntryNotFound' || errorCode === 'RevisionNotFound') return ''
   if (errorCode === 'RepoNotFound' && token !== 'sent') return ''
   return ` The Hub says: ${/[.!?…]$/.test(said) ? said : `${said}.`}`

@@ -1,7 +1,7 @@
 import pLimit from 'p-limit'
 import type { Connections } from '../../hub/download-request.ts'
 
-/** The connections of a cache. A download waits for its first connection, and gets further ones when some are free. */
+/** The connections of a cache. A download waits for its first connection, and gets more connections while some are free. */
 export interface ConnectionBudget extends Connections {
   run<T>(work: () => Promise<T>): Promise<T>
 }

@@ -29,7 +29,7 @@ export interface EndpointAnswer {
   at: number
 }
 
-/** The settings and services that all verbs of the engine share. Modules that use disk or network are loaded on first use. */
+/** The settings and services that all verbs of the engine share. Most are loaded on first use: a hit from the manifest needs few. */
 export class CacheContext {
   readonly layout: Layout
   readonly debug: (message: string) => void
@@ -42,7 +42,7 @@ export class CacheContext {
   #temporary: Promise<CacheContext> | undefined
   #sharedFolder: Promise<typeof import('../store/shared-folder.ts')> | undefined
   #refusal: { error: ModelCacheError | undefined } | undefined
-  /** True when this cache, or the temporary cache that replaces it, has sent a request to the Hub. */
+  /** True when this cache, or the temporary cache that replaces it, prepared requests to the Hub. A warm-up sets it to false first. */
   hasAskedHub = false
   /** The progress of the current downloads by model label, including those of a temporary cache that replaces this one. */
   readonly underWay: Map<string, Progress>
@@ -59,7 +59,7 @@ export class CacheContext {
   readonly receivedAnswers = new Map<string, EndpointAnswer>()
   /** The stored listings that this process has read, by `repo@commit`. */
   readonly trees = new Map<string, Tree>()
-  /** The `repo@commit`s for which this process asked in vain who may read the repo. */
+  /** The `repo@commit` keys for which this process asked who may read the repo, and got no answer. */
   readonly failedAccessChecks = new Set<string>()
 
   /** `standsInFor`: the cache that this temporary one replaces, because its folder can't be used. */
@@ -84,7 +84,7 @@ export class CacheContext {
     return this.#evicted
   }
 
-  /** Returns `evicted` and begins a new list. */
+  /** Returns `evicted`, and empties it. */
   takeEvicted(): Evicted {
     const evicted = this.#evicted
     this.#evicted = { models: [], bytes: 0 }
@@ -161,7 +161,7 @@ export class CacheContext {
     return this.#refusal.error
   }
 
-  /** This cache, or the temporary one that replaces it when its folder is refused. Throws `refusal` when there is none. */
+  /** This cache, or the temporary cache that replaces it when its folder is refused. Throws `refusal` when the options allow none. */
   async usable(): Promise<CacheContext> {
     const { refusal } = this
     if (!refusal) return this
@@ -190,7 +190,7 @@ export class CacheContext {
       ...this.options,
       cacheDir,
       adoptFrom: [this.layout.hub, ...adoptFrom],
-      // The failures of the warm-up apply here too. The paths of its models do not.
+      // The failures of the warm-up apply here too. Its models are in the other folder.
       manifest: manifest && { models: [], failures: manifest.failures },
       whenUnusable: 'error',
     }
@@ -219,7 +219,7 @@ export class CacheContext {
     await this.#lease?.gather().catch((error) => this.debug(`Leases of this run stay as they are: ${messageOf(error)}`))
   }
 
-  /** Notes a request to the Hub, also in the cache that this one replaces. */
+  /** Notes that requests to the Hub follow, also in the cache that this one replaces. */
   noteHubAsked(): void {
     this.hasAskedHub = true
     this.standsInFor?.noteHubAsked()

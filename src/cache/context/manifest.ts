@@ -38,7 +38,7 @@ export interface ManifestFailure {
 
 const indexes = new WeakMap<ManifestModel, ReadonlyMap<HubPath, EntryFile>>()
 
-/** The files of a model by their paths. The map is made once, because untouched code asks file by file and a repo may have thousands. */
+/** The files of a model by their paths. The map is made once, because untouched code requests each file of a repo separately. */
 export function filesInManifest(model: ManifestModel): ReadonlyMap<HubPath, EntryFile> {
   const index = indexes.get(model) ?? new Map(model.files)
   indexes.set(model, index)

@@ -18,7 +18,7 @@ export interface CacheOptions extends Omit<CacheSettings, Defaulted>, Partial<Pi
    * `error` throws. Default `error`.
    */
   whenUnusable?: 'temporary' | 'error'
-  /** A download with too little progress for so many milliseconds has failed. Default 30,000. */
+  /** A download with too little progress for this many milliseconds has failed. Default 30,000. */
   stallMs?: number
   /** Aborts calls that have no signal of their own. */
   signal?: AbortSignal

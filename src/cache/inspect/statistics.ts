@@ -17,7 +17,7 @@ export interface CacheStatistics {
   takenAt: string
 }
 
-/** Counts the models of the cache and their bytes. A folder that is refused has none. */
+/** Counts the models of the cache and their bytes. A folder that is refused counts as empty. */
 export async function cacheStatistics(context: CacheContext): Promise<CacheStatistics> {
   const entries = context.refusal ? [] : await listEntries(context)
   return {

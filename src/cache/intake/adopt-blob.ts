@@ -46,7 +46,10 @@ export async function copyBlob(context: CacheContext, target: FileTarget, blob: 
   return takeVerified(context, target, blob, copy)
 }
 
-/** Verifies the file under a name of our own, because the file behind the old name may be replaced meanwhile. */
+/**
+ * Links or copies a file to a name of our own, verifies it there, and makes it the blob. The file behind the old name could be
+ * replaced meanwhile.
+ */
 async function takeVerified(
   { layout }: CacheContext,
   { model, stated, signal }: FileTarget,

@@ -20,7 +20,7 @@ export interface Adopted {
   isPartial: boolean
   /** Milliseconds since a Hub was asked. */
   ageMs: number
-  /** Our endpoint when the cache stores its answers. Undefined when it is not known which Hub was asked. */
+  /** Our endpoint, if the other cache has stored answers of it. Undefined when it is not known which Hub stated the digests. */
   endpoint: string | undefined
   info?: RepoInfo
 }
@@ -31,7 +31,7 @@ export interface Adopted {
  */
 export async function adoptRevision(context: CacheContext, model: Model): Promise<Adopted | undefined> {
   for (const folder of await context.otherCaches()) {
-    const adopted = (await ownWordsIn(context, folder, model)) ?? (await wordsIn(folder, model))
+    const adopted = (await ownAnswersIn(context, folder, model)) ?? (await answersIn(folder, model))
     if (!adopted || adopted.tree.size === 0) continue
     context.debug(`Adopted ${modelLabel(model)} at ${adopted.commit.slice(0, 7)} from ${folder.hub}`)
     return adopted
@@ -40,7 +40,7 @@ export async function adoptRevision(context: CacheContext, model: Model): Promis
 }
 
 /** Reads the stored answers of our endpoint, when the folder is the `hub` folder of a cache of this package. */
-async function ownWordsIn(
+async function ownAnswersIn(
   { origin }: CacheContext,
   { hub }: HubFolder,
   { repo, revision }: Model,
@@ -52,7 +52,8 @@ async function ownWordsIn(
   return tree && { ...ref, tree, isPartial: false, endpoint, info: readRepoInfo(there, repo, ref.commit) }
 }
 
-async function wordsIn(folder: HubFolder, { repo, revision }: Model): Promise<Adopted | undefined> {
+/** Reads the ref and the listing that huggingface_hub or another tool wrote. */
+async function answersIn(folder: HubFolder, { repo, revision }: Model): Promise<Adopted | undefined> {
   const ref = await readRef(folder, repo, revision)
   if (!ref) return undefined
   const listed = await readTree(folder, repo, ref.commit)

@@ -5,13 +5,13 @@ import type { Located } from '../lookup/compare-with-disk.ts'
 export interface Arrival {
   located: Located
   tier: 'disk' | 'adopted' | 'hub'
-  /** Milliseconds in which another process or call held the repo's lock, because it downloads or looks for files. */
+  /** Milliseconds of the wait for the repo's lock, which another process or call held. */
   waitedMs: number
   /** Milliseconds that downloads took by the clock. Null when nothing was downloaded. */
   downloadMs: number | null
-  /** Bytes that came over the network. */
+  /** Bytes that were received over the network. */
   downloadedBytes: number
-  /** Bytes that another cache had. */
+  /** Bytes that were adopted from another cache. */
   adoptedBytes: number
   /** Files that had changed since they were recorded, and were downloaded or adopted again. */
   repaired: readonly HubPath[]

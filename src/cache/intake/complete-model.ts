@@ -28,7 +28,7 @@ import { finishMoves } from './settle-name.ts'
 /** Makes room for blobs that are about to be downloaded, by their digests and sizes in bytes. */
 type MakeRoom = (context: CacheContext, model: Model, missing: Map<Digest, number>, part?: EntryId) => Promise<void>
 
-/** Why the Hub gave no answer so far. Undefined after an answer. */
+/** The last failure of a request to the Hub. Undefined after an answer. */
 interface Tries {
   failure: unknown
 }
@@ -61,7 +61,7 @@ function isOfDisk(error: unknown): boolean {
 // A restart happens when this process was stopped for long and lost its lock, or when the repo has another id.
 const MOST_RESTARTS = 10
 
-/** Works under the lock of the id by which the repo is kept. When that turns out to be another id, it begins again with that one. */
+/** Works under the lock of the id by which the repo is stored. When the repo has another id by now, begins again under that id's lock. */
 async function completeUnderLock(context: CacheContext, model: Model, options: WorkOptions): Promise<Arrival> {
   const { layout } = context
   let { repo } = await currentRepoId(context, model.repo)
@@ -195,7 +195,7 @@ async function completeLocked(
     await options.makeRoom(context, model, await intake.missing(files), options.isPart ? resolved : undefined)
     await intake.ensure(files)
     const keys = options.isPart ? [] : [selectionKey(model.selection)]
-    // `pipeline()` with the repo's own task selects the same files. Recorded by that name too, they are found without a new plan.
+    // `pipeline()` with the repo's own task selects the same files. They are recorded under that task too, so no new plan is needed.
     if (rule === 'own task') keys.push(selectionKey({ ...model.selection, task: intake.ownTask }))
     // A partial listing may lack files, so its selections are not recorded: a later run would take them for complete.
     const known = resolved.isPartial ? [] : keys
@@ -208,7 +208,7 @@ async function completeLocked(
     return arrived(context, intake, recorded, files)
   } catch (error) {
     // The files that are complete are recorded, so that they count to the size of the cache. The error is thrown in any case.
-    // After the answer that a file does not exist, it is recorded who may read the repo.
+    // When the Hub stated that a file does not exist, the access to the repo is recorded too.
     const soFar = intake.record([])
     const isAbsent = options.isPart && error instanceof ModelCacheError && error.code === 'FILE_NOT_FOUND'
     const recordSoFar = async () => recordEntry(context, soFar, await intake.synced())

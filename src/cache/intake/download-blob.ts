@@ -9,8 +9,8 @@ import { IncomingFile } from '../store/downloads/incoming.ts'
 import { type FileTarget, fileFailure, targetLabel } from './file-target.ts'
 
 /**
- * Downloads a blob. A download that breaks off is resumed where it stopped. A file with a wrong digest is downloaded once more
- * from the beginning.
+ * Downloads a blob. An interrupted download is resumed where it stopped. A file with a wrong digest is downloaded once more from
+ * the beginning.
  */
 export async function downloadBlob(context: CacheContext, target: FileTarget): Promise<void> {
   const { model, commit, path, stated, hub, signal } = target
@@ -52,7 +52,7 @@ export async function downloadBlob(context: CacheContext, target: FileTarget): P
     })
   } catch (error) {
     const explained = explainFailure(error, target)
-    // On a full disk the unfinished download is removed.
+    // After a failure of the disk, such as a full disk, the unfinished download is removed.
     const isDisk = explained instanceof ModelCacheError && explained.code === 'CACHE_UNUSABLE'
     await (isDisk ? incoming.discard() : incoming.abandon())
     throw explained

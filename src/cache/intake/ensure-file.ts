@@ -18,7 +18,7 @@ export async function ensureBlob(context: CacheContext, target: FileTarget): Pro
   return source
 }
 
-/** Links a blob into its snapshot folder, and returns what the record has to hold. */
+/** Links a blob into its snapshot folder. Returns the record of the file, without its download time. */
 export async function linkFile(context: CacheContext, target: FileTarget): Promise<Omit<EntryFile, 'downloadMs'>> {
   const { layout } = context
   const { snapshot, path, known } = target

@@ -7,7 +7,7 @@ import type { Commit } from '../../model/revision.ts'
 import type { SnapshotId } from '../../model/snapshot.ts'
 import type { TreeFile } from '../../model/tree.ts'
 
-/** One file that the cache has to have. */
+/** One file to get into the cache. */
 export interface FileTarget {
   model: Model
   commit: Commit
@@ -23,13 +23,13 @@ export interface FileTarget {
   onBytes: FileProgress
 }
 
-/** Called with numbers of bytes. A file that is downloaded again from the beginning takes its bytes back by a negative number. */
+/** Called with numbers of bytes. When a file is downloaded again from the beginning, its discarded bytes are a negative number. */
 export interface FileProgress {
   /** Bytes that need no download. */
   present: (bytes: number) => void
   /** Bytes that an unfinished download has already. */
   kept: (bytes: number) => void
-  /** Bytes that come over the network now. */
+  /** Bytes that are received over the network. */
   received: (bytes: number) => void
   /** Milliseconds until the next try after a failure; undefined when that try begins. */
   waiting: (waitMs: number | undefined) => void

@@ -29,15 +29,15 @@ export interface IntakeOptions {
 export class Intake {
   /** Milliseconds that downloads took by the clock. Null while nothing was downloaded. */
   downloadMs: number | null = null
-  /** Bytes that came over the network. */
+  /** Bytes that were received over the network. */
   downloadedBytes = 0
-  /** Bytes that another cache had. */
+  /** Bytes that were adopted from another cache. */
   adoptedBytes = 0
   /** Files that had changed since they were recorded, and were downloaded or adopted again. */
   readonly repaired: HubPath[] = []
-  /** Files that have no record yet. Each promise resolves when the file is synced to the disk. */
+  /** Files that are new, or differ from their record. Each promise resolves when the file is synced to the disk. */
   readonly #fresh = new Map<HubPath, Promise<void>>()
-  /** Two at a time, so that downloads have the other threads of Node.js (it has four by default). */
+  /** Two syncs at a time, so that downloads can use the other threads of Node.js (it has four by default). */
   readonly #syncing = pLimit(2)
   readonly #files = new Map<HubPath, EntryFile>()
   /** Paths with the same content share one blob, which crosses the network once. */
@@ -56,7 +56,7 @@ export class Intake {
     return this.resolved.info?.task ?? this.resolved.entry?.task
   }
 
-  /** The digests and sizes (bytes) of those of these files that no commit of the repo has recorded yet. */
+  /** The content of these files that no commit of the repo has recorded yet: digests, and sizes in bytes. */
   async missing(paths: HubPath[]): Promise<Map<Digest, number>> {
     const metadata = await this.context.metadata()
     const commits = [...(await metadata.all()).values()].filter(({ repo }) => repo === this.model.repo)

@@ -17,7 +17,10 @@ export async function recordEntry(context: CacheContext, recorded: Entry, fresh:
   })
 }
 
-/** Keeps what another process has recorded meanwhile. Where both have a value, the newer one, `now`, counts. */
+/**
+ * The values of `now`. The date of the download, the hits and the pin of `before` are kept, and so are its files and selections
+ * that `now` lacks: another process may have recorded them meanwhile.
+ */
 function mergeEntries(before: Entry, now: Entry): Entry {
   const keys = new Set(now.selections.map(({ key }) => key))
   const wasUsed = new Set(before.selections.filter(({ used }) => used).map(({ key }) => key))

@@ -11,8 +11,8 @@ import { hubAccess, treeAt } from './resolve.ts'
 import { settleSnapshot } from './settle-snapshot.ts'
 
 /**
- * Downloads the files of an entry again that differ from what its endpoint stated. Throws as a download does, and throws
- * `HUB_ERROR` for an entry of another endpoint: the configured endpoint must not learn what was asked of another one.
+ * Downloads files of an entry again, because they differ from what its endpoint stated. Throws as a download does, and throws
+ * `HUB_ERROR` for an entry of another endpoint: the configured endpoint must not learn the names of another endpoint's repos.
  */
 export async function repairFiles(
   context: CacheContext,

@@ -25,7 +25,7 @@ import { writeHubRef } from './write-hub-ref.ts'
 
 /** A model as one endpoint describes it. */
 interface Answer {
-  /** The id under which it is kept. */
+  /** The id under which the cache stores the repo. */
   repo: RepoId
   commit: Commit
   tree: Tree
@@ -35,8 +35,6 @@ interface Answer {
   endpoint: string | undefined
   /** Undefined when it is not known. */
   info: RepoInfo | undefined
-  /** Why the Hub gave no answer, when it had to be asked. */
-  failure?: unknown
 }
 
 export type Resolved = Answer & Place
@@ -94,7 +92,7 @@ async function storedAnswer(
   const info = readRepoInfo(context.origin, repo, commit) ?? own
   const tree = await storedTree(context, repo, commit)
   if (tree) return { repo, commit, tree, endpoint, info }
-  return own && { repo, commit, tree: treeOf(own), isPartial: true, endpoint, info }
+  return own && { repo, commit, tree: recordedTree(own), isPartial: true, endpoint, info }
 }
 
 /**
@@ -110,7 +108,7 @@ async function withoutHub(
   const stored = known && (await storedAnswer(context, known))
   const answer = stored ?? (await strangersAnswer(context, model)) ?? (await adoptedAnswer(context, model))
   if (!answer) throw failure
-  return { ...answer, failure }
+  return answer
 }
 
 /** A model in `hub/` whose endpoint is not known, because another tool downloaded it. */
@@ -121,7 +119,7 @@ async function strangersAnswer(context: CacheContext, model: Model): Promise<Ans
   if (!entry) return undefined
   const { commit } = entry
   const listed = await readTree(context.layout, repo, commit)
-  return { repo, commit, tree: listed ?? treeOf(entry), isPartial: !listed, endpoint: undefined, info: entry }
+  return { repo, commit, tree: listed ?? recordedTree(entry), isPartial: !listed, endpoint: undefined, info: entry }
 }
 
 async function adoptedAnswer(context: CacheContext, { repo, ...model }: Model): Promise<Answer | undefined> {
@@ -180,11 +178,12 @@ export async function treeAt(
   return tree
 }
 
-function treeOf({ files }: Readonly<Entry>): Tree {
+/** The recorded files of an entry. The repo may have more. */
+function recordedTree({ files }: Readonly<Entry>): Tree {
   return new Map([...files].map(([path, { size, digest }]) => [path, { size, digest, gitId: '' }]))
 }
 
-/** How the Hub of the options is reached, with the token that may be sent there. */
+/** The access to the configured Hub, with the token that may be sent there. */
 export async function hubAccess(context: CacheContext): Promise<HubAccess> {
   const { hub } = context.options
   context.noteHubAsked()
@@ -193,7 +192,7 @@ export async function hubAccess(context: CacheContext): Promise<HubAccess> {
   return { endpoint: hub.endpoint, fetch: await context.fetch(), token, withheld }
 }
 
-/** The error of a model that is not cached while the network may not be used. */
+/** The error for a model that is not cached when the cache is offline. */
 export function offlineMiss(model: Model): ModelCacheError {
   return new ModelCacheError({
     code: 'OFFLINE',

@@ -13,11 +13,12 @@ import type { Origin } from '../store/origin.ts'
 import { withFreeRepoLock } from '../store/removal/aside.ts'
 
 /**
- * Returns the id under which a repo is stored that the Hub now calls `now`. A folder with the old name is moved to the new one,
- * but not while a run uses it: then the repo keeps its old name here until that run is over. Called under the lock of `held`.
+ * Returns the id under which the cache stores the repo whose id at the Hub is `now`. A folder with the old id is moved to the new
+ * one. While a run uses the folder, it is not moved, and the repo keeps its old id in the cache. Called under the lock of `held`.
  */
 export async function settleName(context: CacheContext, asked: RepoId, held: RepoId, now: RepoId): Promise<RepoId> {
-  // The answer is about the name that was asked for. A repo to which that name referred before is another one, and stays.
+  // When `asked` differs from `held`, it is a stored former name of `held`. If the Hub now answers with a third id, `held` is another
+  // repo, and its folder is not moved.
   const stays = asked === held && now !== held && !(await move(context, held, now, now))
   const current = stays ? held : now
   storeRename(context, asked, current)
@@ -49,8 +50,8 @@ export async function adoptFormerName(
 }
 
 /**
- * Finishes moves to this name that a kill or a loss of power interrupted. Until then no process finds what is cached by the
- * former name. Called under the lock of `repo`.
+ * Finishes moves to this name that a kill or a loss of power interrupted. Until a move is finished, no process finds the files that
+ * are cached by the former name. Called under the lock of `repo`.
  */
 export async function finishMoves(context: CacheContext, repo: RepoId): Promise<void> {
   const { layout } = context
@@ -58,16 +59,16 @@ export async function finishMoves(context: CacheContext, repo: RepoId): Promise<
     const [isBefore, isAfter] = [former, repo].map((name) => stampOf(layout.repo(name)) !== undefined)
     if (isBefore && !isAfter) await move(context, former, repo, former)
     // A move ends with the records, so they may still have the former name.
-    if (isAfter && !isBefore) await moveWords(context.origin, former, repo)
+    if (isAfter && !isBefore) await moveAnswers(context.origin, former, repo)
     if (isAfter && !isBefore) await moveRecords(context, former, repo)
   }
 }
 
-/** Returns false when the repo may not be moved now. The caller holds one of the two locks; `other` is the repo of the other. */
+/** Returns false when the repo may not be moved now. The caller holds the lock of one name; `other` is the other name. */
 async function move(context: CacheContext, from: RepoId, to: RepoId, other: RepoId): Promise<boolean> {
   const { layout } = context
   if (!stampOf(layout.repo(from))) return true
-  // Names that differ by case alone share their lock.
+  // Names that differ only in case share a lock.
   if (layout.lock(from) === layout.lock(to)) return moveFolder(context, from, to)
   return (await withFreeRepoLock(layout, other, () => moveFolder(context, from, to))) ?? false
 }
@@ -102,7 +103,7 @@ async function moveAll(context: CacheContext, from: RepoId, to: RepoId): Promise
     if (['ENOTEMPTY', 'EEXIST', 'EPERM'].includes(systemCode(error) ?? '')) return true
     throw error
   }
-  await moveWords(context.origin, from, to)
+  await moveAnswers(context.origin, from, to)
   await moveRecords(context, from, to)
   context.debug(`${from} was renamed to ${to} at the Hub: its cached files were moved to the new name`)
   return true
@@ -121,7 +122,7 @@ async function moveRecords(context: CacheContext, from: RepoId, to: RepoId): Pro
 }
 
 /** Moves the stored answers about the repo to its new name. Answers that are already stored by the new name stay. */
-async function moveWords(origin: Origin, from: RepoId, to: RepoId): Promise<void> {
+async function moveAnswers(origin: Origin, from: RepoId, to: RepoId): Promise<void> {
   try {
     await rename(origin.repo(from), origin.repo(to))
   } catch (error) {

@@ -33,7 +33,7 @@ export async function settleSnapshot(
   return { snapshot: snapshotBeside(commit, endpoint), entry: undefined }
 }
 
-/** Finds the record, or makes one from the files on disk: another tool wrote them, or a process was killed before it recorded them. */
+/** Finds the record of a snapshot. Without a record, makes one from the files on disk: another tool wrote them, or a process was killed. */
 async function findThere(
   context: CacheContext,
   repo: RepoId,

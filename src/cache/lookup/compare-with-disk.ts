@@ -63,7 +63,7 @@ async function isUnchanged(
   record: EntryFile,
   validation: Validation,
 ): Promise<boolean> {
-  // The file was never verified: its record was rebuilt, or `verify` found a flaw.
+  // Such a record proves nothing about the file: the record was rebuilt, or `verify` found a flaw in the file.
   const isUnverified = record.ino === '0' && record.mtimeMs === 0
   if (validation === 'none' && !isUnverified) return stampOf(file) !== undefined
   if (isUnverified || !isAsRecorded(ownStampOf(file), record)) return isReadOnlyAndRight(context, file, record)

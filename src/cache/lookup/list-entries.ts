@@ -7,7 +7,7 @@ export async function listEntries(context: CacheContext): Promise<Entry[]> {
   const metadata = await context.metadata()
   const recorded = await metadata.all()
   const found = await findUnrecorded(context, recorded)
-  // A snapshot of a known endpoint without a record is being downloaded now. It is recorded when it is complete.
+  // A snapshot of a known endpoint without a record is not complete: its download runs now, or was interrupted.
   const unrecorded = found.filter(({ endpoint }) => endpoint === undefined)
   const all = [...recorded.values(), ...unrecorded]
   return unrecorded.length === 0 ? all : all.sort((a, b) => (entryKey(a) < entryKey(b) ? -1 : 1))

@@ -12,7 +12,7 @@ import { compareWithDisk, exactPaths, type Located } from './compare-with-disk.t
 import { resolveOnDisk } from './resolve-on-disk.ts'
 import { treeOf } from './tree-of.ts'
 
-/** See `locateOnDisk`. */
+/** Does the work of `locateOnDisk`, which loads this module only when the manifest lacks a model. */
 export async function findOnDisk(context: CacheContext, model: Model): Promise<Located | undefined> {
   const known = await resolveOnDisk(context, model)
   if (!known?.trusted || !known.entry) return undefined
@@ -24,7 +24,7 @@ export async function findOnDisk(context: CacheContext, model: Model): Promise<L
   return located && { ...located, warmedInThisRun: warmed?.downloaded ?? false }
 }
 
-/** The recorded files of a selection. Undefined for a default selection of which a run has used files: its files can change. */
+/** The recorded files of a selection. Undefined for a default selection once runs used the model: those uses then decide. */
 function recordedSelection(entry: Entry, model: Model): HubPath[] | undefined {
   const paths = exactPaths(model)
   if (paths?.every((path) => entry.files.has(path))) return paths

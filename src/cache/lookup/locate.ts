@@ -4,7 +4,7 @@ import type { CacheContext } from '../context/context.ts'
 import { filesInManifest, findInManifest } from '../context/manifest.ts'
 import { compareWithDisk, exactPaths, type Located } from './compare-with-disk.ts'
 
-/** Finds a model in the manifest of the warm-up. Costs one `stat` a file and reads no metadata. Undefined when it is not there. */
+/** Finds a model in the manifest of the warm-up, with one `stat` a file and without the metadata. Undefined when the manifest lacks it. */
 export async function locateInManifest(context: CacheContext, model: Model): Promise<Located | undefined> {
   const found = findInManifest(context.options.manifest, model)
   if (!found) return undefined

@@ -46,7 +46,7 @@ export async function migrateEntries(context: CacheContext): Promise<void> {
   }
 }
 
-/** Moves the renames if all entries are of one endpoint: only then is it known which endpoint stated them. */
+/** Moves the renames if all entries are of one endpoint. Otherwise it is not known which endpoint stated them. */
 function migrateNames(layout: Layout, entries: Entry[]): void {
   const [endpoint, ...others] = new Set(entries.map((entry) => entry.endpoint))
   if (endpoint === undefined || others.length > 0) return

@@ -39,7 +39,7 @@ const FAMILIES: Family[] = [
   { ...family(['encoder_model', 'decoder_model']), generates: false },
 ]
 
-/** The ONNX files that transformers.js opens for a task (empty if unknown). `names` are the base names of the repo's ONNX files. */
+/** The ONNX files that transformers.js opens for a task; `task` is empty if unknown. `names`: the base names of the repo's ONNX files. */
 export function sessionsOf(names: Set<string>, config: RepoConfig, task: string, selection: Selection): Sessions {
   const found = FAMILIES.find(({ needs }) => needs.every((name) => names.has(name)))
   if (found && !(names.has('model') && isSingle(found, config))) {

@@ -6,7 +6,7 @@ import { originals } from '../../platform/originals.ts'
 import { uniqueBeside } from './own-names.ts'
 import { removeUnique } from './remove-own.ts'
 
-// Small files are read and written synchronously in this folder: a synchronous step takes some 20 µs, an asynchronous one ten
+// `src/cache/store` reads and writes small files synchronously: a synchronous step takes some 20 µs, an asynchronous step takes ten
 // times as long.
 
 /**

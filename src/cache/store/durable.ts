@@ -16,8 +16,8 @@ import { removeUnique } from './remove-own.ts'
 
 /**
  * Replaces a file so that after a kill or a loss of power it has either the old content or the new content. The caller holds a
- * lock. `isAllowed` is called right before the rename and says whether the lock is still held. False when it was lost: then
- * nothing was changed.
+ * lock. `isAllowed` is called right before the rename, and returns whether the lock is still held. Returns false when the lock
+ * was lost: then nothing was changed.
  *
  * A process can be stopped between this check and the rename. The next process that takes the lock therefore calls
  * `removeReplacements` first. The late rename then finds no file, and this function returns false.

@@ -3,7 +3,8 @@ import { digestOfBlobName } from '../../model/digest.ts'
 import { isCommit } from '../../model/revision.ts'
 import { originals } from '../../platform/originals.ts'
 
-// The names that the cache gives to its files. Only files with such a name are ever deleted.
+// The names that the cache gives to its files. A file with another name is deleted only when a record, a listing or its content shows
+// that it belongs to the cache.
 
 /** A name beside `path` that no other writer uses. */
 export function uniqueBeside(path: string, suffix: string): string {

@@ -1,13 +1,13 @@
 import { type Entry, entryKey } from '../../model/entry.ts'
 import { totalSize } from '../store/entries/used-bytes.ts'
 
-/** Chooses models to remove: those to which one of these conditions applies. Without a condition, all models. */
+/** Chooses models to remove: those to which at least one condition applies. Without a condition, all models. */
 export interface CleanChoice {
   /** Unused for longer than the cache's `maxAge`. */
   expired?: boolean
-  /** Unused for longer than so many milliseconds. */
+  /** Unused for longer than this, in milliseconds. */
   olderThan?: number
-  /** Not used in the last so many runs of each project. */
+  /** Not used in the last runs of each project. The value is the number of those runs. */
   unusedRuns?: number
   /** True: pinned models that are chosen are removed, too. */
   pinned?: boolean

@@ -31,7 +31,7 @@ export async function compact(context: CacheContext, { dryRun, signal }: Compact
   signal?.throwIfAborted()
   if (!dryRun) await holdFree(context, gone, (held) => dropRecords(context, held))
   if (!dryRun) {
-    // An update writes the records that could be read, and no others.
+    // An update writes only records that could be read, and records of a newer version.
     await metadata.update(() => undefined)
     dropped.bytes += Math.max(0, before - (stampOf(layout.metadata)?.size ?? 0))
   }

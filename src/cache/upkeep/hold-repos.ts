@@ -31,11 +31,11 @@ export const holdEach: HoldRepos = async (context, entries, work, signal) => {
       await withRepoLock(context.layout, repo, (hold) => work([{ entries: own, hold }]), signal)
 }
 
-// `work` writes the metadata once, and the cost of that grows with the number of entries: so many repos are done at once. A kill
-// leaves at most these without a record.
+// Each call of `work` writes the metadata once, and a write costs more with more entries. So one call gets many repos. A kill leaves
+// files without a record in at most these repos.
 const AT_ONCE = 1000
 
-/** Only the repos whose locks are free, many at once. It never waits. */
+/** Takes only the repos whose locks are free, many in one call of `work`. Never waits for a lock. */
 export const holdFree: HoldRepos = async ({ layout }, entries, work) => {
   const locks = byLock(layout, entries)
   const paths = [...locks.keys()]

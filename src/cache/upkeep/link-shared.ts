@@ -59,7 +59,7 @@ export async function linkShared(context: CacheContext, entries: Entry[], option
   return linked
 }
 
-// To link a smaller file saves less than it costs.
+// Linking a smaller file costs more than it saves.
 const WORTH_LINKING_BYTES = 16 << 10
 
 /** The digests that more than one repo has. */

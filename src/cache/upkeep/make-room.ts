@@ -16,8 +16,8 @@ import { deleteEntries } from './remove.ts'
 /**
  * Makes room for blobs that are about to be downloaded: removes the least recently used models until they fit into `maxSize`.
  * Models of live runs stay, also when the cache then exceeds the limit, with one warning. `part` is the entry of which untouched
- * code asks for one file: then its other files count, too. Throws `TOO_LARGE` for a model that is larger than the limit, when
- * `onTooLarge` is `error`. Throws `CACHE_UNUSABLE` when the disk has too little space.
+ * code requests one file. When `onTooLarge` is `error`, throws `TOO_LARGE` for a model that is larger than the limit; the cached
+ * files of `part` count, too. Throws `CACHE_UNUSABLE` when the disk has too little space.
  */
 export async function makeRoom(
   context: CacheContext,

@@ -18,7 +18,7 @@ export interface Removed {
 export async function removeEntries(context: CacheContext, entries: Entry[], signal?: AbortSignal): Promise<Removed> {
   const leased = await leasedEntries(context.layout, context.options.run?.id)
   const inUse = entries.find((entry) => leased.has(entryKey(entry)))
-  if (!inUse) return deleteBehind(holdEach, context, entries, context.options.run?.id, signal)
+  if (!inUse) return deleteUnderLocks(holdEach, context, entries, context.options.run?.id, signal)
   throw new ModelCacheError({
     code: 'IN_USE',
     asked: `Model ${inUse.repo}`,
@@ -30,7 +30,7 @@ export async function removeEntries(context: CacheContext, entries: Entry[], sig
 /**
  * Deletes entries. Entries that a run has leased meanwhile stay, and so do entries of repos whose locks are held. The record
  * is deleted first, so that a kill leaves files without a record and never a record without files. Then the files are deleted
- * that no other entry of the repo needs. Only files with names that the cache itself gives are deleted.
+ * that no other entry of the repo needs. Files in the repo's folder that are not recognized as the cache's own stay.
  */
 export async function deleteEntries(
   context: CacheContext,
@@ -38,10 +38,10 @@ export async function deleteEntries(
   exceptRun?: string,
   signal?: AbortSignal,
 ): Promise<Removed> {
-  return deleteBehind(holdFree, context, entries, exceptRun, signal)
+  return deleteUnderLocks(holdFree, context, entries, exceptRun, signal)
 }
 
-async function deleteBehind(
+async function deleteUnderLocks(
   holdRepos: HoldRepos,
   context: CacheContext,
   entries: Entry[],

@@ -43,7 +43,7 @@ export class DigestPool {
   }
 }
 
-/** Called only when there is work for more than one thread: to start a thread takes as long as to hash some 50 MB. */
+/** Called only when there is work for more than one thread: starting a thread takes as long as hashing some 50 MB. */
 async function openPool(threads: number): Promise<Tinypool> {
   const { Tinypool } = await import('tinypool')
   const filename = fileURLToPath(new URL('./digest-worker.mjs', import.meta.url))

@@ -3,8 +3,8 @@
 import { createHash } from 'node:crypto'
 import { closeSync, openSync, readSync, statSync } from 'node:fs'
 
-// This buffer is small enough to stay in the processor's cache between reading and hashing. It is reused, because to allocate a buffer
-// for each read costs as much as the read. Several checks can share it: its content is not needed after a `yield`.
+// This buffer is small enough to stay in the processor's cache between reading and hashing. It is reused, because a new buffer for each
+// read would cost as much as the read. Several checks can share it: its content is not needed after a `yield`.
 const piece = Buffer.allocUnsafeSlow(256 << 10)
 
 /**

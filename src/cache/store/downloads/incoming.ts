@@ -14,7 +14,7 @@ import { RunningDigest } from './running-digest.ts'
 
 // Chunks of 64 kB are collected into larger writes: on a fast link, a write for each chunk would cost more than the network.
 const WRITE_AT_BYTES = 1 << 20
-// To download a smaller file again costs less than to keep a note about it.
+// Downloading a smaller file again costs less than writing a note about it.
 const WORTH_RESUMING_BYTES = 1 << 20
 // More frequent syncs would make the disk write small pieces.
 const SYNC_AT_BYTES = 16 << 20
@@ -75,7 +75,7 @@ export class IncomingFile {
     const path = uniqueBeside(join(layout.incoming, blobNameOf(digest)), 'incomplete')
     const left = await takeOver(layout, digest, path)
     const file = await open(path, constants.O_RDWR | constants.O_CREAT, 0o600)
-    // Such a file is emptied also when its note is damaged: its bytes beyond `size` would stay in the file.
+    // A file that is too long is emptied: its bytes beyond `size` would stay in the file.
     const isTooLong = left.length > size
     const incoming = new IncomingFile(path, file, { digest, size }, isTooLong ? { written: [] } : left)
     try {
@@ -89,7 +89,7 @@ export class IncomingFile {
     return incoming
   }
 
-  /** How many bytes have arrived, in this process or in the one that it continues. */
+  /** The number of bytes that have arrived, also in the process whose download this one continues. */
   get received(): number {
     return this.#received.bytes
   }

@@ -27,7 +27,7 @@ export class Lease {
   #heartbeat: NodeJS.Timeout | undefined
   /** The content of the lease file. Empty while there is none. */
   #content = ''
-  /** Ends when the last write has ended. Writes run one after the other, so that an older list never replaces a newer one. */
+  /** Settles when the last write has ended. Writes run one after the other, so that an older list never replaces a newer one. */
   #written: Promise<void> = Promise.resolve()
 
   constructor(

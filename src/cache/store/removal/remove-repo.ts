@@ -51,7 +51,7 @@ export async function removeSnapshot(
   if (tree) await removeThese(tree.keys())
 }
 
-/** Removes what `hub/` has of a commit besides its snapshot: its listing, and the names of files that it does not have. */
+/** Removes what `hub/` has of a commit besides its snapshot: its listing, and the empty files in `.no_exist` for paths that it lacks. */
 export async function removeCommit(layout: Layout, repo: RepoId, commit: Commit, remove: Remover): Promise<void> {
   const tree = layout.tree(repo, commit)
   await removeFiles(layout, dirname(tree), [basename(tree)], remove)
