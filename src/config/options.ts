@@ -13,7 +13,7 @@ export type Validation = 'stat' | 'digest' | 'none'
 
 /** The options of `modelCache()`. Precedence: environment variable, option, preset, default. */
 export interface ModelCacheOptions {
-  /** The models to download before the tests. Default: the models that the last runs used. */
+  /** The models to download before the tests. The models that the last runs used are downloaded too. */
   models?: ModelSpec[]
   /** Default: `vitest-model-cache` in the platform's cache folder. Relative to Vitest's root. MODEL_CACHE_DIR. */
   cacheDir?: string
@@ -53,7 +53,7 @@ export interface ModelCacheOptions {
   intercept?: boolean | { hosts?: string[] }
   /** Modules that call `defineProvider`, relative to Vitest's root. */
   providers?: string[]
-  /** `false` prints and writes nothing. */
+  /** `false`: no report is printed, and no report file is written. */
   report?:
     | false
     | {
@@ -105,7 +105,8 @@ const SOURCES: Record<string, string> = {
 }
 
 /**
- * Checks the options and the environment and fills in presets and defaults. Relative paths are taken from `root`.
+ * Checks the options and the environment and fills in presets and defaults. Relative paths in options are taken from `root`; a
+ * relative MODEL_CACHE_DIR is taken from the working directory.
  * Throws one error that names each wrong setting, what was given, and what is accepted. Its code is `INVALID_OPTION`, or
  * `INVALID_MODEL` if only models are wrong.
  */

@@ -13,7 +13,7 @@ export function isAccess(value: unknown): value is Access {
   return ACCESS.some((access) => access === value)
 }
 
-/** A verified file, and its modification time and inode at the time of the check. */
+/** A file, with its modification time and inode when it was verified. Before that they are 0 and `0`. */
 export interface EntryFile {
   /** Bytes. */
   size: number

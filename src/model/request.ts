@@ -20,7 +20,7 @@ export interface RequestEvent {
   /** The time of the lookup, without waits for downloads. Time in which several files are looked up counts once. */
   lookupMs: number
   restoreMs: number | null
-  /** Includes the wait for another process that downloads the same repo; `downloadedBytes` is then 0. */
+  /** Includes the wait for another process that downloads the same repo. A request that only waited has 0 `downloadedBytes`. */
   downloadMs: number | null
   /** Bytes that this request downloaded. */
   downloadedBytes: number

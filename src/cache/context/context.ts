@@ -185,7 +185,7 @@ export class CacheContext {
     const { cacheDir, isNew } = await makeTemporaryFolder({ cacheDir: own, endpoint: hub.endpoint, runId })
     // Only the process that made the folder warns.
     const tell = isNew ? this.warn : this.debug
-    tell(`${reason} Until then, each run downloads missing files into a temporary folder.`)
+    tell(`${reason} Until this is solved, each run downloads missing files into a temporary folder.`)
     const options: CacheOptions = {
       ...this.options,
       cacheDir,
@@ -209,7 +209,7 @@ export class CacheContext {
       const repos = [...new Set(entries.map(({ repo }) => repo))].join(', ')
       // From a read-only folder no run can remove anything, so that is no reason to warn.
       const tell = isWritable(this.layout) ? this.warn : this.debug
-      tell(`${repos} could not be claimed for this run, so another run may remove it: ${messageOf(error)}.`)
+      tell(`${repos} could not be claimed for this run, so another run may remove the files: ${messageOf(error)}.`)
       return false
     }
   }

@@ -6,8 +6,8 @@ import { isOurs } from './cache-folder.ts'
 import type { Layout } from './layout.ts'
 import { isAsideName } from './own-names.ts'
 
-// Every deletion of the package is in this file. A file is deleted only in a cache folder with a marker file, and only when no folder
-// on its path is a link. A link is removed and never followed. The callers say which names are ours (`own-names.ts`). Node.js can't
+// Every deletion in the cache is in this file, and every deletion of a run's own temporary files. A file of the cache is deleted only
+// in a cache folder with a marker file, and only when no folder on its path is a link. A link is removed and never followed. The callers say which names are ours (`own-names.ts`). Node.js can't
 // delete relative to an open folder. So it is not noticed when another process replaces a folder by a link between the check and the
 // deletion (some microseconds).
 

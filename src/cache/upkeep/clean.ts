@@ -9,7 +9,7 @@ import { type CleanChoice, type CleanPlan, isAll, planClean, type Usage } from '
 import { deleteEntries } from './remove.ts'
 
 export interface CleanOptions extends CleanChoice {
-  /** Only returns what would be removed. */
+  /** Only returns what would be removed. Leases of dead runs are removed all the same. */
   dryRun?: boolean
   signal?: AbortSignal
 }
