@@ -12,8 +12,8 @@ import { Lease, leasedEntries, releaseRun } from '../../../../src/cache/store/lo
 import { thisProcess } from '../../../../src/cache/store/locks/owner.ts'
 import { kill } from '../../../support/kill.ts'
 
-const REPOSITORY = fileURLToPath(new URL('../../..', import.meta.url))
-const STORE = new URL('../../../src/cache/store/', import.meta.url)
+const REPOSITORY = fileURLToPath(new URL('../../../..', import.meta.url))
+const STORE = new URL('../../../../src/cache/store/', import.meta.url)
 const HOUR = 3600
 
 let layout: Layout
@@ -39,7 +39,7 @@ async function leased(exceptRun?: string): Promise<string[]> {
 async function startRun(entry: string, mainPid?: number): Promise<ChildProcess> {
   const script = `
     import { Layout } from ${JSON.stringify(new URL('layout.ts', STORE))}
-    import { Lease } from ${JSON.stringify(new URL('leases.ts', STORE))}
+    import { Lease } from ${JSON.stringify(new URL('locks/leases.ts', STORE))}
     const [directory, entry, pid] = process.argv.slice(1)
     await new Lease(new Layout(directory), { id: 'child', pid: Number(pid || process.pid) }).claim([entry])
     console.log('claimed')
@@ -239,7 +239,7 @@ describe('a lease of another machine', () => {
       const { setInterval } = globalThis
       globalThis.setInterval = (work, ms) => setInterval(work, ms / 100)
       const { Layout } = await import(${JSON.stringify(new URL('layout.ts', STORE))})
-      const { Lease, leasedEntries } = await import(${JSON.stringify(new URL('leases.ts', STORE))})
+      const { Lease, leasedEntries } = await import(${JSON.stringify(new URL('locks/leases.ts', STORE))})
       const layout = new Layout(process.argv[1])
       ${code}
     `

@@ -12,7 +12,7 @@ import { thisProcess } from '../../../../src/cache/store/locks/owner.ts'
 import { originals } from '../../../../src/platform/originals.ts'
 import { kill } from '../../../support/kill.ts'
 
-const REPOSITORY = fileURLToPath(new URL('../../..', import.meta.url))
+const REPOSITORY = fileURLToPath(new URL('../../../..', import.meta.url))
 const LOCK_MODULE = JSON.stringify(new URL('../../../../src/cache/store/locks/lock.ts', import.meta.url))
 
 let folder: string
