@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
-import { ERROR_CODES, type ErrorCode, ModelCacheError } from '../model/errors.ts'
+import { fileURLToPath } from 'node:url'
+import { ERROR_CODES, type ErrorCode, ModelCacheError, messageOf } from '../model/errors.ts'
 import { nearest } from '../model/nearest.ts'
 import { wrap } from '../report/lines.ts'
 import type { GlobalOptions } from './open-cache.ts'
@@ -12,7 +13,7 @@ const MAX_COLUMNS = 100
 
 /** Prints the part of docs/troubleshooting.md for an error code; without a code, all codes with their meaning. */
 export async function explain(name: string | undefined, { json }: GlobalOptions): Promise<number> {
-  const parts = partsOf(await readFile(TROUBLESHOOTING, 'utf8'))
+  const parts = partsOf(await readDocument())
   if (name === undefined) {
     const codes = ERROR_CODES.map((code) => ({ code, meaning: meaningOf(parts.get(code)) }))
     if (json) printJson({ codes })
@@ -24,6 +25,21 @@ export async function explain(name: string | undefined, { json }: GlobalOptions)
   if (json) printJson({ code, text })
   else printLines(`${code}\n\n${asTerminalText(text)}`)
   return 0
+}
+
+/** Tools that make packages smaller remove documents. */
+async function readDocument(): Promise<string> {
+  try {
+    return await readFile(TROUBLESHOOTING, 'utf8')
+  } catch (cause) {
+    throw new ModelCacheError({
+      code: 'FILE_NOT_FOUND',
+      asked: fileURLToPath(TROUBLESHOOTING),
+      reason: `It is missing in the installed package, or can't be read: ${messageOf(cause)}.`,
+      nextStep: 'Install vitest-model-cache again.',
+      cause,
+    })
+  }
 }
 
 function codeOf(name: string): ErrorCode {

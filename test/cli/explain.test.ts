@@ -1,6 +1,8 @@
+import { cp, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { execa } from 'execa'
-import { expect, inject, test } from 'vitest'
+import { expect, inject, onTestFinished, test } from 'vitest'
 import { ERROR_CODES, ModelCacheError } from '../../src/model/errors.ts'
 
 /** Runs the command of the packed package, which reads the packed document. */
@@ -38,4 +40,16 @@ test('an unknown code ends with 2, the code that was probably meant, and all cod
   expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' })
   expect(stderr).toContain('Did you mean GATED?')
   expect(ERROR_CODES.filter((code) => !stderr.includes(code))).toEqual([])
+})
+
+test('where a tool removed the documents of the package, explain says what to do', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'pruned package '))
+  onTestFinished(() => rm(folder, { recursive: true, force: true }))
+  for (const part of ['package.json', 'dist'])
+    await cp(join(inject('packedPackage'), part), join(folder, part), { recursive: true })
+  const { exitCode, stderr } = await execa(process.execPath, [join(folder, 'dist/cli/main.js'), 'explain', 'GATED'], {
+    reject: false,
+  })
+  expect(exitCode).toBe(1)
+  expect(stderr).toMatch(/troubleshooting\.md: It is missing.* Install vitest-model-cache again.*\[FILE_NOT_FOUND]/)
 })
