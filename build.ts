@@ -46,6 +46,7 @@ const CHUNKS: Record<string, string[]> = {
   'after-run': ['run/conclude-run', 'cache/upkeep/maintain'],
   'complete-model': ['cache/intake/complete-model', 'cache/upkeep/make-room', 'cache/context/connections'],
   'command-line': ['cli/main'],
+  'open-cache': ['cli/open-cache'],
 }
 
 const input = (names: string[]) => Object.fromEntries(names.map((name) => [name, join(SRC, `${name}.ts`)]))

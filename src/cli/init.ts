@@ -24,7 +24,7 @@ export interface InitOptions extends GlobalOptions, Confirmation {
   github?: boolean
 }
 
-/** Sets a project up. Everything that is to be written is shown first. 1 where the user refuses, or has to paste lines. */
+/** Sets a project up. Everything that is to be written is shown first. 1 where the user refuses, or has to edit the Vitest config. */
 export async function init(options: InitOptions): Promise<number> {
   const folder = process.cwd()
   refuseWithoutVitest(folder)
@@ -37,7 +37,7 @@ export async function init(options: InitOptions): Promise<number> {
   }
   if (options.json) printJson({ dryRun: options.dryRun ?? false, steps: steps.map(stepJson) })
   else printLines(ending(writes.length, options.dryRun === true))
-  return steps.some(({ kind }) => kind === 'paste') ? 1 : 0
+  return steps[0]?.kind === 'paste' ? 1 : 0
 }
 
 function refuseWithoutVitest(folder: string): void {

@@ -1,5 +1,6 @@
 import { matchEntries } from '../cache/find.ts'
 import { totalSize } from '../cache/store/entries/used-bytes.ts'
+import { oneError, problemsIn } from '../config/check-options.ts'
 import { formatAge, formatSize } from '../config/units.ts'
 import { type Entry, entrySize } from '../model/entry.ts'
 import { ModelCacheError } from '../model/errors.ts'
@@ -49,8 +50,11 @@ const COLUMNS: ShownColumn[] = [
 
 /** Prints a line for each model, and the total. */
 export async function list(pattern: string | undefined, options: ListOptions): Promise<number> {
-  const filters = (options.filter ?? []).map(parseFilter)
-  const order = sorter(options.sort ?? 'model')
+  const { filter: comparisons = [], sort = 'model' } = options
+  const problems = problemsIn([() => sorter(sort), ...comparisons.map((comparison) => () => parseFilter(comparison))])
+  if (problems.length > 0) throw oneError(problems)
+  const filters = comparisons.map(parseFilter)
+  const order = sorter(sort)
   const { cache } = await openCache(options, { needsOptions: false })
   const { directory } = cache.context.layout
   const now = originals.now()

@@ -105,6 +105,19 @@ export function checkOptions(
   return { ...(result.success && { checked: result.output }), problems }
 }
 
+/** The errors that checks throw. */
+export function problemsIn(checks: (() => unknown)[]): ModelCacheError[] {
+  return checks.flatMap((check) => {
+    try {
+      check()
+      return []
+    } catch (error) {
+      if (error instanceof ModelCacheError) return [error]
+      throw error
+    }
+  })
+}
+
 /** One error that names all problems. */
 export function oneError(problems: ModelCacheError[]): ModelCacheError {
   const [first, ...others] = problems
@@ -112,7 +125,7 @@ export function oneError(problems: ModelCacheError[]): ModelCacheError {
   const lines = problems.map(({ asked, reason, nextStep }) => `\n  - ${asked}: ${reason} ${nextStep}`)
   return new ModelCacheError({
     code: problems.every(({ code }) => code === 'INVALID_MODEL') ? 'INVALID_MODEL' : 'INVALID_OPTION',
-    asked: `${problems.length} settings of the model cache`,
+    asked: `${problems.length} settings`,
     reason: `They are wrong.${lines.join('')}`,
     nextStep: '\nCorrect all of them.',
   })

@@ -1,8 +1,7 @@
 import { isAbsolute, resolve } from 'node:path'
 import { DEFAULT_ENDPOINT, SHORT_ENDPOINT } from '../model/endpoint.ts'
-import { ModelCacheError } from '../model/errors.ts'
 import { type Model, type ModelSpec, parseModel } from '../model/model.ts'
-import { type CheckedOptions, checkOptions, oneError } from './check-options.ts'
+import { type CheckedOptions, checkOptions, oneError, problemsIn } from './check-options.ts'
 import { checkSwitches, type Environment, readEnvironment, readTexts } from './environment-variables.ts'
 import { defaultCacheFolder, withoutTilde } from './folders.ts'
 import type { HubSettings } from './token.ts'
@@ -117,34 +116,19 @@ export function resolveOptions(input: unknown, env: Environment, root: string): 
     { cacheDir, mode, maxSize, maxAge, hub: { endpoint: hfEndpoint } },
     (option) => `Environment variable ${SOURCES[option] ?? option}`,
   )
-  const models = checkModels(Reflect.get(Object(input), 'models'))
-  const problems = [options, models, variables].flatMap(({ problems }) => problems)
-  problems.push(...checkSwitches(env))
+  const models: unknown = Reflect.get(Object(input), 'models')
+  const problems = [
+    ...options.problems,
+    ...problemsIn(Array.isArray(models) ? models.map((model) => () => parseModel(model)) : []),
+    ...variables.problems,
+    ...checkSwitches(env),
+  ]
   if (!options.checked || !variables.checked || problems.length > 0) throw oneError(problems)
-  return complete(options.checked, models.checked, variables.checked, env, root)
-}
-
-function checkModels(specs: unknown): { checked: Model[]; problems: ModelCacheError[] } {
-  const checked: Model[] = []
-  const problems: ModelCacheError[] = []
-  for (const spec of Array.isArray(specs) ? specs : [])
-    try {
-      checked.push(parseModel(spec))
-    } catch (error) {
-      if (!(error instanceof ModelCacheError)) throw error
-      problems.push(error)
-    }
-  return { checked, problems }
+  return complete(options.checked, variables.checked, env, root)
 }
 
 /** Fills in presets and defaults. Everything was checked. */
-function complete(
-  given: CheckedOptions,
-  models: Model[],
-  variables: CheckedOptions,
-  env: Environment,
-  root: string,
-): Options {
+function complete(given: CheckedOptions, variables: CheckedOptions, env: Environment, root: string): Options {
   const environment = readEnvironment(env)
   const { cacheDir, mode, maxSize, maxAge } = variables
   const limitsGiven = (given.maxSize ?? given.maxAge ?? maxSize ?? maxAge) !== undefined
@@ -153,7 +137,7 @@ function complete(
   const report = given.report ?? {}
   const hubEndpoint = withoutSlash(given.hub?.endpoint ?? environment.hfEndpoint ?? DEFAULT_ENDPOINT)
   return {
-    models,
+    models: (given.models ?? []).map(parseModel),
     cacheDir: cacheFolder(env, cacheDir, given.cacheDir, root),
     maxSize: parseSize(maxSize ?? given.maxSize ?? limits.maxSize) ?? 0,
     onTooLarge: given.onTooLarge ?? 'keep',

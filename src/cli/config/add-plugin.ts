@@ -74,7 +74,7 @@ function importEdit(source: string, program: Node): Edit {
   if (last) return { start: last.end, end: last.end, text: `${newline}${line}` }
   const directive = body.findLast((statement) => textOf(statement, 'directive') !== undefined)
   if (directive) return { start: directive.end, end: directive.end, text: `${newline}${line}` }
-  const at = /^(?:#!.*\r?\n|\/\/\/.*\r?\n|\s*\n)*/.exec(source)?.[0].length ?? 0
+  const at = /^\uFEFF?(?:#!.*\r?\n|\/\/\/.*\r?\n|\s*\n)*/.exec(source)?.[0].length ?? 0
   return { start: at, end: at, text: `${line}${newline}` }
 }
 

@@ -6,7 +6,7 @@ import { readText } from './read-text.ts'
 import type { Step } from './step.ts'
 
 const FILE = 'tsconfig.json'
-const LINE = '"types": ["node", "vitest-model-cache"]'
+const LINE = '"compilerOptions": { "types": ["node", "vitest-model-cache"] }'
 
 /**
  * Has TypeScript know `models` in the test context. The config file does that where TypeScript reads it; else `types` has to name the
@@ -15,8 +15,9 @@ const LINE = '"types": ["node", "vitest-model-cache"]'
 export async function tsconfigStep(folder: string, configFile: string): Promise<Step | undefined> {
   const before = readText(join(folder, FILE))
   if (before === undefined || before.includes('"vitest-model-cache')) return undefined
-  // JSON with comments is JavaScript.
-  const program = await parseSource(`(${before})`)
+  // JSON with comments is JavaScript. The line break ends a comment in the last line.
+  const source = `(${before}\n)`
+  const program = await parseSource(source)
   const [statement] = children(program, 'body')
   const expression = child(statement, 'expression')
   const root = expression?.type === 'ParenthesizedExpression' ? child(expression, 'expression') : expression
@@ -26,8 +27,8 @@ export async function tsconfigStep(folder: string, configFile: string): Promise<
   const types = compilerOptions && child(propertyOf(compilerOptions, 'types'), 'value')
   // What else is visible depends on other files, or on the version of TypeScript.
   if (types?.type !== 'ArrayExpression') return paste('It does not include the Vitest config, and has no `types`.')
-  const edit = insertFirst(`(${before})`, types, ['"vitest-model-cache"'])
-  const after = applyEdits(`(${before})`, [edit]).slice(1, -1)
+  const edit = insertFirst(source, types, ['"vitest-model-cache"'])
+  const after = applyEdits(source, [edit]).slice(1, -2)
   return { kind: 'write', path: FILE, what: 'have TypeScript know `models` in tests', before, after }
 }
 
@@ -40,5 +41,5 @@ function includes(root: Node, configFile: string): boolean {
 }
 
 function paste(why: string): Step {
-  return { kind: 'paste', path: FILE, why: `${why} In \`compilerOptions\`, types for \`models\` need:`, lines: [LINE] }
+  return { kind: 'paste', path: FILE, why: `${why} Tests may lack the types of \`models\`.`, lines: [LINE] }
 }
