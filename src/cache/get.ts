@@ -56,17 +56,18 @@ export async function findModel(context: CacheContext, model: Model, options: Ge
   const warmed = await locateInManifest(context, model)
   const located = warmed ?? (await locateOnDisk(context, model))
   if (located?.changed.length !== 0) throwRecordedFailure(context, model)
-  const isThere = located?.changed.length === 0 && (warmed !== undefined || (await claimed(context, model, located)))
+  const isThere =
+    located?.changed.length === 0 && (warmed !== undefined || (await claimAndLookAgain(context, model, located)))
   const cached =
     located && isThere
       ? serve(context, model, { ...NOTHING_DONE, located }, started)
-      : serve(context, model, await complete(context, model, { ...options, started }), started)
+      : serve(context, model, await completeWithProgress(context, model, { ...options, started }), started)
   if (cached.tier === 'disk') context.debug(`🎯 Cache HIT: ${describeModel(model)}${await ageOf(context, cached)}`)
   return cached
 }
 
 /** Downloads what is missing of a model, and keeps its progress in `context.underWay`. */
-async function complete(
+async function completeWithProgress(
   context: CacheContext,
   model: Model,
   options: GetOptions & { started: number },
@@ -92,7 +93,7 @@ async function complete(
  * Claims a model for the run that the cache works for. True when the model is still complete after that. A model of the
  * manifest needs no claim: the warm-up claimed it.
  */
-async function claimed(context: CacheContext, model: Model, found: Located): Promise<boolean> {
+async function claimAndLookAgain(context: CacheContext, model: Model, found: Located): Promise<boolean> {
   if (!(await context.claim(found))) return true
   const located = await locateOnDisk(context, model)
   return located?.repo === found.repo && located.snapshot === found.snapshot && located.changed.length === 0

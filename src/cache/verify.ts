@@ -77,7 +77,7 @@ export async function verifyEntries(
   const wrong = flawed.filter(({ entry, path }) =>
     isAsRecorded(now.get(entryKey(entry))?.files.get(path), entry.files.get(path)),
   )
-  await distrust(context, wrong)
+  await resetStamps(context, wrong)
   const problems: Problem[] = []
   for (const [entry, ofEntry] of groupBy(wrong, (check) => check.entry)) {
     const error = options.repair ? await tryRepair(context, ofEntry, entry, options.signal) : undefined
@@ -143,7 +143,7 @@ function batchesOf(todo: Todo[]): Todo[][] {
 }
 
 /** Resets the recorded stamps (size, time, inode) of wrong files, so that they are verified and replaced before they are served again. */
-async function distrust(context: CacheContext, wrong: Check[]): Promise<void> {
+async function resetStamps(context: CacheContext, wrong: Check[]): Promise<void> {
   // In a read-only folder each process verifies what it serves.
   if (wrong.length === 0 || !isWritable(context.layout)) return
   const metadata = await context.metadata()

@@ -24,7 +24,7 @@ export async function concludeRun(session: Session, run: FinishedRun, ending: En
   if (usedModels(run)) {
     await foldIn(writable, run, !session.isWatching).catch(note)
     spent('maintenance', started)
-    run.ownMs = Math.max(0, takeOwnMs() - waitedMs(run))
+    run.ownMs = Math.max(0, takeOwnMs() - hubWarmUpMs(run))
     started = originals.monotonic()
     await recordRuns(`${session.runId}-${ending.number}`, writable, reports).catch(note)
   }
@@ -50,6 +50,6 @@ async function unusedIn({ warmUps, reports }: FinishedRun, { isPartial }: Ending
 }
 
 /** The milliseconds of those warm-ups that asked the Hub. */
-function waitedMs({ warmUps }: FinishedRun): number {
+function hubWarmUpMs({ warmUps }: FinishedRun): number {
   return warmUps.reduce((sum, { ms, askedHub }) => (askedHub ? sum + ms : sum), 0)
 }

@@ -44,7 +44,7 @@ export class CacheContext {
   #refusal: { error: ModelCacheError | undefined } | undefined
   /** True when this cache, or the temporary cache that replaces it, prepared requests to the Hub. A warm-up sets it to false first. */
   hasAskedHub = false
-  /** The progress of the current downloads by model label, including those of a temporary cache that replaces this one. */
+  /** The progress of the current downloads by `describeModel`, including those of a temporary cache that replaces this one. */
   readonly underWay: Map<string, Progress>
   /** The latest refusals of the Hub. */
   readonly refusals = new KnownRefusals()

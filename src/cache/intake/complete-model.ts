@@ -147,8 +147,8 @@ function tooSlow({ options }: CacheContext, model: Model, tries: Tries): (ms: nu
   }
 }
 
-/** Reports a wait as progress, at a time when the number of bytes is not known. */
-function waitOf(
+/** Returns a function that reports a wait for the Hub as progress. The number of bytes is not known yet. */
+function waitReporter(
   model: Model,
   { onProgress, started, tries }: WorkOptions,
 ): (waitMs: number | undefined, failure?: unknown) => void {
@@ -177,7 +177,7 @@ async function completeLocked(
   // The process that held the lock before may have moved the repo to a new name.
   const current = await currentRepoId(context, asked.repo)
   if (current.repo !== held) return current.repo
-  const resolved = await resolve(context, asked, held, { signal: options.signal, onWait: waitOf(asked, options) })
+  const resolved = await resolve(context, asked, held, { signal: options.signal, onWait: waitReporter(asked, options) })
   options.tries.failure = undefined
   if (typeof resolved === 'string') return resolved
   const model = { ...asked, repo: resolved.repo }
@@ -204,8 +204,8 @@ async function completeLocked(
     await context.claim(recorded)
     await recordEntry(context, recorded, await intake.synced())
     // A process that took the lock while this one was stopped may have removed files that this one had found.
-    if (isLockLost() && !(await isThere(context, recorded, files))) return held
-    return arrived(context, intake, recorded, files)
+    if (isLockLost() && !(await isStillThere(context, recorded, files))) return held
+    return arrivalOf(context, intake, recorded, files)
   } catch (error) {
     // The files that are complete are recorded, so that they count to the size of the cache. The error is thrown in any case.
     // When the Hub stated that a file does not exist, the access to the repo is recorded too.
@@ -217,12 +217,12 @@ async function completeLocked(
   }
 }
 
-async function isThere(context: CacheContext, entry: Entry, paths: HubPath[]): Promise<boolean> {
+async function isStillThere(context: CacheContext, entry: Entry, paths: HubPath[]): Promise<boolean> {
   const located = await compareWithDisk(context, entry, paths, entry.files, 'stat')
   return located?.changed.length === 0
 }
 
-function arrived(
+function arrivalOf(
   context: CacheContext,
   { model, resolved, downloadMs, downloadedBytes, adoptedBytes, repaired }: Intake,
   recorded: Entry,

@@ -51,7 +51,7 @@ export class Intake {
     readonly options: IntakeOptions,
   ) {}
 
-  /** The task of the repo's card, where it is known. */
+  /** The task that the repo's model card states, if it is known. */
   get ownTask(): string | undefined {
     return this.resolved.info?.task ?? this.resolved.entry?.task
   }

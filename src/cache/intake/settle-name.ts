@@ -130,7 +130,7 @@ async function moveAnswers(origin: Origin, from: RepoId, to: RepoId): Promise<vo
   }
 }
 
-/** Stores the new name. Earlier versions stored the names of all endpoints in one file: both names are removed from it. */
+/** Stores the new name. Earlier versions stored the renames of all endpoints in one folder: those of both names are removed there. */
 function storeRename({ origin, layout }: CacheContext, repo: RepoId, current: RepoId): void {
   origin.writeEndpoint()
   writeRename(origin, repo, current)

@@ -25,7 +25,7 @@ export async function settleSnapshot(
   const own = await findEntry(context, { repo, commit, endpoint })
   if (own) return { snapshot: own.snapshot, entry: own }
   const snapshot = snapshotOf(commit)
-  const there = await findThere(context, repo, snapshot)
+  const there = await recordedOrRebuilt(context, repo, snapshot)
   if (!there) return { snapshot, entry: undefined }
   const isStated = [...there.files].every(([path, { digest }]) => tree.get(path)?.digest === digest)
   if (there.commit === commit && (there.endpoint === endpoint || (there.endpoint === undefined && isStated)))
@@ -34,7 +34,7 @@ export async function settleSnapshot(
 }
 
 /** Finds the record of a snapshot. Without a record, makes one from the files on disk: another tool wrote them, or a process was killed. */
-async function findThere(
+async function recordedOrRebuilt(
   context: CacheContext,
   repo: RepoId,
   snapshot: SnapshotId,
@@ -53,6 +53,6 @@ export async function findStranger(
   { repo, commit }: { repo: RepoId; commit: Commit },
 ): Promise<Readonly<Entry> | undefined> {
   const recorded = await findEntry(context, { repo, commit, endpoint: undefined })
-  const found = recorded ?? (await findThere(context, repo, snapshotOf(commit)))
+  const found = recorded ?? (await recordedOrRebuilt(context, repo, snapshotOf(commit)))
   return found?.endpoint === undefined ? found : undefined
 }

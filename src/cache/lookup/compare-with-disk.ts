@@ -19,7 +19,7 @@ export interface Located {
   files: Map<HubPath, number>
   recordedDownloadMs: number | null
   warmedInThisRun: boolean
-  /** The files whose size, time or inode differ from the record. They have to be verified before they are served. */
+  /** The files that are missing or differ from their record. They must be verified or downloaded again before they are served. */
   changed: HubPath[]
 }
 

@@ -18,7 +18,7 @@ export interface Known {
   commit: Commit
   /**
    * False when the endpoint has to be asked before the model is served. This is so when the revision was looked up longer than `maxAge`
-   * ago, when it is not known who may read the repo, or when others can write into the cache folder.
+   * ago, when it is not known who may read the repo, or when others can write into the cache folder and this process has no answer yet.
    */
   trusted: boolean
   /** True when only the access to the repo has to be asked for. If there is no answer, the model is served all the same. */
@@ -53,16 +53,16 @@ export async function resolveOnDisk(context: CacheContext, model: Model): Promis
   }
   if (offline) return { ...known, trusted: true }
   const isYoung = isCommit(model.revision) || Math.max(ref.ageMs, current.ageMs) <= context.options.maxAge
-  const isFresh = isYoung || isReadOnly(context, model, commit)
+  const isFresh = isYoung || isReadOnlyWithWarning(context, model, commit)
   const lacksAccess = isFresh && isToBeAsked(context, entry)
   return { ...known, trusted: isFresh && !lacksAccess, lacksAccess }
 }
 
 /**
- * True when the cache folder is read-only. An answer of the Hub about the revision could not be stored there, so the cached commit is
- * used with a warning.
+ * True when the cache folder is read-only; then also warns. An answer of the Hub about the revision could not be stored there, so the
+ * cached commit is used.
  */
-function isReadOnly({ layout, warn }: CacheContext, { repo, revision }: Model, commit: Commit): boolean {
+function isReadOnlyWithWarning({ layout, warn }: CacheContext, { repo, revision }: Model, commit: Commit): boolean {
   if (isWritable(layout)) return false
   const age = `\`${revision}\` was looked up longer than \`maxAge\` ago`
   warn(`${repo}: ${age}, and ${layout.directory} is read-only. The cached commit ${commit.slice(0, 7)} is used.`)

@@ -10,8 +10,8 @@ import { type CurrentId, followRenames } from '../store/answers/renames.ts'
 import { readTree } from '../store/answers/trees.ts'
 import type { Origin } from '../store/origin.ts'
 
-// The stored answers of the configured endpoint. They are in the endpoint's folder. Earlier versions stored the answers of all
-// endpoints together. Until those are moved (`migrate-entry.ts`), an answer about a commit is trusted only if the entry of the repo
+// The stored answers of the configured endpoint are in the endpoint's folder. Earlier versions stored the answers of all endpoints
+// together. Until those are moved (`migrate-entry.ts`), an answer about a commit is trusted only if the entry of the repo
 // at that commit names the endpoint.
 
 /** The current id of the repo that a name refers to at the endpoint. */

@@ -6,10 +6,13 @@ import { isOurs } from './cache-folder.ts'
 import type { Layout } from './layout.ts'
 import { isAsideName } from './own-names.ts'
 
-// Every deletion in the cache is in this file, and every deletion of a run's own temporary files. A file of the cache is deleted only
-// in a cache folder with a marker file, and only when no folder on its path is a link. A link is removed and never followed. The callers say which names are ours (`own-names.ts`). Node.js can't
-// delete relative to an open folder. So it is not noticed when another process replaces a folder by a link between the check and the
-// deletion (some microseconds).
+// Every deletion of files of the cache is in this file. A file is deleted only in a cache folder with a marker file, and only when no
+// folder on its path is a link. A link is removed and never followed. The callers say which names are ours (`own-names.ts`). Three
+// functions need no such check: `removeUnique`, `removeLockFile` and `removeFolderOfRun`. They delete temporary files with a random
+// name, lock files, and the temporary folder of a run.
+//
+// Node.js can't delete relative to an open folder. So it is not noticed when another process replaces a folder by a link between the
+// check and the deletion (some microseconds).
 
 /** True when the path is in a cache folder with a marker file, and no folder between the two is a link. */
 export function mayRemove(layout: Layout, path: string): boolean {
@@ -68,7 +71,7 @@ export function removeAside(layout: Layout, aside: string): void {
   if (isAsideName(basename(aside)) && mayRemove(layout, aside)) rmSync(aside, { recursive: true, force: true })
 }
 
-/** Removes a file of this process whose name has a random part, so that no other process has a file of the same name. */
+/** Removes a file whose name has a random part. No process gives the same name to another file. */
 export function removeUnique(path: string): void {
   unlinkFile(path)
 }

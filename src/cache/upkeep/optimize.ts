@@ -11,8 +11,8 @@ import { enforceLimits, planLimits } from './maintain.ts'
 import { recordStrangers } from './record-strangers.ts'
 import { removeOrphans } from './remove-orphans.ts'
 
-// Another tool links a blob within less than an hour after it wrote the blob. The daily maintenance waits longer, but here a user
-// asked for space.
+// Another tool links a blob within less than an hour after it wrote the blob. The maintenance after a run waits a day. Here a user
+// asked for space, so an hour is enough.
 const ALONE_FOR_MS = 3_600_000
 
 export interface OptimizeOptions {
