@@ -13,7 +13,7 @@ test.each([
   ['bytes=100-', 'none'],
   ['bytes=-0', 'none'],
   ['bytes=20-10', 'none'],
-  // Ignored: all of the file is a right answer to these.
+  // These are ignored: the whole file is a correct answer.
   ['bytes=0-1,5-6', undefined],
   ['items=0-1', undefined],
   ['bytes=-', undefined],

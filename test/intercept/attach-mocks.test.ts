@@ -41,7 +41,7 @@ export { __webpack_exports__pipeline as pipeline, e1 as AutoModel, e2 as Renamed
     Object.assign(__webpack_export_target__, { AutoModel, Renamed: Own, read: getModelFile, pipeline }) })()`,
 }
 
-/** What a source exports. */
+/** Evaluates a source, and returns its exports. */
 async function run(source: string) {
   if (/^export \{/m.test(source)) return import(`data:text/javascript,${encodeURIComponent(source)}`)
   const module = { exports: {} }

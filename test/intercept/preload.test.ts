@@ -17,7 +17,7 @@ test('the preload keeps exactly the globals that the engine reads', async () => 
   expect(KEPT).toEqual(expect.arrayContaining(kept as string[]))
 })
 
-// Those of which Node.js loads the code when they are first looked at, in this version or the next: undici alone takes 25 to 40 ms.
+// Node.js loads the code of these globals when they are first read, in this version or the next. undici alone takes 25 to 40 ms.
 test('the preload reads no global for which Node.js loads a module', async () => {
   expect(
     KEPT.filter((name) => /^(Form|Headers|Request|Response|Message|WebSocket|Close|Event|.*Stream|Crypto)/.test(name)),

@@ -80,7 +80,7 @@ describe('mock embeddings', () => {
 })
 
 describe('answers of transformers.js with real models of the tests', () => {
-  /** What is the same of a real answer and a mock's: lists, fields, types, and how many vectors. */
+  /** The part of an answer that must be equal in the mock: lists, fields, types, and the number of vectors. */
   function shapeOf(value: unknown): unknown {
     if (isTensor(value)) return { type: value.type, vectors: value.dims.slice(0, -1), lists: depthOf(value.tolist()) }
     if (Array.isArray(value)) return value.map(shapeOf)

@@ -19,7 +19,7 @@ async function wav(samples: Float32Array, sampleRate = SAMPLE_RATE): Promise<str
   return path
 }
 
-/** 16-bit PCM with as many channels as are given. */
+/** Encodes the given channels as 16-bit PCM. */
 function pcm(channels: number[][], sampleRate = SAMPLE_RATE): Buffer {
   const frames = channels[0]?.length ?? 0
   const data = Buffer.alloc(frames * channels.length * 2)
@@ -46,7 +46,7 @@ function farthest(a: Float32Array, b: Float32Array): number {
   return a.reduce((most, sample, index) => Math.max(most, Math.abs(sample - (b[index] ?? Number.NaN))), 0)
 }
 
-/** The frequency, by how often the sound crosses zero on its way up. */
+/** The frequency of a sound, from the number of its upward zero crossings. */
 function hertz(samples: Float32Array): number {
   const rises = samples.filter((sample, index) => index > 0 && (samples[index - 1] ?? 0) < 0 && sample >= 0)
   return rises.length / (samples.length / SAMPLE_RATE)

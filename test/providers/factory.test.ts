@@ -44,7 +44,7 @@ interface NoteOptions {
   nested?: object
 }
 
-/** Reads one file of the repo; counts what it made and what it freed. */
+/** A provider that reads one file of the repo, and notes the instances that it made and freed. */
 function notes(parts: Partial<ProviderDefinition<Note, NoteOptions>> = {}) {
   const made: string[] = []
   const freed: string[] = []
@@ -63,7 +63,7 @@ function notes(parts: Partial<ProviderDefinition<Note, NoteOptions>> = {}) {
   return { made, freed, definition }
 }
 
-/** An instance that is freed by a method of its own. */
+/** An instance with a method that frees it. */
 class Session {
   freed = 0
   release(times = 1): number {
