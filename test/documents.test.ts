@@ -41,6 +41,11 @@ test.each([...packedDocuments, contributing])('no sentence in $path has more tha
   expect(sentencesOf(text).filter((sentence) => wordsIn(sentence) > 25)).toEqual([])
 })
 
+test.each(packedDocuments)('no line of prose in $path is longer than 120 characters', ({ text }) => {
+  const prose = text.replace(/^```.*?^```$/gms, '').split('\n')
+  expect(prose.filter((line) => line.length > 120 && !/^[|!]/.test(line))).toEqual([])
+})
+
 test('each error code has its part in docs/troubleshooting.md: what it means, usual causes, and what to do', () => {
   const [, codes = ''] = new Document('docs/troubleshooting.md').text.split('\n## Error codes\n')
   const parts = codes.split(/^### /m).slice(1)
