@@ -30,7 +30,8 @@ export interface ModelCacheOptions {
   offline?: boolean
   /**
    * The check of a cached file before it is served. `stat` (default): by size, modification time and inode, and by digest
-   * when time or inode changed. `digest`: by its digest, once a run. `none`: no check.
+   * when time or inode changed. `digest`: by its digest, once in each process; workers do not repeat the check of the warm-up.
+   * `none`: no check.
    */
   validate?: Validation
   /** Take verified files from your own Hugging Face cache instead of downloading them. Default true. */
