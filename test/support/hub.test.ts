@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto'
+import { once } from 'node:events'
 import { mkdir, mkdtemp, readFile, realpath, rm, symlink, writeFile } from 'node:fs/promises'
 import { get as httpGet, type IncomingMessage } from 'node:http'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import {
@@ -373,6 +375,21 @@ describe('faults', () => {
     expect(await (await fetch(url)).text()).toBe(config)
     expect(hub.requests.map(({ status }) => status)).toEqual([429, 503, 200, 0, 200])
     expect(hub.requests[3]?.fault).toBe('"refused"')
+  })
+
+  test('end a request whose connection is closed, also one that waits behind another request', async () => {
+    hub.addRepo('org/tiny', { files: tiny })
+    hub.fault({ path: /slow/ }, { delayMs: 60_000 })
+    hub.fault({ path: /next/ }, 'refused')
+    const { hostname, port } = new URL(hub.url)
+    const socket = connect(Number(port), hostname)
+    socket.write(['slow', 'next'].map((path) => `GET /${path} HTTP/1.1\r\nHost: hub\r\n\r\n`).join(''))
+    await once(socket, 'close')
+    await hub.idle()
+    expect(hub.requests.map(({ path, status }) => [path, status])).toEqual([
+      ['/slow', 0],
+      ['/next', 0],
+    ])
   })
 
   test('can be removed', async () => {

@@ -11,7 +11,7 @@ export class Exchange {
   readonly response: ServerResponse
   readonly log: LoggedRequest
   readonly query: URLSearchParams
-  /** Aborts when the connection is closed by either side. */
+  /** Aborts when the response has ended, or the connection was closed by either side. */
   readonly signal: AbortSignal
   private readonly faults: Faults
   private readonly throttle: Throttle
@@ -23,7 +23,14 @@ export class Exchange {
     hub: { faults: Faults; throttle: Throttle },
   ) {
     const gone = new AbortController()
-    response.once('close', () => gone.abort())
+    const { socket } = request
+    const end = () => {
+      socket.off('close', end)
+      gone.abort()
+    }
+    response.once('close', end)
+    // A response that waits behind another one on the same connection emits no `close` when the connection is closed.
+    socket.once('close', end)
     this.request = request
     this.response = response
     this.log = log

@@ -25,7 +25,7 @@ export class Reception {
     const exchange = new Exchange(request, response, describeRequest(origin, request), this)
     const target = origin === 'hub' ? classifyHubRequest(this.state, exchange) : classifyCdnRequest(exchange)
     this.log.started(exchange.log)
-    response.once('close', () => this.log.ended(exchange.log))
+    exchange.signal.addEventListener('abort', () => this.log.ended(exchange.log))
     void answer(exchange, this, () =>
       target ? answerHubRequest(this.state, exchange, target) : answerCdnRequest(this.state, exchange),
     )
