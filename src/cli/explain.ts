@@ -50,7 +50,7 @@ function codeOf(name: string): ErrorCode {
     code: 'INVALID_OPTION',
     asked: `Error code ${name}`,
     reason: 'There is no such code.',
-    nextStep: `${meant ? `Did you mean ${meant}? ` : ''}The codes are ${ERROR_CODES.join(', ')}.`,
+    nextStep: `${meant ? `Did you mean ${meant}? ` : ''}\`npx vitest-model-cache explain\` lists all codes.`,
   })
 }
 

@@ -15,21 +15,21 @@ const WRONG_CALL_CODES: string[] = [
   'UNSAFE_PATH',
 ]
 
-/** Runs a command: it gives the exit code, or throws what the user is told. */
+/** Runs a command and sets the exit code that it returns. The message of an error that it throws is printed. */
 export async function perform(command: () => Promise<number>): Promise<void> {
   try {
     const code = await command()
     // The output may have failed meanwhile.
     process.exitCode = interruptedWith() ?? (code || process.exitCode)
   } catch (error) {
-    printNotes(interrupted.aborted ? 'Interrupted: what was done until then stays done.' : reasonOf(error))
+    printNotes(interrupted.aborted ? 'Interrupted. The work that was finished before is kept.' : reasonOf(error))
     if (isVerbose() && error instanceof Error && error.stack !== undefined) printNotes(error.stack)
     const isWrongCall = error instanceof ModelCacheError && WRONG_CALL_CODES.includes(error.code)
     process.exitCode = interruptedWith() ?? (isWrongCall ? WRONG_CALL : 1)
   }
 }
 
-/** What the system refused (a full disk, a folder that is read-only) says by itself neither what nor what to do. */
+/** An error of the system (a full disk, a read-only folder) does not say what to do. This text does. */
 function reasonOf(error: unknown): string {
   if (!isSystemError(error)) return messageOf(error)
   const nextStep = 'Check the permissions and the disk of the folder, or name another one.'

@@ -11,8 +11,8 @@ const EXIT_CODES =
   'Exit codes: 0 done, 1 something failed, 2 wrong call or set-up and nothing changed, 130 interrupted.'
 const NAMES =
   '\nA model is named `[org/]name[@revision]`, by the first digits of its commit, or by a glob such as "Xenova/*".'
-const DRY_RUN = 'only say what would be done'
-const RUNS_BACK = 'how many runs back'
+const DRY_RUN = 'only print what would be done'
+const RUNS_BACK = 'how many of the last runs to read'
 const ALL_PROJECTS = 'of all projects that share the cache'
 
 interface GlobalFlags {
@@ -36,8 +36,8 @@ export function makeProgram(): Command {
     )
     .option('--json', 'print the result as one JSON document')
     .option('-y, --yes', 'do not ask')
-    .addOption(new Option('-q, --quiet', 'print only what was asked for, warnings and errors').conflicts('verbose'))
-    .option('-v, --verbose', 'print each decision of the cache, and where an error comes from')
+    .addOption(new Option('-q, --quiet', 'print only results, warnings and errors').conflicts('verbose'))
+    .option('-v, --verbose', 'print each decision of the cache, and the stack of an error')
     .exitOverride()
     // `explainWrongCall` names everything that is wrong with the call at once.
     .configureOutput({ outputError: () => undefined })
@@ -70,10 +70,10 @@ export function makeProgram(): Command {
   }
 
   command('init', 'set this project up: Vitest config, types, .gitignore', 'init --github')
-    .option('--github', 'also a workflow of GitHub that keeps the models between runs')
+    .option('--github', 'also write a GitHub workflow that caches the models')
     .option('--dry-run', DRY_RUN)
     .action((options) => perform(async () => (await import('./init.ts')).init(merged(options))))
-  command('status', 'say where the cache is, how full, and how well runs are served', 'status --json')
+  command('status', 'show the cache folder, its size, and the hit rate', 'status --json')
     .alias('info')
     .action(() => perform(async () => (await import('./status.ts')).status(program.opts())))
   command('ls [pattern]', 'list the cached models', "ls --sort size --filter 'size>100MB' --filter 'accessed>7d'")
@@ -83,31 +83,31 @@ export function makeProgram(): Command {
     .option('--files', 'list the files of each model, too')
     .action((pattern, options) => perform(async () => (await import('./ls.ts')).list(pattern, merged(options))))
   command('warm [model...]', 'download models before the tests', "warm Xenova/all-MiniLM-L6-v2 'onnx-community/*'")
-    .option('--config', 'also those of the Vitest config; without a model, these alone')
+    .option('--config', 'also the models of the Vitest config; the default if no model is named')
     .action((models, options) => act(async () => (await import('./warm.ts')).warm(models, merged(options))))
   command('verify [model...]', 'recompute the digests of all files, or of some models', 'verify --repair')
-    .option('--repair', 'download again what is wrong')
+    .option('--repair', 'download damaged files again')
     .action((models, options) => perform(async () => (await import('./verify.ts')).verify(models, merged(options))))
-  command('clean', 'remove models that are not needed: all, or by any of the flags', 'clean --older-than 7d --dry-run')
+  command('clean', 'remove all models, or those that the flags select', 'clean --older-than 7d --dry-run')
     .alias('prune')
     .option('--expired', 'unused for longer than `maxAge`')
     .option('--older-than <duration>', 'unused for longer, such as 7d', duration)
     .option('--unused [runs]', 'not asked for in the last runs of any project (default: 10)', lastRuns)
-    .option('--incomplete', 'unfinished downloads that nobody is writing')
-    .option('--pinned', 'pinned models too, of those that are chosen')
+    .option('--incomplete', 'unfinished downloads that no process continues')
+    .option('--pinned', 'also pinned models')
     .option('--dry-run', DRY_RUN)
     .action((options) => act(async () => (await import('./clean.ts')).clean(merged(options))))
-  command('optimize', 'free space without losing anything that is wanted', 'optimize --dry-run')
+  command('optimize', 'remove leftovers and expired models; store duplicate files once', 'optimize --dry-run')
     .option('--dry-run', DRY_RUN)
     .action((options) => act(async () => (await import('./optimize.ts')).optimize(merged(options))))
   command('rm <model...>', 'remove models; refused while a test run uses one', 'rm Xenova/all-MiniLM-L6-v2 --yes')
     .alias('remove')
     .option('--dry-run', DRY_RUN)
     .action((models, options) => act(async () => (await import('./rm.ts')).remove(models, merged(options))))
-  command('pin <model...>', 'never expire nor evict models', 'pin Xenova/all-MiniLM-L6-v2').action((models) =>
-    act(async () => (await import('./pin.ts')).pin(models, true, program.opts())),
+  command('pin <model...>', 'never remove these models for age or size', 'pin Xenova/all-MiniLM-L6-v2').action(
+    (models) => act(async () => (await import('./pin.ts')).pin(models, true, program.opts())),
   )
-  command('unpin <model...>', 'treat models like all others again', 'unpin Xenova/all-MiniLM-L6-v2').action((models) =>
+  command('unpin <model...>', 'undo pin', 'unpin Xenova/all-MiniLM-L6-v2').action((models) =>
     act(async () => (await import('./pin.ts')).pin(models, false, program.opts())),
   )
   command(
@@ -117,13 +117,13 @@ export function makeProgram(): Command {
   ).action((model, file) => perform(async () => (await import('./path.ts')).path(model, file, program.opts())))
   command('suggest', 'print the `models` that the last runs of this project used, ready to paste', 'suggest --runs 20')
     .option('--runs <number>', RUNS_BACK, wholeNumber, 10)
-    .option('--write', 'declare them in the Vitest config')
+    .option('--write', 'write them into the Vitest config')
     .option('--dry-run', DRY_RUN)
     .action((options) => perform(async () => (await import('./suggest.ts')).suggest(merged(options))))
-  command('key', 'print a key for a CI cache, made of what the cache holds', 'key')
-    .option('--config', 'made of what the Vitest config declares')
+  command('key', 'print a key for a CI cache, made from the cached models', 'key')
+    .option('--config', 'make it from the models that the Vitest config declares')
     .action((options) => perform(async () => (await import('./key.ts')).key(merged(options))))
-  command('doctor', 'look at what commonly goes wrong', 'doctor').action(() =>
+  command('doctor', 'check versions, config, cache folder, disk and network', 'doctor').action(() =>
     perform(async () => (await import('./doctor.ts')).doctor(program.opts())),
   )
   command(
@@ -134,17 +134,13 @@ export function makeProgram(): Command {
     .option('--clean-cache', "first remove this project's models, other than pinned ones and those in use")
     .option('--cache-info', 'show the state of the cache before and after')
     .action((args, options) => perform(async () => (await import('./run.ts')).run(args, merged(options))))
-  command('stats', 'say how the last runs of this project went, and what the cache takes', 'stats --runs 20')
+  command('stats', 'show the last runs of this project, and the size of the cache', 'stats --runs 20')
     .option('--runs <number>', RUNS_BACK, wholeNumber, 10)
     .option('--all', ALL_PROJECTS)
     .action((options) => perform(async () => (await import('./stats.ts')).stats(merged(options))))
-  command(
-    'report',
-    'show the report of the last run again; exit code 1 where there is none to write',
-    'report --html report.html',
-  )
+  command('report', 'show the report of the last run again; exit code 1 if there is none', 'report --html report.html')
     .option('--markdown', 'as Markdown')
-    .option('--html <file>', 'as a page of its own, with what the runs before it came to')
+    .option('--html <file>', 'write a page with this run and the runs before it')
     .option('--all', ALL_PROJECTS)
     .action((options) => perform(async () => (await import('./report.ts')).report(merged(options))))
   command('explain [code]', 'explain an error code, or list all codes', 'explain GATED').action((code) =>
@@ -160,7 +156,7 @@ function wholeNumber(text: string): number {
 
 function lastRuns(text: string): number {
   if (/^[1-9]\d{0,2}$/.test(text)) return Number(text)
-  throw new InvalidArgumentError('Write how many last runs are looked at, 1 to 999.')
+  throw new InvalidArgumentError('Write a number of runs, 1 to 999.')
 }
 
 /** Milliseconds. A number alone would be milliseconds, which nobody means here. */

@@ -57,7 +57,8 @@ async function write(
     if (!flags.json) printLines(`${name} declares all models of the last runs.`)
     return 'declared already'
   }
-  if (!flags.json) for (const suggestion of suggestions) printLines(`  ${elementOf(suggestion)}`)
+  if (!flags.json) printLines(`${name}: declare in \`models\``)
+  if (!flags.json) for (const suggestion of suggestions) printLines(`  + ${elementOf(suggestion)}`)
   if (!(await confirm(`Write ${suggestions.length === 1 ? 'this model' : 'these models'} into ${name}?`, flags)))
     return 'not written'
   if (flags.dryRun) return 'not written'

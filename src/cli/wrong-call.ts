@@ -96,11 +96,11 @@ function commandNamed(program: Command, name: string): Command | undefined {
   return program.commands.find((command) => [command.name(), ...command.aliases()].includes(name))
 }
 
-/** Options of Vitest are meant: they stand after `--`. */
+/** The unknown options may be options of Vitest. Those are written after `--`. */
 function hintAtSeparator(args: string[], unknown: string[]): string {
   const first = args.findIndex((arg) => unknown.includes(arg))
   const call = [...args.slice(0, first), '--', ...args.slice(first)].join(' ')
-  return `options of Vitest stand after \`--\`: npx vitest-model-cache ${call}`
+  return `write options of Vitest after \`--\`: npx vitest-model-cache ${call}`
 }
 
 function countProblems(command: Command, operands: string[]): string[] {

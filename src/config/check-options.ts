@@ -125,9 +125,9 @@ export function oneError(problems: ModelCacheError[]): ModelCacheError {
   const lines = problems.map(({ asked, reason, nextStep }) => `\n  - ${asked}: ${reason} ${nextStep}`)
   return new ModelCacheError({
     code: problems.every(({ code }) => code === 'INVALID_MODEL') ? 'INVALID_MODEL' : 'INVALID_OPTION',
-    asked: `${problems.length} settings`,
-    reason: `They are wrong.${lines.join('')}`,
-    nextStep: '\nCorrect all of them.',
+    asked: 'Settings of vitest-model-cache',
+    reason: `${problems.length} of them are wrong.`,
+    nextStep: `Correct these:${lines.join('')}`,
   })
 }
 

@@ -52,12 +52,13 @@ export function modelCache(options: ModelCacheOptions = {}): ModelCachePlugin {
     },
     configureVitest({ vitest, project }) {
       const resolved = project.config.root === rootOfApi ? api.options : resolve(project.config.root)
-      measured('wiring', () => {
+      const wire = () => {
         const session = openSession(vitest)
         addTestProject(session, project, resolved)
         wireProject(project, resolved)
         wireReporter(vitest, session)
-      })
+      }
+      measured('wiring', () => withMessageOnly(wire))
     },
   }
 }

@@ -243,7 +243,7 @@ describe('a wrong call changes nothing and has exit code 2', () => {
       /'--expred'. Did you mean --expired\?\n.*'-z'\n.*'--older-than <duration>' argument '7'.*7d, 12h.*\n.*'x'.*1 to 999.*\n.*Did you mean --pinned\?\n.*clean --help/,
     ],
     [['run', '--cache-info', 'a.test.ts', '--reporter=dot'], /run --cache-info a.test.ts -- --reporter=dot/],
-    [['ls', '--sort', 'x', '--filter', 'y', '--filter', 'z'], /3 settings: .*--sort x.*"y".*"z"/s],
+    [['ls', '--sort', 'x', '--filter', 'y', '--filter', 'z'], /3 of them are wrong\. .*--sort x.*"y".*"z"/s],
     [['ls', '-q', '-v'], /'-q, --quiet' cannot be used with option '-v, --verbose'/],
     [['ls', 'a', 'b'], /too many arguments: b/],
     [['ls', '--sort', 'colour'], /--sort colour.*model, revision/],

@@ -125,9 +125,14 @@ describe('models are declared', () => {
     ["{ maxSize: '1GB' }", [plain], "{ models: ['org/b@v1'], maxSize: '1GB' }"],
     ["{ models: ['org/c', ...more] }", [plain], "{ models: ['org/b@v1', 'org/c', ...more] }"],
     // A name alone gets what was used; what was written on purpose stays.
-    ["{ models: ['org/a', 'org/b@v1'] }", [q8, plain], `{ models: [${Q8}, 'org/b@v1'] }`],
-    ["{ models: [{ repo: 'org/a', pin: true }] }", [q8], `{ models: [${Q8.replace(' }', ', pin: true }')}] }`],
-    ["{ models: [{ repo: 'org/a', dtype: 'fp16' }] }", [q8], `{ models: [${Q8}, { repo: 'org/a', dtype: 'fp16' }] }`],
+    ["{ models: ['org/a', 'org/b@v1'] }", [q8, plain], `{ models: [\n  ${Q8},\n  'org/b@v1',\n] }`],
+    ["{ models: ['org/a', /* mine */ 'org/b@v1'] }", [q8, plain], `{ models: [${Q8}, /* mine */ 'org/b@v1'] }`],
+    ["{ models: [{ repo: 'org/a', pin: true }] }", [q8], `{ models: [\n  ${Q8.replace(' }', ', pin: true }')},\n] }`],
+    [
+      "{ models: [\n{ repo: 'org/a', dtype: 'fp16' }] }",
+      [q8],
+      `{ models: [\n${Q8},\n{ repo: 'org/a', dtype: 'fp16' }] }`,
+    ],
     [`{ models: [${Q8}] }`, [q8], `{ models: [${Q8}] }`],
   ])('in %s', async (options, suggestions, after) => {
     expect(await withModels(options, suggestions)).toBe(after)

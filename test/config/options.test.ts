@@ -133,7 +133,7 @@ describe('an invalid option', () => {
     for (const part of ['`model`', '`maxSize`', '`hub.tokn`', '`hub.concurrency`', 'did you mean `dtype`?', 'Model ""'])
       expect(message).toContain(part)
     for (const name of ['MODE', 'DEBUG', 'OFFLINE']) expect(message).toContain(`MODEL_CACHE_${name}`)
-    expect(message).toMatch(/^9 settings: They are wrong\.\n/)
+    expect(message).toMatch(/^Settings of vitest-model-cache: 9 of them are wrong\. Correct these:\n/)
     expect(refusal({ models: ['', 'a/b/c'] }).code).toBe('INVALID_MODEL')
   })
 

@@ -223,6 +223,7 @@ describe('models.provider', () => {
     expect(refused.output).toMatch(
       /Option `providers` of modelCache\(\): "\.\/test\/nope\.ts": There is no module .*app\/test\/nope\.ts\./,
     )
+    expect(refused.output).not.toContain('vitest-model-cache/dist')
   })
 
   test('refuses to remove a model that another live run uses', async () => {

@@ -2,7 +2,7 @@ import { type Model, modelKey, parseModel } from '../../model/model.ts'
 import { isDefaultSelection, selectionKey } from '../../model/selection.ts'
 import { elementOf } from '../suggest/print-suggestions.ts'
 import type { Suggestion } from '../suggest/used-models.ts'
-import { applyEdits, type Edit, indentAt, insertFirst } from './insertion.ts'
+import { applyEdits, type Edit, indentAt, insertFirst, newlineOf } from './insertion.ts'
 import { allNodes, child, children, hasSpread, type Node, nameOfCall, propertyOf, textOf, unwrap } from './syntax.ts'
 
 /**
@@ -13,7 +13,9 @@ export function addModels(source: string, program: Node, suggestions: Suggestion
   const [call, ...others] = [...allNodes(program)].filter((node) => nameOfCall(node) === 'modelCache')
   if (!call || others.length > 0) return undefined
   const [argument] = children(call, 'arguments')
-  const text = modelsProperty(suggestions.map(elementOf), indentAt(source, call.start))
+  const place = { indent: indentAt(source, call.start), newline: newlineOf(source) }
+  const models = listText(suggestions.map(elementOf), { ...place, column: place.indent.length + 'models: '.length })
+  const text = `models: ${models}`
   if (!argument) return applyEdits(source, [{ start: call.end - 1, end: call.end - 1, text: `{ ${text} }` }])
   const options = unwrap(argument, program)
   if (options?.type !== 'ObjectExpression' || hasSpread(options)) return undefined
@@ -23,11 +25,19 @@ export function addModels(source: string, program: Node, suggestions: Suggestion
   return list?.type === 'ArrayExpression' ? applyEdits(source, listEdits(source, list, suggestions)) : undefined
 }
 
-/** On one line where there is room. */
-function modelsProperty(elements: string[], indent: string): string {
-  const line = `models: [${elements.join(', ')}]`
-  if (line.length + indent.length < 80) return line
-  return `models: [${elements.map((element) => `\n${indent}  ${element},`).join('')}\n${indent}]`
+interface Place {
+  /** The first column of the list. */
+  column: number
+  /** The white space at the start of its line. */
+  indent: string
+  newline: string
+}
+
+/** A list on one line if there is room, else each element on a line. */
+function listText(elements: string[], { column, indent, newline }: Place): string {
+  const line = `[${elements.join(', ')}]`
+  if (line.length + column < 80) return line
+  return ['[', ...elements.map((element) => `${indent}  ${element},`), `${indent}]`].join(newline)
 }
 
 function listEdits(source: string, list: Node, suggestions: Suggestion[]): Edit[] {
@@ -47,7 +57,23 @@ function listEdits(source: string, list: Node, suggestions: Suggestion[]): Edit[
       edits.push({ ...placeOf(byName.node), text: elementOf({ repo, revision, fields: { ...fields, ...pin } }) })
     }
   }
+  if (added.length === 0 && edits.length === 0) return []
+  if (isPlainLine(source, list)) {
+    const kept = declared.map(
+      ({ node }) => edits.find(({ start }) => start === node.start)?.text ?? source.slice(node.start, node.end),
+    )
+    const column = list.start - source.lastIndexOf('\n', list.start) - 1
+    const place = { column, indent: indentAt(source, list.start), newline: newlineOf(source) }
+    return [{ ...placeOf(list), text: listText([...added, ...kept], place) }]
+  }
   return added.length > 0 ? [...edits, insertFirst(source, list, added)] : edits
+}
+
+/** True if the list is on one line and has no comments. Its elements can then be moved to other lines. */
+function isPlainLine(source: string, list: Node): boolean {
+  const elements = children(list, 'elements').map((node) => ({ ...placeOf(node), text: '' }))
+  const between = applyEdits(source.slice(0, list.end), elements).slice(list.start)
+  return /^\[[ ,]*\]$/.test(between)
 }
 
 function placeOf({ start, end }: Node): Pick<Edit, 'start' | 'end'> {

@@ -22,7 +22,7 @@ export function insertFirst(source: string, literal: Node, items: string[]): Edi
   const [first] = [...children(literal, 'elements'), ...children(literal, 'properties')]
   const at = literal.start + 1
   const isObject = literal.type === 'ObjectExpression'
-  const newline = source.includes('\r\n') ? '\r\n' : '\n'
+  const newline = newlineOf(source)
   if (!first) {
     const inside = source.slice(at, literal.end - 1)
     const text = items.join(', ')
@@ -32,6 +32,10 @@ export function insertFirst(source: string, literal: Node, items: string[]): Edi
     return { start: at, end: at, text: `${isObject ? ' ' : ''}${items.join(', ')},${isObject ? '' : ' '}` }
   const indent = indentAt(source, first.start)
   return { start: at, end: at, text: items.map((item) => `${newline}${indent}${item},`).join('') }
+}
+
+export function newlineOf(source: string): string {
+  return source.includes('\r\n') ? '\r\n' : '\n'
 }
 
 /** The white space at the start of the line. */

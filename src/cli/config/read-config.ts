@@ -16,6 +16,7 @@ export interface VitestConfig {
   hasProjects: boolean
 }
 
+const ADVICE_OFF = 'VITE_CONFIG_NATIVE_IGNORE_WARNING'
 const EXTENSIONS = ['ts', 'mts', 'cts', 'js', 'mjs', 'cjs']
 const NAMES = ['vitest.config', 'vite.config'].flatMap((name) => EXTENSIONS.map((end) => `${name}.${end}`))
 
@@ -31,13 +32,24 @@ export async function readVitestConfig(path?: string): Promise<VitestConfig> {
     throw error
   })
   if (!vitest) return none
-  const resolved = await vitest.resolveConfig({ watch: false, config: path })
+  const resolved = await withoutAdvice(() => vitest.resolveConfig({ watch: false, config: path }))
   // Vitest 4.1 returns its own config and Vite's. Vitest 5 returns Vite's alone.
   const config: Pick<typeof resolved.viteConfig, 'plugins' | 'root' | 'test'> =
     Reflect.get(resolved, 'viteConfig') ?? resolved
   const plugin = config.plugins.find(({ name }) => name === 'vitest-model-cache')
   const hasProjects = config.test?.projects !== undefined
   return { root: config.root, file, options: plugin?.api?.options, hasProjects }
+}
+
+/** Vite advises on configs that its next version may read in another way. A test run prints this advice; a command needs not. */
+async function withoutAdvice<T>(read: () => Promise<T>): Promise<T> {
+  const before = process.env[ADVICE_OFF]
+  process.env[ADVICE_OFF] ??= 'true'
+  try {
+    return await read()
+  } finally {
+    if (before === undefined) delete process.env[ADVICE_OFF]
+  }
 }
 
 /** Looks where Vitest looks: in this folder and in the folders above. */

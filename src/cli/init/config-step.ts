@@ -37,8 +37,9 @@ export async function configStep(folder: string, { file, options }: VitestConfig
 
 function newConfig(folder: string): Step {
   const hasTypes = existsSync(join(folder, 'tsconfig.json'))
+  // Vite warns about a config with `import` that Node.js would read as CommonJS.
   const isModule = /"type"\s*:\s*"module"/.test(readText(join(folder, 'package.json')) ?? '')
-  const path = `vitest.config.${hasTypes ? 'ts' : isModule ? 'js' : 'mjs'}`
+  const path = `vitest.config.${isModule ? '' : 'm'}${hasTypes ? 'ts' : 'js'}`
   return { kind: 'write', path, what: 'make a Vitest config with modelCache()', before: undefined, after: NEW_CONFIG }
 }
 
