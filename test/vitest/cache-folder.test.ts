@@ -105,7 +105,7 @@ test('a file that had changed is repaired, and the report says so', async () => 
   const { exitCode, output, report } = await project.vitest([], env)
   expect(exitCode, output).toBe(0)
   expect(report?.models).toMatchObject([{ repo: REPO, repaired: ['onnx/model.onnx'] }])
-  expect(output).toContain(`${REPO}: onnx/model.onnx had changed in the cache, and was repaired`)
+  expect(output).toContain(`${REPO}: onnx/model.onnx had changed in the cache and was repaired`)
   expect(filesAsked()).toEqual(['onnx/model.onnx'])
 })
 
