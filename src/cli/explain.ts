@@ -27,7 +27,7 @@ export async function explain(name: string | undefined, { json }: GlobalOptions)
   return 0
 }
 
-/** Tools that make packages smaller remove documents. */
+/** Some tools that make packages smaller remove documents. */
 async function readDocument(): Promise<string> {
   try {
     return await readFile(TROUBLESHOOTING, 'utf8')

@@ -64,7 +64,7 @@ async function planSteps(folder: string, { github }: InitOptions): Promise<Step[
   return [inConfig, types, ignored, workflow].flatMap((step) => step ?? [])
 }
 
-/** The folder of the config. That of the environment is another one on each machine. */
+/** The cache folder that the config names. MODEL_CACHE_DIR may differ between machines, so its folder is not ignored. */
 function chosenFolder(options: Options | undefined): string | undefined {
   return process.env.MODEL_CACHE_DIR ? undefined : options?.cacheDir
 }
@@ -72,7 +72,7 @@ function chosenFolder(options: Options | undefined): string | undefined {
 async function write(path: string, before: string | undefined, after: string): Promise<void> {
   if (before !== undefined) return writeEdit({ path, before, after })
   await mkdir(dirname(path), { recursive: true })
-  // A file that somebody made meanwhile is not replaced.
+  // `wx`: a file that was created in the meantime is not replaced.
   await writeFile(path, after, { flag: 'wx' })
 }
 

@@ -17,8 +17,8 @@ export interface SuggestOptions extends GlobalOptions, Confirmation {
 }
 
 /**
- * Prints the `models` that the last runs of this project used, as the config declares them, or writes them into the config. 1 where
- * no run used a model, the user refuses, or the lines have to be pasted.
+ * Prints the `models` that the last runs of this project used, as the config declares them, or writes them into the config. Returns
+ * exit code 1 if no run used a model, the user refuses, or the lines have to be pasted.
  */
 export async function suggest(options: SuggestOptions): Promise<number> {
   const { cache, config } = await openCache(options)

@@ -98,7 +98,7 @@ class Transfer {
     return Math.min(Math.max(Math.floor(left / (2 * lanes)), SMALLEST_SPAN_BYTES), LARGEST_SPAN_BYTES)
   }
 
-  /** Fetches a part. `rest` is changed while it runs: it is always the missing rest of the part. */
+  /** Fetches a part. It updates `rest` while it runs, so `rest` is always what is still missing of the part. */
   async #fetch(rest: Span): Promise<void> {
     await underStallWatch(this.request, async (watch) => {
       const { body } = await this.#open(rest, watch.signal)

@@ -32,7 +32,7 @@ export class Growth {
   /** The number of connections that still wait for their response. Bytes before that do not count for the rate. */
   #awaited = 1
   #answering = 0
-  /** The time in which at least one connection was receiving a body: pauses between two requests do not count. */
+  /** The time in which at least one connection received a body. Pauses between two requests do not count. */
   #answeredMs = 0
   #bytes = 0
   #seen = 0

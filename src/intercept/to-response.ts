@@ -2,7 +2,7 @@ import type { Answer } from './answer.ts'
 import type { AskedRequest } from './asked-request.ts'
 import { fileBody } from './file-body.ts'
 
-// As in node:http, which is not loaded only for these texts.
+// The texts of node:http. That module is not loaded just for them.
 const STATUS_TEXTS = new Map([
   [200, 'OK'],
   [206, 'Partial Content'],

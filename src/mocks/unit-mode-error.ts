@@ -7,7 +7,7 @@ export function noMock(asked: string): ModelCacheError {
   return new ModelCacheError({
     code: 'UNIT_MODE',
     asked,
-    reason: 'The mode is `unit`, in which there are no files, and this has no mock.',
+    reason: 'The mode is `unit`, which has no files, and this has no mock.',
     nextStep: `${INTEGRATION}, or give the provider a \`mock\`.`,
   })
 }
@@ -37,7 +37,7 @@ export function noHub(asked: string): ModelCacheError {
   return new ModelCacheError({
     code: 'UNIT_MODE',
     asked,
-    reason: 'The mode is `unit`, in which nothing is asked of the Hub.',
-    nextStep: `${INTEGRATION}, or mock the function that sends it. pipeline() and from_pretrained() of @huggingface/transformers 3 and 4 have mocks if Node.js loads the package itself, and after the setup file of vitest-model-cache.`,
+    reason: 'The mode is `unit`, which sends no request to the Hub.',
+    nextStep: `${INTEGRATION}, or mock the function that sends the request. In @huggingface/transformers 3 and 4, pipeline() and from_pretrained() have mocks; the package must not be inlined by Vite, and not be imported before the setup file of vitest-model-cache.`,
   })
 }

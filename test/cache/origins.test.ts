@@ -272,7 +272,7 @@ describe('a model that another tool wrote into hub/', () => {
 })
 
 describe('a cache of an earlier version', () => {
-  /** Moves the stored answers to where that version kept them: those of all endpoints together, the listings in `hub/`. */
+  /** Moves the stored answers to the earlier places: one folder for the answers of all endpoints, and listings in `hub/`. */
   async function toFormerFormat(): Promise<void> {
     const answers = engine.inCache('origins', originKey(mirror.url))
     await rename(join(answers, 'renames'), engine.inCache('renames'))

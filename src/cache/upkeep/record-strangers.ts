@@ -5,8 +5,8 @@ import { findUnrecorded } from '../lookup/list-entries.ts'
 import { isOurs, isWritable } from '../store/cache-folder.ts'
 
 /**
- * Records the models that another tool wrote into `hub/`. They count to the size of the cache, the limits apply to them, and
- * each file is verified before its first hit.
+ * Records the models that another tool wrote into `hub/`. They count towards the size of the cache, and the limits apply to
+ * them. Each file is verified before its first hit.
  */
 export async function recordStrangers(context: CacheContext): Promise<void> {
   if (!isOurs(context.layout) || !isWritable(context.layout)) return

@@ -7,7 +7,7 @@ import { allNodes, child, children, hasSpread, type Node, nameOfCall, propertyOf
 
 /**
  * The source of a config whose `modelCache()` declares the suggested models too. A model that was declared by its name alone gets the
- * fields of the suggestion; every other declaration stays. Undefined where the options have an unusual shape. Pure.
+ * fields of the suggestion. Other declarations are not changed. Undefined if the options have an unusual shape. Pure.
  */
 export function addModels(source: string, program: Node, suggestions: Suggestion[]): string | undefined {
   const [call, ...others] = [...allNodes(program)].filter((node) => nameOfCall(node) === 'modelCache')

@@ -5,7 +5,7 @@ import type { Options } from '../../config/options.ts'
 import { ModelCacheError, messageOf } from '../../model/errors.ts'
 import { readVitestConfig } from './read-config.ts'
 
-/** A config file as it is, and as it is to become. */
+/** The text of a config file before and after an edit. */
 export interface ConfigEdit {
   path: string
   before: string
@@ -24,7 +24,7 @@ export async function optionsAfter({ path, after }: ConfigEdit): Promise<Options
   }
 }
 
-/** Writes the edited config in its place: a link stays a link. Throws where somebody else changed it meanwhile. */
+/** Writes the edited config in its place: a link stays a link. Throws if the file was changed in the meantime. */
 export async function writeEdit({ path, before, after }: ConfigEdit): Promise<void> {
   if ((await readFile(path, 'utf8')) === before) return writeFile(path, after)
   throw new ModelCacheError({

@@ -12,7 +12,7 @@ export interface Column {
 const GAP = '  '
 const NARROWEST = 6
 
-/** Rows under their headers, as whole lines. No line is longer than `width`, unless the cells that may be shortened are too few. */
+/** Rows under their headers, as whole lines. A line is longer than `width` only if shortening cells is not enough. */
 export function renderTable(columns: Column[], rows: string[][], width?: number): string[] {
   const all = [columns.map(({ header }) => header), ...rows.map((row) => row.map(printable))]
   const widths = columns.map((_, index) => Math.max(...all.map((row) => row[index]?.length ?? 0)))

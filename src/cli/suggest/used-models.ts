@@ -76,7 +76,7 @@ async function fieldsForPaths(cache: ModelCache, uses: Uses, paths: string[]): P
   return [{ files: paths.sort() }]
 }
 
-/** True when these declarations together mean all the paths, and only cached files. */
+/** True if these declarations together select all of the paths, and select cached files only. */
 async function covers(cache: ModelCache, { repo, revision }: Uses, all: DeclaredFields[], paths: string[]) {
   const meant = new Set<string>()
   for (const selection of all) {
