@@ -66,7 +66,7 @@ function isUnreachable(endpoint: string): boolean {
   return since !== undefined && originals.monotonic() - since < UNREACHABLE_MS
 }
 
-/** True for failures that may not occur in another attempt. */
+/** True for failures that another attempt may avoid. */
 export function mayPass(error: unknown): boolean {
   if (error instanceof HubHttpError) return error.status === 408 || error.status === 429 || error.status >= 500
   // A SyntaxError means that a proxy sent a page instead of JSON, which may pass. A full disk does not.

@@ -21,7 +21,7 @@ function pluginsEdit(source: string, object: Node, program: Node): Edit | undefi
     const list = unwrap(child(property, 'value'), program)
     return list?.type === 'ArrayExpression' ? insertFirst(source, list, ['modelCache()']) : undefined
   }
-  // What is spread may have plugins, which an own list would replace.
+  // The spread object may have `plugins`, which a second list would replace.
   return hasSpread(object) ? undefined : insertFirst(source, object, ['plugins: [modelCache()]'])
 }
 

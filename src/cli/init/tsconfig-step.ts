@@ -9,8 +9,8 @@ const FILE = 'tsconfig.json'
 const LINE = '"compilerOptions": { "types": ["node", "vitest-model-cache"] }'
 
 /**
- * Has TypeScript know `models` in the test context. The config file does that where TypeScript reads it; else `types` has to name the
- * package. Undefined where there is nothing to do.
+ * Makes `models` of the test context known to TypeScript. It is known if TypeScript reads the config file. Otherwise `types` must
+ * name the package. Undefined if there is nothing to do.
  */
 export async function tsconfigStep(folder: string, configFile: string): Promise<Step | undefined> {
   const before = readText(join(folder, FILE))
@@ -29,7 +29,7 @@ export async function tsconfigStep(folder: string, configFile: string): Promise<
   if (types?.type !== 'ArrayExpression') return paste('It does not include the Vitest config, and has no `types`.')
   const edit = insertFirst(source, types, ['"vitest-model-cache"'])
   const after = applyEdits(source, [edit]).slice(1, -2)
-  return { kind: 'write', path: FILE, what: 'have TypeScript know `models` in tests', before, after }
+  return { kind: 'write', path: FILE, what: 'add the type of `models` in tests', before, after }
 }
 
 /** True where TypeScript reads the config file: by `include`, or for want of both lists. */

@@ -18,7 +18,7 @@ const WRITE_AT_BYTES = 1 << 20
 const WORTH_RESUMING_BYTES = 1 << 20
 // More frequent syncs would make the disk write small pieces.
 const SYNC_AT_BYTES = 16 << 20
-// How many bytes a kill may lose of a download over several connections.
+// The most bytes that a kill can lose of a download over several connections.
 const NOTE_EVERY_BYTES = 8 << 20
 
 /** Adjacent chunks that are not written yet. */
