@@ -35,7 +35,7 @@ const CHUNKS: Record<string, string[]> = {
   // Pages load this chunk too, so its modules must not need Node.js. The command line loads it first.
   models: ['models', 'config/units', 'config/environment-variables'],
   worker: ['vitest/setup-file'],
-  engine: ['run/engine', 'intercept/child'],
+  engine: ['run/worker/engine', 'intercept/child'],
   environment: ['vitest/environments/node'],
   main: ['index', 'vitest/global-setup', 'vitest/reporter', 'cache/index'],
   // For commands that only look, and for a run that finds every model on disk. Both print the words and lines.
@@ -43,7 +43,7 @@ const CHUNKS: Record<string, string[]> = {
     ...['cache/on-disk', 'cache/lookup/locate-on-disk', 'cache/store/entries/metadata', 'cache/store/shared-folder'],
     ...['cache/inspect/status', 'report/words', 'report/lines'],
   ],
-  'after-run': ['run/conclude-run', 'cache/upkeep/maintain'],
+  'after-run': ['run/end/conclude-run', 'cache/upkeep/maintain'],
   'complete-model': ['cache/intake/complete-model', 'cache/upkeep/make-room', 'cache/context/connections'],
   'command-line': ['cli/main'],
   'open-cache': ['cli/open-cache'],

@@ -9,6 +9,7 @@ const LONGEST_FILE = 300
 /** Top to bottom: imports only point down, and rooms of one floor never import each other. */
 const FLOORS = [
   ['vitest', 'cli'],
+  ['run/start', 'run/worker', 'run/end'],
   ['run'],
   ['report', 'providers', 'intercept'],
   // The face of the engine and its verbs. The rooms below do the work.
@@ -155,8 +156,8 @@ describe('the house', () => {
       'cli/show/print.ts',
       'intercept/child.ts',
       'intercept/events-file.ts',
-      'run/dispose-models.ts',
-      'run/engine.ts',
+      'run/worker/dispose-models.ts',
+      'run/worker/engine.ts',
       // What it prints `run/output.ts` or the report has made printable.
       'vitest/output.ts',
     ])

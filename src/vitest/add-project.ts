@@ -1,9 +1,9 @@
 import type { ResolvedConfig, TestProject } from 'vitest/node'
 import { type Options, resolveOptions } from '../config/options.ts'
 import { ModelCacheError } from '../model/errors.ts'
-import { addProject } from '../run/add-project.ts'
 import type { Project } from '../run/project.ts'
 import type { Session } from '../run/session.ts'
+import { addProject } from '../run/start/add-project.ts'
 
 /** Adds a project that has the plugin. */
 export function addTestProject(session: Session, project: TestProject, options: Options): Project {

@@ -1,7 +1,7 @@
 import type { Manifest } from '../cache/context/manifest.ts'
 import type { Progress } from '../cache/context/progress.ts'
 import { printableLines } from '../model/printable.ts'
-import { explainWaiting, WAITED_FOR } from '../run/explain-waiting.ts'
+import { explainWaiting, WAITED_FOR } from '../run/worker/explain-waiting.ts'
 
 interface Failed {
   result?: { errors?: { message: string; stack?: string }[] }

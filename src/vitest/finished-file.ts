@@ -1,6 +1,6 @@
 import type { TestModule } from 'vitest/node'
 import { messageOf } from '../model/errors.ts'
-import type { FinishedFile } from '../run/finished-run.ts'
+import type { FinishedFile } from '../run/end/finished-run.ts'
 import type { Session } from '../run/session.ts'
 import { findProject } from './add-project.ts'
 import { readFileReport } from './channel.ts'

@@ -2,8 +2,8 @@
 import { afterAll, beforeEach, expect, inject, type TestContext, TestRunner } from 'vitest'
 import { ModelCacheError } from '../model/errors.ts'
 import { measured } from '../platform/own-time.ts'
-import { shareClasses } from '../run/share-classes.ts'
-import { openWorker } from '../run/worker.ts'
+import { shareClasses } from '../run/worker/share-classes.ts'
+import { openWorker } from '../run/worker/worker.ts'
 import { CHANNEL, reportWhenSent, writeFileReport } from './channel.ts'
 import { explainTimeout } from './explain-timeout.ts'
 

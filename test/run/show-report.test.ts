@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeEach, expect, onTestFinished, test, vi } from 'vitest'
-import { showReport } from '../../src/run/show-report.ts'
+import { showReport } from '../../src/run/end/show-report.ts'
 import { REPORT } from '../support/reports.ts'
 
 const SETTINGS = { target: 0.8, summary: true }

@@ -2,8 +2,8 @@ import { fileURLToPath } from 'node:url'
 import { builtinEnvironments, type Environment } from 'vitest/runtime'
 import { measured } from '../../platform/own-time.ts'
 import { slotOf } from '../../providers/slot.ts'
-import { disposeModels } from '../../run/dispose-models.ts'
-import { shareClasses } from '../../run/share-classes.ts'
+import { disposeModels } from '../../run/worker/dispose-models.ts'
+import { shareClasses } from '../../run/worker/share-classes.ts'
 
 /** A built-in environment of Vitest that also shares classes and disposes models. The rest is the built-in environment's. */
 export function withModels(name: keyof typeof builtinEnvironments): Environment {

@@ -1,11 +1,11 @@
 import process from 'node:process'
-import type { Options } from '../config/options.ts'
-import { messageOf } from '../model/errors.ts'
-import { printableJson } from '../model/printable.ts'
-import type { Report } from '../report/report.ts'
-import { renderText } from '../report/text.ts'
+import type { Options } from '../../config/options.ts'
+import { messageOf } from '../../model/errors.ts'
+import { printableJson } from '../../model/printable.ts'
+import type { Report } from '../../report/report.ts'
+import { renderText } from '../../report/text.ts'
+import type { Output } from '../output.ts'
 import type { FinishedRun } from './finished-run.ts'
-import type { Output } from './output.ts'
 
 type Settings = Exclude<Options['report'], false>
 
@@ -50,8 +50,8 @@ async function tellGitHub(output: Output, report: Report, target: number, unused
   const { GITHUB_ACTIONS, GITHUB_STEP_SUMMARY } = process.env
   if (GITHUB_ACTIONS) {
     const [{ annotation }, { warningsOf }] = await Promise.all([
-      import('../report/github.ts'),
-      import('../report/warnings.ts'),
+      import('../../report/github.ts'),
+      import('../../report/warnings.ts'),
     ])
     // `print` may write to stderr: GitHub reads its commands there too.
     for (const warning of warningsOf(report, target)) output.print(annotation(warning))
@@ -59,7 +59,7 @@ async function tellGitHub(output: Output, report: Report, target: number, unused
   if (GITHUB_STEP_SUMMARY) {
     const [{ appendFile }, { renderMarkdown }] = await Promise.all([
       import('node:fs/promises'),
-      import('../report/markdown.ts'),
+      import('../../report/markdown.ts'),
     ])
     await appendFile(GITHUB_STEP_SUMMARY, `\n${renderMarkdown(report, { target, unused })}`)
   }

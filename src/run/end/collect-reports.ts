@@ -1,8 +1,8 @@
 import { relative } from 'node:path'
-import type { RequestError } from '../model/request.ts'
-import type { FailedRequest } from '../report/report.ts'
+import type { RequestError } from '../../model/request.ts'
+import type { FailedRequest } from '../../report/report.ts'
+import type { Project } from '../project.ts'
 import type { FinishedFile, RequestReport } from './finished-run.ts'
-import type { Project } from './project.ts'
 import { takeChildEvents } from './take-child-events.ts'
 
 /** All requests of a run: those of its test files, of their child processes and of their browser pages. */

@@ -1,10 +1,10 @@
-import type { ModelCache } from '../cache/model-cache.ts'
-import type { RequestEvent } from '../model/request.ts'
-import type { WarmedModel } from '../report/report.ts'
-import type { Span } from '../report/types.ts'
-import { labelOf } from '../report/words.ts'
+import type { ModelCache } from '../../cache/model-cache.ts'
+import type { RequestEvent } from '../../model/request.ts'
+import type { WarmedModel } from '../../report/report.ts'
+import type { Span } from '../../report/types.ts'
+import { labelOf } from '../../report/words.ts'
+import type { Project } from '../project.ts'
 import { type FinishedRun, partOf, type RequestReport } from './finished-run.ts'
-import type { Project } from './project.ts'
 import type { RunReports } from './report-of.ts'
 
 /** The timeline of a run has this many requests: those that took longest. */

@@ -1,6 +1,6 @@
-import type { ModelCache } from '../cache/model-cache.ts'
-import { modelLabel } from '../model/model.ts'
-import { originals } from '../platform/originals.ts'
+import type { ModelCache } from '../../cache/model-cache.ts'
+import { modelLabel } from '../../model/model.ts'
+import { originals } from '../../platform/originals.ts'
 import { addEvicted, type FinishedRun } from './finished-run.ts'
 
 // The run must not wait for maintenance longer than this. The next run does the rest.

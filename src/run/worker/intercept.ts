@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import process from 'node:process'
-import type { Bridge } from '../intercept/bridge.ts'
-import type { ChildSettings } from '../intercept/child.ts'
-import { foreignResponse } from '../platform/originals.ts'
-import { manifestFile } from './manifest-file.ts'
-import { PRELOAD, type Preload } from './preload.ts'
-import type { WorkerSettings } from './worker-settings.ts'
+import type { Bridge } from '../../intercept/bridge.ts'
+import type { ChildSettings } from '../../intercept/child.ts'
+import { foreignResponse } from '../../platform/originals.ts'
+import { manifestFile } from '../manifest-file.ts'
+import { PRELOAD, type Preload } from '../preload.ts'
+import type { WorkerSettings } from '../worker-settings.ts'
 
 interface Interception {
   preload: Preload

@@ -1,7 +1,7 @@
-import { ModelCache } from '../cache/model-cache.ts'
-import { cacheSettings, type Options } from '../config/options.ts'
-import type { Project } from './project.ts'
-import type { Session } from './session.ts'
+import { ModelCache } from '../../cache/model-cache.ts'
+import { cacheSettings, type Options } from '../../config/options.ts'
+import type { Project } from '../project.ts'
+import type { Session } from '../session.ts'
 
 /**
  * Adds a project to the session, or replaces the project with the same key. Projects with the same cache settings share one

@@ -1,4 +1,4 @@
-import type { Evicted, FileReport, RequestError } from '../model/request.ts'
+import type { Evicted, FileReport, RequestError } from '../../model/request.ts'
 
 /** One report for a test file: the requests of `models`, and the requests of untouched code. */
 export function combineReports(ownMs: number, reports: (FileReport | undefined)[], evicted?: Evicted): FileReport {

@@ -1,4 +1,4 @@
-import { hostValue, TYPED_ARRAYS } from '../platform/originals.ts'
+import { hostValue, TYPED_ARRAYS } from '../../platform/originals.ts'
 
 // onnxruntime-node recognizes typed arrays by their class, and knows only the classes of Node.js. A vm context has classes of
 // its own, and jsdom replaces the classes of Node.js by those of its window. In both, every model would fail ("A float32 tensor's

@@ -1,9 +1,9 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { isEventsName } from '../cache/store/own-names.ts'
-import { removeFile, removeUnique } from '../cache/store/remove-own.ts'
-import { type ChildEvent, foldEvents } from '../intercept/events-file.ts'
-import type { EventsFolder } from './events-folder.ts'
+import { isEventsName } from '../../cache/store/own-names.ts'
+import { removeFile, removeUnique } from '../../cache/store/remove-own.ts'
+import { type ChildEvent, foldEvents } from '../../intercept/events-file.ts'
+import type { EventsFolder } from '../events-folder.ts'
 
 /** Reads the reports that child processes wrote since the last call, and removes them. */
 export function takeChildEvents({ folder, layout }: EventsFolder): ChildEvent[] {

@@ -1,10 +1,10 @@
 import process from 'node:process'
-import { ModelCache } from '../cache/model-cache.ts'
-import { type Bridge, makeBridge } from '../intercept/bridge.ts'
-import { FoldedRequests } from '../intercept/folded-requests.ts'
-import { printableLines } from '../model/printable.ts'
-import { hostGlobal, linkedController } from '../platform/originals.ts'
-import type { WorkerSettings } from './worker-settings.ts'
+import { ModelCache } from '../../cache/model-cache.ts'
+import { type Bridge, makeBridge } from '../../intercept/bridge.ts'
+import { FoldedRequests } from '../../intercept/folded-requests.ts'
+import { printableLines } from '../../model/printable.ts'
+import { hostGlobal, linkedController } from '../../platform/originals.ts'
+import type { WorkerSettings } from '../worker-settings.ts'
 
 /** Serves the tests of a worker from the cache. */
 export interface Engine {

@@ -1,9 +1,9 @@
-import type { Mode } from '../config/options.ts'
-import { originals } from '../platform/originals.ts'
-import { measured, spent } from '../platform/own-time.ts'
+import type { Mode } from '../../config/options.ts'
+import { originals } from '../../platform/originals.ts'
+import { measured, spent } from '../../platform/own-time.ts'
+import type { Session } from '../session.ts'
 import { collectReports } from './collect-reports.ts'
 import { addEvicted, type Ending, type FinishedFile, type FinishedRun, hasNews } from './finished-run.ts'
-import type { Session } from './session.ts'
 
 /** Ends one run of tests: writes its record, maintains the cache and shows the report. Loads no code if there is nothing to do. */
 export async function finishRun(session: Session, ending: Ending): Promise<void> {

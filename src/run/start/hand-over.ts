@@ -1,10 +1,10 @@
-import type { Manifest } from '../cache/context/manifest.ts'
-import { isMarked } from '../cache/store/remove-own.ts'
-import { cacheSettings } from '../config/options.ts'
-import { writeManifest } from './manifest-file.ts'
-import type { Project } from './project.ts'
-import type { Session } from './session.ts'
-import type { WorkerSettings } from './worker-settings.ts'
+import type { Manifest } from '../../cache/context/manifest.ts'
+import { isMarked } from '../../cache/store/remove-own.ts'
+import { cacheSettings } from '../../config/options.ts'
+import { writeManifest } from '../manifest-file.ts'
+import type { Project } from '../project.ts'
+import type { Session } from '../session.ts'
+import type { WorkerSettings } from '../worker-settings.ts'
 
 /**
  * Hands a manifest over to the workers of a project and to their child processes. Writes the manifest for the child processes, and

@@ -1,10 +1,10 @@
 import process from 'node:process'
-import type { UnitBridge } from '../intercept/unit.ts'
-import { foreignResponse } from '../platform/originals.ts'
-import type { Recorder } from '../providers/recorder.ts'
+import type { UnitBridge } from '../../intercept/unit.ts'
+import { foreignResponse } from '../../platform/originals.ts'
+import type { Recorder } from '../../providers/recorder.ts'
+import type { Preload } from '../preload.ts'
+import type { WorkerSettings } from '../worker-settings.ts'
 import { reachChildren } from './intercept.ts'
-import type { Preload } from './preload.ts'
-import type { WorkerSettings } from './worker-settings.ts'
 
 interface UnitInterception {
   preload: Preload
@@ -20,7 +20,7 @@ export function interceptUnit({ preload, settings, global, recorder, whichTest }
   const bases = [...new Set(settings.intercept.flatMap((base) => [base, base.replace(/^https:/, 'http:')]))]
   let opening: Promise<UnitBridge> | undefined
   const load = async () => {
-    const { openUnit } = await preload.importAsIs(() => import('../intercept/unit.ts'))
+    const { openUnit } = await preload.importAsIs(() => import('../../intercept/unit.ts'))
     const onMock = () => recorder.mocked()
     return openUnit({ bases, onMock, onRefused: (error) => recorder.refused(error, whichTest()) })
   }

@@ -1,6 +1,6 @@
-import { chooseEventsFolder } from './events-folder.ts'
-import type { Project } from './project.ts'
-import type { Session } from './session.ts'
+import { chooseEventsFolder } from '../events-folder.ts'
+import type { Project } from '../project.ts'
+import type { Session } from '../session.ts'
 
 /** Prepares the cache folder for the child processes of a project's tests, and chooses where they report. */
 export async function serveChildren({ runId }: Session, project: Project): Promise<void> {

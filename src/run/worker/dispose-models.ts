@@ -1,7 +1,7 @@
 import process from 'node:process'
-import { printableLines } from '../model/printable.ts'
-import { sleep } from '../platform/originals.ts'
-import { slotOf } from '../providers/slot.ts'
+import { printableLines } from '../../model/printable.ts'
+import { sleep } from '../../platform/originals.ts'
+import { slotOf } from '../../providers/slot.ts'
 
 // A `dispose` that never ends would keep the worker alive.
 const DISPOSE_WITHIN_MS = 2_000

@@ -1,8 +1,8 @@
-import type { Mode } from '../config/options.ts'
-import type { FileReport } from '../model/request.ts'
-import type { FailedRequest, Removals } from '../report/report.ts'
-import type { Project } from './project.ts'
-import type { WarmUp } from './session.ts'
+import type { Mode } from '../../config/options.ts'
+import type { FileReport } from '../../model/request.ts'
+import type { FailedRequest, Removals } from '../../report/report.ts'
+import type { Project } from '../project.ts'
+import type { WarmUp } from '../session.ts'
 
 /** The result of a test file, from the runner. */
 export interface FinishedFile {

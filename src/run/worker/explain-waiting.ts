@@ -1,7 +1,7 @@
-import type { Manifest } from '../cache/context/manifest.ts'
-import type { Progress } from '../cache/context/progress.ts'
-import { formatSize } from '../config/units.ts'
-import { modelLabel } from '../model/model.ts'
+import type { Manifest } from '../../cache/context/manifest.ts'
+import type { Progress } from '../../cache/context/progress.ts'
+import { formatSize } from '../../config/units.ts'
+import { modelLabel } from '../../model/model.ts'
 
 /** The beginning of each explanation. */
 export const WAITED_FOR = 'It was waiting for'

@@ -1,7 +1,7 @@
-import type { ModelCache } from '../cache/model-cache.ts'
-import type { RequestEvent } from '../model/request.ts'
-import { sum } from '../report/distribution.ts'
-import { makeReport, type Report } from '../report/report.ts'
+import type { ModelCache } from '../../cache/model-cache.ts'
+import type { RequestEvent } from '../../model/request.ts'
+import { sum } from '../../report/distribution.ts'
+import { makeReport, type Report } from '../../report/report.ts'
 import type { FinishedRun, RequestReport } from './finished-run.ts'
 
 /** Makes the reports of a run and of its parts. Most runs have only one part. Its report is also the run's, and is made once. */

@@ -1,13 +1,13 @@
-import type { ModelCache } from '../cache/model-cache.ts'
-import { messageOf } from '../model/errors.ts'
-import { originals } from '../platform/originals.ts'
-import { spent, takeOwnMs } from '../platform/own-time.ts'
+import type { ModelCache } from '../../cache/model-cache.ts'
+import { messageOf } from '../../model/errors.ts'
+import { originals } from '../../platform/originals.ts'
+import { spent, takeOwnMs } from '../../platform/own-time.ts'
+import type { Project } from '../project.ts'
+import type { Session } from '../session.ts'
 import { addEvicted, type Ending, type FinishedRun, partOf, usedModels } from './finished-run.ts'
 import { foldIn } from './fold-in.ts'
-import type { Project } from './project.ts'
 import { recordRuns } from './record-runs.ts'
 import { RunReports } from './report-of.ts'
-import type { Session } from './session.ts'
 import { showReport } from './show-report.ts'
 
 /** Records the uses of a finished run, applies the limits of the cache, writes the run's record, and shows the report. */
@@ -44,7 +44,7 @@ async function unusedIn({ warmUps, reports }: FinishedRun, { isPartial }: Ending
   const warmed = warmUps.flatMap(({ models }) => models)
   const declared = warmed.filter(({ isDeclared, tier }) => isDeclared && tier === 'hub')
   if (declared.length === 0 || isPartial()) return []
-  const { unusedLines } = await import('../report/unused.ts')
+  const { unusedLines } = await import('../../report/unused.ts')
   const requests = reports.flatMap((report) => report.requests)
   return unusedLines(declared, requests)
 }

@@ -1,9 +1,9 @@
 import process from 'node:process'
-import { originals } from '../platform/originals.ts'
-import { spent } from '../platform/own-time.ts'
+import { originals } from '../../platform/originals.ts'
+import { spent } from '../../platform/own-time.ts'
+import { loadedPreload } from '../preload.ts'
+import type { WorkerSettings } from '../worker-settings.ts'
 import type { Engine } from './engine.ts'
-import { loadedPreload } from './preload.ts'
-import type { WorkerSettings } from './worker-settings.ts'
 
 /** Loads the engine of a worker when a test first requests a model. Most test files request none. */
 export class LateEngine {
