@@ -59,22 +59,45 @@ export function makeModels(
   const onnxruntime = factory.create(onnxruntimeProvider)
   const files = factory.create(filesProvider)
   const models: Models = {
-    pipeline: async (task, model, options) =>
-      // The task decides the type of the pipeline. The type of the provider can't express that.
-      (await transformers.load(model, { ...options, task })) as AllTasks[typeof task],
-    transcriber: async (model, options) => transcription.load(model, options),
-    session: async (model, file, options) => onnxruntime.load(model, { ...options, file }),
-    path: async (model) => {
-      if (settings.mode === 'unit') throw noMock('models.path()')
-      return (await files.load(model)).directory
-    },
-    file: async (model, file) => {
-      if (settings.mode === 'unit') throw noMock('models.file()')
-      return (await files.load(oneFile(model, file))).file(file)
-    },
+    pipeline: (task, model, options) =>
+      fromCaller(
+        models.pipeline,
+        // The task decides the type of the pipeline. The type of the provider can't express that.
+        async () => (await transformers.load(model, { ...options, task })) as AllTasks[typeof task],
+      ),
+    transcriber: (model, options) => fromCaller(models.transcriber, () => transcription.load(model, options)),
+    session: (model, file, options) => fromCaller(models.session, () => onnxruntime.load(model, { ...options, file })),
+    path: (model) =>
+      fromCaller(models.path, async () => {
+        if (settings.mode === 'unit') throw noMock('models.path()')
+        return (await files.load(model)).directory
+      }),
+    file: (model, file) =>
+      fromCaller(models.file, async () => {
+        if (settings.mode === 'unit') throw noMock('models.file()')
+        return (await files.load(oneFile(model, file))).file(file)
+      }),
     provider: (name: string) => factory.create(findDefinition(definitions, name)) as Provider<never, never>,
   }
   return { models, disposeAll: () => factory.disposeAll() }
+}
+
+/**
+ * Gives an error of the cache the stack of the test's call. V8 keeps ten frames of a stack, and frames of this package would fill
+ * them.
+ */
+async function fromCaller<T>(method: (...args: never[]) => unknown, load: () => Promise<T>): Promise<T> {
+  const caller = { stack: '' }
+  Error.captureStackTrace(caller, method)
+  try {
+    return await load()
+  } catch (error) {
+    const frames = caller.stack.split('\n').filter((line) => /^\s+at /.test(line))
+    // A spy of the test may have replaced the method. Then there are no frames.
+    if (error instanceof ModelCacheError && frames.length > 0)
+      error.stack = [`${error.name}: ${error.message}`, ...frames].join('\n')
+    throw error
+  }
 }
 
 function oneFile(model: ModelSpec, file: string): ModelSpec {

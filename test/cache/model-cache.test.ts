@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { mkdir, readFile, readlink, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, readlink, rm, stat, writeFile } from 'node:fs/promises'
 import { basename, dirname, isAbsolute, join } from 'node:path'
 import { scanCacheDir } from '@huggingface/hub'
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
@@ -493,6 +493,17 @@ describe('an error says what was asked for, why it failed and what to do next, w
     engine.hub.clearRequests()
     expect(await refusalOf(offline.get('org/name'))).toMatchObject(refusal)
     expect(engine.hub.requests).toEqual([])
+  })
+
+  test('the cache is offline, the listing is lost, and a named file is not cached', async () => {
+    engine.hub.addRepo('org/name', { files: FILES })
+    await open().get(filesOf('org/name', 'config.json'))
+    const [origin = ''] = await readdir(join(engine.cacheDir, 'origins'))
+    await rm(join(engine.cacheDir, 'origins', origin, 'models--org--name', 'trees'), { recursive: true })
+    const [, other = ''] = Object.keys(FILES)
+    const offline = engine.open({ offline: true })
+    expect(await refusalOf(offline.get({ repo: 'org/name', files: [other] }))).toMatchObject({ code: 'OFFLINE' })
+    expect((await offline.get({ repo: 'org/name', files: ['config.json'] })).tier).toBe('disk')
   })
 
   test('the name is malformed', async () => {

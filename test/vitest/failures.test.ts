@@ -31,6 +31,9 @@ test('a model that can not be downloaded fails the test that asks for it; the re
   expect(exitCode).toBe(1)
   expect(stdout).toContain('2 failed | 3 passed')
   expect(stderr).toContain('The Hub at')
+  // Each error points at the line of the test, and at no line of this package.
+  expect(stderr.match(/❯ a\.test\.ts:\d+/g)).toHaveLength(2)
+  expect(stderr).not.toContain('vitest-model-cache/dist')
   expect(report).toMatchObject({ requests: 3, hits: 0, misses: 1, failed: 2, expectedErrors: 1, hitRate: 0 })
   expect(report).toMatchObject({ errorCounts: { MODEL_NOT_FOUND: 1, DIGEST_MISMATCH: 1 } })
   expect(report?.errors).toMatchObject([

@@ -22,7 +22,7 @@ import { withRepoLock } from '../store/removal/aside.ts'
 import { type Arrival, NOTHING_DONE } from './arrival.ts'
 import { Intake, type IntakeOptions } from './intake.ts'
 import { recordEntry } from './record-entry.ts'
-import { hubAccess, resolve } from './resolve.ts'
+import { hubAccess, type Resolved, resolve } from './resolve.ts'
 import { finishMoves } from './settle-name.ts'
 
 /** Makes room for blobs that are about to be downloaded, by their digests and sizes in bytes. */
@@ -190,6 +190,8 @@ async function completeLocked(
       entry: resolved.entry,
       readConfig: () => intake.readConfig(),
       asked: `Model ${describeModel(model)}`,
+    }).catch((error) => {
+      throw isUnknownFile(error, resolved, options) ? resolved.failure : error
     })
     context.debug(`Files of ${describeModel(model)}: ${files.length}, chosen by ${rule}`)
     await options.makeRoom(context, model, await intake.missing(files), options.isPart ? resolved : undefined)
@@ -215,6 +217,15 @@ async function completeLocked(
     if (soFar.files.size > 0 || (isAbsent && resolved.info)) await recordSoFar().catch(() => undefined)
     throw error
   }
+}
+
+/**
+ * True when a partial listing lacks a file that a selection names: the repo may have it, and the Hub gave no answer. A loader that
+ * asks for one file is told that there is none, because it asks for files that few repos have.
+ */
+function isUnknownFile(error: unknown, { isPartial, failure }: Resolved, { isPart }: WorkOptions): boolean {
+  const isAbsent = error instanceof ModelCacheError && error.code === 'FILE_NOT_FOUND'
+  return isAbsent && isPartial === true && failure !== undefined && !isPart
 }
 
 async function isStillThere(context: CacheContext, entry: Entry, paths: HubPath[]): Promise<boolean> {

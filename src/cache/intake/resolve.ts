@@ -35,6 +35,8 @@ interface Answer {
   endpoint: string | undefined
   /** Undefined when it is not known. */
   info: RepoInfo | undefined
+  /** Why the Hub was not asked, or gave no answer. Undefined when its answer is fresh enough. */
+  failure?: unknown
 }
 
 export type Resolved = Answer & Place
@@ -108,7 +110,7 @@ async function withoutHub(
   const stored = known && (await storedAnswer(context, known))
   const answer = stored ?? (await strangersAnswer(context, model)) ?? (await adoptedAnswer(context, model))
   if (!answer) throw failure
-  return answer
+  return { ...answer, failure }
 }
 
 /** A model in `hub/` whose endpoint is not known, because another tool downloaded it. */
