@@ -39,6 +39,17 @@ describe('after a kill', () => {
     expect(left.map((path) => path.split('/').at(-1))).toEqual(Array(5).fill('new.54321-0123456789ab.tmp'))
   })
 
+  test('a lock that is left from the takeover of another lock is removed by the next maintenance', async () => {
+    await engine.open().get('org/name')
+    await place(2 * DAY_MS, 'cache_metadata.json.lock.takeover')
+    await place(2 * DAY_MS, 'incoming', 'org%2Fname.lock.takeover')
+    const kept = ['incoming/org%2Fother.lock.takeover', 'own.lock.takeover']
+    await place(0, 'incoming', 'org%2Fother.lock.takeover')
+    await place(2 * DAY_MS, 'own.lock.takeover')
+    await engine.open().maintain()
+    expect((await engine.listing()).filter((path) => path.includes('.takeover')).sort()).toEqual(kept)
+  })
+
   test('a new unreferenced blob is kept, because it may belong to a download in progress', async () => {
     await engine.open().get('org/name')
     await place(0, 'hub/models--org--name/blobs', sha256('left'))

@@ -92,8 +92,9 @@ export class Examination {
       if (!kept.includes(repo)) this.report('stuck', `${repo} was not evicted`)
   }
 
-  /** After the removal of all models, no lock and no file of a model may be left. */
+  /** After the maintenance of a run and the removal of all models, no lock and no file of a model may be left. */
   async removeAll(): Promise<void> {
+    await this.#withoutWarning('maintain', () => this.engine.open().maintain())
     const listed = await this.engine.open().list()
     await this.#withoutWarning('remove', () => this.engine.open().remove(...listed.map(({ repo }) => repo)))
     const left = await this.engine.listing()

@@ -21,6 +21,11 @@ export function isAsideContainer(name: string): boolean {
   return /^[\w.%~-]+\.aside$/.test(name)
 }
 
+/** The lock that a process holds while it removes the lock of a dead process. */
+export function isTakeoverLockName(name: string): boolean {
+  return /^[\w.%~-]+\.lock(\.takeover)+$/.test(name)
+}
+
 /** A temporary file, or a file or folder that was moved aside. */
 export function isTemporaryName(name: string): boolean {
   return /\.\d+-[0-9a-f]{12}\.tmp(\.link\.tmp)?$/.test(name)

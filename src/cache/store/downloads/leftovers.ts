@@ -1,14 +1,15 @@
 import { constants } from 'node:fs'
 import { copyFile, lstat, readFile, rename, stat } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { blobNameOf, type Digest } from '../../../model/digest.ts'
 import { type Span, Spans } from '../../../model/spans.ts'
 import { originals } from '../../../platform/originals.ts'
 import { diskNow, writeAtomically } from '../atomic-write.ts'
 import type { Layout } from '../layout.ts'
 import { entriesIn } from '../list-folder.ts'
+import { withFreeLock } from '../locks/lock.ts'
 import { isGone, isOwner, type Owner, stateOf } from '../locks/owner.ts'
-import { isIncompleteName, isIncompleteOrNoteName, isTemporaryName } from '../own-names.ts'
+import { isIncompleteName, isIncompleteOrNoteName, isTakeoverLockName, isTemporaryName } from '../own-names.ts'
 import { sweepRemovals } from '../removal/aside.ts'
 import { mayRemove, removeAside, removeFile, removeUnique } from '../remove-own.ts'
 
@@ -111,13 +112,15 @@ export function addTo(amount: Amount, bytes: number): void {
 
 /**
  * Removes unfinished downloads and temporary files that were not written to for a day, and the folders of removals that were
- * interrupted. Returns what was removed, or with `dryRun` what would be.
+ * interrupted. Also removes locks of dead processes that were left by a takeover. Returns what was removed, or with `dryRun` what
+ * would be; locks are not counted.
  */
 export async function sweepIncoming(layout: Layout, options: { dryRun?: boolean } = {}): Promise<Amount> {
   const swept = { files: 0, bytes: 0 }
   for (const folder of [layout.incoming, layout.directory, layout.leases, layout.runs, layout.formerRenames])
     for (const { name } of mayRemove(layout, join(folder, 'file')) ? entriesIn(folder) : []) {
       if (folder === layout.incoming && !options.dryRun) await sweepRemovals(layout, name)
+      if (isTakeoverLock(layout, join(folder, name)) && !options.dryRun) await withFreeLock(join(folder, name), nothing)
       const isDownload = folder === layout.incoming && isIncompleteOrNoteName(name)
       if (!isDownload && !isTemporaryName(name)) continue
       const path = join(folder, name)
@@ -129,6 +132,14 @@ export async function sweepIncoming(layout: Layout, options: { dryRun?: boolean 
     }
   return swept
 }
+
+/** True for the lock that a kill during the takeover of another lock leaves. To take it removes it, when its owner is dead. */
+function isTakeoverLock({ incoming, metadata }: Layout, path: string): boolean {
+  const isOfMetadata = path.startsWith(`${metadata}.lock.`)
+  return (dirname(path) === incoming || isOfMetadata) && isTakeoverLockName(basename(path))
+}
+
+async function nothing(): Promise<void> {}
 
 /** An unfinished download, and the bytes that it takes on disk. */
 export interface Incomplete {
