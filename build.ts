@@ -1,12 +1,8 @@
 // `npm run build`: tsc writes the types, and rolldown bundles the code into few files.
-import { chmod, copyFile, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { chmod, copyFile, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { basename, dirname, join, posix, relative, sep } from 'node:path'
 import { execa } from 'execa'
-import { type BuildOptions, build } from 'rolldown'
-import { licences } from './build/licences.ts'
-import { ownPlaces } from './build/own-places.ts'
-import { preloadAsBuilt } from './build/preload-as-built.ts'
-import { withoutFacades } from './build/without-facades.ts'
+import { type BuildOptions, build, type Plugin } from 'rolldown'
 
 const SRC = join(import.meta.dirname, 'src')
 
@@ -144,4 +140,91 @@ function loadedAtOnce(entries: string[], context: ModuleGraph): Set<string> {
     todo.push(...(context.getModuleInfo(id)?.importedIds ?? []))
   }
   return found
+}
+
+/** Has `import.meta.url` of a module below `folder` stay the module's own place in `dist`, whichever chunk the module is in. */
+function ownPlaces(folder: string): Plugin {
+  const MARK = '__OWN_PLACE__'
+  return {
+    name: 'own-places',
+    transform(code, id) {
+      if (id.includes('node_modules')) return undefined
+      const place = relative(folder, id).split(sep).join('/')
+      return code.replaceAll('import.meta.url', `${MARK}(${JSON.stringify(place)})`)
+    },
+    renderChunk(code, { fileName }) {
+      return code.replaceAll(new RegExp(`${MARK}\\("([^"]+)"\\)`, 'g'), (_, place) => {
+        const path = posix.relative(dirname(fileName), place)
+        return `new URL(${JSON.stringify(path.startsWith('.') ? path : `./${path}`)}, import.meta.url)`
+      })
+    },
+  }
+}
+
+/** Has imports of a `.cts` file load its built file in `folder`. `--require` loads the same file, so a process has one copy. */
+function preloadAsBuilt(folder: string): Plugin {
+  return {
+    name: 'preload-as-built',
+    resolveId(id) {
+      if (!id.endsWith('.cts')) return undefined
+      return {
+        id: join(folder, `${posix.basename(id, '.cts')}.cjs`),
+        external: 'relative',
+      }
+    },
+  }
+}
+
+/** Writes the licences of the packages whose code is in the bundle. */
+function licences(): Plugin {
+  return {
+    name: 'licences',
+    async generateBundle(_, bundle) {
+      const modules = Object.values(bundle).flatMap((part) => (part.type === 'chunk' ? part.moduleIds : []))
+      const packages = new Set(
+        modules.flatMap((id) => /^.*node_modules[\\/](?:@[^\\/]+[\\/])?[^\\/]+/.exec(id)?.[0] ?? []),
+      )
+      const texts = [...packages].sort().map(async (folder) => {
+        const { name, version, license } = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8'))
+        const file = (await readdir(folder)).find((name) => /^licen[cs]e/i.test(name))
+        return `${name} ${version} (${license})\n\n${file ? await readFile(join(folder, file), 'utf8') : ''}`
+      })
+      this.emitFile({
+        type: 'asset',
+        fileName: 'LICENSES-OF-OTHERS.txt',
+        source: (await Promise.all(texts)).join('\n---\n\n'),
+      })
+    },
+  }
+}
+
+/**
+ * Removes the facades, and has their importers import the chunks. Rolldown writes a facade for a module that is imported late and whose
+ * chunk holds more modules: a file that exports only the names of that module. Each facade is one more file to load. A warm run would
+ * load six of them in the main process and one in each worker.
+ */
+async function withoutFacades(folder: string): Promise<void> {
+  const names = await readdir(folder, { recursive: true })
+  const files = names.filter((name) => name.endsWith('.js')).map((name) => join(folder, name))
+  const sources = new Map(await Promise.all(files.map(async (file) => [file, await readFile(file, 'utf8')] as const)))
+  const facades = new Map<string, { chunk: string; names: string }>()
+  for (const [file, source] of sources) {
+    const [, list, chunk] = /^export \{ ([^}]+) \} from "([^"]+)";\s*$/.exec(source) ?? []
+    if (!list || !chunk || dirname(file) !== join(folder, 'chunks')) continue
+    const pairs = list.split(', ').map((pair) => pair.split(' as '))
+    const names = pairs.map(([name, as = name]) => `${as}: chunk.${name}`).join(', ')
+    facades.set(file, { chunk: join(dirname(file), chunk), names })
+  }
+  for (const [file, source] of sources) {
+    const written = source.replaceAll(/import\("(\.[^"]+)"\)/g, (whole, path) => {
+      const facade = facades.get(join(dirname(file), path))
+      if (!facade) return whole
+      const chunk = relative(dirname(file), facade.chunk).split(sep).join('/')
+      return `import("${chunk.startsWith('.') ? chunk : `./${chunk}`}").then((chunk) => ({ ${facade.names} }))`
+    })
+    if (written !== source) await writeFile(file, written)
+    sources.set(file, written)
+  }
+  const isNamed = (file: string) => [...sources.values()].some((source) => source.includes(`/${basename(file)}"`))
+  for (const file of facades.keys()) if (!isNamed(file)) await rm(file)
 }

@@ -88,11 +88,14 @@ export function makeModels(
  */
 async function fromCaller<T>(method: (...args: never[]) => unknown, load: () => Promise<T>): Promise<T> {
   const caller = { stack: '' }
-  Error.captureStackTrace(caller, method)
+  // A suite may have removed this function, which only V8 has, or may have stacks made in another form.
+  Error.captureStackTrace?.(caller, method)
   try {
     return await load()
   } catch (error) {
-    const frames = caller.stack.split('\n').filter((line) => /^\s+at /.test(line))
+    const frames = String(caller.stack)
+      .split('\n')
+      .filter((line) => /^\s+at /.test(line))
     // A spy of the test may have replaced the method. Then there are no frames.
     if (error instanceof ModelCacheError && frames.length > 0)
       error.stack = [`${error.name}: ${error.message}`, ...frames].join('\n')

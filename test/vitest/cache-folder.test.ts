@@ -79,19 +79,22 @@ describe('with a cache folder that can not be used', () => {
     expect((await project.shell('ls temporary')).stdout).not.toContain('vitest-model-cache')
   })
 
-  test.skipIf(!canMount)('because it is read-only serves what it has, and the run is as quiet as any', async () => {
-    const project = await suite()
-    const { makeReadOnly, unmount } = mountMemory(project.cacheDir, 32)
-    onTestFinished(unmount)
-    await project.vitest([], env)
-    hub.clearRequests()
-    makeReadOnly()
-    const { exitCode, output, stderr, report } = await project.vitest([], env)
-    expect(exitCode, output).toBe(0)
-    expect(stderr).toBe('')
-    expect(report).toMatchObject({ requests: 2, hits: 2 })
-    expect(hub.requests).toEqual([])
-  })
+  test.skipIf(!canMount)(
+    'because it is read-only, cached models are served, and the run prints no warning',
+    async () => {
+      const project = await suite()
+      const { makeReadOnly, unmount } = mountMemory(project.cacheDir, 32)
+      onTestFinished(unmount)
+      await project.vitest([], env)
+      hub.clearRequests()
+      makeReadOnly()
+      const { exitCode, output, stderr, report } = await project.vitest([], env)
+      expect(exitCode, output).toBe(0)
+      expect(stderr).toBe('')
+      expect(report).toMatchObject({ requests: 2, hits: 2 })
+      expect(hub.requests).toEqual([])
+    },
+  )
 })
 
 test('a file that had changed is repaired, and the report says so', async () => {

@@ -133,7 +133,7 @@ export async function sweepIncoming(layout: Layout, options: { dryRun?: boolean 
   return swept
 }
 
-/** True for the lock that a kill during the takeover of another lock leaves. To take it removes it, when its owner is dead. */
+/** True for a lock of a takeover. A kill can leave it. `withFreeLock` removes it at its end, if the owner is dead. */
 function isTakeoverLock({ incoming, metadata }: Layout, path: string): boolean {
   const isOfMetadata = path.startsWith(`${metadata}.lock.`)
   return (dirname(path) === incoming || isOfMetadata) && isTakeoverLockName(basename(path))
