@@ -8,8 +8,10 @@ import * as ort from 'onnxruntime-node'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import wavefile from 'wavefile'
 import {
+  type EncoderDtype,
   type MadeModel,
   makeEmbeddingModel,
+  makeEncoder,
   makeSileroVad,
   makeWhisperModel,
   silence,
@@ -33,11 +35,7 @@ afterAll(() => rm(root, { recursive: true, force: true }))
 
 const SENTENCES = ['The cat sat on the mat.', 'The mat sat on the cat.', 'A dog', 'zebra quux']
 
-async function embed(
-  directory: string,
-  sentences: string[],
-  dtype: 'fp32' | 'fp16' | 'q8' | 'int8' | 'uint8' = 'fp32',
-) {
+async function embed(directory: string, sentences: string[], dtype: Exclude<EncoderDtype, 'qdq'> = 'fp32') {
   const extract = await pipeline('feature-extraction', directory, { local_files_only: true, dtype })
   const vectors: number[][] = (await extract(sentences, { pooling: 'mean', normalize: true })).tolist()
   await extract.dispose()
@@ -135,6 +133,27 @@ describe('the embedding model', () => {
   test('refuses a size that is too small for its vocabulary, and one that is too large for a protobuf file', async () => {
     await expect(makeEmbeddingModel(folder, { size: 2000 })).rejects.toThrow(RangeError)
     await expect(makeEmbeddingModel(folder, { size: 3e9 })).rejects.toThrow(RangeError)
+  })
+})
+
+describe('the encoder', () => {
+  test('gives other vectors with each dtype, and the same ones with external data', async () => {
+    const dtypes = ['fp32', 'fp16', 'q8', 'uint8', 'q4', 'q4f16', 'bnb4'] as const
+    await makeEncoder(folder, { dtypes })
+    const external = await makeEncoder(join(folder, 'external'), { externalData: true })
+    const vectors = await Promise.all(dtypes.map((dtype) => embed(folder, SENTENCES, dtype)))
+    for (const vector of vectors.flat()) expect(Math.hypot(...vector)).toBeCloseTo(1, 3)
+    expect(new Set(vectors.flat().map(String)).size).toBe(dtypes.length * SENTENCES.length)
+    expect(await embed(external.directory, SENTENCES)).toEqual(vectors[0])
+  })
+
+  test('has all files that transformers.js loads, and the same bytes for the same options', async () => {
+    const options = { dtypes: ['fp32', 'q8'], externalData: true } as const
+    const first = await makeEncoder(join(folder, 'first'), options)
+    const second = await makeEncoder(join(folder, 'second'), options)
+    const loaded = await ModelRegistry.get_pipeline_files('feature-extraction', first.directory, { dtype: 'q8' })
+    expect(first.files).toEqual(expect.arrayContaining(loaded))
+    expect(await digests(second)).toEqual(await digests(first))
   })
 })
 

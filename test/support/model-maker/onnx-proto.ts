@@ -1,5 +1,7 @@
 import {
   bytesField,
+  floatField,
+  floatsField,
   int64Field,
   int64sField,
   type Message,
@@ -11,13 +13,19 @@ import {
 // Field numbers and enum values: https://github.com/onnx/onnx/blob/v1.16.0/onnx/onnx.proto3
 
 /** TensorProto.DataType. */
-export const ElementType = { float: 1, uint8: 2, int8: 3, int64: 7, bool: 9, float16: 10 } as const
+export const ElementType = { float: 1, uint8: 2, int8: 3, int32: 6, int64: 7, bool: 9, float16: 10 } as const
 export type ElementType = (typeof ElementType)[keyof typeof ElementType]
 
 /** Bytes in another file in the folder of the model. */
 export interface ExternalFile {
   readonly location: string
+  readonly offset?: number
   readonly byteLength: number
+}
+
+/** Numbers in `float_data`, as some exporters write them in place of `raw_data`. */
+export interface FloatData {
+  readonly floatData: readonly number[]
 }
 
 export interface Initializer {
@@ -25,13 +33,20 @@ export interface Initializer {
   readonly type: ElementType
   readonly dims: readonly number[]
   /** Little-endian elements, row by row. */
-  readonly content: Uint8Array | Payload | ExternalFile
+  readonly content: Uint8Array | Payload | ExternalFile | FloatData
 }
 
-export type Attribute = { readonly int: number } | { readonly ints: readonly number[] }
+export type Attribute =
+  | { readonly int: number }
+  | { readonly ints: readonly number[] }
+  | { readonly float: number }
+  | { readonly tensor: Initializer }
+  | { readonly graph: Graph }
 
 export interface Operation {
   readonly op: string
+  /** The set of operators that has `op`. Default: that of ONNX. */
+  readonly domain?: 'com.microsoft'
   readonly inputs: readonly string[]
   readonly outputs: readonly string[]
   readonly attributes?: Readonly<Record<string, Attribute>>
@@ -57,13 +72,21 @@ const IR_VERSION = 8
 const OPSET_VERSION = 17
 
 /** A ModelProto. */
-export function encodeModel(graph: Graph): Message {
+export function encodeModel(graph: Graph, irVersion = IR_VERSION): Message {
   return [
-    ...int64Field(1, IR_VERSION),
+    ...int64Field(1, irVersion),
     ...stringField(2, 'vitest-model-cache test models'),
     ...messageField(8, [...stringField(1, ''), ...int64Field(2, OPSET_VERSION)]),
+    ...(usesMicrosoft(graph) ? messageField(8, [...stringField(1, 'com.microsoft'), ...int64Field(2, 1)]) : []),
     ...messageField(7, encodeGraph(graph)),
   ]
+}
+
+function usesMicrosoft({ operations }: Graph): boolean {
+  const graphs = operations.flatMap(({ attributes = {} }) =>
+    Object.values(attributes).flatMap((attribute) => ('graph' in attribute ? [attribute.graph] : [])),
+  )
+  return operations.some(({ domain }) => domain !== undefined) || graphs.some(usesMicrosoft)
 }
 
 function encodeGraph(graph: Graph): Message {
@@ -76,23 +99,28 @@ function encodeGraph(graph: Graph): Message {
   ]
 }
 
-function encodeNode({ op, inputs, outputs, attributes = {} }: Operation): Message {
+function encodeNode({ op, domain, inputs, outputs, attributes = {} }: Operation): Message {
   return [
     ...inputs.flatMap((name) => stringField(1, name)),
     ...outputs.flatMap((name) => stringField(2, name)),
     ...stringField(3, `${op}:${outputs.join(',')}`),
     ...stringField(4, op),
     ...Object.entries(attributes).flatMap(([name, attribute]) => messageField(5, encodeAttribute(name, attribute))),
+    ...(domain === undefined ? [] : stringField(7, domain)),
   ]
 }
 
 function encodeAttribute(name: string, attribute: Attribute): Message {
-  // AttributeProto.AttributeType has 2 for INT and 7 for INTS.
-  const value =
-    'int' in attribute
-      ? [...int64Field(3, attribute.int), ...int64Field(20, 2)]
-      : [...int64sField(8, attribute.ints), ...int64Field(20, 7)]
-  return [...stringField(1, name), ...value]
+  return [...stringField(1, name), ...encodeAttributeValue(attribute)]
+}
+
+/** The value of an attribute and its AttributeProto.AttributeType. */
+function encodeAttributeValue(attribute: Attribute): Message {
+  if ('float' in attribute) return [...floatField(2, attribute.float), ...int64Field(20, 1)]
+  if ('int' in attribute) return [...int64Field(3, attribute.int), ...int64Field(20, 2)]
+  if ('tensor' in attribute) return [...messageField(5, encodeTensor(attribute.tensor)), ...int64Field(20, 4)]
+  if ('graph' in attribute) return [...messageField(6, encodeGraph(attribute.graph)), ...int64Field(20, 5)]
+  return [...int64sField(8, attribute.ints), ...int64Field(20, 7)]
 }
 
 function encodeTensor({ name, type, dims, content }: Initializer): Message {
@@ -100,8 +128,13 @@ function encodeTensor({ name, type, dims, content }: Initializer): Message {
 }
 
 function encodeContent(content: Initializer['content']): Message {
+  if ('floatData' in content) return floatsField(4, content.floatData)
   if (!('location' in content)) return bytesField(9, content)
-  const entries = { location: content.location, offset: '0', length: String(content.byteLength) }
+  const entries = {
+    location: content.location,
+    offset: String(content.offset ?? 0),
+    length: String(content.byteLength),
+  }
   const EXTERNAL = 1
   return [
     ...Object.entries(entries).flatMap(([key, value]) =>

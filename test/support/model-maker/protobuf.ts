@@ -13,6 +13,7 @@ export type Message = readonly (Uint8Array | Payload)[]
 // https://protobuf.dev/programming-guides/encoding/#structure
 const VARINT = 0
 const LENGTH_DELIMITED = 2
+const FOUR_BYTES = 5
 
 export function byteLengthOf(message: Message): number {
   return message.reduce((sum, part) => sum + part.byteLength, 0)
@@ -31,6 +32,15 @@ export function int64sField(field: number, values: readonly number[]): Message {
   const writer = tagged(field, LENGTH_DELIMITED).fork()
   for (const value of values) writer.int64(value)
   return [writer.ldelim().finish()]
+}
+
+export function floatField(field: number, value: number): Message {
+  return [tagged(field, FOUR_BYTES).float(value).finish()]
+}
+
+/** A repeated float field, packed as in proto3. */
+export function floatsField(field: number, values: readonly number[]): Message {
+  return bytesField(field, new Uint8Array(Float32Array.from(values).buffer))
 }
 
 export function messageField(field: number, message: Message): Message {

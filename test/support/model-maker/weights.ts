@@ -6,7 +6,13 @@ const BLOCK_BYTES = 1024 * 1024
 export type WeightType = Extract<ElementType, 1 | 2 | 3 | 10>
 
 /** The bits of a random word that are kept, and those that are always set, so that each element is a number of ordinary size. */
-const BIT_PATTERNS: Record<WeightType, { bytes: number; keep: number; set: number }> = {
+interface BitPattern {
+  bytes: number
+  keep: number
+  set: number
+}
+
+const BIT_PATTERNS: Record<WeightType, BitPattern> = {
   // Exponents 120 to 127: magnitudes from 2^-7 to 2. 27 of the 32 bits are random, so gzip gains little.
   [ElementType.float]: { bytes: 4, keep: 0x83ffffff, set: 0x3c000000 },
   // Exponents 14 and 15: magnitudes from 0.5 to 2.
@@ -15,13 +21,28 @@ const BIT_PATTERNS: Record<WeightType, { bytes: number; keep: number; set: numbe
   [ElementType.uint8]: { bytes: 1, keep: 0xffffffff, set: 0 },
 }
 
+/** As above, for tensors of a deep graph: magnitudes from 2^-7 to 2^-3, as in trained weights, so that values stay bounded. */
+const SMALL_PATTERNS: typeof BIT_PATTERNS = {
+  ...BIT_PATTERNS,
+  [ElementType.float]: { bytes: 4, keep: 0x81ffffff, set: 0x3c000000 },
+  [ElementType.float16]: { bytes: 2, keep: 0x8fff8fff, set: 0x20002000 },
+}
+
 export function bytesPerWeight(type: WeightType): number {
   return BIT_PATTERNS[type].bytes
 }
 
 /** Random weights, generated 1 MiB at a time. A seed always gives the same weights. `count` is rounded up to full 4 bytes. */
 export function randomWeights(type: WeightType, count: number, seed: number): Payload {
-  const { bytes, keep, set } = BIT_PATTERNS[type]
+  return randomPayload(BIT_PATTERNS[type], count, seed)
+}
+
+/** As `randomWeights`, with the magnitudes of trained weights. */
+export function smallWeights(type: WeightType, count: number, seed: number): Payload {
+  return randomPayload(SMALL_PATTERNS[type], count, seed)
+}
+
+function randomPayload({ bytes, keep, set }: BitPattern, count: number, seed: number): Payload {
   const byteLength = Math.ceil((count * bytes) / 4) * 4
   return { byteLength, blocks: () => randomBlocks(byteLength, seed, keep, set) }
 }
