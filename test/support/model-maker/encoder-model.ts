@@ -7,7 +7,7 @@ import type { Message } from './protobuf.ts'
 import { bitsAndBytes, dense, dynamicBytes, fourBits, staticBytes, type WeightFormat } from './weight-formats.ts'
 
 /** The sizes of known models: bytes are those of fp32. */
-export const ENCODERS = {
+const SIZES = {
   /** 2 MB: for tests. It has as many initializers as a large one. */
   tiny: { layers: 6, width: 64, heads: 4, inner: 256, tokens: 2000 },
   /** 90 MB: all-MiniLM-L6-v2. */
@@ -30,11 +30,12 @@ const DTYPES = {
   qdq: { suffix: '_qdq', format: staticBytes(ElementType.int8) },
 } as const satisfies Record<string, { suffix: string; format: WeightFormat }>
 
+export type EncoderSize = keyof typeof SIZES
 export type EncoderDtype = keyof typeof DTYPES
 
 export interface EncoderOptions {
-  /** Default `ENCODERS.tiny`. */
-  shape?: EncoderShape
+  /** Default 'tiny'. */
+  size?: EncoderSize
   /** Another seed gives other weights (default 1). */
   seed?: number
   /** Default ['fp32']. */
@@ -49,7 +50,8 @@ export interface EncoderOptions {
  * one megabyte at a time, so a large model needs no memory.
  */
 export async function makeEncoder(directory: string, options: EncoderOptions = {}): Promise<MadeModel> {
-  const { shape = ENCODERS.tiny, seed = 1, dtypes = ['fp32'], externalData = false } = options
+  const { size = 'tiny', seed = 1, dtypes = ['fp32'], externalData = false } = options
+  const shape: EncoderShape = SIZES[size]
   const files: Record<string, FileContent> = {
     'README.md': MODEL_CARD,
     'config.json': { json: bertConfig(shape, externalData) },

@@ -4,7 +4,7 @@ export {
   type EmbeddingModelOptions,
   makeEmbeddingModel,
 } from './embedding-model.ts'
-export { ENCODERS, type EncoderDtype, type EncoderOptions, makeEncoder } from './encoder-model.ts'
+export { type EncoderDtype, type EncoderOptions, type EncoderSize, makeEncoder } from './encoder-model.ts'
 export type { MadeModel } from './model-folder.ts'
 export { makeSileroVad, type SileroVad } from './silero-vad.ts'
 export { SAMPLE_RATE, silence, tone, writeWav } from './wav.ts'
