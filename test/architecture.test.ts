@@ -19,7 +19,7 @@ const FLOORS = [
   ['cache/context'],
   ['cache/store/entries', 'cache/store/downloads'],
   ['cache/store/removal'],
-  ['cache/store/answers', 'cache/store/locks'],
+  ['cache/store/answers', 'cache/store/locks', 'cache/store/skeletons'],
   ['cache/selection', 'cache/store', 'hub', 'remote'],
   ['config', 'mocks'],
   ['model'],

@@ -15,6 +15,7 @@ import { hasModel } from './has.ts'
 import type { DiskUse } from './inspect/disk-use.ts'
 import type { CacheStatistics } from './inspect/statistics.ts'
 import type { CacheStatus } from './inspect/status.ts'
+import { type PathToLoad, pathToLoad } from './path-to-load.ts'
 import { isWritable } from './store/cache-folder.ts'
 import type { RunRecord } from './store/entries/runs.ts'
 import { releaseRun } from './store/locks/leases.ts'
@@ -65,6 +66,14 @@ export class ModelCache {
   /** True when the file would be served without the network. */
   async hasFile({ repo, revision }: { repo: RepoId; revision: string }, path: string): Promise<boolean> {
     return hasModel(this.context, { repo, revision, selection: { paths: [path] }, pin: false })
+  }
+
+  /**
+   * Returns the path that ONNX Runtime is to open for a file that this cache served: `mapped` for a small ONNX file whose weights are
+   * mapped from the cached file, `plain` for the file itself. Any other path is returned as it is. Never throws.
+   */
+  async pathToLoad(file: string): Promise<PathToLoad> {
+    return pathToLoad(this.context, file)
   }
 
   /**

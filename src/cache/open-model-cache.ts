@@ -4,7 +4,7 @@ import { ModelCache } from './model-cache.ts'
 /** The options of the plugin that concern the cache, and the callbacks for its messages. */
 export type OpenOptions = Pick<
   ModelCacheOptions,
-  'cacheDir' | 'maxSize' | 'onTooLarge' | 'maxAge' | 'preset' | 'offline' | 'validate' | 'adopt' | 'hub'
+  'cacheDir' | 'maxSize' | 'onTooLarge' | 'maxAge' | 'preset' | 'offline' | 'validate' | 'load' | 'adopt' | 'hub'
 > & {
   /** Called with one line for each decision. */
   onDebug?: (message: string) => void

@@ -51,6 +51,7 @@ const Schema = v.object(
     mode: v.optional(v.picklist(['integration', 'unit'], '"integration" or "unit"')),
     offline: v.optional(v.boolean('true or false')),
     validate: v.optional(v.picklist(['stat', 'digest', 'none'], '"stat", "digest" or "none"')),
+    load: v.optional(v.picklist(['mapped', 'plain'], '"mapped" or "plain"')),
     adopt: v.optional(v.boolean('true or false')),
     hub: v.optional(v.object(HUB, `an object with ${Object.keys(HUB).map(quoted).join(', ')}`)),
     intercept: v.optional(

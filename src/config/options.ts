@@ -9,6 +9,7 @@ import { parseDuration, parseSize } from './units.ts'
 
 export type Mode = 'integration' | 'unit'
 export type Validation = 'stat' | 'digest' | 'none'
+export type Loading = 'mapped' | 'plain'
 
 /** The options of `modelCache()`. Precedence: environment variable, option, preset, default. */
 export interface ModelCacheOptions {
@@ -34,6 +35,11 @@ export interface ModelCacheOptions {
    * `none`: no check.
    */
   validate?: Validation
+  /**
+   * How ONNX Runtime loads a cached ONNX file. `mapped` (default): it maps the weights into memory, and all workers share that
+   * memory. `plain`: it reads the file. MODEL_CACHE_LOAD.
+   */
+  load?: Loading
   /** Take verified files from your own Hugging Face cache instead of downloading them. Default true. */
   adopt?: boolean
   hub?: {
@@ -80,6 +86,8 @@ export interface CacheSettings {
   maxAge: number
   /** The check of a cached file before it is served. */
   validate: Validation
+  /** How ONNX Runtime loads a cached ONNX file: by mapping its weights, or by reading it. */
+  load: Loading
   /** True when verified files of the user's own Hugging Face cache are adopted. */
   adopt: boolean
 }
@@ -102,6 +110,7 @@ const SOURCES: Record<string, string> = {
   mode: 'MODEL_CACHE_MODE',
   maxSize: 'MODEL_CACHE_MAX_SIZE',
   maxAge: 'MODEL_CACHE_MAX_AGE',
+  load: 'MODEL_CACHE_LOAD',
 }
 
 /**
@@ -111,10 +120,10 @@ const SOURCES: Record<string, string> = {
  * `INVALID_MODEL` if only models are wrong.
  */
 export function resolveOptions(input: unknown, env: Environment, root: string): Options {
-  const { cacheDir, mode, maxSize, maxAge, hfEndpoint } = readTexts(env)
+  const { hfEndpoint, ...texts } = readTexts(env)
   const options = checkOptions(input ?? {}, (option) => `Option \`${option}\` of modelCache()`)
   const variables = checkOptions(
-    { cacheDir, mode, maxSize, maxAge, hub: { endpoint: hfEndpoint } },
+    { ...texts, hub: { endpoint: hfEndpoint } },
     (option) => `Environment variable ${SOURCES[option] ?? option}`,
   )
   const models: unknown = Reflect.get(Object(input), 'models')
@@ -131,7 +140,7 @@ export function resolveOptions(input: unknown, env: Environment, root: string): 
 /** Fills in presets and defaults. Everything was checked. */
 function complete(given: CheckedOptions, variables: CheckedOptions, env: Environment, root: string): Options {
   const environment = readEnvironment(env)
-  const { cacheDir, mode, maxSize, maxAge } = variables
+  const { cacheDir, mode, maxSize, maxAge, load } = variables
   const limitsGiven = (given.maxSize ?? given.maxAge ?? maxSize ?? maxAge) !== undefined
   const preset = given.preset ?? (environment.ci && !limitsGiven ? 'ci' : undefined)
   const limits = { ...DEFAULTS, ...(preset && PRESETS[preset]) }
@@ -146,6 +155,7 @@ function complete(given: CheckedOptions, variables: CheckedOptions, env: Environ
     mode: mode ?? given.mode ?? 'integration',
     offline: environment.offline ?? given.offline ?? false,
     validate: given.validate ?? 'stat',
+    load: load ?? given.load ?? 'mapped',
     adopt: given.adopt ?? true,
     hub: {
       endpoint: hubEndpoint,
@@ -177,8 +187,8 @@ function withoutSlash(endpoint: string): string {
 
 /** The part of the options that the engine needs. */
 export function cacheSettings(options: Options): CacheSettings {
-  const { cacheDir, hub, offline, maxSize, onTooLarge, maxAge, validate, adopt } = options
-  return { cacheDir, hub, offline, maxSize, onTooLarge, maxAge, validate, adopt }
+  const { cacheDir, hub, offline, maxSize, onTooLarge, maxAge, validate, load, adopt } = options
+  return { cacheDir, hub, offline, maxSize, onTooLarge, maxAge, validate, load, adopt }
 }
 
 function cacheFolder(env: Environment, variable: string | undefined, option: string | undefined, root: string): string {

@@ -32,6 +32,7 @@ describe('without options', () => {
       maxAge: 7 * DAY,
       mode: 'integration',
       offline: false,
+      load: 'mapped',
       hub: { endpoint: 'https://huggingface.co', token: undefined, concurrency: 8 },
       providers: [],
       report: { outputFile: undefined, target: 0.8 },
@@ -156,6 +157,7 @@ describe('an invalid option', () => {
     ['MODEL_CACHE_MAX_SIZE', 'big', 'a size such as "2GB"'],
     ['MODEL_CACHE_MAX_AGE', 'long', 'a duration such as "7d"'],
     ['MODEL_CACHE_MODE', 'fast', '"integration" or "unit"'],
+    ['MODEL_CACHE_LOAD', 'compiled', '"mapped" or "plain"'],
     ['MODEL_CACHE_OFFLINE', 'maybe', '1, true, 0 or false'],
     ['MODEL_CACHE_DEBUG', 'verbose', '1, true, 0 or false'],
     ['HF_ENDPOINT', 'huggingface.co', 'an http or https URL'],
@@ -231,10 +233,11 @@ describe('precedence', () => {
     expect(options({ maxSize: '4GB' })).toMatchObject({ maxSize: 4 * GB, maxAge: 7 * DAY })
   })
 
-  test('of the environment holds for mode, folder and offline', () => {
-    const given = { mode: 'integration', offline: false, cacheDir: '/option' }
+  test('of the environment holds for mode, loading, folder and offline', () => {
+    const given = { mode: 'integration', load: 'mapped', offline: false, cacheDir: '/option' }
     const env = { MODEL_CACHE_MODE: 'unit', MODEL_CACHE_OFFLINE: '1', MODEL_CACHE_DIR: '/variable' }
-    expect(options(given, env)).toMatchObject({ mode: 'unit', offline: true, cacheDir: resolve('/variable') })
+    const taken = { mode: 'unit', load: 'plain', offline: true, cacheDir: resolve('/variable') }
+    expect(options(given, { ...env, MODEL_CACHE_LOAD: 'plain' })).toMatchObject(taken)
     expect(options({ ...given, offline: true }, { MODEL_CACHE_OFFLINE: '0' }).offline).toBe(false)
   })
 
@@ -245,7 +248,9 @@ describe('precedence', () => {
   })
 
   test('treats an empty or blank variable as unset', () => {
-    const names = ['DIR', 'MODE', 'OFFLINE', 'MAX_SIZE', 'MAX_AGE', 'DEBUG'].map((name) => `MODEL_CACHE_${name}`)
+    const names = ['DIR', 'MODE', 'LOAD', 'OFFLINE', 'MAX_SIZE', 'MAX_AGE', 'DEBUG'].map(
+      (name) => `MODEL_CACHE_${name}`,
+    )
     const blank = Object.fromEntries([...names, 'CI', 'HF_ENDPOINT', 'HF_HUB_OFFLINE'].map((name) => [name, ' ']))
     expect(options({}, blank)).toEqual(options())
   })

@@ -29,6 +29,12 @@ export interface EndpointAnswer {
   at: number
 }
 
+/** The path that a runtime is to open for a cached file. It was decided while the files had these stamps. */
+export interface DecidedPath {
+  answer: { path: string; way: 'mapped' | 'plain'; reason?: string }
+  stamps: { path: string; stamp: FileStamp | undefined }[]
+}
+
 /** The settings and services that all verbs of the engine share. Most are loaded on first use: a hit from the manifest needs few. */
 export class CacheContext {
   readonly layout: Layout
@@ -52,6 +58,8 @@ export class CacheContext {
   readonly #verified = new Map<string, Promise<boolean>>()
   /** By path: the stamps of files in a read-only folder that differ from their records and that this process verified. */
   readonly verifiedStamps = new Map<string, FileStamp>()
+  /** By path of a cached file: which path a runtime is to open for it, and the stamps of both files when that was decided. */
+  readonly pathsToLoad = new Map<string, DecidedPath>()
   #origin: Origin | undefined
   #evicted: Evicted = { models: [], bytes: 0 }
   readonly #writers = new Map<string, string | undefined>()
@@ -168,6 +176,11 @@ export class CacheContext {
     const temporary = await this.temporary(refusal.message)
     if (!temporary) throw refusal
     return temporary
+  }
+
+  /** The temporary cache, if it replaces this one already. */
+  get openedTemporary(): Promise<CacheContext> | undefined {
+    return this.#temporary
   }
 
   /** The temporary cache for this run, used when the cache folder can't take a model. Undefined when the options allow none. */

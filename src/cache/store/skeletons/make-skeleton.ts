@@ -1,0 +1,118 @@
+import { blobNameOf } from '../../../model/digest.ts'
+import { movableData } from './movable-tensor.ts'
+import { ENTRY, EXTERNAL, GRAPH, MODEL, TENSOR } from './onnx.ts'
+import { BYTES, bytesField, bytesHead, type Field, NotMappable, numberField, type Read, Walker } from './protobuf.ts'
+import { type MadeOf, trailerFor } from './trailer.ts'
+
+/** A skeleton: an ONNX model whose large weights are in the blob of which it was made. */
+export interface Skeleton {
+  bytes: Uint8Array
+  /** The bytes of the weights that stay in the blob. */
+  movedBytes: number
+  /** How many tensors these are. */
+  tensors: number
+}
+
+/** A part of the skeleton: a part of the blob, by its positions, or bytes that are new. */
+type Part = { start: number; end: number } | Uint8Array
+
+// A larger one would cost more to write and to read than it saves.
+const LARGEST_SKELETON_BYTES = 32 << 20
+/** The smallest amount of weights for which a skeleton is made. Loading less by mapping is not faster. */
+export const SMALLEST_GAIN_BYTES = 1 << 20
+
+/**
+ * Makes the skeleton of an ONNX file: a copy without the weights, which points into the file itself. The weights are skipped and
+ * not read. All other fields stay as they are and in their order. Throws `NotMappable` for a file for which none is made.
+ */
+export function makeSkeleton(read: Read, source: MadeOf): Skeleton {
+  const walker = new Walker(read, source.size)
+  const plan = new Plan(walker, blobNameOf(source.digest))
+  const parts = plan.ofModel()
+  if (plan.movedBytes < SMALLEST_GAIN_BYTES) throw new NotMappable('it has too few weights that can be mapped')
+  const model = Buffer.concat(parts.map((part) => contentOf(walker, part)))
+  const bytes = Buffer.concat([model, trailerFor(model, source)])
+  return { bytes, movedBytes: plan.movedBytes, tensors: plan.tensors }
+}
+
+/** Walks a model, and collects the parts of its skeleton. */
+class Plan {
+  movedBytes = 0
+  tensors = 0
+  #length = 0
+
+  constructor(
+    readonly walker: Walker,
+    readonly location: string,
+  ) {}
+
+  ofModel(): Part[] {
+    let graphs = 0
+    const { size } = this.walker
+    return this.#replace(0, size, (field) => {
+      if (field.number !== MODEL.graph || field.wireType !== BYTES) return undefined
+      // A reader would merge them.
+      if (++graphs > 1) throw new NotMappable('it has more than one graph')
+      return this.#ofGraph(field)
+    })
+  }
+
+  #ofGraph(graph: Field): Part[] {
+    const parts = this.#replace(graph.value, graph.end, (field) => {
+      if (field.number !== GRAPH.initializer || field.wireType !== BYTES) return undefined
+      const data = movableData(this.walker, field)
+      return data && this.#ofTensor(field, data)
+    })
+    return [bytesHead(MODEL.graph, lengthOf(parts)), ...parts]
+  }
+
+  #ofTensor({ value, end }: Field, data: Field): Part[] {
+    const length = data.end - data.value
+    const entries = Object.entries({ location: this.location, offset: String(data.value), length: String(length) })
+    const moved = Buffer.concat([
+      ...entries.map(([key, text]) =>
+        bytesField(TENSOR.externalData, Buffer.concat([bytesField(ENTRY.key, key), bytesField(ENTRY.value, text)])),
+      ),
+      numberField(TENSOR.dataLocation, EXTERNAL),
+    ])
+    this.movedBytes += length
+    this.tensors++
+    const parts = [{ start: value, end: data.start }, moved, { start: data.end, end }]
+    return [bytesHead(GRAPH.initializer, lengthOf(parts)), ...parts]
+  }
+
+  /** The parts of a message. `replacement` gives the parts of a field that changes, and undefined for one that stays. */
+  #replace(start: number, end: number, replacement: (field: Field) => Part[] | undefined): Part[] {
+    const parts: Part[] = []
+    let from = start
+    for (const field of this.walker.fields(start, end)) {
+      const before = this.#length
+      const changed = replacement(field)
+      this.#length = before + (changed ? lengthOf(changed) : field.end - field.start)
+      if (this.#length > LARGEST_SKELETON_BYTES) throw new NotMappable('it is large without its weights, too')
+      if (!changed) continue
+      parts.push({ start: from, end: field.start }, ...changed)
+      from = field.end
+    }
+    return [...parts, { start: from, end }]
+  }
+}
+
+function lengthOf(parts: Part[]): number {
+  return parts.reduce((sum, part) => sum + ('start' in part ? part.end - part.start : part.byteLength), 0)
+}
+
+function contentOf(walker: Walker, part: Part): Uint8Array {
+  if (!('start' in part)) return part
+  const bytes = Buffer.from(walker.bytes(part.start, part.end))
+  // In a node's attribute or in a subgraph. It is found by its text: walking all nodes would take longer.
+  if (namesExternalData(bytes)) throw new NotMappable('some of its weights are in a file of their own')
+  return bytes
+}
+
+/** True when the bytes may have an entry of external data: the text `location` after its length. */
+function namesExternalData(bytes: Buffer): boolean {
+  for (let at = bytes.indexOf('location'); at !== -1; at = bytes.indexOf('location', at + 1))
+    if (bytes[at - 1] === 8 || bytes[at - 1] === 0) return true
+  return false
+}

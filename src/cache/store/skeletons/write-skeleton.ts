@@ -1,0 +1,42 @@
+import { closeSync, openSync, readSync, writeFileSync } from 'node:fs'
+import { basename } from 'node:path'
+import { replaceFile } from '../atomic-write.ts'
+import type { Layout } from '../layout.ts'
+import { removeFile } from '../remove-own.ts'
+import { isWellFormed } from './check-skeleton.ts'
+import { makeSkeleton, type Skeleton } from './make-skeleton.ts'
+import { NotMappable } from './protobuf.ts'
+import { type Blob, blobAt, skeletonOf } from './skeleton-file.ts'
+
+/**
+ * Makes the skeleton of a blob and writes it beside the blob. Returns the reason when none is made. Throws the error of a disk that
+ * can't be read or written.
+ */
+export function writeSkeleton(layout: Layout, blob: Blob): string | undefined {
+  const made = skeletonFrom(blob)
+  if (typeof made === 'string') return made
+  const path = skeletonOf(blob.path)
+  replaceFile(path, layout.incoming, (temporary) => writeFileSync(temporary, made.bytes, { mode: 0o444 }))
+  // Another process may have removed the blob meanwhile.
+  if (blobAt(blob.path)) return undefined
+  removeFile(layout, path)
+  return 'it was removed meanwhile'
+}
+
+/** The skeleton of a blob, or the reason why it has none. */
+export function skeletonFrom({ path, digest, size }: Blob): Skeleton | string {
+  const file = openSync(path, 'r')
+  try {
+    const read = (position: number, length: number) => {
+      const bytes = Buffer.allocUnsafe(length)
+      return bytes.subarray(0, readSync(file, bytes, 0, length, position))
+    }
+    const made = makeSkeleton(read, { digest, size })
+    return isWellFormed(made, basename(path), size) ? made : 'its parts do not fit together'
+  } catch (error) {
+    if (error instanceof NotMappable) return error.message
+    throw error
+  } finally {
+    closeSync(file)
+  }
+}
