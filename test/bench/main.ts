@@ -4,7 +4,9 @@ import { parseArgs } from 'node:util'
 import { coldDownload } from './cold-download.ts'
 import { coldWorkers } from './cold-workers.ts'
 import { commandLine } from './command-line.ts'
+import { elsewhere } from './elsewhere.ts'
 import { growth } from './growth.ts'
+import { load } from './load.ts'
 import { ownTime } from './own-time.ts'
 import { plotGrowth } from './plot.ts'
 import { comparison, type Results, readResults, resultsOf, writeResults } from './results.ts'
@@ -13,6 +15,7 @@ import { growthTable, table } from './table.ts'
 import { verify } from './verify.ts'
 import { warmLookup } from './warm-lookup.ts'
 import { warmPipeline } from './warm-pipeline.ts'
+import { wholeRun } from './whole-run.ts'
 
 const BENCHES: Record<string, Bench> = {
   'warm-lookup': warmLookup,
@@ -22,6 +25,8 @@ const BENCHES: Record<string, Bench> = {
   verify,
   'command-line': commandLine,
   'own-time': ownTime,
+  load,
+  'whole-run': wholeRun,
   growth,
 }
 
@@ -29,6 +34,9 @@ const USAGE = `Usage: npm run bench [-- names and options]
 
   Names: ${Object.keys(BENCHES).join(', ')} (default: all)
   --quick         fewer rounds, smaller models
+  --only PARTS    only these parts: of whole-run a,b,c,d,e; of load 90,435,memory,inferences
+  --node NODE     runs the projects with this Node.js: a path, or a version that npm installs
+  --vitest 5      runs the projects with Vitest 5, and Node.js 24 if there is no --node
   --output FILE   writes the results as JSON
   --against FILE  compares with results that --output wrote
   --from FILE     reads results that --output wrote, and measures nothing
@@ -49,6 +57,7 @@ async function main(): Promise<number> {
     console.log(USAGE)
     return 0
   }
+  if (options.node !== undefined || options.vitest !== undefined) return elsewhere(options.node, options.vitest)
   let [before, measured]: (Results | undefined)[] = []
   try {
     before = options.against === undefined ? undefined : await readResults(options.against)
@@ -57,7 +66,7 @@ async function main(): Promise<number> {
     console.error(String(error))
     return 2
   }
-  const now = measured ?? (await measure(names, options.quick ?? false))
+  const now = measured ?? (await measure(names, options.quick ?? false, options.only?.split(',')))
   if (options.output !== undefined) await writeResults(options.output, now)
   if (options.plot !== undefined) await plotGrowth(options.plot, now.growth)
   if (before) console.log(`\n${comparison(before, now)}`)
@@ -71,6 +80,9 @@ function read() {
       allowPositionals: true,
       options: {
         quick: { type: 'boolean' },
+        only: { type: 'string' },
+        node: { type: 'string' },
+        vitest: { type: 'string' },
         output: { type: 'string' },
         against: { type: 'string' },
         from: { type: 'string' },
@@ -86,15 +98,15 @@ function read() {
   }
 }
 
-async function measure(names: string[], isQuick: boolean): Promise<Results> {
+async function measure(names: string[], isQuick: boolean, only?: string[]): Promise<Results> {
   const packageDirectory = fileURLToPath(new URL('../..', import.meta.url))
   const rows: Row[] = []
   const growth: Growth[] = []
   const begun = performance.now()
-  console.log('A ratio is the median over pairs of alternate rounds (A B A B), with the smallest and the largest pair.')
+  console.log('A ratio is the median over pairs of alternate rounds (A B B A), with the smallest and the largest pair.')
   for (const name of names) {
     const started = performance.now()
-    const found = await BENCHES[name]?.({ packageDirectory, isQuick })
+    const found = await BENCHES[name]?.({ packageDirectory, isQuick, only })
     const seconds = (performance.now() - started) / 1000
     console.log(`\n## ${name} (measured in ${seconds.toFixed(0)} s)\n`)
     if (!found) continue

@@ -12,7 +12,16 @@ export interface Cost {
   systemMs?: number
   /** The sum of the peak memory of all processes, in bytes. */
   peakBytes?: number
+  /** The largest sum of the PSS of all descendants at one time, in bytes. Only if it was asked for. */
+  pssBytes?: number
   stdout: string
+}
+
+export interface ProcessOptions {
+  cwd?: string
+  env?: NodeJS.ProcessEnv
+  /** Also measures `pssBytes`. This takes processor time from the processes that are measured. */
+  countsPss?: boolean
 }
 
 // Often enough for a process that lives for about 100 ms. Peaks are the kernel's high-water marks, so only growth after the last
@@ -28,7 +37,7 @@ const TICK_MS = 10
 export async function runProcess(
   command: string,
   args: string[],
-  options: { cwd?: string; env?: NodeJS.ProcessEnv } = {},
+  { countsPss = false, ...options }: ProcessOptions = {},
 ): Promise<Cost> {
   const before = await childTicks()
   const started = performance.now()
@@ -37,14 +46,14 @@ export async function runProcess(
   child.stdout.on('data', (chunk) => (output.stdout += chunk))
   child.stderr.on('data', (chunk) => (output.stderr += chunk))
   const closed = once(child, 'close')
-  const peaks = watchPeaks(child)
+  const watched = watchMemory(child, countsPss)
   const [code, signal] = await closed
   const wallMs = performance.now() - started
-  const peakBytes = await peaks
+  const memory = await watched
   if (code !== 0) throw new Error(`${command} ${args.join(' ')} ended with ${code ?? signal}.\n${output.stderr}`)
   const after = await childTicks()
   const used = before && after && { userMs: after.userMs - before.userMs, systemMs: after.systemMs - before.systemMs }
-  return { wallMs, ...used, peakBytes, stdout: output.stdout }
+  return { wallMs, ...used, ...memory, stdout: output.stdout }
 }
 
 /** The CPU time of all ended child processes of this process, with their own children. */
@@ -56,16 +65,27 @@ async function childTicks(): Promise<{ userMs: number; systemMs: number } | unde
   return { userMs: Number(fields[13]) * TICK_MS, systemMs: Number(fields[14]) * TICK_MS }
 }
 
-async function watchPeaks(child: ChildProcess): Promise<number | undefined> {
+async function watchMemory(child: ChildProcess, countsPss: boolean): Promise<Pick<Cost, 'peakBytes' | 'pssBytes'>> {
   const peaks = new Map<number, number>()
+  let pssBytes = 0
   while (child.exitCode === null && child.signalCode === null && child.pid !== undefined) {
-    for (const pid of await family(child.pid)) {
-      const peak = await peakOf(pid)
+    const pids = await family(child.pid)
+    for (const pid of pids) {
+      const peak = await bytesIn(`/proc/${pid}/status`, 'VmHWM')
       if (peak) peaks.set(pid, peak)
+    }
+    if (countsPss) {
+      const workers = pids.filter((pid) => pid !== child.pid)
+      const each = await Promise.all(workers.map((pid) => bytesIn(`/proc/${pid}/smaps_rollup`, 'Pss')))
+      pssBytes = Math.max(pssBytes, sumOf(each.map((bytes = 0) => bytes)))
     }
     await sleep(LOOK_MS)
   }
-  return peaks.size > 0 ? [...peaks.values()].reduce((sum, bytes) => sum + bytes, 0) : undefined
+  return { ...(peaks.size > 0 && { peakBytes: sumOf([...peaks.values()]) }), ...(pssBytes > 0 && { pssBytes }) }
+}
+
+function sumOf(values: number[]): number {
+  return values.reduce((sum, value) => sum + value, 0)
 }
 
 /** The ids of a process and all its descendants. */
@@ -78,8 +98,9 @@ async function family(pid: number): Promise<number[]> {
   return [pid, ...(await Promise.all(children.map(family))).flat()]
 }
 
-async function peakOf(pid: number): Promise<number | undefined> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '')
-  const [, kilobytes] = /^VmHWM:\s+(\d+) kB/m.exec(status) ?? []
+/** A figure of a file of `/proc`. Undefined if the process is gone. */
+async function bytesIn(file: string, name: string): Promise<number | undefined> {
+  const text = await readFile(file, 'utf8').catch(() => '')
+  const [, kilobytes] = new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(text) ?? []
   return kilobytes === undefined ? undefined : Number(kilobytes) * 1024
 }

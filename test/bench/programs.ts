@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import type { ProjectFolder } from '../support/project-folder.ts'
-import { type Cost, runProcess } from './process.ts'
+import { type Cost, type ProcessOptions, runProcess } from './process.ts'
 
 /** Programs for the built package and its peers, as files of a project. Each prints its measurements as its last line. */
 export const PROGRAMS = {
@@ -111,7 +111,7 @@ export async function runProgram<Name extends string = 'ms'>(
   args: string[],
   env: NodeJS.ProcessEnv = {},
 ): Promise<Told<Name>> {
-  const cost = await runProcess(process.execPath, args, {
+  const cost = await runProcess(project.node, args, {
     cwd: project.directory,
     env: { ...project.environment, ...env },
   })
@@ -119,10 +119,15 @@ export async function runProgram<Name extends string = 'ms'>(
 }
 
 /** Runs Vitest in the project. The cost includes all its processes. */
-export function runVitest(project: ProjectFolder, args: string[], env: NodeJS.ProcessEnv = {}): Promise<Cost> {
+export function runVitest(
+  project: ProjectFolder,
+  args: string[],
+  env: NodeJS.ProcessEnv = {},
+  options: Pick<ProcessOptions, 'countsPss'> = {},
+): Promise<Cost> {
   const cli = join(project.directory, 'node_modules', 'vitest', 'vitest.mjs')
-  const options = { cwd: project.directory, env: { ...project.environment, ...env } }
-  return runProcess(process.execPath, [cli, 'run', ...args], options)
+  const environment = { ...project.environment, ...env }
+  return runProcess(project.node, [cli, 'run', ...args], { cwd: project.directory, env: environment, ...options })
 }
 
 /** Runs the package's command line; `ms` is the lifetime of its process, as the process measures it. */

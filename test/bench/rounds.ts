@@ -7,7 +7,7 @@ export interface Sample {
 }
 
 /**
- * Measures several ways to do one thing alternately (A B A B), so that other load of the machine affects all of them. The first
+ * Measures several ways to do one thing alternately (A B B A), so that other load of the machine affects all of them. The first
  * round of each is dropped: it fills the caches of the system.
  */
 export async function interleave<Name extends string, Value>(
@@ -17,7 +17,7 @@ export async function interleave<Name extends string, Value>(
   const names = Object.keys(ways) as Name[]
   const values = Object.fromEntries(names.map((name) => [name, [] as Value[]])) as Record<Name, Value[]>
   for (let round = 0; round <= rounds; round++)
-    for (const name of names) {
+    for (const name of round % 2 === 0 ? names : names.toReversed()) {
       const value = await ways[name]()
       if (round > 0) values[name].push(value)
     }

@@ -34,6 +34,8 @@ export interface BenchContext {
   /** The folder of the built package. */
   packageDirectory: string
   isQuick: boolean
+  /** The only parts of a bench to measure. Not all benches have parts. */
+  only?: string[]
 }
 
 export type Bench = (context: BenchContext) => Promise<Findings>

@@ -87,6 +87,11 @@ export class ProjectFolder {
     return join(this.modules, 'vitest-model-cache', 'dist', 'cli', 'main.js')
   }
 
+  /** The program of the Node.js that runs the project. */
+  get node(): string {
+    return NODE
+  }
+
   /** The environment of the project's processes. */
   get environment(): Environment {
     return { ...cleanEnvironment(), ...this.ownFolders(), NO_COLOR: '1' }
