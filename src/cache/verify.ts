@@ -11,6 +11,7 @@ import { listEntries } from './lookup/list-entries.ts'
 import { isAsRecorded } from './store/blobs.ts'
 import { isWritable } from './store/cache-folder.ts'
 import { DigestPool, type Flaw } from './store/downloads/digest-pool.ts'
+import { checkSkeletons } from './upkeep/check-skeletons.ts'
 import { recordStrangers } from './upkeep/record-strangers.ts'
 
 export interface VerifyOptions {
@@ -72,6 +73,10 @@ export async function verifyEntries(
   await recordStrangers(context)
   const checks = await checkAll(context, entries, options)
   const flawed = checks.filter(({ what }) => what !== undefined)
+  await checkSkeletons(
+    context,
+    checks.filter(({ what }) => what === undefined),
+  )
   const now = new Map(flawed.length === 0 ? [] : (await listEntries(context)).map((entry) => [entryKey(entry), entry]))
   // The model may have been removed or downloaded again meanwhile. Then its record is gone or differs, and the flaw no longer counts.
   const wrong = flawed.filter(({ entry, path }) =>

@@ -7,6 +7,7 @@ import type { CachedModel } from './cached-model.ts'
 import type { CacheContext } from './context/context.ts'
 import type { Progress } from './context/progress.ts'
 import { getModel } from './get.ts'
+import { prepareMapping } from './lookup/mapped-path.ts'
 import { resolveOnDisk } from './lookup/resolve-on-disk.ts'
 
 export interface WarmOptions {
@@ -33,7 +34,7 @@ export async function warmModels(
     models.map((model) =>
       limit(async (): Promise<WarmResult> => {
         try {
-          return { model, cached: await getModel(context, model, options) }
+          return { model, cached: await prepared(context, await getModel(context, model, options)) }
         } catch (error) {
           if (options.signal?.aborted) throw error
           return { model, error: error instanceof ModelCacheError ? error : cacheUnusable(model, error) }
@@ -54,6 +55,12 @@ async function claimCached(context: CacheContext, models: Model[]): Promise<void
   const known = await Promise.all([...distinct.values()].map((model) => resolveOnDisk(context, model).catch(nothing)))
   const entries = known.flatMap((known) => known?.entry ?? [])
   if (entries.length > 1) await context.claim(...entries)
+}
+
+/** Makes the skeletons that a cached model lacks, so that no worker has to. They were lost, or an earlier version cached the model. */
+async function prepared(context: CacheContext, cached: CachedModel): Promise<CachedModel> {
+  for (const path of cached.files.keys()) await prepareMapping(context, cached.file(path))
+  return cached
 }
 
 /** Pins models that were already cached and are to be pinned. Models that were downloaded just now are pinned already. */

@@ -25,6 +25,8 @@ export interface EntryFile {
   downloadMs: number | null
   mtimeMs: number
   ino: string
+  /** Bytes of the skeleton beside the blob, for mapped loading. Absent while it has none, or while none was noted. */
+  skeletonBytes?: number
 }
 
 /** A requested selection, and the files that it resolved to. */
@@ -66,12 +68,18 @@ export function entryKey({ repo, snapshot }: EntryId): string {
   return `${repo}@${snapshot}`
 }
 
-/** The size of all files in bytes. Content that several files share counts once. */
+/** The bytes that a file takes in the cache: the file, and the skeleton beside it. */
+export function bytesOf({ size, skeletonBytes = 0 }: EntryFile): number {
+  return size + skeletonBytes
+}
+
+/** The bytes that all files take in the cache. Content that several files share counts once. */
 export function entrySize(entry: Entry): number {
   const seen = new Set<Digest>()
   let bytes = 0
-  for (const { digest, size } of entry.files.values()) {
-    if (!seen.has(digest)) bytes += size
+  for (const file of entry.files.values()) {
+    const { digest } = file
+    if (!seen.has(digest)) bytes += bytesOf(file)
     seen.add(digest)
   }
   return bytes

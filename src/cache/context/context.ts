@@ -15,6 +15,7 @@ import { type HubFolder, Layout } from '../store/layout.ts'
 import { Lease } from '../store/locks/leases.ts'
 import { Origin } from '../store/origin.ts'
 import type { ConnectionBudget } from './connections.ts'
+import type { DecidedPath } from './decided-path.ts'
 import { KnownRefusals } from './known-refusals.ts'
 import type { CacheOptions } from './options.ts'
 import type { Progress } from './progress.ts'
@@ -27,12 +28,6 @@ export interface EndpointAnswer {
   info: RepoInfo
   /** When it arrived: milliseconds of the monotonic clock. */
   at: number
-}
-
-/** The path that a runtime is to open for a cached file. It was decided while the files had these stamps. */
-export interface DecidedPath {
-  answer: { path: string; way: 'mapped' | 'plain'; reason?: string }
-  stamps: { path: string; stamp: FileStamp | undefined }[]
 }
 
 /** The settings and services that all verbs of the engine share. Most are loaded on first use: a hit from the manifest needs few. */
@@ -58,7 +53,7 @@ export class CacheContext {
   readonly #verified = new Map<string, Promise<boolean>>()
   /** By path: the stamps of files in a read-only folder that differ from their records and that this process verified. */
   readonly verifiedStamps = new Map<string, FileStamp>()
-  /** By path of a cached file: which path a runtime is to open for it, and the stamps of both files when that was decided. */
+  /** By the path of a cached file: the path that a runtime is to open for it. */
   readonly pathsToLoad = new Map<string, DecidedPath>()
   #origin: Origin | undefined
   #evicted: Evicted = { models: [], bytes: 0 }

@@ -10,6 +10,7 @@ import { fileInPlaceOfFolder, type TreeFile } from '../../model/tree.ts'
 import { isoNow, linkedController, originals } from '../../platform/originals.ts'
 import type { CacheContext } from '../context/context.ts'
 import type { Progress } from '../context/progress.ts'
+import { prepareMapping } from '../lookup/mapped-path.ts'
 import { parseRepoConfig, type RepoConfig } from '../selection/transformers-sessions.ts'
 import { isAsRecorded } from '../store/blobs.ts'
 import { syncToDisk } from '../store/durable.ts'
@@ -71,8 +72,7 @@ export class Intake {
     const path = parseHubPath('config.json', this.model.repo)
     if (!this.resolved.tree.has(path)) return {}
     await this.ensure([path])
-    const file = this.context.layout.file(this.model.repo, this.resolved.snapshot, path)
-    return parseRepoConfig(await readFile(file, 'utf8'))
+    return parseRepoConfig(await readFile(this.#pathOf(path), 'utf8'))
   }
 
   /** Gets the files into the cache. The first failure ends the other downloads. Files that are complete by then can be recorded. */
@@ -109,8 +109,7 @@ export class Intake {
 
   /** Syncs a file to the disk while others are downloaded. */
   #syncLater(path: HubPath): void {
-    const file = this.context.layout.file(this.model.repo, this.resolved.snapshot, path)
-    const synced = this.#syncing(() => syncToDisk(file))
+    const synced = this.#syncing(() => syncToDisk(this.#pathOf(path)))
     // A failure is thrown by `synced`.
     synced.catch(() => undefined)
     this.#fresh.set(path, synced)
@@ -149,7 +148,8 @@ export class Intake {
     // Files with the same content are downloaded once. `#share` sets the time that the download took.
     const downloadMs = source === 'hub' ? 0 : (known?.downloadMs ?? null)
     const file = await linkFile(this.context, target)
-    this.#files.set(path, { ...file, downloadMs })
+    const skeletonBytes = await prepareMapping(this.context, this.#pathOf(path), { isNew: source !== 'disk' })
+    this.#files.set(path, { ...file, downloadMs, ...(skeletonBytes !== undefined && { skeletonBytes }) })
     if (!isAsRecorded(file, known)) this.#syncLater(path)
     if (source !== 'disk' && known?.digest === stated.digest) this.repaired.push(path)
     if (source === 'adopted' && isFirst) this.adoptedBytes += stated.size
@@ -162,6 +162,11 @@ export class Intake {
     if (files.length === 0) return
     const bytes = files.reduce((sum, { size }) => sum + size, 0)
     for (const file of files) file.downloadMs = bytes === 0 ? sharedMs / files.length : (sharedMs * file.size) / bytes
+  }
+
+  /** The path on disk of a file of the model. */
+  #pathOf(path: HubPath): string {
+    return this.context.layout.file(this.model.repo, this.resolved.snapshot, path)
   }
 
   #target(path: HubPath): Omit<FileTarget, 'onBytes'> {

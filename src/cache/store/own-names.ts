@@ -73,6 +73,20 @@ export function isBlobName(name: string): boolean {
   return digestOfBlobName(digest) !== undefined && (rest.length === 0 || isUnfinished)
 }
 
+const SKELETON_ENDING = '.mapped.onnx'
+
+/** The skeleton of a blob, in the blob's folder: an ONNX file whose weights are in the blob. */
+export function skeletonNameOf(blobName: string): string {
+  return `${blobName}${SKELETON_ENDING}`
+}
+
+/** The name of the blob of a skeleton. Undefined for a name that is no skeleton's. */
+export function blobOfSkeleton(name: string): string | undefined {
+  if (!name.endsWith(SKELETON_ENDING)) return undefined
+  const blobName = name.slice(0, -SKELETON_ENDING.length)
+  return digestOfBlobName(blobName) && blobName
+}
+
 /** The stored listing of a commit. */
 export function isTreeName(name: string): boolean {
   return name.endsWith('.json') && isCommit(name.slice(0, -'.json'.length))

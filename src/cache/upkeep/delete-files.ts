@@ -7,10 +7,12 @@ import { snapshotOf } from '../../model/snapshot.ts'
 import { Slices } from '../../platform/slices.ts'
 import type { Layout } from '../store/layout.ts'
 import type { Hold } from '../store/locks/lock.ts'
+import { skeletonNameOf } from '../store/own-names.ts'
 import { Aside } from '../store/removal/aside.ts'
 import { removeAnswers } from '../store/removal/remove-answers.ts'
 import { removeApiAnswers, removeCommit, removeRefs, removeRepo, removeSnapshot } from '../store/removal/remove-repo.ts'
 import { removeFiles, removeLink } from '../store/remove-own.ts'
+import { skeletonOf } from '../store/skeletons/skeleton-file.ts'
 
 /** An entry whose record was removed, and the other recorded entries of its repo. */
 export interface Taken {
@@ -96,7 +98,8 @@ async function deleteRest(aside: Aside, taken: Taken): Promise<void> {
   const remove = (path: string) => aside.take(path)
   await removeAnswers(layout, taken.entry, taken.siblings, remove)
   if (snapshot === snapshotOf(commit)) await removeCommit(layout, repo, commit, remove)
-  await removeFiles(layout, join(layout.repo(repo), 'blobs'), unsharedBlobs(taken).map(blobNameOf), remove)
+  const blobs = unsharedBlobs(taken).map(blobNameOf)
+  await removeFiles(layout, join(layout.repo(repo), 'blobs'), [...blobs, ...blobs.map(skeletonNameOf)], remove)
   if ((await names(join(layout.repo(repo), 'snapshots'))).length > 0) return
   // The last snapshot is gone, so the repo is removed. No file refers to blobs that another tool left in it.
   await removeRepo(layout, repo, remove)
@@ -109,12 +112,13 @@ function unsharedBlobs({ entry, siblings }: Taken): Digest[] {
   return [...own].filter((digest) => !shared.has(digest))
 }
 
-/** The paths of all blobs to delete. */
+/** The paths of all blobs to delete, and of their skeletons. */
 async function ownBlobs(layout: Layout, taken: Taken[]): Promise<Set<string>> {
   const paths = taken.map(async (each) => {
     const { repo } = each.entry
     if (await isLink(join(layout.repo(repo), 'blobs'))) return []
-    return unsharedBlobs(each).map((digest) => layout.blob(repo, digest))
+    const blobs = unsharedBlobs(each).map((digest) => layout.blob(repo, digest))
+    return [...blobs, ...blobs.map(skeletonOf)]
   })
   return new Set((await Promise.all(paths)).flat())
 }

@@ -7,6 +7,7 @@ import { isoNow } from '../../platform/originals.ts'
 import type { CacheContext } from '../context/context.ts'
 import { stampOf } from '../store/blobs.ts'
 import type { Entries } from '../store/entries/metadata.ts'
+import { SMALLEST_GAIN_BYTES, skeletonOf } from '../store/skeletons/skeleton-file.ts'
 import { shareByTheClock } from './downloads-at-once.ts'
 
 /**
@@ -23,10 +24,12 @@ export async function recordUses(context: CacheContext, requests: RequestEvent[]
   )
   const share = shareByTheClock(requests)
   const foldIn = (entries: Entries) => {
+    const used = new Set<Entry>()
     for (const request of requests) {
       const { repo, revision, selection, files, tier, downloadMs } = request
       const entry = entryOf(context, entries, request)
       if (!entry) continue
+      used.add(entry)
       entry.lastAccessDate = now
       entry.revision = revision
       if (tier !== 'hub') entry.hits++
@@ -36,9 +39,19 @@ export async function recordUses(context: CacheContext, requests: RequestEvent[]
       else if (listed.has(entryKey(entry)))
         entry.selections.push({ key: selection, files: files.map(([path]) => parseHubPath(path, repo)), used: true })
     }
+    for (const entry of used) noteSkeletons(context, entry)
   }
   // A warm run does not wait for the disk. A loss of power may undo these dates and hits, which is a small loss.
   await metadata.update(foldIn, { isLasting: false })
+}
+
+/** Notes the skeletons that were made since the entry was recorded, so that they count to the size of the cache. */
+function noteSkeletons({ layout }: CacheContext, { repo, files }: Entry): void {
+  for (const [path, file] of files) {
+    if (file.skeletonBytes !== undefined || file.size < SMALLEST_GAIN_BYTES || !path.endsWith('.onnx')) continue
+    const skeleton = stampOf(skeletonOf(layout.blob(repo, file.digest)))
+    if (skeleton) file.skeletonBytes = skeleton.size
+  }
 }
 
 function shareOut({ files }: Entry, served: RequestEvent['files'], share: number): void {

@@ -1,3 +1,4 @@
+import { lstatSync } from 'node:fs'
 import { lstat, realpath } from 'node:fs/promises'
 import { join } from 'node:path'
 import { blobNameOf } from '../../model/digest.ts'
@@ -10,7 +11,7 @@ import { type Amount, addTo } from '../store/downloads/leftovers.ts'
 import { repoFolders } from '../store/entries/snapshot-files.ts'
 import { entriesIn, filesBelow } from '../store/list-folder.ts'
 import type { Hold } from '../store/locks/lock.ts'
-import { isBlobName } from '../store/own-names.ts'
+import { blobOfSkeleton, isBlobName, skeletonNameOf } from '../store/own-names.ts'
 import { Aside, withFreeRepoLock } from '../store/removal/aside.ts'
 import { mayRemove, removeFiles } from '../store/remove-own.ts'
 import { removable } from './removable.ts'
@@ -27,8 +28,8 @@ export interface OrphanOptions {
 }
 
 /**
- * Removes blobs to which no record and no snapshot refers. A kill during a removal or a download leaves such blobs. Repos
- * whose locks are held are left for the next time.
+ * Removes blobs to which no record and no snapshot refers, and skeletons without a blob. A kill during a removal or a download leaves
+ * such files. Repos whose locks are held are left for the next time.
  */
 export async function removeOrphans(
   context: CacheContext,
@@ -40,14 +41,18 @@ export async function removeOrphans(
   const removed = { files: 0, bytes: 0 }
   const ours = isHubLinked(layout) && new Set(removable(layout, entries).map(({ repo }) => repo))
   for await (const repo of repoFolders(layout.hub)) {
-    if (ours && !ours.has(repo)) continue
     options.signal?.throwIfAborted()
     const folder = join(layout.repo(repo), 'blobs')
-    const names = entriesIn(folder).flatMap((entry) => (entry.isFile() && isBlobName(entry.name) ? [entry.name] : []))
-    const unknown = names.filter((name) => !recorded.has(`${repo} ${name}`))
-    if (unknown.length === 0 || !mayRemove(layout, join(folder, 'file'))) continue
-    const work = async (hold: Hold) =>
-      removeAlone(context, repo, await stillUnknown(context, repo, unknown), hold, options)
+    const names = entriesIn(folder).flatMap((entry) => (entry.isFile() ? [entry.name] : []))
+    const isUnknown = (name: string) => isBlobName(name) && !recorded.has(`${repo} ${name}`)
+    // Another tool may have written the blobs of a linked `hub`. Skeletons are always ours.
+    const unknown = ours && !ours.has(repo) ? [] : names.filter(isUnknown)
+    const hasStrays = names.some((name) => isStray(name, names))
+    if ((unknown.length === 0 && !hasStrays) || !mayRemove(layout, join(folder, 'file'))) continue
+    const work = async (hold: Hold) => {
+      const alone = await aloneIn(context, repo, await stillUnknown(context, repo, unknown), options)
+      return removeNamed(context, folder, [...alone, ...straysIn(folder)], hold, options)
+    }
     const alone = await withFreeRepoLock(layout, repo, work)
     for (const bytes of alone ?? []) addTo(removed, bytes)
   }
@@ -66,38 +71,58 @@ async function stillUnknown(context: CacheContext, repo: RepoId, names: string[]
   return names.filter((name) => !recorded.has(`${repo} ${name}`))
 }
 
-/** Removes those of the blobs that are old enough. Returns the bytes of each. */
-async function removeAlone(
+/** True for a skeleton whose blob is not among the names of its folder. */
+function isStray(name: string, names: string[]): boolean {
+  const blob = blobOfSkeleton(name)
+  return blob !== undefined && !names.includes(blob)
+}
+
+function straysIn(folder: string): string[] {
+  const names = entriesIn(folder).map(({ name }) => name)
+  return names.filter((name) => isStray(name, names))
+}
+
+/** Those of the blobs that are old enough and to which no snapshot refers, with their skeletons. */
+async function aloneIn(
   context: CacheContext,
   repo: RepoId,
   names: string[],
-  hold: Hold,
-  { aloneForMs = ALONE_FOR_MS, dryRun }: OrphanOptions,
-): Promise<number[]> {
+  { aloneForMs = ALONE_FOR_MS }: OrphanOptions,
+): Promise<string[]> {
+  if (names.length === 0) return []
   const folder = join(context.layout.repo(repo), 'blobs')
   const snapshots = join(context.layout.repo(repo), 'snapshots')
   const files = await filesBelow(snapshots)
   const targets = await Promise.all(files.map((path) => realpath(join(snapshots, path)).catch(() => undefined)))
   const linked = new Set(targets)
   const real = await realpath(folder).catch(() => folder)
-  const alone: { name: string; bytes: number }[] = []
+  const alone: string[] = []
   for (const name of names) {
     // Another tool may have removed the blob.
     const stats = await lstat(join(folder, name)).catch(() => undefined)
     if (!stats || linked.has(join(real, name)) || originals.now() - stats.ctimeMs < aloneForMs) continue
-    alone.push({ name, bytes: stats.nlink > 1 ? 0 : stats.size })
+    alone.push(name)
   }
-  if (alone.length > 0 && !dryRun) {
-    const aside = Aside.begin(context.layout, hold)
-    const remove = async (path: string) => {
-      if (await aside.take(path)) context.debug(`🗑️ Removed a blob to which nothing refers: ${path}`)
-    }
-    await removeFiles(
-      context.layout,
-      folder,
-      alone.map(({ name }) => name),
-      remove,
-    ).finally(() => aside.end())
+  return [...alone, ...alone.map(skeletonNameOf)]
+}
+
+/** Removes files from the folder of blobs. Returns the bytes of each. */
+async function removeNamed(
+  { layout, debug }: CacheContext,
+  folder: string,
+  names: string[],
+  hold: Hold,
+  { dryRun }: OrphanOptions,
+): Promise<number[]> {
+  const stats = names.map((name) => lstatSync(join(folder, name), { throwIfNoEntry: false }))
+  const bytes = stats.flatMap((each) => (each ? [each.nlink > 1 ? 0 : each.size] : []))
+  if (bytes.length === 0 || dryRun) return bytes
+  const aside = Aside.begin(layout, hold)
+  const remove = (path: string) => {
+    const isTaken = aside.take(path)
+    if (isTaken) debug(`🗑️ Removed a blob to which nothing refers: ${path}`)
+    return isTaken
   }
-  return alone.map(({ bytes }) => bytes)
+  await removeFiles(layout, folder, names, remove).finally(() => aside.end())
+  return bytes
 }

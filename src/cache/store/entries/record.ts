@@ -108,10 +108,10 @@ function readFiles(records: unknown): Map<HubPath, EntryFile> | undefined {
 
 function readFile(record: unknown): EntryFile | undefined {
   if (!isObject(record)) return undefined
-  const { size, digest, downloadMs, mtimeMs, ino } = record
+  const { size, digest, downloadMs, mtimeMs, ino, skeletonBytes } = record
   if (!isCount(size) || !isText(digest) || !isDigest(digest) || !isText(ino)) return undefined
   if (!isNumber(mtimeMs) || (downloadMs !== null && !isNumber(downloadMs))) return undefined
-  return { size, digest, downloadMs, mtimeMs, ino }
+  return { size, digest, downloadMs, mtimeMs, ino, ...(isCount(skeletonBytes) && { skeletonBytes }) }
 }
 
 function isNumber(value: unknown): value is number {

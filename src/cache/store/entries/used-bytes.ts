@@ -1,5 +1,5 @@
 import type { Digest } from '../../../model/digest.ts'
-import type { Entry, EntryFile } from '../../../model/entry.ts'
+import { bytesOf, type Entry, type EntryFile } from '../../../model/entry.ts'
 import type { RepoId } from '../../../model/repo-id.ts'
 
 /** Bytes on disk of all entries. A blob that several entries of a repo share counts once, and so does a file that several repos share. */
@@ -50,15 +50,17 @@ class Blobs {
     this.#entries = entries
   }
 
-  of(repo: RepoId, { digest, size }: EntryFile): Blob {
+  of(repo: RepoId, file: EntryFile): Blob {
+    const { digest } = file
+    const size = bytesOf(file)
     const first = this.#first.get(digest)
     // Most digests belong to one repo: inodes are compared only for the others.
     if (first?.repo === repo) return first
     if (!first) return keep(this.#first, digest, { repo, size, users: 0 })
     this.#inodes ??= inodesOf(this.#entries)
-    const file = fileOf(this.#inodes, repo, digest)
-    if (file === fileOf(this.#inodes, first.repo, digest)) return first
-    return this.#others.get(file) ?? keep(this.#others, file, { repo, size, users: 0 })
+    const onDisk = fileOf(this.#inodes, repo, digest)
+    if (onDisk === fileOf(this.#inodes, first.repo, digest)) return first
+    return this.#others.get(onDisk) ?? keep(this.#others, onDisk, { repo, size, users: 0 })
   }
 }
 

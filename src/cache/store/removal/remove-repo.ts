@@ -7,7 +7,7 @@ import { readTree } from '../answers/trees.ts'
 import type { Layout, RepoFolders } from '../layout.ts'
 import { valid } from '../list-folder.ts'
 import { apiFolderOf, Origin } from '../origin.ts'
-import { isApiAnswerName, isBlobName, isTreeName } from '../own-names.ts'
+import { blobOfSkeleton, isApiAnswerName, isBlobName, isTreeName } from '../own-names.ts'
 import { type Remover, removeBelow, removeEmptyFolder, removeFiles, removeLink } from '../remove-own.ts'
 
 // Removes the files that huggingface_hub's layout has in a repo's folder. A user's file with another name stays, and so does its folder.
@@ -64,7 +64,7 @@ export async function removeRepo(layout: Layout, repo: RepoId, remove: Remover):
   const folder = layout.repo(repo)
   const inFolder = (name: string) => join(folder, name)
   await removeRefs(layout, layout, repo, () => true, remove)
-  await removeBelow(layout, inFolder('blobs'), (path) => isBlobName(path), remove)
+  await removeBelow(layout, inFolder('blobs'), (path) => isBlobName(path) || blobOfSkeleton(path) !== undefined, remove)
   await removeBelow(layout, inFolder('trees'), (path) => isTreeName(path), remove)
   await removeBelow(layout, inFolder('.no_exist'), (path) => isEmpty(join(inFolder('.no_exist'), path)), remove)
   for (const name of ['refs', 'blobs', 'trees', '.no_exist', 'snapshots']) {

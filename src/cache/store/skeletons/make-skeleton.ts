@@ -2,7 +2,8 @@ import { blobNameOf } from '../../../model/digest.ts'
 import { movableData } from './movable-tensor.ts'
 import { ENTRY, EXTERNAL, GRAPH, MODEL, TENSOR } from './onnx.ts'
 import { BYTES, bytesField, bytesHead, type Field, NotMappable, numberField, type Read, Walker } from './protobuf.ts'
-import { type MadeOf, trailerFor } from './trailer.ts'
+import { LARGEST_SKELETON_BYTES, SMALLEST_GAIN_BYTES } from './skeleton-file.ts'
+import { type MadeOf, TRAILER_LENGTH, trailerFor } from './trailer.ts'
 
 /** A skeleton: an ONNX model whose large weights are in the blob of which it was made. */
 export interface Skeleton {
@@ -15,11 +16,6 @@ export interface Skeleton {
 
 /** A part of the skeleton: a part of the blob, by its positions, or bytes that are new. */
 type Part = { start: number; end: number } | Uint8Array
-
-// A larger one would cost more to write and to read than it saves.
-const LARGEST_SKELETON_BYTES = 32 << 20
-/** The smallest amount of weights for which a skeleton is made. Loading less by mapping is not faster. */
-export const SMALLEST_GAIN_BYTES = 1 << 20
 
 /**
  * Makes the skeleton of an ONNX file: a copy without the weights, which points into the file itself. The weights are skipped and
@@ -89,7 +85,8 @@ class Plan {
       const before = this.#length
       const changed = replacement(field)
       this.#length = before + (changed ? lengthOf(changed) : field.end - field.start)
-      if (this.#length > LARGEST_SKELETON_BYTES) throw new NotMappable('it is large without its weights, too')
+      if (this.#length > LARGEST_SKELETON_BYTES - TRAILER_LENGTH)
+        throw new NotMappable('it is large without its weights, too')
       if (!changed) continue
       parts.push({ start: from, end: field.start }, ...changed)
       from = field.end

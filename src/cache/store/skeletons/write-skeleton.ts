@@ -1,8 +1,9 @@
-import { closeSync, openSync, readSync, writeFileSync } from 'node:fs'
-import { basename } from 'node:path'
-import { replaceFile } from '../atomic-write.ts'
+import { closeSync, mkdirSync, openSync, readSync, writeFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { moveInto } from '../atomic-write.ts'
 import type { Layout } from '../layout.ts'
-import { removeFile } from '../remove-own.ts'
+import { uniqueBeside } from '../own-names.ts'
+import { removeFile, removeUnique } from '../remove-own.ts'
 import { isWellFormed } from './check-skeleton.ts'
 import { makeSkeleton, type Skeleton } from './make-skeleton.ts'
 import { NotMappable } from './protobuf.ts'
@@ -12,11 +13,18 @@ import { type Blob, blobAt, skeletonOf } from './skeleton-file.ts'
  * Makes the skeleton of a blob and writes it beside the blob. Returns the reason when none is made. Throws the error of a disk that
  * can't be read or written.
  */
-export function writeSkeleton(layout: Layout, blob: Blob): string | undefined {
+export async function writeSkeleton(layout: Layout, blob: Blob): Promise<string | undefined> {
   const made = skeletonFrom(blob)
   if (typeof made === 'string') return made
   const path = skeletonOf(blob.path)
-  replaceFile(path, layout.incoming, (temporary) => writeFileSync(temporary, made.bytes, { mode: 0o444 }))
+  const temporary = uniqueBeside(join(layout.incoming, 'skeleton'), 'tmp')
+  try {
+    mkdirSync(layout.incoming, { recursive: true, mode: 0o700 })
+    writeFileSync(temporary, made.bytes, { mode: 0o444 })
+    await moveInto(temporary, path)
+  } finally {
+    removeUnique(temporary)
+  }
   // Another process may have removed the blob meanwhile.
   if (blobAt(blob.path)) return undefined
   removeFile(layout, path)
