@@ -16,6 +16,7 @@ import {
   makeWhisperModel,
   silence,
   tone,
+  type WhisperModelOptions,
   writeWav,
 } from './model-maker/index.ts'
 
@@ -158,8 +159,8 @@ describe('the encoder', () => {
 })
 
 describe('the Whisper model', () => {
-  async function transcriber() {
-    const made = await makeWhisperModel(folder)
+  async function transcriber(options?: WhisperModelOptions) {
+    const made = await makeWhisperModel(folder, options)
     const transcribe = await pipeline('automatic-speech-recognition', folder, { local_files_only: true })
     return { ...made, transcribe }
   }
@@ -172,6 +173,13 @@ describe('the Whisper model', () => {
     expect(await transcribe(silence(2))).toEqual({ text: transcripts.silence })
     expect(await transcribe(hiss)).toEqual({ text: transcripts.silence })
     expect(transcripts).toEqual({ sound: ' hello from the model cache', silence: ' only silence' })
+    await transcribe.dispose()
+  })
+
+  test('transcribes with transformer layers, too', async () => {
+    const { transcripts, transcribe } = await transcriber({ size: 'tiny' })
+    expect(await transcribe(tone(2, 440))).toEqual({ text: transcripts.sound })
+    expect(await transcribe(silence(2))).toEqual({ text: transcripts.silence })
     await transcribe.dispose()
   })
 

@@ -22,8 +22,7 @@ export function encoderGraph(shape: EncoderShape, format: WeightFormat, seed: nu
   let hidden = bert.layerNorm(embedded, 'embeddings.LayerNorm')
   for (let index = 0; index < layers; index++) {
     const layer = `encoder.layer.${index}`
-    const project = (part: string) =>
-      bert.splitHeads(bert.linear(hidden, `${layer}.attention.self.${part}`, width, width))
+    const project = (part: string) => bert.project(hidden, `${layer}.attention.self.${part}`)
     const context = bert.attend(project('query'), project('key'), project('value'), mask)
     const attention = bert.linear(context, `${layer}.attention.output.dense`, width, width)
     const attended = bert.layerNorm(graph.add('Add', [attention, hidden]), `${layer}.attention.output.LayerNorm`)

@@ -67,7 +67,8 @@ export interface Operation {
 export interface Value {
   readonly name: string
   readonly type: ElementType
-  readonly dims: readonly (number | string)[]
+  /** Not stated by subgraphs. */
+  readonly dims?: readonly (number | string)[]
 }
 
 export interface Graph {
@@ -161,9 +162,9 @@ function encodeContent(content: Initializer['content']): Message {
 }
 
 function encodeValue({ name, type, dims }: Value): Message {
-  const shape = dims.flatMap((dim) =>
+  const shape = (dims ?? []).flatMap((dim) =>
     messageField(1, typeof dim === 'number' ? int64Field(1, dim) : stringField(2, dim)),
   )
-  const tensorType = [...int64Field(1, type), ...messageField(2, shape)]
+  const tensorType = [...int64Field(1, type), ...(dims ? messageField(2, shape) : [])]
   return [...stringField(1, name), ...messageField(2, messageField(1, tensorType))]
 }

@@ -42,11 +42,12 @@ export class Transformer {
     return this.linear(this.gelu(this.linear(input, `${name}.fc1`, width, inner)), `${name}.fc2`, inner, width)
   }
 
-  /** Converts [batch, length, width] to [batch, heads, length, width of a head]. */
-  splitHeads(input: string): string {
+  /** A linear layer whose output is split into heads: [batch, heads, length, width of a head]. */
+  project(input: string, name: string): string {
     const { graph, shape } = this
+    const projected = this.linear(input, name, shape.width, shape.width)
     const split = graph.integers([0, 0, shape.heads, shape.width / shape.heads])
-    return graph.add('Transpose', [graph.add('Reshape', [input, split])], { perm: { ints: [0, 2, 1, 3] } })
+    return graph.add('Transpose', [graph.add('Reshape', [projected, split])], { perm: { ints: [0, 2, 1, 3] } })
   }
 
   /** Attention of queries to keys and values, all split into heads. The mask is added to the scores. */

