@@ -57,6 +57,20 @@ describe('a cached ONNX file', () => {
     expect((await outputOf(session)).equals(plain)).toBe(true)
   })
 
+  test('that is mapped can be used after the model was removed or evicted', async () => {
+    await engine.addEmbeddings('org/encoder', { size: 6_000_000 })
+    for (const remove of [() => engine.open().remove('org/encoder'), () => engine.open({ maxSize: 1 }).maintain()]) {
+      const model = await engine.open().get('org/encoder')
+      const { path, way } = await engine.open().pathToLoad(model.file('onnx/model.onnx'))
+      const session = await load(path)
+      const before = await outputOf(session)
+      await remove()
+      expect(await engine.listing('hub')).toEqual([])
+      expect(way).toBe('mapped')
+      expect((await outputOf(session)).equals(before)).toBe(true)
+    }
+  })
+
   test('is loaded as it is where nothing would be gained, or where the options say so', async () => {
     const model = await cacheModel(60_000)
     const file = model.file('onnx/model.onnx')

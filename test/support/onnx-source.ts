@@ -1,0 +1,64 @@
+import { varintOf } from '../../src/cache/store/skeletons/protobuf.ts'
+
+/** A part of a file: bytes, or many equal bytes that take no memory. */
+export type Piece = Uint8Array | { length: number; fill: number }
+
+/** A file that is not on disk and may have many gigabytes. Counts what is read of it. */
+export class VirtualFile {
+  readonly size: number
+  bytesRead = 0
+  largestRead = 0
+  readonly #pieces: { start: number; end: number; piece: Piece }[] = []
+
+  constructor(pieces: Piece[], size = lengthOf(pieces)) {
+    this.size = size
+    let start = 0
+    for (const piece of pieces) {
+      this.#pieces.push({ start, end: start + piece.length, piece })
+      start += piece.length
+    }
+  }
+
+  /** The bytes that take memory: those beside the weights. */
+  get heldBytes(): number {
+    return this.#pieces.reduce(
+      (sum, { piece }) => sum + ('fill' in piece && !ArrayBuffer.isView(piece) ? 0 : piece.length),
+      0,
+    )
+  }
+
+  read = (position: number, length: number): Uint8Array => {
+    this.largestRead = Math.max(this.largestRead, length)
+    const end = Math.min(position + length, this.size)
+    const bytes = new Uint8Array(Math.max(0, end - position))
+    this.bytesRead += bytes.length
+    for (const { start, end: pieceEnd, piece } of this.#pieces) {
+      const [from, to] = [Math.max(start, position), Math.min(pieceEnd, end)]
+      if (from >= to) continue
+      if (ArrayBuffer.isView(piece)) bytes.set(piece.subarray(from - start, to - start), from - position)
+      else bytes.fill(piece.fill, from - position, to - position)
+    }
+    return bytes
+  }
+}
+
+export function lengthOf(pieces: Piece[]): number {
+  return pieces.reduce((sum, { length }) => sum + length, 0)
+}
+
+export function tag(field: number, wireType: number): Uint8Array {
+  return varintOf(field * 8 + wireType)
+}
+
+/** A field that has a length: a message, a text, or bytes. */
+export function lengthField(field: number, pieces: Piece[], length = lengthOf(pieces)): Piece[] {
+  return [tag(field, 2), varintOf(length), ...pieces]
+}
+
+export function varintField(field: number, value: number): Piece[] {
+  return [tag(field, 0), varintOf(value)]
+}
+
+export function textField(field: number, text: string): Piece[] {
+  return lengthField(field, [Buffer.from(text)])
+}
