@@ -1,33 +1,41 @@
-// Runs `examples/embeddings` twice, as a user would run it: with an empty cache, and again.
+// Runs `examples/embeddings` twice, as a user would run it: with an empty cache, and again. Then compares mapped with plain loading.
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { formatDuration, formatSize, parseSize } from '../src/config/units.ts'
+import { formatDuration, formatSize } from '../src/config/units.ts'
+import { childTicks } from '../test/bench/process.ts'
 import { startHub } from '../test/support/hub/index.ts'
-import { makeEmbeddingModel } from '../test/support/model-maker/index.ts'
+import { ENCODER_SIZES, type EncoderSize, isEncoderSize, makeEncoder } from '../test/support/model-maker/index.ts'
 import { ProjectFolder, type RunResult } from '../test/support/project-folder.ts'
 
 const MODEL = 'Xenova/all-MiniLM-L6-v2'
-const SIZE = '100MB'
+const SIZE = 'small'
+const ROUNDS = 3
 const USAGE = `Usage: npm run demo [-- options]
 
-  --model <repo>  the model that the tests ask for (default ${MODEL})
-  --size <size>   how big a model to make (default ${SIZE}); a stand-in for the Hub on this machine serves it
-  --hub <url>     download from this Hub instead, such as https://huggingface.co
-  --help          show this`
+  --model <repo>   the model that the tests ask for (default ${MODEL})
+  --size <size>    the encoder to make: ${ENCODER_SIZES.join(', ')} (default ${SIZE}: 90 MB); a stand-in for the Hub
+                   on this machine serves it
+  --hub <url>      download from this Hub instead, such as https://huggingface.co
+  --rounds <n>     how often mapped and plain loading are compared (default ${ROUNDS})
+  --help           show this`
 
 // What the stand-in lets through over all connections, some 170 Mbit/s, and the delay of a server far away.
 const BANDWIDTH = { total: 20 * 2 ** 20, latencyMs: 30 }
+/** The ways to load a model, as MODEL_CACHE_LOAD names them. */
+const WAYS = ['mapped', 'plain'] as const
+type Way = (typeof WAYS)[number]
+
 const REACH_WITHIN_MS = 15_000
 
 interface Settings {
   model: string
-  /** Bytes of the made model. */
-  size: number
+  size: EncoderSize
   /** Undefined for the stand-in. */
   hub: string | undefined
+  rounds: number
 }
 
 /** Where the runs download from. */
@@ -82,28 +90,32 @@ async function main(args: string[]): Promise<number> {
   }
   const settings = checkOptions(options)
   const source = settings.hub === undefined ? await serveMadeModel(settings) : await reachHub(settings.hub, settings)
-  const runs = await runTwice(source, settings)
-  console.log(summary(runs).join('\n'))
+  const project = await openProject()
+  const runs = await runTwice(project, source, settings)
+  const isGreen = runs.every(({ exitCode }) => exitCode === 0)
+  const loading = isGreen ? await compareLoading(project, source, settings) : []
+  console.log([...summary(runs), ...loading].join('\n'))
   return runs.find(({ exitCode }) => exitCode !== 0)?.exitCode ?? 0
 }
 
 function parseOptions(args: string[]) {
   const text = { type: 'string' } as const
   try {
-    const options = { model: text, size: text, hub: text, help: { type: 'boolean' } } as const
+    const options = { model: text, size: text, hub: text, rounds: text, help: { type: 'boolean' } } as const
     return parseArgs({ args, options }).values
   } catch (error) {
     throw wrongUsage(error instanceof Error ? error.message : String(error))
   }
 }
 
-function checkOptions({ model = MODEL, size, hub }: ReturnType<typeof parseOptions>): Settings {
-  const bytes = parseSize(size ?? SIZE)
-  if (bytes === undefined) throw wrongUsage(`--size ${size}: a size such as ${SIZE} is wanted.`)
+function checkOptions({ model = MODEL, size, hub, rounds }: ReturnType<typeof parseOptions>): Settings {
+  const made = size ?? SIZE
+  if (!isEncoderSize(made)) throw wrongUsage(`--size ${size}: one of ${ENCODER_SIZES.join(', ')} is wanted.`)
+  if (rounds !== undefined && !/^\d+$/.test(rounds)) throw wrongUsage(`--rounds ${rounds}: a number is wanted.`)
   if (hub !== undefined && size !== undefined) throw wrongUsage('--size is for the made model, and --hub has its own.')
   if (hub !== undefined && !(URL.canParse(hub) && /^https?:/.test(hub)))
     throw wrongUsage(`--hub ${hub}: a URL such as https://huggingface.co is wanted.`)
-  return { model, size: bytes, hub: hub?.replace(/\/+$/, '') }
+  return { model, size: made, hub: hub?.replace(/\/+$/, ''), rounds: rounds === undefined ? ROUNDS : Number(rounds) }
 }
 
 function wrongUsage(message: string): Failure {
@@ -113,12 +125,14 @@ function wrongUsage(message: string): Failure {
 async function serveMadeModel({ model, size }: Settings): Promise<Source> {
   const directory = await mkdtemp(join(tmpdir(), 'made model '))
   cleanUps.push(() => rm(directory, { recursive: true, force: true }))
-  await makeEmbeddingModel(directory, { size })
+  const { totalBytes } = await makeEncoder(directory, { size })
   const hub = await startHub()
   cleanUps.push(() => hub.close())
   hub.addRepo(model, { directory, pipelineTag: 'feature-extraction' })
   hub.throttle(BANDWIDTH)
-  console.log(`A made model of ${formatSize(size)} stands in for ${model}, at ${formatSize(BANDWIDTH.total)}/s.`)
+  console.log(
+    `A made encoder of ${formatSize(totalBytes)} stands in for ${model}, at ${formatSize(BANDWIDTH.total)}/s.`,
+  )
   const takeTraffic = async () => {
     await hub.idle()
     const traffic = { requests: hub.requests.length, bytes: hub.bytesSent() }
@@ -140,26 +154,66 @@ async function reachHub(url: string, { model }: Settings): Promise<Source> {
   return { url }
 }
 
-async function runTwice(source: Source, { model }: Settings): Promise<Run[]> {
+async function openProject(): Promise<ProjectFolder> {
   const project = await ProjectFolder.create({
     packageDirectory: fileURLToPath(new URL('..', import.meta.url)),
     template: fileURLToPath(new URL('embeddings', import.meta.url)),
     reportFile: 'model-cache-report.json',
   })
   cleanUps.push(() => project.remove())
+  return project
+}
+
+async function runTwice(project: ProjectFolder, source: Source, { model }: Settings): Promise<Run[]> {
   const env = { HF_ENDPOINT: source.url, EMBEDDING_MODEL: model }
   const runs: Run[] = []
   for (const name of ['cold', 'warm']) {
-    stopped.signal.throwIfAborted()
     console.log(`\n${name === 'cold' ? '1. Cold: the cache is empty.' : '2. Warm: the same again.'}`)
     const started = performance.now()
-    // As many workers as test files: all of them ask for the model at once.
-    const result = await project.vitest(['--maxWorkers=3'], env, { live: true, signal: stopped.signal })
+    const result = await runTests(project, env, true)
     const ms = performance.now() - started
-    stopped.signal.throwIfAborted()
     runs.push({ ...result, name, ms, traffic: await source.takeTraffic?.() })
   }
   return runs
+}
+
+async function runTests(project: ProjectFolder, env: Record<string, string>, live: boolean): Promise<RunResult> {
+  stopped.signal.throwIfAborted()
+  // As many workers as test files: all of them ask for the model at once.
+  const result = await project.vitest(['--maxWorkers=3'], env, { live, signal: stopped.signal })
+  stopped.signal.throwIfAborted()
+  return result
+}
+
+/** Runs the warm suite several times more in both ways, in turn, and says how long loading took. */
+async function compareLoading(project: ProjectFolder, source: Source, { model, rounds }: Settings): Promise<string[]> {
+  if (rounds === 0) return []
+  console.log(`\n3. Warm, ${rounds} times more in each way: with mapped loading, and with MODEL_CACHE_LOAD=plain.\n`)
+  const loads: Record<Way, number[]> = { mapped: [], plain: [] }
+  const processor: Record<Way, number[]> = { mapped: [], plain: [] }
+  for (let round = 0; round < rounds; round++)
+    for (const way of WAYS) {
+      const before = await childTicks()
+      const env = { HF_ENDPOINT: source.url, EMBEDDING_MODEL: model, MODEL_CACHE_LOAD: way }
+      const { report } = await runTests(project, env, false)
+      const after = await childTicks()
+      loads[way].push(...(report?.models ?? []).flatMap(({ loadMs }) => loadMs ?? []))
+      if (before && after) processor[way].push(after.userMs + after.systemMs - before.userMs - before.systemMs)
+    }
+  return [
+    `A load took ${inBothWays(loads)}.`,
+    ...(processor.plain.length > 0 ? [`The processor time of a whole run was ${inBothWays(processor)}.`] : []),
+  ]
+}
+
+/** The medians of milliseconds. */
+function inBothWays(times: Record<Way, number[]>): string {
+  const [mapped, plain] = [median(times.mapped), median(times.plain)]
+  return `${formatDuration(mapped)} mapped and ${formatDuration(plain)} plain: ${(mapped / plain).toFixed(2)}x`
+}
+
+function median(values: number[]): number {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
 }
 
 function summary(runs: Run[]): string[] {

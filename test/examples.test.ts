@@ -95,17 +95,18 @@ describe('the example', () => {
 
 describe('the demo', () => {
   test('shows that the warm run makes no request, and leaves no files behind', async () => {
-    const { run, temporary } = await demo(['--size', '2MB'])
+    const { run, temporary } = await demo(['--size', 'tiny', '--rounds', '1'])
     const { exitCode, all } = await run
     expect(exitCode, all).toBe(0)
     expect(all).toMatch(/^ {2}cold .* [1-9]\d* .* 3 of 4 +passed$/m)
     expect(all).toMatch(/^ {2}warm .* 0 +0 B +4 of 4 +passed$/m)
+    expect(all).toMatch(/^A load took .+ mapped and .+ plain: \d\.\d\dx\.$/m)
     expect(reportShapes(all)).toEqual(reportShapes(SHOWN))
     expect(await leftIn(temporary)).toEqual([])
   })
 
   test('downloads from another Hub', async () => {
-    const { run, temporary } = await demo(['--hub', hub.url, '--model', EMBEDDINGS])
+    const { run, temporary } = await demo(['--hub', hub.url, '--model', EMBEDDINGS, '--rounds', '0'])
     const { exitCode, all } = await run
     expect(exitCode, all).toBe(0)
     expect(all).toMatch(/^ {2}warm .* not counted .* 4 of 4 +passed$/m)

@@ -57,7 +57,7 @@ export async function runProcess(
 }
 
 /** The CPU time of all ended child processes of this process, with their own children. */
-async function childTicks(): Promise<{ userMs: number; systemMs: number } | undefined> {
+export async function childTicks(): Promise<{ userMs: number; systemMs: number } | undefined> {
   const stat = await readFile('/proc/self/stat', 'utf8').catch(() => undefined)
   // proc_pid_stat(5): cutime and cstime are the 16th and 17th fields. The second field, a name in brackets, may contain spaces.
   const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ')

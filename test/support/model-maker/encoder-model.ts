@@ -33,6 +33,12 @@ const DTYPES = {
 } as const satisfies Record<string, { suffix: string; format: WeightFormat }>
 
 export type EncoderSize = keyof typeof SIZES
+export const ENCODER_SIZES = Object.keys(SIZES)
+
+export function isEncoderSize(name: string): name is EncoderSize {
+  return ENCODER_SIZES.includes(name)
+}
+
 export type EncoderDtype = keyof typeof DTYPES
 
 export interface EncoderOptions {

@@ -4,7 +4,14 @@ export {
   type EmbeddingModelOptions,
   makeEmbeddingModel,
 } from './embedding-model.ts'
-export { type EncoderDtype, type EncoderOptions, type EncoderSize, makeEncoder } from './encoder-model.ts'
+export {
+  ENCODER_SIZES,
+  type EncoderDtype,
+  type EncoderOptions,
+  type EncoderSize,
+  isEncoderSize,
+  makeEncoder,
+} from './encoder-model.ts'
 export type { MadeModel } from './model-folder.ts'
 export { makeSileroVad, type SileroVad } from './silero-vad.ts'
 export { makeUnusualModel, UNUSUAL_MODEL_NAMES } from './unusual-models.ts'
