@@ -9,7 +9,8 @@ export function reportShapes(output: string): string[] {
       .replace(/ \([\d.]+ \w+\/s\)/g, '')
       .replace(/· \/.*/, '· path')
       .replace(/\d[\d.]*( ?(ms|s|min|[KMGT]iB|KB|MB|GB|B))?\b/g, '#')
-      .replace(/\s+/g, ' ')
+      // A model's line that is too long is continued on the next line, with dots for wider spaces.
+      .replace(/[\s·]+/g, ' ')
       .trim(),
   )
 }
