@@ -36,7 +36,7 @@ const CHUNKS: Record<string, string[]> = {
   main: ['index', 'vitest/global-setup', 'vitest/reporter', 'cache/index'],
   // For commands that only look, and for a run that finds every model on disk. Both print the words and lines.
   'on-disk': [
-    ...['cache/on-disk', 'cache/lookup/locate-on-disk', 'cache/store/entries/metadata', 'cache/store/shared-folder'],
+    ...['cache/on-disk', 'cache/lookup/locate-on-disk', 'cache/store/entries/metadata'],
     ...['cache/inspect/status', 'report/words', 'report/lines'],
   ],
   'after-run': ['run/end/conclude-run', 'cache/upkeep/maintain'],

@@ -26,7 +26,8 @@ export async function makeManifest(context: CacheContext, results: WarmResult[])
     if (!entry) continue
     const id = modelKey({ repo, revision })
     const { access } = entry
-    const known = { repo, revision, commit, snapshot, access }
+    const whoElseWrites = await context.whoElseWrites(entry)
+    const known = { repo, revision, commit, snapshot, access, whoElseWrites }
     const model = models.get(id) ?? { ...known, ...NOTHING_YET, names: [], selections: [] }
     if (!model.names.includes(name)) model.names.push(name)
     const key = selectionKey(result.model.selection)

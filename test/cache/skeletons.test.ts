@@ -231,6 +231,9 @@ describe('a file is mapped', () => {
     const { path, way } = await cache.pathToLoad((await cache.get(REPO)).file('onnx/model.onnx'))
     expect(way).toBe('mapped')
     expect(path).toContain(outside)
+    const [linked, own] = [join(engine.folder, 'linked'), engine.open({ cacheDir: join(engine.folder, 'linked') })]
+    await symlink(engine.cacheDir, linked)
+    expect(await own.pathToLoad((await own.get(REPO)).file('onnx/model.onnx'))).toEqual({ path, way })
     await engine.open().remove(REPO)
     expect(await readdir(outside)).toEqual([])
   })

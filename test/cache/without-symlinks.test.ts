@@ -5,7 +5,7 @@ import type { CachedModel } from '../../src/cache/cached-model.ts'
 import { contentsOf, Engine, pathsOf } from '../support/engine.ts'
 
 // Not every machine has a file system without links. So Node.js's functions are made to fail as they do on such a file system.
-const refused = vi.hoisted(() => new Set<string>())
+const { refused, NFS } = vi.hoisted(() => ({ refused: new Set<string>(), NFS: 0x6969 }))
 
 vi.mock('node:fs', async (importOriginal) => {
   const original = await importOriginal<typeof import('node:fs')>()
@@ -22,7 +22,8 @@ vi.mock('node:fs', async (importOriginal) => {
     original.renameSync(from, to)
   }
   const links = { symlinkSync: refusing('symlink', symlinkSync), linkSync: refusing('link', linkSync) }
-  return { ...original, ...links, renameSync }
+  const statfsSync = (path: string) => ({ ...original.statfsSync(path), ...(refused.has('own disk') && { type: NFS }) })
+  return { ...original, ...links, renameSync, statfsSync }
 })
 
 // Not every machine has a second disk either.
@@ -98,4 +99,22 @@ describe.each([
     await engine.open().remove('org/name')
     expect(await engine.listing('hub')).toEqual([])
   })
+})
+
+test.each([
+  ['hard links', ['symlink'], 'mapped'],
+  ['copies', ['symlink', 'link'], 'plain'],
+  ['symbolic links from another disk', ['rename'], 'mapped'],
+  ['symbolic links on a network disk', ['own disk'], process.platform === 'linux' ? 'plain' : 'mapped'],
+])('an ONNX file whose snapshot has %s is loaded in the right way: %s', async (_, missing, way) => {
+  const engine = await start(...missing)
+  await engine.addEmbeddings('org/encoder', { size: 1_200_000 })
+  const cache = engine.open()
+  const file = (await cache.get('org/encoder')).file('onnx/model.onnx')
+  expect((await cache.pathToLoad(file)).way).toBe(way)
+  expect((await engine.listing('hub')).filter((path) => path.endsWith('.mapped.onnx'))).toHaveLength(
+    way === 'mapped' ? 1 : 0,
+  )
+  await cache.remove('org/encoder')
+  expect(await engine.listing('hub')).toEqual([])
 })

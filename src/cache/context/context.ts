@@ -14,6 +14,7 @@ import type { Metadata } from '../store/entries/metadata.ts'
 import { type HubFolder, Layout } from '../store/layout.ts'
 import { Lease } from '../store/locks/leases.ts'
 import { Origin } from '../store/origin.ts'
+import { whoElseWrites } from '../store/shared-folder.ts'
 import type { ConnectionBudget } from './connections.ts'
 import type { DecidedPath } from './decided-path.ts'
 import { KnownRefusals } from './known-refusals.ts'
@@ -41,7 +42,6 @@ export class CacheContext {
   #fetch: Promise<Fetch> | undefined
   #otherCaches: Promise<HubFolder[]> | undefined
   #temporary: Promise<CacheContext> | undefined
-  #sharedFolder: Promise<typeof import('../store/shared-folder.ts')> | undefined
   #refusal: { error: ModelCacheError | undefined } | undefined
   /** True when this cache, or the temporary cache that replaces it, prepared requests to the Hub. A warm-up sets it to false first. */
   hasAskedHub = false
@@ -123,15 +123,16 @@ export class CacheContext {
   }
 
   /**
-   * Who else can write to the cache folder or to the entry, see `shared-folder.ts`. Checked once per entry and process. Undefined when
+   * Who else can write to the cache folder or to the entry, see `shared-folder.ts`. Checked once per entry and process, and
+   * for the models of a manifest by the warm-up. Undefined when
    * nobody else can, and with `validate: 'none'`.
    */
   async whoElseWrites(entry: EntryId): Promise<string | undefined> {
     if (this.options.validate === 'none') return undefined
     const key = entryKey(entry)
+    const warmed = this.options.manifest?.models.find((model) => entryKey(model) === key)
+    if (warmed) return warmed.whoElseWrites
     if (!this.#writers.has(key)) {
-      this.#sharedFolder ??= import('../store/shared-folder.ts')
-      const { whoElseWrites } = await this.#sharedFolder
       if (!this.#writers.has('')) this.#writers.set('', whoElseWrites(this))
       this.#writers.set(key, this.#writers.get('') ?? whoElseWrites(this, entry))
     }

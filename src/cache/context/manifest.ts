@@ -23,6 +23,8 @@ export interface ManifestModel {
   access: Access
   /** True when this run's warm-up downloaded at least one of its files. */
   downloaded: boolean
+  /** See `CacheContext.whoElseWrites`. */
+  whoElseWrites?: string
   selections: Pick<EntrySelection, 'key' | 'files'>[]
   files: [HubPath, EntryFile][]
 }

@@ -8,6 +8,7 @@ import type { PathToLoad } from '../context/decided-path.ts'
 import { isWritable } from '../store/cache-folder.ts'
 import type { Layout } from '../store/layout.ts'
 import { entriesIn, valid } from '../store/list-folder.ts'
+import { isOnNetwork } from '../store/network-disk.ts'
 import { type Blob, blobAt, hasSkeleton, SMALLEST_GAIN_BYTES, skeletonOf } from '../store/skeletons/skeleton-file.ts'
 
 /** Chooses the path to open for a file below `hub`. Makes the skeleton when it is missing or damaged. Throws the errors of the disk. */
@@ -52,6 +53,7 @@ async function mappableBlob(context: CacheContext, file: string): Promise<Blob |
   const blob = entry && blobOf(layout, entry, file)
   if (!blob) return { reason: 'its blob is not in this cache' }
   if (blob.size < SMALLEST_GAIN_BYTES) return { reason: 'it is too small' }
+  if (isOnNetwork(blob.path)) return { reason: 'it is on a network disk' }
   // Another user could write a skeleton that points to other weights.
   const reason = await context.whoElseWrites(entry)
   return reason === undefined ? blob : { reason }
@@ -81,7 +83,7 @@ function blobOf(layout: Layout, { repo }: EntryId, file: string): Blob | undefin
   if (!isFolder(layout.repo(repo)) || !isFolder(blobs)) return undefined
   const name = lstatSync(file).isSymbolicLink() ? linkedName(file, blobs) : hardLinkedName(file, blobs)
   // ONNX Runtime compares real paths: a folder above the cache may be a link.
-  return name === undefined ? undefined : blobAt(join(realpathSync(blobs), name))
+  return name === undefined ? undefined : blobAt(join(realpathSync.native(blobs), name))
 }
 
 function linkedName(file: string, blobs: string): string | undefined {
