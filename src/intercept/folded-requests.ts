@@ -16,6 +16,8 @@ interface Folded {
   /** The request without its files. */
   request: RequestPart
   files: Map<string, number>
+  /** How often a runtime loaded each file, by its path on disk. */
+  loads: Map<string, number>
   /** The time of downloads, waiting included; the time of all work; the time of loads by the runtime. */
   downloading: BusyTime
   busy: BusyTime
@@ -59,7 +61,11 @@ export class FoldedRequests {
   loaded(file: string, span: Span): RequestPart | undefined {
     const folded = this.#byFile.get(file)
     if (folded === undefined) return undefined
-    const part = { ...newPart(folded.request), loadMs: folded.loading.add(span) }
+    const { request, loads, loading } = folded
+    const count = (loads.get(file) ?? 0) + 1
+    loads.set(file, count)
+    // The files of one load are loaded once each. So a load is new if no other file was loaded so often.
+    const part = { ...newPart(request), loadMs: loading.add(span), loads: count > (request.loads ?? 0) ? 1 : 0 }
     addTo(folded, part)
     return part
   }
@@ -108,7 +114,7 @@ export class FoldedRequests {
     if (known) return known
     const request = newPart({ repo, revision, commit, at: originals.now() })
     const times = { downloading: new BusyTime(), busy: new BusyTime(), loading: new BusyTime() }
-    const folded = { request, files: new Map<string, number>(), ...times }
+    const folded = { request, files: new Map<string, number>(), loads: new Map<string, number>(), ...times }
     this.#requests.set(key, folded)
     return folded
   }
@@ -123,6 +129,7 @@ function addTo(folded: Folded, part: RequestPart): void {
   request.lookupMs += part.lookupMs
   request.downloadMs = sumOfKnown(request.downloadMs, part.downloadMs)
   request.loadMs = sumOfKnown(request.loadMs, part.loadMs)
+  request.loads = (request.loads ?? 0) + (part.loads ?? 0)
   request.downloadedBytes += part.downloadedBytes
   request.adoptedBytes += part.adoptedBytes
   if (part.repaired.length > 0) request.repaired = [...request.repaired, ...part.repaired]
@@ -145,6 +152,7 @@ function newPart({ repo, revision, commit, at }: Named & { at: number }): Reques
     adoptedBytes: 0,
     repaired: [],
     loadMs: null,
+    loads: 0,
     recordedDownloadMs: 0,
     warmedInThisRun: false,
   }

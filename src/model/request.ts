@@ -30,6 +30,13 @@ export interface RequestEvent {
   repaired: readonly string[]
   /** The time in which the runtime loaded the model from the files. */
   loadMs: number | null
+  /**
+   * How often the runtime loaded the model. A model of several files counts by the file that was loaded most often. Left out by
+   * older versions, which reported a load only by its time.
+   */
+  loads?: number
+  /** True if the worker keeps the loaded model, and returns it when the same arguments are asked for again. */
+  isKept?: boolean
   /** The recorded time of the model's download, in this run or an earlier one; null where unknown. */
   recordedDownloadMs: number | null
   /** True when the warm-up of this run downloaded the model: the run's first request of it then counts as the miss. */
@@ -57,10 +64,22 @@ export interface Evicted {
   bytes: number
 }
 
+/** The workers of one project in one run of tests. */
+export interface Workers {
+  /** A key: workers with different keys can't share anything. */
+  group: string
+  /** The largest number of workers at a time. */
+  most: number
+  /** True if each test file has a worker of its own, and the runner can let test files share a worker. */
+  isIsolated: boolean
+}
+
 /** What a worker reports for one test file. */
 export interface FileReport {
   requests: RequestEvent[]
   errors: RequestError[]
+  /** Left out if test files can't share what a worker has loaded, or if that is not known. */
+  workers?: Workers
   /** The number of mocks that the file got in unit mode; left out if it got none. */
   mocks?: number
   /** Left out if no model was removed. */

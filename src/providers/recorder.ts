@@ -17,6 +17,7 @@ export class Recorder {
     const { adoptedBytes, recordedDownloadMs, warmedInThisRun } = cached
     const event: RequestEvent = {
       ...{ repo, revision, commit, tier, lookupMs, downloadMs, downloadedBytes, loadMs, restoreMs: null },
+      ...{ loads: loadMs === null ? 0 : 1, isKept: true },
       ...{
         adoptedBytes,
         repaired: [...cached.repaired],
@@ -36,7 +37,15 @@ export class Recorder {
     this.#report.requests.push({
       ...first,
       ...{ tier: 'memory', lookupMs, at: originals.now() - lookupMs },
-      ...{ restoreMs: null, downloadMs: null, downloadedBytes: 0, adoptedBytes: 0, repaired: [], loadMs: null },
+      ...{
+        restoreMs: null,
+        downloadMs: null,
+        downloadedBytes: 0,
+        adoptedBytes: 0,
+        repaired: [],
+        loadMs: null,
+        loads: 0,
+      },
     })
   }
 

@@ -7,7 +7,7 @@ import { slowStep } from './slow-step.ts'
 import { summaryOf } from './summary.ts'
 import type { ModelReport, Report } from './types.ts'
 import { warningsOf } from './warnings.ts'
-import { count, labelOf } from './words.ts'
+import { count, labelOf, loadOf } from './words.ts'
 
 // GitHub accepts one megabyte of summary for a step. The report is one part of it.
 const MODELS_SHOWN = 50
@@ -46,7 +46,8 @@ function modelTable(models: ModelReport[]): string {
     labelOf(model),
     TIERS.flatMap((tier) => (model.tiers[tier] ? `${tier} ×${model.tiers[tier]}` : [])).join(' '),
     formatSize(model.bytes),
-    ...[model.lookupMs, model.downloadMs, model.loadMs].map((ms) => (ms === null ? '' : formatDuration(ms))),
+    ...[model.lookupMs, model.downloadMs].map((ms) => (ms === null ? '' : formatDuration(ms))),
+    loadOf(model),
   ])
   return [
     '| Model | Served from | Size | Lookup | Download | Load |',

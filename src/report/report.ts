@@ -1,7 +1,8 @@
 import { modelNameOf, parseRepoId } from '../model/repo-id.ts'
-import type { RequestEvent } from '../model/request.ts'
+import type { RequestEvent, Workers } from '../model/request.ts'
 import { TIERS, type Tier } from '../model/tier.ts'
 import { distributionOf, median, sum } from './distribution.ts'
+import { loadsOf, loadTimes, sharingOf } from './sharing.ts'
 import type { ModelReport, Report } from './types.ts'
 
 export type { ModelReport, Report } from './types.ts'
@@ -31,8 +32,8 @@ export interface WarmUpFailure {
   message: string
 }
 
-/** A request and the test file that made it. */
-export type TestRequest = RequestEvent & { testFile?: string }
+/** A request, the test file that made it, and the workers that could share what was loaded, where these are known. */
+export type TestRequest = RequestEvent & { testFile?: string; workers?: Workers }
 
 /** A request that failed. */
 export interface FailedRequest {
@@ -107,7 +108,7 @@ export function makeReport({ requests, errors, warmed, warmUpMs, cache, ...run }
       lookup: distributionOf(requests.map(({ lookupMs }) => lookupMs)),
       restore: distributionOf(known(requests, 'restoreMs')),
       download: distributionOf(known([...warmed, ...requests], 'downloadMs')),
-      load: distributionOf(known(requests, 'loadMs')),
+      load: distributionOf(requests.flatMap(loadTimes)),
     },
     ownMs: {
       main: run.ownMs?.main ?? null,
@@ -180,7 +181,6 @@ function modelReport(requests: TestRequest[], warmed: WarmedModel[]) {
   const files = new Map([...requests, ...warmed].flatMap(({ files }) => files))
   const bytes = sum([...files.values()])
   const recorded = known(requests, 'recordedDownloadMs')
-  const loads = known(requests, 'loadMs')
   const { repo, revision, commit } = [...requests, ...warmed][0] ?? { repo: '', revision: '', commit: '' }
   const report: ModelReport = {
     modelName: modelNameOf(parseRepoId(repo)),
@@ -192,9 +192,10 @@ function modelReport(requests: TestRequest[], warmed: WarmedModel[]) {
     downloadedBytes: sum([...warmed, ...requests].map(({ downloadedBytes }) => downloadedBytes)),
     adoptedBytes: sum([...warmed, ...requests].map(({ adoptedBytes }) => adoptedBytes)),
     repaired: [...new Set([...warmed, ...requests].flatMap(({ repaired }) => repaired))],
-    loadMs: median(loads),
-    loads: loads.length,
-    loadMsTotal: sum(loads),
+    loadMs: median(requests.flatMap(loadTimes)),
+    loads: sum(requests.map(loadsOf)),
+    loadMsTotal: sum(known(requests, 'loadMs')),
+    sharing: sharingOf(requests),
     testFiles: testFilesOf(requests),
   }
   return {

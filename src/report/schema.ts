@@ -27,6 +27,16 @@ const DistributionSchema = v.object({
 })
 const distribution = v.optional(v.nullable(DistributionSchema), null)
 
+const SharingSchema = v.object({
+  by: about(
+    v.picklist(['isolate', 'isolate-module', 'module', 'file', 'options']),
+    'What it takes. `isolate`: the option `isolate: false`. `module`: a module that the test files import and that holds the model. `isolate-module`: both. `file`: to load it once in each test file. `options`: to ask with the same options each time.',
+  ),
+  workers: about(count, 'How many workers would load it, at most.'),
+  loads: about(count, 'The loads that it would spare.'),
+  ms: about(amount, 'The time of so many loads, by the mean of the loads in this run.'),
+})
+
 const ModelReportSchema = v.object({
   modelName: about(text, '`org_name`, for people. It is not unique.'),
   repo: text,
@@ -42,8 +52,18 @@ const ModelReportSchema = v.object({
   adoptedBytes: about(amount, "Bytes of it that this run took from the user's own Hugging Face cache."),
   repaired: about(texts, 'Files that had changed in the cache and were downloaded or copied again.'),
   loadMs: about(v.nullable(amount), 'The median of the loads.'),
-  loads: about(v.optional(count, 0), 'The number of loads by a runtime.'),
-  loadMsTotal: about(v.optional(amount, 0), 'The time of all loads together.'),
+  loads: about(
+    v.optional(count, 0),
+    'How often a runtime loaded it, in all workers and child processes. A model of several files counts as one.',
+  ),
+  loadMsTotal: about(
+    v.optional(amount, 0),
+    'The time of all loads together. Loads at the same time in several processes are added up.',
+  ),
+  sharing: about(
+    v.optional(v.nullable(SharingSchema), null),
+    'What it would spare if test files shared the loaded model. Null if nothing, or if that is not known.',
+  ),
   testFiles: about(v.optional(texts, []), 'The test files that requested it, in the order of their last requests.'),
 })
 

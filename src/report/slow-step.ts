@@ -1,6 +1,6 @@
 import { formatDuration } from '../config/units.ts'
 import { sum } from './distribution.ts'
-import type { ModelReport, Report } from './types.ts'
+import type { ModelReport, Report, Sharing } from './types.ts'
 import { count, labelOf } from './words.ts'
 
 // Less than a second is not worth advice. A step that takes less than half of the time is not either: most of the time would remain.
@@ -22,16 +22,31 @@ export function slowStep({ misses, errors, times, warmUpMs, models }: Report): s
   const total = sum(steps.map(([, ms]) => ms))
   const [name, ms, advice] = steps.sort(([, a], [, b]) => b - a)[0] ?? ['', 0, undefined]
   if (total < WORTH_A_LINE_MS || ms < total * WORTH_A_SHARE || advice === undefined) return undefined
-  return `${name} took ${formatDuration(ms)} of ${formatDuration(total)}: ${advice}`
+  // The times of processes that work at the same time are added up.
+  const ofAll = models.some(({ loads, testFiles }) => loads > 1 && testFiles.length > 1) ? ', all workers together' : ''
+  return `${name} took ${formatDuration(ms)} of ${formatDuration(total)}${ofAll}: ${advice}`
 }
 
 /** Advice about the model whose loads took longest together. */
 function adviceOnLoading(models: ModelReport[]): string | undefined {
   const [slowest] = [...models].sort((a, b) => b.loadMsTotal - a.loadMsTotal)
   if (!slowest) return undefined
-  const { loads, testFiles } = slowest
+  const { loads, testFiles, sharing } = slowest
   if (loads < 2) return `a smaller dtype of ${labelOf(slowest)} loads faster`
-  const times = `${labelOf(slowest)} was loaded ${loads} times`
-  if (testFiles.length < 2) return `${times} in one test file. With the same options each time, it is loaded only once`
-  return `${times} in ${count(testFiles.length, 'test file')}. With \`isolate: false\`, the test files of a worker share it`
+  const where = testFiles.length < 2 ? 'one test file' : count(testFiles.length, 'test file')
+  const advice = sharing ? adviceOnSharing(sharing) : 'A smaller dtype loads faster'
+  return `${labelOf(slowest)} was loaded ${loads} times in ${where}. ${advice}`
+}
+
+/** What to do, and the load time that it spares by the times of this run. */
+function adviceOnSharing({ by, workers, ms }: Sharing): string {
+  const shared = `the test files${workers > 1 ? ` of each of ${workers} workers` : ''} share it`
+  const way = {
+    isolate: `With \`isolate: false\`, ${shared}`,
+    'isolate-module': `With \`isolate: false\` and a module that holds it, ${shared}`,
+    module: `With a module that holds it, ${shared}`,
+    file: 'If each test file loads it once and keeps it',
+    options: 'If it is kept and asked for with the same options',
+  }[by]
+  return `${way}: about ${formatDuration(ms)} of loading less`
 }

@@ -67,7 +67,11 @@ export interface ModelUse {
   lastTestFile: string | null
   testFiles: string[]
   bytes: number
+  /** The median of the loads of the newest run that loaded it. */
   loadMs: number | null
+  /** How often a runtime loaded it, and the time of these loads together. */
+  loads: number
+  loadMsTotal: number
 }
 
 /** One model in the cache. */
@@ -184,6 +188,8 @@ function usesOf(runs: Run[], now: number): ModelUse[] {
       use.testFiles = [...new Set([...use.testFiles, ...testFilesOf(model, run)])]
       use.lastTestFile ??= testFilesOf(model, run).at(-1) ?? null
       use.loadMs ??= model.loadMs
+      use.loads += model.loads
+      use.loadMsTotal += model.loadMsTotal
       uses.set(label, use)
     }
   return [...uses.values()].sort((a, b) => b.requests - a.requests || (a.model < b.model ? -1 : 1))
@@ -191,7 +197,7 @@ function usesOf(runs: Run[], now: number): ModelUse[] {
 
 /** The use of a model, with the fields of its newest run. */
 function newUse(label: string, { bytes }: ModelReport, { startedAt }: Run): ModelUse {
-  const counts = { runs: 0, requests: 0, usesPerWeek: 0 }
+  const counts = { runs: 0, requests: 0, usesPerWeek: 0, loads: 0, loadMsTotal: 0 }
   return { model: label, ...counts, lastUsedAt: startedAt, lastTestFile: null, testFiles: [], bytes, loadMs: null }
 }
 

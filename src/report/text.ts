@@ -7,7 +7,7 @@ import { indented, joinParts, table, unbroken, wrap } from './lines.ts'
 import { slowStep } from './slow-step.ts'
 import { isBelow, summaryOf } from './summary.ts'
 import type { ModelReport, Report } from './types.ts'
-import { count, labelOf } from './words.ts'
+import { count, labelOf, loadOf } from './words.ts'
 
 export interface TextOptions {
   /** Colour by ANSI codes. */
@@ -82,7 +82,7 @@ function modelLines(models: ModelReport[], columns: number): string[] {
           ...(model.lookupMs === null ? [] : [`lookup ${formatDuration(model.lookupMs)}`]),
           ...(model.downloadMs === null ? [] : [`download ${formatDuration(model.downloadMs)}${rate(model)}`]),
           ...(model.restoreMs === null ? [] : [`restore ${formatDuration(model.restoreMs)}`]),
-          ...(model.loadMs === null ? [] : [`load ${formatDuration(model.loadMs)}`]),
+          ...(model.loadMs === null ? [] : [`load ${loadOf(model)}`]),
         ],
       ] as const,
   )

@@ -16,6 +16,21 @@ export interface Distribution {
   max: number
 }
 
+/** What it would spare if test files shared a loaded model: at least, and about, because only the loads of the run are known. */
+export interface Sharing {
+  /**
+   * What it takes. `isolate`: the option `isolate: false`. `module`: a module that the test files import and that holds the model.
+   * `isolate-module`: both. `file`: to load it once in each test file. `options`: to ask with the same options each time.
+   */
+  by: 'isolate' | 'isolate-module' | 'module' | 'file' | 'options'
+  /** How many workers would load it, at most. */
+  workers: number
+  /** The loads that it would spare. */
+  loads: number
+  /** The time of so many loads, by the mean of the loads in this run. */
+  ms: number
+}
+
 /** One model in the report of a run. Times are in milliseconds. Null means that there was no such step. */
 export interface ModelReport {
   /** `org_name`, for people. It is not unique. */
@@ -42,10 +57,12 @@ export interface ModelReport {
   repaired: string[]
   /** The median of the loads. */
   loadMs: number | null
-  /** The number of loads by a runtime. */
+  /** How often a runtime loaded it, in all workers and child processes. A model of several files counts as one. */
   loads: number
-  /** The time of all loads together. */
+  /** The time of all loads together. Loads at the same time in several processes are added up. */
   loadMsTotal: number
+  /** Null if sharing would spare no load, or if that is not known. */
+  sharing: Sharing | null
   /** The test files that requested it, in the order of their last requests. */
   testFiles: string[]
 }

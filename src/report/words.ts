@@ -1,3 +1,6 @@
+import { formatDuration } from '../config/units.ts'
+import type { ModelReport } from './types.ts'
+
 /** `1 model`, `3 models` */
 export function count(number: number, one: string, many = `${one}s`): string {
   return `${number} ${number === 1 ? one : many}`
@@ -16,4 +19,11 @@ export function shortDate(date: string): string {
 /** `org/name`, or `org/name@revision` unless the revision is `main`. */
 export function labelOf({ repo, revision }: { repo: string; revision: string }): string {
   return revision === 'main' ? repo : `${repo}@${revision}`
+}
+
+/** `893 ms`, or with several loads `729 ms (3 times, 2.21 s)`: the median, the count and the sum. Empty without a load. */
+export function loadOf({ loadMs, loads, loadMsTotal }: ModelReport): string {
+  if (loadMs === null) return ''
+  const all = loads > 1 ? ` (${loads} times, ${formatDuration(loadMsTotal)})` : ''
+  return `${formatDuration(loadMs)}${all}`
 }

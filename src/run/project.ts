@@ -1,6 +1,6 @@
 import type { ModelCache } from '../cache/model-cache.ts'
 import type { Options } from '../config/options.ts'
-import type { FileReport } from '../model/request.ts'
+import type { FileReport, Workers } from '../model/request.ts'
 import type { EventsFolder } from './events-folder.ts'
 
 /** A project of the test runner, with its options and its cache. */
@@ -11,6 +11,8 @@ export interface Project {
   cache: ModelCache
   /** Where child processes of its tests report. Undefined until the folder is chosen, and if child processes are not served. */
   events?: EventsFolder
+  /** Set if the runner says how many workers it has, and if test files could share what a worker has loaded. */
+  workers?: Omit<Workers, 'group'>
   /** Set if the project's tests run in browser pages. */
   pages?: PageReports
 }

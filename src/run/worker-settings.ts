@@ -1,6 +1,7 @@
 import type { Manifest } from '../cache/context/manifest.ts'
 import type { Run } from '../cache/store/locks/leases.ts'
 import type { CacheSettings, Mode } from '../config/options.ts'
+import type { Workers } from '../model/request.ts'
 
 /** The settings that the main process sends to the workers, as JSON. They never contain a token. */
 export interface WorkerSettings {
@@ -17,4 +18,6 @@ export interface WorkerSettings {
   /** The Hugging Face cache that programs in other languages may fill. Undefined if the cache folder has no marker or is refused. */
   hub: string | undefined
   manifest: Manifest
+  /** Undefined if test files can't share what a worker has loaded, or if that is not known. */
+  workers?: Workers
 }

@@ -12,6 +12,7 @@ import { findProject } from './add-project.ts'
 import { BROWSER_CHANNEL } from './browser/channel.ts'
 import { CHANNEL } from './channel.ts'
 import { openSession } from './session.ts'
+import { workersOf } from './workers-of.ts'
 
 /** Warms the cache for one project before its tests, and provides to its workers what they need. */
 export default async function globalSetup(testProject: TestProject): Promise<() => Promise<void>> {
@@ -40,6 +41,7 @@ async function setUp(testProject: TestProject): Promise<() => Promise<void>> {
   const manifest = willRun ? await warmUp(session, project) : NOTHING_WARMED
   if (testProject.isBrowserEnabled()) return serveBrowsers(testProject, project, manifest)
   if (willRun) await serveChildren(session, project)
+  project.workers = workersOf(testProject)
   const provide = (manifest: Manifest) => testProject.provide(CHANNEL, handOver(session, project, manifest))
   provide(manifest)
   testProject.onTestsRerun(() => provide(manifestOfRerun(manifest)))

@@ -12,10 +12,16 @@ const lineOf = (path: string, more: object = {}) =>
   })
 
 test('the lines of a process become one request for each repo, also when a kill cut off the last line', () => {
-  const whole = [lineOf('config.json'), lineOf('model.onnx', { loadMs: 30 }), lineOf('config.json')]
+  const loaded = { loadMs: 30, loads: 1 }
+  const whole = [
+    lineOf('config.json'),
+    lineOf('model.onnx', loaded),
+    lineOf('config.json'),
+    lineOf('model.onnx', loaded),
+  ]
   const [event, ...others] = foldEvents([...whole, lineOf('lost.json').slice(0, 40)].join('\n'))
   expect(others).toEqual([])
-  expect(event).toMatchObject({ testFile: 'a.test.ts', ownMs: 3, errors: [] })
+  expect(event).toMatchObject({ testFile: 'a.test.ts', ownMs: 4, errors: [] })
   expect(event?.requests).toMatchObject([
     {
       files: [
@@ -23,7 +29,7 @@ test('the lines of a process become one request for each repo, also when a kill 
         ['model.onnx', 10],
       ],
       selection: '{"paths":["config.json","model.onnx"]}',
-      ...{ lookupMs: 6, loadMs: 30, recordedDownloadMs: 14 },
+      ...{ lookupMs: 8, loadMs: 60, loads: 2, recordedDownloadMs: 14 },
     },
   ])
 })

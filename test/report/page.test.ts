@@ -35,7 +35,8 @@ async function pageOf({
   ...content
 }: Content = {}): Promise<string> {
   const { between = DAY_MS, loadMs = 300, bytes = 50_000_000 } = content
-  const models = names.map((repo) => ({ ...MODEL, repo, testFiles: [testFile] }))
+  const loads = { loads: 4, loadMs, loadMsTotal: 4 * loadMs }
+  const models = names.map((repo) => ({ ...MODEL, ...loads, repo, testFiles: [testFile] }))
   const errors = [makeFailure({ message: `Run \`hf auth login\`\nfor ${testFile}`, testFiles: [testFile] })]
   const report = { ...REPORT, models, errors, savedMs: loadMs }
   const steps = { lookup: loadMs / 4, restore: 0, download: 0, load: loadMs }

@@ -310,6 +310,7 @@ test('the JSON has exactly these keys', () => {
         loadMs: 40,
         loads: 2,
         loadMsTotal: 80,
+        sharing: null,
         testFiles: [],
       },
     ],

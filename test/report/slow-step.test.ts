@@ -1,11 +1,12 @@
 import { expect, test } from 'vitest'
-import type { Report } from '../../src/report/report.ts'
 import { slowStep } from '../../src/report/slow-step.ts'
 import { renderText } from '../../src/report/text.ts'
+import type { ModelReport, Report, Sharing } from '../../src/report/types.ts'
 import { MODEL, REPORT } from '../support/reports.ts'
 
 const spread = (total: number) => ({ count: 3, total, p50: total / 3, p95: total / 3, max: total / 3 })
-const LOADED = { ...MODEL, tiers: { disk: 3 }, downloadMs: null, loads: 3, loadMsTotal: 3900 }
+const SHARING: Sharing = { by: 'options', workers: 1, loads: 2, ms: 2600 }
+const LOADED = { ...MODEL, tiers: { disk: 3 }, downloadMs: null, loads: 3, loadMsTotal: 3900, sharing: SHARING }
 
 /** A warm run in which loading took 3.9 s of 4.2 s. */
 function warm(parts: Partial<Report> = {}): Report {
@@ -15,16 +16,32 @@ function warm(parts: Partial<Report> = {}): Report {
 
 test('a slow warm run has a line with its slowest step and advice', () => {
   const line =
-    'loading took 3.9 s of 4.2 s: org/name was loaded 3 times in one test file. With the same options each time, it is loaded only once'
+    'loading took 3.9 s of 4.2 s: org/name was loaded 3 times in one test file. If it is kept and asked for with the same options: about 2.6 s of loading less'
   expect(slowStep(warm())).toBe(line)
   const text = renderText(warm(), { color: false, columns: 80, target: 0.8 }).join(' ').replace(/\s+/g, ' ')
   expect(text).toContain(`→ ${line}`)
 })
 
-test('the advice depends on the number of loads and of test files', () => {
-  const loadedBy = (parts: Partial<typeof LOADED>) => slowStep(warm({ models: [{ ...LOADED, ...parts }] }))
-  expect(loadedBy({ loads: 1 })).toContain('a smaller dtype of org/name loads faster')
-  expect(loadedBy({ testFiles: ['a', 'b'] })).toContain('was loaded 3 times in 2 test files. With `isolate: false`')
+test.each<[advice: string, parts: Partial<ModelReport>]>([
+  ['a smaller dtype of org/name loads faster', { loads: 1 }],
+  ['was loaded 3 times in one test file. A smaller dtype loads faster', { sharing: null }],
+  [
+    '3 times in one test file. If each test file loads it once and keeps it: about',
+    { sharing: { ...SHARING, by: 'file' } },
+  ],
+  ['With `isolate: false`, the test files share it: about', { sharing: { ...SHARING, by: 'isolate' } }],
+  [
+    'With `isolate: false` and a module that holds it, the test files of each of 4 workers share it: about',
+    { sharing: { ...SHARING, by: 'isolate-module', workers: 4 } },
+  ],
+  ['With a module that holds it, the test files share it: about', { sharing: { ...SHARING, by: 'module' } }],
+])('the advice is: %s', (advice, parts) => {
+  expect(slowStep(warm({ models: [{ ...LOADED, ...parts }] }))).toContain(advice)
+})
+
+test('times of several test files are those of all workers together', () => {
+  const line = slowStep(warm({ models: [{ ...LOADED, testFiles: ['a', 'b'] }] }))
+  expect(line).toContain('took 3.9 s of 4.2 s, all workers together: org/name was loaded 3 times in 2 test files')
 })
 
 test('the model with the longest loads is named', () => {

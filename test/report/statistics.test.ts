@@ -80,7 +80,7 @@ describe('statistics over runs', () => {
       {
         ...{ model: 'org/name', runs: 2, requests: 9, usesPerWeek: 3, lastUsedAt: newest.startedAt },
         ...{ lastTestFile: 'a.test.ts', testFiles: ['b.test.ts', 'a.test.ts', 'c.test.ts'] },
-        ...{ bytes: MODEL.bytes, loadMs: 182 },
+        ...{ bytes: MODEL.bytes, loadMs: 182, loads: 2, loadMsTotal: 364 },
       },
     ])
   })

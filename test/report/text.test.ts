@@ -125,6 +125,12 @@ describe('the report for people', () => {
     expect(render({ hitRate }, { target: 1 })[2]).toContain(`hit rate ${text} (target 100%)`)
   })
 
+  test('has the number and the time of the loads if there were several', () => {
+    const lines = render({ models: [MODEL, { ...MODEL, loads: 10, loadMsTotal: 1_820 }] })
+    expect(lines[3]).toMatch(/load 182 ms$/)
+    expect(lines[4]).toMatch(/load 182 ms \(10 times, 1.82 s\)$/)
+  })
+
   test('has the rate of a download, and none for a model that was already cached', () => {
     const [some, none] = [{ downloadedBytes: 2 ** 20 }, { downloadedBytes: 0, downloadMs: null }]
     const lines = render({ models: [some, none].map((parts) => ({ ...MODEL, downloadMs: 500, ...parts })) })

@@ -17,7 +17,7 @@ export const MODEL: ModelReport = {
   adoptedBytes: 0,
   repaired: [],
   loadMs: 182,
-  ...{ loads: 1, loadMsTotal: 182, testFiles: ['test/a.test.ts'] },
+  ...{ loads: 1, loadMsTotal: 182, sharing: null, testFiles: ['test/a.test.ts'] },
 }
 /** A request that failed. */
 export function makeFailure(parts: Partial<Report['errors'][number]> = {}): Report['errors'][number] {
@@ -69,6 +69,18 @@ export const anyModelReport: fc.Arbitrary<ModelReport> = fc.record({
   ...{ lookupMs: ms, restoreMs: ms, downloadMs: ms, loadMs: ms },
   loads: fc.nat(),
   loadMsTotal: amount,
+  sharing: fc.option(
+    fc.record({
+      by: fc.constantFrom(
+        'isolate' as const,
+        'isolate-module' as const,
+        'module' as const,
+        'file' as const,
+        'options' as const,
+      ),
+      ...{ workers: fc.nat(), loads: fc.nat(), ms: amount },
+    }),
+  ),
   testFiles: fc.array(fc.string(), { maxLength: 3 }),
 })
 const anyError = fc.record({

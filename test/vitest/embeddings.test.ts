@@ -65,10 +65,12 @@ test.each(['forks', 'vmThreads'])(
   },
 )
 
-test('shares a loaded pipeline between the files of a worker that is not isolated', async () => {
+test('shares a loaded pipeline between the files of a worker that is not isolated, which spares the loads that the report says', async () => {
   const consumer = await suite(FOUR_FILES, configSource({ models: [REPO] }, 'isolate: false, maxWorkers: 1'))
+  const isolated = await consumer.vitest(['--isolate'], env)
+  expect(isolated.report?.models).toMatchObject([{ loads: 4, sharing: { by: 'isolate', workers: 1, loads: 3 } }])
   const { report } = await consumer.vitest([], env)
-  expect(report?.models[0]?.tiers).toEqual({ hub: 1, memory: 3 })
+  expect(report?.models).toMatchObject([{ tiers: { disk: 1, memory: 3 }, loads: 1, sharing: null }])
 })
 
 test('stays warm after the cache folder was packed and unpacked by tar, as CI caches do', async () => {

@@ -62,7 +62,7 @@ test('is written as JSON that fits the schema', async () => {
         ...{ tiers: { hub: 1 }, requests: 1, bytes: expect.any(Number), restoreMs: null },
         ...{ lookupMs: expect.any(Number), downloadMs: expect.any(Number), loadMs: expect.any(Number) },
         ...{ downloadedBytes: expect.any(Number), adoptedBytes: 0, repaired: [] },
-        ...{ loads: 1, loadMsTotal: expect.any(Number), testFiles: ['a.test.ts'] },
+        ...{ loads: 1, loadMsTotal: expect.any(Number), sharing: null, testFiles: ['a.test.ts'] },
       },
     ],
     cache: { directory: expect.any(String), size: expect.any(Number), maxSize: 2 * 2 ** 30, entries: 1 },

@@ -42,10 +42,14 @@ describe.each(POOLS)('an untouched pipeline() in %s', (pool) => {
     expect(times?.load).toMatchObject({ count: 2 })
     expect(times?.load?.total).toBeLessThanOrEqual(one + other)
     hub.clearRequests()
-    const warm = await project.vitest([], env)
+    const warm = await project.vitest(['--maxWorkers=1'], env)
     expect(warm.exitCode, warm.output).toBe(0)
     expect(hub.requests).toEqual([])
     expect(warm.report).toMatchObject({ requests: 2, hits: 2, models: [{ repo: REPO, tiers: { disk: 2 }, loads: 2 }] })
+    // The contexts of a vm pool can't share a loaded model, whatever the options are.
+    const mean = (warm.report?.models[0]?.loadMsTotal ?? 0) / 2
+    const sharing = { by: 'isolate-module', workers: 1, loads: 1, ms: expect.closeTo(mean) }
+    expect(warm.report?.models[0]?.sharing).toEqual(pool.startsWith('vm') ? null : sharing)
     expect(await readdir(join(project.directory, 'own-cache')).catch(() => [])).toEqual([])
   })
 })

@@ -8,6 +8,7 @@ import { openCharts } from './charts.ts'
 import { enhanceTables } from './enhance-tables.ts'
 import { breakable, Html, html } from './html.ts'
 import { figures, notes } from './last-run.ts'
+import { loads } from './loads.ts'
 import { STYLE } from './style.ts'
 import { timeline } from './timeline.ts'
 import { trend } from './trend.ts'
@@ -34,6 +35,7 @@ export async function renderPage(statistics: Statistics, last: Run, target: numb
 <p>How the last test run got its models: from the cache (a hit) or by a download (a miss).</p>
 ${figures(report, target)}
 ${notes(report, target)}
+${loads(report)}
 ${trend(await openCharts(), statistics.runs, target)}
 ${timeline(last.timeline)}
 ${cached(statistics, originals.now())}

@@ -32,7 +32,10 @@ async function reportOf(run: FinishedRun, cache: ModelCache): Promise<Report> {
       .flatMap((report) => ownMsOf(report, downloaded)),
   )
   return makeReport({
-    requests: reports.flatMap(({ requests, testFile }) => requests.map((request) => ({ ...request, testFile }))),
+    // The processes that a test starts can't share a loaded model with other tests.
+    requests: reports.flatMap(({ requests, testFile, isOfChild, workers }) =>
+      requests.map((request) => ({ ...request, testFile, workers: isOfChild ? undefined : workers })),
+    ),
     errors: reports.flatMap(({ errors, testFile }) => errors.map((error) => ({ ...error, testFile }))),
     warmUpFailures: warmUps.flatMap(({ failures }) => failures),
     isFirstRun: warmUps.length > 0 && warmUps.every(({ isFirstRun }) => isFirstRun),

@@ -10,8 +10,8 @@ import type { WorkerSettings } from '../worker-settings.ts'
  * Hands a manifest over to the workers of a project and to their child processes. Writes the manifest for the child processes, and
  * returns the settings that the runner passes to the workers.
  */
-export function handOver({ runId }: Session, project: Project, manifest: Manifest): WorkerSettings {
-  const { root, options, events } = project
+export function handOver({ runId, projects }: Session, project: Project, manifest: Manifest): WorkerSettings {
+  const { root, options, events, workers } = project
   const { layout, refusal } = project.cache.context
   if (events) writeManifest(events.folder, manifest)
   const { mode, debug, intercept } = options
@@ -23,6 +23,7 @@ export function handOver({ runId }: Session, project: Project, manifest: Manifes
     intercept,
     events: events?.folder ?? '',
     hub: isMarked(layout) && !refusal ? layout.hub : undefined,
+    workers: workers && { ...workers, group: `${runId} ${[...projects.values()].indexOf(project)}` },
   }
 }
 

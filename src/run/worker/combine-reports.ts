@@ -1,10 +1,15 @@
-import type { Evicted, FileReport, RequestError } from '../../model/request.ts'
+import type { Evicted, FileReport, RequestError, Workers } from '../../model/request.ts'
 
 /** One report for a test file: the requests of `models`, and the requests of untouched code. */
-export function combineReports(ownMs: number, reports: (FileReport | undefined)[], evicted?: Evicted): FileReport {
+export function combineReports(
+  { ownMs, workers }: { ownMs: number; workers?: Workers | undefined },
+  reports: (FileReport | undefined)[],
+  evicted?: Evicted,
+): FileReport {
   const mocks = reports.reduce((sum, report) => sum + (report?.mocks ?? 0), 0)
   return {
     ownMs,
+    ...(workers && { workers }),
     ...(mocks > 0 && { mocks }),
     requests: reports.flatMap((report) => report?.requests ?? []),
     errors: withoutEnded(reports.flatMap((report) => report?.errors ?? [])),

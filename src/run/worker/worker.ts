@@ -56,7 +56,7 @@ export function openWorker(settings: WorkerSettings, global: typeof globalThis):
 }
 
 function makeWorker(settings: WorkerSettings, global: typeof globalThis): Worker {
-  const { run, root, mode, manifest } = settings
+  const { run, root, mode, manifest, workers } = settings
   const running = new Set<string>()
   const whichTest = () => (running.size === 1 ? [...running][0] : undefined)
   const engine = new LateEngine(settings, whichTest)
@@ -67,7 +67,7 @@ function makeWorker(settings: WorkerSettings, global: typeof globalThis): Worker
     handOverOpen = undefined
     const { opened } = engine
     const reports = [recorder.drain(), opened?.requests.drain()]
-    return combineReports(takeOwnMs(), reports, opened?.cache.context.takeEvicted())
+    return combineReports({ ownMs: takeOwnMs(), workers }, reports, opened?.cache.context.takeEvicted())
   }
   return {
     ...{ runId: run.id, running, manifest, end },
@@ -83,7 +83,7 @@ function makeWorker(settings: WorkerSettings, global: typeof globalThis): Worker
     collected() {
       const { opened } = engine
       const reports = [recorder.collected, opened?.requests.collected]
-      return combineReports(ownMs(), reports, opened?.cache.context.evicted)
+      return combineReports({ ownMs: ownMs(), workers }, reports, opened?.cache.context.evicted)
     },
     underWay: () => engine.opened?.cache.context.underWay.values() ?? [],
     timedOut: (download, test) => recorder.unfinished(download, test),
