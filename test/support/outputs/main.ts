@@ -11,19 +11,20 @@ import { type Comparison, compareSource, type Outcome } from './compare.ts'
 import { installRuntime, ownRuntime } from './runtimes.ts'
 import { LARGE_SOURCES, SMALL_SOURCES } from './sources.ts'
 
+/** Beside the version that this repository uses. */
+const FORMER_VERSIONS = ['1.21.1', '1.24.3']
+
 const USAGE = `Usage: npm run outputs [-- options]
 
   --quick            small models only, with the onnxruntime-node of this repository
+  --ort <versions>   other versions of onnxruntime-node, such as 1.17.3,1.20.1 (default ${FORMER_VERSIONS.join()}; with --quick none)
   --model <text>     only models whose name contains this text
   --rounds <number>  how often each model is loaded in each way (default 3, with --quick 1)
   --help             show this help`
 
-/** Beside the version that this repository uses. */
-const FORMER_VERSIONS = ['1.21.1', '1.24.3']
-
 const { values: options } = parseArgs({
   options: {
-    ...{ model: { type: 'string' }, rounds: { type: 'string' } },
+    ...{ model: { type: 'string' }, ort: { type: 'string' }, rounds: { type: 'string' } },
     ...{ quick: { type: 'boolean' }, help: { type: 'boolean' } },
   },
 })
@@ -36,7 +37,7 @@ async function main(): Promise<number> {
   const directory = await mkdtemp(join(tmpdir(), 'outputs '))
   const hub = await startHub()
   try {
-    const former = options.quick ? [] : FORMER_VERSIONS
+    const former = options.ort?.split(',') ?? (options.quick ? [] : FORMER_VERSIONS)
     const runtimes = [await ownRuntime(), ...(await Promise.all(former.map((it) => installRuntime(it, directory))))]
     const sources = options.quick ? SMALL_SOURCES : [...SMALL_SOURCES, ...LARGE_SOURCES]
     const rounds = Number(options.rounds ?? (options.quick ? 1 : 3))
