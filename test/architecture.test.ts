@@ -12,6 +12,7 @@ const FLOORS = [
   ['run/start', 'run/worker', 'run/end'],
   ['run'],
   ['report', 'providers', 'intercept'],
+  ['loading'],
   // The face of the engine and its verbs. The rooms below do the work.
   ['cache'],
   ['cache/intake', 'cache/upkeep', 'cache/inspect'],

@@ -3,8 +3,10 @@
 import located = require('./located-file.cts')
 
 interface Bridge {
-  loading(file: string): () => void
+  sizeOf(path: string): number | undefined
+  createSession(asked: { model: unknown; options: unknown }, create: CreateSession): Promise<unknown>
 }
+type CreateSession = (model: unknown, options: unknown, ...rest: unknown[]) => Promise<unknown>
 interface Options {
   local_files_only?: boolean
 }
@@ -22,10 +24,11 @@ declare let loadResourceFile: (
   cache?: unknown,
 ) => Promise<unknown>
 declare let _get_file_metadata: (id: string, filename: string, options?: Options) => Promise<{ exists: boolean }>
-declare let createInferenceSession: (model: unknown, ...rest: unknown[]) => Promise<unknown>
+declare let createInferenceSession: CreateSession
+declare let getFile: (address: unknown) => Promise<unknown>
 declare const buildResourcePaths: (id: string, filename: string, options: Options, cache: unknown) => Paths
 declare const handleError: (status: number, url: string, fatal: boolean) => unknown
-declare const FileResponse: { new (path: string): object; prototype: object }
+declare const FileResponse: { new (path: string): object; prototype: { updateContentType?(): void } }
 declare const env: {
   useCustomCache: boolean
   allowLocalModels: boolean
@@ -88,15 +91,22 @@ function attachToTransformers(locateFile: typeof located.locateFile, fileRespons
     return { exists: true, size: located.found.size, contentType: 'application/octet-stream', fromCache: true }
   }
 
-  // For the report. A model that is loaded from memory, and not by the path of a file, is not measured.
+  const bridge = (): Bridge | undefined => Reflect.get(process, Symbol.for('vitest-model-cache.intercept'))
+
+  // A response of transformers.js reads the whole file into memory, also where only its path or its size is used.
+  if (typeof getFile === 'function') {
+    const open = getFile
+    getFile = async (address) => {
+      const size = typeof address === 'string' ? bridge()?.sizeOf(address) : undefined
+      return size === undefined ? open(address) : fileResponse(FileResponse, { file: String(address), size })
+    }
+  }
+
   if (typeof createInferenceSession === 'function') {
     const create = createInferenceSession
-    createInferenceSession = async (model, ...rest) => {
-      const bridge: Bridge | undefined = Reflect.get(process, Symbol.for('vitest-model-cache.intercept'))
-      const loaded = typeof model === 'string' ? bridge?.loading(model) : undefined
-      const session = await create(model, ...rest)
-      loaded?.()
-      return session
+    createInferenceSession = async (model, options, ...rest) => {
+      const open: CreateSession = (...args) => create(...args, ...rest)
+      return bridge()?.createSession({ model, options }, open) ?? open(model, options)
     }
   }
 }

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import type { CachedFile, KnownFile } from '../cache/get-file.ts'
 import type { ModelCache } from '../cache/model-cache.ts'
 import { environmentToken } from '../config/token.ts'
+import { type AskedSession, type Create, createSession } from '../loading/create-session.ts'
 import { addressAtEndpoint } from '../model/endpoint.ts'
 import type { Access } from '../model/entry.ts'
 import { type ErrorCode, ModelCacheError } from '../model/errors.ts'
@@ -45,8 +46,8 @@ export interface Bridge {
    */
   locate(url: string, options: LocateOptions): Promise<{ file?: string; size: number } | 'absent' | undefined>
   exists(path: string): boolean
-  /** Notes that a runtime loaded a file from `started` until now. `started` is on the clock of Node.js's own `performance.now`. */
-  loaded(file: string, started: number): void
+  /** Creates a session of ONNX Runtime for a loader. `create` calls the loader's own ONNX Runtime. */
+  createSession<Session>(asked: AskedSession, create: Create<Session>): Promise<Session>
 }
 
 export interface LocateOptions {
@@ -146,7 +147,13 @@ export function makeBridge(settings: BridgeSettings): Bridge {
   return {
     bases,
     exists: existsSync,
-    loaded: (file, started) => onLoaded(file, { start: started, end: originals.monotonic() }),
+    async createSession(asked, create) {
+      const start = originals.monotonic()
+      const session = await createSession(cache, asked, create)
+      // A model that is loaded from its bytes, and not by the path of a file, is not measured.
+      if (typeof asked.model === 'string') onLoaded(asked.model, { start, end: originals.monotonic() })
+      return session
+    },
     async fetch(original, input, init, answers) {
       const request = askedRequest(input, init)
       const read = request && parseHubUrl(request.url, bases)

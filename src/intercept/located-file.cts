@@ -36,7 +36,7 @@ async function locateFile(
 
 interface FileResponseClass<T> {
   new (path: string): T
-  prototype: object
+  prototype: { updateContentType?(): void }
 }
 
 /** A response that reads the file when its body is first used. The constructor would read it at once. */
@@ -44,6 +44,7 @@ function fileResponse<T extends object>(FileResponse: FileResponseClass<T>, { fi
   const response = Object.create(FileResponse.prototype)
   Object.assign(response, { filePath: file, exists: true, status: 200, statusText: 'OK' })
   response.headers = new Headers({ 'content-length': String(size) })
+  FileResponse.prototype.updateContentType?.call(response)
   return Object.defineProperty(response, 'body', { get: () => Reflect.get(new FileResponse(file), 'body') })
 }
 

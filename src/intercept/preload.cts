@@ -12,14 +12,17 @@ import notice = require('./notice-http.cts')
 import sources = require('./patch-sources.cts')
 
 type Fetch = typeof fetch
+type Asked = { model: unknown; options: object | undefined }
+type Create = (model: unknown, options: object | undefined) => Promise<unknown>
+type CreateSession = (asked: Asked, create: Create) => Promise<unknown>
 
 interface Bridge {
   bases: string[]
   exists(path: string): boolean
   locate(...args: unknown[]): Promise<unknown>
-  loaded(file: string, started: number): void
-  /** Returns a function to be called when a runtime has loaded the file. */
-  loading(file: string): () => void
+  /** The size of a file in a snapshot folder. Undefined for any other file. */
+  sizeOf(path: string): number | undefined
+  createSession: CreateSession
   fetch(
     original: Fetch,
     input: Parameters<Fetch>[0],
@@ -32,6 +35,8 @@ interface Bridge {
   refuse?(asked: string): Promise<unknown>
 }
 
+// As they are before a suite spies on them.
+const { existsSync, statSync } = fs
 // Bound before an environment replaces it with the clock of its window.
 const now = performance.now.bind(performance)
 const started = now()
@@ -90,8 +95,15 @@ function keepGlobals(): void {
   Object.defineProperty(process, GLOBALS, { value: kept })
 }
 
+/** See `sizeOf`. Files of other folders are left to the loader: they can change while it reads them. */
+function sizeInSnapshot(path: string): number | undefined {
+  if (!/[\\/]models--[^\\/]+[\\/]snapshots[\\/]/.test(path)) return undefined
+  const stats = statSync(path, { throwIfNoEntry: false })
+  return stats?.isFile() ? stats.size : undefined
+}
+
 /** Loads the bridge. Called with the first request: most processes never need it. */
-type Open = () => Promise<Pick<Bridge, 'fetch' | 'locate' | 'loaded'>>
+type Open = () => Promise<Pick<Bridge, 'fetch' | 'locate' | 'createSession'>>
 type OpenUnit = () => Promise<Pick<Bridge, 'fetch' | 'locate'> & { mocks: unknown; refuse(asked: string): unknown }>
 
 /**
@@ -102,14 +114,12 @@ function installBridge(bases: string[], open: Open): void {
   const opened = () => open().catch(() => undefined)
   const bridge: Bridge = {
     bases,
-    exists: fs.existsSync,
+    exists: existsSync,
+    sizeOf: sizeInSnapshot,
     fetch: (original, ...args) =>
       opened().then((bridge) => (bridge ? bridge.fetch(original, ...args) : original(args[0], args[1]))),
-    loaded: (...args) => void opened().then((bridge) => bridge?.loaded(...args)),
-    loading: (file) => {
-      const began = now()
-      return () => bridge.loaded(file, began)
-    },
+    createSession: (asked, create) =>
+      opened().then((bridge) => (bridge ? bridge.createSession(asked, create) : create(asked.model, asked.options))),
     locate: (...args) => opened().then((bridge) => (bridge ? bridge.locate(...args) : undefined)),
   }
   Reflect.set(process, BRIDGE, bases.length > 0 ? bridge : undefined)
@@ -119,10 +129,10 @@ function installBridge(bases: string[], open: Open): void {
 function installUnitBridge(bases: string[], open: OpenUnit): void {
   const bridge: Bridge = {
     bases,
-    exists: fs.existsSync,
+    exists: existsSync,
+    sizeOf: () => undefined,
     fetch: (...args) => open().then((unit) => unit.fetch(...args)),
-    loaded: () => undefined,
-    loading: () => () => undefined,
+    createSession: (asked, create) => create(asked.model, asked.options),
     locate: (...args) => open().then((unit) => unit.locate(...args)),
     mocks: () => open().then((unit) => unit.mocks),
     refuse: (asked) => open().then((unit) => unit.refuse(asked)),

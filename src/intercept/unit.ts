@@ -37,7 +37,7 @@ export function openUnit({ bases, onMock, onRefused }: UnitSettings): UnitBridge
   return {
     bases,
     exists: () => false,
-    loaded: () => undefined,
+    createSession: (asked, create) => create(asked.model, asked.options),
     refuse,
     locate: async (url) => refuse(url),
     async fetch(original, input, init) {

@@ -1,5 +1,6 @@
 import type { CachedModel } from '../cache/cached-model.ts'
 import type { Progress } from '../cache/context/progress.ts'
+import type { AskedSession, Create } from '../loading/create-session.ts'
 import type { Model, ModelSpec } from '../model/model.ts'
 import type { Selection } from '../model/selection.ts'
 
@@ -10,6 +11,12 @@ export interface LoadContext<Options> {
   options: Options
   /** The project's root folder. A runtime is imported as the project's own code would import it. */
   root: string
+}
+
+/** What the providers of this package also get. */
+export interface OwnLoadContext<Options> extends LoadContext<Options> {
+  /** Creates a session of ONNX Runtime, with the weights of the cached file mapped where that is possible. */
+  createSession<Session>(asked: AskedSession, create: Create<Session>): Promise<Session>
 }
 
 /** The arguments of a provider's `mock`. In `unit` mode there are no files and no network. */

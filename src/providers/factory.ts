@@ -7,7 +7,7 @@ import type { RequestEvent } from '../model/request.ts'
 import { parseRevision } from '../model/revision.ts'
 import { selectionKey } from '../model/selection.ts'
 import { originals } from '../platform/originals.ts'
-import type { Provider, ProviderDefinition } from './definition.ts'
+import type { OwnLoadContext, Provider, ProviderDefinition } from './definition.ts'
 import type { Recorder } from './recorder.ts'
 
 /** The settings that all providers of a worker share. */
@@ -115,7 +115,7 @@ export class ProviderFactory {
     given: Options | undefined,
     onRequest: (request: RequestEvent) => void,
   ): Promise<Instance> {
-    const { mode, recorder, root } = this.settings
+    const { mode, recorder, root, openCache } = this.settings
     const options = (given ?? {}) as Options
     if (mode === 'unit') {
       if (!definition.mock) throw noMock(`Provider "${definition.name}"`)
@@ -127,7 +127,14 @@ export class ProviderFactory {
     const cached = await this.#find(model)
     const started = originals.monotonic()
     try {
-      const instance = await definition.load({ model: cached, options, root })
+      const context: OwnLoadContext<Options> = {
+        ...{ model: cached, options, root },
+        createSession: async (asked, create) => {
+          const { createSession } = await import('../loading/create-session.ts')
+          return createSession(await openCache(), asked, create)
+        },
+      }
+      const instance = await definition.load(context)
       onRequest(recorder.served(model, cached, originals.monotonic() - started, at))
       return instance
     } catch (error) {

@@ -1,6 +1,6 @@
 import type { InferenceSession } from 'onnxruntime-node'
 import { ModelCacheError } from '../model/errors.ts'
-import type { ProviderDefinition } from './definition.ts'
+import type { OwnLoadContext, ProviderDefinition } from './definition.ts'
 import { importRuntime } from './import-runtime.ts'
 
 /** The options of `InferenceSession.create`, and which ONNX file of the repo. */
@@ -15,10 +15,12 @@ export const onnxruntimeProvider: ProviderDefinition<InferenceSession, OnnxRunti
     const escaped = file.replace(/[*?[\]{}()!+@\\]/g, '\\$&')
     return { files: [file], optional: [`${escaped}_data`, `${escaped}_data_*`, `${escaped}.data`] }
   },
-  load: async ({ model, options, root }) => {
+  load: async ({ model, options, root, createSession }: OwnLoadContext<OnnxRuntimeOptions>) => {
     const { InferenceSession } = await importRuntime<typeof import('onnxruntime-node')>('onnxruntime-node', root)
     const { file, ...sessionOptions } = options
-    return InferenceSession.create(model.file(file), sessionOptions)
+    return createSession({ model: model.file(file), options: sessionOptions }, (path, options) =>
+      InferenceSession.create(String(path), options),
+    )
   },
   dispose: (session) => session.release(),
 }

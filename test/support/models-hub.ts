@@ -9,7 +9,8 @@ import { makeEmbeddingModel, makeSileroVad, makeWhisperModel } from './model-mak
 export const DOG = -0.2976082
 
 const MAKERS = {
-  'org/embeddings': (directory: string) => makeEmbeddingModel(directory, { size: 1_000_000, dtypes: ['fp32', 'q8'] }),
+  // fp32 is large enough to be loaded mapped, and q8 is not.
+  'org/embeddings': (directory: string) => makeEmbeddingModel(directory, { size: 1_200_000, dtypes: ['fp32', 'q8'] }),
   'org/external-data': (directory: string) => makeEmbeddingModel(directory, { size: 500_000, externalData: true }),
   'org/whisper': (directory: string) => makeWhisperModel(directory),
   'org/silero-vad': (directory: string) => makeSileroVad(directory),

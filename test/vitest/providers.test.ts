@@ -25,24 +25,29 @@ async function run(
   await writeWav(join(consumer.directory, 'tone.wav'), tone(1, 440), SAMPLE_RATE)
   await writeWav(join(consumer.directory, 'silence.wav'), silence(1), SAMPLE_RATE)
   await writeWav(join(consumer.directory, 'long.wav'), tone(45, 440), SAMPLE_RATE)
-  const result = await consumer.vitest([], { ...env, POOL: 'forks' })
+  const result = await consumer.vitest([], { ...env, MODEL_CACHE_DEBUG: '1' })
   return { ...result, consumer }
 }
 
 describe('models.pipeline', () => {
   test('takes a dtype and a revision, and returns the same instance for the same arguments', async () => {
     const { exitCode, output, report } = await run(`
-      import { expect, test } from 'vitest'
+      import fs from 'node:fs'
+      import { expect, test, vi } from 'vitest'
       test('dtypes', async ({ models }) => {
+        const streams = vi.spyOn(fs, 'createReadStream')
         const q8 = await models.pipeline('feature-extraction', 'org/embeddings', { dtype: 'q8' })
         const fp32 = await models.pipeline('feature-extraction', 'org/embeddings', { dtype: 'fp32', revision: 'main' })
         expect(await models.pipeline('feature-extraction', 'org/embeddings', { dtype: 'q8' })).toBe(q8)
         const [a, b] = await Promise.all([q8, fp32].map((embed) => embed('A dog', { pooling: 'mean', normalize: true })))
         expect(b.data[0]).toBeCloseTo(${DOG}, 6)
         expect(a.data[0]).not.toBeCloseTo(${DOG}, 6)
+        // A stream of transformers.js would read the whole file, and keep it in memory.
+        expect(streams.mock.calls).toEqual([])
       })
     `)
     expect(exitCode, output).toBe(0)
+    expect(output).toContain('Loaded mapped: org/embeddings onnx/model.onnx')
     expect(report).toMatchObject({ requests: 3, misses: 1, models: [{ tiers: { hub: 1, disk: 1, memory: 1 } }] })
   })
 
@@ -115,6 +120,7 @@ describe('models.session, models.path and models.file', () => {
       import { Tensor } from 'onnxruntime-node'
       import { expect, test } from 'vitest'
       test('detects speech', async ({ models }) => {
+        await models.session('org/embeddings', 'onnx/model.onnx')
         const session = await models.session('org/silero-vad', 'onnx/model.onnx', { graphOptimizationLevel: 'basic' })
         const { output } = await session.run({
           input: new Tensor('float32', new Float32Array(512), [1, 512]),
@@ -126,7 +132,8 @@ describe('models.session, models.path and models.file', () => {
       })
     `)
     expect(exitCode, output).toBe(0)
-    expect(report).toMatchObject({ requests: 1, misses: 1 })
+    expect(report).toMatchObject({ requests: 2, misses: 2 })
+    expect(output).toContain('Loaded mapped: org/embeddings onnx/model.onnx')
   })
 
   test('return absolute paths in the cache, and name a missing file', async () => {
@@ -211,7 +218,7 @@ describe('models.provider', () => {
       import { expect, test } from 'vitest'
       test('own', async ({ models }) => {
         const sizes = await models.provider('sizes').load('org/embeddings', { loud: true })
-        expect(sizes).toEqual(process.env.MODEL_CACHE_MODE === 'unit' ? { weights: 1, loud: false } : { weights: 999944, loud: true })
+        expect(sizes).toEqual(process.env.MODEL_CACHE_MODE === 'unit' ? { weights: 1, loud: false } : { weights: 1199945, loud: true })
       })
     `
     const { exitCode, output, consumer } = await run(source, { providers: ['./sizes.ts'] }, { 'sizes.ts': provider })

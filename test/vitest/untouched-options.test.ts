@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { beforeAll, expect, test } from 'vitest'
 import { configSource } from '../support/config-source.ts'
 import { Consumer } from '../support/consumer.ts'
@@ -177,4 +177,56 @@ test('serves source under test, a dependency that wraps transformers.js, and Com
     files,
   )
   expect(warm.report).toMatchObject({ requests: 1, hits: 1 })
+})
+
+test('the weights are loaded mapped, unless the session or the option asks for more than that', async () => {
+  const source = `
+    import { readdirSync } from 'node:fs'
+    import ort from 'onnxruntime-node'
+    import { expect, test, vi } from 'vitest'
+    ${EMBEDS}
+    const { pipeline } = await import('@huggingface/transformers')
+    const asked = (name, session_options = {}, more = {}) =>
+      test(name, () => embeds(pipeline, { session_options, ...more }))
+    asked('alone')
+    asked('small', {}, { dtype: 'q8' })
+    asked('optimized', { optimizedModelFilePath: 'optimized.onnx' })
+    asked('other data', { externalData: [{ path: 'other', data: new Uint8Array(8) }] })
+    test('refused', async () => {
+      const { create } = ort.InferenceSession
+      ort.InferenceSession.create = async (path, options) => {
+        if (path.includes('.mapped.onnx')) throw new Error('Not this one')
+        return create(path, options)
+      }
+      await embeds(pipeline)
+      ort.InferenceSession.create = create
+      await embeds(pipeline)
+    })
+    test('broken', async () => {
+      const { message } = await pipeline('feature-extraction', '${REPO}', { revision: 'broken' }).catch((error) => error)
+      expect(message).toContain('NoSuch')
+      expect(message).not.toContain('.mapped.onnx')
+    })
+  `
+  const content = repo(REPO).filesAt(repo(REPO).commit).get('onnx/model.onnx')?.content
+  const model = await readFile(content && 'diskPath' in content ? content.diskPath : '', 'latin1')
+  const broken = Buffer.from(model.replaceAll('CumSum', 'NoSuch'), 'latin1')
+  repo(REPO).addCommit({ branch: 'broken', files: { 'onnx/model.onnx': broken } })
+  const project = await Consumer.create({ files: { 'vitest.config.ts': configSource(), 'a.test.ts': source } })
+  const ways = async (more: Record<string, string>) => {
+    const { exitCode, output } = await project.vitest([], { ...env, ...more, MODEL_CACHE_DEBUG: '1' })
+    expect(exitCode, output).toBe(0)
+    return output.match(/Loaded .*/g)
+  }
+  const fp32 = `${REPO} onnx/model.onnx`
+  expect(await ways({})).toEqual([
+    `Loaded mapped: ${fp32}`,
+    `Loaded plain: ${REPO} onnx/model_quantized.onnx (it is too small)`,
+    `Loaded plain: ${fp32} (the session writes an optimized model)`,
+    `Loaded plain: ${fp32} (the session has external data of its own)`,
+    `Loaded plain: ${fp32} (ONNX Runtime refused the mapped file: Not this one)`,
+    `Loaded plain: ${fp32} (ONNX Runtime refused the mapped file before)`,
+  ])
+  const plain = await ways({ MODEL_CACHE_LOAD: 'plain' })
+  expect(plain?.filter((line) => line.startsWith('Loaded plain'))).toHaveLength(6)
 })

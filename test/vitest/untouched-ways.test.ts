@@ -142,8 +142,9 @@ describe('an untouched pipeline() comes from the cache', () => {
     expect(cold.report).toMatchObject({ requests: 1, misses: 1 })
     expect(downloads()).toEqual([...new Set(downloads())])
     hub.clearRequests()
-    const warm = await project.vitest([], env)
+    const warm = await project.vitest([], { ...env, MODEL_CACHE_DEBUG: '1' })
     expect(warm.report).toMatchObject({ requests: 1, hits: 1 })
+    expect(warm.output).toContain(`Loaded mapped: ${REPO} onnx/model.onnx`)
     expect(hub.requests).toEqual([])
   })
 

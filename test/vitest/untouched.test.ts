@@ -11,7 +11,7 @@ const POOLS = ['forks', 'threads', 'vmForks', 'vmThreads']
 
 // The source does not name this package, like a suite before the package is installed. Only the Hub is our own.
 const PIPELINE = `
-  import { writeFileSync } from 'node:fs'
+  import { readFileSync, writeFileSync } from 'node:fs'
   import { expect, test } from 'vitest'
   import { env, pipeline } from '@huggingface/transformers'
   env.cacheDir = './own-cache'
@@ -20,6 +20,8 @@ const PIPELINE = `
     const embed = await pipeline('feature-extraction', '${REPO}')
     writeFileSync(task.file.name + '.took', String(performance.now() - started))
     expect((await embed('A dog', { pooling: 'mean', normalize: true })).data[0]).toBeCloseTo(-0.2976082)
+    if (process.platform === 'linux')
+      expect(readFileSync('/proc/self/maps', 'utf8')).toContain('models--org--embeddings/blobs/')
   })
 `
 

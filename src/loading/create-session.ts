@@ -1,0 +1,55 @@
+import type { PathToLoad } from '../cache/context/decided-path.ts'
+import type { ModelCache } from '../cache/model-cache.ts'
+import { messageOf } from '../model/errors.ts'
+import { whyPlain } from './session-options.ts'
+
+/** The arguments of `InferenceSession.create`. */
+export interface AskedSession {
+  /** The path of a model, or its bytes. */
+  model: unknown
+  options: object | undefined
+}
+
+/** Calls `InferenceSession.create` of the caller's own ONNX Runtime. */
+export type Create<Session> = (model: unknown, options: object | undefined) => Promise<Session>
+
+// The files that ONNX Runtime did not load mapped in this process.
+const refused = new Set<string>()
+
+/**
+ * Creates a session of ONNX Runtime. The weights of a cached file are mapped where that is possible. If ONNX Runtime refuses the mapped
+ * file, it loads the file itself. So an error is always that of the file itself.
+ */
+export async function createSession<Session>(
+  cache: ModelCache,
+  { model, options }: AskedSession,
+  create: Create<Session>,
+): Promise<Session> {
+  if (typeof model !== 'string') return create(model, options)
+  const { path, way, reason } = await choosePath(cache, model, options)
+  let whyPlain = reason
+  if (way === 'mapped') {
+    try {
+      const session = await create(path, options)
+      cache.context.debug(`Loaded mapped: ${nameOf(model)}`)
+      return session
+    } catch (cause) {
+      refused.add(model)
+      whyPlain = `ONNX Runtime refused the mapped file: ${messageOf(cause)}`
+    }
+  }
+  const session = await create(model, options)
+  cache.context.debug(`Loaded plain: ${nameOf(model)} (${whyPlain})`)
+  return session
+}
+
+async function choosePath(cache: ModelCache, model: string, options: object | undefined): Promise<PathToLoad> {
+  const reason = refused.has(model) ? 'ONNX Runtime refused the mapped file before' : whyPlain(options)
+  return reason === undefined ? cache.pathToLoad(model) : { path: model, way: 'plain', reason }
+}
+
+/** The repo and the path in it, for a file in a folder of the Hub's layout. */
+function nameOf(file: string): string {
+  const [, repo, path] = /[\\/]models--([^\\/]+)[\\/]snapshots[\\/][^\\/]+[\\/](.+)$/.exec(file) ?? []
+  return repo === undefined || path === undefined ? file : `${repo.replace('--', '/')} ${path.replaceAll('\\', '/')}`
+}
