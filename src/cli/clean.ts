@@ -28,7 +28,7 @@ export async function clean(flags: CleanFlags): Promise<number> {
   const { cache } = await openCache(flags, { needsOptions: expired === true, needsWriting: dryRun !== true })
   // The question names what would be removed.
   const planned = await cache.clean({ ...choice, dryRun: true })
-  const isNothing = planned.removed.length + planned.incomplete.files === 0
+  const isNothing = planned.removed.length + planned.incomplete.files + planned.code.files === 0
   if (isNothing || dryRun) return show(planned, flags, isNothing)
   const scope = isAll(choice) ? 'all' : 'these'
   const question = `Remove ${scope}: ${what(planned)}?`
@@ -37,11 +37,11 @@ export async function clean(flags: CleanFlags): Promise<number> {
 }
 
 function show(cleaned: Cleaned, flags: CleanFlags, isNothing: boolean): number {
-  const { removed, kept, incomplete, incompleteHeld, runs, freedBytes } = cleaned
+  const { removed, kept, incomplete, incompleteHeld, code, runs, freedBytes } = cleaned
   const dryRun = flags.dryRun === true
   if (flags.json) {
     const held = kept.map(({ entry, why }) => ({ ...entryJson(entry), why }))
-    printJson({ dryRun, removed: removed.map(entryJson), kept: held, incomplete, incompleteHeld, freedBytes })
+    printJson({ dryRun, removed: removed.map(entryJson), kept: held, incomplete, incompleteHeld, code, freedBytes })
     return 0
   }
   for (const entry of removed) printLines(`${dryRun ? 'Would remove' : 'Removed'} ${atCommit(entry)}`)
@@ -55,12 +55,13 @@ function show(cleaned: Cleaned, flags: CleanFlags, isNothing: boolean): number {
   return 0
 }
 
-function what({ removed, incomplete }: Cleaned): string {
+function what({ removed, incomplete, code }: Cleaned): string {
   const parts = [
-    ...(removed.length > 0 || incomplete.files === 0 ? [count(removed.length, 'model')] : []),
+    ...(removed.length > 0 || incomplete.files + code.files === 0 ? [count(removed.length, 'model')] : []),
     ...(incomplete.files > 0
       ? [`${count(incomplete.files, 'unfinished download')} (${formatSize(incomplete.bytes)})`]
       : []),
+    ...(code.files > 0 ? [`compiled code (${formatSize(code.bytes)})`] : []),
   ]
   return parts.join(' and ')
 }

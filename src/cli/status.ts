@@ -30,7 +30,7 @@ export function printStatus({ origin }: Pick<OpenedCache, 'origin'>, found: Cach
 }
 
 function statusLines(origin: string, found: CacheStatus): [string, string][] {
-  const { bytes, maxBytes, models, pinned, files, shared, incoming, leases, lastRun, lastRuns, disk } = found
+  const { bytes, maxBytes, models, pinned, files, shared, incoming, code, leases, lastRun, lastRuns, disk } = found
   const share = maxBytes === 0 ? '' : ` (${Math.round((bytes / maxBytes) * 100)}%)`
   const lines: [string, string | undefined][] = [
     ['cache', `${unbroken(found.directory)} (by ${origin})`],
@@ -50,6 +50,7 @@ function statusLines(origin: string, found: CacheStatus): [string, string][] {
     ],
     ['disk', disk ? `${formatSize(disk.freeBytes)} free` : undefined],
     ['unfinished', unfinishedText(incoming)],
+    ['code', code.files > 0 ? `${formatSize(code.bytes)} of compiled modules for workers` : undefined],
     ['in use', leases.runs > 0 ? `${count(leases.models, 'model')} by ${count(leases.runs, 'live run')}` : undefined],
   ]
   return lines.flatMap(([name, text]): [string, string][] => (text === undefined ? [] : [[name, text]]))

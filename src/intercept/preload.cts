@@ -7,6 +7,7 @@ import url = require('node:url')
 
 import threads = require('node:worker_threads')
 
+import compileCache = require('./compile-cache.cts')
 import extend = require('./extend-transformers.cts')
 import notice = require('./notice-http.cts')
 import sources = require('./patch-sources.cts')
@@ -179,7 +180,15 @@ function tellUnserved(settings: string, reason: unknown): void {
   }
 }
 
-const own = { wrapFetch, installBridge, installUnitBridge, importAsIs: sources.importAsIs }
+/** Writes the compiled code of modules that this worker was the first to load. Replaced where a compile cache is used. */
+let keepCompiledCode = (): void => undefined
+try {
+  keepCompiledCode = compileCache.useCompileCache() ?? keepCompiledCode
+} catch {
+  // This process compiles all its modules.
+}
+
+const own = { wrapFetch, installBridge, installUnitBridge, importAsIs: sources.importAsIs, keepCompiledCode }
 // The worker finds it there (`run/preload.ts`). An import of this file would load a second copy, as another kind of module.
 Reflect.set(process, PRELOAD, own)
 

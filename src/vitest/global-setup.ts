@@ -11,6 +11,7 @@ import { NOTHING_WARMED, warmUp } from '../run/start/warm-up.ts'
 import { findProject } from './add-project.ts'
 import { BROWSER_CHANNEL } from './browser/channel.ts'
 import { CHANNEL } from './channel.ts'
+import { keepCompiledCode } from './keep-compiled-code.ts'
 import { openSession } from './session.ts'
 import { workersOf } from './workers-of.ts'
 
@@ -41,6 +42,7 @@ async function setUp(testProject: TestProject): Promise<() => Promise<void>> {
   const manifest = willRun ? await warmUp(session, project) : NOTHING_WARMED
   if (testProject.isBrowserEnabled()) return serveBrowsers(testProject, project, manifest)
   if (willRun) await serveChildren(session, project)
+  if (willRun) keepCompiledCode(testProject, project)
   project.workers = workersOf(testProject)
   const provide = (manifest: Manifest) => testProject.provide(CHANNEL, handOver(session, project, manifest))
   provide(manifest)

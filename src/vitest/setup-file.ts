@@ -2,6 +2,7 @@
 import { afterAll, beforeEach, expect, inject, type TestContext, TestRunner } from 'vitest'
 import { ModelCacheError } from '../model/errors.ts'
 import { measured } from '../platform/own-time.ts'
+import { loadedPreload } from '../run/preload.ts'
 import { shareClasses } from '../run/worker/share-classes.ts'
 import { openWorker } from '../run/worker/worker.ts'
 import { CHANNEL, reportWhenSent, writeFileReport } from './channel.ts'
@@ -44,6 +45,8 @@ function explain(task: Parameters<typeof explainTimeout>[0], test?: string): voi
 // biome-ignore lint/correctness/noEmptyPattern: see above
 afterAll(({}, suite) => {
   for (const task of [suite.file, ...suite.tasks]) explain(task)
+  // Vitest 4 kills a forked worker, so Node.js does not write at its end.
+  measured('compiled code', () => loadedPreload()?.keepCompiledCode())
   writeFileReport(suite.file.meta, worker.end())
 })
 

@@ -4,6 +4,7 @@ import { groupBy } from '../../platform/group-by.ts'
 import { isoNow } from '../../platform/originals.ts'
 import type { CacheContext } from '../context/context.ts'
 import { listEntries } from '../lookup/list-entries.ts'
+import { compiledCode } from '../store/compile-cache.ts'
 import { type Amount, addTo, findIncomplete } from '../store/downloads/leftovers.ts'
 import { type RunRecord, readAllRuns } from '../store/entries/runs.ts'
 import { totalSize } from '../store/entries/used-bytes.ts'
@@ -51,6 +52,8 @@ export interface CacheStatus {
   disk: { freeBytes: number } | null
   /** Unfinished downloads: `left` ones have no live writer, `underWay` ones may have one. */
   incoming: { left: Amount; underWay: Amount }
+  /** The compiled code of modules that workers load. It does not count for the size limit. */
+  code: Amount
   /** The number of live test runs, and how many models they claim. */
   leases: { runs: number; models: number }
   /** ISO 8601: when the status was taken. */
@@ -89,6 +92,7 @@ export async function cacheStatus(context: CacheContext): Promise<CacheStatus> {
     lastRuns: sumUp(counted),
     disk: free === null ? null : { freeBytes: free },
     incoming: { left: amountOf(incomplete.free), underWay: amountOf(incomplete.held) },
+    code: compiledCode(layout),
     leases: { runs: live.size, models: new Set([...live.values()].flatMap((keys) => [...keys])).size },
     takenAt: isoNow(),
   }

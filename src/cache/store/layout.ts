@@ -49,6 +49,8 @@ export class Layout extends HubFolder {
   readonly incoming: string
   readonly leases: string
   readonly runs: string
+  /** The compiled code of the modules that workers load: Node.js's compile cache. */
+  readonly compile: string
   /** The stored answers of all endpoints, see `Origin`. */
   readonly origins: string
   /** Where earlier versions stored the renames of all endpoints together. */
@@ -64,6 +66,7 @@ export class Layout extends HubFolder {
     this.incoming = join(directory, 'incoming')
     this.leases = join(directory, 'leases')
     this.runs = join(directory, 'runs')
+    this.compile = join(directory, 'compile')
     this.origins = join(directory, 'origins')
     this.formerRenames = join(directory, 'renames')
     this.formerApi = join(directory, 'api')

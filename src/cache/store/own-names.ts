@@ -91,3 +91,13 @@ export function blobOfSkeleton(name: string): string | undefined {
 export function isTreeName(name: string): boolean {
   return name.endsWith('.json') && isCommit(name.slice(0, -'.json'.length))
 }
+
+/** The folder of one version of Node.js in `compile/`, as Node.js names it: version, architecture, V8's version and flags, user. */
+export function isCompileFolderName(name: string): boolean {
+  return /^v\d+\.\d+\.\d+[\w.-]*-[0-9a-f]{8}(-\d+)?$/.test(name)
+}
+
+/** The compiled code of one module, as Node.js names it, or its temporary file. */
+export function isCompiledName(name: string): boolean {
+  return /^[0-9a-f]{8}(\.cache)?(\.\w{6})?$/.test(name)
+}

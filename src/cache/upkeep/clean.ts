@@ -2,6 +2,7 @@ import type { Entry } from '../../model/entry.ts'
 import { originals } from '../../platform/originals.ts'
 import type { CacheContext } from '../context/context.ts'
 import { isOurs } from '../store/cache-folder.ts'
+import { trimCompiledCode } from '../store/compile-cache.ts'
 import { type Amount, addTo, findIncomplete, removeIncomplete } from '../store/downloads/leftovers.ts'
 import { readRunsOfEach } from '../store/entries/runs.ts'
 import { leasedEntries } from '../store/locks/leases.ts'
@@ -21,9 +22,11 @@ export interface Cleaned {
   incomplete: Amount
   /** How many unfinished downloads stay, because a process may still be writing them. */
   incompleteHeld: number
+  /** The compiled code of modules. It is removed only when all models are chosen. */
+  code: Amount
   /** How many run records were read for `unusedRuns`. With 0, no model counts as unused. */
   runs: number
-  /** Bytes of models and unfinished downloads together. */
+  /** Bytes of models, unfinished downloads and compiled code together. */
   freedBytes: number
 }
 
@@ -40,21 +43,23 @@ export async function clean(context: CacheContext, options: CleanOptions = {}): 
   const gone = new Set(removed.entries)
   // Another process claimed these models, or began to work on their repos, meanwhile.
   const late = plan.remove.filter((entry) => !gone.has(entry)).map((entry) => ({ entry, why: 'in use' as const }))
-  const downloads =
-    options.incomplete || (isAll(options) && !options.among) ? await cleanIncomplete(context, options) : nothing()
+  const isEverything = isAll(options) && !options.among
+  const downloads = options.incomplete || isEverything ? await cleanIncomplete(context, options) : nothing()
+  const { code } = isEverything ? { code: await trimCompiledCode(layout, { ...options, all: true }) } : nothing()
   return {
     removed: removed.entries,
     kept: [...plan.kept, ...late],
     incomplete: downloads.incomplete,
     incompleteHeld: downloads.incompleteHeld,
-    runs,
-    freedBytes: removed.freedBytes + downloads.incomplete.bytes,
+    ...{ code, runs },
+    freedBytes: removed.freedBytes + downloads.incomplete.bytes + code.bytes,
   }
 }
 
 function nothing() {
   const removed: Entry[] = []
-  return { removed, incomplete: { files: 0, bytes: 0 }, incompleteHeld: 0, runs: 0, freedBytes: 0 }
+  const none = () => ({ files: 0, bytes: 0 })
+  return { removed, incomplete: none(), incompleteHeld: 0, code: none(), runs: 0, freedBytes: 0 }
 }
 
 async function makePlan(context: CacheContext, options: CleanOptions, usage: Usage): Promise<CleanPlan> {

@@ -5,6 +5,7 @@ import { originals } from '../../platform/originals.ts'
 import type { CacheContext } from '../context/context.ts'
 import { migrateEntries } from '../lookup/migrate-entry.ts'
 import { isHubLinked, isOurs } from '../store/cache-folder.ts'
+import { trimCompiledCode } from '../store/compile-cache.ts'
 import { sweepIncoming } from '../store/downloads/leftovers.ts'
 import { leasedEntries } from '../store/locks/leases.ts'
 import { planRemovals, type Removals } from './limits.ts'
@@ -30,6 +31,7 @@ export async function maintain(context: CacheContext, { isOver = false } = {}): 
   const removed = await enforceLimits(context, await planLimits(context, ownRun), ownRun)
   const metadata = await context.metadata()
   await removeOrphans(context, [...(await metadata.all()).values()])
+  await trimCompiledCode(context.layout)
   return removed
 }
 

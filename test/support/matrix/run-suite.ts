@@ -39,6 +39,8 @@ export interface Outcome {
   unit?: Run
   /** Bytes outside our cache after the first run. They are removed before the second run, so that they cannot serve it. */
   copiedBytes: number
+  /** The number of modules in the compile cache. */
+  compiled: number
 }
 
 /** Runs a suite with an empty cache, and again. */
@@ -57,12 +59,11 @@ export async function runTwice(lane: Lane, suite: Suite): Promise<Outcome> {
     const copiedBytes = (await Promise.all(ownCaches.map(bytesUnder))).reduce((sum, bytes) => sum + bytes, 0)
     await removeCopies()
     const warm = await run(lane, directory, hub, suite.env)
-    if (!suite.hasMocks) return { cold, copiedBytes, warm }
+    const compiled = await modulesIn(join(ownFolders(directory).MODEL_CACHE_DIR, 'compile'))
+    if (!suite.hasMocks) return { cold, copiedBytes, compiled, warm }
     await removeCopies()
     return {
-      cold,
-      copiedBytes,
-      warm,
+      ...{ cold, copiedBytes, compiled, warm },
       unit: await run(lane, directory, hub, { ...suite.env, MODEL_CACHE_MODE: 'unit' }),
     }
   } finally {
@@ -91,7 +92,7 @@ async function run(lane: Lane, directory: string, hub: Hub, env: Record<string, 
 }
 
 /** Folders for the runs, so that they do not use the token or the models of the machine's owner. */
-function ownFolders(directory: string): Record<string, string> {
+function ownFolders(directory: string): Record<'MODEL_CACHE_DIR' | 'HF_HOME', string> {
   const parent = dirname(directory)
   return { MODEL_CACHE_DIR: join(parent, 'cache'), HF_HOME: join(parent, 'huggingface') }
 }
@@ -101,6 +102,11 @@ async function write(directory: string, files: Record<string, string>): Promise<
     await mkdir(dirname(join(directory, path)), { recursive: true })
     await writeFile(join(directory, path), content)
   }
+}
+
+async function modulesIn(folder: string): Promise<number> {
+  const found = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => [])
+  return found.filter((entry) => entry.isFile()).length
 }
 
 async function bytesUnder(directory: string): Promise<number> {

@@ -35,6 +35,7 @@ export async function waysMatrix(workshop: Workshop, model: string, filter: Filt
     const lane = lanes.get(cell.lane)
     const { pool, environment } = cell
     const isolate = cell.isolate ? 'yes' : 'no'
+    const keepsCode = lane?.hasCompileCache === true && !pool.startsWith('vm')
     const task = {
       labels: { pool, isolate, environment },
       suite: {
@@ -43,7 +44,7 @@ export async function waysMatrix(workshop: Workshop, model: string, filter: Filt
         repos: { [UNTOUCHED]: model, [DECLARED]: model },
         ownCaches: ['own-cache'],
       },
-      expected: { requests: REQUESTS },
+      expected: { requests: REQUESTS, keepsCode },
     }
     return lane ? [{ ...task, lane }] : []
   })
