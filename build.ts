@@ -123,7 +123,8 @@ await rm('dist', { recursive: true, force: true })
 await execa('tsc', ['-p', 'src'], { preferLocal: true, stdio: 'inherit' })
 for (const bundle of BUNDLES) await build(bundle)
 await withoutFacades('dist')
-await copyFile('src/report/report.schema.json', 'dist/report/report.schema.json')
+for (const schema of ['report/report', 'model/models.lock'])
+  await copyFile(`src/${schema}.schema.json`, `dist/${schema}.schema.json`)
 await chmod('dist/cli/main.js', 0o755)
 
 interface ModuleGraph {

@@ -30,7 +30,11 @@ test('the package holds the build, the licence and the documents, and nothing el
   const linked = [...documents, new Document('CONTRIBUTING.md')].flatMap(({ links }) => links.map(({ path }) => path))
   expect(linked.filter((link) => !paths.some((path) => path === link || path.startsWith(`${link}/`)))).toEqual([])
   const others = paths.filter((path) => path.startsWith('dist/') && !/\.([cm]?js|d\.[cm]?ts)$/.test(path))
-  expect(others.sort()).toEqual(['dist/LICENSES-OF-OTHERS.txt', 'dist/report/report.schema.json'])
+  expect(others.sort()).toEqual([
+    'dist/LICENSES-OF-OTHERS.txt',
+    'dist/model/models.lock.schema.json',
+    'dist/report/report.schema.json',
+  ])
   // The command line has a long name and a short one.
   const { bin } = JSON.parse(await readFile(join(inject('packedPackage'), 'package.json'), 'utf8'))
   expect(bin).toEqual({ 'vitest-model-cache': './dist/cli/main.js', vmc: './dist/cli/main.js' })

@@ -4,6 +4,7 @@ import { type Model, modelLabel, parseModel } from '../model/model.ts'
 import { snapshotOf } from '../model/snapshot.ts'
 import type { CacheContext } from './context/context.ts'
 import { listEntries } from './lookup/list-entries.ts'
+import { findLocked } from './lookup/locked.ts'
 import { currentRepoId } from './lookup/stored-answers.ts'
 import { nameMatcher } from './selection/glob.ts'
 import { readRef } from './store/answers/refs.ts'
@@ -69,9 +70,14 @@ async function atRevision(context: CacheContext, entries: Entry[], revision: str
   return onlyOne(revision, byCommit(entries, revision))
 }
 
-/** True when the revision refers to the commit of the entry. For entries of unknown origin or of earlier versions, the ref in `hub/` counts. */
-export async function isAt({ layout }: CacheContext, entry: Entry, revision: string): Promise<boolean> {
+/**
+ * True when the revision refers to the commit of the entry, by the lock file or by the refs of its endpoint. For entries of unknown
+ * origin or of earlier versions, the ref in `hub/` counts.
+ */
+export async function isAt(context: CacheContext, entry: Entry, revision: string): Promise<boolean> {
   const { repo, commit, snapshot, endpoint } = entry
+  if (findLocked(context, { repo, revision })?.commit === commit) return true
+  const { layout } = context
   const own = endpoint === undefined ? undefined : await readRef(new Origin(layout, endpoint), repo, revision)
   if (own) return own.commit === commit
   return snapshot === snapshotOf(commit) && (await readRef(layout, repo, revision))?.commit === commit

@@ -127,6 +127,8 @@ const FAILURES_OF_THE_REPO: ErrorCode[] = [
   'GATED',
   'ACCESS_DENIED',
   'HUB_UNREACHABLE',
+  'NOT_LOCKED',
+  'LOCK_BROKEN',
 ]
 
 /** Throws the failure of the warm-up for a model, so that workers do not try again. The test that asks for the model sees the reason. */

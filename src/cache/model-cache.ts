@@ -2,9 +2,11 @@ import { existsSync } from 'node:fs'
 import type { HubHttpError } from '../hub/http.ts'
 import type { RawAnswer, RawRequest } from '../hub/raw.ts'
 import { type Access, copyEntry, type Entry, type EntryId } from '../model/entry.ts'
+import type { LockedModel } from '../model/lock-file.ts'
 import { type Model, type ModelSpec, toModel } from '../model/model.ts'
 import type { RepoId } from '../model/repo-id.ts'
 import type { RequestEvent } from '../model/request.ts'
+import type { Commit } from '../model/revision.ts'
 import type { CachedModel } from './cached-model.ts'
 import { CacheContext } from './context/context.ts'
 import type { PathToLoad } from './context/decided-path.ts'
@@ -17,6 +19,7 @@ import type { DiskUse } from './inspect/disk-use.ts'
 import type { CacheStatistics } from './inspect/statistics.ts'
 import type { CacheStatus } from './inspect/status.ts'
 import { pathToLoad } from './path-to-load.ts'
+import type { StateOptions } from './state-model.ts'
 import { isWritable } from './store/cache-folder.ts'
 import type { RunRecord } from './store/entries/runs.ts'
 import { releaseRun } from './store/locks/leases.ts'
@@ -87,6 +90,19 @@ export class ModelCache {
   ): Promise<RawAnswer | HubHttpError | undefined> {
     const { getApiAnswer } = await import('./get-api-answer.ts')
     return getApiAnswer(await this.context.usable(), repo, request)
+  }
+
+  /** The commit that the lock file states for a revision. `HEAD` is `main`. Undefined if it states none for our endpoint. */
+  async lockedCommit({ repo, revision }: { repo: RepoId; revision: string }): Promise<Commit | undefined> {
+    if (this.context.options.lockfile === undefined) return undefined
+    const { findLocked } = await import('./on-disk.ts')
+    return findLocked(this.context, { repo, revision: revision === 'HEAD' ? 'main' : revision })?.commit
+  }
+
+  /** What the endpoint states about a model, to be written into a lock file. Downloads and stores nothing. */
+  async state(model: Pick<Model, 'repo' | 'revision'>, options?: StateOptions): Promise<LockedModel> {
+    const { stateModel } = await import('./state-model.ts')
+    return stateModel(this.context, model, options)
   }
 
   /** Downloads what is missing of the models. Each result holds the cached model, or the error. */

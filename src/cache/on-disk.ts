@@ -2,6 +2,7 @@
 
 export { cacheStatistics } from './inspect/statistics.ts'
 export { listEntries } from './lookup/list-entries.ts'
+export { findLocked } from './lookup/locked.ts'
 export { treeOf } from './lookup/tree-of.ts'
 export { makeManifest } from './make-manifest.ts'
 export { readAllRuns, readRuns, writeRun } from './store/entries/runs.ts'

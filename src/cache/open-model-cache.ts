@@ -4,7 +4,18 @@ import { ModelCache } from './model-cache.ts'
 /** The options of the plugin that concern the cache, and the callbacks for its messages. */
 export type OpenOptions = Pick<
   ModelCacheOptions,
-  'cacheDir' | 'maxSize' | 'onTooLarge' | 'maxAge' | 'preset' | 'offline' | 'validate' | 'load' | 'adopt' | 'hub'
+  | 'cacheDir'
+  | 'maxSize'
+  | 'onTooLarge'
+  | 'maxAge'
+  | 'preset'
+  | 'offline'
+  | 'validate'
+  | 'load'
+  | 'adopt'
+  | 'lockfile'
+  | 'frozen'
+  | 'hub'
 > & {
   /** Called with one line for each decision. */
   onDebug?: (message: string) => void

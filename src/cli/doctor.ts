@@ -6,6 +6,7 @@ import { ModelCacheError } from '../model/errors.ts'
 import { readVitestConfig } from './config/read-config.ts'
 import { type Check, fail } from './doctor/check.ts'
 import { checkDisk, checkFolder, checkLinks, checkPermissions } from './doctor/folder.ts'
+import { checkLock } from './doctor/lock-file.ts'
 import { checkHub, checkProxy } from './doctor/network.ts'
 import { checkConfig, checkNode, checkOnnxRuntime, checkTransformers, checkVitest } from './doctor/project.ts'
 import { checkProjects, type ProjectsConfig, withProjects } from './doctor/projects.ts'
@@ -38,6 +39,9 @@ export async function doctor(options: GlobalOptions): Promise<number> {
   const settings = settingsOf(config)
   if ('level' in settings) print(settings)
   else {
+    const declared =
+      'error' in config ? [] : [config, ...config.projects].flatMap(({ options }) => options?.models ?? [])
+    print(checkLock(settings, declared))
     const isPlaceKnown = readEnvironment(process.env).cacheDir !== undefined
     const origin = originOf(options.cacheDir, isPlaceKnown, settings)
     await checkCache(new ModelCache({ ...settings, signal: interrupted }), origin, print)

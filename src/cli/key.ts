@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto'
 import { FORMAT } from '../cache/store/cache-folder.ts'
+import { readLockFile } from '../config/lock-file.ts'
 import type { Entry } from '../model/entry.ts'
+import { printLockFile } from '../model/lock-file.ts'
 import { type Model, modelKey } from '../model/model.ts'
 import { selectionKey } from '../model/selection.ts'
 import { count } from '../report/words.ts'
@@ -12,16 +14,25 @@ import { printLines, printNotes } from './show/print.ts'
 /** As many hexadecimal digits of a sha256 are printed. */
 const KEY_LENGTH = 16
 
+interface KeyFlags extends GlobalOptions {
+  config?: boolean
+  cached?: boolean
+}
+
 /**
- * Prints a key for a CI cache: of what the cache holds, or with `--config` of what the Vitest config declares. The same content gives
- * the same key on every machine and system.
+ * Prints a key for a CI cache: of the lock file, else of what the cache holds, or with `--config` of what the Vitest config declares.
+ * The same content gives the same key on every machine and system.
  */
-export async function key({ config: ofConfig, ...global }: GlobalOptions & { config?: boolean }): Promise<number> {
-  const { cache, config, options } = await openCache(global, { needsOptions: ofConfig === true })
-  const of = ofConfig ? 'config' : 'cache'
+export async function key({ config: ofConfig, cached, ...global }: KeyFlags): Promise<number> {
+  const opened = await openCache(global, { needsOptions: !cached })
+  const { cache, options } = opened
+  const lockFile = ofConfig || cached || options.lockfile === undefined ? undefined : readLockFile(options.lockfile)
+  const of = ofConfig ? 'config' : lockFile ? 'lock file' : 'cache'
   const parts = ofConfig
-    ? (await declaredModels(config)).map((model) => declaredPart(model, options.hub.endpoint))
-    : (await cache.list()).map(cachedPart)
+    ? (await declaredModels(opened.config)).map((model) => declaredPart(model, options.hub.endpoint))
+    : lockFile
+      ? lockFile.models.map((model) => printLockFile({ models: [model] }))
+      : (await cache.list()).map(cachedPart)
   if (parts.length === 0) printNotes(emptyNote(of, cache.context.layout.directory))
   const digest = keyOf(of, parts)
   if (global.json) printJson({ key: digest, of, models: parts.length, format: FORMAT })
@@ -45,7 +56,11 @@ function declaredPart(model: Model, endpoint: string): string {
   return JSON.stringify([modelKey(model), selectionKey(model.selection), endpoint])
 }
 
-function emptyNote(of: 'cache' | 'config', directory: string): string {
-  const what = of === 'cache' ? `The cache ${directory} holds` : 'The Vitest config declares'
+function emptyNote(of: 'cache' | 'config' | 'lock file', directory: string): string {
+  const what = {
+    cache: `The cache ${directory} holds`,
+    config: 'The Vitest config declares',
+    'lock file': 'The lock file has',
+  }[of]
   return `${what} ${count(0, 'model')}: the key stands for nothing.`
 }

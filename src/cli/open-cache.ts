@@ -15,6 +15,17 @@ export interface GlobalOptions {
   json?: boolean
 }
 
+/** The flag of commands that warm or run. */
+export interface FrozenFlag {
+  /** Models that the lock file lacks are refused. */
+  frozen?: boolean
+}
+
+/** Hands the flag `--frozen` on to the options, and to the Vitest that a command starts. */
+export function applyFrozen({ frozen }: FrozenFlag): void {
+  if (frozen) process.env.MODEL_CACHE_FROZEN = '1'
+}
+
 /** The setting that says where the cache is. */
 export type Origin = '--cache-dir' | 'MODEL_CACHE_DIR' | 'the Vitest config' | 'the default'
 
@@ -30,6 +41,8 @@ interface Needs {
   needsOptions?: boolean
   /** True for a command that changes the cache. */
   needsWriting?: boolean
+  /** False for the command that makes the lock file: the Hub is asked for what is not locked yet. */
+  usesLockFile?: boolean
 }
 
 /**
@@ -39,7 +52,7 @@ interface Needs {
  */
 export async function openCache(
   { cacheDir }: GlobalOptions,
-  { needsOptions = true, needsWriting = false }: Needs = {},
+  { needsOptions = true, needsWriting = false, usesLockFile = true }: Needs = {},
 ): Promise<OpenedCache> {
   if (cacheDir !== undefined) process.env.MODEL_CACHE_DIR = cacheDir
   const isPlaceKnown = readEnvironment(process.env).cacheDir !== undefined
@@ -47,7 +60,8 @@ export async function openCache(
   const options = config?.options ?? resolveOptions({}, process.env, process.cwd())
   const note = (message: string) => printNotes(message)
   const onDebug = options.debug ? note : undefined
-  const cache = new ModelCache({ ...options, signal: interrupted, onDebug, onWarning: note })
+  const withoutLock = usesLockFile ? {} : { lockfile: undefined, frozen: false }
+  const cache = new ModelCache({ ...options, ...withoutLock, signal: interrupted, onDebug, onWarning: note })
   const { layout, refusal } = cache.context
   if (refusal) throw refusal
   if (needsWriting && !isWritable(layout)) throw readOnly(layout.directory)

@@ -13,6 +13,7 @@ const WRONG_CALL_CODES: string[] = [
   'NOT_A_CACHE',
   'MODEL_NOT_FOUND',
   'UNSAFE_PATH',
+  'LOCK_BROKEN',
 ]
 
 /** Runs a command and sets the exit code that it returns. The message of an error that it throws is printed. */

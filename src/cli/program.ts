@@ -13,6 +13,7 @@ const NAMES =
   '\nA model is named `[org/]name[@revision]`, by the first digits of its commit, or by a glob such as "Xenova/*".'
 const DRY_RUN = 'only print what would be done'
 const RUNS_BACK = 'how many of the last runs to read'
+const FROZEN = 'refuse models that the lock file lacks'
 const ALL_PROJECTS = 'of all projects that share the cache'
 
 interface GlobalFlags {
@@ -84,6 +85,7 @@ export function makeProgram(): Command {
     .action((pattern, options) => perform(async () => (await import('./ls.ts')).list(pattern, merged(options))))
   command('warm [model...]', 'download models before the tests', "warm Xenova/all-MiniLM-L6-v2 'onnx-community/*'")
     .option('--config', 'also the models of the Vitest config; the default if no model is named')
+    .option('--frozen', FROZEN)
     .action((models, options) => act(async () => (await import('./warm.ts')).warm(models, merged(options))))
   command('verify [model...]', 'recompute the digests of all files, or of some models', 'verify --repair')
     .option('--repair', 'download damaged files again')
@@ -120,8 +122,21 @@ export function makeProgram(): Command {
     .option('--write', 'write them into the Vitest config')
     .option('--dry-run', DRY_RUN)
     .action((options) => perform(async () => (await import('./suggest.ts')).suggest(merged(options))))
-  command('key', 'print a key for a CI cache, made from the cached models', 'key')
-    .option('--config', 'make it from the models that the Vitest config declares')
+  command(
+    'lock [model...]',
+    'write the commits and digests of the declared and used models into models.lock.json',
+    'lock --update Xenova/all-MiniLM-L6-v2',
+  )
+    .option('--update', 'lock these models, or all, at their newest commits')
+    .option('--prune', 'remove models that neither the config nor the last runs of this project use')
+    .addOption(
+      new Option('--check', 'only check that the file has all of them').conflicts(['update', 'prune', 'dryRun']),
+    )
+    .option('--dry-run', DRY_RUN)
+    .action((models, options) => perform(async () => (await import('./lock.ts')).lock(models, merged(options))))
+  command('key', 'print a key for a CI cache, made from the lock file, else from the cached models', 'key')
+    .addOption(new Option('--config', 'make it from the models that the Vitest config declares').conflicts('cached'))
+    .option('--cached', 'make it from the cached models, also if there is a lock file')
     .action((options) => perform(async () => (await import('./key.ts')).key(merged(options))))
   command('doctor', 'check versions, config, cache folder, disk and network', 'doctor').action(() =>
     perform(async () => (await import('./doctor.ts')).doctor(program.opts())),
@@ -133,6 +148,7 @@ export function makeProgram(): Command {
   )
     .option('--clean-cache', "first remove this project's models, other than pinned ones and those in use")
     .option('--cache-info', 'show the state of the cache before and after')
+    .option('--frozen', FROZEN)
     .action((args, options) => perform(async () => (await import('./run.ts')).run(args, merged(options))))
   command('stats', 'show the last runs of this project, and the size of the cache', 'stats --runs 20')
     .option('--runs <number>', RUNS_BACK, wholeNumber, 10)

@@ -11,12 +11,12 @@ import type { Entry } from '../model/entry.ts'
 import { ModelCacheError } from '../model/errors.ts'
 import { count } from '../report/words.ts'
 import { exitCodeOf, handInterruptsTo, interrupted } from './interruption.ts'
-import { type GlobalOptions, type OpenedCache, openCache } from './open-cache.ts'
+import { applyFrozen, type FrozenFlag, type GlobalOptions, type OpenedCache, openCache } from './open-cache.ts'
 import { printJson } from './show/json.ts'
 import { printLines } from './show/print.ts'
 import { printStatus } from './status.ts'
 
-export interface RunFlags extends GlobalOptions {
+export interface RunFlags extends GlobalOptions, FrozenFlag {
   cleanCache?: boolean
   cacheInfo?: boolean
 }
@@ -28,6 +28,7 @@ const OWN_COMMANDS = ['run', 'watch', 'dev', 'related', 'bench', 'list', 'init']
 /** Runs the project's own Vitest and returns its exit code. */
 export async function run(args: string[], flags: RunFlags): Promise<number> {
   const program = findVitest(process.cwd())
+  applyFrozen(flags)
   const opened =
     flags.cleanCache || flags.cacheInfo || flags.json
       ? await openCache(flags, { needsWriting: flags.cleanCache })

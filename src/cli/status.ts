@@ -1,6 +1,9 @@
 import type { CacheStatus, RunCounts } from '../cache/inspect/status.ts'
 import type { Amount } from '../cache/store/downloads/leftovers.ts'
+import { readLockFile } from '../config/lock-file.ts'
+import type { Options } from '../config/options.ts'
 import { formatAge, formatSize } from '../config/units.ts'
+import { messageOf } from '../model/errors.ts'
 import { originals } from '../platform/originals.ts'
 import { joinParts, unbroken } from '../report/lines.ts'
 import { count, percent } from '../report/words.ts'
@@ -15,14 +18,15 @@ const NAME_WIDTH = 10
 export async function status(options: GlobalOptions): Promise<number> {
   const opened = await openCache(options)
   const found = await opened.cache.status()
-  if (options.json) printJson({ from: opened.origin, ...found })
+  if (options.json) printJson({ from: opened.origin, ...found, lockFile: lockStatus(opened.options) ?? null })
   else printStatus(opened, found)
   return 0
 }
 
-export function printStatus({ origin }: Pick<OpenedCache, 'origin'>, found: CacheStatus): void {
+export function printStatus({ origin, options }: Pick<OpenedCache, 'origin' | 'options'>, found: CacheStatus): void {
   const columns = columnsOf() ?? Number.POSITIVE_INFINITY
-  for (const [name, text] of statusLines(origin, found)) {
+  const lines = [...statusLines(origin, found), ...lockLine(lockStatus(options))]
+  for (const [name, text] of lines) {
     const [first, ...others] = joinParts(text.split(' · '), columns - NAME_WIDTH - 1, '')
     printLines(`${paint('dim', name.padEnd(NAME_WIDTH))} ${first}`)
     for (const line of others) printLines(`${' '.repeat(NAME_WIDTH)} ${line}`)
@@ -54,6 +58,32 @@ function statusLines(origin: string, found: CacheStatus): [string, string][] {
     ['in use', leases.runs > 0 ? `${count(leases.models, 'model')} by ${count(leases.runs, 'live run')}` : undefined],
   ]
   return lines.flatMap(([name, text]): [string, string][] => (text === undefined ? [] : [[name, text]]))
+}
+
+interface LockStatus {
+  path: string
+  /** Null if it can't be used. */
+  models: number | null
+  frozen: boolean
+  error: string | null
+}
+
+/** Undefined if there is no lock file. */
+function lockStatus({ lockfile: path, frozen }: Options): LockStatus | undefined {
+  if (path === undefined) return undefined
+  try {
+    const file = readLockFile(path)
+    return file && { path, models: file.models.length, frozen, error: null }
+  } catch (error) {
+    return { path, models: null, frozen, error: messageOf(error) }
+  }
+}
+
+function lockLine(lock: LockStatus | undefined): [string, string][] {
+  if (!lock) return []
+  const { path, models, frozen } = lock
+  const state = models === null ? 'broken: `doctor` says why' : count(models, 'model')
+  return [['lock file', `${unbroken(path)} · ${state}${frozen ? ' · frozen' : ''}`]]
 }
 
 /** Undefined when all models came from one endpoint. */

@@ -1,8 +1,11 @@
 import { relative } from 'node:path'
 import process from 'node:process'
+import { readLockFile } from '../config/lock-file.ts'
 import { count } from '../report/words.ts'
 import type { VitestConfig } from './config/read-config.ts'
-import { type GlobalOptions, openCache } from './open-cache.ts'
+import { nameOf } from './lock/check.ts'
+import { isIn } from './lock/wanted-models.ts'
+import { type GlobalOptions, type OpenedCache, openCache } from './open-cache.ts'
 import { type Confirmation, confirm } from './show/confirm.ts'
 import { printJson } from './show/json.ts'
 import { printLines, printNotes } from './show/print.ts'
@@ -21,17 +24,28 @@ export interface SuggestOptions extends GlobalOptions, Confirmation {
  * exit code 1 if no run used a model, the user refuses, or the lines have to be pasted.
  */
 export async function suggest(options: SuggestOptions): Promise<number> {
-  const { cache, config } = await openCache(options)
+  const opened = await openCache(options)
+  const { cache, config } = opened
   const runs = await cache.lastRunsOf(({ project }) => isWithin(project, process.cwd()), options.runs)
   const suggestions = await suggestModels(cache, runs)
   if (runs.length === 0) printNotes('No run of this project is recorded: run the tests once.')
   else if (suggestions.length === 0) printNotes(`The last ${count(runs.length, 'run')} used no model.`)
+  tellOfLock(opened, suggestions)
   const written = options.write && suggestions.length > 0 ? await write(suggestions, config, options) : undefined
   if (options.json) {
     const models = suggestions.map(({ fields, ...model }) => ({ ...model, ...fields }))
     printJson({ runs: runs.length, models, ...(written && { written }) })
   } else if (suggestions.length > 0 && !options.write) printLines(modelsSource(suggestions))
   return suggestions.length > 0 && written !== 'not written' ? 0 : 1
+}
+
+/** Says that the lock file lacks some of the models. */
+function tellOfLock({ options: { lockfile, hub } }: OpenedCache, suggestions: Suggestion[]): void {
+  const file = lockfile === undefined ? undefined : readLockFile(lockfile)
+  if (!file || lockfile === undefined) return
+  const locked = file.models.filter(({ endpoint }) => endpoint === hub.endpoint)
+  if (suggestions.every((model) => isIn(model, locked))) return
+  printNotes(`${nameOf(lockfile)} lacks some of these models: run \`npx vitest-model-cache lock\`.`)
 }
 
 type Written = 'written' | 'declared already' | 'not written'

@@ -5,15 +5,20 @@ import { selectionKey } from '../model/selection.ts'
 import { count } from '../report/words.ts'
 import { declaredModels } from './config/declared-models.ts'
 import { interrupted } from './interruption.ts'
-import { type GlobalOptions, openCache } from './open-cache.ts'
+import { applyFrozen, type FrozenFlag, type GlobalOptions, openCache } from './open-cache.ts'
 import { printJson } from './show/json.ts'
 import { printLines, printNotes } from './show/print.ts'
 import { openProgress } from './show/progress.ts'
 import { paint } from './show/style.ts'
 import { modelsNamed } from './warm-names.ts'
 
+interface WarmFlags extends GlobalOptions, FrozenFlag {
+  config?: boolean
+}
+
 /** Downloads the named models, those of the Vitest config, or both. The exit code is 1 when one failed. */
-export async function warm(names: string[], options: GlobalOptions & { config?: boolean }): Promise<number> {
+export async function warm(names: string[], options: WarmFlags): Promise<number> {
+  applyFrozen(options)
   const { cache, config } = await openCache(options)
   const declared = await declaredModels(config)
   const cached = names.length > 0 ? await cache.list() : []

@@ -53,6 +53,8 @@ const Schema = v.object(
     validate: v.optional(v.picklist(['stat', 'digest', 'none'], '"stat", "digest" or "none"')),
     load: v.optional(v.picklist(['mapped', 'plain'], '"mapped" or "plain"')),
     adopt: v.optional(v.boolean('true or false')),
+    lockfile: v.optional(v.union([v.literal(false), text], 'false, or a path such as "models.lock.json"')),
+    frozen: v.optional(v.boolean('true or false')),
     hub: v.optional(v.object(HUB, `an object with ${Object.keys(HUB).map(quoted).join(', ')}`)),
     intercept: v.optional(
       v.union(

@@ -2,7 +2,7 @@ import { ModelCacheError } from '../model/errors.ts'
 import { nearest } from '../model/nearest.ts'
 
 const PREFIX = 'MODEL_CACHE_'
-const SWITCHES = ['MODEL_CACHE_OFFLINE', 'MODEL_CACHE_DEBUG']
+const SWITCHES = ['MODEL_CACHE_OFFLINE', 'MODEL_CACHE_FROZEN', 'MODEL_CACHE_DEBUG']
 const TEXTS = ['MODEL_CACHE_DIR', 'MODEL_CACHE_MAX_SIZE', 'MODEL_CACHE_MAX_AGE', 'MODEL_CACHE_MODE', 'MODEL_CACHE_LOAD']
 const VARIABLES = [...TEXTS, ...SWITCHES]
 
@@ -11,6 +11,7 @@ export interface EnvironmentSettings {
   cacheDir?: string
   mode?: string
   offline?: boolean
+  frozen?: boolean
   maxSize?: string
   maxAge?: string
   load?: string
@@ -45,6 +46,7 @@ export function readEnvironment(env: Environment): EnvironmentSettings {
   return {
     ...readTexts(env),
     offline: switchOf(env, 'MODEL_CACHE_OFFLINE') ?? looseBoolean(textOf(env, 'HF_HUB_OFFLINE')),
+    frozen: switchOf(env, 'MODEL_CACHE_FROZEN'),
     debug: switchOf(env, 'MODEL_CACHE_DEBUG') ?? false,
     ci: ci !== undefined && !/^(0|false)$/i.test(ci),
   }

@@ -4,6 +4,7 @@ import { type Model, type ModelSpec, parseModel } from '../model/model.ts'
 import { type CheckedOptions, checkOptions, oneError, problemsIn } from './check-options.ts'
 import { checkSwitches, type Environment, readEnvironment, readTexts } from './environment-variables.ts'
 import { defaultCacheFolder, withoutTilde } from './folders.ts'
+import { hasLockFile } from './lock-file.ts'
 import type { HubSettings } from './token.ts'
 import { parseDuration, parseSize } from './units.ts'
 
@@ -42,6 +43,13 @@ export interface ModelCacheOptions {
   load?: Loading
   /** Take verified files from your own Hugging Face cache instead of downloading them. Default true. */
   adopt?: boolean
+  /**
+   * The lock file, relative to Vitest's root (default `models.lock.json`): models that it states are taken at its commits and with its
+   * digests. A project that has none uses the one of the run's root. `false`: none is used.
+   */
+  lockfile?: string | false
+  /** Models that the lock file lacks are refused. Default: true in CI where there is a lock file. MODEL_CACHE_FROZEN. */
+  frozen?: boolean
   hub?: {
     /** Default: HF_ENDPOINT, else https://huggingface.co. */
     endpoint?: string
@@ -90,6 +98,10 @@ export interface CacheSettings {
   load: Loading
   /** True when verified files of the user's own Hugging Face cache are adopted. */
   adopt: boolean
+  /** Absolute path of the lock file, which may not exist. Undefined when none is used. */
+  lockfile: string | undefined
+  /** True when models that the lock file lacks are refused. */
+  frozen: boolean
 }
 
 export interface Options extends CacheSettings {
@@ -103,6 +115,7 @@ export interface Options extends CacheSettings {
 }
 
 const PRESETS = { dev: { maxSize: '1GB', maxAge: '3d' }, ci: { maxSize: '5GB', maxAge: '30d' } } as const
+const LOCK_FILE = 'models.lock.json'
 const DEFAULTS = { maxSize: '2GB', maxAge: '7d', timeout: '1h' } as const
 const SOURCES: Record<string, string> = {
   'hub.endpoint': 'HF_ENDPOINT',
@@ -115,11 +128,12 @@ const SOURCES: Record<string, string> = {
 
 /**
  * Checks the options and the environment and fills in presets and defaults. Relative paths in options are taken from `root`; a
- * relative MODEL_CACHE_DIR is taken from the working directory.
+ * relative MODEL_CACHE_DIR is taken from the working directory. `runRoot` is the root of the whole run, whose lock file a project
+ * without one uses.
  * Throws one error that names each wrong setting, what was given, and what is accepted. Its code is `INVALID_OPTION`, or
  * `INVALID_MODEL` if only models are wrong.
  */
-export function resolveOptions(input: unknown, env: Environment, root: string): Options {
+export function resolveOptions(input: unknown, env: Environment, root: string, runRoot = root): Options {
   const { hfEndpoint, ...texts } = readTexts(env)
   const options = checkOptions(input ?? {}, (option) => `Option \`${option}\` of modelCache()`)
   const variables = checkOptions(
@@ -134,17 +148,23 @@ export function resolveOptions(input: unknown, env: Environment, root: string): 
     ...checkSwitches(env),
   ]
   if (!options.checked || !variables.checked || problems.length > 0) throw oneError(problems)
-  return complete(options.checked, variables.checked, env, root)
+  return complete(options.checked, variables.checked, env, [root, runRoot])
 }
 
 /** Fills in presets and defaults. Everything was checked. */
-function complete(given: CheckedOptions, variables: CheckedOptions, env: Environment, root: string): Options {
+function complete(
+  given: CheckedOptions,
+  variables: CheckedOptions,
+  env: Environment,
+  [root, runRoot]: [root: string, runRoot: string],
+): Options {
   const environment = readEnvironment(env)
   const { cacheDir, mode, maxSize, maxAge, load } = variables
   const limitsGiven = (given.maxSize ?? given.maxAge ?? maxSize ?? maxAge) !== undefined
   const preset = given.preset ?? (environment.ci && !limitsGiven ? 'ci' : undefined)
   const limits = { ...DEFAULTS, ...(preset && PRESETS[preset]) }
   const report = given.report ?? {}
+  const lockfile = given.lockfile === false ? undefined : chosenLockFile(given.lockfile ?? LOCK_FILE, root, runRoot)
   const hubEndpoint = withoutSlash(given.hub?.endpoint ?? environment.hfEndpoint ?? DEFAULT_ENDPOINT)
   return {
     models: (given.models ?? []).map(parseModel),
@@ -157,6 +177,8 @@ function complete(given: CheckedOptions, variables: CheckedOptions, env: Environ
     validate: given.validate ?? 'stat',
     load: load ?? given.load ?? 'mapped',
     adopt: given.adopt ?? true,
+    lockfile,
+    frozen: environment.frozen ?? given.frozen ?? (environment.ci && lockfile !== undefined && hasLockFile(lockfile)),
     hub: {
       endpoint: hubEndpoint,
       token: given.hub?.token,
@@ -174,6 +196,12 @@ function complete(given: CheckedOptions, variables: CheckedOptions, env: Environ
   }
 }
 
+/** The lock file of the project, else that of the run. Projects without a file of their own have the same settings, and share a cache. */
+function chosenLockFile(name: string, root: string, runRoot: string): string {
+  const own = resolve(root, name)
+  return hasLockFile(own) ? own : resolve(runRoot, name)
+}
+
 function interceptedBases(intercept: boolean | { hosts?: string[] }, own: (string | undefined)[]): string[] {
   if (intercept === false) return []
   const { hosts = [] } = intercept === true ? {} : intercept
@@ -187,8 +215,8 @@ function withoutSlash(endpoint: string): string {
 
 /** The part of the options that the engine needs. */
 export function cacheSettings(options: Options): CacheSettings {
-  const { cacheDir, hub, offline, maxSize, onTooLarge, maxAge, validate, load, adopt } = options
-  return { cacheDir, hub, offline, maxSize, onTooLarge, maxAge, validate, load, adopt }
+  const { cacheDir, hub, offline, maxSize, onTooLarge, maxAge, validate, load, adopt, lockfile, frozen } = options
+  return { cacheDir, hub, offline, maxSize, onTooLarge, maxAge, validate, load, adopt, lockfile, frozen }
 }
 
 function cacheFolder(env: Environment, variable: string | undefined, option: string | undefined, root: string): string {

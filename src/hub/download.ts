@@ -1,4 +1,4 @@
-import { BrokenDownloadError } from '../model/broken-download.ts'
+import { BrokenDownloadError, SizeMismatchError } from '../model/broken-download.ts'
 import type { Span } from '../model/spans.ts'
 import type { DownloadRequest, Sink } from './download-request.ts'
 import { FileRequests, forget, type Opened } from './file-requests.ts'
@@ -140,7 +140,10 @@ class Transfer {
     watch.saw(chunk.byteLength)
     if (chunk.byteLength > rest.end - rest.start) {
       if (this.#lanes === 1) await forget(request, sink)
-      throw new BrokenDownloadError(`${request.path} is longer than the ${request.size} bytes that the Hub stated`)
+      throw new SizeMismatchError(
+        `${request.path} is longer than the ${request.size} bytes that the Hub stated`,
+        `more than ${request.size} bytes`,
+      )
     }
     const at = rest.start
     rest.start += chunk.byteLength

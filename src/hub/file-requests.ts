@@ -1,4 +1,4 @@
-import { BrokenDownloadError } from '../model/broken-download.ts'
+import { BrokenDownloadError, SizeMismatchError } from '../model/broken-download.ts'
 import type { Span } from '../model/spans.ts'
 import { chunksOf } from './body.ts'
 import type { DownloadRequest, Sink } from './download-request.ts'
@@ -84,7 +84,10 @@ export class FileRequests {
     if (response.status === 200 && length !== null && !response.headers.has('Content-Encoding')) {
       if (Number(length) !== size) {
         await response.body?.cancel()
-        throw new BrokenDownloadError(`The server sends ${length} bytes for ${path}, but the Hub stated ${size}`)
+        throw new SizeMismatchError(
+          `The server sends ${length} bytes for ${path}, but the Hub stated ${size}`,
+          `${length} bytes`,
+        )
       }
     }
     try {

@@ -3,7 +3,7 @@ import { HubHttpError } from '../hub/http.ts'
 import type { Answer } from './answer.ts'
 import { answerRefusal } from './answer-refusal.ts'
 import type { AskedRequest } from './asked-request.ts'
-import type { HubRead } from './hub-url.ts'
+import { addressAt, type HubRead } from './hub-url.ts'
 
 /** Answers a read of the Hub's API (`isReadBy`) with the API's last answer. Undefined where the cache has none. */
 export async function answerApi(
@@ -17,7 +17,10 @@ export async function answerApi(
   if (isQuery && !body) return undefined
   const { method, headers } = request
   const contentType = headers.get('Content-Type')
-  const answer = await cache.apiAnswer(read, { address: read.address, method, body, contentType })
+  // @huggingface/hub then asks for the files of the commit that the answer states.
+  const commit = await cache.lockedCommit(read)
+  const [revision, address] = commit ? [commit, addressAt(read, commit)] : [read.revision, read.address]
+  const answer = await cache.apiAnswer({ repo: read.repo, revision }, { address, method, body, contentType })
   if (answer instanceof HubHttpError) return answerRefusal(cache, answer, request, { isApi: true })
   return answer && { status: 200, ...answer }
 }

@@ -1,5 +1,5 @@
 import { parseRepoId, type RepoId } from '../model/repo-id.ts'
-import { parseRevision } from '../model/revision.ts'
+import { type Commit, parseRevision } from '../model/revision.ts'
 
 /** A read of a model repo, as a URL of the Hub says it. */
 export type HubRead =
@@ -53,12 +53,27 @@ function fileRead(segments: string[]): HubRead | undefined {
 function apiRead(segments: string[], search: string): HubRead | undefined {
   const [, kind, ...rest] = segments
   if (kind !== 'models' || rest.length === 0) return undefined
-  const at = rest.findIndex((segment, index) => index > 0 && API_READS.includes(segment))
+  const at = endOfRepo(rest)
   if (at === -1 && rest.length > 2) return undefined
   const address = `/${segments.join('/')}${search}`
   if (at === -1) return { kind: 'api', repo: repoOf(rest), revision: 'main', address }
   const { revision } = takeRevision(rest.slice(at + 1))
   return { kind: 'api', repo: repoOf(rest.slice(0, at)), revision, address }
+}
+
+/** The address of a read of the API, with a commit in place of its revision. */
+export function addressAt({ address }: { address: string }, commit: Commit): string {
+  const [path = ''] = address.split('?', 1)
+  const [root, api, models, ...rest] = path.split('/')
+  const at = endOfRepo(rest)
+  const repo = at === -1 ? rest : rest.slice(0, at)
+  const read = at === -1 ? ['revision', commit] : [rest[at], commit, ...takeRevision(rest.slice(at + 1)).rest]
+  return [root, api, models, ...repo, ...read].join('/') + address.slice(path.length)
+}
+
+/** The index of the segment after the repo; -1 if there is none. */
+function endOfRepo(rest: string[]): number {
+  return rest.findIndex((segment, index) => index > 0 && API_READS.includes(segment))
 }
 
 function repoOf(segments: string[]): RepoId {

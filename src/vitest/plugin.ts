@@ -17,8 +17,8 @@ export type ModelCachePlugin = Vite.Plugin & { api: { options: Options } }
  * Throws `INVALID_OPTION` and `INVALID_MODEL`.
  */
 export function modelCache(options: ModelCacheOptions = {}): ModelCachePlugin {
-  const resolve = (root: string) =>
-    measured('options', () => withMessageOnly(() => resolveOptions(options, process.env, root)))
+  const resolve = (root: string, runRoot = root) =>
+    measured('options', () => withMessageOnly(() => resolveOptions(options, process.env, root, runRoot)))
   const api = { options: resolve(process.cwd()) }
   let rootOfApi: string | undefined
   return {
@@ -51,7 +51,9 @@ export function modelCache(options: ModelCacheOptions = {}): ModelCachePlugin {
       })
     },
     configureVitest({ vitest, project }) {
-      const resolved = project.config.root === rootOfApi ? api.options : resolve(project.config.root)
+      const { root } = project.config
+      const isResolved = root === rootOfApi && root === vitest.config.root
+      const resolved = isResolved ? api.options : resolve(root, vitest.config.root)
       const wire = () => {
         const session = openSession(vitest)
         addTestProject(session, project, resolved)

@@ -1,6 +1,7 @@
-import { homedir } from 'node:os'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { homedir, tmpdir } from 'node:os'
 import { isAbsolute, join, resolve } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { type Environment, warnOfUnknownVariables } from '../../src/config/environment-variables.ts'
 import { resolveOptions } from '../../src/config/options.ts'
 import { ModelCacheError } from '../../src/model/errors.ts'
@@ -324,6 +325,31 @@ describe('paths', () => {
     expect(options({}, { MODEL_CACHE_DIR: '~/models' }).cacheDir).toBe(join(homedir(), 'models'))
     expect(options({ cacheDir: '~other' }).cacheDir).toBe(join(ROOT, '~other'))
   })
+})
+
+test('the lock file is that of the project, else that of the run, and makes the cache frozen in CI', async () => {
+  const run = await mkdtemp(join(tmpdir(), 'a run '))
+  onTestFinished(() => rm(run, { recursive: true }))
+  const project = join(run, 'project')
+  await mkdir(project)
+  const chosen = (input: unknown = {}, env: Environment = {}) => {
+    const { lockfile, frozen } = resolveOptions(input, env, project, run)
+    return [lockfile, frozen]
+  }
+  const [own, shared] = [project, run].map((folder) => join(folder, 'models.lock.json'))
+  // Projects without any lock file have equal settings, so they share a cache.
+  expect(chosen({}, { CI: '1' })).toEqual([shared, false])
+  await writeFile(shared ?? '', '{}')
+  expect(chosen()).toEqual([shared, false])
+  expect(chosen({}, { CI: '1' })).toEqual([shared, true])
+  await writeFile(own ?? '', '{}')
+  expect(chosen({}, { CI: '1' })).toEqual([own, true])
+  expect(chosen({ frozen: false }, { CI: '1' })).toEqual([own, false])
+  expect(chosen({ frozen: true }, { MODEL_CACHE_FROZEN: '0' })).toEqual([own, false])
+  expect(chosen({}, { MODEL_CACHE_FROZEN: '1' })).toEqual([own, true])
+  expect(chosen({ lockfile: 'locks/a.json' })).toEqual([join(run, 'locks/a.json'), false])
+  expect(chosen({ lockfile: false }, { CI: '1' })).toEqual([undefined, false])
+  expect(() => chosen({ lockfile: true })).toThrow('false, or a path such as "models.lock.json"')
 })
 
 test('the report can be turned off, its target can be set, and its summary in GitHub Actions can be turned off', () => {

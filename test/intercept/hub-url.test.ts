@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { parseHubUrl } from '../../src/intercept/hub-url.ts'
+import { addressAt, parseHubUrl } from '../../src/intercept/hub-url.ts'
+import { isCommit } from '../../src/model/revision.ts'
 import fc from '../support/property.ts'
 
 const HF = 'https://huggingface.co'
@@ -45,6 +46,18 @@ test.each([
   ['a repo that would lead elsewhere', `${HF}/..%2F..%2Fetc/resolve/main/passwd`],
 ])('%s is none of our business', (_, url) => {
   expect(parseHubUrl(url, BASES)).toBeUndefined()
+})
+
+test.each([
+  ['/api/models/org/name', `/api/models/org/name/revision/${COMMIT}`],
+  ['/api/models/gpt2?expand=sha', `/api/models/gpt2/revision/${COMMIT}?expand=sha`],
+  ['/api/models/org/name/revision/main', `/api/models/org/name/revision/${COMMIT}`],
+  ['/api/models/org/name/tree/refs%2Fpr%2F1/onnx?a=?', `/api/models/org/name/tree/${COMMIT}/onnx?a=?`],
+  ['/api/models/org/name/tree/refs/pr/1/onnx', `/api/models/org/name/tree/${COMMIT}/onnx`],
+  ['/api/models/org%2Fname/paths-info/v1.0', `/api/models/org%2Fname/paths-info/${COMMIT}`],
+])('%s is also asked at a commit', (address, at) => {
+  if (!isCommit(COMMIT)) throw new Error('No commit')
+  expect(addressAt({ address }, COMMIT)).toBe(at)
 })
 
 test('any address is either parsed or ignored, and never throws', () => {

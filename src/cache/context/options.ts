@@ -3,9 +3,12 @@ import type { Fetch } from '../../hub/fetch.ts'
 import type { Run } from '../store/locks/leases.ts'
 import type { Manifest } from './manifest.ts'
 
-type Defaulted = 'onTooLarge' | 'validate' | 'load' | 'adopt'
+type Defaulted = 'onTooLarge' | 'validate' | 'load' | 'adopt' | 'lockfile' | 'frozen'
 
-/** The settings of a cache. The defaults of `onTooLarge`, `validate`, `load` and `adopt` are `keep`, `stat`, `mapped` and true. */
+/**
+ * The settings of a cache. The defaults of `onTooLarge`, `validate`, `load` and `adopt` are `keep`, `stat`, `mapped` and true. By
+ * default there is no lock file, and `frozen` is false.
+ */
 export interface CacheOptions extends Omit<CacheSettings, Defaulted>, Partial<Pick<CacheSettings, Defaulted>> {
   /** The run that uses this cache. Models that it asks for are claimed, so that no other run removes them. */
   run?: Run

@@ -2,7 +2,7 @@ import { download } from '../../hub/download.ts'
 import { explainHubError } from '../../hub/explain-error.ts'
 import { HubHttpError } from '../../hub/http.ts'
 import { withRetry } from '../../hub/retry.ts'
-import { DigestMismatchError } from '../../model/broken-download.ts'
+import { DigestMismatchError, SizeMismatchError } from '../../model/broken-download.ts'
 import { isSystemError, ModelCacheError, messageOf } from '../../model/errors.ts'
 import type { CacheContext } from '../context/context.ts'
 import { IncomingFile } from '../store/downloads/incoming.ts'
@@ -26,10 +26,12 @@ export async function downloadBlob(context: CacheContext, target: FileTarget): P
       await download(hub, { ...request, stallMs: context.options.stallMs, connections }, incoming)
       await incoming.publish(context.layout.blob(model.repo, stated.digest))
     } catch (error) {
-      if (!(error instanceof DigestMismatchError)) throw error
+      // What a lock file states can be wrong. Then a second try shows it, as with a digest.
+      const isOther = error instanceof DigestMismatchError || (target.lockfile && error instanceof SizeMismatchError)
+      if (!isOther) throw error
       target.onBytes.kept(-incoming.received)
       await incoming.restart()
-      if (++mismatches === 2) throw fileFailure(target, 'DIGEST_MISMATCH', `${error.message}.`, error)
+      if (++mismatches === 2) throw otherContent(target, error)
       throw error
     }
   }
@@ -59,8 +61,24 @@ export async function downloadBlob(context: CacheContext, target: FileTarget): P
   }
 }
 
+function otherContent(target: FileTarget, error: DigestMismatchError | SizeMismatchError): ModelCacheError {
+  const { stated, lockfile, hub } = target
+  if (lockfile === undefined) return fileFailure(target, 'DIGEST_MISMATCH', `${error.message}.`, error)
+  const states = `${lockfile} states ${stated.digest} (${stated.size} bytes)`
+  return fileFailure(target, 'LOCK_MISMATCH', `${states}, and ${hub.endpoint} sent ${error.received}.`, error)
+}
+
 function explainFailure(error: unknown, target: FileTarget): unknown {
-  if (error instanceof HubHttpError && error.status === 404)
+  const { lockfile, commit, hub } = target
+  const isAbsent = error instanceof HubHttpError && error.status === 404
+  if (isAbsent && lockfile !== undefined && error.errorCode !== 'RepoNotFound')
+    return fileFailure(
+      target,
+      'LOCK_MISMATCH',
+      `${lockfile} states it at commit ${commit.slice(0, 7)}, and ${hub.endpoint} answered that there is no such file.`,
+      error,
+    )
+  if (isAbsent && lockfile === undefined)
     return fileFailure(target, 'FILE_NOT_FOUND', 'The Hub lists it, and answered that there is no such file.', error)
   return explainDiskError(
     explainHubError(error, { asked: `File ${targetLabel(target)}`, repo: target.model.repo }, target.hub),

@@ -14,11 +14,13 @@ export interface FileTarget {
   /** The snapshot folder into which it is linked. */
   snapshot: SnapshotId
   path: HubPath
-  /** Its size and digest, as the Hub states them. */
+  /** Its size and digest, as the Hub or the lock file states them. */
   stated: TreeFile
   /** Its record; undefined for a file that was never recorded. */
   known: EntryFile | undefined
   hub: HubAccess
+  /** The name of the lock file, if that states it. */
+  lockfile?: string
   signal?: AbortSignal
   onBytes: FileProgress
 }
@@ -49,6 +51,7 @@ export function fileFailure(
   const nextSteps: Partial<Record<ErrorCode, string>> = {
     FILE_NOT_FOUND: 'Run again. If the error stays, a proxy between you and the Hub may answer in place of the Hub.',
     OFFLINE: `Download it while online: \`npx vitest-model-cache warm ${modelLabel(target.model)}\`.`,
+    LOCK_MISMATCH: `Nothing was kept. To take what the Hub has now: \`npx vitest-model-cache lock --update ${modelLabel(target.model)}\`.`,
     DIGEST_MISMATCH: 'Nothing was kept. A proxy between you and the Hub may change files: check it and HF_ENDPOINT.',
   }
   const nextStep = nextSteps[code] ?? 'Check the disk, or set MODEL_CACHE_DIR to a folder on another one.'

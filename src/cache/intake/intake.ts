@@ -171,7 +171,7 @@ export class Intake {
 
   #target(path: HubPath): Omit<FileTarget, 'onBytes'> {
     const { model, resolved, hub } = this
-    const { commit, snapshot, entry } = resolved
+    const { commit, snapshot, entry, lockfile } = resolved
     const stated = resolved.tree.get(path)
     const asked = `File ${JSON.stringify(path)} of ${modelLabel(model)}`
     if (!stated)
@@ -197,7 +197,7 @@ export class Intake {
         reason: 'No file of that name can be written on this system.',
         nextStep: 'Leave it out: choose the files that you need by `files`.',
       })
-    return { model, commit, snapshot, path, stated, known: entry?.files.get(path), hub }
+    return { model, commit, snapshot, path, stated, known: entry?.files.get(path), hub, lockfile }
   }
 
   #progress(files: TreeFile[]): FileProgress {

@@ -18,6 +18,7 @@ import { readRef } from '../store/answers/refs.ts'
 import { type RepoInfo, readRepoInfo } from '../store/answers/repo-info.ts'
 import { readTree, writeTree } from '../store/answers/trees.ts'
 import { adoptRevision } from './adopt-revision.ts'
+import { answerOfLock } from './answer-of-lock.ts'
 import { keepAnswer } from './keep-answer.ts'
 import { adoptFormerName, settleName } from './settle-name.ts'
 import { findStranger, type Place, settleSnapshot } from './settle-snapshot.ts'
@@ -37,6 +38,8 @@ interface Answer {
   info: RepoInfo | undefined
   /** Why the Hub was not asked, or gave no answer. Undefined when its answer is fresh enough. */
   failure?: unknown
+  /** The name of the lock file, if that gave the answer. */
+  lockfile?: string
 }
 
 export type Resolved = Answer & Place
@@ -46,8 +49,8 @@ interface ResolveOptions extends Pick<HubAccess, 'onWait'> {
 }
 
 /**
- * Finds the commit of a model, its files and its snapshot folder: from disk while the stored answers are trusted, else from
- * the Hub. When the Hub can't be reached, the stored answers are used, with a warning. Called under the lock of `held`, so that
+ * Finds the commit of a model, its files and its snapshot folder: from the lock file, else from disk while the stored answers are
+ * trusted, else from the Hub. When the Hub can't be reached, the stored answers are used, with a warning. Called under the lock of `held`, so that
  * the Hub is asked once. Returns a repo id when the repo is stored under another id, whose lock is then needed.
  */
 export async function resolve(
@@ -67,6 +70,7 @@ async function findAnswer(
   options: ResolveOptions,
 ): Promise<Answer | RepoId> {
   const known = await resolveOnDisk(context, model)
+  if (known?.locked) return answerOfLock(context, known.locked, known)
   if (context.options.offline) return withoutHub(context, { ...model, repo: held }, known, offlineMiss(model))
   const stored = known?.trusted ? await storedAnswer(context, known) : undefined
   if (stored && !stored.isPartial) return stored

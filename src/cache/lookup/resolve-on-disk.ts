@@ -1,4 +1,5 @@
 import type { Entry } from '../../model/entry.ts'
+import type { LockedModel } from '../../model/lock-file.ts'
 import { type Model, modelKey } from '../../model/model.ts'
 import type { RepoId } from '../../model/repo-id.ts'
 import { type Commit, isCommit } from '../../model/revision.ts'
@@ -8,6 +9,7 @@ import type { CacheContext, EndpointAnswer } from '../context/context.ts'
 import { readRef } from '../store/answers/refs.ts'
 import { isWritable } from '../store/cache-folder.ts'
 import { findEntry } from './find-entry.ts'
+import { refuseDifferent, requireLocked } from './locked.ts'
 import { currentRepoId, storedRef } from './stored-answers.ts'
 import { warnOfSharedFolder } from './warn-of-shared-folder.ts'
 
@@ -23,18 +25,28 @@ export interface Known {
   trusted: boolean
   /** True when only the access to the repo has to be asked for. If there is no answer, the model is served all the same. */
   lacksAccess?: boolean
-  /** The endpoint's answer to this process. It is used in place of stored answers when others can write into the cache folder. */
-  received?: EndpointAnswer
-  /** An entry of the endpoint. Offline it may also be one whose endpoint is not known. */
+  /**
+   * Used in place of stored answers: what the lock file states, or the endpoint's answer to this process when others can write into
+   * the cache folder.
+   */
+  received?: Omit<EndpointAnswer, 'at'>
+  /** Set when the lock file states the model. */
+  locked?: LockedModel
+  /** An entry of the endpoint. Offline, or with a lock file, it may also be one whose endpoint is not known. */
   entry: Readonly<Entry> | undefined
 }
 
-/** Resolves a model by the endpoint's stored answers. Offline also by a ref that another tool wrote. Undefined without a ref. */
+/**
+ * Resolves a model by the lock file, else by the endpoint's stored answers. Offline also by a ref that another tool wrote. Undefined
+ * without a ref. Throws `LOCK_BROKEN`, `LOCK_MISMATCH` and `NOT_LOCKED`.
+ */
 export async function resolveOnDisk(context: CacheContext, model: Model): Promise<Known | undefined> {
   const { offline, hub } = context.options
   const { endpoint } = hub
   const current = await currentRepoId(context, model.repo)
   const { repo } = current
+  const locked = requireLocked(context, model, repo)
+  if (locked) return resolveLocked(context, repo, locked)
   const own = await storedRef(context, repo, model.revision)
   const ref = own ?? (offline ? await readRef(context.layout, repo, model.revision) : undefined)
   if (!ref) return undefined
@@ -56,6 +68,22 @@ export async function resolveOnDisk(context: CacheContext, model: Model): Promis
   const isFresh = isYoung || isReadOnlyWithWarning(context, model, commit)
   const lacksAccess = isFresh && isToBeAsked(context, entry)
   return { ...known, trusted: isFresh && !lacksAccess, lacksAccess }
+}
+
+/**
+ * Resolves a model by the lock file, whatever the age of stored answers. An entry whose endpoint is not known is used, too, because
+ * each of its files is compared with the lock file.
+ */
+async function resolveLocked(context: CacheContext, repo: RepoId, locked: LockedModel): Promise<Known> {
+  const { commit, files, access, task } = locked
+  const own = await findEntry(context, { repo, commit, endpoint: locked.endpoint })
+  const entry = own ?? (await findEntry(context, { repo, commit, endpoint: undefined }))
+  if (entry) refuseDifferent(context, locked, entry.files)
+  const known = { repo, commit, locked, received: { repo, commit, tree: files, info: { access, task } } }
+  const id = { repo, snapshot: entry?.snapshot ?? snapshotOf(commit) }
+  // Others may have removed files from the recorded selections. They are planned again.
+  const believed = entry && { ...entry, task, ...((await context.whoElseWrites(id)) && { selections: [] }) }
+  return { ...known, entry: believed, trusted: entry?.access !== 'unknown' || !isWritable(context.layout) }
 }
 
 /**

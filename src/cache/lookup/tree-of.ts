@@ -2,13 +2,16 @@ import type { RepoId } from '../../model/repo-id.ts'
 import type { Commit } from '../../model/revision.ts'
 import type { Tree } from '../../model/tree.ts'
 import type { CacheContext } from '../context/context.ts'
+import { lockedTree } from './locked.ts'
 import { storedTree } from './stored-answers.ts'
 
-/** The listing of a commit that the endpoint stated, without the network. Undefined when none is stored. */
+/** The listing of a commit that the lock file or the endpoint stated, without the network. Undefined when none is stored. */
 export async function treeOf(
   context: CacheContext,
   { repo, commit }: { repo: RepoId; commit: Commit },
 ): Promise<Tree | undefined> {
+  const locked = lockedTree(context, { repo, commit })
+  if (locked) return locked
   const received = [...context.receivedAnswers.values()].find(
     (answer) => answer.repo === repo && answer.commit === commit,
   )

@@ -5,6 +5,7 @@ import { isCommit } from '../../model/revision.ts'
 import { snapshotsOf } from '../../model/snapshot.ts'
 import { isoNow } from '../../platform/originals.ts'
 import type { CacheContext } from '../context/context.ts'
+import { lockedTree } from '../lookup/locked.ts'
 import { stampOf } from '../store/blobs.ts'
 import type { Entries } from '../store/entries/metadata.ts'
 import { SMALLEST_GAIN_BYTES, skeletonOf } from '../store/skeletons/skeleton-file.ts'
@@ -75,8 +76,10 @@ function entryOf(
   return ofOrigin(origin.endpoint) ?? ofOrigin(undefined)
 }
 
-/** The entries whose listing is stored. Without a listing, a selection may lack files, and is not recorded. */
-function listedEntries({ layout, origin }: CacheContext, entries: Entry[]): Set<string> {
-  const isListed = ({ repo, commit }: Entry) => [origin, layout].some((folder) => stampOf(folder.tree(repo, commit)))
+/** The entries whose listing is stored or locked. Without a listing, a selection may lack files, and is not recorded. */
+function listedEntries(context: CacheContext, entries: Entry[]): Set<string> {
+  const { layout, origin } = context
+  const isListed = ({ repo, commit }: Entry) =>
+    lockedTree(context, { repo, commit }) || [origin, layout].some((folder) => stampOf(folder.tree(repo, commit)))
   return new Set(entries.filter(isListed).map(entryKey))
 }
