@@ -1,5 +1,6 @@
 import { closeSync, openSync, read, readSync } from 'node:fs'
-import { type ReadableByteStreamController, ReadableStream } from 'node:stream/web'
+import process from 'node:process'
+import type { ReadableByteStreamController, ReadableStream } from 'node:stream/web'
 
 const CHUNK_BYTES = 1 << 18
 
@@ -34,7 +35,9 @@ export function fileBody(part: Part, signal: AbortSignal | undefined): ReadableS
       close()
       throw error
     })
-  return new ReadableStream({
+  // Loaded late: it takes 3 ms, and most processes need no such stream. The global may be a suite's own.
+  const web = process.getBuiltinModule('node:stream/web')
+  return new web.ReadableStream({
     type: 'bytes',
     async pull(controller) {
       if (!onAbort) listen(controller)

@@ -5,8 +5,6 @@ import fs = require('node:fs')
 import path = require('node:path')
 import url = require('node:url')
 
-import threads = require('node:worker_threads')
-
 import compileCache = require('./compile-cache.cts')
 import extend = require('./extend-transformers.cts')
 import notice = require('./notice-http.cts')
@@ -164,12 +162,14 @@ function openChild(settings: string): void {
 /** Writes, in the format of `EventsFile`, that this process can't use the cache. The report of the run then names it. */
 function tellUnserved(settings: string, reason: unknown): void {
   try {
+    // Loading worker_threads takes 3 ms, and nearly no process comes here.
+    const { threadId }: typeof import('node:worker_threads') = require('node:worker_threads')
     const { events, testFile } = JSON.parse(settings)
     const message = `A process that the test started can't use the cache, and downloads for itself: ${reason}`
     const error = { model: 'a child process', code: 'UNSERVED', message }
     fs.mkdirSync(path.dirname(events), { recursive: true, mode: 0o700 })
     fs.writeFileSync(
-      `${events}-${process.pid}-${threads.threadId}.jsonl`,
+      `${events}-${process.pid}-${threadId}.jsonl`,
       `${JSON.stringify({ testFile, requests: [], errors: [error], ownMs: performance.now() - started })}\n`,
       {
         mode: 0o600,

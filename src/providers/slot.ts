@@ -7,6 +7,8 @@ export interface WorkerSlot {
   definitions: Map<string, AnyDefinition>
   /** Undefined until the setup file ran. */
   active?: ActiveModels
+  /** True once something disposes the models at the end. */
+  isDisposed?: boolean
 }
 
 /** The models of one worker, or of one vm context. */

@@ -1,18 +1,20 @@
 // Runs in every worker before each test file. It is the first of `setupFiles`, so it runs before any user code.
 import { afterAll, beforeEach, expect, inject, type TestContext, TestRunner } from 'vitest'
-import { ModelCacheError } from '../model/errors.ts'
 import { measured } from '../platform/own-time.ts'
 import { loadedPreload } from '../run/preload.ts'
 import { shareClasses } from '../run/worker/share-classes.ts'
 import { openWorker } from '../run/worker/worker.ts'
 import { CHANNEL, reportWhenSent, writeFileReport } from './channel.ts'
+import { disposeAtEnd } from './dispose-at-end.ts'
 import { explainTimeout } from './explain-timeout.ts'
+import { notSetUp } from './not-set-up.ts'
 
 const worker = measured('setup file', () => {
   // Our environments did this already. Custom environments, and environments that a docblock names, did not.
   shareClasses(globalThis)
   const settings = inject(CHANNEL)
   if (!settings) throw notSetUp()
+  disposeAtEnd(globalThis)
   return openWorker(settings, globalThis)
 })
 await worker.ready
@@ -49,12 +51,3 @@ afterAll(({}, suite) => {
   measured('compiled code', () => loadedPreload()?.keepCompiledCode())
   writeFileReport(suite.file.meta, worker.end())
 })
-
-function notSetUp(): ModelCacheError {
-  return new ModelCacheError({
-    code: 'NOT_SET_UP',
-    asked: 'vitest-model-cache/setup-file',
-    reason: 'The global setup of the package did not run for this project.',
-    nextStep: 'Use the plugin modelCache(), or add `vitest-model-cache/global-setup` to `globalSetup`.',
-  })
-}

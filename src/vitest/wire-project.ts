@@ -29,8 +29,13 @@ export function wireProject(project: TestProject, options: Options): void {
   // what the `config` hook returns (Vitest 5).
   if (options.intercept.length > 0) config.execArgv = [...(config.execArgv ?? []), '--require', PRELOAD]
   // A custom environment of the user stays. The setup file serves the models there too.
-  if (ENVIRONMENTS.includes(config.environment))
+  if (ENVIRONMENTS.includes(config.environment) && !isHost(config))
     config.environment = ownFile(`./environments/${config.environment}.js`) as typeof config.environment
+}
+
+/** True if tests have the global object of Node.js itself: it needs no classes from Node.js, and the setup file does the rest. */
+function isHost({ environment, pool }: TestProject['config']): boolean {
+  return environment === 'node' && (pool === 'forks' || pool === 'threads')
 }
 
 /** The absolute path of a module that `providers` names. Throws `INVALID_OPTION` where there is none: Vitest would name the path alone. */

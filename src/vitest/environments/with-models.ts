@@ -12,7 +12,7 @@ export function withModels(name: keyof typeof builtinEnvironments): Environment 
   return {
     ...inner,
     async setup(global, options) {
-      slotOf(global)
+      slotOf(global).isDisposed = true
       const { teardown } = await inner.setup(global, ofInner(name, options))
       measured('environment', () => shareClasses(global))
       return {
@@ -28,7 +28,7 @@ export function withModels(name: keyof typeof builtinEnvironments): Environment 
         const { getVmContext, teardown } = await setupVM(ofInner(name, options))
         const context = getVmContext()
         measured('environment', () => shareClasses(context))
-        slotOf(context)
+        slotOf(context).isDisposed = true
         return {
           getVmContext: () => context,
           async teardown() {
