@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { configSource } from '../support/config-source.ts'
@@ -202,9 +202,9 @@ describe('models.provider', () => {
     expect(exitCode, output).toBe(0)
   })
 
-  test("serves a user's own provider, written in TypeScript", async () => {
+  test("serves a user's own provider, written in TypeScript, and disposes its instances after the last hook", async () => {
     const provider = `
-      import { readFileSync } from 'node:fs'
+      import { appendFileSync, readFileSync } from 'node:fs'
       import { defineProvider } from 'vitest-model-cache'
       interface Sizes { weights: number; loud: boolean }
       export default defineProvider<Sizes, { loud?: boolean }>({
@@ -212,10 +212,13 @@ describe('models.provider', () => {
         selection: () => ({ files: ['onnx/model.onnx'] }),
         load: ({ model, options }) => ({ weights: readFileSync(model.file('onnx/model.onnx')).length, loud: options.loud === true }),
         mock: () => ({ weights: 1, loud: false }),
+        dispose: () => appendFileSync('order.txt', 'disposed '),
       })
     `
     const source = `
-      import { expect, test } from 'vitest'
+      import { appendFileSync } from 'node:fs'
+      import { afterAll, expect, test } from 'vitest'
+      afterAll(() => appendFileSync('order.txt', 'afterAll '))
       test('own', async ({ models }) => {
         const sizes = await models.provider('sizes').load('org/embeddings', { loud: true })
         expect(sizes).toEqual(process.env.MODEL_CACHE_MODE === 'unit' ? { weights: 1, loud: false } : { weights: 1199945, loud: true })
@@ -223,7 +226,11 @@ describe('models.provider', () => {
     `
     const { exitCode, output, consumer } = await run(source, { providers: ['./sizes.ts'] }, { 'sizes.ts': provider })
     expect(exitCode, output).toBe(0)
-    expect(await consumer.vitest([], { ...env, MODEL_CACHE_MODE: 'unit' })).toMatchObject({ exitCode: 0 })
+    const order = () => readFile(join(consumer.directory, 'order.txt'), 'utf8')
+    expect(await order()).toBe('afterAll disposed ')
+    const unit = { ...env, MODEL_CACHE_MODE: 'unit', POOL: 'threads' }
+    expect(await consumer.vitest([], unit)).toMatchObject({ exitCode: 0 })
+    expect(await order()).toBe('afterAll disposed afterAll disposed ')
     await consumer.write({ 'vitest.config.ts': configSource({ providers: ['./sizes.ts', './test/nope.ts'] }) })
     const refused = await consumer.vitest([], env)
     expect(refused.exitCode).toBe(1)
