@@ -179,7 +179,6 @@ describe('the Whisper model', () => {
   test('transcribes with transformer layers, too', async () => {
     const { transcripts, transcribe } = await transcriber({ size: 'tiny' })
     expect(await transcribe(tone(2, 440))).toEqual({ text: transcripts.sound })
-    expect(await transcribe(silence(2))).toEqual({ text: transcripts.silence })
     await transcribe.dispose()
   })
 

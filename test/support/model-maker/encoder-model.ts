@@ -10,8 +10,8 @@ import { bitsAndBytes, dense, dynamicBytes, fourBits, staticBytes, type WeightFo
 const SIZES = {
   /** 2 MB: for tests. It has as many initializers as a large one. */
   tiny: { layers: 6, width: 64, heads: 4, inner: 256, tokens: 2000 },
-  /** 7 MB: each of its dtypes has more than a megabyte. */
-  compact: { layers: 6, width: 128, heads: 4, inner: 512, tokens: 4000 },
+  /** 18 MB: with each dtype, most matrices have more than 64 kB. */
+  compact: { layers: 4, width: 256, heads: 8, inner: 1024, tokens: 4000 },
   /** 90 MB: all-MiniLM-L6-v2. */
   small: { layers: 6, width: 384, heads: 12, inner: 1536, tokens: 30_522 },
   /** 435 MB: bert-base-uncased. */

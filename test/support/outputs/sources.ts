@@ -25,10 +25,10 @@ const DTYPES: readonly EncoderDtype[] = ['fp32', 'fp16', 'q8', 'uint8', 'q4', 'q
 
 const SILERO = { input: [1, 512], state: [2, 1, 128] }
 
-/** A few megabytes each, made in a second. */
+/** Some megabytes each, made in a second. */
 export const SMALL_SOURCES: readonly Source[] = [
   {
-    name: 'encoder, 7 MB',
+    name: 'encoder, 18 MB',
     make: (directory) => makeEncoder(directory, { size: 'compact', dtypes: DTYPES }),
     mapped: /./,
   },
