@@ -41,6 +41,7 @@ async function main(): Promise<number> {
     const runtimes = [await ownRuntime(), ...(await Promise.all(former.map((it) => installRuntime(it, directory))))]
     const sources = options.quick ? SMALL_SOURCES : [...SMALL_SOURCES, ...LARGE_SOURCES]
     const rounds = Number(options.rounds ?? (options.quick ? 1 : 3))
+    if (!(rounds >= 1)) throw new Error(`--rounds ${options.rounds}: a number from 1 on is wanted.`)
     const found: Comparison[] = []
     for (const source of sources.filter(({ name }) => name.includes(options.model ?? '')))
       for await (const comparison of compareSource({ hub, directory, runtimes, rounds }, source)) {
