@@ -101,6 +101,12 @@ describe.concurrent('each snippet', () => {
       prints: '1 passed',
     },
     { heading: 'Without the plugin', files: { 'a.test.ts': USES_A_MODEL }, prints: 'Model cache' },
+    {
+      heading: 'Load a model once',
+      files: { 'dogs.test.ts': under('Load a model once', 'ts').at(-1)?.text ?? '' },
+      // Both test files use the model, and one loads it.
+      prints: '1 request:',
+    },
     { heading: 'With msw', files: { 'vitest.config.ts': configWith('') }, prints: 'Model cache' },
     {
       heading: 'A monorepo',
