@@ -126,6 +126,7 @@ export class ProviderFactory {
     const at = originals.now()
     const cached = await this.#find(model)
     const started = originals.monotonic()
+    const ended = recorder.loading(cached.directory)
     try {
       const context: OwnLoadContext<Options> = {
         ...{ model: cached, options, root },
@@ -141,6 +142,8 @@ export class ProviderFactory {
       // The cache served the request. A runtime that can't load the files is no failure of the cache.
       recorder.served(model, cached, null, at)
       throw error
+    } finally {
+      ended()
     }
   }
 

@@ -1,3 +1,4 @@
+import { sep } from 'node:path'
 import type { CachedModel } from '../cache/cached-model.ts'
 import type { Progress } from '../cache/context/progress.ts'
 import { formatSize } from '../config/units.ts'
@@ -10,6 +11,8 @@ import { originals } from '../platform/originals.ts'
 /** Collects the requests of a worker until its test file ends. */
 export class Recorder {
   #report: FileReport = { requests: [], errors: [] }
+  /** The folders of the models that providers load now. */
+  readonly #loading: string[] = []
 
   /** Notes a request that was not served from memory. `at` is the time of the request. */
   served(model: Model, cached: CachedModel, loadMs: number | null, at: number): RequestEvent {
@@ -47,6 +50,17 @@ export class Recorder {
         loads: 0,
       },
     })
+  }
+
+  /** Notes that a provider loads the model in this folder. Returns a function to be called when it is loaded. */
+  loading(directory: string): () => void {
+    this.#loading.push(directory)
+    return () => void this.#loading.splice(this.#loading.indexOf(directory), 1)
+  }
+
+  /** True while a provider loads a model that has this file: the request of the provider has the load. */
+  isLoading(file: string): boolean {
+    return this.#loading.some((directory) => file.startsWith(directory + sep))
   }
 
   /** Counts a mock of unit mode. */

@@ -69,6 +69,17 @@ test('is written as JSON that fits the schema', async () => {
   })
 })
 
+test('counts each load once, if a test file loads a model untouched and by `models`', async () => {
+  const both = `
+    import { pipeline } from '@huggingface/transformers'
+    import { test } from 'vitest'
+    test('x', async ({ models }) => {
+      for (const load of [pipeline, models.pipeline, models.pipeline, pipeline]) await load('feature-extraction', '${REPO}')
+    })`
+  const { report } = await (await suite(both)).vitest([], env)
+  expect(report).toMatchObject({ times: { load: { count: 3 } }, models: [{ requests: 3, loads: 3 }] })
+})
+
 test('prints nothing when no model was asked for, and its file says so', async () => {
   const { exitCode, output, report } = await (
     await suite(`import { test } from 'vitest'; test('x', () => {})`, {})

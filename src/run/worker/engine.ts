@@ -15,14 +15,21 @@ export interface Engine {
   requests: FoldedRequests
 }
 
+/** What the engine has to know of the tests. */
+export interface TestsOfWorker {
+  /** The id of the running test; undefined if no test or several tests run. */
+  whichTest: () => string | undefined
+  /** True while a provider loads this file: the request of the provider has the load. */
+  isLoading: (file: string) => boolean
+}
+
 /**
- * Opens the engine of a worker. `atStart` is the worker's environment before any user code. `whichTest` returns the id of the
- * running test; undefined if no test or several tests run.
+ * Opens the engine of a worker. `atStart` is the worker's environment before any user code.
  */
 export function openEngine(
   { cache: settings, run, manifest, debug, intercept: bases }: WorkerSettings,
   atStart: NodeJS.ProcessEnv,
-  whichTest: () => string | undefined,
+  { whichTest, isLoading }: TestsOfWorker,
 ): Engine {
   const write = (message: string) => void process.stderr.write(`[model-cache] ${printableLines(message)}\n`)
   const cache = new ModelCache({
@@ -42,7 +49,7 @@ export function openEngine(
   const bridge = makeBridge({
     ...{ cache, bases, whichTest },
     onServed: (served) => void requests.served(served),
-    onLoaded: (path, span) => void requests.loaded(path, span),
+    onLoaded: (path, span) => void (isLoading(path) || requests.loaded(path, span)),
     onFailed: (repo, error, test) => void requests.failed(repo, error, test),
   })
   return { cache, bridge, requests }

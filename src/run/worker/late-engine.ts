@@ -3,7 +3,7 @@ import { originals } from '../../platform/originals.ts'
 import { spent } from '../../platform/own-time.ts'
 import { loadedPreload } from '../preload.ts'
 import type { WorkerSettings } from '../worker-settings.ts'
-import type { Engine } from './engine.ts'
+import type { Engine, TestsOfWorker } from './engine.ts'
 
 /** Loads the engine of a worker when a test first requests a model. Most test files request none. */
 export class LateEngine {
@@ -14,7 +14,7 @@ export class LateEngine {
 
   constructor(
     readonly settings: WorkerSettings,
-    readonly whichTest: () => string | undefined,
+    readonly tests: TestsOfWorker,
   ) {}
 
   /** The engine; undefined until a test needs it. */
@@ -32,7 +32,7 @@ export class LateEngine {
     const importEngine = () => import('./engine.ts')
     const preload = loadedPreload()
     const { openEngine } = await (preload ? preload.importAsIs(importEngine) : importEngine())
-    this.#opened = openEngine(this.settings, this.#environmentAtStart, this.whichTest)
+    this.#opened = openEngine(this.settings, this.#environmentAtStart, this.tests)
     spent('engine', started, this.settings.debug)
     return this.#opened
   }

@@ -59,8 +59,8 @@ function makeWorker(settings: WorkerSettings, global: typeof globalThis): Worker
   const { run, root, mode, manifest, workers } = settings
   const running = new Set<string>()
   const whichTest = () => (running.size === 1 ? [...running][0] : undefined)
-  const engine = new LateEngine(settings, whichTest)
   const recorder = new Recorder()
+  const engine = new LateEngine(settings, { whichTest, isLoading: (file) => recorder.isLoading(file) })
   const openCache = async () => (await engine.open()).cache
   let handOverOpen: ((report: FileReport) => void) | undefined
   const end = (): FileReport => {
