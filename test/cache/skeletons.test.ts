@@ -6,6 +6,7 @@ import type { ModelCache } from '../../src/cache/index.ts'
 import { madeOf, TRAILER_LENGTH, trailerFor } from '../../src/cache/store/skeletons/trailer.ts'
 import type { Digest } from '../../src/model/digest.ts'
 import { Engine } from '../support/engine.ts'
+import { canMount, mountMemory } from '../support/mount.ts'
 
 const REPO = 'org/encoder'
 const FOLDER = 'hub/models--org--encoder'
@@ -137,6 +138,51 @@ describe('a skeleton is removed', () => {
     await engine.open().maintain()
     expect(await readdir(dirname(path))).toContain(`mine${ENDING}`)
     expect(await skeletons()).toEqual([join(dirname(path), `mine${ENDING}`)])
+  })
+})
+
+test('the folder of a model that an earlier version removed is removed with the skeleton that it left', async () => {
+  const path = await skeleton()
+  const bytes = await readFile(path)
+  await rm(engine.inCache(FOLDER), { recursive: true })
+  await rm(engine.inCache('cache_metadata.json'))
+  await mkdir(dirname(path), { recursive: true })
+  await writeFile(path, bytes)
+  const { orphans } = await engine.open().optimize()
+  expect(orphans).toEqual({ files: 1, bytes: bytes.length })
+  expect(await readdir(engine.inCache('hub'))).toEqual([])
+})
+
+describe.skipIf(!canMount)('on a small disk', () => {
+  /** A copy of the cache, in which the model has no skeleton. */
+  async function copyOnDisk() {
+    const cacheDir = join(engine.folder, 'small disk')
+    const disk = mountMemory(cacheDir, 4)
+    onTestFinished(disk.unmount)
+    await cp(engine.cacheDir, cacheDir, { recursive: true, verbatimSymlinks: true })
+    const copied = join(cacheDir, (await skeleton()).slice(engine.cacheDir.length))
+    return { cacheDir, disk, copied }
+  }
+
+  test('that is full, a model without a skeleton is loaded plainly', async () => {
+    const { cacheDir, copied } = await copyOnDisk()
+    const cache = engine.open({ cacheDir, offline: true })
+    const file = (await cache.get(REPO)).file('onnx/model.onnx')
+    await rm(copied)
+    await writeFile(join(cacheDir, 'incoming', 'filler'), Buffer.alloc(8 << 20)).catch(() => undefined)
+    expect(await cache.pathToLoad(file)).toMatchObject({ way: 'plain', reason: expect.stringContaining('ENOSPC') })
+    expect((await engine.open({ cacheDir, offline: true }).warm([REPO]))[0]).toMatchObject({ cached: { tier: 'disk' } })
+    expect((await readdir(join(cacheDir, 'incoming'))).filter((name) => name.endsWith('.tmp'))).toEqual([])
+  })
+
+  test('that is read-only, a skeleton is used and none is made', async () => {
+    const { cacheDir, disk, copied } = await copyOnDisk()
+    disk.makeReadOnly()
+    expect(await wayOf(engine.open({ cacheDir, offline: true }))).toBe('mapped')
+    disk.makeWritable()
+    await rm(copied)
+    disk.makeReadOnly()
+    expect(await wayOf(engine.open({ cacheDir, offline: true }))).toBe('plain')
   })
 })
 

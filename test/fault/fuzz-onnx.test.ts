@@ -1,10 +1,23 @@
-import { describe, expect, test } from 'vitest'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { InferenceSession, Tensor } from 'onnxruntime-node'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { isWellFormed } from '../../src/cache/store/skeletons/check-skeleton.ts'
 import { makeSkeleton, type Skeleton } from '../../src/cache/store/skeletons/make-skeleton.ts'
 import { NotMappable, varintOf } from '../../src/cache/store/skeletons/protobuf.ts'
 import { madeOf, TRAILER_LENGTH } from '../../src/cache/store/skeletons/trailer.ts'
 import { cases, FUZZ_TIMEOUT } from '../support/fuzz.ts'
-import { lengthField, lengthOf, type Piece, tag, textField, VirtualFile, varintField } from '../support/onnx-source.ts'
+import {
+  bytesOf,
+  lengthField,
+  lengthOf,
+  type Piece,
+  tag,
+  textField,
+  VirtualFile,
+  varintField,
+} from '../support/onnx-source.ts'
 import fc from '../support/property.ts'
 
 const DIGEST = `sha256:${'a'.repeat(64)}` as const
@@ -336,3 +349,93 @@ describe('a hostile ONNX file', () => {
     if (typeof skeleton !== 'string') expectRight(file, skeleton)
   })
 })
+
+/** The ways in which exporters, or hands, write a tensor of `data` with the name `w<index>`. */
+const WRITTEN: ((name: Piece[], data: Buffer) => Piece[][])[] = [
+  (name, data) => [varintField(1, FLOATS), varintField(2, 1), name, lengthField(9, [data])],
+  (name, data) => [lengthField(9, [data]), name, varintField(2, 1), lengthField(1, [varintOf(FLOATS)])],
+  (name, data) => [varintField(2, 7), varintField(1, FLOATS), name, varintField(2, 1), lengthField(9, [data])],
+  (name, data) => [
+    varintField(1, FLOATS),
+    varintField(2, 1),
+    name,
+    textField(12, 'a location'),
+    lengthField(9, [data]),
+  ],
+  (name, data) => [varintField(1, FLOATS), varintField(2, 1), lengthField(9, [data]), name, varintField(14, 0)],
+  (name, data) => [varintField(1, FLOATS), varintField(2, 1), name, lengthField(9, [data]), textField(99, 'unknown')],
+  (name, data) => [name, varintField(1, FLOATS), varintField(2, 1), lengthField(9, [data]), lengthField(4, [])],
+  // The last data counts.
+  (name, data) => [
+    name,
+    varintField(1, FLOATS),
+    varintField(2, 1),
+    ...[Buffer.alloc(data.length), data].map((d) => lengthField(9, [d])),
+  ],
+  (name, data) => [name, varintField(1, FLOATS), varintField(2, 1), lengthField(4, [data])],
+]
+const FLOATS = 16_384
+
+/** y = x + w0 + w1 + ... */
+function sumOf(tensors: Piece[][][]): Buffer {
+  const node = (index: number) => [
+    ...textField(1, index === 0 ? 'x' : `v${index - 1}`),
+    ...textField(1, `w${index}`),
+    ...textField(2, index === tensors.length - 1 ? 'y' : `v${index}`),
+    ...textField(4, 'Add'),
+  ]
+  const shape = lengthField(2, lengthField(1, varintField(1, FLOATS)))
+  const value = (name: string) => [
+    ...textField(1, name),
+    ...lengthField(2, lengthField(1, [...varintField(1, 1), ...shape])),
+  ]
+  const graph = [
+    ...tensors.flatMap((_, index) => lengthField(1, node(index))),
+    ...textField(2, 'sum'),
+    ...tensors.flatMap((tensor) => lengthField(5, tensor.flat())),
+    ...lengthField(11, value('x')),
+    ...lengthField(12, value('y')),
+  ]
+  return bytesOf([...varintField(1, 8), ...lengthField(7, graph), ...lengthField(8, varintField(2, 17))])
+}
+
+test(
+  'a model that ONNX Runtime loads has the same output when it is mapped, however its tensors are written',
+  async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'onnx '))
+    onTestFinished(() => rm(folder, { recursive: true }))
+    const ways = fc.array(fc.nat(WRITTEN.length - 1), { minLength: 1, maxLength: 8 })
+    const x = new Tensor('float32', new Float32Array(FLOATS).fill(0.5), [FLOATS])
+    const outputOf = async (path: string) => {
+      const session = await InferenceSession.create(path)
+      const { y } = await session.run({ x })
+      await session.release()
+      return Buffer.from(new Float32Array((y?.data ?? []) as Float32Array).buffer)
+    }
+    await fc.assert(
+      fc.asyncProperty(ways, async (unusual) => {
+        // With fewer that are mapped there would be no skeleton.
+        const chosen = [...Array<number>(16).fill(0), ...unusual]
+        const tensors = chosen.map((way, index) => {
+          const data = Buffer.from(
+            Float32Array.from({ length: FLOATS }, (_, at) => ((at * 31 + index * 17) % 97) / 97).buffer,
+          )
+          return WRITTEN[way]?.(textField(8, `w${index}`), data) ?? []
+        })
+        const model = sumOf(tensors)
+        const skeleton = makeSkeleton((at, length) => model.subarray(at, at + length), {
+          digest: DIGEST,
+          size: model.length,
+        })
+        expect(skeleton.tensors).toBe(chosen.filter((way) => way < 4).length)
+        await writeFile(join(folder, NAME), model)
+        await writeFile(join(folder, 'skeleton.onnx'), skeleton.bytes)
+        const [plain, mapped] = [await outputOf(join(folder, NAME)), await outputOf(join(folder, 'skeleton.onnx'))]
+        expect(plain.length).toBe(FLOATS * 4)
+        expect(mapped.equals(plain)).toBe(true)
+      }),
+      cases(60),
+    )
+  },
+  FUZZ_TIMEOUT,
+)

@@ -3,6 +3,7 @@ import { afterAll, expect, test } from 'vitest'
 import type { CacheProcess, Instant } from '../support/cache-process/index.ts'
 import type { Engine } from '../support/engine.ts'
 import { expectRight, Kills, type Scene, type Start } from '../support/kills.ts'
+import { bytesOf, lengthField, textField, varintField } from '../support/onnx-source.ts'
 import type { Models, Report } from '../support/soundness.ts'
 
 // The total over all kinds. `npm run soak` does 300.
@@ -15,7 +16,7 @@ const COLD: Models = {
   ...Object.fromEntries(
     ['org/one', 'org/two', 'org/three'].map((name, index) => [
       name,
-      { 'config.json': text(300), 'weights.bin': text(2 * MEGABYTE + index) },
+      { 'config.json': text(300), 'weights.bin': text(2 * MEGABYTE + index), 'model.onnx': mappable() },
     ]),
   ),
 }
@@ -23,7 +24,7 @@ const COMPLETE: Models = { 'org/complete': { 'config.json': '{}', 'weights.bin':
 
 /** Models of about 20 kB each. */
 const FRESH = smallModels('fresh', 5)
-const OLD = smallModels('old', 5)
+const OLD = { ...smallModels('old', 5), 'org/old-mapped': { 'config.json': text(200), 'model.onnx': mappable() } }
 const LATER = smallModels('later', 5)
 
 function smallModels(name: string, count: number): Models {
@@ -37,6 +38,13 @@ function smallModels(name: string, count: number): Models {
 
 function text(length: number): string {
   return randomBytes(length).toString('latin1')
+}
+
+/** An ONNX file that gets a skeleton: it has one tensor. */
+function mappable(): string {
+  const floats = randomBytes(MEGABYTE)
+  const tensor = [varintField(1, MEGABYTE / 4), varintField(2, 1), textField(8, 'weights'), lengthField(9, [floats])]
+  return bytesOf(lengthField(7, lengthField(5, tensor.flat()))).toString('latin1')
 }
 
 /** True with a probability of one half. */

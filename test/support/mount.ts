@@ -12,6 +12,7 @@ export function mountMemory(folder: string, megabytes: number) {
   execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m,mode=700`, 'none', folder], { stdio: 'pipe' })
   return {
     makeReadOnly: () => void execFileSync('mount', ['-o', 'remount,ro', folder], { stdio: 'pipe' }),
+    makeWritable: () => void execFileSync('mount', ['-o', 'remount,rw', folder], { stdio: 'pipe' }),
     unmount: () => void execFileSync('umount', [folder], { stdio: 'pipe' }),
   }
 }

@@ -46,6 +46,11 @@ export function lengthOf(pieces: Piece[]): number {
   return pieces.reduce((sum, { length }) => sum + length, 0)
 }
 
+/** The bytes of pieces that all take memory. */
+export function bytesOf(pieces: Piece[]): Buffer {
+  return Buffer.concat(pieces.filter((piece) => ArrayBuffer.isView(piece)))
+}
+
 export function tag(field: number, wireType: number): Uint8Array {
   return varintOf(field * 8 + wireType)
 }

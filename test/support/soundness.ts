@@ -1,9 +1,10 @@
 import { readFile, realpath, stat } from 'node:fs/promises'
-import { basename } from 'node:path'
+import { basename, dirname } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { CachedModel } from '../../src/cache/index.ts'
 import { matchesDigest } from '../../src/cache/store/blobs.ts'
 import { isOwner, stateOf } from '../../src/cache/store/locks/owner.ts'
+import { madeOf } from '../../src/cache/store/skeletons/trailer.ts'
 import { digestOfBlobName } from '../../src/model/digest.ts'
 import { contentsOf, type Engine } from './engine.ts'
 
@@ -32,6 +33,7 @@ export class Examination {
       const [folder = '', room = '', ...rest] = path.split('/')
       const repo = folder.replace('models--', '').replace('--', '/')
       if (room === 'snapshots') await this.#visible(repo, path, rest.slice(1).join('/'))
+      else if (room === 'blobs' && path.endsWith('.mapped.onnx')) await this.#skeleton(path)
       else if (room === 'blobs') await this.#blob(path)
       else if (room === 'refs') await this.#ref(folder, path)
     }
@@ -112,6 +114,15 @@ export class Examination {
   async #blob(path: string): Promise<void> {
     if (!(await isRight(this.engine.inCache('hub', path))))
       this.report('corrupt', `${path} does not have the digest in its name`)
+  }
+
+  /** A skeleton must be whole, and must be that of the blob beside it. A removal that was interrupted may have removed only the blob. */
+  async #skeleton(path: string): Promise<void> {
+    const source = madeOf(await readFile(this.engine.inCache('hub', path)))
+    const blob = basename(path, '.mapped.onnx')
+    const stats = await stat(this.engine.inCache('hub', dirname(path), blob)).catch(() => undefined)
+    if (source?.digest !== digestOfBlobName(blob) || (stats && stats.size !== source?.size))
+      this.report('corrupt', `${path} is not the skeleton of its blob`)
   }
 
   /** Other tools refuse a repo with a ref to a commit that has no snapshot. */

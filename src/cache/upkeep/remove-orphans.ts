@@ -1,6 +1,6 @@
 import { lstatSync } from 'node:fs'
 import { lstat, realpath } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { blobNameOf } from '../../model/digest.ts'
 import type { Entry } from '../../model/entry.ts'
 import type { RepoId } from '../../model/repo-id.ts'
@@ -13,7 +13,7 @@ import { entriesIn, filesBelow } from '../store/list-folder.ts'
 import type { Hold } from '../store/locks/lock.ts'
 import { blobOfSkeleton, isBlobName, skeletonNameOf } from '../store/own-names.ts'
 import { Aside, withFreeRepoLock } from '../store/removal/aside.ts'
-import { mayRemove, removeFiles } from '../store/remove-own.ts'
+import { mayRemove, removeEmptyFolder, removeFiles } from '../store/remove-own.ts'
 import { removable } from './removable.ts'
 
 // While a model is downloaded, by us or by another tool, its blobs have no snapshot and no record for a while.
@@ -124,5 +124,7 @@ async function removeNamed(
     return isTaken
   }
   await removeFiles(layout, folder, names, remove).finally(() => aside.end())
+  // An earlier version, or another tool, removed the model and left the skeleton.
+  if (await removeEmptyFolder(layout, folder)) await removeEmptyFolder(layout, dirname(folder))
   return bytes
 }

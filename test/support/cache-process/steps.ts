@@ -78,7 +78,10 @@ function countCalls(target: object, name: string): void {
     }
     if (instant.when === 'before') die()
     const [path, content] = args
-    const isTorn = instant.when === 'torn' && name === 'writeFileSync' && typeof content === 'string'
+    const isTorn =
+      instant.when === 'torn' &&
+      name === 'writeFileSync' &&
+      (typeof content === 'string' || content instanceof Uint8Array)
     const result: unknown = Reflect.apply(original, this, isTorn ? [path, halfOf(content), ...args.slice(2)] : args)
     if (!(result instanceof Promise)) die()
     return Promise.resolve(result).finally(die)
@@ -96,7 +99,7 @@ function stop(step: string): void {
   process.kill(process.pid, 'SIGSTOP')
 }
 
-function halfOf(content: string): string {
+function halfOf(content: string | Uint8Array): string | Uint8Array {
   return content.slice(0, content.length / 2)
 }
 
