@@ -30,7 +30,11 @@ interface External {
 
 /** The places of all tensors of a model that are in another file. */
 function externalData(model: Uint8Array): External[] {
-  const walker = new Walker((position, length) => model.subarray(position, position + length), model.byteLength)
+  const read = (into: Uint8Array, position: number) => {
+    into.set(model.subarray(position, position + into.byteLength))
+    return Math.min(into.byteLength, model.byteLength - position)
+  }
+  const walker = new Walker(read, model.byteLength)
   const within = function* (field: Field, number: number) {
     for (const inner of walker.fields(field.value, field.end))
       if (inner.number === number && inner.wireType === BYTES) yield inner
@@ -38,7 +42,7 @@ function externalData(model: Uint8Array): External[] {
   const whole: Field = { number: 0, wireType: BYTES, start: 0, value: 0, end: model.byteLength }
   const textOf = (field: Field, number: number) => {
     const [text] = within(field, number)
-    return text ? Buffer.from(walker.bytes(text.value, text.end)).toString() : ''
+    return text ? Buffer.from(model.subarray(text.value, text.end)).toString() : ''
   }
   const found: External[] = []
   for (const graph of within(whole, MODEL.graph))

@@ -26,8 +26,10 @@ export function makeSkeleton(read: Read, source: MadeOf): Skeleton {
   const plan = new Plan(walker, blobNameOf(source.digest))
   const parts = plan.ofModel()
   if (plan.movedBytes < SMALLEST_GAIN_BYTES) throw new NotMappable('it has too few weights that can be mapped')
-  const model = Buffer.concat(parts.map((part) => contentOf(walker, part)))
-  const bytes = Buffer.concat([model, trailerFor(model, source)])
+  const length = lengthOf(parts)
+  const bytes = Buffer.allocUnsafe(length + TRAILER_LENGTH)
+  copyParts(walker, parts, bytes)
+  bytes.set(trailerFor(bytes.subarray(0, length), source), length)
   return { bytes, movedBytes: plan.movedBytes, tensors: plan.tensors }
 }
 
@@ -99,12 +101,19 @@ function lengthOf(parts: Part[]): number {
   return parts.reduce((sum, part) => sum + ('start' in part ? part.end - part.start : part.byteLength), 0)
 }
 
-function contentOf(walker: Walker, part: Part): Uint8Array {
-  if (!('start' in part)) return part
-  const bytes = Buffer.from(walker.bytes(part.start, part.end))
-  // In a node's attribute or in a subgraph. It is found by its text: walking all nodes would take longer.
-  if (namesExternalData(bytes)) throw new NotMappable('some of its weights are in a file of their own')
-  return bytes
+function copyParts(walker: Walker, parts: Part[], into: Buffer): void {
+  let at = 0
+  for (const part of parts) {
+    const target = into.subarray(at, at + lengthOf([part]))
+    at += target.length
+    if (!('start' in part)) {
+      target.set(part)
+      continue
+    }
+    walker.copy(target, part.start)
+    // In a node's attribute or in a subgraph. It is found by its text: walking all nodes would take longer.
+    if (namesExternalData(target)) throw new NotMappable('some of its weights are in a file of their own')
+  }
 }
 
 /** True when the bytes may have an entry of external data: the text `location` after its length. */

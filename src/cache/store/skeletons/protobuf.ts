@@ -1,7 +1,7 @@
 // The wire format of protobuf, read through a small window: https://protobuf.dev/programming-guides/encoding/
 
-/** Reads up to `length` bytes at `position`. Returns fewer bytes only at the end of the file. */
-export type Read = (position: number, length: number) => Uint8Array
+/** Fills `into` with the bytes at `position`. Returns how many there were: fewer only at the end of the file. */
+export type Read = (into: Uint8Array, position: number) => number
 
 /** The types of a field's value on the wire. Groups (3 and 4) are not among them: ONNX has none. */
 export const VARINT = 0
@@ -33,10 +33,9 @@ const LARGEST_TAG = 0xffff_ffff
 
 /** Walks the fields of messages in a file. Skips the values, so that the bytes of large fields are not read. */
 export class Walker {
-  /** How many bytes were read. */
-  bytesRead = 0
-  #window: Uint8Array = new Uint8Array()
+  readonly #window = new Uint8Array(WINDOW)
   #windowAt = 0
+  #windowEnd = 0
   #position = 0
   #fields = 0
 
@@ -66,12 +65,9 @@ export class Walker {
     return this.#varint(end)
   }
 
-  /** A copy of the bytes between two positions. */
-  bytes(start: number, end: number): Uint8Array {
-    const bytes = this.read(start, end - start)
-    this.bytesRead += bytes.byteLength
-    if (bytes.byteLength !== end - start) throw cutOff()
-    return bytes
+  /** Copies the bytes that begin at a position. Throws `NotMappable` when the file ends before `into` is full. */
+  copy(into: Uint8Array, start: number): void {
+    if (this.read(into, start) !== into.byteLength) throw cutOff()
   }
 
   #field(start: number, end: number): Field {
@@ -114,11 +110,13 @@ export class Walker {
   }
 
   #byteAt(position: number): number {
-    const byte = this.#window[position - this.#windowAt]
-    if (byte !== undefined) return byte
-    this.#window = this.bytes(position, Math.min(position + WINDOW, this.size))
-    this.#windowAt = position
-    return this.#window[0] ?? 0
+    if (position < this.#windowAt || position >= this.#windowEnd) {
+      const end = Math.min(position + WINDOW, this.size)
+      this.copy(this.#window.subarray(0, end - position), position)
+      this.#windowAt = position
+      this.#windowEnd = end
+    }
+    return this.#window[position - this.#windowAt] ?? 0
   }
 }
 

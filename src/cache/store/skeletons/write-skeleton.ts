@@ -35,10 +35,7 @@ export async function writeSkeleton(layout: Layout, blob: Blob): Promise<string 
 export function skeletonFrom({ path, digest, size }: Blob): Skeleton | string {
   const file = openSync(path, 'r')
   try {
-    const read = (position: number, length: number) => {
-      const bytes = Buffer.allocUnsafe(length)
-      return bytes.subarray(0, readSync(file, bytes, 0, length, position))
-    }
+    const read = (into: Uint8Array, position: number) => readSync(file, into, 0, into.byteLength, position)
     const made = makeSkeleton(read, { digest, size })
     return isWellFormed(made, basename(path), size) ? made : 'its parts do not fit together'
   } catch (error) {
