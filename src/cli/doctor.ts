@@ -6,6 +6,7 @@ import { ModelCacheError } from '../model/errors.ts'
 import { readVitestConfig } from './config/read-config.ts'
 import { type Check, fail } from './doctor/check.ts'
 import { checkDisk, checkFolder, checkLinks, checkPermissions } from './doctor/folder.ts'
+import { checkLoading } from './doctor/loading.ts'
 import { checkLock } from './doctor/lock-file.ts'
 import { checkHub, checkProxy } from './doctor/network.ts'
 import { checkConfig, checkNode, checkOnnxRuntime, checkTransformers, checkVitest } from './doctor/project.ts'
@@ -44,7 +45,7 @@ export async function doctor(options: GlobalOptions): Promise<number> {
     print(checkLock(settings, declared))
     const isPlaceKnown = readEnvironment(process.env).cacheDir !== undefined
     const origin = originOf(options.cacheDir, isPlaceKnown, settings)
-    await checkCache(new ModelCache({ ...settings, signal: interrupted }), origin, print)
+    await checkCache(settings, origin, print)
   }
   const failed = checks.filter(({ level }) => level === 'fail').length
   if (options.json)
@@ -52,12 +53,18 @@ export async function doctor(options: GlobalOptions): Promise<number> {
   return failed === 0 ? 0 : 1
 }
 
-async function checkCache(cache: ModelCache, origin: string, print: (...checks: Check[]) => void): Promise<void> {
+async function checkCache(settings: Options, origin: string, print: (...checks: Check[]) => void): Promise<void> {
+  const cache = new ModelCache({ ...settings, signal: interrupted })
   const { context } = cache
   const folder = await checkFolder(context.layout, origin)
   print(folder)
   if (folder.level !== 'fail')
-    print(await checkPermissions(context.layout), await checkLinks(context.layout), await checkDisk(cache))
+    print(
+      await checkPermissions(context.layout),
+      await checkLinks(context.layout),
+      await checkDisk(cache),
+      checkLoading(context.layout, settings),
+    )
   const proxy = await checkProxy(context)
   const canAsk = proxy.level !== 'fail'
   print(proxy, await checkToken(context, canAsk))

@@ -52,6 +52,7 @@ const Schema = v.object(
     offline: v.optional(v.boolean('true or false')),
     validate: v.optional(v.picklist(['stat', 'digest', 'none'], '"stat", "digest" or "none"')),
     load: v.optional(v.picklist(['mapped', 'plain'], '"mapped" or "plain"')),
+    threads: v.optional(v.picklist(['shared', 'as-is'], '"shared" or "as-is"')),
     adopt: v.optional(v.boolean('true or false')),
     lockfile: v.optional(v.union([v.literal(false), text], 'false, or a path such as "models.lock.json"')),
     frozen: v.optional(v.boolean('true or false')),

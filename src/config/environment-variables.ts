@@ -3,7 +3,14 @@ import { nearest } from '../model/nearest.ts'
 
 const PREFIX = 'MODEL_CACHE_'
 const SWITCHES = ['MODEL_CACHE_OFFLINE', 'MODEL_CACHE_FROZEN', 'MODEL_CACHE_DEBUG']
-const TEXTS = ['MODEL_CACHE_DIR', 'MODEL_CACHE_MAX_SIZE', 'MODEL_CACHE_MAX_AGE', 'MODEL_CACHE_MODE', 'MODEL_CACHE_LOAD']
+const TEXTS = [
+  'MODEL_CACHE_DIR',
+  'MODEL_CACHE_MAX_SIZE',
+  'MODEL_CACHE_MAX_AGE',
+  'MODEL_CACHE_MODE',
+  'MODEL_CACHE_LOAD',
+  'MODEL_CACHE_THREADS',
+]
 const VARIABLES = [...TEXTS, ...SWITCHES]
 
 /** The settings from environment variables. An empty variable counts as unset. Texts are checked later, as options. */
@@ -15,6 +22,7 @@ export interface EnvironmentSettings {
   maxSize?: string
   maxAge?: string
   load?: string
+  threads?: string
   debug: boolean
   /** True in continuous integration: `CI` is set, and is neither 0 nor false. */
   ci: boolean
@@ -27,13 +35,14 @@ export type Environment = Readonly<Record<string, string | undefined>>
 /** The variables whose values are checked as options. Slashes at the end of HF_ENDPOINT are removed. */
 export function readTexts(
   env: Environment,
-): Record<'cacheDir' | 'mode' | 'maxSize' | 'maxAge' | 'load' | 'hfEndpoint', string | undefined> {
+): Record<'cacheDir' | 'mode' | 'maxSize' | 'maxAge' | 'load' | 'threads' | 'hfEndpoint', string | undefined> {
   return {
     cacheDir: textOf(env, 'MODEL_CACHE_DIR'),
     mode: textOf(env, 'MODEL_CACHE_MODE'),
     maxSize: textOf(env, 'MODEL_CACHE_MAX_SIZE'),
     maxAge: textOf(env, 'MODEL_CACHE_MAX_AGE'),
     load: textOf(env, 'MODEL_CACHE_LOAD'),
+    threads: textOf(env, 'MODEL_CACHE_THREADS'),
     hfEndpoint: textOf(env, 'HF_ENDPOINT')?.replace(/\/+$/, ''),
   }
 }

@@ -11,6 +11,7 @@ import { parseDuration, parseSize } from './units.ts'
 export type Mode = 'integration' | 'unit'
 export type Validation = 'stat' | 'digest' | 'none'
 export type Loading = 'mapped' | 'plain'
+export type Threads = 'shared' | 'as-is'
 
 /** The options of `modelCache()`. Precedence: environment variable, option, preset, default. */
 export interface ModelCacheOptions {
@@ -41,6 +42,11 @@ export interface ModelCacheOptions {
    * memory. `plain`: it reads the file. MODEL_CACHE_LOAD.
    */
   load?: Loading
+  /**
+   * How the threads of ONNX Runtime wait for work, in sessions that set nothing about threads themselves. `shared` (default): they leave
+   * the processor to other workers and sessions. `as-is`: they spin, as ONNX Runtime has them do. MODEL_CACHE_THREADS.
+   */
+  threads?: Threads
   /** Take verified files from your own Hugging Face cache instead of downloading them. Default true. */
   adopt?: boolean
   /**
@@ -109,6 +115,8 @@ export interface Options extends CacheSettings {
   mode: Mode
   /** Origins with base path: requests to them are served from the cache. If the list is empty, no request is. */
   intercept: string[]
+  /** How the threads of ONNX Runtime wait for work. */
+  threads: Threads
   providers: string[]
   report: false | { outputFile?: string; target: number; summary: boolean }
   debug: boolean
@@ -124,6 +132,7 @@ const SOURCES: Record<string, string> = {
   maxSize: 'MODEL_CACHE_MAX_SIZE',
   maxAge: 'MODEL_CACHE_MAX_AGE',
   load: 'MODEL_CACHE_LOAD',
+  threads: 'MODEL_CACHE_THREADS',
 }
 
 /**
@@ -159,7 +168,7 @@ function complete(
   [root, runRoot]: [root: string, runRoot: string],
 ): Options {
   const environment = readEnvironment(env)
-  const { cacheDir, mode, maxSize, maxAge, load } = variables
+  const { cacheDir, mode, maxSize, maxAge, load, threads } = variables
   const limitsGiven = (given.maxSize ?? given.maxAge ?? maxSize ?? maxAge) !== undefined
   const preset = given.preset ?? (environment.ci && !limitsGiven ? 'ci' : undefined)
   const limits = { ...DEFAULTS, ...(preset && PRESETS[preset]) }
@@ -186,6 +195,7 @@ function complete(
       timeoutMs: parseDuration(given.hub?.timeout ?? DEFAULTS.timeout) ?? 0,
     },
     intercept: interceptedBases(given.intercept ?? true, [hubEndpoint, environment.hfEndpoint]),
+    threads: threads ?? given.threads ?? 'shared',
     providers: given.providers ?? [],
     report: report && {
       outputFile: report.outputFile === undefined ? undefined : resolve(root, report.outputFile),

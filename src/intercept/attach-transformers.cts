@@ -4,7 +4,7 @@ import located = require('./located-file.cts')
 
 interface Bridge {
   sizeOf(path: string): number | undefined
-  createSession(asked: { model: unknown; options: unknown }, create: CreateSession): Promise<unknown>
+  createSession(asked: { model: unknown; options: unknown; version?: string }, create: CreateSession): Promise<unknown>
 }
 type CreateSession = (model: unknown, options: unknown, ...rest: unknown[]) => Promise<unknown>
 interface Options {
@@ -25,6 +25,8 @@ declare let loadResourceFile: (
 ) => Promise<unknown>
 declare let _get_file_metadata: (id: string, filename: string, options?: Options) => Promise<{ exists: boolean }>
 declare let createInferenceSession: CreateSession
+/** onnxruntime-node. */
+declare const ONNX: { env?: { versions?: { node?: string } } } | undefined
 declare let getFile: (address: unknown) => Promise<unknown>
 declare const buildResourcePaths: (id: string, filename: string, options: Options, cache: unknown) => Paths
 declare const handleError: (status: number, url: string, fatal: boolean) => unknown
@@ -106,7 +108,8 @@ function attachToTransformers(locateFile: typeof located.locateFile, fileRespons
     const create = createInferenceSession
     createInferenceSession = async (model, options, ...rest) => {
       const open: CreateSession = (...args) => create(...args, ...rest)
-      return bridge()?.createSession({ model, options }, open) ?? open(model, options)
+      const version = typeof ONNX === 'object' ? ONNX?.env?.versions?.node : undefined
+      return bridge()?.createSession({ model, options, version }, open) ?? open(model, options)
     }
   }
 }

@@ -3,6 +3,7 @@ import type { CachedFile, KnownFile } from '../cache/get-file.ts'
 import type { ModelCache } from '../cache/model-cache.ts'
 import { environmentToken } from '../config/token.ts'
 import { type AskedSession, type Create, createSession } from '../loading/create-session.ts'
+import type { ThreadSettings } from '../loading/session-threads.ts'
 import { addressAtEndpoint } from '../model/endpoint.ts'
 import type { Access } from '../model/entry.ts'
 import { type ErrorCode, ModelCacheError } from '../model/errors.ts'
@@ -21,6 +22,7 @@ export interface BridgeSettings {
   cache: ModelCache
   /** The URLs of the hubs whose reads are answered: origin and base path, without a slash at the end. */
   bases: string[]
+  threads: ThreadSettings
   onServed: (served: CachedFile) => void
   /** A runtime loaded a cached file. `file` is the path on disk, the span is on the clock `monotonic`. */
   onLoaded: (file: string, span: Span) => void
@@ -77,7 +79,7 @@ export function isHubsOwnAnswer({ code }: ModelCacheError): boolean {
 }
 
 export function makeBridge(settings: BridgeSettings): Bridge {
-  const { cache, bases, onServed, onLoaded, onFailed, whichTest } = settings
+  const { cache, bases, threads, onServed, onLoaded, onFailed, whichTest } = settings
   const { offline, hub } = cache.context.options
 
   /** Returns the result of `look`. If the request is to be passed on to the Hub, the error is returned and not thrown. */
@@ -149,7 +151,7 @@ export function makeBridge(settings: BridgeSettings): Bridge {
     exists: existsSync,
     async createSession(asked, create) {
       const start = originals.monotonic()
-      const session = await createSession(cache, asked, create)
+      const session = await createSession(cache, threads, asked, create)
       // A model that is loaded from its bytes, and not by the path of a file, is not measured.
       if (typeof asked.model === 'string') onLoaded(asked.model, { start, end: originals.monotonic() })
       return session

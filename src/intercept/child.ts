@@ -4,6 +4,7 @@ import type { Manifest } from '../cache/context/manifest.ts'
 import { ModelCache } from '../cache/model-cache.ts'
 import type { Run } from '../cache/store/locks/leases.ts'
 import type { CacheSettings } from '../config/options.ts'
+import type { ThreadSettings } from '../loading/session-threads.ts'
 import { printableLines } from '../model/printable.ts'
 import { spent } from '../platform/own-time.ts'
 import { type Bridge, makeBridge } from './bridge.ts'
@@ -14,6 +15,7 @@ export interface ChildSettings {
   run: Run
   cache: CacheSettings
   bases: string[]
+  threads: ThreadSettings
   /** The file with the manifest, which is too long for a variable. */
   manifest: string
   /** The start of the path of the file to which this process writes its requests. */
@@ -25,7 +27,7 @@ export interface ChildSettings {
 
 /** Makes the bridge of a child process. `started` is when its loading began. */
 export function openChild(settings: string, started: number): Bridge {
-  const { run, cache, bases, manifest, events, testFile, debug }: ChildSettings = JSON.parse(settings)
+  const { run, cache, bases, threads, manifest, events, testFile, debug }: ChildSettings = JSON.parse(settings)
   const write = (message: string) => void process.stderr.write(`[model-cache] ${printableLines(message)}\n`)
   const file = new EventsFile(events, testFile, run)
   const bridge = makeBridge({
@@ -38,6 +40,7 @@ export function openChild(settings: string, started: number): Bridge {
       onWarning: write,
     }),
     bases,
+    threads,
     onServed: (served) => file.served(served),
     onLoaded: (path, span) => file.loaded(path, span),
     onFailed: (repo, error) => file.failed(repo, error),

@@ -2,12 +2,15 @@ import type { PathToLoad } from '../cache/context/decided-path.ts'
 import type { ModelCache } from '../cache/model-cache.ts'
 import { messageOf } from '../model/errors.ts'
 import { whyPlain } from './session-options.ts'
+import { type ThreadSettings, withSharedThreads } from './session-threads.ts'
 
 /** The arguments of `InferenceSession.create`. */
 export interface AskedSession {
   /** The path of a model, or its bytes. */
   model: unknown
   options: object | undefined
+  /** The version of onnxruntime-node. */
+  version?: string
 }
 
 /** Calls `InferenceSession.create` of the caller's own ONNX Runtime. */
@@ -17,29 +20,31 @@ export type Create<Session> = (model: unknown, options: object | undefined) => P
 const refused = new Set<string>()
 
 /**
- * Creates a session of ONNX Runtime. The weights of a cached file are mapped where that is possible. If ONNX Runtime refuses the mapped
- * file, it loads the file itself. So an error is always that of the file itself.
+ * Creates a session of ONNX Runtime. Its threads leave the processor to other sessions, and the weights of a cached file are mapped where
+ * that is possible. If ONNX Runtime refuses the mapped file, it loads the file itself. So an error is always that of the file itself.
  */
 export async function createSession<Session>(
   cache: ModelCache,
-  { model, options }: AskedSession,
+  threads: ThreadSettings,
+  { model, options: given, version }: AskedSession,
   create: Create<Session>,
 ): Promise<Session> {
+  const options = withSharedThreads(given, version, threads)
+  const note = options === given ? ', threads as they are' : ', threads shared'
   if (typeof model !== 'string') return create(model, options)
-  const { path, way, reason } = await choosePath(cache, model, options)
-  let whyPlain = reason
+  let { path, way, reason } = await choosePath(cache, model, options)
   if (way === 'mapped') {
     try {
       const session = await create(path, options)
-      cache.context.debug(`Loaded mapped: ${nameOf(model)}`)
+      cache.context.debug(`Loaded mapped: ${nameOf(model)}${note}`)
       return session
     } catch (cause) {
       refused.add(model)
-      whyPlain = `ONNX Runtime refused the mapped file: ${messageOf(cause)}`
+      reason = `ONNX Runtime refused the mapped file: ${messageOf(cause)}`
     }
   }
   const session = await create(model, options)
-  cache.context.debug(`Loaded plain: ${nameOf(model)} (${whyPlain})`)
+  cache.context.debug(`Loaded plain: ${nameOf(model)} (${reason})${note}`)
   return session
 }
 

@@ -14,6 +14,7 @@ function isForCpu(options: object | undefined): boolean {
   return providers.every((provider) => (isObject(provider) ? provider.name : provider) === 'cpu')
 }
 
-function optionOf(options: object | undefined, name: string): unknown {
+/** Null counts as no option. */
+export function optionOf(options: object | undefined, name: string): unknown {
   return Reflect.get(Object(options), name) ?? undefined
 }

@@ -1,6 +1,7 @@
 import type { CachedModel } from '../cache/cached-model.ts'
 import type { ModelCache } from '../cache/model-cache.ts'
 import type { Mode } from '../config/options.ts'
+import type { ThreadSettings } from '../loading/session-threads.ts'
 import { noMock } from '../mocks/unit-mode-error.ts'
 import { describeModel, type Model, type ModelSpec, modelKey, modelLabel, parseModel } from '../model/model.ts'
 import type { RequestEvent } from '../model/request.ts'
@@ -18,6 +19,7 @@ export interface ProviderSettings {
   recorder: Recorder
   /** The project's root folder. */
   root: string
+  threads: ThreadSettings
   /** The id of the test that runs now; undefined where none or several run. */
   whichTest?: () => string | undefined
 }
@@ -115,7 +117,7 @@ export class ProviderFactory {
     given: Options | undefined,
     onRequest: (request: RequestEvent) => void,
   ): Promise<Instance> {
-    const { mode, recorder, root, openCache } = this.settings
+    const { mode, recorder, root, threads, openCache } = this.settings
     const options = (given ?? {}) as Options
     if (mode === 'unit') {
       if (!definition.mock) throw noMock(`Provider "${definition.name}"`)
@@ -132,7 +134,7 @@ export class ProviderFactory {
         ...{ model: cached, options, root },
         createSession: async (asked, create) => {
           const { createSession } = await import('../loading/create-session.ts')
-          return createSession(await openCache(), asked, create)
+          return createSession(await openCache(), threads, asked, create)
         },
       }
       const instance = await definition.load(context)

@@ -16,10 +16,11 @@ export const onnxruntimeProvider: ProviderDefinition<InferenceSession, OnnxRunti
     return { files: [file], optional: [`${escaped}_data`, `${escaped}_data_*`, `${escaped}.data`] }
   },
   load: async ({ model, options, root, createSession }: OwnLoadContext<OnnxRuntimeOptions>) => {
-    const { InferenceSession } = await importRuntime<typeof import('onnxruntime-node')>('onnxruntime-node', root)
+    const { InferenceSession, env } = await importRuntime<typeof import('onnxruntime-node')>('onnxruntime-node', root)
     const { file, ...sessionOptions } = options
-    return createSession({ model: model.file(file), options: sessionOptions }, (path, options) =>
-      InferenceSession.create(String(path), options),
+    return createSession(
+      { model: model.file(file), options: sessionOptions, version: env.versions.node },
+      (path, options) => InferenceSession.create(String(path), options),
     )
   },
   dispose: (session) => session.release(),

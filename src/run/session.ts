@@ -22,6 +22,8 @@ export interface Session {
   isWatching: boolean
   /** False until tests run. A runner may also call the global setup when it only lists tests. */
   isRunning: boolean
+  /** How many test files the current run has. Undefined until it is known. */
+  testFiles?: number
 }
 
 /** The result of one warm-up. */

@@ -1,6 +1,7 @@
 import type { Manifest } from '../cache/context/manifest.ts'
 import type { Run } from '../cache/store/locks/leases.ts'
 import type { CacheSettings, Mode } from '../config/options.ts'
+import type { ThreadSettings } from '../loading/session-threads.ts'
 import type { Workers } from '../model/request.ts'
 
 /** The settings that the main process sends to the workers, as JSON. They never contain a token. */
@@ -11,6 +12,7 @@ export interface WorkerSettings {
   mode: Mode
   debug: boolean
   cache: CacheSettings
+  threads: ThreadSettings
   /** The URLs of the Hubs whose reads are answered from the cache. Empty if none are. */
   intercept: string[]
   /** The folder in which child processes find the manifest and leave their reports. */

@@ -13,7 +13,7 @@ import { BROWSER_CHANNEL } from './browser/channel.ts'
 import { CHANNEL } from './channel.ts'
 import { keepCompiledCode } from './keep-compiled-code.ts'
 import { openSession } from './session.ts'
-import { workersOf } from './workers-of.ts'
+import { mostWorkers, workersOf } from './workers-of.ts'
 
 /** Warms the cache for one project before its tests, and provides to its workers what they need. */
 export default async function globalSetup(testProject: TestProject): Promise<() => Promise<void>> {
@@ -44,8 +44,11 @@ async function setUp(testProject: TestProject): Promise<() => Promise<void>> {
   if (willRun) await serveChildren(session, project)
   if (willRun) keepCompiledCode(testProject, project)
   project.workers = workersOf(testProject)
-  const provide = (manifest: Manifest) => testProject.provide(CHANNEL, handOver(session, project, manifest))
-  provide(manifest)
+  const provide = (manifest: Manifest, files?: number) => {
+    const filesAtOnce = Math.min(mostWorkers(testProject), files ?? Number.MAX_SAFE_INTEGER)
+    testProject.provide(CHANNEL, handOver(session, project, { manifest, filesAtOnce }))
+  }
+  provide(manifest, session.testFiles)
   testProject.onTestsRerun(() => provide(manifestOfRerun(manifest)))
   return () => endProject(project)
 }

@@ -21,9 +21,10 @@ export default class ModelCacheReporter implements Reporter {
     this.#session.hasReporter = true
   }
 
-  onTestRunStart(): void {
+  onTestRunStart(specifications?: ReadonlyArray<unknown>): void {
     if (!this.#session) return
     this.#session.isRunning = true
+    this.#session.testFiles = specifications?.length
     // The session set the start of the first run, which begins with the warm-up.
     if (this.#runs > 0) this.#session.startedAt = isoNow()
   }

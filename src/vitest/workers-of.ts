@@ -6,16 +6,14 @@ import type { Project } from '../run/project.ts'
  * The workers of a project. Undefined where test files can't share what a worker has loaded: each vm context has its own modules,
  * and of a custom pool nothing is known.
  */
-export function workersOf({ config, vitest }: TestProject): Project['workers'] {
-  if (config.pool !== 'forks' && config.pool !== 'threads') return undefined
-  return {
-    most: config.maxWorkers || vitest.config.maxWorkers || defaultWorkers(vitest.config.watch),
-    isIsolated: config.isolate,
-  }
+export function workersOf(project: TestProject): Project['workers'] {
+  const { pool, isolate } = project.config
+  return pool === 'forks' || pool === 'threads' ? { most: mostWorkers(project), isIsolated: isolate } : undefined
 }
 
-/** Vitest 4 has its default in the pool (`resolveMaxWorkers`), Vitest 5 in the config. */
-function defaultWorkers(isWatching: boolean): number {
+/** The largest number of workers at the same time. Vitest 4 has its default in the pool (`resolveMaxWorkers`), Vitest 5 in the config. */
+export function mostWorkers({ config, vitest }: TestProject): number {
   const cores = availableParallelism()
-  return Math.max(1, isWatching ? Math.floor(cores / 2) : cores - 1)
+  const usual = vitest.config.watch ? Math.floor(cores / 2) : cores - 1
+  return config.maxWorkers || vitest.config.maxWorkers || Math.max(1, usual)
 }

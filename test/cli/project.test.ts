@@ -72,7 +72,7 @@ test('`doctor` prints a line for each check', async () => {
     /✓ cache +.*cache \(by MODEL_CACHE_DIR\): a new folder, which the first download creates\n/,
   )
   expect(well.stdout).toMatch(
-    /✓ permissions +the new folder will be yours.*✓ links +not tried in a new folder\n.* disk +\d.* free; the cache uses 0 B of 2 GiB/s,
+    /✓ permissions +the new folder will be yours.*✓ links +not tried in a new folder\n.* disk +\d.* free; the cache uses 0 B of 2 GiB.*✓ loading +mapped, threads shared\n/s,
   )
   await consumer.write({ 'vitest.config.ts': CONFIG.replace('"models"', '"modles"'), '../cache/notes.txt': 'mine' })
   const [refused, status] = await Promise.all([

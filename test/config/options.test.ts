@@ -34,6 +34,7 @@ describe('without options', () => {
       mode: 'integration',
       offline: false,
       load: 'mapped',
+      threads: 'shared',
       hub: { endpoint: 'https://huggingface.co', token: undefined, concurrency: 8 },
       providers: [],
       report: { outputFile: undefined, target: 0.8 },
@@ -234,11 +235,11 @@ describe('precedence', () => {
     expect(options({ maxSize: '4GB' })).toMatchObject({ maxSize: 4 * GB, maxAge: 7 * DAY })
   })
 
-  test('of the environment holds for mode, loading, folder and offline', () => {
-    const given = { mode: 'integration', load: 'mapped', offline: false, cacheDir: '/option' }
+  test('of the environment holds for mode, loading, threads, folder and offline', () => {
+    const given = { mode: 'integration', load: 'mapped', threads: 'shared', offline: false, cacheDir: '/option' }
     const env = { MODEL_CACHE_MODE: 'unit', MODEL_CACHE_OFFLINE: '1', MODEL_CACHE_DIR: '/variable' }
-    const taken = { mode: 'unit', load: 'plain', offline: true, cacheDir: resolve('/variable') }
-    expect(options(given, { ...env, MODEL_CACHE_LOAD: 'plain' })).toMatchObject(taken)
+    const taken = { mode: 'unit', load: 'plain', threads: 'as-is', offline: true, cacheDir: resolve('/variable') }
+    expect(options(given, { ...env, MODEL_CACHE_LOAD: 'plain', MODEL_CACHE_THREADS: 'as-is' })).toMatchObject(taken)
     expect(options({ ...given, offline: true }, { MODEL_CACHE_OFFLINE: '0' }).offline).toBe(false)
   })
 
@@ -249,7 +250,7 @@ describe('precedence', () => {
   })
 
   test('treats an empty or blank variable as unset', () => {
-    const names = ['DIR', 'MODE', 'LOAD', 'OFFLINE', 'MAX_SIZE', 'MAX_AGE', 'DEBUG'].map(
+    const names = ['DIR', 'MODE', 'LOAD', 'THREADS', 'OFFLINE', 'MAX_SIZE', 'MAX_AGE', 'DEBUG'].map(
       (name) => `MODEL_CACHE_${name}`,
     )
     const blank = Object.fromEntries([...names, 'CI', 'HF_ENDPOINT', 'HF_HUB_OFFLINE'].map((name) => [name, ' ']))

@@ -30,7 +30,8 @@ beforeEach(async () => {
 })
 
 function factory(mode: Mode = 'integration'): ProviderFactory {
-  return new ProviderFactory({ openCache: async () => cache, mode, recorder, root: process.cwd() })
+  const threads = { threads: 'shared', filesAtOnce: 1 } as const
+  return new ProviderFactory({ openCache: async () => cache, mode, recorder, root: process.cwd(), threads })
 }
 
 interface Note {

@@ -3,7 +3,8 @@ import { makeModels } from '../../src/providers/models.ts'
 import { Recorder } from '../../src/providers/recorder.ts'
 
 const openCache = () => Promise.reject(new Error('No cache is needed'))
-const { models } = makeModels({ openCache, mode: 'unit', recorder: new Recorder(), root: '/' }, new Map())
+const threads = { threads: 'shared', filesAtOnce: 1 } as const
+const { models } = makeModels({ openCache, mode: 'unit', recorder: new Recorder(), root: '/', threads }, new Map())
 
 /** The error of a call that fails. */
 function refusal(): Promise<Error> {

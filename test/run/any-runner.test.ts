@@ -42,7 +42,7 @@ test('a runner that hands in plain data gets models for its workers, and a repor
   const project = addProject(session, 'the only project', { root, options: resolveOptions(given, {}, root) })
   const manifest = await warmUp(session, project)
   await serveChildren(session, project)
-  const settings = asJson(handOver(session, project, manifest))
+  const settings = asJson(handOver(session, project, { manifest, filesAtOnce: 1 }))
 
   const worker = openWorker(settings, globalThis)
   await worker.ready
@@ -56,7 +56,7 @@ test('a runner that hands in plain data gets models for its workers, and a repor
   const ending = { number: 1, isPartial: () => false }
   await finishRun(session, { ...ending, files: [await runFile()] })
   hub.clearRequests()
-  handOver(session, project, manifestOfRerun(manifest))
+  handOver(session, project, { manifest: manifestOfRerun(manifest), filesAtOnce: 1 })
   await finishRun(session, { ...ending, number: 2, files: [await runFile()] })
   const records = await project.cache.lastRuns(root, 9)
   await worker.disposeAll()

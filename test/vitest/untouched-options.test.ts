@@ -179,27 +179,29 @@ test('serves source under test, a dependency that wraps transformers.js, and Com
   expect(warm.report).toMatchObject({ requests: 1, hits: 1 })
 })
 
-test('the weights are loaded mapped, unless the session or the option asks for more than that', async () => {
+test('the weights are loaded mapped and threads are shared, unless the session or an option says more', async () => {
   const source = `
-    import { readdirSync } from 'node:fs'
     import ort from 'onnxruntime-node'
-    import { expect, test, vi } from 'vitest'
+    import { expect, test } from 'vitest'
     ${EMBEDS}
+    let refuses = false
+    const { create } = ort.InferenceSession
+    ort.InferenceSession.create = async (path, options) => {
+      if (refuses && path.includes('.mapped.onnx')) throw new Error('Not this one')
+      console.log('Threads: ' + JSON.stringify(options.extra?.session ?? options.intraOpNumThreads))
+      return create(path, options)
+    }
     const { pipeline } = await import('@huggingface/transformers')
     const asked = (name, session_options = {}, more = {}) =>
       test(name, () => embeds(pipeline, { session_options, ...more }))
-    asked('alone')
+    asked('alone', { intraOpNumThreads: 1 })
     asked('small', {}, { dtype: 'q8' })
     asked('optimized', { optimizedModelFilePath: 'optimized.onnx' })
     asked('other data', { externalData: [{ path: 'other', data: new Uint8Array(8) }] })
     test('refused', async () => {
-      const { create } = ort.InferenceSession
-      ort.InferenceSession.create = async (path, options) => {
-        if (path.includes('.mapped.onnx')) throw new Error('Not this one')
-        return create(path, options)
-      }
+      refuses = true
       await embeds(pipeline)
-      ort.InferenceSession.create = create
+      refuses = false
       await embeds(pipeline)
     })
     test('broken', async () => {
@@ -212,21 +214,26 @@ test('the weights are loaded mapped, unless the session or the option asks for m
   const model = await readFile(content && 'diskPath' in content ? content.diskPath : '', 'latin1')
   const broken = Buffer.from(model.replaceAll('CumSum', 'NoSuch'), 'latin1')
   repo(REPO).addCommit({ branch: 'broken', files: { 'onnx/model.onnx': broken } })
-  const project = await Consumer.create({ files: { 'vitest.config.ts': configSource(), 'a.test.ts': source } })
-  const ways = async (more: Record<string, string>) => {
-    const { exitCode, output } = await project.vitest([], { ...env, ...more, MODEL_CACHE_DEBUG: '1' })
+  const other = `import { test } from 'vitest'; test('x', () => {})`
+  const files = { 'vitest.config.ts': configSource(), 'a.test.ts': source, 'b.test.ts': other }
+  const project = await Consumer.create({ files })
+  const ways = async (args: string[], more: Record<string, string> = {}) => {
+    const { exitCode, output } = await project.vitest(args, { ...env, ...more, MODEL_CACHE_DEBUG: '1' })
     expect(exitCode, output).toBe(0)
-    return output.match(/Loaded .*/g)
+    return { loaded: output.match(/Loaded .*/g) ?? [], threads: [...new Set(output.match(/Threads: .*/g))] }
   }
   const fp32 = `${REPO} onnx/model.onnx`
-  expect(await ways({})).toEqual([
-    `Loaded mapped: ${fp32}`,
-    `Loaded plain: ${REPO} onnx/model_quantized.onnx (it is too small)`,
-    `Loaded plain: ${fp32} (the session writes an optimized model)`,
-    `Loaded plain: ${fp32} (the session has external data of its own)`,
-    `Loaded plain: ${fp32} (ONNX Runtime refused the mapped file: Not this one)`,
-    `Loaded plain: ${fp32} (ONNX Runtime refused the mapped file before)`,
+  const alone = await ways(['a.test.ts'])
+  expect(alone.threads).toEqual(['Threads: 1', 'Threads: {"intra_op":{"spin_duration_us":"1000"}}'])
+  expect(alone.loaded).toEqual([
+    `Loaded mapped: ${fp32}, threads as they are`,
+    `Loaded plain: ${REPO} onnx/model_quantized.onnx (it is too small), threads shared`,
+    `Loaded plain: ${fp32} (the session writes an optimized model), threads shared`,
+    `Loaded plain: ${fp32} (the session has external data of its own), threads shared`,
+    `Loaded plain: ${fp32} (ONNX Runtime refused the mapped file: Not this one), threads shared`,
+    `Loaded plain: ${fp32} (ONNX Runtime refused the mapped file before), threads shared`,
   ])
-  const plain = await ways({ MODEL_CACHE_LOAD: 'plain' })
-  expect(plain?.filter((line) => line.startsWith('Loaded plain'))).toHaveLength(6)
+  const plain = await ways([], { MODEL_CACHE_LOAD: 'plain' })
+  expect(plain.threads).toContain('Threads: {"intra_op":{"spin_duration_us":"50"}}')
+  expect(plain.loaded.filter((line) => line.startsWith('Loaded plain'))).toHaveLength(6)
 })

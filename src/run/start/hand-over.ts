@@ -8,19 +8,24 @@ import type { WorkerSettings } from '../worker-settings.ts'
 
 /**
  * Hands a manifest over to the workers of a project and to their child processes. Writes the manifest for the child processes, and
- * returns the settings that the runner passes to the workers.
+ * returns the settings that the runner passes to the workers. `filesAtOnce`: how many test files run at the same time, at most.
  */
-export function handOver({ runId, projects }: Session, project: Project, manifest: Manifest): WorkerSettings {
+export function handOver(
+  { runId, projects }: Session,
+  project: Project,
+  { manifest, filesAtOnce }: { manifest: Manifest; filesAtOnce: number },
+): WorkerSettings {
   const { root, options, events, workers } = project
   const { layout, refusal } = project.cache.context
   if (events) writeManifest(events.folder, manifest)
-  const { mode, debug, intercept } = options
+  const { mode, debug, intercept, threads } = options
   // The settings of the Hub are listed by name: the token must not be among them.
   const { endpoint, concurrency, timeoutMs } = options.hub
   const cache = { ...cacheSettings(options), hub: { endpoint, concurrency, timeoutMs } }
   return {
     ...{ run: { id: runId, pid: process.pid }, root, mode, debug, cache, manifest },
     intercept,
+    threads: { threads, filesAtOnce },
     events: events?.folder ?? '',
     hub: isMarked(layout) && !refusal ? layout.hub : undefined,
     workers: workers && { ...workers, group: `${runId} ${[...projects.values()].indexOf(project)}` },

@@ -27,7 +27,7 @@ export interface TestsOfWorker {
  * Opens the engine of a worker. `atStart` is the worker's environment before any user code.
  */
 export function openEngine(
-  { cache: settings, run, manifest, debug, intercept: bases }: WorkerSettings,
+  { cache: settings, threads, run, manifest, debug, intercept: bases }: WorkerSettings,
   atStart: NodeJS.ProcessEnv,
   { whichTest, isLoading }: TestsOfWorker,
 ): Engine {
@@ -47,7 +47,7 @@ export function openEngine(
   })
   const requests = new FoldedRequests()
   const bridge = makeBridge({
-    ...{ cache, bases, whichTest },
+    ...{ cache, bases, threads, whichTest },
     onServed: (served) => void requests.served(served),
     onLoaded: (path, span) => void (isLoading(path) || requests.loaded(path, span)),
     onFailed: (repo, error, test) => void requests.failed(repo, error, test),

@@ -19,14 +19,14 @@ interface Interception {
 
 /** Lets the untouched code of one test file use the cache: code in this worker, and the child processes that it starts. */
 export function intercept({ preload, settings, testFile, global, open }: Interception): void {
-  const { intercept: bases, cache, run, events, hub, debug } = settings
+  const { intercept: bases, cache, threads, run, events, hub, debug } = settings
   preload.installBridge(bases, open)
   if (bases.length === 0) return
   // The window of happy-dom has a `Response` class of its own. transformers.js 3 stores only responses of that class, so answers
   // must be instances of it.
   preload.wrapFetch(global, foreignResponse(global))
   const child: ChildSettings = {
-    ...{ run, cache, bases, testFile, debug },
+    ...{ run, cache, bases, threads, testFile, debug },
     manifest: manifestFile(events),
     events: join(events, eventsName()),
   }

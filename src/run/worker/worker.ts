@@ -56,7 +56,7 @@ export function openWorker(settings: WorkerSettings, global: typeof globalThis):
 }
 
 function makeWorker(settings: WorkerSettings, global: typeof globalThis): Worker {
-  const { run, root, mode, manifest, workers } = settings
+  const { run, root, mode, manifest, workers, threads } = settings
   const running = new Set<string>()
   const whichTest = () => (running.size === 1 ? [...running][0] : undefined)
   const recorder = new Recorder()
@@ -87,7 +87,7 @@ function makeWorker(settings: WorkerSettings, global: typeof globalThis): Worker
     },
     underWay: () => engine.opened?.cache.context.underWay.values() ?? [],
     timedOut: (download, test) => recorder.unfinished(download, test),
-    ...makeModels({ openCache, mode, recorder, root, whichTest }, slotOf(global).definitions),
+    ...makeModels({ openCache, mode, recorder, root, threads, whichTest }, slotOf(global).definitions),
   }
 }
 
