@@ -21,7 +21,8 @@ import type { CacheStatus } from './inspect/status.ts'
 import { pathToLoad } from './path-to-load.ts'
 import type { StateOptions } from './state-model.ts'
 import { isWritable } from './store/cache-folder.ts'
-import type { RunRecord } from './store/entries/runs.ts'
+// Not by `on-disk.ts`: a run of a suite that never used a model only looks for records, and loads nothing else.
+import { type RunRecord, readAllRuns, readRuns, writeRun } from './store/entries/runs.ts'
 import { releaseRun } from './store/locks/leases.ts'
 import { isMarked } from './store/remove-own.ts'
 import { removeTemporaryFolder, temporaryFolder } from './store/temporary-folder.ts'
@@ -227,19 +228,16 @@ export class ModelCache {
   async recordRun(record: RunRecord): Promise<void> {
     if (this.context.refusal) return
     await this.prepare()
-    const { writeRun } = await import('./on-disk.ts')
     await writeRun(this.context.layout, record)
   }
 
   /** The last runs of a project, newest first. */
   async lastRuns(project: string, count: number): Promise<RunRecord[]> {
-    const { readRuns } = await import('./on-disk.ts')
     return readRuns(this.context.layout, project, count)
   }
 
   /** The last `count` runs of all projects that `accepts` accepts, newest first. */
   async lastRunsOf(accepts: (run: RunRecord) => boolean, count: number): Promise<RunRecord[]> {
-    const { readAllRuns } = await import('./on-disk.ts')
     return readAllRuns(this.context.layout, count, accepts)
   }
 
