@@ -9,21 +9,29 @@ import { disposeAtEnd } from './dispose-at-end.ts'
 import { explainTimeout } from './explain-timeout.ts'
 import { notSetUp } from './not-set-up.ts'
 
-const worker = measured('setup file', () => {
-  // Our environments did this already. Custom environments, and environments that a docblock names, did not.
-  shareClasses(globalThis)
-  const settings = inject(CHANNEL)
-  if (!settings) throw notSetUp()
-  disposeAtEnd(globalThis)
-  return openWorker(settings, globalThis)
-})
+const worker = measured(
+  'setup file',
+  () => {
+    // Our environments did this already. Custom environments, and environments that a docblock names, did not.
+    shareClasses(globalThis)
+    const settings = inject(CHANNEL)
+    if (!settings) throw notSetUp()
+    disposeAtEnd(globalThis)
+    return openWorker(settings, globalThis)
+  },
+  false,
+)
 await worker.ready
-measured('setup file', () => {
-  const meta = TestRunner.getCurrentSuite().file?.meta
-  // With --no-isolate this worker has run other test files. If the file before got no `afterAll`, Vitest has sent its meta by now.
-  worker.begin(expect.getState().testPath ?? '', meta && ((report) => writeFileReport(meta, report)))
-  if (meta) reportWhenSent(meta, () => worker.collected())
-})
+measured(
+  'setup file',
+  () => {
+    const meta = TestRunner.getCurrentSuite().file?.meta
+    // With --no-isolate this worker has run other test files. If the file before got no `afterAll`, Vitest has sent its meta by now.
+    worker.begin(expect.getState().testPath ?? '', meta && ((report) => writeFileReport(meta, report)))
+    if (meta) reportWhenSent(meta, () => worker.collected())
+  },
+  false,
+)
 
 // Without a declared parameter: Vitest reads from the parameters which fixtures a hook wants. In a suite that has fixtures, Vitest
 // refuses a hook whose first parameter is not destructured (@vitest/runner 4.1, getUsedProps). A user's own fixture with the name
@@ -48,6 +56,6 @@ function explain(task: Parameters<typeof explainTimeout>[0], test?: string): voi
 afterAll(({}, suite) => {
   for (const task of [suite.file, ...suite.tasks]) explain(task)
   // Vitest 4 kills a forked worker, so Node.js does not write at its end.
-  measured('compiled code', () => loadedPreload()?.keepCompiledCode())
+  measured('compiled code', () => loadedPreload()?.keepCompiledCode(), false)
   writeFileReport(suite.file.meta, worker.end())
 })

@@ -14,7 +14,7 @@ export function withModels(name: keyof typeof builtinEnvironments): Environment 
     async setup(global, options) {
       slotOf(global).isDisposed = true
       const { teardown } = await inner.setup(global, ofInner(name, options))
-      measured('environment', () => shareClasses(global))
+      measured('environment', () => shareClasses(global), false)
       return {
         async teardown(global) {
           await disposeModels(global)
@@ -27,7 +27,7 @@ export function withModels(name: keyof typeof builtinEnvironments): Environment 
       (async (options) => {
         const { getVmContext, teardown } = await setupVM(ofInner(name, options))
         const context = getVmContext()
-        measured('environment', () => shareClasses(context))
+        measured('environment', () => shareClasses(context), false)
         slotOf(context).isDisposed = true
         return {
           getVmContext: () => context,
