@@ -1,3 +1,4 @@
+import { readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Hub, startHub } from '../support/hub/index.ts'
 import { type EncoderSize, makeEncoder } from '../support/model-maker/index.ts'
@@ -26,8 +27,14 @@ export interface Suite {
   rounds: number
 }
 
+/** The cost of a whole run. */
+export interface SuiteRun extends Cost {
+  /** The processor time of its workers for loading and running the model, in milliseconds. */
+  modelMs: number
+}
+
 /** The costs of whole runs, in pairs. */
-export type Runs = Record<'ours' | 'theirs', Cost[]>
+export type Runs = Record<'ours' | 'theirs', SuiteRun[]>
 
 /** Suites in a project, with a Hub. Their models are made once. */
 export class Suites {
@@ -47,8 +54,11 @@ export class Suites {
     const repos = [suite.model === undefined ? [] : repoOf(suite.model), unusedOf(suite)].flat()
     for (const repo of repos) await this.serve(repo)
     await this.project.write(filesOf(suite))
-    const run = (who: string) => () =>
-      runVitest(this.project, ['--config', `${suite.name}/${who}.config.mjs`], { HF_ENDPOINT: this.hub.url }, options)
+    const run = (who: string) => async () => {
+      const args = ['--config', `${suite.name}/${who}.config.mjs`]
+      const cost = await runVitest(this.project, args, { HF_ENDPOINT: this.hub.url }, options)
+      return { ...cost, modelMs: await takeModelMs(join(this.project.directory, suite.name)) }
+    }
     const ways = { ours: run('ours'), theirs: run('theirs') }
     // A cold run, and a second one, so that each measured run has the records of two earlier runs to read.
     for (let round = 0; round < 2; round++) for (const cold of Object.values(ways)) await cold()
@@ -88,7 +98,7 @@ export function ratioRows(
   what: string,
   unit: 'ms' | 'bytes',
   { ours, theirs }: Runs,
-  of: (cost: Cost) => number | undefined,
+  of: (run: SuiteRun) => number | undefined,
   atMost?: number,
 ): Row[] {
   const [with_, without] = [ours, theirs].map((runs) => runs.map(of).filter((value) => value !== undefined))
@@ -102,7 +112,16 @@ export function ratioRows(
 }
 
 export const wallMs = ({ wallMs }: Cost) => wallMs
+export const modelMs = ({ modelMs }: SuiteRun) => modelMs
 export { cpuMs }
+
+/** The sum of what the test files measured in the last run. */
+async function takeModelMs(folder: string): Promise<number> {
+  const names = (await readdir(folder)).filter((name) => name.startsWith('model-ms-'))
+  const each = await Promise.all(names.map(async (name) => Number(await readFile(join(folder, name), 'utf8'))))
+  for (const name of names) await rm(join(folder, name))
+  return each.reduce((sum, ms) => sum + ms, 0)
+}
 
 function unusedOf({ unused = 0 }: Suite): string[] {
   return Array.from({ length: unused }, (_, index) => `org/unused-${index}`)
@@ -151,11 +170,14 @@ function testOf({ inferences = 1, waitsForAll, files, name }: Suite, model: Enco
     env.cacheDir = './own-cache'
     env.remoteHost = process.env.HF_ENDPOINT + '/'
     test('embeds (${name})', async () => {
+      const before = process.cpuUsage()
       const embed = await pipeline('feature-extraction', '${repoOf(model)}')
       for (let count = 0; count < ${inferences}; count++) {
         const { dims } = await embed('A dog runs over the hill', { pooling: 'mean', normalize: true })
         expect(dims[0]).toBe(1)
       }
+      const { user, system } = process.cpuUsage(before)
+      writeFileSync(new URL('./model-ms-' + process.pid, import.meta.url), String((user + system) / 1000))
       ${waitsForAll ? wait : ''}
     })
   `
