@@ -1,6 +1,7 @@
 import { existsSync, lstatSync, readlinkSync, realpathSync } from 'node:fs'
 import { dirname, join, relative, sep } from 'node:path'
 import type { EntryId } from '../../model/entry.ts'
+import { messageOf } from '../../model/errors.ts'
 import { parseRepoId } from '../../model/repo-id.ts'
 import { isSnapshotId } from '../../model/snapshot.ts'
 import type { CacheContext } from '../context/context.ts'
@@ -16,7 +17,9 @@ export async function choosePath(context: CacheContext, file: string): Promise<P
   const found = await mappableBlob(context, file)
   if ('reason' in found) return plain(file, found.reason)
   const reason = hasSkeleton(found) ? undefined : await makeFor(context, file, found)
-  return reason === undefined ? { path: skeletonOf(found.path), way: 'mapped' } : plain(file, reason)
+  if (reason !== undefined) return plain(file, reason)
+  // ONNX Runtime compares real paths: a folder above the cache may be a link.
+  return { path: realpathSync.native(skeletonOf(found.path)), way: 'mapped' }
 }
 
 /**
@@ -37,7 +40,7 @@ export async function prepareMapping(
     const isMade = (!isNew && existsSync(skeleton)) || (await makeFor(context, file, found)) === undefined
     return isMade ? lstatSync(skeleton, { throwIfNoEntry: false })?.size : undefined
   } catch (error) {
-    context.debug(`${file} will be loaded plainly: ${error}`)
+    context.debug(`${file} will be loaded plainly: ${messageOf(error)}`)
     return undefined
   }
 }
@@ -82,8 +85,7 @@ function blobOf(layout: Layout, { repo }: EntryId, file: string): Blob | undefin
   const isFolder = (path: string) => lstatSync(path, { throwIfNoEntry: false })?.isDirectory()
   if (!isFolder(layout.repo(repo)) || !isFolder(blobs)) return undefined
   const name = lstatSync(file).isSymbolicLink() ? linkedName(file, blobs) : hardLinkedName(file, blobs)
-  // ONNX Runtime compares real paths: a folder above the cache may be a link.
-  return name === undefined ? undefined : blobAt(join(realpathSync.native(blobs), name))
+  return name === undefined ? undefined : blobAt(join(blobs, name))
 }
 
 function linkedName(file: string, blobs: string): string | undefined {

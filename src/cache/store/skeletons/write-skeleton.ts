@@ -1,9 +1,9 @@
 import { closeSync, mkdirSync, openSync, readSync, writeFileSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { moveInto } from '../atomic-write.ts'
 import type { Layout } from '../layout.ts'
 import { uniqueBeside } from '../own-names.ts'
-import { removeFile, removeUnique } from '../remove-own.ts'
+import { removeEmptyFolder, removeFile, removeUnique } from '../remove-own.ts'
 import { isWellFormed } from './check-skeleton.ts'
 import { makeSkeleton, type Skeleton } from './make-skeleton.ts'
 import { NotMappable } from './protobuf.ts'
@@ -28,6 +28,8 @@ export async function writeSkeleton(layout: Layout, blob: Blob): Promise<string 
   // Another process may have removed the blob meanwhile.
   if (blobAt(blob.path)) return undefined
   removeFile(layout, path)
+  // A process that was stopped for long may have made the folders of the removed model anew.
+  if (await removeEmptyFolder(layout, dirname(path))) await removeEmptyFolder(layout, dirname(dirname(path)))
   return 'it was removed meanwhile'
 }
 
