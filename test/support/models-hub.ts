@@ -12,7 +12,7 @@ const MAKERS = {
   // fp32 is large enough to be loaded mapped, and q8 is not.
   'org/embeddings': (directory: string) => makeEmbeddingModel(directory, { size: 1_200_000, dtypes: ['fp32', 'q8'] }),
   'org/external-data': (directory: string) => makeEmbeddingModel(directory, { size: 500_000, externalData: true }),
-  'org/whisper': (directory: string) => makeWhisperModel(directory),
+  'org/whisper': (directory: string) => makeWhisperModel(directory, { size: 'tiny' }),
   'org/silero-vad': (directory: string) => makeSileroVad(directory),
 }
 const TASKS: Partial<Record<keyof typeof MAKERS, string>> = {

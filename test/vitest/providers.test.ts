@@ -111,6 +111,8 @@ describe('models.transcriber', () => {
       })
     `)
     expect(exitCode, output).toBe(0)
+    for (const file of ['encoder_model', 'decoder_model_merged'])
+      expect(output).toContain(`Loaded mapped: org/whisper onnx/${file}.onnx`)
   })
 })
 
