@@ -18,9 +18,11 @@ const OPTION = '--disable-warning=vitest-model-cache.compile-cache:'
  */
 function useCompileCache(): (() => void) | undefined {
   const { enableCompileCache, flushCompileCache }: CachingModule = Module
-  const option = process.execArgv.find((option) => option.startsWith(OPTION))
-  if (option === undefined || enableCompileCache === undefined || flushCompileCache === undefined) return undefined
-  // A process that a test forks has the options of the worker too.
+  const index = process.execArgv.findIndex((option) => option.startsWith(OPTION))
+  if (index < 0 || enableCompileCache === undefined || flushCompileCache === undefined) return undefined
+  // A process that a test forks gets this list. It may be of an older Node.js, which refuses the option.
+  const [option = ''] = process.execArgv.splice(index, 1)
+  // A thread that a test starts has the options of the worker all the same.
   if (process.env.VITEST !== 'true' || process.env.VITEST_MODEL_CACHE_CHILD) return undefined
   enableCompileCache(option.slice(OPTION.length))
   return flushCompileCache

@@ -31,14 +31,22 @@ async function placed(): Promise<string[]> {
 }
 
 test('compiled code of a version of Node.js that added nothing for 30 days is removed, and no other file', async () => {
-  await place(NEW, ['00000000', '00000001.a1B2c3'], 29 * DAY_MS)
+  await place(NEW, ['00000000', '00000001.cache'], 29 * DAY_MS)
   await place(OLD, ['11111111', '11111112.cache', '11111113.XyZ012', 'notes.txt'], 31 * DAY_MS)
   await place('theirs', ['22222222'], 31 * DAY_MS)
   expect(await engine.open().status()).toMatchObject({ code: { files: 5, bytes: 20 } })
   expect(await engine.open().optimize({ dryRun: true })).toMatchObject({ code: { files: 3, bytes: 12 } })
   expect(await placed()).toHaveLength(7)
   await engine.open().maintain()
-  expect(await placed()).toEqual(['00000000', '00000001.a1B2c3', '22222222', 'notes.txt'])
+  expect(await placed()).toEqual(['00000000', '00000001.cache', '22222222', 'notes.txt'])
+})
+
+test('a temporary file that a killed process left is removed after a day', async () => {
+  await place(NEW, ['00000000', '00000001.a1B2c3', '00000002.a1B2c3'])
+  const long = (Date.now() - 2 * DAY_MS) / 1000
+  for (const name of ['00000000', '00000001.a1B2c3']) await utimes(engine.inCache('compile', NEW, name), long, long)
+  expect(await trimCompiledCode(engine.open().context.layout)).toEqual({ files: 1, bytes: 4 })
+  expect(await placed()).toEqual(['00000000', '00000002.a1B2c3'])
 })
 
 test('compiled code that grew too large is removed', async () => {

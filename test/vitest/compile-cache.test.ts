@@ -39,6 +39,7 @@ const TEST = `
       ...(await once(fork('./ask.cjs', { env: {} }), 'message')).slice(0, 1),
       ...(await once(new Worker(THREAD, { eval: true }), 'message')),
     ]
+    expect(process.execArgv.join()).not.toContain('compile-cache')
     const worker = Module.getCompileCacheDir?.() ?? 'none'
     appendFileSync('told.jsonl', JSON.stringify({ worker, others }) + '\\n')
   })

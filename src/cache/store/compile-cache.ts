@@ -1,7 +1,7 @@
 // Node.js can keep the compiled code of modules in a folder (`module.enableCompileCache`). It names the files, checks their hashes,
 // replaces them by rename, and has a subfolder for each version of Node.js. It never removes anything.
 import { lstatSync, mkdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import process from 'node:process'
 import { isSystemError, systemCode } from '../../model/errors.ts'
 import { originals } from '../../platform/originals.ts'
@@ -9,11 +9,13 @@ import { isWritable } from './cache-folder.ts'
 import type { Layout } from './layout.ts'
 import { entriesIn } from './list-folder.ts'
 import type { Origin } from './origin.ts'
-import { isCompiledName, isCompileFolderName } from './own-names.ts'
+import { isCompiledName, isCompileFolderName, isCompilingName } from './own-names.ts'
 import { isMarked, removeBelow } from './remove-own.ts'
 import { whoElseWrites } from './shared-folder.ts'
 
-const UNCHANGED_FOR_MS = 30 * 24 * 3_600_000
+const DAY_MS = 24 * 3_600_000
+const UNCHANGED_FOR_MS = 30 * DAY_MS
+const ABANDONED_AFTER_MS = DAY_MS
 // Some 80 MB. transformers.js and Vitest together have 170 modules.
 const MOST_MODULES = 10_000
 
@@ -59,7 +61,10 @@ export function compiledCode(layout: Layout): CompiledCode {
 }
 
 interface Trim {
-  /** Removes all compiled code. Without it, only that of versions of Node.js that added nothing for 30 days or have too much. */
+  /**
+   * Removes all compiled code. Without it, only that of versions of Node.js that added nothing for 30 days or have too much,
+   * and temporary files.
+   */
   all?: boolean
   /** The largest number of modules for a version of Node.js. If it has more, all are removed. Default: 10,000. */
   mostModules?: number
@@ -73,12 +78,20 @@ export async function trimCompiledCode(layout: Layout, options: Trim = {}): Prom
   const removed: CompiledCode[] = []
   for (const { path, changedAt } of versionsIn(layout)) {
     const modules = modulesIn(path)
-    const isOld = originals.now() - changedAt > UNCHANGED_FOR_MS
-    if (!all && !isOld && modules.length <= mostModules) continue
-    removed.push(sizeOf(path, modules))
-    if (!dryRun) await removeBelow(layout, path, (name, entry) => entry.isFile() && isCompiledName(name))
+    const isAll = all || originals.now() - changedAt > UNCHANGED_FOR_MS || modules.length > mostModules
+    const names = isAll ? modules : modules.filter((name) => isLeftover(join(path, name)))
+    removed.push(sizeOf(path, names))
+    const chosen = new Set(names)
+    if (!dryRun && chosen.size > 0) await removeBelow(layout, path, (name) => chosen.has(name))
   }
   return sum(removed)
+}
+
+/** True for a temporary file that a killed process or a full disk left. */
+function isLeftover(path: string): boolean {
+  if (!isCompilingName(basename(path))) return false
+  const stats = lstatSync(path, { throwIfNoEntry: false })
+  return stats !== undefined && originals.now() - stats.mtimeMs > ABANDONED_AFTER_MS
 }
 
 /** The folders of the versions of Node.js, and when a file in them was last added or removed. */

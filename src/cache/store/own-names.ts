@@ -99,5 +99,10 @@ export function isCompileFolderName(name: string): boolean {
 
 /** The compiled code of one module, as Node.js names it, or its temporary file. */
 export function isCompiledName(name: string): boolean {
-  return /^[0-9a-f]{8}(\.cache)?(\.\w{6})?$/.test(name)
+  return /^[0-9a-f]{8}(\.cache)?$/.test(name) || isCompilingName(name)
+}
+
+/** The temporary file in which Node.js writes the compiled code of one module. */
+export function isCompilingName(name: string): boolean {
+  return /^[0-9a-f]{8}(\.cache)?\.\w{6}$/.test(name)
 }
