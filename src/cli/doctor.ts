@@ -63,7 +63,7 @@ async function checkCache(settings: Options, origin: string, print: (...checks: 
       await checkPermissions(context.layout),
       await checkLinks(context.layout),
       await checkDisk(cache),
-      checkLoading(context.layout, settings),
+      checkLoading(context, settings),
     )
   const proxy = await checkProxy(context)
   const canAsk = proxy.level !== 'fail'

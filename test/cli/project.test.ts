@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { readdir } from 'node:fs/promises'
+import { chmod, mkdir, readdir } from 'node:fs/promises'
 import { setTimeout as wait } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { configSource } from '../support/config-source.ts'
@@ -74,6 +74,10 @@ test('`doctor` prints a line for each check', async () => {
   expect(well.stdout).toMatch(
     /✓ permissions +the new folder will be yours.*✓ links +not tried in a new folder\n.* disk +\d.* free; the cache uses 0 B of 2 GiB.*✓ loading +mapped, threads shared\n/s,
   )
+  await mkdir(consumer.cacheDir)
+  await chmod(consumer.cacheDir, 0o777)
+  const shared = await consumer.cli(['doctor'], { ...env, MODEL_CACHE_THREADS: 'as-is' })
+  expect(shared.stdout).toMatch(/✓ loading +plain in a folder that others can write to, threads as-is\n/)
   await consumer.write({ 'vitest.config.ts': CONFIG.replace('"models"', '"modles"'), '../cache/notes.txt': 'mine' })
   const [refused, status] = await Promise.all([
     consumer.vitest([], env),
