@@ -4,7 +4,10 @@ import located = require('./located-file.cts')
 
 interface Bridge {
   sizeOf(path: string): number | undefined
-  createSession(asked: { model: unknown; options: unknown; version?: string }, create: CreateSession): Promise<unknown>
+  createSession(
+    asked: { model: unknown; options: unknown; version?: string; runs?: unknown },
+    create: CreateSession,
+  ): Promise<unknown>
 }
 type CreateSession = (model: unknown, options: unknown, ...rest: unknown[]) => Promise<unknown>
 interface Options {
@@ -27,6 +30,8 @@ declare let _get_file_metadata: (id: string, filename: string, options?: Options
 declare let createInferenceSession: CreateSession
 /** onnxruntime-node. */
 declare const ONNX: { env?: { versions?: { node?: string } } } | undefined
+declare const InferenceSession: { new (): object; create?: unknown } | undefined
+declare let webInitChain: Promise<unknown>
 declare let getFile: (address: unknown) => Promise<unknown>
 declare const buildResourcePaths: (id: string, filename: string, options: Options, cache: unknown) => Paths
 declare const handleError: (status: number, url: string, fatal: boolean) => unknown
@@ -107,9 +112,18 @@ function attachToTransformers(locateFile: typeof located.locateFile, fileRespons
   if (typeof createInferenceSession === 'function') {
     const create = createInferenceSession
     createInferenceSession = async (model, options, ...rest) => {
-      const open: CreateSession = (...args) => create(...args, ...rest)
+      const open: CreateSession = (path, ...args) => {
+        const created = create(path, ...args, ...rest)
+        // In a window, transformers.js creates a session after the one before, and none after one that failed.
+        if (path !== model && typeof webInitChain === 'object')
+          created.catch(() => {
+            webInitChain = webInitChain.catch(() => undefined)
+          })
+        return created
+      }
       const version = typeof ONNX === 'object' ? ONNX?.env?.versions?.node : undefined
-      return bridge()?.createSession({ model, options, version }, open) ?? open(model, options)
+      const runs = typeof InferenceSession === 'function' ? InferenceSession.create : undefined
+      return bridge()?.createSession({ model, options, version, runs }, open) ?? open(model, options)
     }
   }
 }

@@ -11,7 +11,7 @@ import notice = require('./notice-http.cts')
 import sources = require('./patch-sources.cts')
 
 type Fetch = typeof fetch
-type Asked = { model: unknown; options: object | undefined; version: string | undefined }
+type Asked = { model: unknown; options: object | undefined; version: string | undefined; runs?: unknown }
 type Create = (model: unknown, options: object | undefined) => Promise<unknown>
 type CreateSession = (asked: Asked, create: Create) => Promise<unknown>
 

@@ -11,6 +11,8 @@ export interface AskedSession {
   options: object | undefined
   /** The version of onnxruntime-node. */
   version?: string
+  /** The function `InferenceSession.create` that will be called. */
+  runs?: unknown
 }
 
 /** Calls `InferenceSession.create` of the caller's own ONNX Runtime. */
@@ -22,13 +24,15 @@ const refused = new Set<string>()
 /**
  * Creates a session of ONNX Runtime. Its threads leave the processor to other sessions, and the weights of a cached file are mapped where
  * that is possible. If ONNX Runtime refuses the mapped file, it loads the file itself. So an error is always that of the file itself.
+ * A mock of the suite in the place of `InferenceSession.create` is called once, with the arguments as they were given.
  */
 export async function createSession<Session>(
   cache: ModelCache,
   threads: ThreadSettings,
-  { model, options: given, version }: AskedSession,
+  { model, options: given, version, runs }: AskedSession,
   create: Create<Session>,
 ): Promise<Session> {
+  if (isMock(runs)) return create(model, given)
   const options = withSharedThreads(given, version, threads)
   const note = options === given ? ', threads as they are' : ', threads shared'
   if (typeof model !== 'string') return create(model, options)
@@ -46,6 +50,11 @@ export async function createSession<Session>(
   const session = await create(model, options)
   cache.context.debug(`Loaded plain: ${nameOf(model)} (${reason})${note}`)
   return session
+}
+
+/** True for mocks and spies of Vitest, Jest and `node:test`, and for those of Sinon. */
+function isMock(value: unknown): boolean {
+  return typeof value === 'function' && ['mock', 'isSinonProxy'].some((name) => Reflect.has(value, name))
 }
 
 async function choosePath(cache: ModelCache, model: string, options: object | undefined): Promise<PathToLoad> {

@@ -19,7 +19,7 @@ export const onnxruntimeProvider: ProviderDefinition<InferenceSession, OnnxRunti
     const { InferenceSession, env } = await importRuntime<typeof import('onnxruntime-node')>('onnxruntime-node', root)
     const { file, ...sessionOptions } = options
     return createSession(
-      { model: model.file(file), options: sessionOptions, version: env?.versions?.node },
+      { model: model.file(file), options: sessionOptions, version: env?.versions?.node, runs: InferenceSession.create },
       (path, options) => InferenceSession.create(String(path), options),
     )
   },

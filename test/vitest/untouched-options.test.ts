@@ -237,3 +237,55 @@ test('the weights are loaded mapped and threads are shared, unless the session o
   expect(plain.threads).toContain('Threads: {"intra_op":{"spin_duration_us":"50"}}')
   expect(plain.loaded.filter((line) => line.startsWith('Loaded plain'))).toHaveLength(6)
 })
+
+test('a mock of InferenceSession.create is called once, with the arguments of its caller', async () => {
+  const source = `
+    import ort from 'onnxruntime-node'
+    import { expect, test, vi } from 'vitest'
+    import { pipeline } from '@huggingface/transformers'
+    const FILE = 'onnx/model.onnx'
+    const ways = {
+      pipeline: () => pipeline('feature-extraction', '${REPO}'),
+      session: (models) => models.session('${REPO}', FILE),
+    }
+    for (const [way, load] of Object.entries(ways)) test(way, async ({ models }) => {
+      const create = vi.spyOn(ort.InferenceSession, 'create').mockRejectedValueOnce(new Error('No memory'))
+      await expect(load(models)).rejects.toThrow('No memory')
+      expect(create).toHaveBeenCalledTimes(1)
+      await load(models)
+      expect(create).toHaveBeenCalledTimes(2)
+      for (const [path, options] of create.mock.calls) {
+        expect(path).toMatch(/snapshots.[0-9a-f]+.onnx.model\\.onnx$/)
+        expect(options).not.toHaveProperty('extra')
+      }
+      create.mockRestore()
+      await load(models)
+    })
+  `
+  const project = await Consumer.create({ files: { 'vitest.config.ts': configSource(), 'a.test.ts': source } })
+  const { exitCode, output } = await project.vitest([], { ...env, MODEL_CACHE_DEBUG: '1' })
+  expect(exitCode, output).toBe(0)
+  expect(output).toContain(`Loaded mapped: ${REPO} onnx/model.onnx`)
+})
+
+test('a refused mapped file is loaded plainly in jsdom, and so are later files', async () => {
+  const source = `
+    import ort from 'onnxruntime-node'
+    import { expect, test } from 'vitest'
+    ${EMBEDS}
+    const { create } = ort.InferenceSession
+    ort.InferenceSession.create = async (path, options) => {
+      if (path.includes('.mapped.onnx')) throw new Error('Not this one')
+      return create(path, options)
+    }
+    test('x', async () => {
+      const { pipeline } = await import('@huggingface/transformers')
+      await Promise.all([embeds(pipeline), embeds(pipeline)])
+      await embeds(pipeline, { dtype: 'q8' })
+    })
+  `
+  const files = { 'vitest.config.ts': configSource({}, "environment: 'jsdom'"), 'a.test.ts': source }
+  const project = await Consumer.create({ files })
+  const { exitCode, output } = await project.vitest([], env)
+  expect(exitCode, output).toBe(0)
+})
