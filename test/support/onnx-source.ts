@@ -39,13 +39,25 @@ export class VirtualFile {
   bytes(position: number, length: number): Uint8Array {
     const end = Math.min(position + length, this.size)
     const bytes = new Uint8Array(Math.max(0, end - position))
-    for (const { start, end: pieceEnd, piece } of this.#pieces) {
-      const [from, to] = [Math.max(start, position), Math.min(pieceEnd, end)]
-      if (from >= to) continue
+    for (let index = this.#indexAt(position); ; index++) {
+      const found = this.#pieces[index]
+      if (!found || found.start >= end) return bytes
+      const { start, piece } = found
+      const [from, to] = [Math.max(start, position), Math.min(found.end, end)]
       if (ArrayBuffer.isView(piece)) bytes.set(piece.subarray(from - start, to - start), from - position)
       else bytes.fill(piece.fill, from - position, to - position)
     }
-    return bytes
+  }
+
+  /** The first piece that ends after a position. */
+  #indexAt(position: number): number {
+    let [low, high] = [0, this.#pieces.length]
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2)
+      if ((this.#pieces[middle]?.end ?? 0) > position) high = middle
+      else low = middle + 1
+    }
+    return low
   }
 }
 

@@ -33,6 +33,9 @@ export function makeSkeleton(read: Read, source: MadeOf): Skeleton {
   return { bytes, movedBytes: plan.movedBytes, tensors: plan.tensors }
 }
 
+// Each tensor is a mapping of its own, and Linux allows a process some 65,000.
+const MOST_TENSORS = 8192
+
 /** Walks a model, and collects the parts of its skeleton. */
 class Plan {
   movedBytes = 0
@@ -58,6 +61,7 @@ class Plan {
   #ofGraph(graph: Field): Part[] {
     const parts = this.#replace(graph.value, graph.end, (field) => {
       if (field.number !== GRAPH.initializer || field.wireType !== BYTES) return undefined
+      if (this.tensors === MOST_TENSORS) throw new NotMappable('it has too many tensors')
       const data = movableData(this.walker, field)
       return data && this.#ofTensor(field, data)
     })
