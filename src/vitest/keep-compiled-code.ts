@@ -11,7 +11,7 @@ const OPTION = '--disable-warning=vitest-model-cache.compile-cache:'
 // Pools in which Node.js loads the modules of node_modules. In a vm pool Vitest reads and compiles them itself.
 const POOLS: unknown[] = ['forks', 'threads']
 
-// With the first, the user has chosen a folder. With the second, no cache is wanted. With the third, V8 counts which code runs.
+// The user chose a folder; the user wants no such cache; V8 counts which code runs.
 const THEIRS = ['NODE_COMPILE_CACHE', 'NODE_DISABLE_COMPILE_CACHE', 'NODE_V8_COVERAGE']
 
 /**

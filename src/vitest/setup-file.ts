@@ -55,7 +55,7 @@ function explain(task: Parameters<typeof explainTimeout>[0], test?: string): voi
 // biome-ignore lint/correctness/noEmptyPattern: see above
 afterAll(({}, suite) => {
   for (const task of [suite.file, ...suite.tasks]) explain(task)
-  // Vitest 4 kills a forked worker, so Node.js does not write at its end.
+  // Node.js writes compiled code when a process ends by itself. But Vitest 4 kills a forked worker.
   measured('compiled code', () => loadedPreload()?.keepCompiledCode(), false)
   writeFileReport(suite.file.meta, worker.end())
 })

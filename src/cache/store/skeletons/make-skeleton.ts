@@ -120,7 +120,7 @@ function copyParts(walker: Walker, parts: Part[], into: Buffer): void {
   }
 }
 
-/** True when the bytes may have an entry of external data: the text `location` after its length. */
+/** True when the bytes may have an entry of external data: the text `location` after its length. A long form of 8 ends with a 0. */
 function namesExternalData(bytes: Buffer): boolean {
   for (let at = bytes.indexOf('location'); at !== -1; at = bytes.indexOf('location', at + 1))
     if (bytes[at - 1] === 8 || bytes[at - 1] === 0) return true
