@@ -40,6 +40,12 @@ async function wayOf(cache: ModelCache, repo = REPO): Promise<string> {
   return (await cache.pathToLoad((await cache.get(repo)).file('onnx/model.onnx'))).way
 }
 
+/** The path of the model's file, without a look at its content. */
+async function fileOfSnapshot(): Promise<string> {
+  const [entry] = await engine.open().list()
+  return engine.inCache(FOLDER, 'snapshots', entry?.commit ?? 'none', 'onnx/model.onnx')
+}
+
 async function rewrite(path: string, change: (bytes: Buffer) => Uint8Array): Promise<void> {
   const bytes = change(await readFile(path))
   await rm(path)
@@ -84,6 +90,24 @@ describe('a skeleton is made', () => {
     const path = await skeleton()
     const made = await readFile(path)
     await rewrite(path, change)
+    expect(await wayOf(engine.open())).toBe('mapped')
+    expect(await readFile(path)).toEqual(made)
+  })
+
+  test('anew when its blob was damaged, and another tool put the blob right', async () => {
+    const path = await skeleton()
+    const blob = path.slice(0, -ENDING.length)
+    const [made, right] = [await readFile(path), await readFile(blob)]
+    const replaceBlob = async (bytes: Uint8Array) => {
+      await writeFile(`${blob}.new`, bytes)
+      await rename(`${blob}.new`, blob)
+    }
+    await rm(path)
+    await replaceBlob(Buffer.from(right.toString('latin1').replaceAll('\x03Add', '\x03Sub'), 'latin1'))
+    const link = await fileOfSnapshot()
+    expect((await engine.open().pathToLoad(link)).way).toBe('mapped')
+    expect(await readFile(path)).not.toEqual(made)
+    await replaceBlob(right)
     expect(await wayOf(engine.open())).toBe('mapped')
     expect(await readFile(path)).toEqual(made)
   })

@@ -148,7 +148,9 @@ export class Intake {
     // Files with the same content are downloaded once. `#share` sets the time that the download took.
     const downloadMs = source === 'hub' ? 0 : (known?.downloadMs ?? null)
     const file = await linkFile(this.context, target)
-    const skeletonBytes = await prepareMapping(this.context, this.#pathOf(path), { isNew: source !== 'disk' })
+    // A skeleton that was made of damaged bytes must not outlast them, also when another tool has put the file right.
+    const isNew = source !== 'disk' || !isAsRecorded(file, known)
+    const skeletonBytes = await prepareMapping(this.context, this.#pathOf(path), { isNew })
     this.#files.set(path, { ...file, downloadMs, ...(skeletonBytes !== undefined && { skeletonBytes }) })
     if (!isAsRecorded(file, known)) this.#syncLater(path)
     if (source !== 'disk' && known?.digest === stated.digest) this.repaired.push(path)
