@@ -72,6 +72,8 @@ export interface ReportInput {
   mode?: Report['mode']
   /** How many mocks were given in unit mode. */
   mocks?: number
+  /** Default null. */
+  threads?: Report['threads']
 }
 
 /** Computes the report of a run. Pure. */
@@ -115,6 +117,7 @@ export function makeReport({ requests, errors, warmed, warmUpMs, cache, ...run }
       workers: distributionOf(run.ownMs?.workers ?? []),
       children: distributionOf(run.ownMs?.children ?? []),
     },
+    threads: run.threads ?? null,
     savedMs: sumOrNull(computed.flatMap(({ savedMs }) => savedMs ?? [])),
     savedBytes: sum(computed.map(({ savedBytes }) => savedBytes)),
     downloadedBytes: sum(models.map(({ downloadedBytes }) => downloadedBytes)),

@@ -105,6 +105,10 @@ export const ReportSchema = v.object({
     }),
     "The plugin's own time in milliseconds: in the main process until the report was made, in the worker of each test file that requested a model, and in each child process that did. Downloads and loads are not included.",
   ),
+  threads: about(
+    v.optional(v.nullable(v.picklist(['shared', 'as-is'])), null),
+    'The option `threads` of the projects whose tests loaded models. `shared` if one of them has it. Null if no model was loaded.',
+  ),
   savedMs: about(v.nullable(amount), 'The recorded time of the downloads that were not needed again. Null if unknown.'),
   savedBytes: amount,
   downloadedBytes: v.optional(amount, 0),

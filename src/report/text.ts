@@ -100,7 +100,7 @@ function modelLines(models: ModelReport[], columns: number): string[] {
 }
 
 function footLines(
-  { warmUpMs, savedMs, savedBytes, models, cache, ownMs, expectedErrors }: Report,
+  { warmUpMs, savedMs, savedBytes, models, cache, threads, ownMs, expectedErrors }: Report,
   { maintenanceMs, removed }: TextOptions,
   columns: number,
 ): string[] {
@@ -118,11 +118,12 @@ function footLines(
     ...(removed ? [`removed ${count(removed, 'model')}`] : []),
     ...expected(expectedErrors),
   ]
-  const state = cache && [
+  const folder = cache && [
     `cache ${formatSize(cache.size)} of ${formatSize(cache.maxSize)} in ${count(cache.entries, 'model')}`,
     unbroken(cache.directory),
   ]
-  return [...joinParts(steps, columns), ...joinParts(state ?? [], columns)]
+  const state = [...(folder ?? []), ...(threads === 'shared' ? ['threads shared'] : [])]
+  return [...joinParts(steps, columns), ...joinParts(state, columns)]
 }
 
 /** `plugin overhead 41 ms, 6.2 ms a worker, 7.4 s in 18 children` */

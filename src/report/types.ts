@@ -103,6 +103,8 @@ export interface Report {
   }
   /** The plugin's own time: in the main process, in the workers that requested a model, and in the child processes that did. */
   ownMs: { main: number | null; workers: Distribution | null; children: Distribution | null }
+  /** The option `threads` of the projects whose tests loaded models. `shared` if one of them has it. Null if no model was loaded. */
+  threads: 'shared' | 'as-is' | null
   /** The recorded time of the downloads that were not needed again. */
   savedMs: number | null
   /** Bytes. */

@@ -272,6 +272,7 @@ test('the JSON has exactly these keys', () => {
     schemaVersion: 1,
     ...{ mode: 'integration', mocks: 0 },
     ownMs: { main: null, workers: null, children: null },
+    threads: null,
     ...run,
     ...removals,
     tiers: { disk: 1, hub: 1 },

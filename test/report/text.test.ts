@@ -45,6 +45,11 @@ describe('the report for people', () => {
     expect(lines({ main: null, workers, children: null })).not.toContain('plugin overhead')
   })
 
+  test('says that the threads of sessions are shared', () => {
+    expect(render({ threads: 'shared' }).join('\n')).toContain('threads shared')
+    for (const threads of ['as-is', null] as const) expect(render({ threads }).join('\n')).not.toContain('threads')
+  })
+
   test('aligns the models', () => {
     const models = [MODEL, { ...MODEL, repo: 'org/a-longer-name', tiers: { memory: 12 }, bytes: 5 }]
     const [first = '', second = ''] = render({ models }).slice(3, 5)

@@ -54,6 +54,7 @@ test('is written as JSON that fits the schema', async () => {
     },
     times: { lookup: ANY_SPREAD, restore: null, download: ANY_SPREAD, load: ANY_SPREAD },
     ownMs: { main: ANY, workers: ANY_SPREAD, children: null },
+    threads: 'shared',
     ...{ downloadedBytes: expect.any(Number), adoptedBytes: 0, repaired: 0, errorCounts: {} },
     ...{ evicted: [], expired: [], freedBytes: 0 },
     models: [

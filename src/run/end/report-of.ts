@@ -44,8 +44,15 @@ async function reportOf(run: FinishedRun, cache: ModelCache): Promise<Report> {
     ownMs: { main: run.ownMs ?? null, workers, children },
     // In unit mode the cache is not read.
     cache: run.mode === 'unit' ? null : await stateOf(cache),
+    threads: threadsOf(reports),
     ...{ removals, startedAt, durationMs, mode: run.mode, mocks: sum(reports.map(({ mocks }) => mocks ?? 0)) },
   })
+}
+
+function threadsOf(reports: RequestReport[]): Report['threads'] {
+  const loading = reports.filter(({ requests }) => requests.some(({ loadMs }) => loadMs !== null))
+  if (loading.length === 0) return null
+  return loading.some(({ project }) => project.options.threads === 'shared') ? 'shared' : 'as-is'
 }
 
 /** Null if the cache folder is refused: the run then used a temporary folder, which is removed at its end. */
