@@ -82,8 +82,13 @@ function countCalls(target: object, name: string): void {
       instant.when === 'torn' &&
       name === 'writeFileSync' &&
       (typeof content === 'string' || content instanceof Uint8Array)
-    const result: unknown = Reflect.apply(original, this, isTorn ? [path, halfOf(content), ...args.slice(2)] : args)
-    if (!(result instanceof Promise)) die()
+    // A step that fails counts too, such as the rename of a file that does not exist.
+    let result: unknown
+    try {
+      result = Reflect.apply(original, this, isTorn ? [path, halfOf(content), ...args.slice(2)] : args)
+    } finally {
+      if (!(result instanceof Promise)) die()
+    }
     return Promise.resolve(result).finally(die)
   })
 }
