@@ -2,8 +2,9 @@ import { sep } from 'node:path'
 import { messageOf } from '../model/errors.ts'
 import type { CacheContext } from './context/context.ts'
 import type { PathToLoad } from './context/decided-path.ts'
-import { choosePath, plain } from './lookup/mapped-path.ts'
+import { decidePath, plain } from './lookup/mapped-path.ts'
 import { type FileStamp, isAsRecorded, stampOf } from './store/blobs.ts'
+import { isOnnxFile } from './store/skeletons/skeleton-file.ts'
 
 /**
  * Returns the path that a runtime is to open for a file that this cache served. Makes the small file for mapped loading when it is
@@ -11,13 +12,13 @@ import { type FileStamp, isAsRecorded, stampOf } from './store/blobs.ts'
  */
 export async function pathToLoad(context: CacheContext, file: string): Promise<PathToLoad> {
   if (context.options.load === 'plain') return plain(file, 'the option `load` is set to plain')
-  if (!file.endsWith('.onnx')) return plain(file, 'it is no .onnx file')
+  if (!isOnnxFile(file)) return plain(file, 'it is no .onnx file')
   try {
     const owner = await ownerOf(context, file)
     if (!owner) return plain(file, 'it is no file of this cache')
     const known = owner.pathsToLoad.get(file)
     if (known?.stamps.every(({ path, stamp }) => isSame(stampOf(path), stamp))) return known.answer
-    const answer = await choosePath(owner, file)
+    const answer = await decidePath(owner, file)
     const stamps = [file, answer.path].map((path) => ({ path, stamp: stampOf(path) }))
     owner.pathsToLoad.set(file, { answer, stamps })
     return answer

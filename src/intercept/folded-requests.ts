@@ -1,6 +1,6 @@
 import type { CachedFile } from '../cache/get-file.ts'
 import { ModelCacheError, messageOf } from '../model/errors.ts'
-import type { FileReport, RequestError, RequestEvent } from '../model/request.ts'
+import { type FileReport, NO_STEPS, type RequestError, type RequestEvent } from '../model/request.ts'
 import { selectionKey } from '../model/selection.ts'
 import type { Span } from '../model/spans.ts'
 import { TIERS, type Tier } from '../model/tier.ts'
@@ -139,22 +139,9 @@ function addTo(folded: Folded, part: RequestPart): void {
 
 function newPart({ repo, revision, commit, at }: Named & { at: number }): RequestPart {
   return {
-    repo,
-    revision,
-    commit,
-    tier: 'disk',
-    files: [],
-    at,
-    lookupMs: 0,
-    restoreMs: null,
-    downloadMs: null,
-    downloadedBytes: 0,
-    adoptedBytes: 0,
-    repaired: [],
-    loadMs: null,
-    loads: 0,
-    recordedDownloadMs: 0,
-    warmedInThisRun: false,
+    ...{ repo, revision, commit, at },
+    ...NO_STEPS,
+    ...{ tier: 'disk', files: [], lookupMs: 0, recordedDownloadMs: 0, warmedInThisRun: false },
   }
 }
 

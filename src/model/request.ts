@@ -43,6 +43,17 @@ export interface RequestEvent {
   warmedInThisRun: boolean
 }
 
+/** The steps of a request for which nothing had to be done but the lookup. */
+export const NO_STEPS = {
+  restoreMs: null,
+  downloadMs: null,
+  downloadedBytes: 0,
+  adoptedBytes: 0,
+  repaired: [],
+  loadMs: null,
+  loads: 0,
+} satisfies Partial<RequestEvent>
+
 /** A request that failed. */
 export interface RequestError {
   model: string

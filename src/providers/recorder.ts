@@ -4,7 +4,7 @@ import type { Progress } from '../cache/context/progress.ts'
 import { formatSize } from '../config/units.ts'
 import { ModelCacheError, messageOf } from '../model/errors.ts'
 import { describeModel, type Model } from '../model/model.ts'
-import type { FileReport, RequestEvent } from '../model/request.ts'
+import { type FileReport, NO_STEPS, type RequestEvent } from '../model/request.ts'
 import { selectionKey } from '../model/selection.ts'
 import { originals } from '../platform/originals.ts'
 
@@ -39,16 +39,8 @@ export class Recorder {
   servedFromMemory(first: RequestEvent, lookupMs: number): void {
     this.#report.requests.push({
       ...first,
+      ...NO_STEPS,
       ...{ tier: 'memory', lookupMs, at: originals.now() - lookupMs },
-      ...{
-        restoreMs: null,
-        downloadMs: null,
-        downloadedBytes: 0,
-        adoptedBytes: 0,
-        repaired: [],
-        loadMs: null,
-        loads: 0,
-      },
     })
   }
 

@@ -7,8 +7,8 @@ export interface WorkerSlot {
   definitions: Map<string, AnyDefinition>
   /** Undefined until the setup file ran. */
   active?: ActiveModels
-  /** True once something disposes the models at the end. */
-  isDisposed?: boolean
+  /** True once our environment or our setup file has arranged that the models are disposed at the end. */
+  willDispose?: boolean
 }
 
 /** The models of one worker, or of one vm context. */

@@ -10,7 +10,7 @@ export function disposeAtEnd(global: typeof globalThis): void {
   // Vitest 4.1 and 5 have no public function for it. `__vitest_worker__` is the state of the worker.
   const state: unknown = Reflect.get(global, '__vitest_worker__')
   const { onCleanup }: { onCleanup?: unknown } = Object(state)
-  if (slot.isDisposed || typeof onCleanup !== 'function') return
-  slot.isDisposed = true
+  if (slot.willDispose || typeof onCleanup !== 'function') return
+  slot.willDispose = true
   onCleanup(() => disposeModels(global))
 }

@@ -1,6 +1,6 @@
 // Runs in every worker before each test file. It is the first of `setupFiles`, so it runs before any user code.
 import { afterAll, beforeEach, expect, inject, type TestContext, TestRunner } from 'vitest'
-import { measured } from '../platform/own-time.ts'
+import { counted } from '../platform/own-time.ts'
 import { loadedPreload } from '../run/preload.ts'
 import { shareClasses } from '../run/worker/share-classes.ts'
 import { openWorker } from '../run/worker/worker.ts'
@@ -9,29 +9,21 @@ import { disposeAtEnd } from './dispose-at-end.ts'
 import { explainTimeout } from './explain-timeout.ts'
 import { notSetUp } from './not-set-up.ts'
 
-const worker = measured(
-  'setup file',
-  () => {
-    // Our environments did this already. Custom environments, and environments that a docblock names, did not.
-    shareClasses(globalThis)
-    const settings = inject(CHANNEL)
-    if (!settings) throw notSetUp()
-    disposeAtEnd(globalThis)
-    return openWorker(settings, globalThis)
-  },
-  false,
-)
+const worker = counted('setup file', () => {
+  // Our environments did this already. Custom environments, and environments that a docblock names, did not.
+  shareClasses(globalThis)
+  const settings = inject(CHANNEL)
+  if (!settings) throw notSetUp()
+  disposeAtEnd(globalThis)
+  return openWorker(settings, globalThis)
+})
 await worker.ready
-measured(
-  'setup file',
-  () => {
-    const meta = TestRunner.getCurrentSuite().file?.meta
-    // With --no-isolate this worker has run other test files. If the file before got no `afterAll`, Vitest has sent its meta by now.
-    worker.begin(expect.getState().testPath ?? '', meta && ((report) => writeFileReport(meta, report)))
-    if (meta) reportWhenSent(meta, () => worker.collected())
-  },
-  false,
-)
+counted('setup file', () => {
+  const meta = TestRunner.getCurrentSuite().file?.meta
+  // With --no-isolate this worker has run other test files. If the file before got no `afterAll`, Vitest has sent its meta by now.
+  worker.begin(expect.getState().testPath ?? '', meta && ((report) => writeFileReport(meta, report)))
+  if (meta) reportWhenSent(meta, () => worker.collected())
+})
 
 // Without a declared parameter: Vitest reads from the parameters which fixtures a hook wants. In a suite that has fixtures, Vitest
 // refuses a hook whose first parameter is not destructured (@vitest/runner 4.1, getUsedProps). A user's own fixture with the name
@@ -56,6 +48,6 @@ function explain(task: Parameters<typeof explainTimeout>[0], test?: string): voi
 afterAll(({}, suite) => {
   for (const task of [suite.file, ...suite.tasks]) explain(task)
   // Node.js writes compiled code when a process ends by itself. But Vitest 4 kills a forked worker.
-  measured('compiled code', () => loadedPreload()?.keepCompiledCode(), false)
+  counted('compiled code', () => loadedPreload()?.keepCompiledCode())
   writeFileReport(suite.file.meta, worker.end())
 })

@@ -3,7 +3,7 @@ import { afterAll, expect, test } from 'vitest'
 import type { CacheProcess, Instant } from '../support/cache-process/index.ts'
 import type { Engine } from '../support/engine.ts'
 import { expectRight, Kills, type Scene, type Start } from '../support/kills.ts'
-import { bytesOf, lengthField, textField, varintField } from '../support/onnx-source.ts'
+import { mappableOnnx } from '../support/onnx-source.ts'
 import type { Models, Report } from '../support/soundness.ts'
 
 // The total over all kinds. `npm run soak` does 300.
@@ -40,11 +40,8 @@ function text(length: number): string {
   return randomBytes(length).toString('latin1')
 }
 
-/** An ONNX file that gets a skeleton: it has one tensor. */
 function mappable(): string {
-  const floats = randomBytes(MEGABYTE)
-  const tensor = [varintField(1, MEGABYTE / 4), varintField(2, 1), textField(8, 'weights'), lengthField(9, [floats])]
-  return bytesOf(lengthField(7, lengthField(5, tensor.flat()))).toString('latin1')
+  return mappableOnnx(randomBytes(MEGABYTE)).toString('latin1')
 }
 
 /** True with a probability of one half. */

@@ -2,6 +2,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, test } from 'vitest'
 import { contentsOf, Engine, gitSha1, sha256 } from '../support/engine.ts'
+import { mappableOnnx } from '../support/onnx-source.ts'
 import { makeRequest } from '../support/request.ts'
 
 // A stopped process (Ctrl-Z, a paused container) loses its locks after a while. When it is continued, it goes on with the
@@ -100,15 +101,17 @@ describe.concurrent('a process that is stopped', () => {
     onTestFinished,
   }) => {
     const engine = await Engine.start(onTestFinished)
-    engine.hub.addRepo('org/m', { files: FILES })
+    // The model has a skeleton.
+    const files = { ...FILES, 'model.onnx': mappableOnnx(Buffer.alloc(1 << 20, 1)) }
+    engine.hub.addRepo('org/m', { files })
     const victim = await engine.spawn()
-    const expected = Object.fromEntries(Object.entries(FILES).map(([path, content]) => [path, sha256(content)]))
-    // `npm run soak` stops at each step.
-    const stride = process.env.KILLS ? 1 : 4
-    for (let step = 1; ; step += stride) {
+    const expected = Object.fromEntries(Object.entries(files).map(([path, content]) => [path, sha256(content)]))
+    const changes: string[] = []
+    for (let step = 1; ; step++) {
       const change = await victim.beginAndStop('get', ['org/m'], step)
       // The last step releases the lock: from then on, other processes may remove a model that no run has claimed.
       if (change === undefined) break
+      changes.push(change)
       if (/unlinkSync .*org%2Fm\.lock/.test(change)) {
         await victim.goOn()
         break
@@ -118,7 +121,10 @@ describe.concurrent('a process that is stopped', () => {
       await engine.open().remove('org/m')
       expect(await victim.goOn(), change).toMatchObject({ errors: [], given: [{ contents: expected }] })
       await engine.open().remove('org/m')
+      // No skeleton of a removed model stays.
+      expect(await engine.listing('hub'), change).toEqual([])
     }
+    expect(changes.join('\n')).toContain('.mapped.onnx')
     expect((await engine.listing('incoming')).filter((path) => !path.endsWith('.incomplete'))).toEqual([])
   })
 })

@@ -70,6 +70,17 @@ export function bytesOf(pieces: Piece[]): Buffer {
   return Buffer.concat(pieces.filter((piece) => ArrayBuffer.isView(piece)))
 }
 
+/** An ONNX file of one tensor of a megabyte, for which a skeleton is made. */
+export function mappableOnnx(weights: Uint8Array): Buffer {
+  const tensor = [
+    varintField(1, weights.length / 4),
+    varintField(2, 1),
+    textField(8, 'weights'),
+    lengthField(9, [weights]),
+  ]
+  return bytesOf(lengthField(7, lengthField(5, tensor.flat())))
+}
+
 export function tag(field: number, wireType: number): Uint8Array {
   return varintOf(field * 8 + wireType)
 }

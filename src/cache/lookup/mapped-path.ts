@@ -10,10 +10,17 @@ import { isWritable } from '../store/cache-folder.ts'
 import type { Layout } from '../store/layout.ts'
 import { entriesIn, valid } from '../store/list-folder.ts'
 import { isOnNetwork } from '../store/network-disk.ts'
-import { type Blob, blobAt, hasSkeleton, SMALLEST_GAIN_BYTES, skeletonOf } from '../store/skeletons/skeleton-file.ts'
+import {
+  type Blob,
+  blobAt,
+  hasSkeleton,
+  isOnnxFile,
+  SMALLEST_GAIN_BYTES,
+  skeletonOf,
+} from '../store/skeletons/skeleton-file.ts'
 
 /** Chooses the path to open for a file below `hub`. Makes the skeleton when it is missing or damaged. Throws the errors of the disk. */
-export async function choosePath(context: CacheContext, file: string): Promise<PathToLoad> {
+export async function decidePath(context: CacheContext, file: string): Promise<PathToLoad> {
   const found = await mappableBlob(context, file)
   if ('reason' in found) return plain(file, found.reason)
   const reason = hasSkeleton(found) ? undefined : await makeFor(context, file, found)
@@ -31,12 +38,12 @@ export async function prepareMapping(
   file: string,
   { isNew = false } = {},
 ): Promise<number | undefined> {
-  if (context.options.load === 'plain' || !file.endsWith('.onnx')) return undefined
+  if (context.options.load === 'plain' || !isOnnxFile(file)) return undefined
   try {
     const found = await mappableBlob(context, file)
     if ('reason' in found) return undefined
     const skeleton = skeletonOf(found.path)
-    // Whoever opens it looks at its content.
+    // Its content is checked when it is opened.
     const isMade = (!isNew && existsSync(skeleton)) || (await makeFor(context, file, found)) === undefined
     return isMade ? lstatSync(skeleton, { throwIfNoEntry: false })?.size : undefined
   } catch (error) {

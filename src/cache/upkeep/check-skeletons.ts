@@ -8,7 +8,7 @@ import { blobAt, readSkeleton, skeletonOf } from '../store/skeletons/skeleton-fi
 
 /**
  * Compares the skeletons of files with those that their blobs give now. A skeleton that differs is replaced, or removed when its blob
- * gives none. The blobs were verified before. A failure of the disk is ignored: whoever opens a skeleton looks at its hash.
+ * gives none. The blobs were verified before. A failure of the disk is ignored: the hash of a skeleton is checked when it is opened.
  */
 export async function checkSkeletons(context: CacheContext, files: { entry: Entry; path: HubPath }[]): Promise<void> {
   const { layout } = context

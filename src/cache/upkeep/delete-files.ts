@@ -1,6 +1,6 @@
 import { lstat, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { blobNameOf, type Digest } from '../../model/digest.ts'
+import { blobNameOf } from '../../model/digest.ts'
 import type { Entry } from '../../model/entry.ts'
 import { systemCode } from '../../model/errors.ts'
 import { snapshotOf } from '../../model/snapshot.ts'
@@ -12,7 +12,7 @@ import { Aside } from '../store/removal/aside.ts'
 import { removeAnswers } from '../store/removal/remove-answers.ts'
 import { removeApiAnswers, removeCommit, removeRefs, removeRepo, removeSnapshot } from '../store/removal/remove-repo.ts'
 import { removeFiles, removeLink } from '../store/remove-own.ts'
-import { skeletonOf } from '../store/skeletons/skeleton-file.ts'
+import { isOnnxFile } from '../store/skeletons/skeleton-file.ts'
 
 /** An entry whose record was removed, and the other recorded entries of its repo. */
 export interface Taken {
@@ -98,27 +98,30 @@ async function deleteRest(aside: Aside, taken: Taken): Promise<void> {
   const remove = (path: string) => aside.take(path)
   await removeAnswers(layout, taken.entry, taken.siblings, remove)
   if (snapshot === snapshotOf(commit)) await removeCommit(layout, repo, commit, remove)
-  const blobs = unsharedBlobs(taken).map(blobNameOf)
-  await removeFiles(layout, join(layout.repo(repo), 'blobs'), [...blobs, ...blobs.map(skeletonNameOf)], remove)
+  await removeFiles(layout, join(layout.repo(repo), 'blobs'), unsharedFiles(taken), remove)
   if ((await names(join(layout.repo(repo), 'snapshots'))).length > 0) return
   // The last snapshot is gone, so the repo is removed. No file refers to blobs that another tool left in it.
   await removeRepo(layout, repo, remove)
   await removeApiAnswers(layout, layout.formerApi, repo)
 }
 
-function unsharedBlobs({ entry, siblings }: Taken): Digest[] {
+/** The names of the blobs that no other entry needs, and of their skeletons. */
+function unsharedFiles({ entry, siblings }: Taken): string[] {
   const shared = new Set(siblings.flatMap(({ files }) => [...files.values()].map(({ digest }) => digest)))
-  const own = new Set([...entry.files.values()].map(({ digest }) => digest))
-  return [...own].filter((digest) => !shared.has(digest))
+  const own = [...entry.files].filter(([, { digest }]) => !shared.has(digest))
+  const names = own.flatMap(([path, { digest }]) => {
+    const blob = blobNameOf(digest)
+    return isOnnxFile(path) ? [blob, skeletonNameOf(blob)] : [blob]
+  })
+  return [...new Set(names)]
 }
 
 /** The paths of all blobs to delete, and of their skeletons. */
 async function ownBlobs(layout: Layout, taken: Taken[]): Promise<Set<string>> {
   const paths = taken.map(async (each) => {
     const { repo } = each.entry
-    if (await isLink(join(layout.repo(repo), 'blobs'))) return []
-    const blobs = unsharedBlobs(each).map((digest) => layout.blob(repo, digest))
-    return [...blobs, ...blobs.map(skeletonOf)]
+    const folder = join(layout.repo(repo), 'blobs')
+    return (await isLink(folder)) ? [] : unsharedFiles(each).map((name) => join(folder, name))
   })
   return new Set((await Promise.all(paths)).flat())
 }

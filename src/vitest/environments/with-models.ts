@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { builtinEnvironments, type Environment } from 'vitest/runtime'
-import { measured } from '../../platform/own-time.ts'
+import { counted } from '../../platform/own-time.ts'
 import { slotOf } from '../../providers/slot.ts'
 import { disposeModels } from '../../run/worker/dispose-models.ts'
 import { shareClasses } from '../../run/worker/share-classes.ts'
@@ -12,9 +12,9 @@ export function withModels(name: keyof typeof builtinEnvironments): Environment 
   return {
     ...inner,
     async setup(global, options) {
-      slotOf(global).isDisposed = true
+      slotOf(global).willDispose = true
       const { teardown } = await inner.setup(global, ofInner(name, options))
-      measured('environment', () => shareClasses(global), false)
+      counted('environment', () => shareClasses(global))
       return {
         async teardown(global) {
           await disposeModels(global)
@@ -27,8 +27,8 @@ export function withModels(name: keyof typeof builtinEnvironments): Environment 
       (async (options) => {
         const { getVmContext, teardown } = await setupVM(ofInner(name, options))
         const context = getVmContext()
-        measured('environment', () => shareClasses(context), false)
-        slotOf(context).isDisposed = true
+        counted('environment', () => shareClasses(context))
+        slotOf(context).willDispose = true
         return {
           getVmContext: () => context,
           async teardown() {

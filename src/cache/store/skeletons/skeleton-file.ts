@@ -14,6 +14,11 @@ export const SMALLEST_GAIN_BYTES = 1 << 20
 /** A larger one would cost more to write and to read than it saves. */
 export const LARGEST_SKELETON_BYTES = 32 << 20
 
+/** True for a file that may have a skeleton, by its name in the repo. */
+export function isOnnxFile(path: string): boolean {
+  return path.endsWith('.onnx')
+}
+
 /** The path of the skeleton of a blob. */
 export function skeletonOf(blob: string): string {
   return join(dirname(blob), skeletonNameOf(basename(blob)))
