@@ -63,6 +63,8 @@ const BUNDLES: BuildOptions[] = [
     input: input(ENTRIES),
     external: (id, importer) => isExternal(id) && !BUNDLED.some((name) => id.startsWith(name)) && !isForeign(importer),
     platform: 'node',
+    // The worker imports this module early, for the modules that import it later.
+    treeshake: { moduleSideEffects: [{ test: /^node:fs\/promises$/, sideEffects: true }] },
     // Some modules are imported late in one place and at once in another.
     checks: { ineffectiveDynamicImport: false },
     plugins: [ownPlaces(SRC), preloadAsBuilt(join(import.meta.dirname, 'dist/intercept')), licences()],

@@ -1,3 +1,6 @@
+// The engine is loaded later, when a test may have replaced functions of this module. Node.js passes on the functions that it finds
+// at the first import.
+import 'node:fs/promises'
 import type { Manifest } from '../../cache/context/manifest.ts'
 import type { Progress } from '../../cache/context/progress.ts'
 import type { FileReport } from '../../model/request.ts'
