@@ -22,7 +22,7 @@ const FLOORS = [
   ['cache/store/removal'],
   ['cache/store/answers', 'cache/store/locks', 'cache/store/skeletons'],
   ['cache/selection', 'cache/store', 'hub', 'remote'],
-  ['config', 'mocks'],
+  ['config', 'mocks', 'net'],
   ['model'],
   ['platform'],
 ]

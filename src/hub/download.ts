@@ -1,9 +1,10 @@
 import { BrokenDownloadError, SizeMismatchError } from '../model/broken-download.ts'
 import type { Span } from '../model/spans.ts'
+import { isNetworkError, rootMessage } from '../net/connection-error.ts'
 import type { DownloadRequest, Sink } from './download-request.ts'
 import { FileRequests, forget, type Opened } from './file-requests.ts'
 import { Growth } from './growth.ts'
-import { type HubAccess, isNetworkError, rootMessage } from './http.ts'
+import type { HubAccess } from './http.ts'
 import { mayPass } from './retry.ts'
 import { type StallWatch, underStallWatch } from './stall-watch.ts'
 

@@ -1,7 +1,8 @@
 import { BrokenDownloadError } from '../model/broken-download.ts'
 import { ModelCacheError, nameOf } from '../model/errors.ts'
+import { isNetworkError, rootMessage } from '../net/connection-error.ts'
 import { type Asked, explainStatus } from './explain-status.ts'
-import { type HubAccess, HubHttpError, isNetworkError, rootMessage } from './http.ts'
+import { type HubAccess, HubHttpError } from './http.ts'
 
 /** Turns a failure of a request to the Hub into an error for users. Other errors are returned unchanged. */
 export function explainHubError(error: unknown, of: Asked, hub: HubAccess): unknown {

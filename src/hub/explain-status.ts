@@ -1,6 +1,6 @@
 import { type ErrorCode, ModelCacheError } from '../model/errors.ts'
+import { inWords } from '../net/retry-after.ts'
 import type { HubAccess, HubHttpError } from './http.ts'
-import { inWords } from './retry-after.ts'
 
 /** The subject of a request to the Hub. */
 export interface Asked {

@@ -1,8 +1,8 @@
 import { BrokenDownloadError, SizeMismatchError } from '../model/broken-download.ts'
 import type { Span } from '../model/spans.ts'
-import { chunksOf } from './body.ts'
+import { chunksOf } from '../net/body.ts'
+import type { Answer } from '../net/fetch.ts'
 import type { DownloadRequest, Sink } from './download-request.ts'
-import type { Answer } from './fetch.ts'
 import { type HubAccess, HubHttpError, hubFetch } from './http.ts'
 
 /** The body of a response, and the range of the file that it holds. */

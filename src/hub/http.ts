@@ -1,10 +1,8 @@
 import type { Withheld } from '../config/token.ts'
-import { messageOf, nameOf, systemCode } from '../model/errors.ts'
-import { ConnectionError } from './connection-error.ts'
-import type { Answer, Fetch } from './fetch.ts'
+import type { Answer, Fetch } from '../net/fetch.ts'
+import { retryAfterMs } from '../net/retry-after.ts'
 import { hubMessage } from './hub-message.ts'
 import { isRefused, noteRefused } from './refused-tokens.ts'
-import { retryAfterMs } from './retry-after.ts'
 
 /** What is needed to send requests to a Hub. */
 export interface HubAccess {
@@ -96,29 +94,4 @@ async function withToken(
   // Some mirrors answer 401 for a single repo, with an error code. The Hub sends no code when the token itself is invalid.
   if (response.status !== 401 || !first.headers.has('X-Error-Code')) noteRefused(endpoint, token)
   return { response, token: 'refused' }
-}
-
-/** True for a failure of the network: fetch failed, or the connection broke in the middle. */
-export function isNetworkError(error: unknown): boolean {
-  const code = systemCode(error) ?? ''
-  // For every failure below HTTP, fetch throws a TypeError with the socket's error as its cause.
-  const isOfFetch = nameOf(error) === 'TypeError' && /^(fetch failed|terminated)$/.test(messageOf(error))
-  return error instanceof ConnectionError || isOfFetch || code.startsWith('UND_ERR_') || NETWORK_CODES.has(code)
-}
-
-const NETWORK_CODES = new Set([
-  'ECONNREFUSED',
-  'ECONNRESET',
-  'EPIPE',
-  'ETIMEDOUT',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'ENETUNREACH',
-  'EHOSTUNREACH',
-])
-
-/** The message of the innermost `cause`: the message of undici's outer error is always "fetch failed". */
-export function rootMessage(error: unknown): string {
-  if (typeof error === 'object' && error !== null && 'cause' in error && error.cause) return rootMessage(error.cause)
-  return messageOf(error) || systemCode(error) || 'unknown reason'
 }

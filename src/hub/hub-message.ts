@@ -1,6 +1,6 @@
 import { printable } from '../model/printable.ts'
+import type { Answer } from '../net/fetch.ts'
 import { withTimeLimit } from '../platform/originals.ts'
-import type { Answer } from './fetch.ts'
 import { readText } from './read-text.ts'
 
 const LARGEST_BODY_BYTES = 64 << 10

@@ -1,7 +1,7 @@
 import { formatSize } from '../config/units.ts'
 import { ModelCacheError } from '../model/errors.ts'
-import { chunksOf } from './body.ts'
-import type { Answer } from './fetch.ts'
+import { chunksOf } from '../net/body.ts'
+import type { Answer } from '../net/fetch.ts'
 import type { StallWatch } from './stall-watch.ts'
 
 /**

@@ -1,7 +1,8 @@
 import { BrokenDownloadError } from '../model/broken-download.ts'
 import { nameOf } from '../model/errors.ts'
+import { isNetworkError } from '../net/connection-error.ts'
 import { originals, sleep } from '../platform/originals.ts'
-import { HubHttpError, isNetworkError } from './http.ts'
+import { HubHttpError } from './http.ts'
 
 const ATTEMPTS = 5
 const FIRST_DELAY_MS = 300

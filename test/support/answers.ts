@@ -1,5 +1,5 @@
-import { chunksOf } from '../../src/hub/body.ts'
-import type { Answer } from '../../src/hub/fetch.ts'
+import { chunksOf } from '../../src/net/body.ts'
+import type { Answer } from '../../src/net/fetch.ts'
 
 const NO_SIGNAL = new AbortController().signal
 

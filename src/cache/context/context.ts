@@ -1,5 +1,4 @@
 import type { Validation } from '../../config/options.ts'
-import type { Fetch } from '../../hub/fetch.ts'
 import { type EntryFile, type EntryId, entryKey } from '../../model/entry.ts'
 import { type ModelCacheError, messageOf } from '../../model/errors.ts'
 import { printableLines } from '../../model/printable.ts'
@@ -7,6 +6,7 @@ import type { RepoId } from '../../model/repo-id.ts'
 import type { Evicted } from '../../model/request.ts'
 import type { Commit } from '../../model/revision.ts'
 import type { Tree } from '../../model/tree.ts'
+import type { Fetch } from '../../net/fetch.ts'
 import type { RepoInfo } from '../store/answers/repo-info.ts'
 import type { FileStamp } from '../store/blobs.ts'
 import { isWritable, refusalOf } from '../store/cache-folder.ts'
@@ -248,7 +248,7 @@ export class CacheContext {
     const { fetch } = this.options
     this.#fetch ??= fetch
       ? Promise.resolve(fetch)
-      : import('../../hub/find-fetch.ts').then((hub) => hub.findFetch(this.env))
+      : import('../../net/find-fetch.ts').then((hub) => hub.findFetch(this.env))
     return this.#fetch
   }
 }

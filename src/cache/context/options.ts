@@ -1,5 +1,5 @@
 import type { CacheSettings } from '../../config/options.ts'
-import type { Fetch } from '../../hub/fetch.ts'
+import type { Fetch } from '../../net/fetch.ts'
 import type { Run } from '../store/locks/leases.ts'
 import type { Manifest } from './manifest.ts'
 
@@ -31,6 +31,6 @@ export interface CacheOptions extends Omit<CacheSettings, Defaulted>, Partial<Pi
   onWarning?: (message: string) => void
   /** Default: the environment of this process. */
   env?: Readonly<Record<string, string | undefined>>
-  /** Default: the `fetch` that suits this process (`hub/find-fetch.ts`), also when a test has stubbed the global one. */
+  /** Default: the `fetch` that suits this process (`net/find-fetch.ts`), also when a test has stubbed the global one. */
   fetch?: Fetch
 }

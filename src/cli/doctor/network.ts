@@ -1,8 +1,8 @@
 import type { CacheContext } from '../../cache/context/context.ts'
 import { formatDuration } from '../../config/units.ts'
-import { rootMessage } from '../../hub/http.ts'
-import { proxyFetch } from '../../hub/proxy.ts'
 import { ModelCacheError } from '../../model/errors.ts'
+import { rootMessage } from '../../net/connection-error.ts'
+import { proxyFetch } from '../../net/proxy.ts'
 import { originals } from '../../platform/originals.ts'
 import { type Check, fail, ok, warn } from './check.ts'
 

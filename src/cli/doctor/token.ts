@@ -1,7 +1,7 @@
 import type { CacheContext } from '../../cache/context/context.ts'
 import { findToken, withheldToken } from '../../config/token.ts'
-import { rootMessage } from '../../hub/http.ts'
 import { readText } from '../../hub/read-text.ts'
+import { rootMessage } from '../../net/connection-error.ts'
 import { type Check, fail, ok, warn } from './check.ts'
 import { answerSignal } from './network.ts'
 

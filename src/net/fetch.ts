@@ -1,4 +1,4 @@
-/** The part of the `fetch` interface that requests to the Hub use. Node.js's fetch implements it. */
+/** The part of the `fetch` interface that requests to the Hub and to remote stores use. Node.js's fetch implements it. */
 export type Fetch = (input: string | URL, init?: FetchInit) => Promise<Answer>
 
 export interface FetchInit {
@@ -8,7 +8,7 @@ export interface FetchInit {
   signal?: AbortSignal
 }
 
-/** The part of the `Response` interface that requests to the Hub use. */
+/** The part of the `Response` interface that requests to the Hub and to remote stores use. */
 export interface Answer {
   readonly ok: boolean
   readonly status: number
@@ -23,7 +23,7 @@ export interface AnswerHeaders {
   has(name: string): boolean
 }
 
-/** The part of the `ReadableStream` interface that requests to the Hub use. */
+/** The part of the `ReadableStream` interface that requests to the Hub and to remote stores use. */
 export interface Body {
   getReader(): BodyReader
   /** Stops the transfer, and closes the connection. */

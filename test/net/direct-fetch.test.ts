@@ -6,10 +6,10 @@ import { join } from 'node:path'
 import { brotliCompressSync, gzipSync } from 'node:zlib'
 import { execa } from 'execa'
 import { describe, expect, inject, onTestFinished, test, vi } from 'vitest'
-import { chunksOf } from '../../src/hub/body.ts'
-import { directFetch } from '../../src/hub/direct-fetch.ts'
-import type { Fetch } from '../../src/hub/fetch.ts'
-import { isNetworkError, rootMessage } from '../../src/hub/http.ts'
+import { chunksOf } from '../../src/net/body.ts'
+import { isNetworkError, rootMessage } from '../../src/net/connection-error.ts'
+import { directFetch } from '../../src/net/direct-fetch.ts'
+import type { Fetch } from '../../src/net/fetch.ts'
 import { originals } from '../../src/platform/originals.ts'
 import { bytesOf, jsonOf, textOf } from '../support/answers.ts'
 import { Engine } from '../support/engine.ts'
@@ -300,7 +300,7 @@ describe('the direct fetch', () => {
       await (await directFetch(process.argv[2] + '/missing')).body.cancel()
       console.log('done')
     })`
-    const module = new URL('../../src/hub/direct-fetch.ts', import.meta.url).href
+    const module = new URL('../../src/net/direct-fetch.ts', import.meta.url).href
     const args = ['--import', 'tsx', '--eval', program, module, url]
     expect(await execa(process.execPath, args, { timeout: 200_000 })).toMatchObject({ stdout: 'done' })
   })
@@ -343,7 +343,7 @@ describe('requests to the Hub are sent', () => {
     })
   })()`
   const EXTERNAL = { cwd: process.cwd(), extendEnv: false } as const
-  const modules = ['hub/find-fetch', 'platform/originals'].map(
+  const modules = ['net/find-fetch', 'platform/originals'].map(
     (name) => new URL(`../../src/${name}.ts`, import.meta.url).href,
   )
   const howItAsks = async (before: string, env: Record<string, string> = {}) => {

@@ -21,7 +21,7 @@ interface Outgoing {
 }
 
 /**
- * A `fetch` for the Hub over node:http and node:https. Compared with Node.js's fetch, the first request takes a tenth of the
+ * A `fetch` over node:http and node:https. Compared with Node.js's fetch, the first request takes a tenth of the
  * time and a body takes half the CPU time (`npm run bench -- cold-download`). Follows redirects, and drops the token when a
  * redirect leaves the origin. Throws `ConnectionError` for failures below HTTP, and the signal's reason when it aborts.
  */

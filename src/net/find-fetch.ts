@@ -8,7 +8,7 @@ const NOTICED = Symbol.for('vitest-model-cache.http')
 
 type Environment = Readonly<Record<string, string | undefined>>
 
-/** The fetch for requests to the Hub in this process: through the proxy that the environment names, else directly. */
+/** The fetch for requests to the Hub and to remote stores in this process: through the proxy that the environment names, else directly. */
 export async function findFetch(env: Environment): Promise<Fetch> {
   const proxied = await proxyFetch(env)
   if (proxied) return proxied
