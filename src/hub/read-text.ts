@@ -2,6 +2,7 @@ import { formatSize } from '../config/units.ts'
 import { ModelCacheError } from '../model/errors.ts'
 import { chunksOf } from '../net/body.ts'
 import type { Answer } from '../net/fetch.ts'
+import { GrowingBytes } from '../platform/growing-bytes.ts'
 import type { StallWatch } from './stall-watch.ts'
 
 /**
@@ -39,28 +40,4 @@ function tooLarge({ asked, endpoint }: ReadOptions, limit: number): ModelCacheEr
     reason: `The response of ${endpoint} is larger than ${formatSize(limit)}. No response of a Hub's API is that large.`,
     nextStep: 'Check that HF_ENDPOINT is a Hugging Face Hub, and that no proxy answers in its place.',
   })
-}
-
-/**
- * Joins chunks of bytes. They are copied: if a server sends single bytes, a list of the chunks would take a hundred times as
- * much memory.
- */
-class GrowingBytes {
-  #buffer = new Uint8Array(64 << 10)
-  length = 0
-
-  get all(): Uint8Array {
-    return this.#buffer.subarray(0, this.length)
-  }
-
-  add(chunk: Uint8Array): void {
-    const needed = this.length + chunk.byteLength
-    if (needed > this.#buffer.byteLength) {
-      const larger = new Uint8Array(Math.max(needed, 2 * this.#buffer.byteLength))
-      larger.set(this.all)
-      this.#buffer = larger
-    }
-    this.#buffer.set(chunk, this.length)
-    this.length = needed
-  }
 }

@@ -14,3 +14,12 @@ export function addressAtEndpoint(url: string, endpoint: string): string | undef
   const isPublic = PUBLIC_HUB.includes(new URL(endpoint).origin)
   return base === undefined || isPublic ? undefined : endpoint + url.slice(base.length)
 }
+
+const LONGEST_ENDPOINT = 2000
+
+/** True for the form in which the options keep an endpoint. */
+export function isEndpoint(text: string): boolean {
+  if (text.length > LONGEST_ENDPOINT || text.endsWith('/') || !URL.canParse(text)) return false
+  const { protocol, username, password, search, hash } = new URL(text)
+  return /^https?:$/.test(protocol) && [username, password, search, hash].every((part) => part === '')
+}

@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto'
-import { type Digest, isDigest } from './digest.ts'
+import { isDigest } from './digest.ts'
+import { isEndpoint } from './endpoint.ts'
 import { type Access, isAccess } from './entry.ts'
 import { ModelCacheError, messageOf } from './errors.ts'
 import { parseHubPath } from './hub-path.ts'
 import { isObject, isText } from './json.ts'
 import { parseRepoId, type RepoId } from './repo-id.ts'
 import { type Commit, isCommit, parseRevision } from './revision.ts'
-import type { Tree } from './tree.ts'
+import { statedFile, type Tree } from './tree.ts'
 
 /** One model of a lock file: what its endpoint stated about a revision when the model was locked. */
 export interface LockedModel {
@@ -150,21 +151,10 @@ function parseModel(value: unknown, index: number, name: string): LockedModel {
         const [, digest = '', size] = FILE.exec(isText(line) ? line : '') ?? []
         if (!isDigest(digest) || !Number.isSafeInteger(Number(size)))
           throw wrong(`${JSON.stringify(path.slice(0, 100))} has no digest and size.`)
-        return [parseHubPath(path, asked), fileOf(digest, Number(size))]
+        return [parseHubPath(path, asked), statedFile(digest, Number(size))]
       }),
     )
   }
-}
-
-function fileOf(digest: Digest, size: number) {
-  return { size, digest, gitId: digest.startsWith('sha1:') ? digest.slice(5) : '' }
-}
-
-/** True for the form in which the options keep an endpoint. */
-function isEndpoint(text: string): boolean {
-  if (text.length > LONGEST_TEXT || text.endsWith('/') || !URL.canParse(text)) return false
-  const { protocol, username, password, search, hash } = new URL(text)
-  return /^https?:$/.test(protocol) && [username, password, search, hash].every((part) => part === '')
 }
 
 function labelOf({ repo, revision }: LockedModel): string {

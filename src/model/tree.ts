@@ -12,6 +12,11 @@ export interface TreeFile {
   xetHash?: string
 }
 
+/** A file of which only digest and size in bytes are stated. For a file outside LFS the digest is also the git object id. */
+export function statedFile(digest: Digest, size: number): TreeFile {
+  return { size, digest, gitId: digest.startsWith('sha1:') ? digest.slice(5) : '' }
+}
+
 /** All files of a repo at one commit. The list is complete: a path that is not in it does not exist at that commit. */
 export type Tree = Map<HubPath, TreeFile>
 

@@ -2,7 +2,7 @@ import { chmod, chown, mkdir, readFile, rename, rm, symlink, writeFile } from 'n
 import { dirname, join } from 'node:path'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import type { CacheOptions, ModelCache } from '../../src/cache/index.ts'
-import { originKey } from '../../src/cache/store/origin.ts'
+import { originKey } from '../../src/model/origin-key.ts'
 import { Cli } from '../support/cli.ts'
 import { contentsOf, Engine, gitSha1, sha256 } from '../support/engine.ts'
 import { type Hub, type Repository, startHub } from '../support/hub/index.ts'

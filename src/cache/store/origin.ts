@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { originKey } from '../../model/origin-key.ts'
 import type { RepoId } from '../../model/repo-id.ts'
 import type { Commit } from '../../model/revision.ts'
 import { isAbsent, writeAtomically } from './atomic-write.ts'
@@ -47,16 +47,6 @@ const ENDPOINT_FILE = 'endpoint'
 /** The name of a repo's folder of API answers. */
 export function apiFolderOf(repo: RepoId): string {
   return encodeURIComponent(repo.toLowerCase())
-}
-
-/** `<host>-<hash of the endpoint>`: the host is for people, the hash distinguishes endpoints. It is a safe name of one folder. */
-export function originKey(endpoint: string): string {
-  const host = URL.canParse(endpoint) ? new URL(endpoint).host : ''
-  const readable = host
-    .replace(/[^a-z0-9.-]/g, '_')
-    .replace(/^\.+/, '')
-    .slice(0, 60)
-  return `${readable}-${createHash('sha256').update(endpoint).digest('hex').slice(0, 16)}`
 }
 
 /** The endpoint that a folder of `origins/` names. Undefined when it names none. */

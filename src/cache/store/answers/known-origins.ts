@@ -1,7 +1,8 @@
 import { join } from 'node:path'
+import { originKey } from '../../../model/origin-key.ts'
 import type { Layout } from '../layout.ts'
 import { entriesIn } from '../list-folder.ts'
-import { Origin, originKey, readEndpoint } from '../origin.ts'
+import { Origin, readEndpoint } from '../origin.ts'
 
 /** All endpoints whose answers are stored in the cache folder. A folder that does not name its endpoint is ignored. */
 export function knownOrigins(layout: Layout): Origin[] {
