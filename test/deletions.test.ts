@@ -14,6 +14,9 @@ const FILE_SYSTEMS = /^(node:)?fs(\/promises)?$|^(fs-extra|graceful-fs)(\/.*)?$/
 
 /** Every use of them in `src`, with the number of uses and the reason why it deletes nothing of the user. */
 const SAFE: Record<string, [count: number, why: string]> = {
+  'remote/folder/write.ts rename': [1, 'gives a file that was just written the key of an object in the shared folder'],
+  'remote/folder/write.ts unlink': [2, 'temporary names with a random part, in the shared folder'],
+  'remote/folder.ts unlink': [1, 'an object in the shared folder, by a key of ours and below no link'],
   'cli/config/check-edit.ts rm': [1, 'the copy of the config was made a moment before, under a name that was free'],
   'cache/upkeep/link-shared.ts rename': [
     1,

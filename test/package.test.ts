@@ -88,7 +88,7 @@ test('the package has all its exports', async () => {
     },
   })
   const { output } = await consumer.shell('cd app && node all.mjs')
-  expect(output).toContain('ModelCacheError,defineProvider,modelCache')
+  expect(output).toContain('ModelCacheError,defineProvider,defineRemote,modelCache')
   expect(output).toContain('/models models')
   expect(output).toContain('/cache ModelCache,ModelCacheError')
   expect(output).toContain('dist/vitest/setup-file.js')

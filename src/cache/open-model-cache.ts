@@ -15,6 +15,7 @@ export type OpenOptions = Pick<
   | 'adopt'
   | 'lockfile'
   | 'frozen'
+  | 'remote'
   | 'hub'
 > & {
   /** Called with one line for each decision. */

@@ -1,6 +1,8 @@
 import * as v from 'valibot'
 import { ModelCacheError, showValue } from '../model/errors.ts'
 import { nearest } from '../model/nearest.ts'
+import { REMOTE_NAMES, remoteSchema } from './remote-options.ts'
+import { isUserRemote } from './remote-settings.ts'
 import { parseDuration, parseSize } from './units.ts'
 
 const SIZE = 'a size such as "2GB" or "500MB", or a number of bytes; at least 1 byte'
@@ -56,6 +58,7 @@ const Schema = v.object(
     adopt: v.optional(v.boolean('true or false')),
     lockfile: v.optional(v.union([v.literal(false), text], 'false, or a path such as "models.lock.json"')),
     frozen: v.optional(v.boolean('true or false')),
+    remote: v.optional(remoteSchema),
     hub: v.optional(v.object(HUB, `an object with ${Object.keys(HUB).map(quoted).join(', ')}`)),
     intercept: v.optional(
       v.union(
@@ -80,6 +83,7 @@ const LEVELS = new Map<string, string[]>([
   ['hub', Object.keys(HUB)],
   ['intercept', Object.keys(INTERCEPT)],
   ['report', Object.keys(REPORT)],
+  ['remote', REMOTE_NAMES],
 ])
 
 export type CheckedOptions = v.InferOutput<typeof Schema>
@@ -140,7 +144,7 @@ function unknownNames(input: unknown): [string, string][] {
   return [...LEVELS].flatMap(([level, names]) => {
     const given: unknown = level === '' ? input : Reflect.get(Object(input), level)
     const isChecked = typeof given === 'object' && given !== null && !(level === '' && Array.isArray(given))
-    if (!isChecked) return []
+    if (!isChecked || isUserRemote(given)) return []
     return Object.keys(given).flatMap((key): [string, string][] => (names.includes(key) ? [] : [[level, key]]))
   })
 }
@@ -156,9 +160,9 @@ function unknownOption(level: string, key: string, asked: string): ModelCacheErr
   })
 }
 
-/** The closest option. It is searched on the same level first, then on the others: `token` gives `hub.token`. */
+/** The closest option, on the same level if possible. A name at the top may be meant for another level: `token` gives `hub.token`. */
 function nearestOption(level: string, key: string): string | undefined {
-  const levels = [level, ...[...LEVELS.keys()].filter((other) => other !== level)]
+  const levels = level === '' ? [...LEVELS.keys()] : [level, '']
   for (const each of levels) {
     const name = nearest(key, LEVELS.get(each) ?? [])
     if (name !== undefined) return dotted(each, name)
@@ -181,10 +185,13 @@ function isEndpoint(input: string): boolean {
   return /^https?:$/.test(protocol) && username + password + search + hash === ''
 }
 
+/** The options that are an address. A query may hold a secret. */
+const ADDRESSES = ['hub.endpoint', 'remote', 'remote.url']
+
 function show(value: unknown, option: string): string {
   const mayHoldSecret =
     option === 'hub' ||
     option === 'hub.token' ||
-    (typeof value === 'string' && (value.includes('@') || (option === 'hub.endpoint' && /[?#]/.test(value))))
+    (typeof value === 'string' && (value.includes('@') || (ADDRESSES.includes(option) && /[?#]/.test(value))))
   return mayHoldSecret ? 'a value that is not shown here, as it may hold a secret' : showValue(value)
 }

@@ -10,8 +10,16 @@ const TEXTS = [
   'MODEL_CACHE_MODE',
   'MODEL_CACHE_LOAD',
   'MODEL_CACHE_THREADS',
+  'MODEL_CACHE_REMOTE',
 ]
-const VARIABLES = [...TEXTS, ...SWITCHES]
+// Credentials and the key of the remote. They are read where they are used, and never stored in settings.
+const SECRETS = [
+  'MODEL_CACHE_REMOTE_TOKEN',
+  'MODEL_CACHE_REMOTE_USER',
+  'MODEL_CACHE_REMOTE_PASSWORD',
+  'MODEL_CACHE_REMOTE_KEY',
+]
+const VARIABLES = [...TEXTS, ...SECRETS, ...SWITCHES]
 
 /** The settings from environment variables. An empty variable counts as unset. Texts are checked later, as options. */
 export interface EnvironmentSettings {
@@ -23,6 +31,8 @@ export interface EnvironmentSettings {
   maxAge?: string
   load?: string
   threads?: string
+  /** The address of the remote. `off`: there is none. */
+  remote?: string
   debug: boolean
   /** True in continuous integration: `CI` is set, and is neither 0 nor false. */
   ci: boolean
@@ -35,7 +45,10 @@ export type Environment = Readonly<Record<string, string | undefined>>
 /** The variables whose values are checked as options. Slashes at the end of HF_ENDPOINT are removed. */
 export function readTexts(
   env: Environment,
-): Record<'cacheDir' | 'mode' | 'maxSize' | 'maxAge' | 'load' | 'threads' | 'hfEndpoint', string | undefined> {
+): Record<
+  'cacheDir' | 'mode' | 'maxSize' | 'maxAge' | 'load' | 'threads' | 'remote' | 'hfEndpoint',
+  string | undefined
+> {
   return {
     cacheDir: textOf(env, 'MODEL_CACHE_DIR'),
     mode: textOf(env, 'MODEL_CACHE_MODE'),
@@ -43,6 +56,7 @@ export function readTexts(
     maxAge: textOf(env, 'MODEL_CACHE_MAX_AGE'),
     load: textOf(env, 'MODEL_CACHE_LOAD'),
     threads: textOf(env, 'MODEL_CACHE_THREADS'),
+    remote: textOf(env, 'MODEL_CACHE_REMOTE'),
     hfEndpoint: textOf(env, 'HF_ENDPOINT')?.replace(/\/+$/, ''),
   }
 }

@@ -1,10 +1,12 @@
 import { isAbsolute, resolve } from 'node:path'
 import { DEFAULT_ENDPOINT, SHORT_ENDPOINT } from '../model/endpoint.ts'
 import { type Model, type ModelSpec, parseModel } from '../model/model.ts'
+import type { UserRemote } from '../model/remote-object.ts'
 import { type CheckedOptions, checkOptions, oneError, problemsIn } from './check-options.ts'
 import { checkSwitches, type Environment, readEnvironment, readTexts } from './environment-variables.ts'
 import { defaultCacheFolder, withoutTilde } from './folders.ts'
 import { hasLockFile } from './lock-file.ts'
+import { type RemoteOptions, type RemoteSettings, remoteSettings } from './remote-settings.ts'
 import type { HubSettings } from './token.ts'
 import { parseDuration, parseSize } from './units.ts'
 
@@ -56,6 +58,11 @@ export interface ModelCacheOptions {
   lockfile?: string | false
   /** Models that the lock file lacks are refused. Default: true in CI where there is a lock file. MODEL_CACHE_FROZEN. */
   frozen?: boolean
+  /**
+   * A cache that machines share: an address such as `s3://bucket/prefix`, `https://host/path` or `file:///mnt/share`, an object with `url`,
+   * or a remote of your own by `defineRemote`. MODEL_CACHE_REMOTE overrides the address; `off` is none.
+   */
+  remote?: string | RemoteOptions | UserRemote | false
   hub?: {
     /** Default: HF_ENDPOINT, else https://huggingface.co. */
     endpoint?: string
@@ -108,6 +115,8 @@ export interface CacheSettings {
   lockfile: string | undefined
   /** True when models that the lock file lacks are refused. */
   frozen: boolean
+  /** The cache that machines share. Undefined when there is none. */
+  remote?: RemoteSettings
 }
 
 export interface Options extends CacheSettings {
@@ -133,6 +142,7 @@ const SOURCES: Record<string, string> = {
   maxAge: 'MODEL_CACHE_MAX_AGE',
   load: 'MODEL_CACHE_LOAD',
   threads: 'MODEL_CACHE_THREADS',
+  remote: 'MODEL_CACHE_REMOTE',
 }
 
 /**
@@ -143,10 +153,10 @@ const SOURCES: Record<string, string> = {
  * `INVALID_MODEL` if only models are wrong.
  */
 export function resolveOptions(input: unknown, env: Environment, root: string, runRoot = root): Options {
-  const { hfEndpoint, ...texts } = readTexts(env)
+  const { hfEndpoint, remote, ...texts } = readTexts(env)
   const options = checkOptions(input ?? {}, (option) => `Option \`${option}\` of modelCache()`)
   const variables = checkOptions(
-    { ...texts, hub: { endpoint: hfEndpoint } },
+    { ...texts, remote: remote === 'off' ? false : remote, hub: { endpoint: hfEndpoint } },
     (option) => `Environment variable ${SOURCES[option] ?? option}`,
   )
   const models: unknown = Reflect.get(Object(input), 'models')
@@ -187,6 +197,7 @@ function complete(
     load: load ?? given.load ?? 'mapped',
     adopt: given.adopt ?? true,
     lockfile,
+    remote: remoteSettings(given.remote, environment.remote),
     frozen: environment.frozen ?? given.frozen ?? (environment.ci && lockfile !== undefined && hasLockFile(lockfile)),
     hub: {
       endpoint: hubEndpoint,
@@ -225,8 +236,9 @@ function withoutSlash(endpoint: string): string {
 
 /** The part of the options that the engine needs. */
 export function cacheSettings(options: Options): CacheSettings {
-  const { cacheDir, hub, offline, maxSize, onTooLarge, maxAge, validate, load, adopt, lockfile, frozen } = options
-  return { cacheDir, hub, offline, maxSize, onTooLarge, maxAge, validate, load, adopt, lockfile, frozen }
+  const { cacheDir, hub, offline, maxSize, onTooLarge, maxAge, validate, load, adopt, lockfile, frozen, remote } =
+    options
+  return { cacheDir, hub, offline, maxSize, onTooLarge, maxAge, validate, load, adopt, lockfile, frozen, remote }
 }
 
 function cacheFolder(env: Environment, variable: string | undefined, option: string | undefined, root: string): string {

@@ -2,10 +2,8 @@ import { existsSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import type { Environment } from '../config/environment-variables.ts'
+import type { RemoteMode } from '../config/remote-settings.ts'
 import { isOfFork } from './fork.ts'
-
-/** What a process may do with a remote. */
-export type RemoteMode = 'read' | 'read-write'
 
 /** The mode of a remote, with the reason for `read`: a sentence. `url` is undefined for a remote of the user's own. */
 export function remoteMode(

@@ -1,23 +1,10 @@
+import type { ObjectBody, StoredObject } from '../model/remote-object.ts'
+
+export type { ObjectBody, StoredObject }
+
 /** Options of every call: the signal ends it. A call has no time limit of its own. */
 export interface CallOptions {
   signal: AbortSignal
-}
-
-/** Bytes that are written to a store. They can be read several times, whole or in parts, and parts can be read at once. */
-export interface ObjectBody {
-  /** Bytes. */
-  size: number
-  /** The bytes from `start` up to, but not including, `end`. Default: all. */
-  open(start?: number, end?: number): AsyncIterable<Uint8Array>
-}
-
-/** An object of a store. */
-export interface StoredObject {
-  key: string
-  /** Bytes. */
-  size: number
-  /** Milliseconds since 1970. */
-  modifiedMs: number
 }
 
 /**
@@ -28,8 +15,10 @@ export interface StoredObject {
 export interface RemoteStore {
   /** The address for messages, without credentials. */
   readonly name: string
-  /** The size of an object in bytes. Undefined if there is no such object. */
-  has(key: string, options: CallOptions): Promise<{ size: number } | undefined>
+  /** True if a part of an object can only be read by reading the object from its beginning. */
+  readonly lacksRanges?: boolean
+  /** The size of an object in bytes, if the store states it. Undefined if there is no such object. */
+  has(key: string, options: CallOptions): Promise<{ size?: number } | undefined>
   /** The bytes of an object from `start` up to, but not including, `end`. Default: all. Undefined if there is no such object. */
   get(
     key: string,

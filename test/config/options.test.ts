@@ -5,6 +5,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { type Environment, warnOfUnknownVariables } from '../../src/config/environment-variables.ts'
 import { resolveOptions } from '../../src/config/options.ts'
 import { ModelCacheError } from '../../src/model/errors.ts'
+import { defineRemote } from '../../src/remote/define-remote.ts'
 import fc from '../support/property.ts'
 
 const ROOT = resolve('/projects/app')
@@ -79,6 +80,19 @@ describe('an invalid option', () => {
     ['hub.concurrency', { hub: { concurrency: 1.5 } }, '1.5', '1 to 64'],
     ['providers', { providers: './x.ts' }, '"./x.ts"', 'a list of module paths'],
     ['report', { report: true }, 'true', 'false, or an object'],
+    [
+      'remote',
+      { remote: 'ftp://host/path' },
+      '"ftp://host/path"',
+      '"s3://bucket/prefix", "https://host/path" or "file:///mnt',
+    ],
+    ['remote', { remote: 'file:share' }, '"file:share"', 'an absolute path'],
+    ['remote', { remote: 'file://share/models' }, '"file://share/models"', 'an absolute path'],
+    ['remote', { remote: '/mnt/share' }, '"/mnt/share"', 'an absolute path'],
+    ['remote', { remote: true }, 'true', 'what `defineRemote()` returns'],
+    ['remote.url', { remote: { mode: 'read' } }, 'undefined', '"s3://bucket/prefix"'],
+    ['remote.mode', { remote: { url: 'file:///mnt', mode: 'write' } }, '"write"', '"read" or "read-write"'],
+    ['remote.timeout', { remote: { url: 'file:///mnt', timeout: 0 } }, '0', '"60s"'],
   ])('is refused with its name `%s`, its value and the accepted values: %j', (name, input, given, accepted) => {
     const error = refusal(input)
     expect(error.code).toBe('INVALID_OPTION')
@@ -104,6 +118,7 @@ describe('an invalid option', () => {
     [{ report: { output_file: 'x' } }, 'report.output_file', 'report.outputFile'],
     [{ intercept: { host: [] } }, 'intercept.host', 'intercept.hosts'],
     [{ token: 'x' }, 'token', 'hub.token'],
+    [{ remote: { url: 'file:///mnt', timout: '5s' } }, 'remote.timout', 'remote.timeout'],
   ])('is refused with the name that was probably meant if its name is unknown: %j', (input, name, meant) => {
     expect(refusal(input)).toMatchObject({
       code: 'INVALID_OPTION',
@@ -164,6 +179,7 @@ describe('an invalid option', () => {
     ['MODEL_CACHE_DEBUG', 'verbose', '1, true, 0 or false'],
     ['HF_ENDPOINT', 'huggingface.co', 'an http or https URL'],
     ['HF_ENDPOINT', 'ftp://hub', 'an http or https URL'],
+    ['MODEL_CACHE_REMOTE', 'share', '"file:///mnt/share" (an absolute path)'],
   ])('is refused with the name of its environment variable: %s=%s', (name, value, accepted) => {
     const error = refusal({}, { [name]: value })
     expect(error.code).toBe('INVALID_OPTION')
@@ -191,6 +207,22 @@ describe('an invalid option', () => {
       }
     },
   )
+
+  test.each([
+    'https://user:s3cret@host/path',
+    'https://host/path?sig=s3cret',
+    'https://host/#s3cret',
+    's3://:s3cret@b/p',
+  ])('is refused if it is the address of a remote with a secret, which the error does not show: %s', (url) => {
+    for (const error of [
+      refusal({ remote: url }),
+      refusal({ remote: { url } }),
+      refusal({}, { MODEL_CACHE_REMOTE: url }),
+    ]) {
+      expect(error.nextStep).toContain('without user name and password')
+      expect(`${error.message} ${error.stack} ${JSON.stringify(error)}`).not.toContain('s3cret')
+    }
+  })
 
   test('is refused with an error that does not show a token', () => {
     const token = fc.stringMatching(/^hf_[A-Za-z0-9]{20,34}$/)
@@ -255,6 +287,34 @@ describe('precedence', () => {
     )
     const blank = Object.fromEntries([...names, 'CI', 'HF_ENDPOINT', 'HF_HUB_OFFLINE'].map((name) => [name, ' ']))
     expect(options({}, blank)).toEqual(options())
+  })
+})
+
+describe('the remote', () => {
+  const address = 's3://bucket/prefix?endpoint=http://127.0.0.1:9000'
+  const store = { get: async () => undefined, put: async () => undefined, has: async () => false }
+  const settings = { mode: undefined, timeoutMs: 60_000, uploadPrivate: false }
+
+  test('is an address, an object with settings, or a remote of your own', () => {
+    expect(options().remote).toBeUndefined()
+    expect(options({ remote: false }).remote).toBeUndefined()
+    expect(options({ remote: address }).remote).toEqual({ ...settings, url: address })
+    const given = { url: 'https://host/path', mode: 'read', timeout: '5m', uploadPrivate: true }
+    const { url, mode, uploadPrivate } = given
+    expect(options({ remote: given }).remote).toEqual({ url, mode, uploadPrivate, timeoutMs: 300_000 })
+    expect(options({ remote: defineRemote(store) }).remote).toEqual({ ...settings, store })
+    const incomplete: object = { get: store.get }
+    expect(() => Reflect.apply(defineRemote, undefined, [incomplete])).toThrow(/`get`, `put` and `has`/)
+  })
+
+  test('has the address of MODEL_CACHE_REMOTE, which keeps the other settings; `off` is none', () => {
+    const given = { url: address, mode: 'read', timeout: 1000 }
+    const env = { MODEL_CACHE_REMOTE: 'file:///mnt/share' }
+    const taken = { url: 'file:///mnt/share', mode: 'read', timeoutMs: 1000, uploadPrivate: false }
+    expect(options({ remote: given }, env).remote).toEqual(taken)
+    for (const remote of [false, undefined, store])
+      expect(options({ remote }, env).remote).toEqual({ ...settings, url: 'file:///mnt/share' })
+    expect(options({ remote: given }, { MODEL_CACHE_REMOTE: 'off' }).remote).toBeUndefined()
   })
 })
 

@@ -7,6 +7,7 @@ import type { Evicted } from '../../model/request.ts'
 import type { Commit } from '../../model/revision.ts'
 import type { Tree } from '../../model/tree.ts'
 import type { Fetch } from '../../net/fetch.ts'
+import type { Remote } from '../../remote/remote.ts'
 import type { RepoInfo } from '../store/answers/repo-info.ts'
 import type { FileStamp } from '../store/blobs.ts'
 import { isWritable, refusalOf } from '../store/cache-folder.ts'
@@ -41,6 +42,7 @@ export class CacheContext {
   #connections: Promise<ConnectionBudget> | undefined
   #fetch: Promise<Fetch> | undefined
   #otherCaches: Promise<HubFolder[]> | undefined
+  #remote: Promise<Remote | undefined> | undefined
   #temporary: Promise<CacheContext> | undefined
   #refusal: { error: ModelCacheError | undefined } | undefined
   /** True when this cache, or the temporary cache that replaces it, prepared requests to the Hub. A warm-up sets it to false first. */
@@ -157,6 +159,19 @@ export class CacheContext {
       findOtherCaches(this.layout, { ...this.options, env: this.env }),
     )
     return this.#otherCaches
+  }
+
+  /**
+   * The cache that machines share, opened on first use. Undefined when there is none, or when it can't be opened. When the cache is offline,
+   * only a folder is used.
+   */
+  async remote(): Promise<Remote | undefined> {
+    const { remote, offline, run } = this.options
+    if (!remote || (offline && !remote.url?.startsWith('file:'))) return undefined
+    this.#remote ??= import('../../remote/open-remote.ts').then(({ openRemote }) =>
+      openRemote(remote, { env: this.env, runId: run?.id, warn: this.warn }),
+    )
+    return this.#remote
   }
 
   /** The error of a folder in which nothing may be changed. Undefined for a cache folder and one that may become one. Checked once. */

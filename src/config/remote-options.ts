@@ -1,0 +1,51 @@
+import process from 'node:process'
+import * as v from 'valibot'
+import type { UserRemote } from '../model/remote-object.ts'
+import { isUserRemote, type RemoteOptions } from './remote-settings.ts'
+import { parseDuration } from './units.ts'
+
+const isWindows = process.platform === 'win32'
+const ADDRESS =
+  'an address such as "s3://bucket/prefix", "https://host/path" or "file:///mnt/share" (an absolute path), without user name and password'
+const TIMEOUT = 'a duration greater than 0 such as "60s" or "5m", or a number of milliseconds'
+const REMOTE = `false, ${ADDRESS}, an object with \`url\`, or what \`defineRemote()\` returns`
+
+const address = v.pipe(v.string(ADDRESS), v.check(isRemoteAddress, ADDRESS))
+const entries = {
+  url: address,
+  mode: v.optional(v.picklist(['read', 'read-write'], '"read" or "read-write"')),
+  timeout: v.optional(
+    v.pipe(
+      v.union([v.string(), v.number()], TIMEOUT),
+      v.check((input) => (parseDuration(input) ?? 0) > 0, TIMEOUT),
+    ),
+  ),
+  uploadPrivate: v.optional(v.boolean('true or false')),
+}
+const withSettings = v.object(entries, REMOTE)
+const ownRemote = v.custom<UserRemote>(isUserRemote)
+const anyRemote = v.union([v.literal(false), address], REMOTE)
+
+/** The names of the options of `remote`. */
+export const REMOTE_NAMES = Object.keys(entries)
+
+/** The schema of the option `remote`. Each shape has its own schema, so that an error names the part that is wrong. */
+export const remoteSchema = v.lazy((input: unknown): v.GenericSchema<RemoteOptions | UserRemote | string | false> => {
+  if (isUserRemote(input)) return ownRemote
+  return typeof input === 'object' && input !== null ? withSettings : anyRemote
+})
+
+/**
+ * True for an address of a scheme that a remote can have, with a host, bucket or absolute path, and without user name and password. An
+ * error would print a password.
+ */
+function isRemoteAddress(input: string): boolean {
+  if (!URL.canParse(input)) return false
+  const { protocol, username, password, hostname, search, hash } = new URL(input)
+  if (username + password + hash !== '') return false
+  if (protocol === 's3:') return hostname !== ''
+  if (search !== '') return false
+  // A relative path such as `file:share` is read as `/share`. On Windows the host names a file server.
+  if (protocol === 'file:') return /^file:\/\/(\/|localhost\/)/i.test(input) || (isWindows && hostname !== '')
+  return protocol === 'https:' || protocol === 'http:'
+}
