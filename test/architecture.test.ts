@@ -15,7 +15,7 @@ const FLOORS = [
   ['loading'],
   // The face of the engine and its verbs. The rooms below do the work.
   ['cache'],
-  ['cache/intake', 'cache/upkeep', 'cache/inspect'],
+  ['cache/intake', 'cache/upkeep', 'cache/inspect', 'cache/share'],
   ['cache/lookup'],
   ['cache/context'],
   ['cache/store/entries', 'cache/store/downloads'],

@@ -19,6 +19,7 @@ import type { DiskUse } from './inspect/disk-use.ts'
 import type { CacheStatistics } from './inspect/statistics.ts'
 import type { CacheStatus } from './inspect/status.ts'
 import { pathToLoad } from './path-to-load.ts'
+import type { PushedModel, PushOptions } from './push.ts'
 import type { StateOptions } from './state-model.ts'
 import { isWritable } from './store/cache-folder.ts'
 // Not by `on-disk.ts`: a run of a suite that never used a model only looks for records, and loads nothing else.
@@ -170,6 +171,17 @@ export class ModelCache {
     if (this.context.refusal) throw this.context.refusal
     const entries = models ? await findEntries(this.context, models.map(modelOrEntry)) : await this.list()
     return verifyEntries(this.context, entries, options)
+  }
+
+  /**
+   * Writes models into the remote, by default all that are cached. Each result says what was sent, and why a model was not. Throws
+   * `INVALID_OPTION` without a remote, `REMOTE_UNUSABLE` if it must not or can't be written, and `MODEL_NOT_FOUND`.
+   */
+  async push(models?: (ModelSpec | Model | Entry)[], options?: PushOptions): Promise<PushedModel[]> {
+    const [{ findEntries }, { pushEntries }] = await Promise.all([import('./find.ts'), import('./push.ts')])
+    if (this.context.refusal) throw this.context.refusal
+    const entries = models ? await findEntries(this.context, models.map(modelOrEntry)) : await this.list()
+    return pushEntries(this.context, entries, options)
   }
 
   /** The number and the bytes of the cached models. */

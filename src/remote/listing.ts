@@ -22,7 +22,7 @@ export interface Listing extends RemoteModel {
 
 const FORMAT_VERSION = 1
 /** The largest listing in bytes. The files of nearly all repos take less than a hundredth of it. */
-export const LARGEST_LISTING_BYTES = 32 << 20
+export const LARGEST_LISTING = 32 << 20
 const MOST_FILES = 200_000
 const LONGEST_TASK = 2000
 
@@ -40,7 +40,7 @@ export function printListing({ endpoint, repo, commit, access, task, files }: Li
  * newer version.
  */
 export function parseListing(bytes: Uint8Array): Listing {
-  if (bytes.byteLength > LARGEST_LISTING_BYTES) throw new UnusableObject('It is too large.')
+  if (bytes.byteLength > LARGEST_LISTING) throw new UnusableObject('It is too large.')
   const { value } = parseObject(bytes)
   if (!isObject(value)) throw new UnusableObject('It is not a JSON object.')
   const { formatVersion, endpoint, repo, commit, access, task, files } = value

@@ -20,7 +20,7 @@ export interface RemoteRef {
 
 const FORMAT_VERSION = 1
 /** The largest ref in bytes. */
-export const LARGEST_REF_BYTES = 16 << 10
+export const LARGEST_REF = 16 << 10
 // Clocks of machines differ. A time that is later than this can't be right.
 const LARGEST_CLOCK_ERROR_MS = 86_400_000
 
@@ -31,7 +31,7 @@ export function printRef(ref: RemoteRef, key: SigningKey): Uint8Array {
 
 /** Parses a ref and checks its signature. Throws `UnusableObject`, also for a newer version and for a time in the future. */
 export function parseRef(bytes: Uint8Array, key: SigningKey): RemoteRef {
-  if (bytes.byteLength > LARGEST_REF_BYTES) throw new UnusableObject('It is too large.')
+  if (bytes.byteLength > LARGEST_REF) throw new UnusableObject('It is too large.')
   const { text, value } = parseObject(bytes)
   if (!isObject(value)) throw new UnusableObject('It is not a JSON object.')
   checkVersion(value.formatVersion, FORMAT_VERSION)

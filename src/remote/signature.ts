@@ -35,6 +35,11 @@ export class SigningKey {
   }
 }
 
+/** The signature of a listing as an object. */
+export function printSignature(key: SigningKey, listing: Uint8Array): Uint8Array {
+  return Buffer.from(`${key.sign('listing', listing)}\n`)
+}
+
 /** The key of this environment. Undefined if none is set. Throws `INVALID_OPTION` for a key that is too short. */
 export function readSigningKey(env: Environment): SigningKey | undefined {
   // Secrets are often stored with a line break at their end.

@@ -9,11 +9,13 @@ import { checkVersion, UnusableObject } from './unusable.ts'
 
 const FORMAT_VERSION = 1
 /** Bytes. A larger file is only stored as an object of its own. */
-export const LARGEST_SMALL_FILE = 256 << 10
+const LARGEST_SMALL_FILE = 256 << 10
 /** Bytes of all files in a bundle. */
 const LARGEST_CONTENT = 4 << 20
 const MOST_FILES = 2000
 const LARGEST_HEADER = 256 << 10
+/** Bytes of a whole bundle. */
+export const LARGEST_BUNDLE = LARGEST_HEADER + LARGEST_CONTENT
 const LINE_BREAK = 0x0a
 
 interface Stated {
@@ -64,7 +66,7 @@ export async function readBundle(
   key: string,
   { signal }: CallOptions,
 ): Promise<Map<Digest, Uint8Array> | undefined> {
-  const bytes = await readObject(store, key, { limit: LARGEST_HEADER + LARGEST_CONTENT, signal })
+  const bytes = await readObject(store, key, { limit: LARGEST_BUNDLE, signal })
   return bytes && unpackBundle(bytes)
 }
 

@@ -1,11 +1,17 @@
 /** An object of a store can't be used. The message says why, as a sentence. Whoever reads the object goes on without it. */
 export class UnusableObject extends Error {
-  override readonly name = 'UnusableObject'
+  override readonly name: string = 'UnusableObject'
+}
+
+/** A newer version of this package wrote the object. */
+export class NewerObject extends UnusableObject {
+  override readonly name = 'NewerObject'
 }
 
 /** Throws `UnusableObject` if the version of an object's format is not the known one. */
 export function checkVersion(version: unknown, known: number): void {
   if (version === known) return
-  const isNewer = typeof version === 'number' && version > known
-  throw new UnusableObject(isNewer ? 'A newer version of this package wrote it.' : 'Its format has no known version.')
+  if (typeof version === 'number' && version > known)
+    throw new NewerObject('A newer version of vitest-model-cache wrote it.')
+  throw new UnusableObject('Its format has no known version.')
 }

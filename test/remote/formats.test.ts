@@ -144,7 +144,7 @@ describe('a listing', () => {
   })
 
   test.each([
-    ['a newer version', '"formatVersion":1', '"formatVersion":2', 'A newer version of this package wrote it.'],
+    ['a newer version', '"formatVersion":1', '"formatVersion":2', 'A newer version of vitest-model-cache wrote it.'],
     ['a path that leads out', '"config.json"', '"../config.json"', 'could lead out of the cache folder'],
     ['a second line for a file', '\n]}', `,\n["config.json","sha1:${'b'.repeat(40)}",1]\n]}`, 'not in the exact form'],
     ['a field more', '"access"', '"admin":true,"access"', 'not in the exact form'],

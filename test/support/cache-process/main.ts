@@ -62,6 +62,11 @@ const verbs: Record<Task['verb'], (models: string[]) => Promise<CachedModel[]>> 
     await cache.pin((await cache.list()).filter(({ repo }) => models.includes(repo)))
     return []
   },
+  async push(models) {
+    const pushed = await cache.push(models)
+    for (const { outcome, reason } of pushed) if (outcome !== 'shared') throw new Error(reason)
+    return []
+  },
   async revisit(models) {
     return models.flatMap((model) => seen.get(model) ?? [])
   },

@@ -1,0 +1,199 @@
+import { formatDuration } from '../config/units.ts'
+import type { Access, Entry } from '../model/entry.ts'
+import { isSystemError, ModelCacheError, messageOf } from '../model/errors.ts'
+import { modelLabel } from '../model/model.ts'
+import { linkedController, originals } from '../platform/originals.ts'
+import { remoteMode } from '../remote/mode.ts'
+import { readSigningKey, type SigningKey } from '../remote/signature.ts'
+import { RemoteError, type RemoteStore } from '../remote/store.ts'
+import { UnusableObject } from '../remote/unusable.ts'
+import type { CacheContext } from './context/context.ts'
+import { statementOf } from './share/statement-of.ts'
+import { Upload } from './share/upload.ts'
+import { ForeignObject, uploadModel } from './share/upload-model.ts'
+import { DamagedFile } from './share/verified-body.ts'
+
+export interface PushOptions {
+  /** True: nothing is sent. The result says what would be sent. */
+  dryRun?: boolean
+  onProgress?: (progress: PushProgress) => void
+  signal?: AbortSignal
+  /** What is not sent after this many milliseconds is left. */
+  timeLimitMs?: number
+}
+
+export interface PushProgress {
+  model: string
+  /** Bytes of this model that were sent, or that the remote had already. */
+  bytes: number
+  /** Bytes of all files of this model. */
+  totalBytes: number
+}
+
+/** What was done for one model. */
+export interface PushedModel {
+  repo: string
+  revision: string
+  commit: string
+  /** The cached files of the model. Files with the same content count once. */
+  files: number
+  /** Bytes of these files. */
+  bytes: number
+  /** Bytes that were sent, or with `dryRun` would be. */
+  sentBytes: number
+  /** Bytes of files that the remote had already. */
+  presentBytes: number
+  /**
+   * `shared`: the remote has it now. `skipped`: it must not be shared. `left`: the push ended before it was sent. `failed`: it could not be
+   * sent. The reason for all but `shared` is a sentence.
+   */
+  outcome: 'shared' | 'skipped' | 'left' | 'failed'
+  reason?: string
+}
+
+/**
+ * Writes models of the cache into the remote. What the remote has already is not sent again. A model that fails does not end the push; a
+ * remote that fails does. Throws `INVALID_OPTION` without a remote or with a signing key that is too short, and `REMOTE_UNUSABLE` if this
+ * process may not write to the remote.
+ */
+export async function pushEntries(
+  context: CacheContext,
+  entries: Readonly<Entry>[],
+  { dryRun = false, onProgress, signal, timeLimitMs }: PushOptions = {},
+): Promise<PushedModel[]> {
+  const key = readSigningKey(context.env)
+  const store = await writableStore(context)
+  const { controller, unlink } = linkedController(signal ?? context.options.signal)
+  const late = new OutOfTime(`It was not sent within ${formatDuration(timeLimitMs ?? 0)}.`)
+  const timer = timeLimitMs === undefined ? undefined : originals.setTimeout(() => controller.abort(late), timeLimitMs)
+  const upload = new Upload(store, { signal: controller.signal, stallMs: context.options.stallMs, isDry: dryRun })
+  const pushed: PushedModel[] = []
+  let end: string | undefined
+  let failuresInARow = 0
+  try {
+    for (const entry of entries) {
+      if (end !== undefined) {
+        pushed.push({ ...nothingSent(entry), outcome: 'left', reason: end })
+        continue
+      }
+      const one = await pushEntry(context, entry, { upload, key, onProgress })
+      pushed.push(one)
+      failuresInARow = one.outcome === 'failed' ? failuresInARow + 1 : 0
+      if (one.outcome === 'left' || failuresInARow === MOST_FAILURES) end = one.reason
+    }
+    return pushed
+  } finally {
+    originals.clearTimeout(timer)
+    unlink()
+  }
+}
+
+const MOST_FAILURES = 3
+
+class OutOfTime extends Error {
+  override readonly name = 'OutOfTime'
+}
+
+/** The stores that refused to be written, with the reason. This process only reads from them any more. */
+const refused = new WeakMap<RemoteStore, string>()
+
+async function writableStore(context: CacheContext): Promise<RemoteStore> {
+  const { remote: settings } = context.options
+  if (!settings)
+    throw new ModelCacheError({
+      code: 'INVALID_OPTION',
+      asked: 'Option `remote`',
+      reason: 'There is no remote to which models could be sent.',
+      nextStep: 'Set the option `remote` in the Vitest config, or the variable MODEL_CACHE_REMOTE.',
+    })
+  const mode = remoteMode(settings, context.env)
+  if (mode.mode === 'read') throw unusable(settings.url, mode.reason)
+  const remote = await context.remote()
+  if (!remote)
+    throw unusable(settings.url, context.options.offline ? 'The cache is offline.' : 'It could not be opened.')
+  const reason = remote.leftAlone ?? refused.get(remote.store)
+  if (reason !== undefined) throw unusable(settings.url, reason)
+  return remote.store
+}
+
+function unusable(url = 'of your own', reason: string): ModelCacheError {
+  return new ModelCacheError({
+    code: 'REMOTE_UNUSABLE',
+    asked: `The remote ${url}`,
+    reason,
+    nextStep: 'Nothing was sent. `npx vitest-model-cache doctor` says what is missing.',
+  })
+}
+
+interface Work {
+  upload: Upload
+  key: SigningKey | undefined
+  onProgress: PushOptions['onProgress']
+}
+
+async function pushEntry(context: CacheContext, entry: Readonly<Entry>, work: Work): Promise<PushedModel> {
+  const nothing = nothingSent(entry)
+  const statement = await statementOf(context, entry)
+  if (typeof statement === 'string') return { ...nothing, outcome: 'skipped', reason: statement }
+  const bytes = statement.files.reduce((sum, { size }) => sum + size, 0)
+  const pushed = { ...nothing, files: statement.files.length, bytes }
+  const restricted = reasonOfAccess(statement.access)
+  if (restricted !== undefined && !context.options.remote?.uploadPrivate)
+    return { ...pushed, outcome: 'skipped', reason: restricted }
+  const tell = () => {
+    const done = Math.min(bytes, pushed.sentBytes + pushed.presentBytes)
+    work.onProgress?.({ model: modelLabel(entry), bytes: done, totalBytes: bytes })
+  }
+  const count = {
+    sent: (more: number) => {
+      pushed.sentBytes += more
+      tell()
+    },
+    present: (more: number) => {
+      pushed.presentBytes += more
+      tell()
+    },
+  }
+  const { repo, commit } = entry
+  try {
+    await uploadModel(work.upload, { endpoint: statement.endpoint, repo, commit }, statement, { key: work.key, count })
+    return { ...pushed, outcome: 'shared' }
+  } catch (error) {
+    return { ...pushed, ...failureOf(context, work.upload, error) }
+  }
+}
+
+function nothingSent({ repo, revision, commit }: Readonly<Entry>): Omit<PushedModel, 'outcome'> {
+  return { repo, revision, commit, files: 0, bytes: 0, sentBytes: 0, presentBytes: 0 }
+}
+
+function reasonOfAccess(access: Access): string | undefined {
+  if (access === 'public') return undefined
+  const what = access === 'unknown' ? 'It is not known who may read it' : `It is ${access}`
+  return `${what}, and \`uploadPrivate\` is not set.`
+}
+
+/** Throws what no push can go on from. */
+function failureOf(
+  context: CacheContext,
+  { store, options }: Upload,
+  error: unknown,
+): Pick<PushedModel, 'outcome' | 'reason'> {
+  if (error instanceof OutOfTime) return { outcome: 'left', reason: error.message }
+  options.signal.throwIfAborted()
+  if (error instanceof RemoteError && error.failure !== 'failed') {
+    if (error.failure === 'denied') {
+      refused.set(store, error.message)
+      context.warn(`${error.message}. This process only reads from the remote now.`)
+    }
+    return { outcome: 'left', reason: `${error.message}.` }
+  }
+  if (error instanceof RemoteError) return { outcome: 'failed', reason: `${error.message}.` }
+  if (error instanceof DamagedFile)
+    return { outcome: 'failed', reason: `${error.message}. Repair it: \`npx vitest-model-cache verify --repair\`.` }
+  if (error instanceof ForeignObject || error instanceof UnusableObject)
+    return { outcome: 'failed', reason: `${error.message} Objects are not overwritten: remove it from the remote.` }
+  if (isSystemError(error))
+    return { outcome: 'failed', reason: `A file of the cache can't be read: ${messageOf(error)}.` }
+  throw error
+}
