@@ -5,7 +5,7 @@ import type { AnswerHeaders } from './fetch.ts'
  * The wait that the server asks for, in milliseconds: `Retry-After` in seconds or as a date, else the `t` of the Hub's
  * `ratelimit` header (`"api";r=0;t=55`), else undefined.
  */
-export function retryAfterMs(headers: AnswerHeaders): number | undefined {
+export function retryAfterMs(headers: Pick<AnswerHeaders, 'get'>): number | undefined {
   const retryAfter = headers.get('Retry-After')
   if (retryAfter !== null) {
     if (/^\d+(\.\d+)?$/.test(retryAfter.trim())) return Number(retryAfter) * 1000
@@ -17,7 +17,7 @@ export function retryAfterMs(headers: AnswerHeaders): number | undefined {
 }
 
 /** Uses the server's clock (its `Date` header) if it is stated: ours may differ. A date in the past is ignored. */
-function untilDate(date: number, headers: AnswerHeaders): number | undefined {
+function untilDate(date: number, headers: Pick<AnswerHeaders, 'get'>): number | undefined {
   const theirs = Date.parse(headers.get('Date') ?? '')
   const ms = date - (Number.isNaN(theirs) ? originals.now() : theirs)
   return ms > 0 ? ms : undefined

@@ -6,6 +6,7 @@ import type { RemoteStore } from './store.ts'
 /** By the scheme of an address. Each kind of store is loaded only when it is used. */
 const STORES: Record<string, (url: URL, env: Environment) => Promise<RemoteStore>> = {
   'file:': async (url) => (await import('./folder.ts')).openFolderStore(url),
+  's3:': async (url, env) => (await import('./s3.ts')).openS3Store(url, env),
 }
 
 /** Opens the store of a remote. Throws `INVALID_OPTION` or `RemoteError`. */

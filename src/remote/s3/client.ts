@@ -1,0 +1,78 @@
+import type { S3Client, S3ClientConfig } from '@aws-sdk/client-s3'
+import { originals } from '../../platform/originals.ts'
+import type { S3Address } from './address.ts'
+import { importClient } from './import-sdk.ts'
+
+// Names no region for servers that need none. Signatures hold one, and most servers accept this one.
+const DEFAULT_REGION = 'us-east-1'
+
+/** A client of the SDK for the address. It signs requests if it finds credentials where the AWS tools look for them. */
+export async function openClient(address: S3Address): Promise<S3Client> {
+  const { S3Client } = await importClient()
+  const open = (more: S3ClientConfig) => withoutVersionWarning(() => new S3Client({ ...settingsOf(address), ...more }))
+  const found = open({})
+  const [region, signs] = await Promise.all([regionOf(found), hasCredentials(found)])
+  if (region !== undefined && signs) return found
+  found.destroy()
+  return open({ region: region ?? DEFAULT_REGION, ...(signs ? {} : UNSIGNED) })
+}
+
+// Public buckets are read without a signature.
+const UNSIGNED: S3ClientConfig = {
+  signer: { sign: async (request) => request },
+  credentials: { accessKeyId: '', secretAccessKey: '' },
+}
+
+function settingsOf({ endpoint, region, pathStyle }: S3Address): S3ClientConfig {
+  return {
+    ...(endpoint !== undefined && { endpoint }),
+    ...(region !== undefined && { region }),
+    forcePathStyle: pathStyle,
+    // Only the endpoints of AWS tell the region of a bucket.
+    followRegionRedirects: endpoint === undefined,
+    // The caller tries again.
+    maxAttempts: 1,
+    // Checksums in trailers are unknown to older servers. Whoever reads an object checks its digest.
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+    // With it, the SDK waits six seconds for servers that do not know it, and opens a connection for each request.
+    expectContinueHeader: false,
+  }
+}
+
+async function regionOf(client: S3Client): Promise<string | undefined> {
+  try {
+    return await client.config.region()
+  } catch {
+    return undefined
+  }
+}
+
+async function hasCredentials(client: S3Client): Promise<boolean> {
+  try {
+    await client.config.credentials()
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Signatures hold the time. A test may have set the clock of `Date`. */
+export function signWithRealTime(client: S3Client): void {
+  const faked = originals.now() - Date.now()
+  if (Math.abs(faked) > 1000) client.config.systemClockOffset = faked
+}
+
+const NO_VERSION_WARNING = 'AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'
+
+/** On Node.js 20, the first client of a process prints five lines about later versions of the SDK. They are not for a test run. */
+function withoutVersionWarning<Value>(make: () => Value): Value {
+  const given = process.env[NO_VERSION_WARNING]
+  process.env[NO_VERSION_WARNING] = 'true'
+  try {
+    return make()
+  } finally {
+    if (given === undefined) delete process.env[NO_VERSION_WARNING]
+    else process.env[NO_VERSION_WARNING] = given
+  }
+}

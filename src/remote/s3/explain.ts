@@ -1,0 +1,77 @@
+import { messageOf, nameOf, systemCode } from '../../model/errors.ts'
+import { retryAfterMs } from '../../net/retry-after.ts'
+import { RemoteError, type RemoteFailure } from '../store.ts'
+
+// Codes that tell more than the status: some servers answer a full bucket with 400 or 403, and old credentials with 400.
+const BY_CODE: [RegExp, RemoteFailure][] = [
+  [/quota|storagefull|insufficientstorage/i, 'full'],
+  [/^(ExpiredToken|InvalidToken|TokenRefreshRequired|CredentialsProviderError)/, 'denied'],
+  [/^(SlowDown|Throttling|TooManyRequests|OperationAborted|ConditionalRequestConflict)/, 'busy'],
+  [/^(RequestTimeout|TimeoutError)$/, 'unreachable'],
+  [/^(NoSuchBucket|InvalidBucketName|PermanentRedirect|AuthorizationHeaderMalformed)$/, 'misused'],
+]
+
+const BY_STATUS: Record<number, RemoteFailure> = {
+  301: 'misused',
+  401: 'denied',
+  403: 'denied',
+  429: 'busy',
+  503: 'busy',
+  507: 'full',
+}
+
+const ADVICE: Record<string, string> = {
+  NoSuchBucket: ' Create the bucket, or correct the address.',
+  InvalidBucketName: ' Correct the name of the bucket.',
+  PermanentRedirect: ' Name the region of the bucket: ?region=...',
+  AuthorizationHeaderMalformed: ' Name the region of the bucket: ?region=...',
+  RequestTimeTooSkewed: ' The clock of this machine is wrong.',
+  AccessDenied: ' Without the right to list the bucket, S3 answers so for each missing object.',
+}
+
+/** The status of the answer that an error of the SDK tells. Undefined if there was no answer. */
+export function statusOf(error: unknown): number | undefined {
+  const status = field(field(error, '$metadata'), 'httpStatusCode') ?? field(field(error, '$response'), 'statusCode')
+  return typeof status === 'number' && status > 0 ? status : undefined
+}
+
+/**
+ * An error of the SDK as an error of the store. It keeps neither the error nor its message: they can hold the id of an access key and
+ * what was signed.
+ */
+export function explain(store: string, error: unknown): RemoteError {
+  if (nameOf(error) === 'RemoteError') return error as RemoteError
+  const status = statusOf(error)
+  const code = codeOf(error)
+  const failure = BY_CODE.find(([pattern]) => pattern.test(code))?.[1] ?? failureOf(error, status)
+  if (status === undefined) return new RemoteError(failure, `${store} did not answer: ${reasonOf(error, code)}.`)
+  const answer = code === '' ? String(status) : `${status} ${code}`
+  const advice = ADVICE[status === 403 && code === '' ? 'AccessDenied' : code] ?? ''
+  return new RemoteError(failure, `${store} answered ${answer}.${advice}`, waitOf(error))
+}
+
+function failureOf(error: unknown, status: number | undefined): RemoteFailure {
+  if (status !== undefined) return BY_STATUS[status] ?? 'failed'
+  // System errors, and those of TLS, have a code.
+  return systemCode(error) === undefined ? 'failed' : 'unreachable'
+}
+
+/** The code of S3, such as `NoSuchKey`. Empty if the answer had none: HEAD has no body, and proxies answer in HTML. */
+function codeOf(error: unknown): string {
+  const name = nameOf(error) ?? ''
+  return /^\w+$/.test(name) && !/^(\d+|Error|SyntaxError|TypeError|Unknown\w*)$/.test(name) ? name : ''
+}
+
+function reasonOf(error: unknown, code: string): string {
+  return systemCode(error) ?? (`${code} ${messageOf(error)}`.trim() || 'unknown reason')
+}
+
+function waitOf(error: unknown): { retryAfterMs?: number } {
+  const headers = field(field(error, '$response'), 'headers')
+  const get = (name: string) => String(field(headers, name.toLowerCase()) ?? '') || null
+  return { retryAfterMs: retryAfterMs({ get }) }
+}
+
+function field(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined
+}
