@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { DEFAULT_ENDPOINT } from '../model/endpoint.ts'
+import { DEFAULT_ENDPOINT, isLoopback } from '../model/endpoint.ts'
 import { type Environment, readEnvironment } from './environment-variables.ts'
 import { huggingFaceHome } from './folders.ts'
 
@@ -62,8 +62,4 @@ export async function environmentToken(env: Environment): Promise<string | undef
 /** The file in which `hf auth login` stores the token, as in huggingface_hub's constants.py. */
 function tokenFile(env: Environment): string {
   return env.HF_TOKEN_PATH || join(huggingFaceHome(env), 'token')
-}
-
-function isLoopback(hostname: string): boolean {
-  return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname)
 }

@@ -23,3 +23,8 @@ export function isEndpoint(text: string): boolean {
   const { protocol, username, password, search, hash } = new URL(text)
   return /^https?:$/.test(protocol) && [username, password, search, hash].every((part) => part === '')
 }
+
+/** True for the names of this machine, to which a token may be sent over plain http. */
+export function isLoopback(hostname: string): boolean {
+  return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname)
+}

@@ -4,7 +4,8 @@ import { originals } from '../platform/originals.ts'
 import { ConnectionError } from './connection-error.ts'
 import { DirectBody, discard } from './direct-body.ts'
 import { clientOf } from './direct-client.ts'
-import type { Answer, Fetch } from './fetch.ts'
+import type { Answer, UploadingFetch } from './fetch.ts'
+import { sendBody } from './send-body.ts'
 
 // The limit of fetch (WHATWG fetch, 4.4).
 const MOST_REDIRECTS = 20
@@ -17,7 +18,7 @@ interface Outgoing {
   url: URL
   method: string
   headers: Record<string, string>
-  body?: string
+  body?: string | AsyncIterable<Uint8Array>
 }
 
 /**
@@ -25,12 +26,12 @@ interface Outgoing {
  * time and a body takes half the CPU time (`npm run bench -- cold-download`). Follows redirects, and drops the token when a
  * redirect leaves the origin. Throws `ConnectionError` for failures below HTTP, and the signal's reason when it aborts.
  */
-export const directFetch: Fetch = async (input, init = {}) => {
-  const { method = 'GET', headers = {}, body, signal } = init
+export const directFetch: UploadingFetch = async (input, init = {}) => {
+  const { method = 'GET', headers = {}, body, signal, redirect } = init
   let outgoing: Outgoing = { url: new URL(input), method, headers: { ...accepted(headers), ...headers }, body }
   for (let redirects = 0; redirects <= MOST_REDIRECTS; redirects++) {
     const message = await send(outgoing, signal)
-    const next = redirected(outgoing, message)
+    const next = redirect === 'manual' ? undefined : redirected(outgoing, message)
     if (!next) return answerOf(outgoing.url, message, signal)
     discard(message)
     outgoing = next
@@ -66,7 +67,7 @@ async function send(
 /** Sends the request; resolves when the head of the response has arrived. */
 function headOf(
   sent: ClientRequest,
-  body: string | undefined,
+  body: Outgoing['body'],
   signal: AbortSignal | undefined,
 ): Promise<IncomingMessage> {
   const timedOut = () => sent.destroy(new Error(`no connection to ${sent.host} within ${CONNECT_WITHIN_MS / 1000} s`))
@@ -85,7 +86,7 @@ function headOf(
     })
     sent.on('error', reject)
     sent.once('close', () => reject(new Error('closed without an answer')))
-    sent.end(body)
+    sendBody(sent, body)
   })
   return head.finally(() => {
     isConnected()

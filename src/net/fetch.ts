@@ -4,8 +4,19 @@ export type Fetch = (input: string | URL, init?: FetchInit) => Promise<Answer>
 export interface FetchInit {
   method?: string
   headers?: Record<string, string>
-  body?: string
+  body?: string | ReadableStream<Uint8Array>
+  /** Node.js's fetch demands it for a stream. */
+  duplex?: 'half'
+  /** `manual`: a redirect is returned as an answer. Default: `follow`. */
+  redirect?: 'follow' | 'manual'
   signal?: AbortSignal
+}
+
+/** A `Fetch` that also sends bytes from an iterable. The headers must state their `Content-Length`. */
+export type UploadingFetch = (input: string | URL, init?: UploadInit) => Promise<Answer>
+
+export interface UploadInit extends Omit<FetchInit, 'body' | 'duplex'> {
+  body?: string | AsyncIterable<Uint8Array>
 }
 
 /** The part of the `Response` interface that requests to the Hub and to remote stores use. */

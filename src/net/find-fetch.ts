@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module'
-import { hostGlobal, originals } from '../platform/originals.ts'
-import type { Fetch } from './fetch.ts'
+import { hostGlobal, hostValue, originals } from '../platform/originals.ts'
+import type { Fetch, UploadingFetch } from './fetch.ts'
 import { proxyFetch } from './proxy.ts'
 
 // Property that `intercept/notice-http.cts` sets on `process` when it routes requests of node:http to the bridge.
@@ -8,13 +8,39 @@ const NOTICED = Symbol.for('vitest-model-cache.http')
 
 type Environment = Readonly<Record<string, string | undefined>>
 
-/** The fetch for requests to the Hub and to remote stores in this process: through the proxy that the environment names, else directly. */
+/** The fetch for this process: through the proxy that the environment names, else directly. */
 export async function findFetch(env: Environment): Promise<Fetch> {
   const proxied = await proxyFetch(env)
   if (proxied) return proxied
   if (!isOurs(env)) return originals.fetch
   const { directFetch } = await import('./direct-fetch.ts')
   return directFetch
+}
+
+/** As `findFetch`, also for uploads. */
+export async function findUploadingFetch(env: Environment): Promise<UploadingFetch> {
+  const fetch = await findFetch(env)
+  const { directFetch } = await import('./direct-fetch.ts')
+  if (fetch === directFetch) return directFetch
+  return (input, { body, ...init } = {}) =>
+    typeof body === 'object'
+      ? fetch(input, { ...init, body: streamOf(body), duplex: 'half' })
+      : fetch(input, { ...init, body })
+}
+
+function streamOf(bytes: AsyncIterable<Uint8Array>): ReadableStream<Uint8Array> {
+  const iterator = bytes[Symbol.asyncIterator]()
+  const Stream = hostValue('ReadableStream')
+  return new Stream({
+    async pull(controller) {
+      const { done, value } = await iterator.next()
+      if (done) controller.close()
+      else controller.enqueue(value)
+    },
+    async cancel() {
+      await iterator.return?.()
+    },
+  })
 }
 
 /**
