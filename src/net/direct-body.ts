@@ -48,9 +48,13 @@ export class DirectBody implements Body {
  * that, as the rest may never arrive.
  */
 export function discard(message: IncomingMessage): void {
-  if (!(Number(message.headers['content-length'] ?? Number.NaN) <= WORTH_READING_BYTES)) return void message.destroy()
+  if (Number(message.headers['content-length']) > WORTH_READING_BYTES) return void message.destroy()
   message.socket.unref()
-  message.resume()
+  let received = 0
+  message.on('data', ({ length }) => {
+    received += length
+    if (received > WORTH_READING_BYTES) message.destroy()
+  })
 }
 
 /** The decompressed body. */

@@ -32,7 +32,7 @@ export const directFetch: UploadingFetch = async (input, init = {}) => {
   for (let redirects = 0; redirects <= MOST_REDIRECTS; redirects++) {
     const message = await send(outgoing, signal)
     const next = redirect === 'manual' ? undefined : redirected(outgoing, message)
-    if (!next) return answerOf(outgoing.url, message, signal)
+    if (!next) return answerOf(outgoing, message, signal)
     discard(message)
     outgoing = next
   }
@@ -118,8 +118,11 @@ function redirected({ url, method, headers, body }: Outgoing, message: IncomingM
   }
 }
 
-function answerOf(url: URL, message: IncomingMessage, signal: AbortSignal | undefined): Answer {
+function answerOf({ url, method }: Outgoing, message: IncomingMessage, signal: AbortSignal | undefined): Answer {
   const { statusCode: status = 0, headers } = message
+  // An answer to HEAD states the length of a body that does not follow.
+  const hasBody = method !== 'HEAD'
+  if (!hasBody) message.resume()
   return {
     ok: status >= 200 && status < 300,
     status,
@@ -128,6 +131,6 @@ function answerOf(url: URL, message: IncomingMessage, signal: AbortSignal | unde
       get: (name) => headers[name.toLowerCase()]?.toString() ?? null,
       has: (name) => headers[name.toLowerCase()] !== undefined,
     },
-    body: new DirectBody(message, signal),
+    body: hasBody ? new DirectBody(message, signal) : null,
   }
 }

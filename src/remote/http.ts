@@ -1,7 +1,7 @@
 import type { Environment } from '../config/environment-variables.ts'
 import { Folders } from './http/folders.ts'
 import { putObject } from './http/put-object.ts'
-import { openPart, sizeOf } from './http/read-object.ts'
+import { findObject, openPart } from './http/read-object.ts'
 import { Requests } from './http/requests.ts'
 import { failureOf, isAbsent } from './http/statuses.ts'
 import { type CallOptions, type ObjectBody, RemoteError, type RemoteStore } from './store.ts'
@@ -32,9 +32,8 @@ class HttpStore implements RemoteStore {
     return this.requests.name
   }
 
-  async has(key: string, { signal }: CallOptions): Promise<{ size: number } | undefined> {
-    const size = await sizeOf(this.requests, key, signal)
-    return size === undefined ? undefined : { size }
+  has(key: string, { signal }: CallOptions): Promise<{ size?: number } | undefined> {
+    return findObject(this.requests, key, signal)
   }
 
   async get(

@@ -7,6 +7,8 @@ import type { RemoteStore } from './store.ts'
 const STORES: Record<string, (url: URL, env: Environment) => Promise<RemoteStore>> = {
   'file:': async (url) => (await import('./folder.ts')).openFolderStore(url),
   's3:': async (url, env) => (await import('./s3.ts')).openS3Store(url, env),
+  'http:': openHttp,
+  'https:': openHttp,
 }
 
 /** Opens the store of a remote. Throws `INVALID_OPTION` or `RemoteError`. */
@@ -21,4 +23,8 @@ export async function openStore({ url, store }: RemoteSettings, env: Environment
     reason: 'There is none.',
     nextStep: 'Use an address such as "s3://bucket/prefix", "https://host/path" or "file:///mnt/share".',
   })
+}
+
+async function openHttp(url: URL, env: Environment): Promise<RemoteStore> {
+  return (await import('./http.ts')).openHttpStore(url, env)
 }

@@ -1,7 +1,7 @@
 import { messageOf } from '../../model/errors.ts'
 import { type CallOptions, type ObjectBody, RemoteError } from '../store.ts'
 import type { Folders } from './folders.ts'
-import { sizeOf } from './read-object.ts'
+import { findObject } from './read-object.ts'
 import type { Requests } from './requests.ts'
 import { failureOf } from './statuses.ts'
 
@@ -19,7 +19,7 @@ export async function putObject(
   body: ObjectBody,
   { signal, overwrite = false }: CallOptions & { overwrite?: boolean },
 ): Promise<'written' | 'exists'> {
-  const exists = async () => !overwrite && (await sizeOf(requests, key, signal)) !== undefined
+  const exists = async () => !overwrite && (await findObject(requests, key, signal)) !== undefined
   if (await exists()) return 'exists'
   const headers = {
     'Content-Type': 'application/octet-stream',
@@ -55,33 +55,41 @@ async function upload(
     signal.throwIfAborted()
     // The failure of the bytes themselves reaches us as a broken connection.
     throw bytes.failure ?? error
+  } finally {
+    bytes.stop()
   }
 }
 
-/** The bytes of a body on their way. There are as many as it states, or it fails. */
+/** The bytes of a body on their way. There are as many as it states, or it fails. A redirected upload reads them again. */
 class Bytes implements AsyncIterable<Uint8Array> {
   failure: RemoteError | undefined
-  #read = 0
+  isComplete = false
+  #reading = 0
 
   constructor(readonly body: ObjectBody) {}
 
-  get isComplete(): boolean {
-    return this.#read === this.body.size
+  /** Ends an upload that the server has answered already. Node.js's fetch would send the rest. */
+  stop(): void {
+    this.#reading++
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
     const { size } = this.body
-    this.#read = 0
+    const reading = ++this.#reading
+    let read = 0
+    this.isComplete = size === 0
     try {
       for await (const chunk of this.body.open()) {
-        this.#read += chunk.byteLength
-        if (this.#read > size) break
+        read += chunk.byteLength
+        if (read > size || reading !== this.#reading) break
+        this.isComplete = read === size
         yield chunk
       }
-      if (!this.isComplete) throw new Error(`there are ${this.#read > size ? 'more' : 'fewer'} than the stated ${size}`)
+      if (read !== size) throw new Error(`there are ${read > size ? 'more' : 'fewer'} than the stated ${size}`)
     } catch (cause) {
-      this.failure = new RemoteError('failed', `The bytes to upload can't be read: ${messageOf(cause)}`, { cause })
-      throw this.failure
+      const failure = new RemoteError('failed', `The bytes to upload can't be read: ${messageOf(cause)}`, { cause })
+      if (reading === this.#reading) this.failure = failure
+      throw failure
     }
   }
 }

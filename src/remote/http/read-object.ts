@@ -4,27 +4,29 @@ import { type CallOptions, RemoteError } from '../store.ts'
 import { discard, type Requests } from './requests.ts'
 import { checkIsObject, isAbsent } from './statuses.ts'
 
-/** The size of an object in bytes. Undefined if there is no such object. */
-export async function sizeOf(requests: Requests, key: string, signal: AbortSignal): Promise<number | undefined> {
+/** Looks for an object. Its size in bytes is undefined if the server does not state it. Undefined if there is no such object. */
+export async function findObject(
+  requests: Requests,
+  key: string,
+  signal: AbortSignal,
+): Promise<{ size?: number } | undefined> {
   const { answer, isForeign } = await requests.send({ method: 'HEAD', path: key, signal })
   if (isAbsent(answer)) return undefined
   // An address to which the store redirects can be signed for GET alone.
-  if ([405, 501].includes(answer.status) || (isForeign && answer.status === 403))
-    return sizeByGet(requests, key, signal)
+  const isForGetOnly = [405, 501].includes(answer.status) || (isForeign && answer.status === 403)
+  if (isForGetOnly) return findByGet(requests, key, signal)
   checkIsObject(requests.name, 'HEAD', answer)
-  return lengthOf(answer) ?? sizeByGet(requests, key, signal)
+  return { size: lengthOf(answer) }
 }
 
-async function sizeByGet(requests: Requests, key: string, signal: AbortSignal): Promise<number | undefined> {
+async function findByGet(requests: Requests, key: string, signal: AbortSignal): Promise<{ size?: number } | undefined> {
   const { answer } = await requests.send({ method: 'GET', path: key, headers: { Range: 'bytes=0-0' }, signal })
   await discard(answer)
   if (isAbsent(answer)) return undefined
   // An empty object has no first byte.
-  if (answer.status === 416) return 0
+  if (answer.status === 416) return { size: 0 }
   checkIsObject(requests.name, 'GET', answer)
-  const size = answer.status === 200 ? lengthOf(answer) : rangeOf(answer)?.total
-  if (size === undefined) throw new RemoteError('failed', `${requests.name} does not state the sizes of objects`)
-  return size
+  return { size: answer.status === 200 ? lengthOf(answer) : rangeOf(answer)?.total }
 }
 
 /** The bytes of a part of an object. */
@@ -40,7 +42,7 @@ export async function openPart(
   key: string,
   { signal, start = 0, end = Number.POSITIVE_INFINITY }: CallOptions & { start?: number; end?: number },
 ): Promise<Part | undefined> {
-  if (end <= start) return (await sizeOf(requests, key, signal)) === undefined ? undefined : NOTHING
+  if (end <= start) return (await findObject(requests, key, signal)) && NOTHING
   const last = Number.isFinite(end) ? end - 1 : ''
   const headers = start > 0 || last !== '' ? { Range: `bytes=${start}-${last}` } : undefined
   const { answer } = await requests.send({ method: 'GET', path: key, headers, signal })

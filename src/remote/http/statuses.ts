@@ -22,7 +22,8 @@ export function failureOf(name: string, method: string, { status, headers }: Ans
   if (status === 405 || status === 501)
     return new RemoteError(isRead ? 'misused' : 'denied', `${name} does not support ${method} (HTTP ${status})`)
   const answered = `${name} answered ${method} with HTTP ${status}`
-  if (method === 'PUT' && status === 404) return new RemoteError('misused', `${answered}. Check the path of the address`)
+  if (method === 'PUT' && status === 404)
+    return new RemoteError('misused', `${answered}. Check the path of the address`)
   return new RemoteError(FAILURES[status] ?? 'failed', answered, { retryAfterMs: retryAfterMs(headers) })
 }
 

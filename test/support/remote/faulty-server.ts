@@ -47,7 +47,7 @@ export class FaultyServer {
     if (method === 'PUT') await this.#take(asked, answer, path)
     else if (method === 'DELETE') answer.writeHead(this.objects.delete(path) ? 204 : 404).end()
     else if (method !== 'GET' && method !== 'HEAD') answer.writeHead(405).end()
-    else if (!object) answer.writeHead(404).end()
+    else if (!object) answer.writeHead(404, { 'Content-Length': 0 }).end()
     else sendObject(asked, answer, object)
   }
 
@@ -75,7 +75,8 @@ function sendObject({ method, headers }: IncomingMessage, answer: ServerResponse
 
 /** Sends these bytes as the whole object, whatever was asked for. */
 export function sendWhole(bytes: Buffer | string, headers: Record<string, string> = {}): Answer {
-  return (_asked, answer) => answer.writeHead(200, { 'Content-Length': Buffer.byteLength(bytes), ...headers }).end(bytes)
+  return (_asked, answer) =>
+    answer.writeHead(200, { 'Content-Length': Buffer.byteLength(bytes), ...headers }).end(bytes)
 }
 
 export function sendStatus(status: number, headers: Record<string, string> = {}): Answer {
@@ -114,7 +115,7 @@ export const FAULTS: Record<string, Answer> = {
   'an endless body': (_asked, answer) => {
     answer.writeHead(200)
     const send = () => {
-      while (answer.writable && answer.write(Buffer.alloc(65_536))) continue
+      while (answer.writable && answer.write(Buffer.alloc(65_536)));
     }
     answer.on('drain', send)
     send()

@@ -68,7 +68,10 @@ function configuration(folder: string, port: number, { demands, lacksFolders, me
     password: `auth_basic models; auth_basic_user_file ${folder}/password;`,
     none: '',
   }[demands ?? 'none']
-  const dav = methods === '' ? '' : `dav_methods ${methods ?? 'PUT DELETE MKCOL'}; create_full_put_path ${lacksFolders ? 'off' : 'on'};`
+  const dav =
+    methods === ''
+      ? ''
+      : `dav_methods ${methods ?? 'PUT DELETE MKCOL'}; create_full_put_path ${lacksFolders ? 'off' : 'on'};`
   return `
 daemon off;
 ${process.getuid?.() === 0 ? 'user root;' : ''}

@@ -1,0 +1,435 @@
+import { once } from 'node:events'
+import { createServer, type IncomingMessage } from 'node:http'
+import { type AddressInfo, connect } from 'node:net'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { openHttpStore } from '../../src/remote/http.ts'
+import type { ObjectBody, RemoteStore } from '../../src/remote/store.ts'
+import { FAULTS, FaultyServer, sendStatus, sendWhole } from '../support/remote/faulty-server.ts'
+import {
+  NGINX,
+  NGINX_PASSWORD,
+  NGINX_TOKEN,
+  NGINX_USER,
+  type NginxOptions,
+  startNginx,
+} from '../support/remote/nginx.ts'
+import { startTls } from '../support/tls.ts'
+
+const { signal } = new AbortController()
+const KEY = 'blobs/sha256/ab/abcd'
+const PATH = `/models/${KEY}`
+const TOKEN = 'the-secret-token'
+const OBJECT = Buffer.from('0123456789')
+
+const CLIENTS: [string, Record<string, string>][] = [
+  ['node:http', {}],
+  ['the fetch of Node.js, as in workers', { VITEST_WORKER_ID: '1' }],
+]
+
+async function started(): Promise<FaultyServer> {
+  const server = await FaultyServer.start(onTestFinished)
+  server.objects.set(PATH, OBJECT)
+  return server
+}
+
+function storeAt(server: FaultyServer, env: Record<string, string> = {}): RemoteStore {
+  return openHttpStore(new URL(`${server.url}/models`), { MODEL_CACHE_REMOTE_TOKEN: TOKEN, ...env })
+}
+
+function body(bytes: Buffer): ObjectBody {
+  return {
+    size: bytes.length,
+    async *open() {
+      for (let at = 0; at < bytes.length; at += 65_536) yield bytes.subarray(at, at + 65_536)
+    },
+  }
+}
+
+async function textOf(store: RemoteStore, range: { start?: number; end?: number } = {}): Promise<string | undefined> {
+  const chunks = await store.get(KEY, { signal, ...range })
+  if (!chunks) return undefined
+  const found: Uint8Array[] = []
+  for await (const chunk of chunks) found.push(chunk)
+  return Buffer.concat(found).toString()
+}
+
+/** What a call does: its result, or the failure of its error. No message may hold a secret. */
+async function outcomeOf(call: Promise<unknown>): Promise<unknown> {
+  try {
+    return await call
+  } catch (error) {
+    expect(error).toMatchObject({ name: 'RemoteError' })
+    const { message, failure } = error as { message: string; failure: string }
+    expect(message).not.toMatch(/secret|\?/)
+    return failure
+  }
+}
+
+describe.each(CLIENTS)('by %s', (client, env) => {
+  test('an upload is streamed with its length, and asks the server not to replace an object', async () => {
+    const server = await started()
+    const store = storeAt(server, env)
+    const bytes = Buffer.alloc(3_000_000, 'weights')
+    expect(await store.put('blobs/new', body(bytes), { signal })).toBe('written')
+    expect(server.objects.get('/models/blobs/new')?.equals(bytes)).toBe(true)
+    expect(server.requests).toMatchObject([
+      { method: 'HEAD', path: '/models/blobs/new' },
+      {
+        method: 'PUT',
+        headers: { 'content-length': '3000000', 'if-none-match': '*', authorization: `Bearer ${TOKEN}` },
+      },
+    ])
+    const { headers } = server.requests[1] as { headers: IncomingMessage['headers'] }
+    expect(headers).not.toHaveProperty('transfer-encoding')
+    expect('sec-fetch-mode' in headers).toBe(client !== 'node:http')
+    expect(await store.put(KEY, body(Buffer.alloc(0)), { signal, overwrite: true })).toBe('written')
+    expect(await textOf(store)).toBe('')
+  })
+
+  test('a redirect is followed, and another origin gets no credentials, nor does the store after it', async () => {
+    const [server, other] = [await started(), await started()]
+    const store = storeAt(server, env)
+    const away = `${other.url}/elsewhere?signature=secret`
+    const redirect = (location: string) => sendStatus(302, { Location: location })
+    for (const method of ['GET', 'HEAD'])
+      server.faults.set(method, (asked, answer, object) => {
+        if (asked.url === '/back') return sendWhole('way back')(asked, answer, object)
+        return redirect(away)(asked, answer, object)
+      })
+    other.objects.set('/elsewhere?signature=secret', OBJECT)
+    expect(await textOf(store, { start: 3, end: 6 })).toBe('345')
+    expect(await store.has(KEY, { signal })).toEqual({ size: 10 })
+    other.faults.set('GET', redirect(`${server.url}/back`))
+    expect(await textOf(store)).toBe('way back')
+    // A signed address can be valid for GET alone.
+    other.faults.clear()
+    other.faults.set('HEAD', sendStatus(403))
+    expect(await store.has(KEY, { signal })).toEqual({ size: 10 })
+    expect(other.requests.flatMap(({ headers }) => headers.authorization ?? [])).toEqual([])
+    const withToken = server.requests.filter(({ headers }) => headers.authorization !== undefined)
+    expect(withToken.map(({ path }) => path)).not.toContain('/back')
+    expect(server.requests.map(({ path }) => path)).toContain('/back')
+  })
+
+  test('an upload goes to the origin of the store only', async () => {
+    const [server, other] = [await started(), await started()]
+    const store = storeAt(server, env)
+    const upload = () => outcomeOf(store.put(KEY, body(OBJECT), { signal, overwrite: true }))
+    const redirect = (status: number, location: string) =>
+      server.faults.set('PUT', (asked, answer, object) => {
+        if (asked.url === '/moved')
+          return void asked
+            .toArray()
+            .then(([bytes]) => sendStatus(String(bytes) === String(OBJECT) ? 201 : 400)(asked, answer, object))
+        sendStatus(status, { Location: location })(asked, answer, object)
+      })
+    for (const status of [301, 302, 303]) {
+      redirect(status, '/moved')
+      expect(await upload(), `${status}`).toBe('misused')
+    }
+    for (const status of [307, 308]) {
+      redirect(status, '/moved')
+      expect(await upload(), `${status}`).toBe('written')
+      redirect(status, `${other.url}/moved?secret`)
+      expect(await upload(), `${status} to another origin`).toBe('misused')
+    }
+    expect(other.requests).toEqual([])
+  })
+
+  test('a server that ignores Range, or is asked for too much, sends the right bytes', async () => {
+    const server = await started()
+    const store = storeAt(server, env)
+    expect(await textOf(store, { start: 8, end: 100 })).toBe('89')
+    expect(await textOf(store, { start: 10 })).toBe('')
+    expect(await textOf(store, { start: 4, end: 4 })).toBe('')
+    expect(store.lacksRanges).toBe(false)
+    server.faults.set('GET', (asked, answer, object = Buffer.alloc(0)) => sendWhole(object)(asked, answer, object))
+    expect(await textOf(store, { end: 10 })).toBe('0123456789')
+    expect(store.lacksRanges).toBe(false)
+    expect(await textOf(store, { start: 3, end: 6 })).toBe('345')
+    expect(store.lacksRanges).toBe(true)
+    expect(await textOf(store, { start: 7 })).toBe('789')
+  })
+
+  test.each<[keyof typeof FAULTS, unknown, unknown?]>([
+    ['HTTP 401', 'denied'],
+    ['HTTP 403', 'denied'],
+    ['HTTP 404', undefined],
+    ['HTTP 409', 'failed'],
+    ['HTTP 412', 'failed'],
+    ['HTTP 416', 'failed', ''],
+    ['HTTP 429', 'busy'],
+    ['HTTP 429 with a long Retry-After', 'busy'],
+    ['HTTP 500', 'failed'],
+    ['HTTP 503', 'busy'],
+    ['an HTML page', 'misused'],
+    ['compressed bytes', 'failed'],
+    ['a body that is cut in the middle', 'unreachable'],
+    ['a connection that breaks before the answer', 'unreachable'],
+    ['a wrong Content-Range', 'failed'],
+    ['a redirect to itself', 'failed'],
+    ['a redirect to a file', 'failed'],
+  ])('%s is reported as %s', async (fault, whole, part = whole) => {
+    const server = await started()
+    server.faults.set('GET', FAULTS[fault] ?? sendStatus(599))
+    const store = storeAt(server, env)
+    expect(await outcomeOf(textOf(store))).toBe(whole)
+    expect(await outcomeOf(textOf(store, { start: 3, end: 6 }))).toBe(part)
+    expect(server.requests.length).toBeLessThanOrEqual(fault === 'a redirect to itself' ? 12 : 2)
+  })
+
+  test('an endless body is read no further than its reader wants', async () => {
+    const server = await started()
+    let closed: Promise<unknown> | undefined
+    server.faults.set('GET', (asked, answer, object) => {
+      closed = once(answer, 'close')
+      return FAULTS['an endless body']?.(asked, answer, object)
+    })
+    const store = storeAt(server, env)
+    const part = await textOf(store, { start: 5, end: 100_005 })
+    expect(part?.length).toBe(100_000)
+    await closed
+    let left = 1e6
+    for await (const chunk of (await store.get(KEY, { signal })) ?? []) {
+      left -= chunk.length
+      if (left < 0) break
+    }
+    await closed
+  })
+
+  test('a call without an answer, and one with half a body, ends with the reason of the signal', async () => {
+    const server = await started()
+    const reason = new Error('enough')
+    const ended = async (call: (signal: AbortSignal) => Promise<unknown>) => {
+      const controller = new AbortController()
+      server.faults.set('*', () => controller.abort(reason))
+      await expect(call(controller.signal)).rejects.toBe(reason)
+    }
+    const store = storeAt(server, env)
+    await ended((signal) => store.has(KEY, { signal }))
+    await ended((signal) => store.put(KEY, body(OBJECT), { signal, overwrite: true }))
+    server.faults.set('GET', FAULTS['a body that hangs'] ?? sendStatus(599))
+    const controller = new AbortController()
+    const reading = (async () => {
+      const chunks = await store.get(KEY, { signal: controller.signal })
+      for await (const _ of chunks ?? []) controller.abort(reason)
+    })()
+    await expect(reading).rejects.toBe(reason)
+  })
+
+  test('an upload that is refused at once is not sent to its end', async () => {
+    const server = await started()
+    const store = storeAt(server, env)
+    let sent = 0
+    const large: ObjectBody = {
+      size: 200e6,
+      async *open() {
+        for (let at = 0; at < 200; at++) {
+          sent++
+          yield Buffer.alloc(1e6)
+        }
+      },
+    }
+    const upload = () => outcomeOf(store.put(KEY, large, { signal, overwrite: true }))
+    const early = (status: number) =>
+      server.faults.set('PUT', (_asked, answer) => answer.writeHead(status, { 'Content-Length': 2 }).end('no'))
+    early(403)
+    expect(await upload()).toBe('denied')
+    early(413)
+    expect(await upload()).toBe('full')
+    early(201)
+    expect(await upload()).toBe('failed')
+    expect(sent).toBeLessThan(300)
+  })
+
+  test('bytes that can not be read, and of which there are too few or too many, are not a failure of the network', async () => {
+    const server = await started()
+    const store = storeAt(server, env)
+    const broken: ObjectBody = {
+      size: 10,
+      open: async function* () {
+        yield Buffer.from('0123')
+        throw new Error('the disk is broken')
+      },
+    }
+    for (const wrong of [broken, { ...body(OBJECT), size: 20 }, { ...body(OBJECT), size: 5 }])
+      expect(await outcomeOf(store.put('blobs/new', wrong, { signal }))).toBe('failed')
+    expect([...server.objects.keys()]).toEqual([PATH])
+    expect(await store.put('blobs/new', body(OBJECT), { signal })).toBe('written')
+  })
+})
+
+test('credentials are a token, or a user and a password, and are not sent over plain http to another machine', async () => {
+  const open = (address: string, env: Record<string, string>) => () => openHttpStore(new URL(address), env)
+  const [token, user, password] = ['MODEL_CACHE_REMOTE_TOKEN', 'MODEL_CACHE_REMOTE_USER', 'MODEL_CACHE_REMOTE_PASSWORD']
+  const wrong: [string, Record<string, string>, RegExp][] = [
+    ['http://cache.example/models', { [token]: TOKEN }, /TOKEN must not be sent over plain http/],
+    ['http://cache.example/', { [user]: 'ci', [password]: 'the-secret' }, /plain http/],
+    ['http://10.0.0.1/', { [token]: TOKEN }, /plain http/],
+    ['http://127.0.0.1.example/', { [token]: TOKEN }, /plain http/],
+    ['https://cache.example/', { [user]: 'ci' }, /MODEL_CACHE_REMOTE_USER is set alone/],
+    ['https://cache.example/', { [password]: 'the-secret' }, /PASSWORD is set alone/],
+    ['https://cache.example/', { [token]: TOKEN, [user]: 'ci' }, /Set either the token/],
+    ['https://cache.example/', { [token]: 'secret\nX-Other: 1' }, /characters/],
+    ['https://ci:the-secret@cache.example/', {}, /holds credentials/],
+    ['https://cache.example/?key=the-secret', {}, /no query/],
+  ]
+  for (const [address, env, message] of wrong) {
+    expect(open(address, env)).toThrow(
+      expect.objectContaining({ failure: 'misused', message: expect.stringMatching(message) }),
+    )
+    expect(open(address, env)).toThrow(expect.objectContaining({ message: expect.not.stringMatching(/the-secret/) }))
+  }
+  expect(open('http://cache.example/models/', {})().name).toBe('http://cache.example/models')
+  const server = await started()
+  const env = { [user]: 'ci', [password]: 'pass:wörd\n', [token]: ' ' }
+  expect(await textOf(openHttpStore(new URL(`${server.url}/models/`), env))).toBe('0123456789')
+  expect(server.requests.at(-1)?.headers.authorization).toBe(`Basic ${Buffer.from('ci:pass:wörd').toString('base64')}`)
+})
+
+test('a redirect from https to plain http is not followed', async () => {
+  vi.stubEnv('NODE_TLS_REJECT_UNAUTHORIZED', '0')
+  onTestFinished(() => void vi.unstubAllEnvs())
+  const server = await started()
+  const tls = await startTls(server.url)
+  onTestFinished(tls.close)
+  const store = openHttpStore(new URL(`${tls.url}/models`), { MODEL_CACHE_REMOTE_TOKEN: TOKEN })
+  expect(await textOf(store)).toBe('0123456789')
+  server.faults.set('GET', sendStatus(302, { Location: server.url }))
+  expect(await outcomeOf(textOf(store))).toBe('failed')
+  expect(server.methods).toEqual(['GET', 'GET'])
+})
+
+test('a server without HEAD, and one that states no sizes, are asked all the same', async () => {
+  const server = await started()
+  const store = storeAt(server)
+  server.faults.set('HEAD', sendStatus(405))
+  expect(await store.has(KEY, { signal })).toEqual({ size: 10 })
+  expect(await store.has('blobs/none', { signal })).toBeUndefined()
+  server.objects.set(PATH, Buffer.alloc(0))
+  expect(await store.has(KEY, { signal })).toEqual({ size: 0 })
+  server.faults.set('HEAD', (_asked, answer) => answer.writeHead(200, { 'Transfer-Encoding': 'chunked' }).end())
+  expect(await store.has(KEY, { signal })).toEqual({ size: undefined })
+  server.faults.set('HEAD', FAULTS['an HTML page'] ?? sendStatus(599))
+  expect(await outcomeOf(store.has(KEY, { signal }))).toBe('misused')
+})
+
+test('a server that takes no uploads counts as one that refuses them', async () => {
+  const server = await started()
+  const store = storeAt(server)
+  for (const status of [405, 501]) {
+    server.faults.set('PUT', sendStatus(status))
+    server.faults.set('DELETE', sendStatus(status))
+    expect(await outcomeOf(store.put('blobs/new', body(OBJECT), { signal }))).toBe('denied')
+    expect(await outcomeOf(store.remove?.(KEY, { signal }) ?? Promise.resolve())).toBe('denied')
+  }
+  server.faults.set('PUT', sendStatus(404))
+  expect(await outcomeOf(store.put('blobs/new', body(OBJECT), { signal }))).toBe('misused')
+})
+
+test('requests one after the other use the same connections', async () => {
+  const server = await started()
+  let connections = 0
+  server.server.on('connection', () => connections++)
+  const store = storeAt(server)
+  for (let turn = 0; turn < 5; turn++) {
+    await store.has(KEY, { signal })
+    await store.has('blobs/none', { signal })
+    await textOf(store, { start: 2 })
+    await store.put(`blobs/${turn}`, body(OBJECT), { signal })
+  }
+  // The next request can begin before the end of the last answer was seen.
+  expect(connections).toBeLessThanOrEqual(2)
+})
+
+test('an upload reads no more than the server takes', async () => {
+  const server = await started()
+  let read = 0
+  const controller = new AbortController()
+  const asked = new Promise<void>((resolve) => server.faults.set('PUT', () => resolve()))
+  const endless: ObjectBody = {
+    size: 1e12,
+    async *open() {
+      for (;;) {
+        read += 1e6
+        yield Buffer.alloc(1e6)
+      }
+    },
+  }
+  const upload = storeAt(server).put(KEY, endless, { signal: controller.signal, overwrite: true })
+  await asked
+  // The bytes that fit into the buffers of the system have been read when nothing more was read for a while.
+  for (let before = -1; before !== read; ) {
+    before = read
+    await new Promise((resolve) => setTimeout(resolve, 100))
+  }
+  controller.abort(new Error('enough'))
+  await expect(upload).rejects.toThrow('enough')
+  expect(read).toBeLessThan(64e6)
+})
+
+test('the proxy of the environment is used for other machines only', async () => {
+  const server = await started()
+  const tunnelled: string[] = []
+  const proxy = createServer((_asked, answer) => answer.writeHead(500).end())
+  proxy.on('connect', ({ url = '' }, socket) => {
+    tunnelled.push(url)
+    const behind = connect(Number(new URL(server.url).port), '127.0.0.1', () => socket.write('HTTP/1.1 200 OK\r\n\r\n'))
+    socket.on('error', () => behind.destroy()).pipe(behind)
+    behind.on('error', () => socket.destroy()).pipe(socket)
+  })
+  proxy.listen(0, '127.0.0.1')
+  await once(proxy, 'listening')
+  onTestFinished(() => void proxy.close())
+  const env = { HTTP_PROXY: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}` }
+  const far = openHttpStore(new URL('http://cache.example/models'), env)
+  expect(await textOf(far, { start: 3, end: 6 })).toBe('345')
+  expect(await far.put('blobs/new', body(OBJECT), { signal })).toBe('written')
+  expect(tunnelled[0]).toBe('cache.example:80')
+  const count = tunnelled.length
+  expect(await textOf(storeAt(server, env))).toBe('0123456789')
+  expect(tunnelled.length).toBe(count)
+})
+
+test.runIf(process.env.CI)('nginx is installed in CI', () => {
+  expect(NGINX).toBeDefined()
+})
+
+describe.skipIf(NGINX === undefined)('nginx with DAV', () => {
+  test.each<[string, NginxOptions, Record<string, string>]>([
+    ['that demands a token', { demands: 'token' }, { MODEL_CACHE_REMOTE_TOKEN: NGINX_TOKEN }],
+    [
+      'that demands a password',
+      { demands: 'password' },
+      { MODEL_CACHE_REMOTE_USER: NGINX_USER, MODEL_CACHE_REMOTE_PASSWORD: NGINX_PASSWORD },
+    ],
+    ['whose PUT makes no folders', { lacksFolders: true }, {}],
+  ])('%s keeps objects', async (_, options, env) => {
+    const nginx = await startNginx(options)
+    onTestFinished(nginx.close)
+    const store = openHttpStore(new URL(nginx.url), env)
+    const contents = await Promise.all(
+      ['0123456789', 'abcdefghij'].map((text) => store.put(KEY, body(Buffer.from(text)), { signal })),
+    )
+    expect(contents).toContain('written')
+    expect(await store.put(KEY, body(OBJECT), { signal })).toBe('exists')
+    expect(await store.put(KEY, body(OBJECT), { signal, overwrite: true })).toBe('written')
+    expect(await store.put('blobs/sha256/ac/empty', body(Buffer.alloc(0)), { signal })).toBe('written')
+    expect(await store.has('blobs/sha256/ac/empty', { signal })).toEqual({ size: 0 })
+    const parts = [{}, { start: 3, end: 6 }, { start: 8, end: 100 }, { start: 10 }]
+    expect(await Promise.all(parts.map((part) => textOf(store, part)))).toEqual(['0123456789', '345', '89', ''])
+    await store.remove?.(KEY, { signal })
+    await store.remove?.(KEY, { signal })
+    expect(await store.has(KEY, { signal })).toBeUndefined()
+    if (options.demands)
+      expect(await outcomeOf(openHttpStore(new URL(nginx.url), {}).has(KEY, { signal }))).toBe('denied')
+  })
+
+  test('without uploads is read-only', async () => {
+    const nginx = await startNginx({ methods: '' })
+    onTestFinished(nginx.close)
+    const store = openHttpStore(new URL(nginx.url), {})
+    expect(await outcomeOf(store.put(KEY, body(OBJECT), { signal }))).toBe('denied')
+    expect(await store.get(KEY, { signal })).toBeUndefined()
+  })
+})
