@@ -4,15 +4,9 @@ import { type AddressInfo, connect } from 'node:net'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { openHttpStore } from '../../src/remote/http.ts'
 import type { ObjectBody, RemoteStore } from '../../src/remote/store.ts'
+import { bodyOf, textOf } from '../support/remote/bodies.ts'
 import { FAULTS, FaultyServer, sendStatus, sendWhole } from '../support/remote/faulty-server.ts'
-import {
-  NGINX,
-  NGINX_PASSWORD,
-  NGINX_TOKEN,
-  NGINX_USER,
-  type NginxOptions,
-  startNginx,
-} from '../support/remote/nginx.ts'
+import { NGINX, startNginx } from '../support/remote/nginx.ts'
 import { startTls } from '../support/tls.ts'
 
 const { signal } = new AbortController()
@@ -36,21 +30,8 @@ function storeAt(server: FaultyServer, env: Record<string, string> = {}): Remote
   return openHttpStore(new URL(`${server.url}/models`), { MODEL_CACHE_REMOTE_TOKEN: TOKEN, ...env })
 }
 
-function body(bytes: Buffer): ObjectBody {
-  return {
-    size: bytes.length,
-    async *open() {
-      for (let at = 0; at < bytes.length; at += 65_536) yield bytes.subarray(at, at + 65_536)
-    },
-  }
-}
-
-async function textOf(store: RemoteStore, range: { start?: number; end?: number } = {}): Promise<string | undefined> {
-  const chunks = await store.get(KEY, { signal, ...range })
-  if (!chunks) return undefined
-  const found: Uint8Array[] = []
-  for await (const chunk of chunks) found.push(chunk)
-  return Buffer.concat(found).toString()
+async function readText(store: RemoteStore, range: { start?: number; end?: number } = {}): Promise<string | undefined> {
+  return textOf(await store.get(KEY, { signal, ...range }))
 }
 
 /** What a call does: its result, or the failure of its error. No message may hold a secret. */
@@ -70,7 +51,7 @@ describe.each(CLIENTS)('by %s', (client, env) => {
     const server = await started()
     const store = storeAt(server, env)
     const bytes = Buffer.alloc(3_000_000, 'weights')
-    expect(await store.put('blobs/new', body(bytes), { signal })).toBe('written')
+    expect(await store.put('blobs/new', bodyOf(bytes), { signal })).toBe('written')
     expect(server.objects.get('/models/blobs/new')?.equals(bytes)).toBe(true)
     expect(server.requests).toMatchObject([
       { method: 'HEAD', path: '/models/blobs/new' },
@@ -82,8 +63,8 @@ describe.each(CLIENTS)('by %s', (client, env) => {
     const { headers } = server.requests[1] as { headers: IncomingMessage['headers'] }
     expect(headers).not.toHaveProperty('transfer-encoding')
     expect('sec-fetch-mode' in headers).toBe(client !== 'node:http')
-    expect(await store.put(KEY, body(Buffer.alloc(0)), { signal, overwrite: true })).toBe('written')
-    expect(await textOf(store)).toBe('')
+    expect(await store.put(KEY, bodyOf(Buffer.alloc(0)), { signal, overwrite: true })).toBe('written')
+    expect(await readText(store)).toBe('')
   })
 
   test('a redirect is followed, and another origin gets no credentials, nor does the store after it', async () => {
@@ -97,10 +78,10 @@ describe.each(CLIENTS)('by %s', (client, env) => {
         return redirect(away)(asked, answer, object)
       })
     other.objects.set('/elsewhere?signature=secret', OBJECT)
-    expect(await textOf(store, { start: 3, end: 6 })).toBe('345')
+    expect(await readText(store, { start: 3, end: 6 })).toBe('345')
     expect(await store.has(KEY, { signal })).toEqual({ size: 10 })
     other.faults.set('GET', redirect(`${server.url}/back`))
-    expect(await textOf(store)).toBe('way back')
+    expect(await readText(store)).toBe('way back')
     // A signed address can be valid for GET alone.
     other.faults.clear()
     other.faults.set('HEAD', sendStatus(403))
@@ -114,7 +95,7 @@ describe.each(CLIENTS)('by %s', (client, env) => {
   test('an upload goes to the origin of the store only', async () => {
     const [server, other] = [await started(), await started()]
     const store = storeAt(server, env)
-    const upload = () => outcomeOf(store.put(KEY, body(OBJECT), { signal, overwrite: true }))
+    const upload = () => outcomeOf(store.put(KEY, bodyOf(OBJECT), { signal, overwrite: true }))
     const redirect = (status: number, location: string) =>
       server.faults.set('PUT', (asked, answer, object) => {
         if (asked.url === '/moved')
@@ -139,16 +120,16 @@ describe.each(CLIENTS)('by %s', (client, env) => {
   test('a server that ignores Range, or is asked for too much, sends the right bytes', async () => {
     const server = await started()
     const store = storeAt(server, env)
-    expect(await textOf(store, { start: 8, end: 100 })).toBe('89')
-    expect(await textOf(store, { start: 10 })).toBe('')
-    expect(await textOf(store, { start: 4, end: 4 })).toBe('')
+    expect(await readText(store, { start: 8, end: 100 })).toBe('89')
+    expect(await readText(store, { start: 10 })).toBe('')
+    expect(await readText(store, { start: 4, end: 4 })).toBe('')
     expect(store.lacksRanges).toBe(false)
     server.faults.set('GET', (asked, answer, object = Buffer.alloc(0)) => sendWhole(object)(asked, answer, object))
-    expect(await textOf(store, { end: 10 })).toBe('0123456789')
+    expect(await readText(store, { end: 10 })).toBe('0123456789')
     expect(store.lacksRanges).toBe(false)
-    expect(await textOf(store, { start: 3, end: 6 })).toBe('345')
+    expect(await readText(store, { start: 3, end: 6 })).toBe('345')
     expect(store.lacksRanges).toBe(true)
-    expect(await textOf(store, { start: 7 })).toBe('789')
+    expect(await readText(store, { start: 7 })).toBe('789')
   })
 
   test.each<[keyof typeof FAULTS, unknown, unknown?]>([
@@ -173,8 +154,8 @@ describe.each(CLIENTS)('by %s', (client, env) => {
     const server = await started()
     server.faults.set('GET', FAULTS[fault] ?? sendStatus(599))
     const store = storeAt(server, env)
-    expect(await outcomeOf(textOf(store))).toBe(whole)
-    expect(await outcomeOf(textOf(store, { start: 3, end: 6 }))).toBe(part)
+    expect(await outcomeOf(readText(store))).toBe(whole)
+    expect(await outcomeOf(readText(store, { start: 3, end: 6 }))).toBe(part)
     expect(server.requests.length).toBeLessThanOrEqual(fault === 'a redirect to itself' ? 12 : 2)
   })
 
@@ -186,7 +167,7 @@ describe.each(CLIENTS)('by %s', (client, env) => {
       return FAULTS['an endless body']?.(asked, answer, object)
     })
     const store = storeAt(server, env)
-    const part = await textOf(store, { start: 5, end: 100_005 })
+    const part = await readText(store, { start: 5, end: 100_005 })
     expect(part?.length).toBe(100_000)
     await closed
     let left = 1e6
@@ -207,7 +188,7 @@ describe.each(CLIENTS)('by %s', (client, env) => {
     }
     const store = storeAt(server, env)
     await ended((signal) => store.has(KEY, { signal }))
-    await ended((signal) => store.put(KEY, body(OBJECT), { signal, overwrite: true }))
+    await ended((signal) => store.put(KEY, bodyOf(OBJECT), { signal, overwrite: true }))
     server.faults.set('GET', FAULTS['a body that hangs'] ?? sendStatus(599))
     const controller = new AbortController()
     const reading = (async () => {
@@ -252,10 +233,10 @@ describe.each(CLIENTS)('by %s', (client, env) => {
         throw new Error('the disk is broken')
       },
     }
-    for (const wrong of [broken, { ...body(OBJECT), size: 20 }, { ...body(OBJECT), size: 5 }])
+    for (const wrong of [broken, { ...bodyOf(OBJECT), size: 20 }, { ...bodyOf(OBJECT), size: 5 }])
       expect(await outcomeOf(store.put('blobs/new', wrong, { signal }))).toBe('failed')
     expect([...server.objects.keys()]).toEqual([PATH])
-    expect(await store.put('blobs/new', body(OBJECT), { signal })).toBe('written')
+    expect(await store.put('blobs/new', bodyOf(OBJECT), { signal })).toBe('written')
   })
 })
 
@@ -283,7 +264,7 @@ test('credentials are a token, or a user and a password, and are not sent over p
   expect(open('http://cache.example/models/', {})().name).toBe('http://cache.example/models')
   const server = await started()
   const env = { [user]: 'ci', [password]: 'pass:wörd\n', [token]: ' ' }
-  expect(await textOf(openHttpStore(new URL(`${server.url}/models/`), env))).toBe('0123456789')
+  expect(await readText(openHttpStore(new URL(`${server.url}/models/`), env))).toBe('0123456789')
   expect(server.requests.at(-1)?.headers.authorization).toBe(`Basic ${Buffer.from('ci:pass:wörd').toString('base64')}`)
 })
 
@@ -294,9 +275,9 @@ test('a redirect from https to plain http is not followed', async () => {
   const tls = await startTls(server.url)
   onTestFinished(tls.close)
   const store = openHttpStore(new URL(`${tls.url}/models`), { MODEL_CACHE_REMOTE_TOKEN: TOKEN })
-  expect(await textOf(store)).toBe('0123456789')
+  expect(await readText(store)).toBe('0123456789')
   server.faults.set('GET', sendStatus(302, { Location: server.url }))
-  expect(await outcomeOf(textOf(store))).toBe('failed')
+  expect(await outcomeOf(readText(store))).toBe('failed')
   expect(server.methods).toEqual(['GET', 'GET'])
 })
 
@@ -320,11 +301,11 @@ test('a server that takes no uploads counts as one that refuses them', async () 
   for (const status of [405, 501]) {
     server.faults.set('PUT', sendStatus(status))
     server.faults.set('DELETE', sendStatus(status))
-    expect(await outcomeOf(store.put('blobs/new', body(OBJECT), { signal }))).toBe('denied')
+    expect(await outcomeOf(store.put('blobs/new', bodyOf(OBJECT), { signal }))).toBe('denied')
     expect(await outcomeOf(store.remove?.(KEY, { signal }) ?? Promise.resolve())).toBe('denied')
   }
   server.faults.set('PUT', sendStatus(404))
-  expect(await outcomeOf(store.put('blobs/new', body(OBJECT), { signal }))).toBe('misused')
+  expect(await outcomeOf(store.put('blobs/new', bodyOf(OBJECT), { signal }))).toBe('misused')
 })
 
 test('requests one after the other use the same connections', async () => {
@@ -335,8 +316,8 @@ test('requests one after the other use the same connections', async () => {
   for (let turn = 0; turn < 5; turn++) {
     await store.has(KEY, { signal })
     await store.has('blobs/none', { signal })
-    await textOf(store, { start: 2 })
-    await store.put(`blobs/${turn}`, body(OBJECT), { signal })
+    await readText(store, { start: 2 })
+    await store.put(`blobs/${turn}`, bodyOf(OBJECT), { signal })
   }
   // The next request can begin before the end of the last answer was seen.
   expect(connections).toBeLessThanOrEqual(2)
@@ -383,53 +364,18 @@ test('the proxy of the environment is used for other machines only', async () =>
   onTestFinished(() => void proxy.close())
   const env = { HTTP_PROXY: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}` }
   const far = openHttpStore(new URL('http://cache.example/models'), env)
-  expect(await textOf(far, { start: 3, end: 6 })).toBe('345')
-  expect(await far.put('blobs/new', body(OBJECT), { signal })).toBe('written')
+  expect(await readText(far, { start: 3, end: 6 })).toBe('345')
+  expect(await far.put('blobs/new', bodyOf(OBJECT), { signal })).toBe('written')
   expect(tunnelled[0]).toBe('cache.example:80')
   const count = tunnelled.length
-  expect(await textOf(storeAt(server, env))).toBe('0123456789')
+  expect(await readText(storeAt(server, env))).toBe('0123456789')
   expect(tunnelled.length).toBe(count)
 })
 
-test.runIf(process.env.CI)('nginx is installed in CI', () => {
-  expect(NGINX).toBeDefined()
-})
-
-describe.skipIf(NGINX === undefined)('nginx with DAV', () => {
-  test.each<[string, NginxOptions, Record<string, string>]>([
-    ['that demands a token', { demands: 'token' }, { MODEL_CACHE_REMOTE_TOKEN: NGINX_TOKEN }],
-    [
-      'that demands a password',
-      { demands: 'password' },
-      { MODEL_CACHE_REMOTE_USER: NGINX_USER, MODEL_CACHE_REMOTE_PASSWORD: NGINX_PASSWORD },
-    ],
-    ['whose PUT makes no folders', { lacksFolders: true }, {}],
-  ])('%s keeps objects', async (_, options, env) => {
-    const nginx = await startNginx(options)
-    onTestFinished(nginx.close)
-    const store = openHttpStore(new URL(nginx.url), env)
-    const contents = await Promise.all(
-      ['0123456789', 'abcdefghij'].map((text) => store.put(KEY, body(Buffer.from(text)), { signal })),
-    )
-    expect(contents).toContain('written')
-    expect(await store.put(KEY, body(OBJECT), { signal })).toBe('exists')
-    expect(await store.put(KEY, body(OBJECT), { signal, overwrite: true })).toBe('written')
-    expect(await store.put('blobs/sha256/ac/empty', body(Buffer.alloc(0)), { signal })).toBe('written')
-    expect(await store.has('blobs/sha256/ac/empty', { signal })).toEqual({ size: 0 })
-    const parts = [{}, { start: 3, end: 6 }, { start: 8, end: 100 }, { start: 10 }]
-    expect(await Promise.all(parts.map((part) => textOf(store, part)))).toEqual(['0123456789', '345', '89', ''])
-    await store.remove?.(KEY, { signal })
-    await store.remove?.(KEY, { signal })
-    expect(await store.has(KEY, { signal })).toBeUndefined()
-    if (options.demands)
-      expect(await outcomeOf(openHttpStore(new URL(nginx.url), {}).has(KEY, { signal }))).toBe('denied')
-  })
-
-  test('without uploads is read-only', async () => {
-    const nginx = await startNginx({ methods: '' })
-    onTestFinished(nginx.close)
-    const store = openHttpStore(new URL(nginx.url), {})
-    expect(await outcomeOf(store.put(KEY, body(OBJECT), { signal }))).toBe('denied')
-    expect(await store.get(KEY, { signal })).toBeUndefined()
-  })
+test.skipIf(NGINX === undefined)('nginx without DAV is read-only', async () => {
+  const nginx = await startNginx({ methods: '' })
+  onTestFinished(nginx.close)
+  const store = openHttpStore(new URL(nginx.url), {})
+  expect(await outcomeOf(store.put(KEY, bodyOf(OBJECT), { signal }))).toBe('denied')
+  expect(await store.get(KEY, { signal })).toBeUndefined()
 })
