@@ -50,7 +50,7 @@ const isEntry = (id: string) => ENTRIES.some((entry) => id === join(SRC, `${entr
 const isExternal = (id: string) => !/^[./]/.test(id)
 
 // Small packages, and packages of which the code uses little. Their code goes into our chunks, so that Node.js loads fewer files.
-const SMALL = ['valibot', 'p-limit', 'yocto-queue', 'picomatch', 'commander', '@huggingface/hub']
+const SMALL = ['valibot', 'p-limit', 'yocto-queue', 'picomatch', 'commander', 'tar', '@huggingface/hub']
 
 // The packages for the charts of one command are bundled: as dependencies everybody would install 43 packages. The bundler itself
 // adds imports of @oxc-project/runtime.

@@ -18,7 +18,7 @@ const FLOORS = [
   ['cache/intake', 'cache/upkeep', 'cache/inspect', 'cache/share'],
   ['cache/lookup'],
   ['cache/context'],
-  ['cache/store/entries', 'cache/store/downloads'],
+  ['cache/store/entries', 'cache/store/downloads', 'cache/archive'],
   ['cache/store/removal'],
   ['cache/store/answers', 'cache/store/locks', 'cache/store/skeletons'],
   ['cache/selection', 'cache/store', 'hub', 'remote'],

@@ -8,6 +8,7 @@ import { isNetworkError } from '../net/connection-error.ts'
 import type { CacheContext } from './context/context.ts'
 import { hubAccess, offlineMiss } from './intake/resolve.ts'
 import { readApiAnswer, type StoredAnswer, writeApiAnswer } from './store/answers/api-answers.ts'
+import { importedOrigin } from './store/answers/imported-answers.ts'
 import { prepareCacheFolder } from './store/locks/prepare-cache-folder.ts'
 
 /**
@@ -23,7 +24,13 @@ export async function getApiAnswer(
 ): Promise<StoredAnswer | HubHttpError | undefined> {
   const { layout, options, origin } = context
   const key = `${request.method} ${options.hub.endpoint} ${request.address} ${request.body ?? ''}`
-  const stored = (await readApiAnswer(origin.api, repo, key)) ?? (await readApiAnswer(layout.formerApi, repo, key))
+  const folders = [
+    origin.api,
+    layout.formerApi,
+    ...(options.offline ? [importedOrigin(layout, origin.endpoint).api] : []),
+  ]
+  let stored: Awaited<ReturnType<typeof readApiAnswer>>
+  for (const folder of folders) stored ??= await readApiAnswer(folder, repo, key)
   if (stored && (options.offline || isCommit(revision) || stored.ageMs <= options.maxAge)) return stored.answer
   if (options.offline) throw offlineMiss({ repo, revision, selection: {}, pin: false })
   try {

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import type { Readable, Writable } from 'node:stream'
 import type { HubHttpError } from '../hub/http.ts'
 import type { RawAnswer, RawRequest } from '../hub/raw.ts'
 import { type Access, copyEntry, type Entry, type EntryId } from '../model/entry.ts'
@@ -12,9 +13,11 @@ import { CacheContext } from './context/context.ts'
 import type { PathToLoad } from './context/decided-path.ts'
 import type { Manifest } from './context/manifest.ts'
 import type { CacheOptions } from './context/options.ts'
+import type { Exported, ExportOptions } from './export.ts'
 import { type GetOptions, getModel } from './get.ts'
 import { accessTo, type CachedFile, describeFile, getFile, type KnownFile } from './get-file.ts'
 import { hasModel } from './has.ts'
+import type { Imported, ImportOptions } from './import.ts'
 import type { DiskUse } from './inspect/disk-use.ts'
 import type { CacheStatistics } from './inspect/statistics.ts'
 import type { CacheStatus } from './inspect/status.ts'
@@ -167,9 +170,7 @@ export class ModelCache {
    * is downloaded again now. Throws `MODEL_NOT_FOUND` when a model is not cached.
    */
   async verify(models?: (ModelSpec | Model | Entry)[], options?: VerifyOptions): Promise<Verification> {
-    const [{ findEntries }, { verifyEntries }] = await Promise.all([import('./find.ts'), import('./verify.ts')])
-    if (this.context.refusal) throw this.context.refusal
-    const entries = models ? await findEntries(this.context, models.map(modelOrEntry)) : await this.list()
+    const [{ verifyEntries }, entries] = await Promise.all([import('./verify.ts'), this.#entriesOf(models)])
     return verifyEntries(this.context, entries, options)
   }
 
@@ -178,10 +179,30 @@ export class ModelCache {
    * `INVALID_OPTION` without a remote, `REMOTE_UNUSABLE` if it must not or can't be written, and `MODEL_NOT_FOUND`.
    */
   async push(models?: (ModelSpec | Model | Entry)[], options?: PushOptions): Promise<PushedModel[]> {
-    const [{ findEntries }, { pushEntries }] = await Promise.all([import('./find.ts'), import('./push.ts')])
-    if (this.context.refusal) throw this.context.refusal
-    const entries = models ? await findEntries(this.context, models.map(modelOrEntry)) : await this.list()
+    const [{ pushEntries }, entries] = await Promise.all([import('./push.ts'), this.#entriesOf(models)])
     return pushEntries(this.context, entries, options)
+  }
+
+  /**
+   * Writes models into one archive, for a machine that can't reach the Hub: into a file, or uncompressed into a stream. Default: all
+   * models. Throws `MODEL_NOT_FOUND`, `INVALID_OPTION` for a file that exists or an ending that is not written, and `DIGEST_MISMATCH`.
+   */
+  async exportTo(
+    target: string | Writable,
+    models?: (ModelSpec | Model | Entry)[],
+    options?: ExportOptions,
+  ): Promise<Exported> {
+    const [{ exportEntries }, entries] = await Promise.all([import('./export.ts'), this.#entriesOf(models)])
+    return exportEntries(this.context, entries, target, options)
+  }
+
+  /**
+   * Takes over the models of an archive that `exportTo` wrote, from a file or a stream. Each file is verified. Throws
+   * `ARCHIVE_REFUSED`, `LOCK_MISMATCH`, `TOO_LARGE` and `CACHE_UNUSABLE`.
+   */
+  async importFrom(source: string | Readable, options?: ImportOptions): Promise<Imported> {
+    const { importArchive } = await import('./import.ts')
+    return importArchive(this.context, source, options)
   }
 
   /** The number and the bytes of the cached models. */
@@ -266,6 +287,14 @@ export class ModelCache {
   async maintain(options?: { isOver?: boolean }): Promise<Maintained> {
     const { maintain } = await import('./upkeep/maintain.ts')
     return maintain(this.context, options)
+  }
+
+  /** The entries of these models, or all entries. */
+  async #entriesOf(models: (ModelSpec | Model | Entry)[] | undefined): Promise<Entry[]> {
+    if (this.context.refusal) throw this.context.refusal
+    if (!models) return this.list()
+    const { findEntries } = await import('./find.ts')
+    return findEntries(this.context, models.map(modelOrEntry))
   }
 }
 

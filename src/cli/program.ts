@@ -11,6 +11,8 @@ const EXIT_CODES =
   'Exit codes: 0 done, 1 something failed, 2 wrong call or set-up and nothing changed, 130 interrupted.'
 const NAMES =
   '\nA model is named `[org/]name[@revision]`, by the first digits of its commit, or by a glob such as "Xenova/*".'
+const ARCHIVES =
+  '\nThe ending of the file chooses the compression: .tar, .tar.gz or .tar.zst. `-` is standard output or input.'
 const DRY_RUN = 'only print what would be done'
 const RUNS_BACK = 'how many of the last runs to read'
 const FROZEN = 'refuse models that the lock file lacks'
@@ -134,6 +136,17 @@ export function makeProgram(): Command {
     )
     .option('--dry-run', DRY_RUN)
     .action((models, options) => perform(async () => (await import('./lock.ts')).lock(models, merged(options))))
+  command('export <file> [model...]', 'write all models, or some, into one archive', 'export models.tar.gz')
+    .option('--force', 'replace a file that exists')
+    .option('--dry-run', DRY_RUN)
+    .addHelpText('after', ARCHIVES)
+    .action((file, models, options) =>
+      act(async () => (await import('./export.ts')).exportModels(file, models, merged(options))),
+    )
+  command('import <file>', 'take over the models of an archive that `export` wrote', 'import models.tar.gz')
+    .option('--dry-run', 'only read and check the archive')
+    .addHelpText('after', ARCHIVES)
+    .action((file, options) => act(async () => (await import('./import.ts')).importModels(file, merged(options))))
   command('key', 'print a key for a CI cache, made from the lock file, else from the cached models', 'key')
     .addOption(new Option('--config', 'make it from the models that the Vitest config declares').conflicts('cached'))
     .option('--cached', 'make it from the cached models, also if there is a lock file')

@@ -1,4 +1,3 @@
-import { Rate } from '../cache/intake/rate.ts'
 import type { ModelCache } from '../cache/model-cache.ts'
 import { isWritable } from '../cache/store/cache-folder.ts'
 import type { Problem, Verification } from '../cache/verify.ts'
@@ -9,7 +8,7 @@ import { interrupted } from './interruption.ts'
 import { type GlobalOptions, openCache } from './open-cache.ts'
 import { printJson } from './show/json.ts'
 import { printLines } from './show/print.ts'
-import { openProgress } from './show/progress.ts'
+import { openBytesProgress } from './show/progress.ts'
 import { paint } from './show/style.ts'
 
 /** Recomputes the digests of all files, or of some models. The exit code is 1 when a wrong file was not repaired. */
@@ -20,26 +19,10 @@ export async function verify(names: string[], options: GlobalOptions & { repair?
   })
   const entries = names.length > 0 ? await cache.find(...names) : await cache.list()
   const started = originals.monotonic()
-  const progress = await openProgress('verifying')
-  const rate = new Rate()
-  let seen = 0
+  const progress = await openBytesProgress('verifying', count(entries.length, 'model'))
   let found: Verification
   try {
-    found = await cache.verify(entries, {
-      repair: options.repair,
-      signal: interrupted,
-      onProgress: ({ bytes, totalBytes }) => {
-        rate.saw(bytes - seen)
-        seen = bytes
-        progress.show({
-          model: count(entries.length, 'model'),
-          receivedBytes: bytes,
-          totalBytes,
-          elapsedMs: originals.monotonic() - started,
-          bytesPerSecond: rate.bytesPerSecond,
-        })
-      },
-    })
+    found = await cache.verify(entries, { repair: options.repair, signal: interrupted, onProgress: progress.show })
   } finally {
     progress.end()
   }

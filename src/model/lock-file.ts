@@ -1,13 +1,12 @@
 import { createHash } from 'node:crypto'
-import { isDigest } from './digest.ts'
 import { isEndpoint } from './endpoint.ts'
 import { type Access, isAccess } from './entry.ts'
 import { ModelCacheError, messageOf } from './errors.ts'
-import { parseHubPath } from './hub-path.ts'
 import { isObject, isText } from './json.ts'
 import { parseRepoId, type RepoId } from './repo-id.ts'
 import { type Commit, isCommit, parseRevision } from './revision.ts'
-import { statedFile, type Tree } from './tree.ts'
+import { compareText, parseFiles, printFiles } from './stated-files.ts'
+import type { Tree } from './tree.ts'
 
 /** One model of a lock file: what its endpoint stated about a revision when the model was locked. */
 export interface LockedModel {
@@ -35,7 +34,6 @@ export interface LockFile {
 
 const VERSION = 1
 const LONGEST_TEXT = 2000
-const FILE = /^(\S+) (0|[1-9]\d{0,15})$/
 const CONFLICT = /^(<{7}|={7}|>{7}|\|{7})( |\r?$)/m
 
 /**
@@ -43,7 +41,7 @@ const CONFLICT = /^(<{7}|={7}|>{7}|\|{7})( |\r?$)/m
  * is what `JSON.stringify` writes.
  */
 export function printLockFile({ schema, models }: LockFile): string {
-  const sorted = [...models].sort((a, b) => compare(keyOf(a), keyOf(b)))
+  const sorted = [...models].sort((a, b) => compareText(keyOf(a), keyOf(b)))
   const content = {
     ...(schema !== undefined && { $schema: schema }),
     lockfileVersion: VERSION,
@@ -58,24 +56,14 @@ function printModel(model: LockedModel): object {
     ...{ repo, ...(id !== repo && { id }), revision, commit, endpoint, access },
     ...(task !== undefined && { task }),
     checksum: checksumOf(model),
-    files: Object.fromEntries(sortedFiles(files)),
+    files: Object.fromEntries(printFiles(files)),
   }
 }
 
 /** A digest over all that is stated of a model. It shows when a merge has mixed the files of two commits. */
 function checksumOf({ repo, id, revision, commit, endpoint, access, task, files }: LockedModel): string {
-  const stated = [repo, id, revision, commit, endpoint, access, task ?? null, sortedFiles(files)]
+  const stated = [repo, id, revision, commit, endpoint, access, task ?? null, printFiles(files)]
   return createHash('sha256').update(JSON.stringify(stated)).digest('hex')
-}
-
-function sortedFiles(files: Tree): [string, string][] {
-  const lines = [...files].map(([path, { digest, size }]): [string, string] => [path, `${digest} ${size}`])
-  return lines.sort(([a], [b]) => compare(a, b))
-}
-
-/** By code units: the order must be the same in each locale. */
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0
 }
 
 function keyOf({ repo, revision, endpoint }: LockedModel): string {
@@ -136,24 +124,13 @@ function parseModel(value: unknown, index: number, name: string): LockedModel {
   try {
     const stated = { commit, endpoint, access, ...(task !== undefined && { task }) }
     const names = { repo: parseRepoId(repo), id: parseRepoId(id), revision: parseRevision(revision, place) }
-    const model = { ...names, ...stated, files: parseFiles(files, place) }
+    const model = { ...names, ...stated, files: parseFiles(files, place, wrong) }
     if (checksum !== checksumOf(model))
       throw wrong('its checksum does not fit to the rest: it was edited by hand, or a merge has mixed two versions.')
     return model
   } catch (error) {
     if (error instanceof ModelCacheError && error.code !== 'LOCK_BROKEN') throw wrong(error.reason)
     throw error
-  }
-
-  function parseFiles(fields: Readonly<Record<string, unknown>>, asked: string): Tree {
-    return new Map(
-      Object.entries(fields).map(([path, line]) => {
-        const [, digest = '', size] = FILE.exec(isText(line) ? line : '') ?? []
-        if (!isDigest(digest) || !Number.isSafeInteger(Number(size)))
-          throw wrong(`${JSON.stringify(path.slice(0, 100))} has no digest and size.`)
-        return [parseHubPath(path, asked), statedFile(digest, Number(size))]
-      }),
-    )
   }
 }
 

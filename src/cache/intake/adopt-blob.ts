@@ -8,7 +8,7 @@ import { moveInto } from '../store/atomic-write.ts'
 import { isWritableOnlyByUs, matchesDigest, stampOf } from '../store/blobs.ts'
 import { uniqueBeside } from '../store/own-names.ts'
 import { removeUnique } from '../store/remove-own.ts'
-import { type FileTarget, targetLabel } from './file-target.ts'
+import { type BlobTarget, type FileTarget, targetLabel } from './file-target.ts'
 
 /**
  * Adopts a blob from another Hugging Face cache. True when a cache has it and its digest is the stated one. The other cache is
@@ -29,7 +29,8 @@ export async function adoptBlob(context: CacheContext, target: FileTarget): Prom
   return false
 }
 
-async function tryAdopt(context: CacheContext, target: FileTarget, candidate: string): Promise<boolean> {
+/** Takes over a file that another cache, or another repo of this cache, has. True if its digest is the stated one. */
+export async function tryAdopt(context: CacheContext, target: BlobTarget, candidate: string): Promise<boolean> {
   try {
     if (stampOf(candidate)?.size !== target.stated.size) return false
     return await takeVerified(context, target, await realpath(candidate), linkOrCopy)
@@ -42,7 +43,7 @@ async function tryAdopt(context: CacheContext, target: FileTarget, candidate: st
 }
 
 /** Replaces a blob of the cache by a copy, so that nobody can change it by another name. True when the copy has the stated digest. */
-export async function copyBlob(context: CacheContext, target: FileTarget, blob: string): Promise<boolean> {
+export async function copyBlob(context: CacheContext, target: BlobTarget, blob: string): Promise<boolean> {
   return takeVerified(context, target, blob, copy)
 }
 
@@ -52,7 +53,7 @@ export async function copyBlob(context: CacheContext, target: FileTarget, blob: 
  */
 async function takeVerified(
   { layout }: CacheContext,
-  { model, stated, signal }: FileTarget,
+  { model, stated, signal }: BlobTarget,
   from: string,
   take: (from: string, to: string) => Promise<void>,
 ): Promise<boolean> {

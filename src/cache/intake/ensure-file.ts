@@ -4,7 +4,7 @@ import { isAsRecorded, matchesDigest, ownStampOf, stampOf } from '../store/blobs
 import { linkIntoSnapshot } from '../store/downloads/links.ts'
 import { adoptBlob, copyBlob } from './adopt-blob.ts'
 import { downloadBlob } from './download-blob.ts'
-import { type FileTarget, fileFailure, targetLabel } from './file-target.ts'
+import { type BlobTarget, type FileTarget, fileFailure, targetLabel } from './file-target.ts'
 
 /** Where the bytes of a file were found. */
 export type BlobSource = 'disk' | 'adopted' | 'hub'
@@ -19,7 +19,7 @@ export async function ensureBlob(context: CacheContext, target: FileTarget): Pro
 }
 
 /** Links a blob into its snapshot folder. Returns the record of the file, without its download time. */
-export async function linkFile(context: CacheContext, target: FileTarget): Promise<Omit<EntryFile, 'downloadMs'>> {
+export async function linkFile(context: CacheContext, target: BlobTarget): Promise<Omit<EntryFile, 'downloadMs'>> {
   const { layout } = context
   const { snapshot, path, known } = target
   const { repo } = target.model
@@ -38,7 +38,7 @@ export async function linkFile(context: CacheContext, target: FileTarget): Promi
  * True when the blob is unchanged since it was verified, or when its digest, computed again, is the stated one. A blob that
  * another user can change by another name is replaced by a copy.
  */
-async function isPresent(context: CacheContext, target: FileTarget): Promise<boolean> {
+export async function isPresent(context: CacheContext, target: BlobTarget): Promise<boolean> {
   const { model, snapshot, path, stated, known } = target
   const isRecorded =
     known?.digest === stated.digest && (await context.validation({ repo: model.repo, snapshot })) !== 'digest'

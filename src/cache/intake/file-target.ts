@@ -7,10 +7,9 @@ import type { Commit } from '../../model/revision.ts'
 import type { SnapshotId } from '../../model/snapshot.ts'
 import type { TreeFile } from '../../model/tree.ts'
 
-/** One file to get into the cache. */
-export interface FileTarget {
+/** One file that belongs into the cache. */
+export interface BlobTarget {
   model: Model
-  commit: Commit
   /** The snapshot folder into which it is linked. */
   snapshot: SnapshotId
   path: HubPath
@@ -18,10 +17,15 @@ export interface FileTarget {
   stated: TreeFile
   /** Its record; undefined for a file that was never recorded. */
   known: EntryFile | undefined
+  signal?: AbortSignal
+}
+
+/** One file to get into the cache from another cache or from the Hub. */
+export interface FileTarget extends BlobTarget {
+  commit: Commit
   hub: HubAccess
   /** The name of the lock file, if that states it. */
   lockfile?: string
-  signal?: AbortSignal
   onBytes: FileProgress
 }
 

@@ -31,7 +31,7 @@ function mergeEntries(before: Entry, now: Entry): Entry {
     pinned: before.pinned || now.pinned,
     selections: [
       ...before.selections.filter(({ key }) => !keys.has(key)),
-      ...now.selections.map((selection) => ({ ...selection, used: wasUsed.has(selection.key) })),
+      ...now.selections.map(({ used, ...selection }) => ({ ...selection, used: used || wasUsed.has(selection.key) })),
     ],
     files: new Map([...before.files, ...now.files]),
   }

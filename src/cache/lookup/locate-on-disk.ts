@@ -9,6 +9,7 @@ import { findInManifest } from '../context/manifest.ts'
 import { planFiles } from '../selection/plan.ts'
 import { parseRepoConfig } from '../selection/transformers-sessions.ts'
 import { compareWithDisk, exactPaths, type Located } from './compare-with-disk.ts'
+import { importedTree } from './imported-answers.ts'
 import { resolveOnDisk } from './resolve-on-disk.ts'
 import { treeOf } from './tree-of.ts'
 
@@ -38,8 +39,10 @@ async function planOnDisk(
   entry: Entry,
   received: Tree | undefined,
 ): Promise<HubPath[] | undefined> {
-  // The stored listing of an entry whose endpoint is not known is not trusted.
-  const stored = () => (entry.endpoint === context.origin.endpoint ? treeOf(context, entry) : undefined)
+  // The stored listing of an entry whose endpoint is not known is not trusted. Offline, that of an archive is.
+  const isOwn = entry.endpoint === context.origin.endpoint
+  const imported = () => (context.options.offline ? importedTree(context, entry) : undefined)
+  const stored = () => (isOwn ? treeOf(context, entry) : imported())
   const tree = received ?? (await stored())
   if (!tree) return undefined
   const asked = `Model ${describeModel(model)}`

@@ -67,8 +67,13 @@ export function lockName({ options }: CacheContext): string {
 type Stated = { digest: Digest; size: number }
 
 /** Throws `LOCK_MISMATCH` if one of the files differs from what the lock file states. */
-export function refuseDifferent(context: CacheContext, locked: LockedModel, files: ReadonlyMap<HubPath, Stated>): void {
-  for (const [path, file] of files) compare(context, locked, path, file, 'the cache')
+export function refuseDifferent(
+  context: CacheContext,
+  locked: LockedModel,
+  files: ReadonlyMap<HubPath, Stated>,
+  where = 'the cache',
+): void {
+  for (const [path, file] of files) compare(context, locked, path, file, where)
 }
 
 /** Throws `LOCK_MISMATCH` if the stored listing of the endpoint differs from that of the lock file. */

@@ -6,9 +6,10 @@ import { type Commit, isCommit } from '../../model/revision.ts'
 import { snapshotOf } from '../../model/snapshot.ts'
 import { originals } from '../../platform/originals.ts'
 import type { CacheContext, EndpointAnswer } from '../context/context.ts'
-import { readRef } from '../store/answers/refs.ts'
+import { type Ref, readRef, youngest } from '../store/answers/refs.ts'
 import { isWritable } from '../store/cache-folder.ts'
 import { findEntry } from './find-entry.ts'
+import { importedRef } from './imported-answers.ts'
 import { refuseDifferent, requireLocked } from './locked.ts'
 import { currentRepoId, storedRef } from './stored-answers.ts'
 import { warnOfSharedFolder } from './warn-of-shared-folder.ts'
@@ -47,7 +48,7 @@ export async function resolveOnDisk(context: CacheContext, model: Model): Promis
   const { repo } = current
   const locked = requireLocked(context, model, repo)
   if (locked) return resolveLocked(context, repo, locked)
-  const own = await storedRef(context, repo, model.revision)
+  const own = await statedRef(context, repo, model.revision)
   const ref = own ?? (offline ? await readRef(context.layout, repo, model.revision) : undefined)
   if (!ref) return undefined
   const { commit } = ref
@@ -68,6 +69,13 @@ export async function resolveOnDisk(context: CacheContext, model: Model): Promis
   const isFresh = isYoung || isReadOnlyWithWarning(context, model, commit)
   const lacksAccess = isFresh && isToBeAsked(context, entry)
   return { ...known, trusted: isFresh && !lacksAccess, lacksAccess }
+}
+
+/** The ref that the endpoint stated. Offline, an archive may have a younger one. */
+async function statedRef(context: CacheContext, repo: RepoId, revision: string): Promise<Ref | undefined> {
+  const own = await storedRef(context, repo, revision)
+  if (!context.options.offline || isCommit(revision)) return own
+  return youngest(own, await importedRef(context, repo, revision))
 }
 
 /**

@@ -9,17 +9,20 @@ import { type Ref, readRef } from '../store/answers/refs.ts'
 import { type CurrentId, followRenames } from '../store/answers/renames.ts'
 import { readTree } from '../store/answers/trees.ts'
 import type { Origin } from '../store/origin.ts'
+import { importedRepoId } from './imported-answers.ts'
 import { lockedId } from './locked.ts'
 
 // The stored answers of the configured endpoint are in the endpoint's folder. Earlier versions stored the answers of all endpoints
 // together. Until those are moved (`migrate-entry.ts`), an answer about a commit is trusted only if the entry of the repo
 // at that commit names the endpoint.
 
-/** The current id of the repo that a name refers to at the endpoint: by the stored answers, else by the lock file. */
+/** The current id of the repo that a name refers to: by the stored answers, else by the lock file, else offline by an archive. */
 export async function currentRepoId(context: CacheContext, repo: RepoId): Promise<CurrentId> {
   const stored = await storedRepoId(context, repo)
-  const locked = stored.repo === repo ? lockedId(context, repo) : undefined
-  return locked === undefined ? stored : { repo: locked, ageMs: 0 }
+  if (stored.repo !== repo) return stored
+  const locked = lockedId(context, repo)
+  if (locked !== undefined) return { repo: locked, ageMs: 0 }
+  return context.options.offline ? importedRepoId(context, repo) : stored
 }
 
 async function storedRepoId(context: CacheContext, repo: RepoId): Promise<CurrentId> {

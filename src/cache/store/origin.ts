@@ -19,8 +19,10 @@ export class Origin extends RepoFolders {
   constructor(
     readonly cache: Layout,
     readonly endpoint: string,
+    /** The name of the folder. */
+    key = originKey(endpoint),
   ) {
-    super(join(cache.origins, originKey(endpoint)))
+    super(join(cache.origins, key))
     this.renames = join(this.hub, 'renames')
     this.api = join(this.hub, 'api')
     this.mark = join(this.hub, ENDPOINT_FILE)

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { type Entry, entryKey } from '../../model/entry.ts'
 import { originals } from '../../platform/originals.ts'
 import type { CacheContext } from '../context/context.ts'
+import { importedOrigins } from '../store/answers/imported-answers.ts'
 import { knownOrigins } from '../store/answers/known-origins.ts'
 import { stampOf } from '../store/blobs.ts'
 import { type Amount, addTo } from '../store/downloads/leftovers.ts'
@@ -36,7 +37,8 @@ export async function compact(context: CacheContext, { dryRun, signal }: Compact
     dropped.bytes += Math.max(0, before - (stampOf(layout.metadata)?.size ?? 0))
   }
   const wanted = new Set(entries.map(({ repo }) => apiFolderOf(repo)))
-  const folders = [layout.formerApi, ...knownOrigins(layout).map(({ api }) => api)]
+  const origins = [...knownOrigins(layout), ...importedOrigins(layout, context.origin.endpoint)]
+  const folders = [layout.formerApi, ...origins.map(({ api }) => api)]
   for (const folder of folders) await dropAnswers(context, folder, wanted, dropped, dryRun)
   return dropped
 }

@@ -4,6 +4,7 @@ import type { Digest } from '../../model/digest.ts'
 import { type EntryId, entryKey, entrySize } from '../../model/entry.ts'
 import { ModelCacheError } from '../../model/errors.ts'
 import { describeModel, type Model, modelLabel } from '../../model/model.ts'
+import type { RepoId } from '../../model/repo-id.ts'
 import { originals } from '../../platform/originals.ts'
 import type { CacheContext } from '../context/context.ts'
 import { bytesLeft } from '../store/downloads/leftovers.ts'
@@ -30,9 +31,17 @@ export async function makeRoom(
   const { maxSize, onTooLarge } = context.options
   if (part && onTooLarge === 'error') await checkWhole(context, model, bytes, part)
   if (bytes > maxSize) tooLarge(context, model, bytes, onTooLarge)
-  else await removeUntilFits(context, model, bytes)
+  else await removeUntilFits(context, [model.repo], bytes)
   // The bytes of an unfinished download are on the disk already.
-  await checkDisk(context, model, bytes - (await bytesLeft(context.layout, [...missing.keys()])))
+  const asked = `Model ${describeModel(model)}`
+  await checkDisk(context, asked, bytes - (await bytesLeft(context.layout, [...missing.keys()])))
+}
+
+/** Makes room for the content of several repos, of which the caller holds no lock. Throws `CACHE_UNUSABLE`. */
+export async function makeRoomFor(context: CacheContext, asked: string, repos: RepoId[], bytes: number): Promise<void> {
+  if (bytes === 0) return
+  await removeUntilFits(context, repos, bytes)
+  await checkDisk(context, asked, bytes)
 }
 
 /** Untouched code asks for a model file by file. Each file may fit where all files together do not. */
@@ -43,12 +52,12 @@ async function checkWhole(context: CacheContext, model: Model, bytes: number, pa
   if (whole > context.options.maxSize) tooLarge(context, model, whole, 'error', what)
 }
 
-async function removeUntilFits(context: CacheContext, model: Model, bytes: number): Promise<void> {
+async function removeUntilFits(context: CacheContext, repos: RepoId[], bytes: number): Promise<void> {
   const { maxSize } = context.options
   const metadata = await context.metadata()
   const entries = [...(await metadata.all()).values()]
   // Other commits of the same repo stay: the caller holds their lock, and they may share blobs with the download.
-  const own = entries.filter(({ repo }) => repo === model.repo).map(entryKey)
+  const own = entries.filter(({ repo }) => repos.includes(repo)).map(entryKey)
   const mayGo = new Set(removable(context.layout, entries))
   const others = entries.filter((entry) => !mayGo.has(entry)).map(entryKey)
   const kept = new Set([...(await leasedEntries(context.layout)), ...own, ...others])
@@ -57,7 +66,7 @@ async function removeUntilFits(context: CacheContext, model: Model, bytes: numbe
   const removed = await deleteEntries(context, evicted)
   context.evicted.models.push(...removed.entries.map(modelLabel))
   context.evicted.bytes += removed.freedBytes
-  for (const { repo } of removed.entries) context.debug(`🗑️ Removed model to make room for ${model.repo}: ${repo}`)
+  for (const { repo } of removed.entries) context.debug(`🗑️ Removed model to make room for ${repos.join(', ')}: ${repo}`)
   const gone = new Set(removed.entries)
   const left = totalSize(entries.filter((entry) => !gone.has(entry)))
   if (left + bytes > maxSize)
@@ -88,14 +97,14 @@ function tooLarge(
 }
 
 /** A download for which the disk has too little space is not started. */
-async function checkDisk(context: CacheContext, model: Model, bytes: number): Promise<void> {
+async function checkDisk(context: CacheContext, asked: string, bytes: number): Promise<void> {
   // `hub` may be a link to another disk, or may not exist yet.
   const { bavail, bsize } = await statfs(context.layout.hub).catch(() => statfs(context.layout.directory))
   const free = bavail * bsize
   if (free >= bytes) return
   throw new ModelCacheError({
     code: 'CACHE_UNUSABLE',
-    asked: `Model ${describeModel(model)}`,
+    asked,
     reason: `It takes ${formatSize(bytes)}, and the disk of ${context.layout.directory} has ${formatSize(free)} left.`,
     nextStep: 'Free some space, or set MODEL_CACHE_DIR to a folder on another disk.',
   })

@@ -1,5 +1,7 @@
 import process from 'node:process'
 import type { Progress } from '../../cache/context/progress.ts'
+import { Rate } from '../../cache/intake/rate.ts'
+import { originals } from '../../platform/originals.ts'
 import { isWaiting, progressBar, progressLines } from '../../report/progress-lines.ts'
 import { printNotes } from './print.ts'
 import { columnsOf } from './style.ts'
@@ -37,5 +39,23 @@ export async function openProgress(mark?: string): Promise<ProgressView> {
       bar.update(receivedBytes, progress)
     },
     end: () => bars.stop(),
+  }
+}
+
+/** Shows how much of a known number of bytes is done. */
+export async function openBytesProgress(mark: string, what: string) {
+  const { show, end } = await openProgress(mark)
+  const rate = new Rate()
+  const started = originals.monotonic()
+  let seen = 0
+  return {
+    show({ bytes, totalBytes }: { bytes: number; totalBytes: number }) {
+      rate.saw(bytes - seen)
+      seen = bytes
+      const elapsedMs = originals.monotonic() - started
+      const { bytesPerSecond } = rate
+      show({ model: what, receivedBytes: bytes, totalBytes, elapsedMs, bytesPerSecond })
+    },
+    end,
   }
 }

@@ -32,6 +32,11 @@ export async function readRef(folder: RepoFolders, repo: RepoId, revision: strin
   }
 }
 
+/** The ref that was asked for last. */
+export function youngest(...refs: (Ref | undefined)[]): Ref | undefined {
+  return refs.reduce((best, ref) => (best && (!ref || best.ageMs <= ref.ageMs) ? best : ref), undefined)
+}
+
 /** All stored refs of a repo, with their revisions. Files without a valid name or content are left out. */
 export async function allRefs(folder: RepoFolders, repo: RepoId): Promise<(Ref & { revision: string })[]> {
   const refs: (Ref & { revision: string })[] = []
