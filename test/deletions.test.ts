@@ -22,6 +22,10 @@ const SAFE: Record<string, [count: number, why: string]> = {
     1,
     'the new file was verified to have the same content as the blob that it replaces',
   ],
+  'cache/archive/new-file.ts renameSync': [
+    1,
+    'the file that the user named; one that exists is replaced only if the user says so',
+  ],
   'cache/intake/settle-name.ts rename': [2, 'renames the folders of a repo; a rename can only replace an empty folder'],
   'cache/store/removal/aside.ts renameSync': [
     2,

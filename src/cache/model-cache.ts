@@ -141,7 +141,7 @@ export class ModelCache {
    * Removes all entries of the repos; with a revision other than `main`, only the entry at it. Throws `IN_USE` when another live
    * run uses one of them, and `MODEL_NOT_FOUND` when one is not cached. Then nothing is removed.
    */
-  async remove(...models: (ModelSpec | Model | Entry)[]): Promise<Removed> {
+  async remove(...models: Named[]): Promise<Removed> {
     const [{ findEntries }, { removeEntries }] = await Promise.all([import('./find.ts'), import('./upkeep/remove.ts')])
     const entries = await findEntries(this.context, models.map(modelOrEntry))
     return removeEntries(this.context, entries, this.context.options.signal)
@@ -169,7 +169,7 @@ export class ModelCache {
    * Recomputes the digests of all entries, or of the entries of some models. A wrong file is not served any more; with `repair` it
    * is downloaded again now. Throws `MODEL_NOT_FOUND` when a model is not cached.
    */
-  async verify(models?: (ModelSpec | Model | Entry)[], options?: VerifyOptions): Promise<Verification> {
+  async verify(models?: Named[], options?: VerifyOptions): Promise<Verification> {
     const [{ verifyEntries }, entries] = await Promise.all([import('./verify.ts'), this.#entriesOf(models)])
     return verifyEntries(this.context, entries, options)
   }
@@ -178,7 +178,7 @@ export class ModelCache {
    * Writes models into the remote, by default all that are cached. Each result says what was sent, and why a model was not. Throws
    * `INVALID_OPTION` without a remote, `REMOTE_UNUSABLE` if it must not or can't be written, and `MODEL_NOT_FOUND`.
    */
-  async push(models?: (ModelSpec | Model | Entry)[], options?: PushOptions): Promise<PushedModel[]> {
+  async push(models?: Named[], options?: PushOptions): Promise<PushedModel[]> {
     const [{ pushEntries }, entries] = await Promise.all([import('./push.ts'), this.#entriesOf(models)])
     return pushEntries(this.context, entries, options)
   }
@@ -187,13 +187,9 @@ export class ModelCache {
    * Writes models into one archive, for a machine that can't reach the Hub: into a file, or uncompressed into a stream. Default: all
    * models. Throws `MODEL_NOT_FOUND`, `INVALID_OPTION` for a file that exists or an ending that is not written, and `DIGEST_MISMATCH`.
    */
-  async exportTo(
-    target: string | Writable,
-    models?: (ModelSpec | Model | Entry)[],
-    options?: ExportOptions,
-  ): Promise<Exported> {
-    const [{ exportEntries }, entries] = await Promise.all([import('./export.ts'), this.#entriesOf(models)])
-    return exportEntries(this.context, entries, target, options)
+  async exportTo(target: string | Writable, models?: Named[], options?: ExportOptions): Promise<Exported> {
+    const { exportEntries } = await import('./export.ts')
+    return exportEntries(this.context, await this.#entriesOf(models), target, options)
   }
 
   /**
@@ -290,7 +286,7 @@ export class ModelCache {
   }
 
   /** The entries of these models, or all entries. */
-  async #entriesOf(models: (ModelSpec | Model | Entry)[] | undefined): Promise<Entry[]> {
+  async #entriesOf(models: Named[] | undefined): Promise<Entry[]> {
     if (this.context.refusal) throw this.context.refusal
     if (!models) return this.list()
     const { findEntries } = await import('./find.ts')
@@ -298,6 +294,8 @@ export class ModelCache {
   }
 }
 
-function modelOrEntry(model: ModelSpec | Model | Entry): Model | Entry {
+type Named = ModelSpec | Model | Entry
+
+function modelOrEntry(model: Named): Model | Entry {
   return typeof model === 'object' && model !== null && 'commit' in model ? model : toModel(model)
 }

@@ -66,7 +66,7 @@ function isSame(a: { digest: string; size: number } | undefined, b: { digest: st
 
 async function refsOf(folder: RepoFolders, { repo, commit }: Entry): Promise<Map<string, number>> {
   const refs = (await allRefs(folder, repo)).filter((ref) => ref.commit === commit)
-  return new Map(refs.map(({ revision, ageMs }) => [revision, Math.round(originals.now() - ageMs)]))
+  return new Map(refs.map(({ revision }) => [revision, Math.round(statSync(folder.ref(repo, revision)).mtimeMs)]))
 }
 
 // One answer of the API is some kilobytes. A larger one is left out: it would have to be kept in memory.

@@ -5,9 +5,10 @@ import type { RepoId } from '../../../model/repo-id.ts'
 import { type Commit, parseCommit } from '../../../model/revision.ts'
 import { isSnapshotId, type SnapshotId, snapshotsOf } from '../../../model/snapshot.ts'
 import { originals } from '../../../platform/originals.ts'
+import { importedOrigins } from '../answers/imported-answers.ts'
 import { knownOrigins } from '../answers/known-origins.ts'
 import { allRefs } from '../answers/refs.ts'
-import { readRepoInfo } from '../answers/repo-info.ts'
+import { type RepoInfo, readRepoInfo } from '../answers/repo-info.ts'
 import { listedCommits, readTree } from '../answers/trees.ts'
 import type { Layout, RepoFolders } from '../layout.ts'
 import { entriesIn } from '../list-folder.ts'
@@ -61,7 +62,7 @@ export async function rebuildEntry(
     last = Math.max(last, stats.mtimeMs, stats.atimeMs, stats.ctimeMs)
   }
   const [cachedDate = '', lastAccessDate = ''] = [first, last].map((ms) => new originals.Date(ms).toISOString())
-  const { access = 'unknown', task } = (origin && readRepoInfo(origin, repo, commit)) ?? {}
+  const { access = 'unknown', task } = infoOf(layout, origin, repo, commit) ?? {}
   const revision = await revisionOf(origin ?? layout, repo, commit)
   const known = { repo, revision, commit, snapshot, endpoint: origin?.endpoint, access, cachedDate, lastAccessDate }
   return { ...known, ...(task !== undefined && { task }), hits: 0, pinned: false, selections: [], files }
@@ -91,6 +92,12 @@ async function identify(layout: Layout, origins: Origin[], repo: RepoId, snapsho
   // Another tool wrote the snapshot. Its folder is named by the commit.
   const commit = parseCommit(snapshot, repo)
   return { commit, found: await snapshotFiles(layout, repo, snapshot, await readTree(layout, repo, commit)) }
+}
+
+/** What the endpoint stated. Without an endpoint: what an archive stated. */
+function infoOf(layout: Layout, origin: Origin | undefined, repo: RepoId, commit: Commit): RepoInfo | undefined {
+  const origins = origin ? [origin] : importedOrigins(layout, '')
+  return origins.map((each) => readRepoInfo(each, repo, commit)).find((info) => info !== undefined)
 }
 
 /** A revision whose stored ref refers to the commit: `main` if possible, else any other, else the commit itself. */
