@@ -1,6 +1,5 @@
 import { Header } from 'tar/header'
-import type { Digest } from '../../model/digest.ts'
-import { isDigest } from '../../model/digest.ts'
+import { type Digest, isDigest } from '../../model/digest.ts'
 
 // An archive is a tar of plain files, as POSIX describes it ("ustar"): a block of 512 bytes about each file, then its bytes, filled up
 // to whole blocks. Any tool lists and unpacks it.
@@ -47,16 +46,22 @@ export interface Member {
 /** Reads the block before a member. `end` for a block of zeros. A text says why the member is refused. */
 export function readHeaderBlock(block: Buffer): Member | 'end' | string {
   if (block.every((byte) => byte === 0)) return 'end'
-  const { cksumValid, path, size, type, typeKey, linkpath } = new Header(block)
+  const header = headerOf(block)
+  if (!header) return 'a header is malformed'
+  const { cksumValid, path, size, type, typeKey, linkpath } = header
   if (!cksumValid) return 'a header has a wrong checksum'
   const name = path ?? ''
-  if (!isPlainFile(typeKey)) return `its member ${JSON.stringify(name.slice(0, 100))} is no plain file, but: ${type}`
+  if (typeKey !== '0') return `its member ${JSON.stringify(name.slice(0, 100))} is no plain file, but: ${type}`
   if (linkpath) return `its member ${JSON.stringify(name.slice(0, 100))} has the target of a link`
   if (size === undefined || !Number.isSafeInteger(size)) return 'a header has no size'
   return { name, size }
 }
 
-/** `0` is a file, and so is a NUL in old archives. */
-function isPlainFile(typeKey: string): boolean {
-  return typeKey === '0' || typeKey === ''
+/** Undefined for a block with an impossible number. */
+function headerOf(block: Buffer): Header | undefined {
+  try {
+    return new Header(block)
+  } catch {
+    return undefined
+  }
 }
