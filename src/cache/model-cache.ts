@@ -192,10 +192,7 @@ export class ModelCache {
     return exportEntries(this.context, await this.#entriesOf(models), target, options)
   }
 
-  /**
-   * Takes over the models of an archive that `exportTo` wrote, from a file or a stream. Each file is verified. Throws
-   * `ARCHIVE_REFUSED`, `LOCK_MISMATCH`, `TOO_LARGE` and `CACHE_UNUSABLE`.
-   */
+  /** Takes over the models of an archive, from a file or a stream. Throws `ARCHIVE_REFUSED`, `LOCK_MISMATCH` and `TOO_LARGE`. */
   async importFrom(source: string | Readable, options?: ImportOptions): Promise<Imported> {
     const { importArchive } = await import('./import.ts')
     return importArchive(this.context, source, options)
