@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import type { ModelCache } from '../cache/model-cache.ts'
 import { warnOfUnknownVariables } from '../config/environment-variables.ts'
 import { isoNow, originals } from '../platform/originals.ts'
 import type { WarmedModel, WarmUpFailure } from '../report/report.ts'
@@ -22,6 +23,10 @@ export interface Session {
   isWatching: boolean
   /** False until tests run. A runner may also call the global setup when it only lists tests. */
   isRunning: boolean
+  /** What is to be sent to the remotes: `<repo>@<commit>`, by cache. */
+  toUpload: Map<ModelCache, Set<string>>
+  /** Ends the upload that is under way, if there is one. */
+  stopUpload: () => void
   /** How many test files the current run has. Undefined until it is known. */
   testFiles?: number
 }
@@ -49,6 +54,8 @@ export function newSession(output: Output, isWatching: boolean): Session {
     startedAt: isoNow(),
     output,
     projects: new Map(),
+    toUpload: new Map(),
+    stopUpload: () => undefined,
     isWatching,
     ...{ warmUps: [], hasReporter: false, isRunning: false, isWarmed: false },
   }

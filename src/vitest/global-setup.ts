@@ -22,6 +22,7 @@ export default async function globalSetup(testProject: TestProject): Promise<() 
     const end = await setUp(testProject)
     return async () => {
       const started = originals.monotonic()
+      openSession(testProject.vitest).stopUpload()
       await end()
       spent('teardown', started)
     }

@@ -24,6 +24,8 @@ export default class ModelCacheReporter implements Reporter {
   onTestRunStart(specifications?: ReadonlyArray<unknown>): void {
     if (!this.#session) return
     this.#session.isRunning = true
+    // In watch mode, an upload must not slow the tests down.
+    this.#session.stopUpload()
     this.#session.testFiles = specifications?.length
     // The session set the start of the first run, which begins with the warm-up.
     if (this.#runs > 0) this.#session.startedAt = isoNow()

@@ -10,8 +10,20 @@ import { recordRuns } from './record-runs.ts'
 import { RunReports } from './report-of.ts'
 import { showReport } from './show-report.ts'
 
-/** Records the uses of a finished run, applies the limits of the cache, writes the run's record, and shows the report. */
+/**
+ * Records the uses of a finished run, applies the limits of the cache, writes the run's record, shows the report, and sends what the run
+ * downloaded to the remote. In watch mode nobody waits for that.
+ */
 export async function concludeRun(session: Session, run: FinishedRun, ending: Ending): Promise<void> {
+  await recordAndShow(session, run, ending)
+  if (![...session.projects.values()].some(({ options }) => options.remote)) return
+  const { noteDownloaded, uploadModels } = await import('./upload.ts')
+  if (!noteDownloaded(session, run)) return
+  const uploaded = uploadModels(session)
+  if (!session.isWatching) await uploaded
+}
+
+async function recordAndShow(session: Session, run: FinishedRun, ending: Ending): Promise<void> {
   let started = originals.monotonic()
   const projects = [...session.projects.values()]
   const caches = [...new Set(projects.map(({ cache }) => cache))]

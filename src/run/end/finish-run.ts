@@ -8,7 +8,8 @@ import { addEvicted, type Ending, type FinishedFile, type FinishedRun, hasNews }
 /** Ends one run of tests: writes its record, maintains the cache and shows the report. Loads no code if there is nothing to do. */
 export async function finishRun(session: Session, ending: Ending): Promise<void> {
   const run = measured('collecting', () => takeRun(session, ending.files))
-  if (!hasNews(run) && !isWritten(session) && run.mode !== 'unit') return
+  const isNeeded = hasNews(run) || isWritten(session) || run.mode === 'unit' || session.toUpload.size > 0
+  if (!isNeeded) return
   const started = originals.monotonic()
   const { concludeRun } = await import('./conclude-run.ts')
   spent('collecting', started)

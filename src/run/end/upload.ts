@@ -1,0 +1,76 @@
+import type { ModelCache } from '../../cache/model-cache.ts'
+import type { PushedModel } from '../../cache/push.ts'
+import { formatDuration, formatSize } from '../../config/units.ts'
+import { ModelCacheError, messageOf } from '../../model/errors.ts'
+import { linkedController, originals } from '../../platform/originals.ts'
+import { count, labelOf } from '../../report/words.ts'
+import type { Session } from '../session.ts'
+import type { FinishedRun } from './finished-run.ts'
+
+// Without a word for longer than this, a run seems to hang.
+const QUIET_MS = 3_000
+
+/** Notes the models that the run downloaded from the Hub, and that have a remote to be sent to. True if there is something to send. */
+export function noteDownloaded({ toUpload }: Session, { reports, warmUps }: FinishedRun): boolean {
+  const models = [
+    ...reports.flatMap(({ project, requests }) => requests.map((request) => ({ project, ...request }))),
+    ...warmUps.flatMap(({ project, models }) => models.map((model) => ({ project, ...model }))),
+  ]
+  for (const { project, tier, repo, commit } of models) {
+    if (tier !== 'hub' || !project.options.remote) continue
+    const ofCache = toUpload.get(project.cache) ?? new Set()
+    toUpload.set(project.cache, ofCache.add(`${repo}@${commit}`))
+  }
+  return toUpload.size > 0
+}
+
+/**
+ * Sends to the remote what was noted. It takes no longer than the option `remote.timeout` allows, ends at once on `session.stopUpload`, and
+ * never fails the run. Prints one line. After a stop, the next run sends what is left.
+ */
+export async function uploadModels(session: Session): Promise<void> {
+  const { output, toUpload } = session
+  const { controller } = linkedController()
+  session.stopUpload = () => controller.abort()
+  const started = originals.monotonic()
+  const elapsed = () => originals.monotonic() - started
+  for (const [cache, keys] of toUpload) {
+    const { remote } = cache.context.options
+    if (!remote) continue
+    const beginning = `Sending ${count(keys.size, 'model')} to the remote, for at most ${formatDuration(remote.timeoutMs)}`
+    const timer = originals.setTimeout(() => output.note(beginning), QUIET_MS)
+    try {
+      const entries = (await cache.list()).filter(({ repo, commit }) => keys.has(`${repo}@${commit}`))
+      const timeLimitMs = Math.max(0, remote.timeoutMs - elapsed())
+      const pushed = await cache.push(entries, { timeLimitMs, signal: controller.signal })
+      const line = uploadLine(pushed, await nameOfRemote(cache), elapsed())
+      if (line !== undefined) output.note(line)
+    } catch (error) {
+      if (controller.signal.aborted) return
+      // Whoever may not write has done nothing wrong, and of a remote that is down the run has told already.
+      const isTold = error instanceof ModelCacheError && error.code === 'REMOTE_UNUSABLE'
+      if (isTold) cache.context.debug(messageOf(error))
+      else output.note(`Models could not be sent to the remote: ${messageOf(error)}`)
+    } finally {
+      originals.clearTimeout(timer)
+    }
+    toUpload.delete(cache)
+  }
+}
+
+async function nameOfRemote({ context }: ModelCache): Promise<string> {
+  return (await context.remote())?.name ?? ''
+}
+
+/** What was sent and what is left. Undefined if nothing was, and nothing is. */
+function uploadLine(pushed: PushedModel[], name: string, ms: number): string | undefined {
+  const sent = pushed.filter(({ outcome, sentBytes }) => outcome === 'shared' && sentBytes > 0)
+  const left = pushed.filter(({ outcome }) => outcome === 'left' || outcome === 'failed')
+  const bytes = pushed.reduce((sum, { sentBytes }) => sum + sentBytes, 0)
+  const what = `Sent ${count(sent.length, 'model')} to ${name} (${formatSize(bytes)}, ${formatDuration(ms)}).`
+  if (left.length === 0) return sent.length > 0 ? what : undefined
+  const names = left.slice(0, 3).map(labelOf).join(', ')
+  const more = left.length > 3 ? ` and ${left.length - 3} more` : ''
+  const why = left[0]?.reason ?? ''
+  return `${what} Not sent: ${names}${more}. ${why} Continue with \`npx vitest-model-cache push\`.`
+}
