@@ -31,7 +31,7 @@ import { releaseRun } from './store/locks/leases.ts'
 import { isMarked } from './store/remove-own.ts'
 import { removeTemporaryFolder, temporaryFolder } from './store/temporary-folder.ts'
 import type { Cleaned, CleanOptions } from './upkeep/clean.ts'
-import type { Maintained } from './upkeep/maintain.ts'
+import type { Maintained, MaintainOptions } from './upkeep/maintain.ts'
 import type { Optimized, OptimizeOptions } from './upkeep/optimize.ts'
 import type { Removed } from './upkeep/remove.ts'
 import type { Verification, VerifyOptions } from './verify.ts'
@@ -277,7 +277,7 @@ export class ModelCache {
   }
 
   /** Enforces `maxAge` and `maxSize`. Models of the cache's own run stay, unless `isOver` says that the run is over. */
-  async maintain(options?: { isOver?: boolean }): Promise<Maintained> {
+  async maintain(options?: MaintainOptions): Promise<Maintained> {
     const { maintain } = await import('./upkeep/maintain.ts')
     return maintain(this.context, options)
   }

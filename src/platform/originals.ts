@@ -36,8 +36,12 @@ const WRAPPED = Symbol.for('vitest-model-cache.wrapped')
 
 /** The global object of Node.js's own realm, also when called in a vm context: `Buffer` there comes from the outer realm. */
 export function hostGlobal(): typeof globalThis {
-  return Reflect.get(Buffer, 'constructor')('return globalThis')()
+  host ??= Reflect.get(Buffer, 'constructor')('return globalThis')() as typeof globalThis
+  return host
 }
+
+// Each call of the constructor compiles code.
+let host: typeof globalThis | undefined
 
 const GLOBALS = Symbol.for('vitest-model-cache.globals')
 

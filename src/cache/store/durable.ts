@@ -1,6 +1,7 @@
-import { renameSync } from 'node:fs'
+import { closeSync, fsync, openSync, renameSync, writeFileSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { promisify } from 'node:util'
 import type { Entry } from '../../model/entry.ts'
 import { systemCode } from '../../model/errors.ts'
 import type { HubPath } from '../../model/hub-path.ts'
@@ -10,6 +11,8 @@ import { entriesIn } from './list-folder.ts'
 import { Origin } from './origin.ts'
 import { uniqueBeside } from './own-names.ts'
 import { removeUnique } from './remove-own.ts'
+
+const flush = promisify(fsync)
 
 // A rename can reach the disk before the bytes of the file do. After a loss of power the file is then empty, or full of
 // zeros. Files that the cache depends on are therefore synced to the disk before they are renamed.
@@ -25,12 +28,12 @@ import { removeUnique } from './remove-own.ts'
 export async function replaceDurably(path: string, content: string, isAllowed = () => true): Promise<boolean> {
   const temporary = uniqueBeside(path, 'tmp')
   try {
-    const file = await open(temporary, 'wx', 0o600)
+    const file = openSync(temporary, 'wx', 0o600)
     try {
-      await file.writeFile(content)
-      await file.sync()
+      writeFileSync(file, content)
+      await flush(file)
     } finally {
-      await file.close()
+      closeSync(file)
     }
     if (!isAllowed()) return false
     renameSync(temporary, path)

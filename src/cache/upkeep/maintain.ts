@@ -17,22 +17,47 @@ import { removeOrphans } from './remove-orphans.ts'
 /** The entries that were removed, by reason: `expired` for their age, `evicted` for size. */
 export type Maintained = Removed & Removals
 
+export interface MaintainOptions {
+  /** True when the run of the cache is over: its models are not protected any more. */
+  isOver?: boolean
+  /** A write of the metadata that has begun. The limits wait for it, and the other steps do not. */
+  written?: Promise<unknown>
+}
+
 /**
  * Enforces `maxAge` and `maxSize`. Offline nothing expires, because it could not be downloaded again. Models of the cache's own
  * run are protected, too, unless `isOver` says that the run is over.
  */
-export async function maintain(context: CacheContext, { isOver = false } = {}): Promise<Maintained> {
-  if (!isOurs(context.layout) || context.refusal) return { entries: [], freedBytes: 0, expired: [], evicted: [] }
+export async function maintain(
+  context: CacheContext,
+  { isOver = false, written }: MaintainOptions = {},
+): Promise<Maintained> {
+  await Promise.all([written, written ? nextTurn().then(() => tidy(context, isOver)) : tidy(context, isOver)])
+  if (!mayMaintain(context)) return { entries: [], freedBytes: 0, expired: [], evicted: [] }
   const ownRun = isOver ? context.options.run?.id : undefined
+  return enforceLimits(context, await planLimits(context, ownRun), ownRun)
+}
+
+function mayMaintain({ layout, refusal }: CacheContext): boolean {
+  return isOurs(layout) && !refusal
+}
+
+/** Lets a write hand its bytes to the disk. Without it, the synchronous steps of `tidy` come first, and the disk has nothing to do. */
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => originals.setImmediate(resolve))
+}
+
+/** The steps that need no limits. They change no use that a run records. */
+async function tidy(context: CacheContext, isOver: boolean): Promise<void> {
+  const { layout } = context
+  if (!mayMaintain(context)) return
   if (!isOver) await context.gatherClaims()
-  await sweepIncoming(context.layout)
-  if (!isHubLinked(context.layout)) await recordStrangers(context)
+  await sweepIncoming(layout)
+  if (!isHubLinked(layout)) await recordStrangers(context)
   await migrateEntries(context)
-  const removed = await enforceLimits(context, await planLimits(context, ownRun), ownRun)
   const metadata = await context.metadata()
   await removeOrphans(context, [...(await metadata.all()).values()])
-  await trimCompiledCode(context.layout)
-  return removed
+  await trimCompiledCode(layout)
 }
 
 /** Plans which entries the limits remove. Entries that runs use now stay. */

@@ -1,4 +1,4 @@
-import { type Entry, entryKey } from '../../model/entry.ts'
+import type { Entry } from '../../model/entry.ts'
 import { parseHubPath } from '../../model/hub-path.ts'
 import type { RequestEvent } from '../../model/request.ts'
 import { isCommit } from '../../model/revision.ts'
@@ -18,11 +18,6 @@ import { shareByTheClock } from './downloads-at-once.ts'
 export async function recordUses(context: CacheContext, requests: RequestEvent[]): Promise<void> {
   const now = isoNow()
   const metadata = await context.metadata()
-  const recorded = await metadata.all()
-  const listed = listedEntries(
-    context,
-    requests.flatMap((request) => entryOf(context, recorded, request) ?? []),
-  )
   const share = shareByTheClock(requests)
   const foldIn = (entries: Entries) => {
     const used = new Set<Entry>()
@@ -37,7 +32,7 @@ export async function recordUses(context: CacheContext, requests: RequestEvent[]
       if (downloadMs !== null && share < 1) shareOut(entry, files, share)
       const known = entry.selections.find(({ key }) => key === selection)
       if (known) known.used = true
-      else if (listed.has(entryKey(entry)))
+      else if (isListed(context, entry))
         entry.selections.push({ key: selection, files: files.map(([path]) => parseHubPath(path, repo)), used: true })
     }
     for (const entry of used) noteSkeletons(context, entry)
@@ -76,10 +71,9 @@ function entryOf(
   return ofOrigin(origin.endpoint) ?? ofOrigin(undefined)
 }
 
-/** The entries whose listing is stored or locked. Without a listing, a selection may lack files, and is not recorded. */
-function listedEntries(context: CacheContext, entries: Entry[]): Set<string> {
+/** True for an entry whose listing is stored or locked. Without a listing, a selection may lack files, and is not recorded. */
+function isListed(context: CacheContext, { repo, commit }: Entry): boolean {
   const { layout, origin } = context
-  const isListed = ({ repo, commit }: Entry) =>
-    lockedTree(context, { repo, commit }) || [origin, layout].some((folder) => stampOf(folder.tree(repo, commit)))
-  return new Set(entries.filter(isListed).map(entryKey))
+  if (lockedTree(context, { repo, commit })) return true
+  return [origin, layout].some((folder) => stampOf(folder.tree(repo, commit)))
 }

@@ -11,7 +11,7 @@ export async function foldIn(caches: ModelCache[], run: FinishedRun, isOver: boo
   const started = originals.monotonic()
   for (const cache of caches) {
     const requests = run.reports.flatMap(({ project, requests }) => (project.cache === cache ? requests : []))
-    const removed = await inTime(cache.recordUses(requests).then(() => cache.maintain({ isOver })))
+    const removed = await inTime(cache.maintain({ isOver, written: cache.recordUses(requests) }))
     if (!removed) continue
     addEvicted(run, { models: removed.evicted.map(modelLabel), bytes: removed.freedBytes })
     run.removals.expired.push(...removed.expired.map(modelLabel))

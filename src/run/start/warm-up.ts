@@ -2,6 +2,7 @@ import type { Manifest } from '../../cache/context/manifest.ts'
 import type { Progress } from '../../cache/context/progress.ts'
 import type { ModelCache } from '../../cache/model-cache.ts'
 import type { WarmResult } from '../../cache/warm.ts'
+import type { Entry } from '../../model/entry.ts'
 import { messageOf } from '../../model/errors.ts'
 import { describeModel, type Model, modelKey, modelLabel } from '../../model/model.ts'
 import { selectionKey } from '../../model/selection.ts'
@@ -35,7 +36,7 @@ export async function warmUp(session: Session, project: Project): Promise<Manife
     const lastRuns = await cache.lastRuns(root, RUNS_BACK)
     isFirstRun = lastRuns.length === 0
     const lastUsed = lastRuns.flatMap(modelsUsedIn)
-    const asUsed = await declaredAsUsed(options.models, lastUsed, () => cache.list())
+    const asUsed = await declaredAsUsed(options.models, lastUsed, () => recordedIn(cache))
     const replaced = options.models.filter((model) => !asUsed.includes(model))
     const models = distinct([...asUsed, ...lastUsed])
     if (models.length === 0) return NOTHING_WARMED
@@ -60,6 +61,12 @@ export async function warmUp(session: Session, project: Project): Promise<Manife
     const ms = originals.monotonic() - started
     session.warmUps.push({ project, ms, askedHub, models: warmed, failures, isFirstRun })
   }
+}
+
+/** The recorded entries. Models that another tool put into the folder are left out: no run used them. */
+async function recordedIn({ context }: ModelCache): Promise<Entry[]> {
+  const metadata = await context.metadata()
+  return [...(await metadata.all()).values()]
 }
 
 /**

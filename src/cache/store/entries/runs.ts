@@ -31,7 +31,7 @@ export async function writeRun(layout: Layout, record: RunRecord): Promise<void>
   const path = join(layout.runs, `${record.id}${suffixOf(record.project)}`)
   writeAtomically(path, `${JSON.stringify(record)}\n`)
   const names = runNames(layout)
-  const own = names.filter((name) => name.endsWith(suffixOf(record.project)))
+  const own = ofProject(names, record.project)
   await removeFiles(layout, layout.runs, [
     ...new Set([...own.slice(0, -RUNS_KEPT), ...names.slice(0, -RUNS_KEPT_IN_ALL)]),
   ])
@@ -39,8 +39,7 @@ export async function writeRun(layout: Layout, record: RunRecord): Promise<void>
 
 /** The last `count` runs of a project, newest first. Records that can't be read are left out. */
 export async function readRuns(layout: Layout, project: string, count: number): Promise<RunRecord[]> {
-  const names = runNames(layout)
-  const own = names.filter((name) => name.endsWith(suffixOf(project)))
+  const own = ofProject(runNames(layout), project)
   return readNewest(layout, own, count, (run) => run.project === project)
 }
 
@@ -91,6 +90,11 @@ function runNames(layout: Layout): string[] {
     if (systemCode(error) === 'ENOENT') return []
     throw error
   }
+}
+
+function ofProject(names: string[], project: string): string[] {
+  const suffix = suffixOf(project)
+  return names.filter((name) => name.endsWith(suffix))
 }
 
 /** The end of the names of a project's records. Records of other projects are recognized by it without being read. */
