@@ -14,10 +14,11 @@ import type { RemoteStore } from './store.ts'
  */
 export async function openS3Store(url: URL, env: Environment): Promise<RemoteStore> {
   const address = readAddress(url, env)
-  const [sdk, client] = await Promise.all([importClient(), openClient(address)])
+  const [sdk, { client, signs }] = await Promise.all([importClient(), openClient(address)])
   const bucket: Bucket = {
     name: shownAddress(url),
     client,
+    signs,
     sdk,
     at: (key) => ({ Bucket: address.bucket, Key: `${address.prefix}${key}` }),
     takesConditions: true,

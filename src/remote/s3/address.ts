@@ -1,4 +1,3 @@
-import { isIP } from 'node:net'
 import type { Environment } from '../../config/environment-variables.ts'
 import { RemoteError } from '../store.ts'
 
@@ -25,7 +24,7 @@ export function readAddress(url: URL, env: Environment): S3Address {
   if (unknown !== undefined) throw misused(url, `It has an unknown option. The options are ${OPTIONS.join(', ')}`)
   if (!/^[\w.-]{1,255}$/.test(url.host))
     throw misused(url, 'It names no bucket. It has to look like s3://bucket/prefix')
-  const endpoint = optionOf(url, 'endpoint') ?? env.AWS_ENDPOINT_URL_S3 ?? env.AWS_ENDPOINT_URL
+  const endpoint = optionOf(url, 'endpoint') || env.AWS_ENDPOINT_URL_S3 || env.AWS_ENDPOINT_URL || undefined
   return {
     bucket: url.host,
     prefix: prefixOf(url),
@@ -71,7 +70,7 @@ function pathStyleOf(url: URL, endpoint: string | undefined): boolean {
   const given = optionOf(url, 'pathStyle')
   if (given !== undefined && given !== 'true' && given !== 'false')
     throw misused(url, 'Its option pathStyle is neither true nor false')
-  return given === undefined ? endpoint !== undefined || url.host.includes('.') || isIP(url.host) > 0 : given === 'true'
+  return given === undefined ? endpoint !== undefined || url.host.includes('.') : given === 'true'
 }
 
 function optionOf(url: URL, name: string): string | undefined {

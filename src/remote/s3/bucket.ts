@@ -1,7 +1,7 @@
 import type { S3Client } from '@aws-sdk/client-s3'
 import { nameOf } from '../../model/errors.ts'
 import { signWithRealTime } from './client.ts'
-import { explain, statusOf } from './explain.ts'
+import { explain, statusOf, wasSkewed } from './explain.ts'
 import type { importClient } from './import-sdk.ts'
 
 /** What all calls of one store share. */
@@ -9,6 +9,8 @@ export interface Bucket {
   /** For messages. */
   name: string
   client: S3Client
+  /** False if there were no credentials. */
+  signs: boolean
   sdk: Awaited<ReturnType<typeof importClient>>
   /** The names of the bucket and of an object, as the SDK takes them. */
   at(key: string): { Bucket: string; Key: string }
@@ -21,10 +23,14 @@ export async function ask<Answer>(bucket: Bucket, signal: AbortSignal, asked: ()
   signal.throwIfAborted()
   try {
     signWithRealTime(bucket.client)
-    return await asked()
+    return await asked().catch((error) => {
+      // The clock of this machine is wrong. The SDK has learned the time of the server.
+      if (wasSkewed(error)) return asked()
+      throw error
+    })
   } catch (error) {
     signal.throwIfAborted()
-    throw explain(bucket.name, error)
+    throw explain(bucket, error)
   }
 }
 

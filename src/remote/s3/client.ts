@@ -1,20 +1,24 @@
 import type { S3Client, S3ClientConfig } from '@aws-sdk/client-s3'
 import { originals } from '../../platform/originals.ts'
+import { RemoteError } from '../store.ts'
 import type { S3Address } from './address.ts'
 import { importClient } from './import-sdk.ts'
 
 // Names no region for servers that need none. Signatures hold one, and most servers accept this one.
 const DEFAULT_REGION = 'us-east-1'
 
+// Credentials can come from a server of the cloud, or from a program that the AWS profile names.
+const CREDENTIALS_WITHIN_MS = 5_000
+
 /** A client of the SDK for the address. It signs requests if it finds credentials where the AWS tools look for them. */
-export async function openClient(address: S3Address): Promise<S3Client> {
+export async function openClient(address: S3Address): Promise<{ client: S3Client; signs: boolean }> {
   const { S3Client } = await importClient()
   const open = (more: S3ClientConfig) => withoutVersionWarning(() => new S3Client({ ...settingsOf(address), ...more }))
   const found = open({})
   const [region, signs] = await Promise.all([regionOf(found), hasCredentials(found)])
-  if (region !== undefined && signs) return found
+  if (region !== undefined && signs) return { client: found, signs }
   found.destroy()
-  return open({ region: region ?? DEFAULT_REGION, ...(signs ? {} : UNSIGNED) })
+  return { client: open({ region: region ?? DEFAULT_REGION, ...(signs ? {} : UNSIGNED) }), signs }
 }
 
 // Public buckets are read without a signature.
@@ -49,11 +53,19 @@ async function regionOf(client: S3Client): Promise<string | undefined> {
 }
 
 async function hasCredentials(client: S3Client): Promise<boolean> {
+  const late = new RemoteError('unreachable', `No AWS credentials arrived within ${CREDENTIALS_WITHIN_MS / 1000} s.`)
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const limit = new Promise<never>((_, reject) => {
+    timer = originals.setTimeout(() => reject(late), CREDENTIALS_WITHIN_MS)
+  })
   try {
-    await client.config.credentials()
+    await Promise.race([client.config.credentials(), limit])
     return true
-  } catch {
+  } catch (error) {
+    if (error === late) throw late
     return false
+  } finally {
+    originals.clearTimeout(timer)
   }
 }
 

@@ -20,13 +20,18 @@ const BY_STATUS: Record<number, RemoteFailure> = {
   507: 'full',
 }
 
+const REGION = 'name the region of the bucket: ?region=...'
+const UNSIGNED = 'requests are not signed, because no AWS credentials were found'
+const RIGHTS = 'without the right to list the bucket, S3 answers so for each missing object'
 const ADVICE: Record<string, string> = {
-  NoSuchBucket: ' Create the bucket, or correct the address.',
-  InvalidBucketName: ' Correct the name of the bucket.',
-  PermanentRedirect: ' Name the region of the bucket: ?region=...',
-  AuthorizationHeaderMalformed: ' Name the region of the bucket: ?region=...',
-  RequestTimeTooSkewed: ' The clock of this machine is wrong.',
-  AccessDenied: ' Without the right to list the bucket, S3 answers so for each missing object.',
+  NoSuchBucket: 'create the bucket, or correct the address',
+  InvalidBucketName: 'correct the name of the bucket',
+  PermanentRedirect: REGION,
+  AuthorizationHeaderMalformed: REGION,
+  RequestTimeTooSkewed: 'the clock of this machine is wrong',
+  AccessDenied: RIGHTS,
+  // An answer to HEAD names no code.
+  '403': RIGHTS,
 }
 
 /** The status of the answer that an error of the SDK tells. Undefined if there was no answer. */
@@ -35,19 +40,24 @@ export function statusOf(error: unknown): number | undefined {
   return typeof status === 'number' && status > 0 ? status : undefined
 }
 
+/** True if the server refused the time of a signature, and the SDK now signs with the server's time. */
+export function wasSkewed(error: unknown): boolean {
+  return statusOf(error) === 403 && field(field(error, '$metadata'), 'clockSkewCorrected') === true
+}
+
 /**
  * An error of the SDK as an error of the store. It keeps neither the error nor its message: they can hold the id of an access key and
  * what was signed.
  */
-export function explain(store: string, error: unknown): RemoteError {
+export function explain({ name, signs }: { name: string; signs: boolean }, error: unknown): RemoteError {
   if (nameOf(error) === 'RemoteError') return error as RemoteError
   const status = statusOf(error)
   const code = codeOf(error)
   const failure = BY_CODE.find(([pattern]) => pattern.test(code))?.[1] ?? failureOf(error, status)
-  if (status === undefined) return new RemoteError(failure, `${store} did not answer: ${reasonOf(error, code)}.`)
-  const answer = code === '' ? String(status) : `${status} ${code}`
-  const advice = ADVICE[status === 403 && code === '' ? 'AccessDenied' : code] ?? ''
-  return new RemoteError(failure, `${store} answered ${answer}.${advice}`, waitOf(error))
+  if (status === undefined) return new RemoteError(failure, `${name} gave no answer: ${reasonOf(error, code)}`)
+  const answer = `${status} ${code}`.trim()
+  const advice = failure === 'denied' && !signs ? UNSIGNED : ADVICE[code || answer]
+  return new RemoteError(failure, `${name} answered ${answer}${advice ? ` (${advice})` : ''}`, waitOf(error))
 }
 
 function failureOf(error: unknown, status: number | undefined): RemoteFailure {

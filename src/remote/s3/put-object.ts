@@ -37,7 +37,7 @@ export async function putObject(
     if (status === 412) return 'exists'
     // Another upload of this object is under way, or has just ended.
     if (status === 409 && (await sizeOf(bucket, key, signal)) !== undefined) return 'exists'
-    const explained = explain(bucket.name, error)
+    const explained = explain(bucket, error)
     if (explained.failure !== 'failed' || (status !== 400 && status !== 501)) throw explained
     const result = await write(bucket, key, body, signal, {})
     bucket.takesConditions = false
@@ -127,8 +127,8 @@ async function* bytesOf(body: ObjectBody): AsyncIterable<Uint8Array> {
       yield chunk
     }
   } catch (cause) {
-    throw new RemoteError('failed', `The bytes to upload could not be read: ${messageOf(cause)}.`, { cause })
+    throw new RemoteError('failed', `The bytes to upload could not be read: ${messageOf(cause)}`, { cause })
   }
   if (length !== body.size)
-    throw new RemoteError('failed', `The bytes to upload are ${length}, and not ${body.size}, as was stated.`)
+    throw new RemoteError('failed', `The bytes to upload are ${length}, and not ${body.size}, as was stated`)
 }

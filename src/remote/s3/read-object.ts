@@ -30,10 +30,10 @@ export async function getObject(
   )
   if (answer === undefined) return undefined
   if (answer === 'nothing') return nothing()
-  if (!(answer.Body instanceof Readable)) throw new RemoteError('failed', `${bucket.name} sent no body.`)
+  if (!(answer.Body instanceof Readable)) throw new RemoteError('failed', `${bucket.name} sent no body`)
   if (isPart && !answer.ContentRange?.startsWith(`bytes ${start}-`)) {
     answer.Body.destroy()
-    throw new RemoteError('failed', `${bucket.name} did not send the range that was asked for.`)
+    throw new RemoteError('failed', `${bucket.name} did not send the range that was asked for`)
   }
   return chunksOf(bucket, addAbortSignal(signal, answer.Body), signal, end === undefined ? undefined : end - start)
 }
@@ -56,7 +56,7 @@ async function* chunksOf(
     }
   } catch (error) {
     signal.throwIfAborted()
-    throw explain(bucket.name, error)
+    throw explain(bucket, error)
   }
 }
 
@@ -72,7 +72,7 @@ export async function* listObjects(bucket: Bucket, prefix: string, signal: Abort
       yield { key: Key.slice(root), size: Size, modifiedMs: LastModified?.getTime() ?? 0 }
     const next = page.IsTruncated ? page.NextContinuationToken : undefined
     if (next !== undefined && next === token)
-      throw new RemoteError('failed', `${bucket.name} sent the same page of its list again.`)
+      throw new RemoteError('failed', `${bucket.name} sent the same page of its list again`)
     token = next
   } while (token !== undefined)
 }
