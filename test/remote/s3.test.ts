@@ -1,5 +1,10 @@
+import { cp, mkdir, mkdtemp, rm, symlink } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { inspect } from 'node:util'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
+import { execa } from 'execa'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, onTestFinished, test, vi } from 'vitest'
 import type { RemoteStore } from '../../src/remote/store.ts'
 import { all, bodyOf, madeBytes, textOf } from '../support/remote/bodies.ts'
 import { FaultyProxy } from '../support/remote/faulty-proxy.ts'
@@ -7,6 +12,7 @@ import { openAt } from '../support/remote/open-at.ts'
 import { S3_ENV, s3Address, startS3rver } from '../support/remote/s3-servers.ts'
 
 const { signal } = new AbortController()
+const MODULES = fileURLToPath(new URL('../../node_modules', import.meta.url))
 const KEY = 'blobs/sha256/ab/abcd'
 // Two parts.
 const LARGE = 9 * 2 ** 20
@@ -272,4 +278,35 @@ test('a machine whose clock is wrong signs with the time of the server', async (
   expect(await textOf(await store.get(KEY, { signal }))).toBe('something')
   const hours = inThreeHours.toISOString().slice(0, 13).replaceAll('-', '')
   expect(String(proxy.requests.at(-1)?.headers['x-amz-date'])).toContain(hours)
+})
+
+test('a package that is missing is named with the command that installs it; one of the project is found', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'linked package '))
+  onTestFinished(() => rm(folder, { recursive: true, force: true }))
+  const link = async (name: string, ...below: string[]) => {
+    const path = join(folder, ...below, 'node_modules', name)
+    await mkdir(dirname(path), { recursive: true })
+    await symlink(join(MODULES, name), path)
+  }
+  await cp(inject('packedPackage'), join(folder, 'package'), { recursive: true })
+  await link('import-meta-resolve', 'package')
+  await mkdir(join(folder, 'app'))
+  const options = {
+    ...{ cacheDir: join(folder, 'cache'), hub: { endpoint: proxy.url, concurrency: 1 } },
+    ...{ offline: false, maxSize: 2 ** 31, maxAge: 2 ** 31, env: S3_ENV },
+    remote: { url: s3Address(proxy.url, 'x').href, mode: 'read-write', timeoutMs: 1000, uploadPrivate: false },
+  }
+  const script = `
+    const { ModelCache } = await import('../package/dist/cache/index.js')
+    const cache = new ModelCache({ ...${JSON.stringify(options)}, onWarning: console.log })
+    console.log(await cache.push().catch((error) => error.code))
+  `
+  const run = () =>
+    execa(process.execPath, ['--input-type=module', '--eval', script], { cwd: join(folder, 'app'), env: S3_ENV })
+  const without = await run()
+  expect(without.stdout).toContain('`npm install --save-dev @aws-sdk/client-s3 @aws-sdk/lib-storage`')
+  expect(without.stdout).toContain('REMOTE_UNUSABLE')
+  await link('@aws-sdk/client-s3', 'app')
+  // The SDK prints nothing, such as that a version of Node.js is old.
+  expect(await run()).toMatchObject({ stdout: '[]', stderr: '' })
 })
