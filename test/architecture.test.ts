@@ -10,7 +10,7 @@ const LONGEST_FILE = 300
 const FLOORS = [
   ['vitest', 'cli'],
   ['run/start', 'run/worker', 'run/end'],
-  ['run'],
+  ['run', 'serve'],
   ['report', 'providers', 'intercept'],
   ['loading'],
   // The face of the engine and its verbs. The rooms below do the work.

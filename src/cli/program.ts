@@ -163,6 +163,16 @@ export function makeProgram(): Command {
     .option('--cache-info', 'show the state of the cache before and after')
     .option('--frozen', FROZEN)
     .action((args, options) => perform(async () => (await import('./run.ts')).run(args, merged(options))))
+  command(
+    'serve',
+    'serve the cached models as a read-only Hub, for HF_ENDPOINT of other tools and machines',
+    'serve --pull-through',
+  )
+    .option('--port <number>', 'the port; 0 for any free one', portNumber, 8190)
+    .option('--host <address>', 'the address to listen on; 0.0.0.0 for all of this machine', address, '127.0.0.1')
+    .option('--pull-through', 'download what is missing, once for all clients')
+    .option('--token <token>', 'what clients have to send; they then get private models, too (MODEL_CACHE_SERVE_TOKEN)')
+    .action((options) => perform(async () => (await import('./serve.ts')).serve(merged(options))))
   command('stats', 'show the last runs of this project, and the size of the cache', 'stats --runs 20')
     .option('--runs <number>', RUNS_BACK, wholeNumber, 10)
     .option('--all', ALL_PROJECTS)
@@ -186,6 +196,16 @@ function wholeNumber(text: string): number {
 function lastRuns(text: string): number {
   if (/^[1-9]\d{0,2}$/.test(text)) return Number(text)
   throw new InvalidArgumentError('Write a number of runs, 1 to 999.')
+}
+
+function address(text: string): string {
+  if (/^[\w.:-]+$/.test(text)) return text
+  throw new InvalidArgumentError('Write an address or a host name of this machine, such as 127.0.0.1 or 0.0.0.0.')
+}
+
+function portNumber(text: string): number {
+  if (/^\d{1,5}$/.test(text) && Number(text) <= 65_535) return Number(text)
+  throw new InvalidArgumentError('Write a port, 0 to 65535.')
 }
 
 /** Milliseconds. A number alone would be milliseconds, which nobody means here. */

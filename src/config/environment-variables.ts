@@ -12,8 +12,10 @@ const TEXTS = [
   'MODEL_CACHE_THREADS',
   'MODEL_CACHE_REMOTE',
 ]
-// Credentials and the key of the remote. They are read where they are used, and never stored in settings.
+const SERVE_TOKEN = 'MODEL_CACHE_SERVE_TOKEN'
+// Tokens, passwords and the key of the remote. They are read where they are used, and never stored in settings.
 const SECRETS = [
+  SERVE_TOKEN,
   'MODEL_CACHE_REMOTE_TOKEN',
   'MODEL_CACHE_REMOTE_USER',
   'MODEL_CACHE_REMOTE_PASSWORD',
@@ -73,6 +75,11 @@ export function readEnvironment(env: Environment): EnvironmentSettings {
     debug: switchOf(env, 'MODEL_CACHE_DEBUG') ?? false,
     ci: ci !== undefined && !/^(0|false)$/i.test(ci),
   }
+}
+
+/** The token that clients of the command `serve` have to send. Undefined if the variable is unset or empty. */
+export function serveToken(env: Environment): string | undefined {
+  return textOf(env, SERVE_TOKEN)
 }
 
 /** An error for each boolean variable with a wrong value. */

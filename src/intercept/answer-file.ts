@@ -2,6 +2,7 @@ import type { CachedFile, KnownFile } from '../cache/get-file.ts'
 import { blobNameOf } from '../model/digest.ts'
 import { type Answer, contentTypeOf, partOf } from './answer.ts'
 import type { AskedHeaders } from './asked-request.ts'
+import { refusal } from './refusal.ts'
 
 /** Answers a GET of a file. `Range` and `If-Range` are honoured. */
 export function answerFile(cached: CachedFile, asked: AskedHeaders): Answer {
@@ -25,12 +26,18 @@ function describe({ path, size, digest, commit }: KnownFile, asked: AskedHeaders
     'X-Linked-Size': String(size),
     'X-Linked-ETag': etag,
   }
+  if (isNamed(etag, asked.get('If-None-Match'))) return { status: 304, headers }
   const wanted = partOf(rangeFor(etag, asked), size)
   if (wanted === 'none') return { status: 416, headers: { ...headers, 'Content-Range': `bytes */${size}` } }
   const part = wanted ?? { start: 0, end: size }
   headers['Content-Length'] = String(part.end - part.start)
   if (wanted) headers['Content-Range'] = `bytes ${part.start}-${part.end - 1}/${size}`
   return { status: wanted ? 206 : 200, headers, part }
+}
+
+/** True if the client has the file already (RFC 9110, 13.1.2). */
+function isNamed(etag: string, condition: string | undefined): boolean {
+  return condition?.split(',').some((tag) => ['*', etag].includes(tag.trim().replace(/^W\//, ''))) === true
 }
 
 /** The `Range` header. Undefined if `If-Range` has another ETag (RFC 9110, 13.1.5), or a date: our answers have no date. */
@@ -40,11 +47,6 @@ function rangeFor(etag: string, asked: AskedHeaders): string | undefined {
 }
 
 /** Answers a read of a file that the commit does not have. Clients look at the status and at `X-Error-Code`. */
-export function answerMissing(): Answer {
-  const headers = {
-    'Content-Type': 'text/plain; charset=utf-8',
-    'X-Error-Code': 'EntryNotFound',
-    'X-Error-Message': 'Entry not found',
-  }
-  return { status: 404, headers, body: 'Entry not found' }
+export function answerMissing({ isApi = false } = {}): Answer {
+  return refusal({ status: 404, errorCode: 'EntryNotFound', said: 'Entry not found' }, { isApi })
 }

@@ -4,6 +4,7 @@ import { HubHttpError } from '../hub/http.ts'
 import { addressAtEndpoint } from '../model/endpoint.ts'
 import type { Answer } from './answer.ts'
 import { type AskedRequest, bearerOf } from './asked-request.ts'
+import { refusal } from './refusal.ts'
 
 // With these statuses a refusal is final. After any other failure the Hub may answer the next request.
 const REFUSALS = [401, 403, 404, 410, 451]
@@ -26,14 +27,5 @@ export async function answerRefusal(
   const given = bearerOf(request.headers)
   // A token of huggingface.co is not sent to the configured endpoint.
   const sent = elsewhere === undefined || given === ours ? given : undefined
-  return sent === (cause.token === 'sent' ? ours : undefined) ? refusalOf(cause, isApi) : undefined
-}
-
-function refusalOf({ status, errorCode, said }: HubHttpError, isApi: boolean): Answer {
-  const headers: Record<string, string> = { 'Content-Type': isApi ? 'application/json' : 'text/plain; charset=utf-8' }
-  if (errorCode !== undefined) headers['X-Error-Code'] = errorCode
-  // Other characters are not allowed in a header.
-  if (said !== undefined && /^[\x20-\x7e]*$/.test(said)) headers['X-Error-Message'] = said
-  const body = isApi ? JSON.stringify({ error: said ?? `HTTP ${status}` }) : (said ?? '')
-  return { status, headers, body }
+  return sent === (cause.token === 'sent' ? ours : undefined) ? refusal(cause, { isApi }) : undefined
 }

@@ -10,7 +10,7 @@ export type HubRead =
 
 // The first segments of addresses that are no model repos.
 const OTHER_KINDS = ['api', 'datasets', 'spaces', 'collections', 'papers', 'docs', 'blog', 'settings', 'join', 'login']
-const API_READS = ['revision', 'tree', 'paths-info']
+const API_READS = ['revision', 'tree', 'paths-info'] as const
 
 /** The read that a URL below one of the bases means. Undefined for any other URL. */
 export function parseHubUrl(url: string, bases: readonly string[]): HubRead | undefined {
@@ -71,9 +71,26 @@ export function addressAt({ address }: { address: string }, commit: Commit): str
   return [root, api, models, ...repo, ...read].join('/') + address.slice(path.length)
 }
 
+/** What a read of the API asks for, with the path behind the revision. */
+export interface ApiQuestion {
+  kind: (typeof API_READS)[number]
+  path: string
+  query: URLSearchParams
+}
+
+export function questionOf({ address }: { address: string }): ApiQuestion {
+  const [pathname = ''] = address.split('?', 1)
+  const rest = pathname.split('/').slice(3)
+  const at = endOfRepo(rest)
+  const kind = API_READS.find((read) => read === rest[at]) ?? 'revision'
+  const below = at === -1 ? [] : takeRevision(rest.slice(at + 1)).rest
+  const path = below.map(decodeURIComponent).join('/')
+  return { kind, path, query: new URLSearchParams(address.slice(pathname.length)) }
+}
+
 /** The index of the segment after the repo; -1 if there is none. */
 function endOfRepo(rest: string[]): number {
-  return rest.findIndex((segment, index) => index > 0 && API_READS.includes(segment))
+  return rest.findIndex((segment, index) => index > 0 && API_READS.some((read) => read === segment))
 }
 
 function repoOf(segments: string[]): RepoId {

@@ -6,6 +6,7 @@ import { fileBody } from './file-body.ts'
 const STATUS_TEXTS = new Map([
   [200, 'OK'],
   [206, 'Partial Content'],
+  [304, 'Not Modified'],
   [401, 'Unauthorized'],
   [403, 'Forbidden'],
   [404, 'Not Found'],

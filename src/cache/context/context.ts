@@ -238,6 +238,12 @@ export class CacheContext {
     }
   }
 
+  /** Ends the claims of some entries of this cache. */
+  async unclaim(...entries: EntryId[]): Promise<void> {
+    const tell = (error: unknown) => this.debug(`A claim stays until the end of the run: ${messageOf(error)}`)
+    await this.#lease?.drop(entries.map(entryKey)).catch(tell)
+  }
+
   /** Takes over the claims of workers of the same run that have ended. */
   async gatherClaims(): Promise<void> {
     await this.#lease?.gather().catch((error) => this.debug(`Leases of this run stay as they are: ${messageOf(error)}`))

@@ -1,9 +1,8 @@
-import { createReadStream } from 'node:fs'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { text } from 'node:stream/consumers'
-import { pipeline } from 'node:stream/promises'
 import type { Vite } from 'vitest/node'
 import type { Answer } from '../../intercept/answer.ts'
+import { sendAnswer } from '../../intercept/send-answer.ts'
 import { messageOf } from '../../model/errors.ts'
 import { fromAddress, OUTCOME, type Outcome, PREFIX, TEST_FILE } from './channel.ts'
 import { isOwnPage } from './own-page.ts'
@@ -64,13 +63,6 @@ function plain(status: number, body: string): Answer {
   return { status, headers: { 'Content-Type': 'text/plain; charset=utf-8' }, body }
 }
 
-async function send(response: ServerResponse, outcome: Outcome, { status, headers, body }: Answer): Promise<void> {
-  response.writeHead(status, { ...headers, [OUTCOME]: outcome })
-  // `createReadStream` includes the byte at `end`, so it can't read an empty part.
-  if (typeof body !== 'object' || body.start === body.end) response.end(typeof body === 'string' ? body : undefined)
-  else
-    await pipeline(
-      createReadStream(body.file, { start: body.start, end: body.end - 1, highWaterMark: 1 << 18 }),
-      response,
-    )
+async function send(response: ServerResponse, outcome: Outcome, answer: Answer): Promise<void> {
+  await sendAnswer(response, answer, { [OUTCOME]: outcome })
 }

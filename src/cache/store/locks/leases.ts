@@ -58,6 +58,17 @@ export class Lease {
     return isNew
   }
 
+  /** Ends the claims of some entries. Throws when the lease can't be written: it then goes on claiming them. */
+  async drop(keys: string[]): Promise<void> {
+    const write = async () => {
+      for (const key of keys) this.#keys.delete(key)
+      // A lease file that is gone claims nothing.
+      if (this.#content !== '' && !this.#isLost()) await this.#write()
+    }
+    this.#written = this.#written.then(write, write)
+    await this.#written
+  }
+
   /**
    * Takes over the claims of processes and threads of this run that have ended, and removes their leases. Each rerun of a watch
    * session has new workers. Called while no test runs.
