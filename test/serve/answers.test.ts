@@ -202,7 +202,11 @@ describe('a model that is not public', () => {
     expect(JSON.parse((await server.ask('/api/models/org/secret', right)).body)).toMatchObject({ private: true })
     const none = await server.ask('/api/models/org/none', right)
     expect(none).toMatchObject({ status: 404, headers: { 'x-error-code': 'RepoNotFound' } })
-    const wrong: Record<string, string>[] = [{}, { Authorization: `Bearer ${TOKEN}` }, { Authorization: 'of-the-server' }]
+    const wrong: Record<string, string>[] = [
+      {},
+      { Authorization: `Bearer ${TOKEN}` },
+      { Authorization: 'of-the-server' },
+    ]
     for (const headers of wrong)
       for (const path of reads('org/open')) expect((await server.ask(path, headers)).status).toBe(401)
   })
