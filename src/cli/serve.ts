@@ -1,7 +1,6 @@
 import { once } from 'node:events'
 import process from 'node:process'
 import { serveToken } from '../config/environment-variables.ts'
-import { isLoopback } from '../config/token.ts'
 import { formatDuration, formatSize } from '../config/units.ts'
 import { ModelCacheError } from '../model/errors.ts'
 import { count } from '../report/words.ts'
@@ -49,10 +48,7 @@ export async function serve(flags: ServeFlags): Promise<number> {
     printLines(`HF_ENDPOINT=${url}`)
   }
   if (pullThrough && !canPull) printNotes('--pull-through has no effect: the cache is offline.')
-  if (!isLoopback(host.includes(':') ? `[${host}]` : host) && token === undefined)
-    printNotes(
-      `Everybody who can reach ${host} can read the public models of this cache. --token has them send a token.`,
-    )
+  if (server.warning !== undefined) printNotes(server.warning)
   if (!interrupted.aborted) await once(interrupted, 'abort')
   const totals = await server.close()
   if (!isQuiet()) printNotes(summaryOf(totals, canPull))

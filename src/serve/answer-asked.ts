@@ -83,13 +83,19 @@ async function answerQuestion(
   const isQuery = request.method === 'POST'
   if (isQuery !== (kind === 'paths-info')) return notAllowed(isQuery ? 'GET, HEAD' : 'POST')
   const body = isQuery ? await readBody(request) : ''
-  if (body === undefined) return refusal({ status: 413, said: 'The query is too long.' }, { isApi: true })
+  if (body === undefined) return tooLong()
   const page = kind === 'tree' ? cursorOf(query) : undefined
   const listing = await models.listing({ repo, revision: page?.commit ?? revision })
   uses.hold(listing)
   if (kind === 'tree') return answerTree(listing, { path, query, address: ownAddress(request) })
   if (path !== '') return answerMissing({ isApi: true })
   return kind === 'revision' ? answerInfo(listing, query) : answerPaths(listing, body, request.headers['content-type'])
+}
+
+function tooLong(): Answer {
+  const answer = refusal({ status: 413, said: 'The query is too long.' }, { isApi: true })
+  // The rest of it is not read.
+  return { ...answer, headers: { ...answer.headers, Connection: 'close' } }
 }
 
 function notAllowed(allowed: string): Answer {

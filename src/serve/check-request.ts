@@ -1,11 +1,12 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
-import { isLoopback } from '../config/token.ts'
 import type { Answer } from '../intercept/answer.ts'
 import { refusal } from '../intercept/refusal.ts'
+import { isLoopback } from '../model/endpoint.ts'
 
 export interface Door {
-  /** The address that the server listens on, as a URL writes it. */
+  /** The address that the server listens on, and the name by which it was told to, as URLs write them. */
+  address: string
   hostname: string
   /** What clients have to send. Undefined: everybody may ask. */
   token: string | undefined
@@ -37,12 +38,18 @@ export function refusedAtTheDoor({ method, target, headers }: Knock, door: Door)
   return no(401, said, { 'WWW-Authenticate': 'Bearer' })
 }
 
+/** A warning for the operator if other machines may ask without a token. */
+export function openDoorWarning({ address, hostname, token }: Door): string | undefined {
+  if (isLoopback(address) || token !== undefined) return undefined
+  return `Everybody who can reach ${hostname} can read the public models of this cache. With --token, clients need a token.`
+}
+
 /**
  * False for a foreign name of a server on loopback. A page of the Internet could point its own name to 127.0.0.1, and would then read
  * answers of this server (DNS rebinding).
  */
-function isOwnName(host: string | undefined, { hostname }: Door): boolean {
-  if (!isLoopback(hostname)) return true
+function isOwnName(host: string | undefined, { address, hostname }: Door): boolean {
+  if (!isLoopback(address)) return true
   const url = `http://${host}`
   if (host === undefined || !URL.canParse(url)) return false
   const asked = new URL(url).hostname

@@ -51,11 +51,11 @@ export class Desk {
   /** Answers one request. Settles when the response has ended or its connection is closed. Never throws. */
   async receive(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { socket, method = '', url = '' } = request
+    const count = (this.#underWay.get(socket) ?? 0) + 1
+    if (count > MOST_ON_CONNECTION) return void socket.destroy()
+    this.#underWay.set(socket, count)
     const [started, before] = [originals.monotonic(), socket.bytesWritten]
     const ended = endOf(response, socket)
-    const count = (this.#underWay.get(socket) ?? 0) + 1
-    this.#underWay.set(socket, count)
-    if (count > MOST_ON_CONNECTION) socket.destroy()
     const { inUse } = this.settings
     const releases: (() => void)[] = []
     const uses: Uses = { hold: (id) => releases.push(inUse.hold(id)), used: (id) => inUse.used(id) }

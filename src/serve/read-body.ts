@@ -8,7 +8,8 @@ export async function readBody(request: IncomingMessage): Promise<string | undef
   let [body, bytes] = ['', 0]
   // Bytes that a character is cut at wait for the next chunk.
   const decoder = new TextDecoder()
-  for await (const chunk of request) {
+  // The connection has to stay open for the answer.
+  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
     bytes += chunk.length
     if (bytes > LARGEST_BYTES) return undefined
     body += decoder.decode(chunk, { stream: true })

@@ -1,5 +1,6 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { type ChildProcess, type ChildProcessByStdio, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
+import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { execa, execaSync } from 'execa'
 import type { Engine } from './engine.ts'
@@ -71,6 +72,12 @@ export class Cli {
   start(...args: string[]): ChildProcess {
     const { cwd, env } = this.options()
     return spawn(process.execPath, [PROGRAM, ...args], { cwd, env, stdio: 'ignore' })
+  }
+
+  /** Starts a command that runs until the test ends it. Its output is in pipes. */
+  startServer(...args: string[]): ChildProcessByStdio<null, Readable, Readable> {
+    const { cwd, env } = this.options()
+    return spawn(process.execPath, [PROGRAM, ...args], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] })
   }
 
   private options() {

@@ -21,6 +21,11 @@ export interface CacheOptions extends Omit<CacheSettings, Defaulted>, Partial<Pi
    * `error` throws. Default `error`.
    */
   whenUnusable?: 'temporary' | 'error'
+  /**
+   * What happens when a download does not fit into `maxSize` beside the models that runs use now: `exceed` warns and downloads all the
+   * same, `error` throws `TOO_LARGE`. Default `exceed`.
+   */
+  whenFull?: 'exceed' | 'error'
   /** A download with too little progress for this many milliseconds has failed. Default 30,000. */
   stallMs?: number
   /** Aborts calls that have no signal of their own. */

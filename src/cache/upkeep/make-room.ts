@@ -1,7 +1,7 @@
 import { statfs } from 'node:fs/promises'
 import { formatSize } from '../../config/units.ts'
 import type { Digest } from '../../model/digest.ts'
-import { type EntryId, entryKey, entrySize } from '../../model/entry.ts'
+import { type Entry, type EntryId, entryKey, entrySize } from '../../model/entry.ts'
 import { ModelCacheError } from '../../model/errors.ts'
 import { describeModel, type Model, modelLabel } from '../../model/model.ts'
 import type { RepoId } from '../../model/repo-id.ts'
@@ -63,16 +63,33 @@ async function removeUntilFits(context: CacheContext, repos: RepoId[], bytes: nu
   const kept = new Set([...(await leasedEntries(context.layout)), ...own, ...others])
   const limits = { maxSize: maxSize - bytes, maxAge: Number.POSITIVE_INFINITY }
   const { evicted } = planRemovals(entries, limits, { now: originals.now(), leased: kept })
+  if (context.options.whenFull === 'error') checkFits(context, repos, bytes, without(entries, evicted))
   const removed = await deleteEntries(context, evicted)
   context.evicted.models.push(...removed.entries.map(modelLabel))
   context.evicted.bytes += removed.freedBytes
   for (const { repo } of removed.entries) context.debug(`🗑️ Removed model to make room for ${repos.join(', ')}: ${repo}`)
-  const gone = new Set(removed.entries)
-  const left = totalSize(entries.filter((entry) => !gone.has(entry)))
+  const left = totalSize(without(entries, removed.entries))
   if (left + bytes > maxSize)
     context.warn(
       `The cache exceeds its limit of ${formatSize(maxSize)}: the models that runs use now take ${formatSize(left + bytes)}. Raise \`maxSize\` to keep them all.`,
     )
+}
+
+function without(entries: Entry[], others: Entry[]): Entry[] {
+  const gone = new Set(others)
+  return entries.filter((entry) => !gone.has(entry))
+}
+
+/** Throws when the models that have to stay leave too little room. */
+function checkFits({ options }: CacheContext, repos: RepoId[], bytes: number, staying: Entry[]): void {
+  const left = totalSize(staying)
+  if (left + bytes <= options.maxSize) return
+  throw new ModelCacheError({
+    code: 'TOO_LARGE',
+    asked: `Model ${repos.join(', ')}`,
+    reason: `It takes ${formatSize(bytes)}, and the models in use now take ${formatSize(left)} of ${formatSize(options.maxSize)}.`,
+    nextStep: 'Raise `maxSize` (MODEL_CACHE_MAX_SIZE), or try again when they are not used any more.',
+  })
 }
 
 function tooLarge(
