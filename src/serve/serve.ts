@@ -101,8 +101,8 @@ function openCache(settings: ServeSettings, signal: AbortSignal): ModelCache {
     offline: !canPull(settings),
     // Without a token of their own, clients get what everybody gets.
     hub: { ...hub, isAnonymous: settings.token === undefined },
-    // A read of a client changes nothing, or downloads.
-    adopt: canPull(settings) && settings.cache.adopt,
+    // Without downloads, a read of a client adds nothing to the cache.
+    ...(!canPull(settings) && { adopt: false, remote: undefined }),
     // There is no end of a run, at which a model that is too large would be removed.
     onTooLarge: 'error',
     // Clients must not be able to fill the disk.
