@@ -16,7 +16,6 @@ import type { CacheOptions } from './context/options.ts'
 import type { Exported, ExportOptions } from './export.ts'
 import { type GetOptions, getModel } from './get.ts'
 import { accessTo, type CachedFile, describeFile, getFile, type KnownFile } from './get-file.ts'
-import type { Listing } from './get-listing.ts'
 import { hasModel } from './has.ts'
 import type { Imported, ImportOptions } from './import.ts'
 import type { DiskUse } from './inspect/disk-use.ts'
@@ -71,12 +70,6 @@ export class ModelCache {
   /** Returns who may read a repo: `unknown` when the Hub was not asked. Throws as `file`. */
   async accessOf(repo: { repo: RepoId; revision: string }, options?: GetOptions): Promise<Access> {
     return accessTo(this.context, repo, options)
-  }
-
-  /** Returns all files of a repo at a commit, with sizes and digests, and who may read it. Downloads no file. Throws as `file`. */
-  async listing(repo: { repo: RepoId; revision: string }, options?: GetOptions): Promise<Listing> {
-    const { getListing } = await import('./get-listing.ts')
-    return getListing(this.context, repo, options)
   }
 
   /** True when the file would be served without the network. */
@@ -232,17 +225,6 @@ export class ModelCache {
   /** Claims models for the run that this cache works for: no other run removes them. */
   async claim(...models: EntryId[]): Promise<void> {
     await this.context.claim(...models)
-  }
-
-  /** Ends the claims of some models. Used by a process that never ends: what it no longer uses may be removed. */
-  async unclaim(...models: EntryId[]): Promise<void> {
-    await this.context.unclaim(...models)
-  }
-
-  /** Records uses of models that no run reports: how often each was used, by `entryKey`. */
-  async touch(uses: ReadonlyMap<string, number>): Promise<void> {
-    const { touchEntries } = await import('./touch.ts')
-    return touchEntries(this.context, uses)
   }
 
   /** Ends all claims of the run that this cache works for. */

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import process from 'node:process'
 import type { CacheOptions } from '../cache/context/options.ts'
 import { ModelCache } from '../cache/model-cache.ts'
+import { touchEntries } from '../cache/touch.ts'
 import { ModelCacheError, messageOf } from '../model/errors.ts'
 import { originals } from '../platform/originals.ts'
 import { openDoorWarning } from './check-request.ts'
@@ -63,7 +64,7 @@ export async function serve(settings: ServeSettings): Promise<Serving> {
   const stop = new AbortController()
   const cache = openCache(settings, stop.signal)
   const models = new ServedModels(cache, token !== undefined)
-  const inUse = new InUse(idleMs, (id) => void cache.unclaim(id))
+  const inUse = new InUse(idleMs, (id) => void cache.context.unclaim(id))
   const totals = { requests: 0, sentBytes: 0 }
   const door = { address: bound.address, hostname: host, token }
   const desk = new Desk({
@@ -76,7 +77,7 @@ export async function serve(settings: ServeSettings): Promise<Serving> {
   })
   bound.server.on('request', (request, response) => void desk.receive(request, response))
   if (canPull(settings)) await cache.prepare()
-  const flush = () => cache.touch(inUse.takeUses()).catch((error) => onProblem(messageOf(error)))
+  const flush = () => touchEntries(cache.context, inUse.takeUses()).catch((error) => onProblem(messageOf(error)))
   const timer = originals.setInterval(flush, FLUSH_MS)
   timer.unref()
   const close = async () => {

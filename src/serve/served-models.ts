@@ -1,5 +1,5 @@
 import type { CachedFile } from '../cache/get-file.ts'
-import type { Listing } from '../cache/get-listing.ts'
+import { getListing, type Listing } from '../cache/get-listing.ts'
 import type { ModelCache } from '../cache/model-cache.ts'
 import type { EntryId } from '../model/entry.ts'
 import { ModelCacheError } from '../model/errors.ts'
@@ -25,12 +25,14 @@ export class ServedModels {
   ) {}
 
   /**
-   * The listing of a repo that clients may read. Throws as `ModelCache.listing`; `MODEL_NOT_FOUND` for a repo that clients may not
+   * The listing of a repo that clients may read. Throws as `getListing`; `MODEL_NOT_FOUND` for a repo that clients may not
    * read, and for one of which this cache has nothing.
    */
   async listing({ repo, revision }: Revision): Promise<Listing> {
     try {
-      const listing = await this.#listings.get(`${repo}@${revision}`, () => this.cache.listing({ repo, revision }))
+      const listing = await this.#listings.get(`${repo}@${revision}`, () =>
+        getListing(this.cache.context, { repo, revision }),
+      )
       if (this.#mayRead(listing)) return listing
     } catch (error) {
       const isMiss = error instanceof ModelCacheError && error.code === 'OFFLINE'
