@@ -1,4 +1,4 @@
-import { messageOf } from '../../model/errors.ts'
+import { bytesOfBody } from '../bytes-of-body.ts'
 import { type CallOptions, type ObjectBody, RemoteError } from '../store.ts'
 import type { Folders } from './folders.ts'
 import { findObject } from './read-object.ts'
@@ -60,9 +60,11 @@ async function upload(
   }
 }
 
-/** The bytes of a body on their way. There are as many as it states, or it fails. A redirected upload reads them again. */
+/** The bytes of a body on their way. A redirected upload reads them again. */
 class Bytes implements AsyncIterable<Uint8Array> {
-  failure: RemoteError | undefined
+  /** Why they could not be read. */
+  failure: unknown
+  /** True if all of them were read. */
   isComplete = false
   #reading = 0
 
@@ -74,22 +76,19 @@ class Bytes implements AsyncIterable<Uint8Array> {
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
-    const { size } = this.body
     const reading = ++this.#reading
-    let read = 0
-    this.isComplete = size === 0
+    let left = this.body.size
+    this.isComplete = left === 0
     try {
-      for await (const chunk of this.body.open()) {
-        read += chunk.byteLength
-        if (read > size || reading !== this.#reading) break
-        this.isComplete = read === size
+      for await (const chunk of bytesOfBody(this.body)) {
+        if (reading !== this.#reading) throw new Error('The server has answered already')
+        left -= chunk.byteLength
+        this.isComplete = left === 0
         yield chunk
       }
-      if (read !== size) throw new Error(`there are ${read > size ? 'more' : 'fewer'} than the stated ${size}`)
-    } catch (cause) {
-      const failure = new RemoteError('failed', `The bytes to upload can't be read: ${messageOf(cause)}`, { cause })
-      if (reading === this.#reading) this.failure = failure
-      throw failure
+    } catch (error) {
+      if (reading === this.#reading) this.failure = error
+      throw error
     }
   }
 }

@@ -1,8 +1,8 @@
 import { Readable } from 'node:stream'
 import type { S3Client } from '@aws-sdk/client-s3'
-import { messageOf } from '../../model/errors.ts'
 import { originals } from '../../platform/originals.ts'
-import { type CallOptions, type ObjectBody, RemoteError } from '../store.ts'
+import { bytesOfBody } from '../bytes-of-body.ts'
+import type { CallOptions, ObjectBody } from '../store.ts'
 import { ask, type Bucket } from './bucket.ts'
 import { explain, statusOf } from './explain.ts'
 import { importUpload } from './import-sdk.ts'
@@ -58,7 +58,7 @@ async function upload(
 ): Promise<'written'> {
   if (body.size > PART_BYTES) return uploadInParts(bucket, key, body, signal, condition)
   const chunks: Uint8Array[] = []
-  for await (const chunk of bytesOf(body)) chunks.push(chunk)
+  for await (const chunk of bytesOfBody(body)) chunks.push(chunk)
   const command = new bucket.sdk.PutObjectCommand({ ...bucket.at(key), ...condition, Body: Buffer.concat(chunks) })
   await bucket.client.send(command, { abortSignal: signal })
   return 'written'
@@ -72,7 +72,7 @@ async function uploadInParts(
   condition: Condition,
 ): Promise<'written'> {
   const { Upload } = await importUpload()
-  const bytes = Readable.from(bytesOf(body), { objectMode: false })
+  const bytes = Readable.from(bytesOfBody(body), { objectMode: false })
   const attempt = new Attempt(bucket, signal)
   try {
     await new Upload({
@@ -116,19 +116,4 @@ class Attempt {
       throw error
     }
   }
-}
-
-/** The bytes of a body. That they can't be read is no failure of the server. */
-async function* bytesOf(body: ObjectBody): AsyncIterable<Uint8Array> {
-  let length = 0
-  try {
-    for await (const chunk of body.open()) {
-      length += chunk.byteLength
-      yield chunk
-    }
-  } catch (cause) {
-    throw new RemoteError('failed', `The bytes to upload could not be read: ${messageOf(cause)}`, { cause })
-  }
-  if (length !== body.size)
-    throw new RemoteError('failed', `The bytes to upload are ${length}, and not ${body.size}, as was stated`)
 }
