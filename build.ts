@@ -74,6 +74,7 @@ const BUNDLES: BuildOptions[] = [
       chunkFileNames: 'chunks/[name].js',
       codeSplitting: {
         groups: [
+          { priority: 21, name: 'xml', test: (id: string) => isOf('@xmldom/xmldom', id) },
           { priority: 21, name: 'hub-client', test: (id: string) => isOf('@huggingface/hub', id) },
           {
             priority: 21,

@@ -1,10 +1,11 @@
 import type { Environment } from '../config/environment-variables.ts'
 import { Folders } from './http/folders.ts'
+import { listObjects } from './http/list-objects.ts'
 import { putObject } from './http/put-object.ts'
 import { findObject, openPart } from './http/read-object.ts'
 import { Requests } from './http/requests.ts'
 import { failureOf, isAbsent } from './http/statuses.ts'
-import { type CallOptions, type ObjectBody, RemoteError, type RemoteStore } from './store.ts'
+import { type CallOptions, type ObjectBody, RemoteError, type RemoteStore, type StoredObject } from './store.ts'
 
 /**
  * Opens a store on a web server that takes PUT: `https://host/path`, such as nginx with DAV, Artifactory or a raw repository of Nexus. The
@@ -47,6 +48,10 @@ class HttpStore implements RemoteStore {
 
   put(key: string, body: ObjectBody, options: CallOptions & { overwrite?: boolean }): Promise<'written' | 'exists'> {
     return putObject(this.requests, this.#folders, key, body, options)
+  }
+
+  list(prefix: string, { signal }: CallOptions): AsyncIterable<StoredObject> {
+    return listObjects(this.requests, prefix, signal)
   }
 
   async remove(key: string, { signal }: CallOptions): Promise<void> {

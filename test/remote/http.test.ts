@@ -4,7 +4,7 @@ import { type AddressInfo, connect } from 'node:net'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { openHttpStore } from '../../src/remote/http.ts'
 import type { ObjectBody, RemoteStore } from '../../src/remote/store.ts'
-import { bodyOf, textOf } from '../support/remote/bodies.ts'
+import { all, bodyOf, textOf } from '../support/remote/bodies.ts'
 import { FAULTS, FaultyServer, sendStatus, sendWhole } from '../support/remote/faulty-server.ts'
 import { NGINX, startNginx } from '../support/remote/nginx.ts'
 import { startTls } from '../support/tls.ts'
@@ -306,6 +306,62 @@ test('a server that takes no uploads counts as one that refuses them', async () 
   }
   server.faults.set('PUT', sendStatus(404))
   expect(await outcomeOf(store.put('blobs/new', bodyOf(OBJECT), { signal }))).toBe('misused')
+})
+
+test('a list names only objects of the store, whatever the server sends', async () => {
+  const server = await started()
+  const store = storeAt(server)
+  const listed = () => outcomeOf(all(store.list?.('blobs/', { signal })))
+  const item = (href: string, properties: string) =>
+    `<response><href>${href}</href><propstat><prop>${properties}</prop></propstat></response>`
+  const folder = '<resourcetype><collection/></resourcetype>'
+  const send = (text: string, status = 207): void => {
+    server.faults.set('PROPFIND', (_asked, answer) => answer.writeHead(status).end(text))
+  }
+  const list = (...items: string[]) => `<multistatus xmlns="DAV:">${items.join('')}</multistatus>`
+  send(
+    list(
+      ...['/models/blobs/', '/models/blobs/../', '/models/', '/', '..', '../..'].map((href) => item(href, folder)),
+      ...['/models/blobs/../../etc', '/models/blobs/%2e%2e', '/models/blobs/a%2Fb', 'x%00y', 'a b', '/etc/passwd'].map(
+        (href) => item(href, '<getcontentlength>1</getcontentlength>'),
+      ),
+      item('/models/blobs/one', '<getcontentlength>3</getcontentlength>'),
+      item(`${server.url}/models/blobs/two`, '<getlastmodified>Sat, 28 Nov 2026 10:00:00 GMT</getlastmodified>'),
+    ),
+  )
+  const before = Date.now()
+  expect(await listed()).toEqual([
+    { key: 'blobs/one', size: 3, modifiedMs: expect.toSatisfy((ms: number) => ms >= before) },
+    { key: 'blobs/two', size: 0, modifiedMs: Date.UTC(2026, 10, 28, 10) },
+  ])
+  expect(server.methods).toEqual(['PROPFIND'])
+  send(list(item('x/', folder)))
+  expect(await listed()).toEqual([])
+  expect(server.methods.length).toBeLessThan(10)
+  const nested = Array.from({ length: 10 }, (_unused, at) => `<!ENTITY e${at + 1} "${`&e${at};`.repeat(10)}">`).join('')
+  send(`<!DOCTYPE x [<!ENTITY e0 "x">${nested}]>${list(item('&e10;', ''))}`)
+  expect(['failed', []]).toContainEqual(await listed())
+  send('<multistatus')
+  expect(await listed()).toBe('failed')
+  send('<html>', 200)
+  expect(await listed()).toBe('misused')
+  for (const [status, failure] of [
+    [405, 'misused'],
+    [403, 'denied'],
+    [500, 'failed'],
+  ] as const) {
+    send('', status)
+    expect(await listed()).toBe(failure)
+  }
+  server.faults.set('PROPFIND', (_asked, answer) => {
+    answer.writeHead(207)
+    const more = () => {
+      while (answer.writable && answer.write(' '.repeat(1 << 20)));
+    }
+    answer.on('drain', more)
+    more()
+  })
+  expect(await listed()).toBe('failed')
 })
 
 test('requests one after the other use the same connections', async () => {

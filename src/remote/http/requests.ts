@@ -16,7 +16,8 @@ export interface Outgoing {
   /** Below the address of the store. Empty: the store itself. */
   path: string
   headers?: Record<string, string>
-  body?: AsyncIterable<Uint8Array>
+  /** Its length has to be in the headers. It may be read several times. */
+  body?: string | AsyncIterable<Uint8Array>
   signal: AbortSignal
 }
 

@@ -1,11 +1,13 @@
-import { accessSync, constants } from 'node:fs'
+import { accessSync, constants, existsSync } from 'node:fs'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { execa } from 'execa'
 
-/** The path of nginx: NGINX_PATH, else on PATH or where Debian has it. Undefined if there is none. */
+const LISTING_MODULE = '/usr/lib/nginx/modules/ngx_http_dav_ext_module.so'
+
+/** The path of nginx: NGINX_PATH, else on PATH or where Debian has it. Undefined if it or its module for PROPFIND is missing. */
 export const NGINX = findNginx()
 
 export interface NginxOptions {
@@ -76,6 +78,7 @@ function configuration(folder: string, port: number, { demands, lacksFolders, me
 daemon off;
 ${process.getuid?.() === 0 ? 'user root;' : ''}
 pid logs/nginx.pid;
+load_module ${LISTING_MODULE};
 events {}
 http {
   access_log logs/access.log;
@@ -87,6 +90,7 @@ http {
       client_max_body_size 0;
       ${access}
       ${dav}
+      dav_ext_methods PROPFIND;
     }
   }
 }
@@ -94,6 +98,7 @@ http {
 }
 
 function findNginx(): string | undefined {
+  if (!existsSync(LISTING_MODULE)) return undefined
   const { NGINX_PATH, PATH = '' } = process.env
   const folders = [...PATH.split(delimiter).filter(Boolean), '/usr/sbin']
   return [NGINX_PATH, ...folders.map((folder) => join(folder, 'nginx'))].find(isExecutable)
