@@ -27,9 +27,13 @@ export interface CachedModel {
   downloadMs: number | null
   /** Bytes that this call downloaded. */
   downloadedBytes: number
+  /** Milliseconds that reading its files from the remote took. Null when nothing came from it, or when the rest was downloaded. */
+  restoreMs: number | null
+  /** Bytes that this call read from the remote. */
+  restoredBytes: number
   /** Bytes that this call adopted from another Hugging Face cache. */
   adoptedBytes: number
-  /** Files that had changed since they were recorded, and were downloaded or adopted again by this call. */
+  /** Files that had changed since they were recorded, and were downloaded, restored or adopted again by this call. */
   repaired: readonly HubPath[]
   /** Milliseconds that the download of its files took, in this run or an earlier one. Null when that is not known. */
   recordedDownloadMs: number | null

@@ -115,7 +115,7 @@ function serve(
   const { changed: _, ...parts } = located
   return makeCachedModel(layout, {
     ...{ ...parts, ...served, revision },
-    lookupMs: originals.monotonic() - started - waitedMs - (downloadMs ?? 0),
+    lookupMs: originals.monotonic() - started - waitedMs - (downloadMs ?? 0) - (served.restoreMs ?? 0),
     downloadMs: waitedMs > 0 ? waitedMs + (downloadMs ?? 0) : downloadMs,
   })
 }

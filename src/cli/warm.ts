@@ -1,3 +1,4 @@
+import type { CachedModel } from '../cache/cached-model.ts'
 import type { WarmResult } from '../cache/warm.ts'
 import { formatDuration, formatSize } from '../config/units.ts'
 import { describeModel, type Model, modelKey } from '../model/model.ts'
@@ -56,7 +57,8 @@ function print(results: WarmResult[]): void {
     printNotes(`${failed.length} of ${count(results.length, 'model')} failed: ${failed.join(', ')}`)
 }
 
-function outcome({ bytes, downloadMs, tier }: { bytes: number; downloadMs: number | null; tier: string }): string {
+function outcome({ bytes, downloadMs, restoreMs, tier }: CachedModel): string {
+  if (tier === 'remote') return `${formatSize(bytes)}, taken from the remote in ${formatDuration(restoreMs ?? 0)}`
   const there = tier === 'adopted' ? 'taken from your Hugging Face cache' : 'already cached'
   const how = downloadMs === null ? there : `downloaded in ${formatDuration(downloadMs)}`
   return `${formatSize(bytes)}, ${how}`
@@ -65,6 +67,7 @@ function outcome({ bytes, downloadMs, tier }: { bytes: number; downloadMs: numbe
 function resultJson(result: WarmResult): object {
   const { repo, revision } = result.model
   if ('error' in result) return { repo, revision, ok: false, error: result.error.toJSON() }
-  const { commit, tier, bytes, downloadMs, downloadedBytes, directory } = result.cached
-  return { repo, revision, ok: true, commit, tier, bytes, downloadMs, downloadedBytes, directory }
+  const { commit, tier, bytes, downloadMs, downloadedBytes, restoreMs, restoredBytes, directory } = result.cached
+  const amounts = { bytes, downloadMs, downloadedBytes, restoreMs, restoredBytes }
+  return { repo, revision, ok: true, commit, tier, ...amounts, directory }
 }

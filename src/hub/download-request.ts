@@ -25,10 +25,22 @@ export interface Connections {
   readonly inDemand: boolean
 }
 
-/** One file to download. */
-export interface DownloadRequest {
-  repo: RepoId
-  commit: Commit
+/** The body of an answer, and the range of the file that it holds. */
+export interface Opened {
+  body: AsyncIterable<Uint8Array>
+  span: Span
+}
+
+/** Opens parts of one file. */
+export interface PartSource {
+  /** The first part of an attempt; no other part may be open. The returned span may be another one, such as the whole file. */
+  first(span: Span, signal: AbortSignal): Promise<Opened>
+  /** Exactly this part of the same content. */
+  next(span: Span, signal: AbortSignal): Promise<Opened>
+}
+
+/** One file to receive. */
+export interface TransferRequest {
   path: HubPath
   /** Bytes, as the tree states them. */
   size: number
@@ -39,4 +51,10 @@ export interface DownloadRequest {
   stallMs?: number
   /** Allows more connections than one, for a large file. */
   connections?: Connections
+}
+
+/** One file of the Hub to download. */
+export interface DownloadRequest extends TransferRequest {
+  repo: RepoId
+  commit: Commit
 }

@@ -1,8 +1,8 @@
 import { BrokenDownloadError, SizeMismatchError } from '../model/broken-download.ts'
 import type { Span } from '../model/spans.ts'
 import { isNetworkError, rootMessage } from '../net/connection-error.ts'
-import type { DownloadRequest, Sink } from './download-request.ts'
-import { FileRequests, forget, type Opened } from './file-requests.ts'
+import type { DownloadRequest, Opened, PartSource, Sink, TransferRequest } from './download-request.ts'
+import { FileRequests, forget } from './file-requests.ts'
 import { Growth } from './growth.ts'
 import type { HubAccess } from './http.ts'
 import { mayPass } from './retry.ts'
@@ -13,13 +13,18 @@ const WORTH_SPLITTING_BYTES = 32 << 20
 const SMALLEST_SPAN_BYTES = 4 << 20
 const LARGEST_SPAN_BYTES = 32 << 20
 
-/**
- * Downloads the ranges of a file that the sink is missing. A large file starts on one connection and uses more if that is
- * faster. Throws `BrokenDownloadError` when the size of the body differs from the stated size, or when the body stalls or is
- * too slow; also throws the errors of fetch. The sink checks the digest.
- */
+/** Downloads the ranges of a file of the Hub that the sink is missing. Throws as `transfer`, and the errors of fetch. */
 export async function download(hub: HubAccess, request: DownloadRequest, sink: Sink): Promise<void> {
-  if (sink.received < request.size) await new Transfer(hub, request, sink).run()
+  await transfer(new FileRequests(hub, request, sink), request, sink)
+}
+
+/**
+ * Receives the ranges of a file that the sink is missing. A large file starts on one connection and uses more if that is
+ * faster. Throws `BrokenDownloadError` when the size of the body differs from the stated size, or when the body stalls or is
+ * too slow; also throws the errors of the source. The sink checks the digest.
+ */
+export async function transfer(source: PartSource, request: TransferRequest, sink: Sink): Promise<void> {
+  if (sink.received < request.size) await new Transfer(source, request, sink).run()
   if (sink.received !== request.size)
     throw new BrokenDownloadError(
       `${sink.received} bytes of ${request.path} were received, but the Hub stated ${request.size}`,
@@ -28,7 +33,6 @@ export async function download(hub: HubAccess, request: DownloadRequest, sink: S
 
 /** One attempt to download the missing ranges of a file, over one connection or several. */
 class Transfer {
-  readonly #requests: FileRequests
   /** Missing ranges that no lane has taken yet. */
   #gaps: Span[]
   /** Undefined where the download uses one connection only. */
@@ -39,11 +43,10 @@ class Transfer {
   #failure: { error: unknown } | undefined
 
   constructor(
-    hub: HubAccess,
-    readonly request: DownloadRequest,
+    readonly source: PartSource,
+    readonly request: TransferRequest,
     readonly sink: Sink,
   ) {
-    this.#requests = new FileRequests(hub, request, sink)
     this.#gaps = sink.gaps()
     if (request.connections && request.size - sink.received >= WORTH_SPLITTING_BYTES) this.#growth = new Growth()
   }
@@ -127,9 +130,9 @@ class Transfer {
   }
 
   async #open(rest: Span, signal: AbortSignal): Promise<Opened> {
-    if (!this.#isFirst) return this.#requests.next(rest, signal)
+    if (!this.#isFirst) return this.source.next(rest, signal)
     this.#isFirst = false
-    const opened = await this.#requests.first(rest, signal)
+    const opened = await this.source.first(rest, signal)
     // The server sends the whole file from its beginning: no part is left for other lanes.
     if (opened.span.start !== rest.start || opened.span.end !== rest.end) this.#gaps = []
     Object.assign(rest, opened.span)

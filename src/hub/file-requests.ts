@@ -2,17 +2,11 @@ import { BrokenDownloadError, SizeMismatchError } from '../model/broken-download
 import type { Span } from '../model/spans.ts'
 import { chunksOf } from '../net/body.ts'
 import type { Answer } from '../net/fetch.ts'
-import type { DownloadRequest, Sink } from './download-request.ts'
+import type { DownloadRequest, Opened, PartSource, Sink, TransferRequest } from './download-request.ts'
 import { type HubAccess, HubHttpError, hubFetch } from './http.ts'
 
-/** The body of a response, and the range of the file that it holds. */
-export interface Opened {
-  body: AsyncIterable<Uint8Array>
-  span: Span
-}
-
 /** Requests parts of one file. */
-export class FileRequests {
+export class FileRequests implements PartSource {
   /** The address to which the Hub redirected the first request. Further requests go there directly. */
   #redirectedTo = ''
 
@@ -106,7 +100,7 @@ export class FileRequests {
 }
 
 /** Restarts the sink, and subtracts its discarded bytes from the reported progress. */
-export async function forget({ onBytes }: DownloadRequest, sink: Sink, etag?: string): Promise<void> {
+export async function forget({ onBytes }: TransferRequest, sink: Sink, etag?: string): Promise<void> {
   if (sink.received > 0) onBytes?.(-sink.received)
   await sink.restart(etag)
 }

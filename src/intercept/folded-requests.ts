@@ -18,8 +18,8 @@ interface Folded {
   files: Map<string, number>
   /** How often a runtime loaded each file, by its path on disk. */
   loads: Map<string, number>
-  /** The time of downloads, waiting included; the time of all work; the time of loads by the runtime. */
-  downloading: BusyTime
+  /** The time in which files arrived, waiting included; the time of all work; the time of loads by the runtime. */
+  arriving: BusyTime
   busy: BusyTime
   loading: BusyTime
 }
@@ -36,22 +36,25 @@ export class FoldedRequests {
 
   /** Adds a file that was served just now. */
   served({ path, size, file, served }: CachedFile): RequestPart {
-    const { lookupMs, downloadMs, recordedDownloadMs, repaired, warmedInThisRun } = served
-    const { downloadedBytes, adoptedBytes, tier } = served
+    const { lookupMs, downloadMs, restoreMs, recordedDownloadMs, repaired, warmedInThisRun } = served
+    const { downloadedBytes, restoredBytes, adoptedBytes, tier } = served
     const folded = this.#requestOf(served)
     this.#byFile.set(file, folded)
     const end = originals.monotonic()
-    const start = end - lookupMs - (downloadMs ?? 0)
+    const arrivalMs = (downloadMs ?? 0) + (restoreMs ?? 0)
+    const start = end - lookupMs - arrivalMs
     const busyMs = folded.busy.add({ start, end })
-    const newDownloadMs = downloadMs === null ? null : folded.downloading.add({ start: end - downloadMs, end })
+    const newMs = folded.arriving.add({ start: end - arrivalMs, end })
+    const newRestoreMs = restoreMs === null ? null : Math.min(restoreMs, newMs)
     const part: RequestPart = {
       ...newPart(folded.request),
-      ...{ tier, downloadedBytes, adoptedBytes, recordedDownloadMs, repaired, warmedInThisRun },
+      ...{ tier, downloadedBytes, restoredBytes, adoptedBytes, recordedDownloadMs, repaired, warmedInThisRun },
       files: [[path, size]],
       // Can be below 0: the time of an earlier lookup may have become download time. Lookup and download together never exceed the
       // elapsed time.
-      lookupMs: busyMs - (newDownloadMs ?? 0),
-      downloadMs: newDownloadMs,
+      lookupMs: busyMs - newMs,
+      downloadMs: downloadMs === null ? null : newMs - (newRestoreMs ?? 0),
+      restoreMs: newRestoreMs,
     }
     addTo(folded, part)
     return part
@@ -113,7 +116,7 @@ export class FoldedRequests {
     const known = this.#requests.get(key)
     if (known) return known
     const request = newPart({ repo, revision, commit, at: originals.now() })
-    const times = { downloading: new BusyTime(), busy: new BusyTime(), loading: new BusyTime() }
+    const times = { arriving: new BusyTime(), busy: new BusyTime(), loading: new BusyTime() }
     const folded = { request, files: new Map<string, number>(), loads: new Map<string, number>(), ...times }
     this.#requests.set(key, folded)
     return folded
@@ -127,6 +130,8 @@ function addTo(folded: Folded, part: RequestPart): void {
   request.at = Math.min(request.at, part.at)
   request.tier = fartherTier(request.tier, part.tier)
   request.lookupMs += part.lookupMs
+  request.restoreMs = sumOfKnown(request.restoreMs, part.restoreMs)
+  request.restoredBytes += part.restoredBytes
   request.downloadMs = sumOfKnown(request.downloadMs, part.downloadMs)
   request.loadMs = sumOfKnown(request.loadMs, part.loadMs)
   request.loads = (request.loads ?? 0) + (part.loads ?? 0)

@@ -19,14 +19,17 @@ export interface RequestEvent {
   at: number
   /** The time of the lookup, without waits for downloads. Time in which several files are looked up counts once. */
   lookupMs: number
+  /** The time of reading from the remote. Null if nothing came from it, or if the rest was downloaded meanwhile. */
   restoreMs: number | null
+  /** Bytes that this request read from the remote. */
+  restoredBytes: number
   /** Includes the wait for another process that downloads the same repo. A request that only waited has 0 `downloadedBytes`. */
   downloadMs: number | null
   /** Bytes that this request downloaded. */
   downloadedBytes: number
   /** Bytes that this request adopted from another Hugging Face cache. */
   adoptedBytes: number
-  /** Files that had changed on disk, and that this request downloaded again. */
+  /** Files that had changed on disk, and that this request downloaded or restored again. */
   repaired: readonly string[]
   /** The time in which the runtime loaded the model from the files. */
   loadMs: number | null
@@ -46,6 +49,7 @@ export interface RequestEvent {
 /** The steps of a request for which nothing had to be done but the lookup. */
 export const NO_STEPS = {
   restoreMs: null,
+  restoredBytes: 0,
   downloadMs: null,
   downloadedBytes: 0,
   adoptedBytes: 0,

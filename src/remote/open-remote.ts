@@ -9,6 +9,10 @@ interface OpenOptions {
   /** The run that reads. Undefined outside of runs. */
   runId: string | undefined
   warn: (message: string) => void
+  /** Called once, with a message, if the remote can't be used or is left alone. */
+  leaveAlone: (message: string) => void
+  /** See `Remote`. */
+  stallMs: number | undefined
 }
 
 /** By run and address. The caches of all projects of a run share a remote, so they also share the knowledge that it is down. */
@@ -24,11 +28,14 @@ export function openRemote(settings: RemoteSettings, options: OpenOptions): Prom
   return remote
 }
 
-async function open(settings: RemoteSettings, { env, warn }: OpenOptions): Promise<Remote | undefined> {
+async function open(
+  settings: RemoteSettings,
+  { env, warn, leaveAlone, stallMs }: OpenOptions,
+): Promise<Remote | undefined> {
   try {
-    return new Remote(await openStore(settings, env), warn)
+    return new Remote(await openStore(settings, env), { warn, leaveAlone }, stallMs)
   } catch (error) {
-    warn(`The remote can't be used: ${messageOf(error)} What is missing comes from the Hub.`)
+    leaveAlone(`The remote can't be used: ${messageOf(error)} What is missing comes from the Hub.`)
     return undefined
   }
 }

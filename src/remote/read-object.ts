@@ -5,7 +5,7 @@ import { UnusableObject } from './unusable.ts'
 
 /** A whole object. Undefined if there is none. Throws `UnusableObject` as soon as it is larger than `limit` bytes. */
 export async function readObject(
-  store: RemoteStore,
+  store: Pick<RemoteStore, 'get'>,
   key: string,
   { limit, signal }: CallOptions & { limit: number },
 ): Promise<Uint8Array | undefined> {

@@ -62,7 +62,7 @@ export function unpackBundle(bytes: Uint8Array): Map<Digest, Uint8Array> {
 
 /** The small files in a bundle of a store. Undefined if there is no such bundle. Throws `UnusableObject`. */
 export async function readBundle(
-  store: RemoteStore,
+  store: Pick<RemoteStore, 'get'>,
   key: string,
   { signal }: CallOptions,
 ): Promise<Map<Digest, Uint8Array> | undefined> {

@@ -1,7 +1,8 @@
-import { isSystemError, messageOf, nameOf } from '../model/errors.ts'
+import { messageOf } from '../model/errors.ts'
 import type { ObjectBytes, UserRemote } from '../model/remote-object.ts'
+import { isNetworkError } from '../net/connection-error.ts'
 import { part } from './part.ts'
-import { RemoteError, type RemoteStore } from './store.ts'
+import { RemoteError, type RemoteFailure, type RemoteStore } from './store.ts'
 
 /** The store of a remote that the user wrote. */
 export function userStore(user: UserRemote): RemoteStore {
@@ -10,7 +11,7 @@ export function userStore(user: UserRemote): RemoteStore {
     try {
       return await work()
     } catch (error) {
-      throw explained(name, signal, error)
+      throw explained(signal, error)
     }
   }
   return {
@@ -26,7 +27,7 @@ export function userStore(user: UserRemote): RemoteStore {
         const asked = user.ranges ? { signal, start, end } : { signal }
         const bytes = await user.get(key, asked)
         if (!bytes) return undefined
-        const chunks = chunksOf(bytes, (error) => explained(name, signal, error))
+        const chunks = chunksOf(bytes, (error) => explained(signal, error))
         return user.ranges ? chunks : part(chunks, start, end)
       }),
     put: (key, body, { signal, overwrite }) =>
@@ -34,7 +35,7 @@ export function userStore(user: UserRemote): RemoteStore {
         if (!overwrite && (await user.has(key, { signal }))) return 'exists'
         return (await user.put(key, body, { signal, overwrite })) === 'exists' ? 'exists' : 'written'
       }),
-    ...(user.list && { list: (prefix, options) => listed(user, name, prefix, options.signal) }),
+    ...(user.list && { list: (prefix, options) => listed(user, prefix, options.signal) }),
     ...(user.remove && {
       remove: (key, { signal }) =>
         call(signal, async () => {
@@ -44,11 +45,11 @@ export function userStore(user: UserRemote): RemoteStore {
   }
 }
 
-async function* listed(user: UserRemote, name: string, prefix: string, signal: AbortSignal) {
+async function* listed(user: UserRemote, prefix: string, signal: AbortSignal) {
   try {
     yield* user.list?.(prefix, { signal }) ?? []
   } catch (error) {
-    throw explained(name, signal, error)
+    throw explained(signal, error)
   }
 }
 
@@ -62,10 +63,16 @@ async function* chunksOf(bytes: ObjectBytes, explain: (error: unknown) => unknow
   }
 }
 
-function explained(name: string, signal: AbortSignal, error: unknown): unknown {
+function explained(signal: AbortSignal, error: unknown): unknown {
   if (signal.aborted) return signal.reason
   if (error instanceof RemoteError) return error
-  // `fetch` throws a TypeError if there is no connection.
-  const isNetwork = isSystemError(error) || nameOf(error) === 'TypeError'
-  return new RemoteError(isNetwork ? 'unreachable' : 'failed', `${name}: ${messageOf(error)}`, { cause: error })
+  return new RemoteError(failureOf(error), messageOf(error), { cause: error })
+}
+
+/** By the error of a connection, or by the `status` of an HTTP response that clients put into their errors. */
+function failureOf(error: unknown): RemoteFailure {
+  const status: unknown = Reflect.get(Object(error), 'status')
+  if (status === 401 || status === 403) return 'denied'
+  if (status === 429 || status === 503) return 'busy'
+  return isNetworkError(error) ? 'unreachable' : 'failed'
 }

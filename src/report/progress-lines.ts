@@ -40,7 +40,7 @@ function howFar(progress: Progress): string {
   const { receivedBytes, totalBytes } = progress
   if (totalBytes === 0) return outlook(progress)
   const amount = `${formatSize(receivedBytes)} of ${formatSize(totalBytes)} (${percentOf(progress)}%)`
-  return joined(amount, rateOf(progress), outlook(progress))
+  return joined(amount, sourceOf(progress), rateOf(progress), outlook(progress))
 }
 
 /** One line of a terminal: ` org/name ████▒▒▒▒▒▒ 40% 45.2 of 90.4 MiB · 12.3 MiB/s · 4 s left`. It is shorter than `columns`. */
@@ -65,6 +65,11 @@ function amountOf({ receivedBytes, totalBytes }: Progress): string {
 
 function percentOf({ receivedBytes, totalBytes }: Progress): number {
   return totalBytes === 0 ? 0 : Math.min(100, Math.floor((receivedBytes / totalBytes) * 100))
+}
+
+/** `from the remote`; empty for the Hub, which is where models usually come from. */
+function sourceOf({ source }: Progress): string {
+  return source === 'remote' ? 'from the remote' : ''
 }
 
 /** `12.3 MiB/s`; empty while it is not known. */

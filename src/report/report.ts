@@ -7,7 +7,7 @@ import type { ModelReport, Report } from './types.ts'
 
 export type { ModelReport, Report } from './types.ts'
 
-/** A model that the warm-up of this run downloaded or adopted. */
+/** A model that the warm-up of this run downloaded, took from the remote, or adopted. */
 export interface WarmedModel {
   repo: string
   revision: string
@@ -16,6 +16,8 @@ export interface WarmedModel {
   files: [path: string, bytes: number][]
   downloadMs: number | null
   downloadedBytes: number
+  restoreMs: number | null
+  restoredBytes: number
   adoptedBytes: number
   repaired: string[]
   /** When the model was requested, in milliseconds since the epoch. */
@@ -108,7 +110,7 @@ export function makeReport({ requests, errors, warmed, warmUpMs, cache, ...run }
     warmUpMs,
     times: {
       lookup: distributionOf(requests.map(({ lookupMs }) => lookupMs)),
-      restore: distributionOf(known(requests, 'restoreMs')),
+      restore: distributionOf(known([...warmed, ...requests], 'restoreMs')),
       download: distributionOf(known([...warmed, ...requests], 'downloadMs')),
       load: distributionOf(requests.flatMap(loadTimes)),
     },
@@ -121,6 +123,7 @@ export function makeReport({ requests, errors, warmed, warmUpMs, cache, ...run }
     savedMs: sumOrNull(computed.flatMap(({ savedMs }) => savedMs ?? [])),
     savedBytes: sum(computed.map(({ savedBytes }) => savedBytes)),
     downloadedBytes: sum(models.map(({ downloadedBytes }) => downloadedBytes)),
+    restoredBytes: sum(models.map(({ restoredBytes }) => restoredBytes)),
     adoptedBytes: sum(models.map(({ adoptedBytes }) => adoptedBytes)),
     repaired: sum(models.map(({ repaired }) => repaired.length)),
     ...(run.removals ?? { evicted: [], expired: [], freedBytes: 0 }),
@@ -179,8 +182,7 @@ function distinctErrors(errors: (FailedRequest | WarmUpFailure)[]): Report['erro
 function modelReport(requests: TestRequest[], warmed: WarmedModel[]) {
   const wasDownloaded =
     [...warmed, ...requests].some(({ tier }) => tier === 'hub') || requests.some((request) => request.warmedInThisRun)
-  const wasAdopted = !wasDownloaded && warmed.some(({ tier }) => tier === 'adopted')
-  const tiers = countTiers(requests, wasDownloaded ? 'hub' : wasAdopted ? 'adopted' : undefined)
+  const tiers = countTiers(requests, wasDownloaded ? 'hub' : warmed.find(({ tier }) => isBroughtIn(tier))?.tier)
   const files = new Map([...requests, ...warmed].flatMap(({ files }) => files))
   const bytes = sum([...files.values()])
   const recorded = known(requests, 'recordedDownloadMs')
@@ -190,7 +192,8 @@ function modelReport(requests: TestRequest[], warmed: WarmedModel[]) {
     ...{ repo, revision, commit, tiers, bytes },
     requests: sum(Object.values(tiers)),
     lookupMs: median(requests.map(({ lookupMs }) => lookupMs)),
-    restoreMs: sumOrNull(known(requests, 'restoreMs')),
+    restoreMs: sumOrNull(known([...warmed, ...requests], 'restoreMs')),
+    restoredBytes: sum([...warmed, ...requests].map(({ restoredBytes }) => restoredBytes)),
     downloadMs: sumOrNull(downloadTimes([...warmed, ...requests])),
     downloadedBytes: sum([...warmed, ...requests].map(({ downloadedBytes }) => downloadedBytes)),
     adoptedBytes: sum([...warmed, ...requests].map(({ adoptedBytes }) => adoptedBytes)),
@@ -215,23 +218,25 @@ function testFilesOf(requests: TestRequest[]): string[] {
 }
 
 /** How many requests each tier served. The tier that the model came from served the first request. A download counts even without a request. */
-function countTiers(
-  requests: RequestEvent[],
-  broughtInBy: 'hub' | 'adopted' | undefined,
-): Partial<Record<Tier, number>> {
+function countTiers(requests: RequestEvent[], broughtInBy: Tier | undefined): Partial<Record<Tier, number>> {
   const counts = new Map<Tier, number>()
   for (const { tier } of requests) {
     // Two workers that each downloaded a part of the model are one miss.
     const counted = tier === 'hub' ? 'disk' : tier
     counts.set(counted, (counts.get(counted) ?? 0) + 1)
   }
-  if (broughtInBy === undefined || (broughtInBy === 'adopted' && !counts.has('disk'))) return Object.fromEntries(counts)
+  if (broughtInBy === undefined || (broughtInBy !== 'hub' && !counts.has('disk'))) return Object.fromEntries(counts)
   const first = TIERS.find((tier) => tier !== 'memory' && counts.has(tier)) ?? 'memory'
   const left = (counts.get(first) ?? 1) - 1
   if (left > 0) counts.set(first, left)
   else counts.delete(first)
   counts.set(broughtInBy, (counts.get(broughtInBy) ?? 0) + 1)
   return Object.fromEntries(counts)
+}
+
+/** True for the tiers from which a warm-up takes a model, apart from the Hub. */
+function isBroughtIn(tier: Tier): boolean {
+  return tier === 'adopted' || tier === 'remote'
 }
 
 function sumOrNull(values: number[]): number | null {

@@ -46,7 +46,8 @@ const ModelReportSchema = v.object({
   requests: count,
   bytes: about(amount, 'Bytes of all requested files.'),
   lookupMs: about(v.nullable(amount), 'The median of the lookups.'),
-  restoreMs: about(v.nullable(amount), 'The sum of all restores.'),
+  restoreMs: about(v.nullable(amount), 'The sum of all restores: the time of reading it from the remote.'),
+  restoredBytes: about(v.optional(amount, 0), 'Bytes of it that this run read from the remote.'),
   downloadMs: about(v.nullable(amount), 'The time of the download in this run.'),
   downloadedBytes: about(amount, 'Bytes of it that this run downloaded.'),
   adoptedBytes: about(amount, "Bytes of it that this run took from the user's own Hugging Face cache."),
@@ -112,6 +113,7 @@ export const ReportSchema = v.object({
   savedMs: about(v.nullable(amount), 'The recorded time of the downloads that were not needed again. Null if unknown.'),
   savedBytes: amount,
   downloadedBytes: v.optional(amount, 0),
+  restoredBytes: about(v.optional(amount, 0), 'Bytes that came from the remote.'),
   adoptedBytes: v.optional(amount, 0),
   repaired: about(
     v.optional(count, 0),

@@ -47,6 +47,7 @@ export interface Totals {
   savedMs: number
   savedBytes: number
   downloadedBytes: number
+  restoredBytes: number
   adoptedBytes: number
   repaired: number
   evicted: number
@@ -149,6 +150,7 @@ function totalsOf(runs: Run[]): Totals {
     savedBytes: total(({ savedBytes }) => savedBytes),
     // Summed over the models: the records of older versions have no total.
     downloadedBytes: sum(models.map(({ downloadedBytes }) => downloadedBytes)),
+    restoredBytes: sum(models.map(({ restoredBytes }) => restoredBytes)),
     adoptedBytes: sum(models.map(({ adoptedBytes }) => adoptedBytes)),
     repaired: sum(models.map(({ repaired }) => repaired.length)),
     evicted: total(({ evicted }) => evicted.length),

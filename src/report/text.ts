@@ -80,8 +80,12 @@ function modelLines(models: ModelReport[], columns: number): string[] {
         formatSize(model.bytes),
         [
           ...(model.lookupMs === null ? [] : [`lookup ${formatDuration(model.lookupMs)}`]),
-          ...(model.downloadMs === null ? [] : [`download ${formatDuration(model.downloadMs)}${rate(model)}`]),
-          ...(model.restoreMs === null ? [] : [`restore ${formatDuration(model.restoreMs)}`]),
+          ...(model.downloadMs === null
+            ? []
+            : [`download ${formatDuration(model.downloadMs)}${rate(model.downloadedBytes, model.downloadMs)}`]),
+          ...(model.restoreMs === null
+            ? []
+            : [`restore ${formatDuration(model.restoreMs)}${rate(model.restoredBytes, model.restoreMs)}`]),
           ...(model.loadMs === null ? [] : [`load ${loadOf(model)}`]),
         ],
       ] as const,
@@ -100,7 +104,7 @@ function modelLines(models: ModelReport[], columns: number): string[] {
 }
 
 function footLines(
-  { warmUpMs, savedMs, savedBytes, models, cache, threads, ownMs, expectedErrors }: Report,
+  { warmUpMs, savedMs, savedBytes, restoredBytes, models, cache, threads, ownMs, expectedErrors }: Report,
   { maintenanceMs, removed }: TextOptions,
   columns: number,
 ): string[] {
@@ -111,6 +115,7 @@ function footLines(
   const adoptedBytes = models.reduce((sum, model) => sum + model.adoptedBytes, 0)
   const steps = [
     ...(saved.length > 0 ? [`saved ${saved.join(' and ')} of download`] : []),
+    ...(restoredBytes > 0 ? [`took ${formatSize(restoredBytes)} from the remote`] : []),
     ...(adoptedBytes > 0 ? [`took ${formatSize(adoptedBytes)} from your Hugging Face cache`] : []),
     ...(warmUpMs === null ? [] : [`warm-up ${formatDuration(warmUpMs)}`]),
     ...(maintenanceMs === undefined ? [] : [`maintenance ${formatDuration(maintenanceMs)}`]),
@@ -154,6 +159,6 @@ function repairs({ repo, repaired }: ModelReport): string[] {
 }
 
 /** ` (63 MiB/s)` */
-function rate({ downloadedBytes, downloadMs }: ModelReport): string {
-  return !downloadMs || !downloadedBytes ? '' : ` (${formatSize((downloadedBytes / downloadMs) * 1000)}/s)`
+function rate(bytes: number, ms: number | null): string {
+  return !ms || !bytes ? '' : ` (${formatSize((bytes / ms) * 1000)}/s)`
 }

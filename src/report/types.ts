@@ -45,15 +45,17 @@ export interface ModelReport {
   bytes: number
   /** The median of the lookups. */
   lookupMs: number | null
-  /** The sum of all restores. */
+  /** The sum of all restores: the time of reading it from the remote. */
   restoreMs: number | null
+  /** Bytes of it that this run read from the remote. */
+  restoredBytes: number
   /** The time of the download in this run. */
   downloadMs: number | null
   /** Bytes of it that this run downloaded. */
   downloadedBytes: number
   /** Bytes of it that this run took from the user's own Hugging Face cache. */
   adoptedBytes: number
-  /** Files that had changed in the cache and were downloaded or copied again. */
+  /** Files that had changed in the cache and were downloaded, restored or copied again. */
   repaired: string[]
   /** The median of the loads. */
   loadMs: number | null
@@ -111,9 +113,11 @@ export interface Report {
   savedBytes: number
   /** Bytes. */
   downloadedBytes: number
+  /** Bytes that came from the remote. */
+  restoredBytes: number
   /** Bytes. */
   adoptedBytes: number
-  /** The number of files that had changed in the cache and were downloaded or copied again. */
+  /** The number of files that had changed in the cache and were downloaded, restored or copied again. */
   repaired: number
   /** Models that were removed for size. */
   evicted: string[]

@@ -16,8 +16,10 @@ function request(parts: Partial<RequestEvent> = {}): RequestEvent {
 
 function warmed(parts: Partial<WarmedModel> = {}): WarmedModel {
   const model = { repo: 'org/name', revision: 'main', commit: COMMIT, files: FILES }
-  return { ...model, tier: 'hub', downloadMs: 400, downloadedBytes: 10_000, adoptedBytes: 0, repaired: [], ...parts }
+  return { ...model, tier: 'hub', downloadMs: 400, downloadedBytes: 10_000, ...NOTHING_ELSE, ...parts }
 }
+
+const NOTHING_ELSE = { restoreMs: null, restoredBytes: 0, adoptedBytes: 0, repaired: [] }
 
 function report(input: Partial<ReportInput>) {
   return makeReport({ requests: [], errors: [], warmed: [], warmUpMs: null, cache: null, ...input })
@@ -88,6 +90,20 @@ describe('hits and misses', () => {
     expect(counts({ requests: [request(), request()], warmed: [adopted] })).toEqual(expected)
     expect(report({ requests: [request()], warmed: [adopted] }).models[0]?.adoptedBytes).toBe(10_000)
     expect(counts({ warmed: [adopted] })).toMatchObject({ requests: 0, misses: 0 })
+  })
+
+  test('a model that the warm-up took from the remote: the first request is a hit of tier remote', () => {
+    const nothing = { downloadMs: null, downloadedBytes: 0 }
+    const restored = warmed({ tier: 'remote', ...nothing, restoreMs: 40, restoredBytes: 10_000 })
+    const expected = { requests: 2, hits: 2, misses: 0, hitRate: 1, tiers: [{ disk: 1, remote: 1 }] }
+    expect(counts({ requests: [request(), request()], warmed: [restored] })).toEqual(expected)
+    const { models, restoredBytes, savedBytes, times } = report({ requests: [request()], warmed: [restored] })
+    expect(models[0]).toMatchObject({ restoreMs: 40, restoredBytes: 10_000 })
+    expect({ restoredBytes, savedBytes, restore: times.restore?.total }).toEqual({
+      ...{ restoredBytes: 10_000, savedBytes: 10_000, restore: 40 },
+    })
+    const onDemand = request({ tier: 'remote', restoreMs: 40, restoredBytes: 10_000 })
+    expect(counts({ requests: [onDemand, request()] })).toEqual(expected)
   })
 
   test('a model that was warmed in two selections: one miss', () => {
@@ -282,7 +298,7 @@ test('the JSON has exactly these keys', () => {
       download: { count: 1, total: 400, p50: 400, p95: 400, max: 400 },
       load: { count: 2, total: 80, p50: 40, p95: 49, max: 50 },
     },
-    ...{ downloadedBytes: 9500, adoptedBytes: 0, repaired: 0, errorCounts: { OFFLINE: 1 } },
+    ...{ downloadedBytes: 9500, restoredBytes: 0, adoptedBytes: 0, repaired: 0, errorCounts: { OFFLINE: 1 } },
     requests: 3,
     hits: 1,
     misses: 1,
@@ -306,6 +322,7 @@ test('the JSON has exactly these keys', () => {
         restoreMs: null,
         downloadMs: 400,
         downloadedBytes: 9500,
+        restoredBytes: 0,
         adoptedBytes: 0,
         repaired: [],
         loadMs: 40,

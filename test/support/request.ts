@@ -10,6 +10,7 @@ export function makeRequest(parts: Partial<RequestEvent> & Pick<RequestEvent, 'r
     at: Date.now(),
     lookupMs: 1,
     restoreMs: null,
+    restoredBytes: 0,
     downloadMs: null,
     downloadedBytes: 0,
     adoptedBytes: 0,

@@ -43,6 +43,7 @@ export class CacheContext {
   #fetch: Promise<Fetch> | undefined
   #otherCaches: Promise<HubFolder[]> | undefined
   #remote: Promise<Remote | undefined> | undefined
+  #openedRemote: { remote: Remote | undefined } | undefined
   #temporary: Promise<CacheContext> | undefined
   #refusal: { error: ModelCacheError | undefined } | undefined
   /** True when this cache, or the temporary cache that replaces it, prepared requests to the Hub. A warm-up sets it to false first. */
@@ -166,12 +167,20 @@ export class CacheContext {
    * only a folder is used.
    */
   async remote(): Promise<Remote | undefined> {
-    const { remote, offline, run } = this.options
+    const { remote, offline } = this.options
     if (!remote || (offline && !remote.url?.startsWith('file:'))) return undefined
-    this.#remote ??= import('../../remote/open-remote.ts').then(({ openRemote }) =>
-      openRemote(remote, { env: this.env, runId: run?.id, warn: this.warn }),
-    )
+    if (this.standsInFor) return this.standsInFor.remote()
+    this.#remote ??= import('./remote.ts').then(async ({ openRemoteOf }) => {
+      this.#openedRemote = { remote: await openRemoteOf(this, remote) }
+      return this.#openedRemote.remote
+    })
     return this.#remote
+  }
+
+  /** True when this process could not open the remote, or has left it alone. */
+  get isRemoteUnusable(): boolean {
+    const opened = this.#openedRemote
+    return opened !== undefined && (!opened.remote || opened.remote.leftAlone !== undefined)
   }
 
   /** The error of a folder in which nothing may be changed. Undefined for a cache folder and one that may become one. Checked once. */

@@ -235,7 +235,7 @@ async function isStillThere(context: CacheContext, entry: Entry, paths: HubPath[
 
 function arrivalOf(
   context: CacheContext,
-  { model, resolved, downloadMs, downloadedBytes, adoptedBytes, repaired }: Intake,
+  { model, resolved, downloadMs, downloadedBytes, restoreMs, restoredBytes, adoptedBytes, repaired }: Intake,
   recorded: Entry,
   files: HubPath[],
 ): Omit<Arrival, 'waitedMs'> {
@@ -251,7 +251,7 @@ function arrivalOf(
       warmedInThisRun: false,
       changed: [],
     },
-    tier: downloadMs !== null ? 'hub' : adoptedBytes > 0 ? 'adopted' : 'disk',
-    ...{ downloadMs, downloadedBytes, adoptedBytes, repaired },
+    tier: downloadMs !== null ? 'hub' : restoreMs !== null ? 'remote' : adoptedBytes > 0 ? 'adopted' : 'disk',
+    ...{ downloadMs, downloadedBytes, restoreMs, restoredBytes, adoptedBytes, repaired },
   }
 }

@@ -3,9 +3,10 @@ import { explainHubError } from '../../hub/explain-error.ts'
 import { HubHttpError } from '../../hub/http.ts'
 import { withRetry } from '../../hub/retry.ts'
 import { DigestMismatchError, SizeMismatchError } from '../../model/broken-download.ts'
-import { isSystemError, ModelCacheError, messageOf } from '../../model/errors.ts'
+import { ModelCacheError, messageOf } from '../../model/errors.ts'
 import type { CacheContext } from '../context/context.ts'
 import { IncomingFile } from '../store/downloads/incoming.ts'
+import { explainDiskError } from './explain-disk-error.ts'
 import { type FileTarget, fileFailure, targetLabel } from './file-target.ts'
 
 /**
@@ -84,10 +85,4 @@ function explainFailure(error: unknown, target: FileTarget): unknown {
     explainHubError(error, { asked: `File ${targetLabel(target)}`, repo: target.model.repo }, target.hub),
     target,
   )
-}
-
-/** A system error that the Hub does not explain comes from the disk: it is full, read-only or gone. */
-function explainDiskError(error: unknown, target: FileTarget): unknown {
-  const isDisk = !(error instanceof ModelCacheError) && isSystemError(error)
-  return isDisk ? fileFailure(target, 'CACHE_UNUSABLE', `It could not be written: ${messageOf(error)}.`, error) : error
 }

@@ -5,17 +5,29 @@ import { linkIntoSnapshot } from '../store/downloads/links.ts'
 import { adoptBlob, copyBlob } from './adopt-blob.ts'
 import { downloadBlob } from './download-blob.ts'
 import { type BlobTarget, type FileTarget, fileFailure, targetLabel } from './file-target.ts'
+import { restoreBlob } from './restore-blob.ts'
 
 /** Where the bytes of a file were found. */
-export type BlobSource = 'disk' | 'adopted' | 'hub'
+export type BlobSource = 'disk' | 'adopted' | 'remote' | 'hub'
 
-/** Makes sure that the cache has the verified blob of a file: it is on disk, is adopted from another cache, or is downloaded. */
+/**
+ * Makes sure that the cache has the verified blob of a file: it is on disk, is adopted from another cache, is taken from the remote, or
+ * is downloaded.
+ */
 export async function ensureBlob(context: CacheContext, target: FileTarget): Promise<BlobSource> {
   target.signal?.throwIfAborted()
-  const source = (await isPresent(context, target)) ? 'disk' : (await adoptBlob(context, target)) ? 'adopted' : 'hub'
-  if (source === 'hub') await downloadBlob(context, target)
-  else target.onBytes.present(target.stated.size)
-  return source
+  const source = (await isPresent(context, target))
+    ? 'disk'
+    : (await adoptBlob(context, target))
+      ? 'adopted'
+      : undefined
+  if (source !== undefined) {
+    target.onBytes.present(target.stated.size)
+    return source
+  }
+  if (await restoreBlob(context, target)) return 'remote'
+  await downloadBlob(context, target)
+  return 'hub'
 }
 
 /** Links a blob into its snapshot folder. Returns the record of the file, without its download time. */

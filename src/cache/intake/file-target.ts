@@ -6,6 +6,7 @@ import { type Model, modelLabel } from '../../model/model.ts'
 import type { Commit } from '../../model/revision.ts'
 import type { SnapshotId } from '../../model/snapshot.ts'
 import type { TreeFile } from '../../model/tree.ts'
+import type { ModelOnRemote } from './model-on-remote.ts'
 
 /** One file that belongs into the cache. */
 export interface BlobTarget {
@@ -24,6 +25,7 @@ export interface BlobTarget {
 export interface FileTarget extends BlobTarget {
   commit: Commit
   hub: HubAccess
+  onRemote: ModelOnRemote
   /** The name of the lock file, if that states it. */
   lockfile?: string
   onBytes: FileProgress
@@ -35,8 +37,10 @@ export interface FileProgress {
   present: (bytes: number) => void
   /** Bytes that an unfinished download has already. */
   kept: (bytes: number) => void
-  /** Bytes that are received over the network. */
+  /** Bytes that are received from the Hub. */
   received: (bytes: number) => void
+  /** Bytes that are received from the remote. */
+  restored: (bytes: number) => void
   /** Milliseconds until the next try after a failure; undefined when that try begins. */
   waiting: (waitMs: number | undefined) => void
 }

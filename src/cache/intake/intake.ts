@@ -17,6 +17,7 @@ import { syncToDisk } from '../store/durable.ts'
 import { beginDownload } from './download-clock.ts'
 import { type BlobSource, ensureBlob, linkFile } from './ensure-file.ts'
 import type { FileProgress, FileTarget } from './file-target.ts'
+import { ModelOnRemote } from './model-on-remote.ts'
 import { Rate } from './rate.ts'
 import type { Resolved } from './resolve.ts'
 
@@ -30,11 +31,15 @@ export interface IntakeOptions {
 export class Intake {
   /** Milliseconds that downloads took by the clock. Null while nothing was downloaded. */
   downloadMs: number | null = null
-  /** Bytes that were received over the network. */
+  /** Bytes that were received from the Hub. */
   downloadedBytes = 0
+  /** Milliseconds that reading from the remote took by the clock, unless the rest was downloaded meanwhile. Null if nothing came from it. */
+  restoreMs: number | null = null
+  /** Bytes that were received from the remote. */
+  restoredBytes = 0
   /** Bytes that were adopted from another cache. */
   adoptedBytes = 0
-  /** Files that had changed since they were recorded, and were downloaded or adopted again. */
+  /** Files that had changed since they were recorded, and were downloaded, restored or adopted again. */
   readonly repaired: HubPath[] = []
   /** Files that are new, or differ from their record. Each promise resolves when the file is synced to the disk. */
   readonly #fresh = new Map<HubPath, Promise<void>>()
@@ -43,6 +48,7 @@ export class Intake {
   readonly #files = new Map<HubPath, EntryFile>()
   /** Paths with the same content share one blob, which crosses the network once. */
   readonly #blobs = new Map<Digest, Promise<BlobSource>>()
+  readonly #onRemote: ModelOnRemote
 
   constructor(
     readonly context: CacheContext,
@@ -50,7 +56,9 @@ export class Intake {
     readonly resolved: Resolved,
     readonly hub: HubAccess,
     readonly options: IntakeOptions,
-  ) {}
+  ) {
+    this.#onRemote = new ModelOnRemote(context, { model, resolved, hub, signal: options.signal })
+  }
 
   /** The task that the repo's model card states, if it is known. */
   get ownTask(): string | undefined {
@@ -98,6 +106,7 @@ export class Intake {
     const { elapsedMs, sharedMs } = endDownload()
     this.#share(downloaded, sharedMs)
     if (downloaded.length > 0) this.downloadMs = (this.downloadMs ?? 0) + elapsedMs
+    else if (sources.includes('remote')) this.restoreMs = (this.restoreMs ?? 0) + elapsedMs
     if (firstFailure) throw firstFailure.error
   }
 
@@ -199,7 +208,17 @@ export class Intake {
         reason: 'No file of that name can be written on this system.',
         nextStep: 'Leave it out: choose the files that you need by `files`.',
       })
-    return { model, commit, snapshot, path, stated, known: entry?.files.get(path), hub, lockfile }
+    return {
+      model,
+      commit,
+      snapshot,
+      path,
+      stated,
+      known: entry?.files.get(path),
+      hub,
+      lockfile,
+      onRemote: this.#onRemote,
+    }
   }
 
   #progress(files: TreeFile[]): FileProgress {
@@ -210,14 +229,21 @@ export class Intake {
     let totalBytes = [...sizes.values()].reduce((sum, size) => sum + size, 0)
     let receivedBytes = 0
     const rate = new Rate()
+    let source: Progress['source']
     const tell = (waitMs?: number) => {
       const elapsedMs = originals.monotonic() - started
       const { bytesPerSecond } = rate
-      onProgress?.({ model: modelLabel(this.model), receivedBytes, totalBytes, elapsedMs, bytesPerSecond, waitMs })
+      const model = modelLabel(this.model)
+      onProgress?.({ model, receivedBytes, totalBytes, elapsedMs, bytesPerSecond, waitMs, source })
     }
     const kept = (bytes: number) => {
       receivedBytes += bytes
       tell()
+    }
+    const arrived = (bytes: number, from: Progress['source']) => {
+      source = from
+      rate.saw(Math.max(0, bytes))
+      kept(bytes)
     }
     return {
       present: (bytes) => {
@@ -227,8 +253,11 @@ export class Intake {
       received: (bytes) => {
         // Bytes that are thrown away later crossed the network, too.
         this.downloadedBytes += Math.max(0, bytes)
-        rate.saw(Math.max(0, bytes))
-        kept(bytes)
+        arrived(bytes, 'hub')
+      },
+      restored: (bytes) => {
+        this.restoredBytes += Math.max(0, bytes)
+        arrived(bytes, 'remote')
       },
       waiting: tell,
     }

@@ -56,9 +56,9 @@ export function isRunId(name: string): boolean {
   return /^[0-9a-z]+-\d+-[0-9a-f]{6}$/.test(name)
 }
 
-/** A file in the folder of a run in `events/`: the manifest, or the events of one thread of a child process. */
+/** A file in the folder of a run in `events/`: the manifest, the mark of a remote, or the events of one thread of a child process. */
 export function isEventsName(name: string): boolean {
-  return name === 'manifest.json' || /^[0-9a-f]{12}-\d+-\d+\.jsonl(\.new)?$/.test(name)
+  return name === 'manifest.json' || name === 'remote.json' || /^[0-9a-f]{12}-\d+-\d+\.jsonl(\.new)?$/.test(name)
 }
 
 /** A stored answer of the Hub's API. */

@@ -24,7 +24,7 @@ export class RunReports {
 async function reportOf(run: FinishedRun, cache: ModelCache): Promise<Report> {
   const { reports, warmUps, removals, startedAt, durationMs } = run
   const downloaded = new Set(
-    reports.flatMap(({ requests }) => requests.filter(({ tier }) => tier === 'hub' || tier === 'adopted').map(keyOf)),
+    reports.flatMap(({ requests }) => requests.filter(({ tier }) => !['memory', 'disk'].includes(tier)).map(keyOf)),
   )
   const [children, workers] = [true, false].map((isOfChild) =>
     reports

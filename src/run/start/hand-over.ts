@@ -21,8 +21,9 @@ export function handOver(
   const { mode, debug, intercept, threads } = options
   // The settings of the Hub are listed by name: the token must not be among them.
   const { endpoint, concurrency, timeoutMs } = options.hub
-  // The user's own remote has functions, which can't be sent.
-  const remote = options.remote?.url === undefined ? undefined : options.remote
+  // The user's own remote has functions, which can't be sent. Workers need not wait for a remote that does not answer.
+  const isForWorkers = options.remote?.url !== undefined && !project.cache.context.isRemoteUnusable
+  const remote = isForWorkers ? options.remote : undefined
   const cache = { ...cacheSettings(options), remote, hub: { endpoint, concurrency, timeoutMs } }
   return {
     ...{ run: { id: runId, pid: process.pid }, root, mode, debug, cache, manifest },

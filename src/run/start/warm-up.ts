@@ -110,6 +110,8 @@ function failureOf(result: WarmResult): WarmUpFailure[] {
 function warmedModel(result: WarmResult, begunAt: Map<string, number>, isDeclared: boolean): WarmedModel[] {
   if (!('cached' in result) || result.cached.tier === 'disk') return []
   const { repo, revision, commit, tier, files, downloadMs, downloadedBytes, adoptedBytes, repaired } = result.cached
+  const { restoreMs, restoredBytes } = result.cached
   const shape = { files: [...files], repaired: [...repaired], at: begunAt.get(modelLabel(result.model)), isDeclared }
-  return [{ repo, revision, commit, tier, downloadMs, downloadedBytes, adoptedBytes, ...shape }]
+  const amounts = { downloadMs, downloadedBytes, restoreMs, restoredBytes, adoptedBytes }
+  return [{ repo, revision, commit, tier, ...amounts, ...shape }]
 }

@@ -1,0 +1,52 @@
+import { originals } from '../platform/originals.ts'
+import { RemoteError } from './store.ts'
+import { untilAborted } from './until-aborted.ts'
+
+// A body that is slower for `stallMs` has stalled.
+const FLOOR_BYTES_PER_SECOND = 65_536
+
+/** A body whose first chunk has arrived. */
+interface Opened {
+  iterator: AsyncIterator<Uint8Array>
+  first: IteratorResult<Uint8Array>
+}
+
+interface WatchOptions {
+  /** Ends the body. */
+  controller: AbortController
+  /** Milliseconds. */
+  stallMs: number
+  onStall: (error: RemoteError) => void
+  onEnd: () => void
+}
+
+/** The chunks of a body. One that stalls or is too slow is ended. The time that the reader takes does not count. */
+export async function* watchedBody(
+  { iterator, first }: Opened,
+  { controller, stallMs, onStall, onEnd }: WatchOptions,
+): AsyncGenerator<Uint8Array> {
+  let [bytes, isWaiting] = [0, false]
+  const watch = originals.setInterval(() => {
+    if (isWaiting && bytes < (FLOOR_BYTES_PER_SECOND * stallMs) / 1000) {
+      const stalled = new RemoteError('unreachable', `it stalled, ${bytes} bytes arrived in ${stallMs / 1000} s`)
+      controller.abort(stalled)
+      onStall(stalled)
+    }
+    bytes = 0
+  }, stallMs)
+  watch.unref()
+  try {
+    for (let result = first; !result.done; ) {
+      bytes += result.value.byteLength
+      yield result.value
+      isWaiting = true
+      result = await untilAborted(controller.signal, iterator.next())
+      isWaiting = false
+    }
+  } finally {
+    originals.clearInterval(watch)
+    onEnd()
+    // It would not end where a body hangs, so nobody waits for it.
+    iterator.return?.().catch(() => undefined)
+  }
+}
