@@ -236,10 +236,6 @@ export class ModelCache {
     const replaced = { cacheDir, endpoint: hub.endpoint, runId: run.id }
     if (existsSync(temporaryFolder(replaced))) await removeTemporaryFolder(replaced)
     releaseRun(this.context.layout, run.id)
-    if (this.context.options.remote) {
-      const { removeMark } = await import('./context/remote.ts')
-      await removeMark(this.context.layout, run.id)
-    }
   }
 
   /** False when the cache folder is read-only or refused. */

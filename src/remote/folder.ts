@@ -17,9 +17,15 @@ export function openFolderStore(url: URL): RemoteStore {
   return new FolderStore(url.href, fileURLToPath(url))
 }
 
+/** The store's own folder: its path without links, and its permissions. */
+interface Root {
+  path: string
+  mode: number
+}
+
 /** A folder that machines share. It is only written below its own folder, and links in it are not followed. */
 class FolderStore implements RemoteStore {
-  #root: Promise<{ path: string; mode: number }> | undefined
+  #root: Promise<Root | undefined> | undefined
 
   constructor(
     readonly name: string,
@@ -44,18 +50,19 @@ class FolderStore implements RemoteStore {
 
   put(key: string, body: ObjectBody, { signal, overwrite = false }: CallOptions & { overwrite?: boolean }) {
     return this.#call(signal, async () => {
-      const folder = await this.#makeFolderOf(key)
+      segmentsOf(key)
+      const root = (await this.#found()) ?? (await this.#make())
+      const folder = await this.#makeFolderOf(key, root)
       const file = join(folder, segmentsOf(key).at(-1) ?? '')
       if (!overwrite && (await unlessAbsent(lstat(file)))) return 'exists'
-      const { mode } = await this.#found()
       await removeLeftovers(folder)
-      return writeObject(file, body, { signal, overwrite, mode: 0o444 & mode })
+      return writeObject(file, body, { signal, overwrite, mode: 0o444 & root.mode })
     })
   }
 
   async *list(prefix: string, { signal }: CallOptions): AsyncGenerator<StoredObject> {
     const root = await this.#call(signal, () => this.#found())
-    yield* this.#walk(root.path, '', prefix, signal)
+    if (root) yield* this.#walk(root.path, '', prefix, signal)
   }
 
   remove(key: string, { signal }: CallOptions): Promise<void> {
@@ -93,15 +100,15 @@ class FolderStore implements RemoteStore {
   /** The path of an object. Undefined if there is none, or if a folder of its path is a link. */
   async #fileOf(key: string): Promise<string | undefined> {
     const segments = segmentsOf(key)
-    const { path } = await this.#found()
-    const folder = join(path, ...segments.slice(0, -1))
+    const found = await this.#found()
+    if (!found) return undefined
+    const folder = join(found.path, ...segments.slice(0, -1))
     const real = await unlessAbsent(realpath(folder))
     return real === folder ? join(folder, segments.at(-1) ?? '') : undefined
   }
 
-  /** Makes the folder of an object. Who may use the store's own folder may use it, too. */
-  async #makeFolderOf(key: string): Promise<string> {
-    const { path, mode } = await this.#found({ make: true })
+  /** Makes the folder of an object, and returns its path. Who may use the store's own folder may use it, too. */
+  async #makeFolderOf(key: string, { path, mode }: Root): Promise<string> {
     let folder = path
     for (const segment of segmentsOf(key).slice(0, -1)) {
       folder = join(folder, segment)
@@ -111,24 +118,35 @@ class FolderStore implements RemoteStore {
     throw new RemoteError('misused', `${this.name} has a link in place of a folder: ${folder}`)
   }
 
-  /** The store's own folder. All calls wait for one look at it: a dead network disk then blocks one thread of Node.js, and not all. */
-  #found({ make = false } = {}): Promise<{ path: string; mode: number }> {
-    this.#root ??= this.#look(make).catch((error) => {
+  /**
+   * The store's own folder. Undefined if nothing was written yet. All calls wait for one look at it: a dead network disk then blocks one
+   * thread of Node.js, and not all.
+   */
+  #found(): Promise<Root | undefined> {
+    this.#root ??= this.#look()
+    const forget = () => {
       this.#root = undefined
-      throw error
-    })
+    }
+    this.#root.then((root) => root ?? forget(), forget)
     return this.#root
   }
 
-  async #look(make: boolean): Promise<{ path: string; mode: number }> {
+  async #look(): Promise<Root | undefined> {
     const stats = await unlessAbsent(stat(this.folder))
     if (stats?.isDirectory()) return { path: await realpath(this.folder), mode: stats.mode & 0o7777 }
     if (stats) throw new RemoteError('misused', `${this.name} is not a folder`)
-    // Only the last folder is made: where the parent is missing, the share is probably not mounted.
-    const parent = make ? await unlessAbsent(stat(dirname(this.folder))) : undefined
-    if (!parent) throw new RemoteError('unreachable', `There is no folder ${this.folder}`)
-    await makeFolder(this.folder, parent.mode & 0o7777)
-    return this.#look(false)
+    // Where the folder above it is missing, too, the share is probably not mounted.
+    if (await unlessAbsent(stat(dirname(this.folder)))) return undefined
+    throw new RemoteError('unreachable', `There is no folder ${this.folder}`)
+  }
+
+  async #make(): Promise<Root> {
+    const { mode } = await stat(dirname(this.folder))
+    await makeFolder(this.folder, mode & 0o7777)
+    this.#root = undefined
+    const root = await this.#found()
+    if (root) return root
+    throw new RemoteError('failed', `${this.name} could not be made`)
   }
 
   async #call<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {

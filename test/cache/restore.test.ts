@@ -208,7 +208,7 @@ describe('a remote that', () => {
   const faults: [string, () => CacheOptions['remote'], RegExp][] = [
     ['does not answer', () => ownRemote(() => ({ get: () => never })), /no answer within 0\.3 s/],
     ['is down', () => ownRemote(() => ({ get: () => Promise.reject(refused) })), /ECONNREFUSED/],
-    ['is a folder that is not there', () => folderRemote(join(engine.folder, 'gone')), /There is no folder/],
+    ['is a folder that is not there', () => folderRemote(join(engine.folder, 'gone/share')), /There is no folder/],
     [
       'stalls in the middle',
       () =>

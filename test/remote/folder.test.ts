@@ -41,7 +41,11 @@ async function textOf(chunks: AsyncIterable<Uint8Array> | undefined): Promise<st
 test('an object is written once, and read whole or in part', async () => {
   const folder = await emptyFolder()
   const store = await openFolder(join(folder, 'share'))
-  await expect(store.get(KEY, { signal })).rejects.toMatchObject({ failure: 'unreachable' })
+  expect(await store.get(KEY, { signal })).toBeUndefined()
+  expect(await all(store.list?.('', { signal }))).toEqual([])
+  const unmounted = await openFolder(join(folder, 'gone/share'))
+  await expect(unmounted.get(KEY, { signal })).rejects.toMatchObject({ failure: 'unreachable' })
+  await expect(unmounted.put(KEY, body('x'), { signal })).rejects.toMatchObject({ failure: 'unreachable' })
   const both = await Promise.all(['0123456789', 'abcdefghij'].map((text) => store.put(KEY, body(text), { signal })))
   expect(both.sort()).toEqual(['exists', 'written'])
   expect(await store.put(KEY, body('other'), { signal })).toBe('exists')

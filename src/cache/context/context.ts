@@ -264,9 +264,11 @@ export class CacheContext {
     this.standsInFor?.noteHubAsked()
   }
 
-  /** Ends the claims of this cache. */
+  /** Ends the claims of this cache. The remote may be asked again by the next run. */
   async release(): Promise<void> {
     await this.#lease?.release()
+    const { remote, run } = this.options
+    if (remote && run) await (await import('./remote.ts')).removeMark(this.layout, run.id)
   }
 
   get env(): Readonly<Record<string, string | undefined>> {
