@@ -1,4 +1,5 @@
-import { createHash, type Hash } from 'node:crypto'
+import type { Hash } from 'node:crypto'
+import { createHash } from '../platform/late-crypto.ts'
 
 /**
  * The digest of a file as the Hub states it: `sha256:<hex>` of the content for LFS and Xet files, `sha1:<hex>` of the

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash } from '../platform/late-crypto.ts'
 import type { Digest } from './digest.ts'
 import type { HubPath } from './hub-path.ts'
 import type { RepoId } from './repo-id.ts'

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash } from '../platform/late-crypto.ts'
 
 /** `<host>-<hash of the endpoint>`: the host is for people, the hash distinguishes endpoints. It is a safe name of one folder. */
 export function originKey(endpoint: string): string {

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash } from '../platform/late-crypto.ts'
 import { type Commit, isCommit } from './revision.ts'
 
 /**

@@ -248,9 +248,11 @@ describe('a suite that changes the environment does not affect the engine:', () 
 })
 
 test.each(['forks', 'threads'])(
-  'a suite in the pool %s with a process and a console of its own reaches nothing of the engine',
+  'a suite in the pool %s with a process, a console and digests of its own reaches nothing of the engine',
   async (pool) => {
     const source = `
+    import crypto from 'node:crypto'
+    for (const name of ['createHash', 'randomBytes']) vi.spyOn(crypto, name).mockImplementation(() => { throw new Error('No digests') })
     vi.spyOn(process, 'exit').mockImplementation(() => { throw new Error('No exit') })
     vi.spyOn(process, 'kill').mockImplementation(() => { throw Object.assign(new Error('All are dead'), { code: 'ESRCH' }) })
     vi.spyOn(process, 'on').mockImplementation(() => process)

@@ -10,6 +10,17 @@ hub.addRepo('org/tiny', { files: { 'config.json': '{}' } })
 
 const ASKS = `import { test } from 'vitest'; test('x', async ({ models }) => { await models.path('org/tiny') })`
 
+// Loading node:crypto takes 2 ms. A worker has to do without it if the warm-up has found its models.
+const ASKS_AND_LOADS_NO_CRYPTO = `
+  import { expect, test } from 'vitest'
+  test('x', async ({ models }) => {
+    const isLoaded = () => process.moduleLoadList.includes('NativeModule crypto')
+    const before = isLoaded()
+    await models.path('org/tiny')
+    expect(isLoaded()).toBe(before)
+  })
+`
+
 test('counts the work of the package, and no waiting: not for a download, also by another worker, and not for a Hub that is unreachable', async () => {
   const files = { 'vitest.config.ts': configSource({}, 'maxWorkers: 2'), 'a.test.ts': ASKS, 'b.test.ts': ASKS }
   const consumer = await Consumer.create({ files })
@@ -20,7 +31,10 @@ test('counts the work of the package, and no waiting: not for a download, also b
   expect(cold.report?.ownMs.workers, cold.output).toMatchObject({ count: 2 })
   expect(cold.report?.ownMs.workers?.max, cold.output).toBeLessThan(cold.report?.times.lookup?.max ?? 0)
 
-  await consumer.write({ 'vitest.config.ts': configSource({ models: ['org/never-there'] }) })
+  await consumer.write({
+    'vitest.config.ts': configSource({ models: ['org/never-there'] }),
+    'a.test.ts': ASKS_AND_LOADS_NO_CRYPTO,
+  })
   await hub.stopListening()
   const { exitCode, output, report } = await consumer.vitest([], env)
   await hub.resumeListening()

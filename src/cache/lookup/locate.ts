@@ -1,5 +1,6 @@
 import type { Model } from '../../model/model.ts'
 import { selectionKey } from '../../model/selection.ts'
+import { keepCrypto } from '../../platform/late-crypto.ts'
 import type { CacheContext } from '../context/context.ts'
 import { filesInManifest, findInManifest } from '../context/manifest.ts'
 import { compareWithDisk, exactPaths, type Located } from './compare-with-disk.ts'
@@ -18,6 +19,8 @@ export async function locateInManifest(context: CacheContext, model: Model): Pro
 
 /** Finds a model by its stored ref, metadata and listing, without the network. Undefined when one of them is missing. */
 export async function locateOnDisk(context: CacheContext, model: Model): Promise<Located | undefined> {
+  // What follows computes digests.
+  await keepCrypto()
   const { findOnDisk } = await import('./locate-on-disk.ts')
   return findOnDisk(context, model)
 }

@@ -1,6 +1,6 @@
-import { randomBytes } from 'node:crypto'
 import { digestOfBlobName } from '../../model/digest.ts'
 import { isCommit } from '../../model/revision.ts'
+import { randomBytes } from '../../platform/late-crypto.ts'
 import { originals } from '../../platform/originals.ts'
 
 // The names that the cache gives to its files. A file with another name is deleted only when a record, a listing or its content shows

@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto'
 import { lstat, mkdir, mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
 import { systemCode } from '../../model/errors.ts'
+import { createHash } from '../../platform/late-crypto.ts'
 import { removeFolderOfRun } from './remove-own.ts'
 
 /** The cache that a temporary folder replaces, and the run that uses it. */

@@ -1,4 +1,5 @@
 import process from 'node:process'
+import { keepLoadedCrypto } from '../../platform/late-crypto.ts'
 import { originals } from '../../platform/originals.ts'
 import { spent } from '../../platform/own-time.ts'
 import { loadedPreload } from '../preload.ts'
@@ -32,6 +33,7 @@ export class LateEngine {
     const importEngine = () => import('./engine.ts')
     const preload = loadedPreload()
     const { openEngine } = await (preload ? preload.importAsIs(importEngine) : importEngine())
+    await keepLoadedCrypto()
     this.#opened = openEngine(this.settings, this.#environmentAtStart, this.tests)
     spent('engine', started, this.settings.debug)
     return this.#opened

@@ -4,6 +4,7 @@ import 'node:fs/promises'
 import type { Manifest } from '../../cache/context/manifest.ts'
 import type { Progress } from '../../cache/context/progress.ts'
 import type { FileReport } from '../../model/request.ts'
+import { keepCrypto } from '../../platform/late-crypto.ts'
 import { hostGlobal } from '../../platform/originals.ts'
 import { ownMs, takeOwnMs } from '../../platform/own-time.ts'
 import { makeModels, OWN_PROVIDERS } from '../../providers/models.ts'
@@ -100,5 +101,5 @@ function makeWorker(settings: WorkerSettings, global: typeof globalThis): Worker
  */
 async function prepare(settings: WorkerSettings, engine: LateEngine, global: typeof globalThis): Promise<void> {
   if (settings.intercept.length > 0 && !loadedPreload()) await importPreload()
-  if (hostGlobal() !== global && settings.mode === 'integration') await engine.open()
+  if (hostGlobal() !== global && settings.mode === 'integration') await Promise.all([engine.open(), keepCrypto()])
 }

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto'
 import { type Digest, isDigest } from '../../../model/digest.ts'
+import { createHash } from '../../../platform/late-crypto.ts'
 import { ENTRY, MODEL } from './onnx.ts'
 import { bytesField, bytesHead } from './protobuf.ts'
 
