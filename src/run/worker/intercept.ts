@@ -38,7 +38,7 @@ export function intercept({ preload, settings, testFile, global, open }: Interce
 
 /**
  * The beginning of the names of the events files of one test file. Each child process adds its own id. Not `randomBytes`: loading
- * node:crypto takes 4 ms in each worker.
+ * node:crypto takes 2 ms in each worker.
  */
 function eventsName(): string {
   const microseconds = Math.floor(originals.monotonic() * 1000)
