@@ -34,10 +34,12 @@ const CHUNKS: Record<string, string[]> = {
   engine: ['run/worker/engine', 'intercept/child'],
   environment: ['vitest/environments/node'],
   main: ['index', 'vitest/global-setup', 'vitest/reporter', 'cache/index'],
-  // For commands that only look, and for a run that finds every model on disk. Both print the words and lines.
-  'on-disk': [
-    ...['cache/on-disk', 'cache/lookup/locate-on-disk', 'cache/store/entries/metadata'],
-    ...['cache/inspect/status', 'report/words', 'report/lines'],
+  // For a run that finds every model on disk.
+  'on-disk': ['cache/on-disk', 'cache/lookup/locate-on-disk', 'cache/store/entries/metadata'],
+  // For commands that only look, and for the end of a run. A run loads it while its tests run.
+  look: [
+    ...['cache/inspect/status', 'cache/inspect/statistics', 'cache/lookup/list-entries', 'cache/upkeep/record-uses'],
+    ...['report/words', 'report/lines'],
   ],
   'after-run': ['run/end/conclude-run', 'cache/upkeep/maintain'],
   'complete-model': ['cache/intake/complete-model', 'cache/upkeep/make-room', 'cache/context/connections'],

@@ -123,7 +123,7 @@ export class ModelCache {
 
   /** All entries, sorted by name. */
   async list(): Promise<Entry[]> {
-    const { listEntries } = await import('./on-disk.ts')
+    const { listEntries } = await import('./lookup/list-entries.ts')
     // Callers may change these copies.
     return (await listEntries(this.context)).map(copyEntry)
   }
@@ -200,7 +200,7 @@ export class ModelCache {
 
   /** The number and the bytes of the cached models. */
   async statistics(): Promise<CacheStatistics> {
-    const { cacheStatistics } = await import('./on-disk.ts')
+    const { cacheStatistics } = await import('./inspect/statistics.ts')
     return cacheStatistics(this.context)
   }
 
@@ -272,7 +272,7 @@ export class ModelCache {
     if (requests.length === 0 || this.context.refusal) return
     // The folder may have been removed during the run. It needs its mark again, or the next run would refuse it.
     await this.prepare()
-    const { recordUses } = await import('./on-disk.ts')
+    const { recordUses } = await import('./upkeep/record-uses.ts')
     return recordUses(this.context, requests)
   }
 

@@ -23,12 +23,16 @@ let own: Owner | undefined
 
 /** This process as an owner. */
 export function thisProcess(): Owner {
-  own ??= ownerOf(originals.pid)
+  own ??= seenOwner(originals.pid)
   return own
 }
 
 /** A process of this host as an owner. */
 export function ownerOf(pid: number): Owner {
+  return pid === originals.pid ? thisProcess() : seenOwner(pid)
+}
+
+function seenOwner(pid: number): Owner {
   const seen = lookAt(pid)
   return { pid, host: thisHost(), ...(seen && { started: seen.started }) }
 }
@@ -36,6 +40,8 @@ export function ownerOf(pid: number): Owner {
 /** Whether an owner lives. See `OwnerState`. */
 export function stateOf(owner: Owner): OwnerState {
   if (owner.host !== thisHost()) return 'unknown'
+  // This process runs, so nobody has to be asked.
+  if (owner.started !== undefined && owner.pid === originals.pid && owner.started === own?.started) return 'alive'
   // The boot ids differ: this machine was started again, or another machine has the same name.
   if (owner.started !== undefined && !owner.started.startsWith(`${boot()} `)) return 'unknown'
   try {
