@@ -13,7 +13,11 @@ const CREDENTIALS_WITHIN_MS = 5_000
 /** A client of the SDK for the address. It signs requests if it finds credentials where the AWS tools look for them. */
 export async function openClient(address: S3Address): Promise<{ client: S3Client; signs: boolean }> {
   const { S3Client } = await importClient()
-  const open = (more: S3ClientConfig) => withoutVersionWarning(() => new S3Client({ ...settingsOf(address), ...more }))
+  const open = (more: S3ClientConfig) => {
+    const client = withoutVersionWarning(() => new S3Client({ ...settingsOf(address), ...more }))
+    if (arrivesIntact(address)) leaveOutPayloadHash(client)
+    return client
+  }
   const found = open({})
   const [region, signs] = await Promise.all([regionOf(found), hasCredentials(found)])
   if (region !== undefined && signs) return { client: found, signs }
@@ -25,6 +29,25 @@ export async function openClient(address: S3Address): Promise<{ client: S3Client
 const UNSIGNED: S3ClientConfig = {
   signer: { sign: async (request) => request },
   credentials: { accessKeyId: '', secretAccessKey: '' },
+}
+
+/** True if TLS protects what is sent, or if it stays on this machine. */
+function arrivesIntact({ endpoint }: S3Address): boolean {
+  if (endpoint === undefined) return true
+  const { protocol, hostname } = new URL(endpoint)
+  return protocol === 'https:' || /^(127\.\d+\.\d+\.\d+|\[::1\]|localhost)$/.test(hostname)
+}
+
+/** Signatures then do not cover the bytes that are uploaded. To hash them takes as long as to read them. */
+function leaveOutPayloadHash(client: S3Client): void {
+  client.middlewareStack.add(
+    (next) => (sent) => {
+      const headers = typeof sent.request === 'object' && sent.request && Reflect.get(sent.request, 'headers')
+      if (headers) Reflect.set(headers, 'x-amz-content-sha256', 'UNSIGNED-PAYLOAD')
+      return next(sent)
+    },
+    { step: 'build' },
+  )
 }
 
 function settingsOf({ endpoint, region, pathStyle }: S3Address): S3ClientConfig {
