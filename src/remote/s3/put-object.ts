@@ -80,39 +80,53 @@ async function uploadInParts(
       params: { ...bucket.at(key), ...condition, Body: bytes, ContentLength: body.size },
       partSize: Math.max(PART_BYTES, Math.ceil(body.size / MOST_PARTS)),
       queueSize: PARTS_AT_ONCE,
+      // We remove them: the library can throw the failure of that in place of the first one, and older versions forget some.
+      leavePartsOnError: true,
     }).done()
     return 'written'
   } catch (error) {
+    await attempt.removeParts(key)
     throw attempt.failure ?? error
   } finally {
     bytes.destroy()
   }
 }
 
-/** One upload in parts. After a failure the library would send the other parts, and would throw the failure of its cleanup. */
+type Command = Parameters<S3Client['send']>[0]
+
+/** One upload in parts. It ends with the first failure: the library alone would send the other parts. */
 class Attempt {
   readonly client: S3Client
   /** The first failure of a request. */
   failure: unknown
-  private readonly stop = new originals.AbortController()
+  #uploadId: string | undefined
+  readonly #bucket: Bucket
+  readonly #signal: AbortSignal
+  readonly #stop = new originals.AbortController()
 
-  constructor(
-    private readonly bucket: Bucket,
-    private readonly signal: AbortSignal,
-  ) {
-    const send = (command: Parameters<S3Client['send']>[0]) => this.send(command)
-    this.client = Object.create(bucket.client, { send: { value: send } })
+  constructor(bucket: Bucket, signal: AbortSignal) {
+    this.#bucket = bucket
+    this.#signal = AbortSignal.any([signal, this.#stop.signal])
+    this.client = Object.create(bucket.client, { send: { value: (command: Command) => this.#send(command) } })
   }
 
-  private async send(command: Parameters<S3Client['send']>[0]): Promise<unknown> {
-    const { client, sdk } = this.bucket
-    if (command instanceof sdk.AbortMultipartUploadCommand)
-      return client.send(command, { abortSignal: AbortSignal.timeout(CLEANUP_WITHIN_MS) })
+  /** Removes what was sent. Otherwise it would take room until a rule of the bucket removes it. */
+  async removeParts(key: string): Promise<void> {
+    if (this.#uploadId === undefined) return
+    const { client, sdk, at } = this.#bucket
+    const command = new sdk.AbortMultipartUploadCommand({ ...at(key), UploadId: this.#uploadId })
+    // The upload has failed anyway.
+    await client.send(command, { abortSignal: AbortSignal.timeout(CLEANUP_WITHIN_MS) }).catch(() => undefined)
+  }
+
+  async #send(command: Command): Promise<unknown> {
     try {
-      return await client.send(command, { abortSignal: AbortSignal.any([this.signal, this.stop.signal]) })
+      const output = await this.#bucket.client.send(command, { abortSignal: this.#signal })
+      if ('UploadId' in output) this.#uploadId ??= output.UploadId
+      return output
     } catch (error) {
       this.failure ??= error
-      this.stop.abort()
+      this.#stop.abort()
       throw error
     }
   }
