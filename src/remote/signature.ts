@@ -40,6 +40,14 @@ export function printSignature(key: SigningKey, listing: Uint8Array): Uint8Array
   return Buffer.from(`${key.sign('listing', listing)}\n`)
 }
 
+/** Bytes of a signature as an object. */
+export const LARGEST_SIGNATURE = 100
+
+/** True if an object is the signature of a listing. */
+export function isSignedListing(key: SigningKey, listing: Uint8Array, signature: Uint8Array): boolean {
+  return key.isSigned('listing', listing, Buffer.from(signature).toString('latin1').trimEnd())
+}
+
 /** The key of this environment. Undefined if none is set. Throws `INVALID_OPTION` for a key that is too short. */
 export function readSigningKey(env: Environment): SigningKey | undefined {
   // Secrets are often stored with a line break at their end.

@@ -32,8 +32,8 @@ export class ModelOnRemote {
    * listing. A model that is not public is taken only if the Hub lets this machine read `path`.
    */
   async open(path: HubPath): Promise<Remote | undefined> {
-    const { endpoint, lockfile } = this.#asked.resolved
-    if (endpoint === undefined && lockfile === undefined) return undefined
+    const { endpoint, lockfile, signedIn } = this.#asked.resolved
+    if ([endpoint, lockfile, signedIn].every((statedBy) => statedBy === undefined)) return undefined
     const remote = await this.#context.remote()
     if (!remote || remote.leftAlone !== undefined) return undefined
     this.#isAllowed ??= this.#mayTake(path)

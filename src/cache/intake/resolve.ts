@@ -41,6 +41,8 @@ interface Answer {
   failure?: unknown
   /** The name of the lock file, if that gave the answer. */
   lockfile?: string
+  /** The name of the remote whose signed answer this is. */
+  signedIn?: string
 }
 
 export type Resolved = Answer & Place
@@ -72,7 +74,8 @@ async function findAnswer(
 ): Promise<Answer | RepoId> {
   const known = await resolveOnDisk(context, model)
   if (known?.locked) return answerOfLock(context, known.locked, known)
-  if (context.options.offline) return withoutHub(context, { ...model, repo: held }, known, offlineMiss(model))
+  const withoutHub = { model: { ...model, repo: held }, known, signal: options.signal }
+  if (context.options.offline) return answerWithoutHub(context, withoutHub, offlineMiss(model))
   const stored = known?.trusted ? await storedAnswer(context, known) : undefined
   if (stored && !stored.isPartial) return stored
   try {
@@ -80,7 +83,7 @@ async function findAnswer(
   } catch (error) {
     const isCertain = known?.lacksAccess && error instanceof ModelCacheError
     if (!isCertain && !mayServeStale(error)) throw error
-    const answer = await withoutHub(context, { ...model, repo: held }, known, error)
+    const answer = await answerWithoutHub(context, { ...withoutHub, isCertain }, error)
     if (isCertain) context.failedAccessChecks.add(`${known.repo}@${known.commit}`)
     else tellStale(context, model, answer, error)
     await warnOfSharedFolder(context, { repo: answer.repo, snapshot: snapshotOf(answer.commit) }, 'unchecked')
@@ -102,20 +105,56 @@ async function storedAnswer(
   return own && { repo, commit, tree: recordedTree(own), isPartial: true, endpoint, info }
 }
 
+interface WithoutHub {
+  model: Model
+  known: Known | undefined
+  /** True if the Hub did answer: it refused. */
+  isCertain?: boolean
+  signal?: AbortSignal
+}
+
 /**
- * Uses the stored answer, else what another tool wrote into `hub/`, else another cache. Throws `failure` when none of them has
- * the model.
+ * Uses the stored answer, else what another tool wrote into `hub/`, else the signed answer of the remote, else another cache. Throws
+ * `failure` when none of them has the model.
  */
-async function withoutHub(
+async function answerWithoutHub(
   context: CacheContext,
-  model: Model,
-  known: Known | undefined,
+  { model, known, isCertain, signal }: WithoutHub,
   failure: unknown,
 ): Promise<Answer> {
   const stored = known && (await storedAnswer(context, known))
-  const answer = stored ?? (await strangersAnswer(context, model)) ?? (await adoptedAnswer(context, model))
-  if (!answer) throw failure
-  return { ...answer, failure }
+  if (stored) return { ...stored, failure }
+  const stranger = await strangersAnswer(context, model)
+  // A partial answer may lack files that the remote has.
+  const mayAsk = !isCertain && context.options.remote !== undefined && (stranger?.isPartial ?? true)
+  const signed = mayAsk ? await signedAnswer(context, model, signal) : undefined
+  const answer = (typeof signed === 'object' ? signed : stranger) ?? (await adoptedAnswer(context, model))
+  if (answer) return { ...answer, failure }
+  throw typeof signed === 'string' ? withReason(failure, signed) : failure
+}
+
+/** The signed answer of the remote, or why there is none: the end of a sentence. */
+async function signedAnswer(
+  context: CacheContext,
+  model: Model,
+  signal?: AbortSignal,
+): Promise<Answer | string | undefined> {
+  const { answerOfRemote } = await import('./answer-of-remote.ts')
+  const found = await answerOfRemote(context, model, signal)
+  if (!found || 'why' in found) return found?.why
+  const { listing, signedIn, ageMs } = found
+  const { repo, commit, access, task, files: tree } = listing
+  // Its endpoint did not say so to this cache: another project asks the Hub, as after the answer of a lock file.
+  const answer = { repo, commit, tree, endpoint: undefined, info: { access, task }, signedIn }
+  const { snapshot } = await settleSnapshot(context, answer)
+  await writeHubRef(context, { ...answer, revision: model.revision, snapshot, ageMs })
+  return answer
+}
+
+function withReason(failure: unknown, why: string): unknown {
+  if (!(failure instanceof ModelCacheError)) return failure
+  const { code, asked, reason, nextStep, cause } = failure
+  return new ModelCacheError({ code, asked, reason: `${reason} The remote did not help: ${why}.`, nextStep, cause })
 }
 
 /** A model in `hub/` whose endpoint is not known, because another tool downloaded it or an archive brought it. */
@@ -215,10 +254,12 @@ function mayServeStale(error: unknown): boolean {
   return error instanceof ModelCacheError && (error.code === 'HUB_UNREACHABLE' || error.code === 'HUB_ERROR')
 }
 
-function tellStale(context: CacheContext, model: Model, { commit, endpoint }: Answer, error: unknown): void {
+function tellStale(context: CacheContext, model: Model, { commit, endpoint, signedIn }: Answer, error: unknown): void {
   const what =
-    endpoint === undefined
-      ? `the Hub could not be asked for its digests, so the files of the cached commit ${commit.slice(0, 7)} are only checked against the names of their blobs`
-      : `the Hub could not be asked whether ${model.revision} has a new commit, so the cached commit ${commit.slice(0, 7)} is used`
+    signedIn !== undefined
+      ? `the Hub could not be asked, so the signed answer in ${signedIn} is used: commit ${commit.slice(0, 7)}`
+      : endpoint === undefined
+        ? `the Hub could not be asked for its digests, so the files of the cached commit ${commit.slice(0, 7)} are only checked against the names of their blobs`
+        : `the Hub could not be asked whether ${model.revision} has a new commit, so the cached commit ${commit.slice(0, 7)} is used`
   context.warn(`${modelLabel(model)}: ${what}. ${messageOf(error)}`)
 }
