@@ -94,6 +94,30 @@ test.each(['forks', 'threads'])('a download on demand in the pool %s ends with i
   await expectToGoOn(consumer)
 })
 
+test('an upload after the run ends at SIGINT, and the run has shown its report', async () => {
+  const config = `
+    import { writeFileSync } from 'node:fs'
+    import { join } from 'node:path'
+    import { defineRemote, modelCache } from 'vitest-model-cache'
+    import { defineConfig } from 'vitest/config'
+    const put = () => {
+      writeFileSync(join(import.meta.dirname, 'sending'), '')
+      return new Promise(() => undefined)
+    }
+    const remote = defineRemote({ has: async () => false, get: async () => undefined, put })
+    export default defineConfig({ plugins: [modelCache({ remote, report: { outputFile: 'report.json' } })] })
+  `
+  const consumer = await Consumer.create({ files: { 'vitest.config.ts': config, 'a.test.ts': TEST } })
+  const child = consumer.start('vitest', [], env)
+  const { pid = 0 } = child
+  onTestFinished(() => void (isGroupAlive(pid) && process.kill(-pid, 'SIGKILL')))
+  const gone = once(child, 'exit')
+  await vi.waitFor(() => readFile(join(consumer.directory, 'sending')), { timeout: 200_000, interval: 20 })
+  child.kill('SIGINT')
+  expect((await gone)[0]).toBe(130)
+  expect(JSON.parse(await readFile(join(consumer.directory, 'report.json'), 'utf8'))).toMatchObject({ misses: 1 })
+})
+
 test.each(['SIGINT', 'SIGTERM'] as const)('the command `warm` ends at %s, and the next run goes on', async (signal) => {
   const consumer = await createConsumer([REPO])
   expect([signal, 130, 143]).toContain(await interrupt(consumer, consumer.start('cli', ['warm'], env), signal))
