@@ -67,7 +67,7 @@ export class VerifiedBody implements ObjectBody {
     if (last) yield last
   }
 
-  /** Parts are read in any order, so the digest is computed beside them. Each part ends only when it is known. */
+  /** Parts are read in any order, so the digest is computed beside them. The last part of the file ends only when it is known. */
   async *#part(start: number, end: number): AsyncGenerator<Uint8Array> {
     const { path, digest, size } = this.#file
     if (end <= start) return
@@ -82,8 +82,8 @@ export class VerifiedBody implements ObjectBody {
       read += chunk.byteLength
       last = chunk
     }
-    const isUnchanged = isAsRecorded(stampOf(path), stamp)
-    if (read !== end - start || !isUnchanged || !(await this.#isRight)) throw this.#damaged()
+    const isRight = end < size || (await this.#isRight)
+    if (read !== end - start || !isRight || !isAsRecorded(stampOf(path), stamp)) throw this.#damaged()
     if (last) yield last
   }
 
