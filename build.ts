@@ -106,7 +106,7 @@ const BUNDLES: BuildOptions[] = [
   },
   // The preload, which an old Node.js may load by `--require`: such a Node.js has to be able to parse it, and may lack what it requires.
   // The other files are loaded by the preload when they are needed.
-  ...['preload', 'hub-socket', 'attach-mocks'].map((name) => ({
+  ...['preload', 'hub-socket', 'extend-source', 'attach-mocks'].map((name) => ({
     input: { [name]: join(SRC, `intercept/${name}.cts`) },
     external: (id: string) => isExternal(id) || id.endsWith('.cjs'),
     platform: 'node' as const,

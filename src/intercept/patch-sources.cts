@@ -1,7 +1,9 @@
 // Changes the source of transformers.js, however Node.js or Vitest reads it, so that it asks the bridge for its files.
 import fs = require('node:fs')
-import extend = require('./extend-transformers.cts')
+import transformers = require('./transformers-source.cts')
 import hook = require('./hook-loads.cts')
+
+type ExtendSource = typeof import('./extend-source.cts')
 
 interface Readers {
   readFileSync: typeof fs.readFileSync
@@ -10,27 +12,41 @@ interface Readers {
 
 const PATCHED = Symbol.for('vitest-model-cache.patched')
 
+// As it is before a suite spies on it.
+const { readFileSync } = fs
+
+/** Extends a source of transformers.js. The code for it is loaded with the first source, by Node.js's own reader. */
+function extended(source: unknown): unknown {
+  const spy = fs.readFileSync
+  fs.readFileSync = readFileSync
+  try {
+    const extend: ExtendSource = require('./extend-source.cjs')
+    return extend.extended(source)
+  } finally {
+    fs.readFileSync = spy
+  }
+}
+
 /** Patches once in each process. A vm context evaluates this file again. */
 function patchSources(): void {
   if (Reflect.has(process, PATCHED)) return
-  const { readFileSync } = fs
   const { readFile } = fs.promises
   fs.readFileSync = function (this: unknown, path: unknown) {
     // biome-ignore lint/complexity/noArguments: as it came
     const content = Reflect.apply(readFileSync, this, arguments)
-    return extend.isTransformers(path) ? extend.extended(content) : content
+    return transformers.isTransformers(path) ? extended(content) : content
   } as typeof readFileSync
   fs.promises.readFile = function (this: unknown, path: unknown) {
     // biome-ignore lint/complexity/noArguments: as it came
     const content: Promise<unknown> = Reflect.apply(readFile, this, arguments)
-    return extend.isTransformers(path) ? content.then(extend.extended) : content
+    return transformers.isTransformers(path) ? content.then(extended) : content
   } as typeof readFile
   const own: Readers = { readFileSync: fs.readFileSync, readFile: fs.promises.readFile }
   Object.defineProperty(process, PATCHED, { value: own })
   hook.hookLoads((address, context, nextLoad) => {
     const loaded = nextLoad(address, context)
-    return extend.isTransformers(address) && loaded.source
-      ? { ...loaded, source: extend.extended(loaded.source) }
+    return transformers.isTransformers(address) && loaded.source
+      ? { ...loaded, source: extended(loaded.source) }
       : loaded
   })
 }

@@ -6,7 +6,7 @@ import path = require('node:path')
 import url = require('node:url')
 
 import compileCache = require('./compile-cache.cts')
-import extend = require('./extend-transformers.cts')
+import transformers = require('./transformers-source.cts')
 import notice = require('./notice-http.cts')
 import sources = require('./patch-sources.cts')
 
@@ -57,7 +57,7 @@ function wrapFetch(global: { fetch?: Fetch }, answers?: typeof Response): void {
     fetch(this: unknown, input: Parameters<Fetch>[0], init?: Parameters<Fetch>[1]): Promise<Response> {
       const bridge: Bridge | undefined = Reflect.get(process, BRIDGE)
       if (bridge !== undefined) {
-        const url = extend.addressOf(input)
+        const url = transformers.addressOf(input)
         if (typeof url === 'string')
           // Host names are case-insensitive.
           for (const base of bridge.bases)

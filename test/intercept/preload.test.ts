@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
 import { expect, inject, test } from 'vitest'
 import { KEPT } from '../../src/platform/originals.ts'
@@ -28,4 +29,15 @@ test('the preload reads no global for which Node.js loads a module', async () =>
     `JSON.stringify(process.moduleLoadList.filter((name) => /undici|webstreams|webcrypto/.test(name)))`,
   ])
   expect(loaded).toEqual(JSON.parse(without.stdout))
+})
+
+test('the preload extends transformers.js also where a suite has replaced the functions that read files', async () => {
+  const source = fileURLToPath(import.meta.resolve('@huggingface/transformers')).replace(/\.mjs$/, '.cjs')
+  const extended = await preloaded(`(() => {
+    const { readFileSync } = fs
+    fs.readFileSync = (path, ...rest) => (path === ${JSON.stringify(source)} ? readFileSync(path, ...rest) : 'mine')
+    const extended = fs.readFileSync(${JSON.stringify(source)}, 'utf8')
+    return [extended.includes('/* vitest-model-cache */'), fs.readFileSync('any')]
+  })()`)
+  expect(extended).toEqual([true, 'mine'])
 })
