@@ -8,7 +8,7 @@ import { modelLabel } from '../model/model.ts'
 import { archiveOf } from './archive/archive-writer.ts'
 import { type Compression, compressionFor, compressor } from './archive/compression.ts'
 import { type ArchivedModel, blobsOf } from './archive/contents.ts'
-import { writeNewFile } from './archive/new-file.ts'
+import { checkNewFile, writeNewFile } from './archive/new-file.ts'
 import type { CacheContext } from './context/context.ts'
 import { archivedModel } from './inspect/archived-model.ts'
 
@@ -44,6 +44,7 @@ export async function exportEntries(
 ): Promise<Exported> {
   const { signal = context.options.signal, force = false, dryRun } = options
   if (entries.length === 0) throw nothingToExport(context)
+  if (typeof target === 'string') checkNewFile(target, { force })
   const compression = typeof target === 'string' ? compressionFor(target) : 'none'
   const models: ArchivedModel[] = []
   for (const entry of entries) models.push(await archivedModel(context, entry))

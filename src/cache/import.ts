@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream'
 import { formatSize } from '../config/units.ts'
 import { Hasher } from '../model/digest.ts'
 import type { Entry } from '../model/entry.ts'
-import { ModelCacheError } from '../model/errors.ts'
+import { isSystemError, ModelCacheError, messageOf } from '../model/errors.ts'
 import { modelLabel } from '../model/model.ts'
 import { snapshotOf } from '../model/snapshot.ts'
 import { ArchiveReader } from './archive/archive-reader.ts'
@@ -91,9 +91,10 @@ async function importAll(
 
 /** The error of an archive that turned out to be wrong after its beginning, with what was imported. */
 function withOutcome(error: unknown, { models }: ArchiveReader, count: number): unknown {
-  if (!(error instanceof ModelCacheError)) return error
   const [before, after] = [models.slice(0, count), models.slice(count)].map((part) => part.map(modelLabel).join(', '))
   const stays = count === 0 ? 'No model was imported.' : `Imported before that: ${before}. Not imported: ${after}.`
+  if (isSystemError(error)) return unusable(`${messageOf(error)}. ${stays}`, error)
+  if (!(error instanceof ModelCacheError)) return error
   const { code, asked, reason, nextStep } = error
   return new ModelCacheError({ code, asked, reason: `${reason} ${stays}`, nextStep, cause: error.cause })
 }
@@ -168,10 +169,15 @@ async function makeRoom(context: CacheContext, { name, models }: ArchiveReader):
 }
 
 function readOnly({ layout }: CacheContext): ModelCacheError {
+  return unusable(`The cache folder ${layout.directory} is read-only for this user. Nothing was changed.`)
+}
+
+function unusable(reason: string, cause?: unknown): ModelCacheError {
   return new ModelCacheError({
     code: 'CACHE_UNUSABLE',
-    asked: `Cache folder ${layout.directory}`,
-    reason: 'It is read-only for this user.',
-    nextStep: 'Import as a user who may write to it, or set MODEL_CACHE_DIR to another folder. Nothing was changed.',
+    asked: 'Import',
+    reason,
+    nextStep: 'Check the permissions and the disk of the cache folder, or set MODEL_CACHE_DIR to another one.',
+    cause,
   })
 }

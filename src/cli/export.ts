@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs'
 import process from 'node:process'
 import type { Exported } from '../cache/export.ts'
 import { formatDuration, formatSize } from '../config/units.ts'
@@ -21,7 +20,6 @@ interface ExportFlags extends GlobalOptions {
 export async function exportModels(file: string, names: string[], options: ExportFlags): Promise<number> {
   const toStdout = file === '-'
   if (toStdout) checkStdout(options)
-  else if (!options.force && existsSync(file)) throw exists(file)
   const { cache } = await openCache(options)
   const entries = names.length > 0 ? await cache.find(...names) : await cache.list()
   const { force, dryRun } = options
@@ -64,16 +62,7 @@ function checkStdout({ json }: ExportFlags): void {
     : process.stdout.isTTY
       ? 'An archive is not written to a terminal.'
       : undefined
-  if (reason !== undefined) throw wrongTarget('-', reason, 'Name a file, or pipe the output.')
-}
-
-function exists(file: string): ModelCacheError {
-  return wrongTarget(file, 'There is a file with that name.', 'Name another file, or add `--force` to replace it.')
-}
-
-function wrongTarget(file: string, reason: string, nextStep: string): ModelCacheError {
-  return new ModelCacheError({
-    ...{ code: 'INVALID_OPTION', asked: `Archive ${file}` },
-    ...{ reason, nextStep: `${nextStep} Nothing was written.` },
-  })
+  if (reason === undefined) return
+  const nextStep = 'Name a file, or pipe the output. Nothing was written.'
+  throw new ModelCacheError({ code: 'INVALID_OPTION', asked: 'Archive -', reason, nextStep })
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { hasZstd } from '../../src/cache/archive/compression.ts'
 import type { ModelCache, ModelCacheError } from '../../src/cache/index.ts'
 import { type Member, membersOf, tarOf } from '../support/archives.ts'
 import { contentsOf, Engine, refusalOf, sha256 } from '../support/engine.ts'
@@ -103,6 +104,11 @@ describe('an archive is refused, and nothing of it is imported, if it', () => {
       'is a gzip with damaged bytes',
       () => Buffer.concat([gzipSync(archive).subarray(0, 20), Buffer.alloc(3000, 0xff)]),
       /Its compressed data is damaged/,
+    ],
+    [
+      'is a zstd that this Node.js can not read, or that is damaged',
+      () => Buffer.from([0x28, 0xb5, 0x2f, 0xfd, ...Array(600).fill(0xff)]),
+      hasZstd() ? /Its compressed data is damaged/ : /which this Node\.js \(v\S+\) can't read.*zstd -d/,
     ],
     [
       'is of a newer version',

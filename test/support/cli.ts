@@ -60,6 +60,15 @@ export class Cli {
     return { exitCode, stderr }
   }
 
+  /** As `cli ... | cli ...` in a shell: the result of the second command. */
+  async piped(first: string[], second: string[]): Promise<CliResult> {
+    const [one, two] = [first, second].map((args) =>
+      [process.execPath, PROGRAM, ...args].map((part) => `'${part}'`).join(' '),
+    )
+    const { exitCode = -1, stdout, stderr } = await execa('sh', ['-c', `${one} | ${two}`], this.options())
+    return { exitCode, stdout, stderr }
+  }
+
   /** The parsed output of a command with `--json`. Fails the test if the output is not JSON or the exit code differs. */
   async json(exitCode: number, ...args: string[]) {
     const result = await this.run(...args, '--json')
@@ -71,7 +80,7 @@ export class Cli {
   /** Starts a command that the test interrupts. */
   start(...args: string[]): ChildProcess {
     const { cwd, env } = this.options()
-    return spawn(process.execPath, [PROGRAM, ...args], { cwd, env, stdio: 'ignore' })
+    return spawn(process.execPath, [PROGRAM, ...args], { cwd, env, stdio: ['pipe', 'ignore', 'ignore'] })
   }
 
   /** Starts a command that runs until the test ends it. Its output is in pipes. */

@@ -68,11 +68,11 @@ export async function importModel(
     for (const target of targets) await ensureContent(context, target, parts)
     await parts.beforeRecord()
     await keepListing(context, archived)
+    await keepRefs(context, archived)
     const imported = await record(context, archived, { ...place, endpoint }, targets)
     // This process may have been stopped for long. The process that took its lock may have removed files.
     if (!hold.isOurs() && !(await isThere(context, imported.entry, targets))) throw lostLock(archived)
-    // The refs come last: until the model is complete, they refer to the commit that is cached.
-    await keepRefs(context, archived)
+    // Until the model is complete, these refs refer to the commit that is cached.
     for (const [revision, at] of archived.refs)
       await writeHubRef(context, { repo, revision, commit, snapshot: place.snapshot, endpoint, ageMs: ageOf(at) })
     return imported

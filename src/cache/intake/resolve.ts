@@ -10,12 +10,12 @@ import { snapshotOf } from '../../model/snapshot.ts'
 import type { Tree } from '../../model/tree.ts'
 import { originals } from '../../platform/originals.ts'
 import type { CacheContext } from '../context/context.ts'
-import { importedRef, importedTree } from '../lookup/imported-answers.ts'
+import { importedRefs, importedTree } from '../lookup/imported-answers.ts'
 import { migrateEntry } from '../lookup/migrate-entry.ts'
 import { type Known, resolveOnDisk } from '../lookup/resolve-on-disk.ts'
 import { currentRepoId, storedTree } from '../lookup/stored-answers.ts'
 import { warnOfSharedFolder } from '../lookup/warn-of-shared-folder.ts'
-import { readRef, youngest } from '../store/answers/refs.ts'
+import { readRef } from '../store/answers/refs.ts'
 import { type RepoInfo, readRepoInfo } from '../store/answers/repo-info.ts'
 import { readTree, writeTree } from '../store/answers/trees.ts'
 import { adoptRevision } from './adopt-revision.ts'
@@ -160,9 +160,10 @@ function withReason(failure: unknown, why: string): unknown {
 /** A model in `hub/` whose endpoint is not known, because another tool downloaded it or an archive brought it. */
 async function strangersAnswer(context: CacheContext, model: Model): Promise<Answer | undefined> {
   const { repo } = await currentRepoId(context, model.repo)
-  const { revision } = model
-  const ref = youngest(await importedRef(context, repo, revision), await readRef(context.layout, repo, revision))
-  const entry = ref && (await findStranger(context, { repo, commit: ref.commit }))
+  const stated = await importedRefs(context, repo, model.revision)
+  let entry: Readonly<Entry> | undefined
+  for (const ref of [...stated, await readRef(context.layout, repo, model.revision)])
+    entry ??= ref && (await findStranger(context, { repo, commit: ref.commit }))
   if (!entry) return undefined
   const { commit } = entry
   const listed = (await importedTree(context, entry)) ?? (await readTree(context.layout, repo, commit))

@@ -67,6 +67,10 @@ const verbs: Record<Task['verb'], (models: string[]) => Promise<CachedModel[]>> 
     for (const { outcome, reason } of pushed) if (outcome !== 'shared') throw new Error(reason)
     return []
   },
+  async import(models) {
+    for (const archive of models) await cache.importFrom(archive)
+    return []
+  },
   async revisit(models) {
     return models.flatMap((model) => seen.get(model) ?? [])
   },

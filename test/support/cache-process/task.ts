@@ -11,8 +11,11 @@ export type ProcessOptions = Omit<CacheOptions, 'run' | 'onWarning' | 'onDebug' 
 
 /** A task of a process: each turn runs the verb on all `models`. Ends after `turns` turns, or when the process is told to stop. */
 export interface Task {
-  /** `use` records one use of each model; `revisit` reads the files again that `get` and `warm` returned. */
-  verb: 'get' | 'warm' | 'use' | 'remove' | 'maintain' | 'clean' | 'optimize' | 'pin' | 'push' | 'revisit'
+  /**
+   * `use` records one use of each model; `revisit` reads the files again that `get` and `warm` returned. For `import`, `models` are
+   * the paths of archives.
+   */
+  verb: 'get' | 'warm' | 'use' | 'remove' | 'maintain' | 'clean' | 'optimize' | 'pin' | 'push' | 'revisit' | 'import'
   models: string[]
   turns?: number
   /** The process kills or stops itself at this instant. */
