@@ -63,18 +63,18 @@ export class ColdProject {
     return digests
   }
 
-  /** Runs a process in a new folder, which is removed afterwards. If `file` is given, it must then have that size. */
+  /** Runs a process in a new folder, which is removed afterwards. If `file` is given, it must then have that size. `env` is added. */
   run(
     command: string,
     args: (folder: string) => string[],
-    { file, bytes }: { file?: string; bytes?: number } = {},
+    { file, bytes, env = {} }: { file?: string; bytes?: number; env?: Record<string, string> } = {},
   ): () => Promise<ColdRun> {
     return async () => {
       const folder = await this.freshFolder()
       this.hub.clearRequests()
       const cost = await runProcess(command, args(folder), {
         cwd: this.project.directory,
-        env: { ...cleanEnvironment(), ...this.environment(folder) },
+        env: { ...cleanEnvironment(), ...this.environment(folder), ...env },
       })
       if (file !== undefined && (await stat(join(folder, file))).size !== bytes)
         throw new Error(`${command} wrote a file of the wrong size.`)
@@ -84,8 +84,8 @@ export class ColdProject {
   }
 
   /** Runs a program of the project with Node.js. */
-  node(args: (folder: string) => string[]): () => Promise<ColdRun> {
-    return this.run(process.execPath, args)
+  node(args: (folder: string) => string[], env?: Record<string, string>): () => Promise<ColdRun> {
+    return this.run(process.execPath, args, { env })
   }
 
   /** Creates an empty folder on the disk of the project. */

@@ -9,6 +9,7 @@ import { growth } from './growth.ts'
 import { load } from './load.ts'
 import { ownTime } from './own-time.ts'
 import { plotGrowth } from './plot.ts'
+import { remote } from './remote.ts'
 import { comparison, type Results, readResults, resultsOf, writeResults } from './results.ts'
 import type { Bench, Growth, Row } from './row.ts'
 import { growthTable, table } from './table.ts'
@@ -22,6 +23,7 @@ const BENCHES: Record<string, Bench> = {
   'warm-pipeline': warmPipeline,
   'cold-workers': coldWorkers,
   'cold-download': coldDownload,
+  remote,
   verify,
   'command-line': commandLine,
   'own-time': ownTime,

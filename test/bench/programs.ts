@@ -66,6 +66,59 @@ export const PROGRAMS = {
     await file.close()
     if (hash.digest('hex') !== sha256) throw new Error('The digest is wrong.')
   `,
+  // The same from a file.
+  'one-read.mjs': `
+    import { createHash } from 'node:crypto'
+    import { createReadStream } from 'node:fs'
+    import { open } from 'node:fs/promises'
+    const [from, path, sha256] = process.argv.slice(2)
+    const hash = createHash('sha256')
+    const file = await open(path, 'w')
+    for await (const chunk of createReadStream(from, { highWaterMark: 1 << 20 })) {
+      hash.update(chunk)
+      await file.write(chunk)
+    }
+    await file.close()
+    if (hash.digest('hex') !== sha256) throw new Error('The digest is wrong.')
+  `,
+  // Takes a model from the remote of MODEL_CACHE_REMOTE.
+  'restore.mjs': `
+    import { openModelCache } from 'vitest-model-cache/cache'
+    const { tier } = await openModelCache().get(process.argv[2])
+    if (tier !== 'remote') throw new Error(tier)
+  `,
+  // Sends the models of the cache to that remote.
+  'push.mjs': `
+    import { openModelCache } from 'vitest-model-cache/cache'
+    for (const { outcome, reason } of await openModelCache().push()) if (outcome !== 'shared') throw new Error(reason)
+  `,
+  // The simplest upload that knows what it sends: one request, whose bytes are hashed as they leave.
+  'one-upload.mjs': `
+    import { createHash } from 'node:crypto'
+    import { createReadStream, createWriteStream } from 'node:fs'
+    import { request } from 'node:http'
+    import { pipeline } from 'node:stream/promises'
+    import { fileURLToPath } from 'node:url'
+    const [from, to, bytes, sha256] = process.argv.slice(2)
+    const hash = createHash('sha256')
+    async function* hashed(chunks) {
+      for await (const chunk of chunks) {
+        hash.update(chunk)
+        yield chunk
+      }
+    }
+    const source = createReadStream(from, { highWaterMark: 1 << 20 })
+    if (to.startsWith('file:')) await pipeline(source, hashed, createWriteStream(fileURLToPath(to)))
+    else {
+      const put = request(to, { method: 'PUT', headers: { 'Content-Length': bytes } })
+      const answered = new Promise((resolve, reject) => put.on('response', resolve).on('error', reject))
+      await pipeline(source, hashed, put)
+      const answer = await answered
+      answer.resume()
+      if (answer.statusCode !== 201) throw new Error('HTTP ' + answer.statusCode)
+    }
+    if (hash.digest('hex') !== sha256) throw new Error('The digest is wrong.')
+  `,
   'snapshot.mjs': `
     import { snapshotDownload } from '@huggingface/hub'
     const [repo, cacheDir] = process.argv.slice(2)
