@@ -56,13 +56,14 @@ function modelTable(models: ModelReport[]): string {
   ].join('\n')
 }
 
-function saved({ savedMs, savedBytes, warmUpMs }: Report): string[] {
+function saved({ savedMs, savedBytes, restoredBytes, warmUpMs }: Report): string[] {
   const what = [
     ...(savedMs === null ? [] : [formatDuration(savedMs)]),
     ...(savedBytes > 0 ? [formatSize(savedBytes)] : []),
   ]
   return [
     ...(what.length > 0 ? [`saved ${what.join(' and ')} of download`] : []),
+    ...(restoredBytes > 0 ? [`took ${formatSize(restoredBytes)} from the remote`] : []),
     ...(warmUpMs === null ? [] : [`warm-up ${formatDuration(warmUpMs)}`]),
   ]
 }

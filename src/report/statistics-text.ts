@@ -50,14 +50,15 @@ function runTable(runs: RunSummary[], columns: number): string[] {
 }
 
 function totalLines(totals: Statistics['totals'], columns: number): string[] {
-  const { runs, requests, hitRate, tiers, savedMs, savedBytes, downloadedBytes, evicted, expired, repaired } = totals
+  const { runs, requests, hitRate, tiers, savedMs, savedBytes, evicted, expired, repaired } = totals
   const served = TIERS.flatMap((tier) => (tiers[tier] ? `${tier} ×${tiers[tier]}` : []))
   const errors = Object.entries(totals.errorCounts).map(([code, number]) => `${code} ×${number}`)
   const parts = [
     `${count(runs, 'run')}, ${count(requests, 'request')}${hitRate === null ? '' : `, hit rate ${percent(hitRate)}`}`,
     ...(served.length > 0 ? [served.join(' ')] : []),
     `saved ${formatDuration(savedMs)} and ${formatSize(savedBytes)}`,
-    `downloaded ${formatSize(downloadedBytes)}`,
+    `downloaded ${formatSize(totals.downloadedBytes)}`,
+    ...(totals.restoredBytes > 0 ? [`took ${formatSize(totals.restoredBytes)} from the remote`] : []),
     ...(evicted + expired > 0 ? [`removed ${count(evicted + expired, 'model')}`] : []),
     ...(repaired > 0 ? [`repaired ${count(repaired, 'file')}`] : []),
     ...(errors.length > 0 ? [`failed: ${errors.join(', ')}`] : []),

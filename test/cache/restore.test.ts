@@ -233,6 +233,31 @@ describe('a remote that', () => {
     expect(engine.warnings[0]).toMatch(reason)
   })
 
+  test('failed in one process of a run is not asked by the others, and asked again by the next run', async () => {
+    let calls = 0
+    const remote = ownRemote(() => ({
+      get() {
+        calls++
+        return Promise.reject(refused)
+      },
+    }))
+    const run = { id: `${'a'.repeat(8)}-${process.pid}-abcdef`, pid: process.pid }
+    const given = { remote, run, lockfile: undefined }
+    const [first, second] = [open(given), open(given)]
+    await first.get('org/name')
+    const callsOfFirst = calls
+    expect(callsOfFirst).toBeGreaterThan(0)
+    engine.hub.addRepo('org/other', { files: { 'a.bin': 'a' } })
+    await second.get('org/other')
+    expect(calls).toBe(callsOfFirst)
+    expect(engine.warnings).toHaveLength(1)
+    await second.endRun()
+    expect(await engine.listing()).not.toContain(expect.stringContaining('remote.json'))
+    engine.hub.addRepo('org/third', { files: { 'a.bin': 'b' } })
+    await open(given).get('org/third')
+    expect(calls).toBeGreaterThan(callsOfFirst)
+  })
+
   test('is busy is asked again', async () => {
     let calls = 0
     const remote = ownRemote(({ get }) => ({

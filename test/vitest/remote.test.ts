@@ -1,0 +1,60 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { expect, test } from 'vitest'
+import { configSource } from '../support/config-source.ts'
+import { Consumer } from '../support/consumer.ts'
+import { DOG, startModelsHub } from '../support/models-hub.ts'
+
+const { env, hub } = await startModelsHub(['org/embeddings', 'org/external-data'])
+
+const testOf = (repo: string) => `
+  import { expect, test } from 'vitest'
+  test('x', async ({ models }) => {
+    const embed = await models.pipeline('feature-extraction', '${repo}')
+    const { data } = await embed('A dog', { pooling: 'mean', normalize: true })
+    expect(data[0]).toBeCloseTo(${repo === 'org/embeddings' ? DOG : 'data[0]'}, 5)
+  })`
+
+test('one machine fills a folder after its run; an empty machine gets all from it while the Hub is off', async () => {
+  const consumer = await Consumer.create({
+    files: {
+      'vitest.config.ts': configSource({ models: ['org/embeddings'] }),
+      'declared.test.ts': testOf('org/embeddings'),
+      'on-demand.test.ts': testOf('org/external-data'),
+    },
+  })
+  const shared = join(consumer.directory, 'shared')
+  await mkdir(shared)
+  const remote = { ...env, MODEL_CACHE_REMOTE: pathToFileURL(shared).href }
+  const first = await consumer.vitest([], remote)
+  expect(first.report, first.output).toMatchObject({ misses: 2, restoredBytes: 0 })
+  expect((await consumer.cli(['lock'], env)).exitCode).toBe(0)
+  const bytes = first.report?.downloadedBytes
+
+  const machine = (name: string) => ({
+    MODEL_CACHE_DIR: join(consumer.directory, name),
+    HF_HUB_CACHE: join(consumer.directory, 'none'),
+  })
+  // A share that is not mounted: the main process notices, and workers are not told of a remote.
+  const gone = { ...env, MODEL_CACHE_REMOTE: pathToFileURL(join(shared, 'gone/share')).href, ...machine('third') }
+  const third = await consumer.vitest([], gone)
+  expect(third.report, third.output).toMatchObject({ misses: 2, failed: 0 })
+  expect(third.output.match(/is not used any more in this run/g)).toHaveLength(1)
+
+  // An empty cache has no record of the run, so the second model is asked for in a worker.
+  await hub.stopListening()
+  hub.clearRequests()
+  const second = await consumer.vitest([], { ...remote, ...machine('second') })
+  expect(second.exitCode, second.output).toBe(0)
+  expect(second.report).toMatchObject({
+    ...{ requests: 2, hits: 2, misses: 0, tiers: { remote: 2 }, downloadedBytes: 0, restoredBytes: bytes },
+    savedBytes: bytes,
+  })
+  expect(second.stdout).toMatch(/org\/embeddings +remote ×1 .*restore /)
+  expect(second.stdout).toMatch(/org\/external-data +remote ×1 .*restore /)
+  expect(second.stdout).toMatch(/took .* from the remote/)
+  expect(hub.requests).toEqual([])
+  const stats = await consumer.cli(['stats'], { ...remote, ...machine('second') })
+  expect(stats.stdout).toMatch(/remote ×2[^]*took .* from the remote/)
+})
