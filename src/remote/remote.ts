@@ -1,5 +1,6 @@
 import { messageOf } from '../model/errors.ts'
 import { linkedController, originals, sleep } from '../platform/originals.ts'
+import { liveTimer } from './live-timer.ts'
 import { RemoteError, type RemoteFailure, type RemoteStore } from './store.ts'
 import { untilAborted } from './until-aborted.ts'
 import { watchedBody } from './watched-body.ts'
@@ -118,7 +119,7 @@ export class Remote {
     const { firstByteMs } = this.#limits
     const late = new RemoteError('unreachable', `it gave no answer within ${firstByteMs / 1000} s`)
     const began = originals.monotonic()
-    const timer = originals.setTimeout(() => controller.abort(late), firstByteMs)
+    const endTimer = liveTimer(firstByteMs, () => controller.abort(late))
     const open = async () => {
       const iterator = (await this.store.get(key, { signal, start, end }))?.[Symbol.asyncIterator]()
       return iterator && { iterator, first: await iterator.next() }
@@ -135,7 +136,7 @@ export class Remote {
         }
       }
     } finally {
-      originals.clearTimeout(timer)
+      endTimer()
     }
   }
 }

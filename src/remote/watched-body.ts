@@ -1,4 +1,4 @@
-import { originals } from '../platform/originals.ts'
+import { liveTimer } from './live-timer.ts'
 import { RemoteError } from './store.ts'
 import { untilAborted } from './until-aborted.ts'
 
@@ -26,15 +26,14 @@ export async function* watchedBody(
   { controller, stallMs, onStall, onEnd }: WatchOptions,
 ): AsyncGenerator<Uint8Array> {
   let [bytes, isWaiting] = [0, false]
-  const watch = originals.setInterval(() => {
+  const endTimer = liveTimer(stallMs, () => {
     if (isWaiting && bytes < (FLOOR_BYTES_PER_SECOND * stallMs) / 1000) {
       const stalled = new RemoteError('unreachable', `it stalled, ${bytes} bytes arrived in ${stallMs / 1000} s`)
       controller.abort(stalled)
       onStall(stalled)
     }
     bytes = 0
-  }, stallMs)
-  watch.unref()
+  })
   try {
     for (let result = first; !result.done; ) {
       bytes += result.value.byteLength
@@ -44,7 +43,7 @@ export async function* watchedBody(
       isWaiting = false
     }
   } finally {
-    originals.clearInterval(watch)
+    endTimer()
     onEnd()
     // It would not end where a body hangs, so nobody waits for it.
     iterator.return?.().catch(() => undefined)

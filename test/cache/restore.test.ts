@@ -258,6 +258,19 @@ describe('a remote that', () => {
     expect(calls).toBeGreaterThan(callsOfFirst)
   })
 
+  test('answers while the process is too busy to look is not taken for dead', async () => {
+    const remote = ownRemote(({ get }) => ({
+      get(key, options) {
+        const answer = get(key, options)
+        const until = performance.now() + 400
+        while (performance.now() < until);
+        return answer
+      },
+    }))
+    expect((await open({ remote, stallMs: 300 }).get('org/name')).tier).toBe('remote')
+    expect(engine.warnings).toEqual([])
+  })
+
   test('is busy is asked again', async () => {
     let calls = 0
     const remote = ownRemote(({ get }) => ({
