@@ -44,17 +44,18 @@ export class FaultyServer {
     const fault = this.faults.get(method) ?? this.faults.get('*')
     const object = this.objects.get(path)
     if (fault) return void fault(asked, answer, object)
-    if (method === 'PUT') await this.#take(asked, answer, path)
+    if (method === 'PUT') await this.take(asked, answer)
     else if (method === 'DELETE') answer.writeHead(this.objects.delete(path) ? 204 : 404).end()
     else if (method !== 'GET' && method !== 'HEAD') answer.writeHead(405).end()
     else if (!object) answer.writeHead(404, { 'Content-Length': 0 }).end()
     else sendObject(asked, answer, object)
   }
 
-  async #take(asked: IncomingMessage, answer: ServerResponse, path: string): Promise<void> {
+  /** Takes an upload. */
+  async take(asked: IncomingMessage, answer: ServerResponse): Promise<void> {
     try {
       const bytes = Buffer.concat(await asked.toArray())
-      this.objects.set(path, bytes)
+      this.objects.set(asked.url ?? '', bytes)
       answer.writeHead(201).end()
     } catch {
       // The upload was interrupted.
