@@ -1,5 +1,14 @@
-import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http'
+import { once } from 'node:events'
+import {
+  type ClientRequest,
+  createServer,
+  type IncomingMessage,
+  request,
+  type Server,
+  type ServerResponse,
+} from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { buffer } from 'node:stream/consumers'
 
 /** What happens to a request in place of the server's answer. */
 export type Fault =
@@ -25,15 +34,19 @@ export class FaultyProxy {
   /** All requests since the last `reset`. */
   readonly requests: Asked[] = []
   #rules: Rule[] = []
+  #turn: Promise<void> = Promise.resolve()
 
   private constructor(
     readonly server: Server,
     readonly url: string,
   ) {}
 
-  /** `target`: the address of the server behind it, such as `http://127.0.0.1:1234`. */
-  static async start(target: string): Promise<FaultyProxy> {
-    const server = createServer((asked, answer) => proxy.#handle(asked, answer, new URL(target)))
+  /**
+   * `target`: the address of the server behind it, such as `http://127.0.0.1:1234`. `writesInPlace`: it shows an upload before its end,
+   * and two uploads mix. It then gets whole uploads only, and nothing else meanwhile.
+   */
+  static async start(target: string, { writesInPlace = false } = {}): Promise<FaultyProxy> {
+    const server = createServer((asked, answer) => proxy.#handle(asked, answer, new URL(target), writesInPlace))
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     const { port } = server.address() as AddressInfo
     const proxy = new FaultyProxy(server, `http://127.0.0.1:${port}`)
@@ -62,7 +75,7 @@ export class FaultyProxy {
     await new Promise((resolve) => this.server.close(resolve))
   }
 
-  #handle(asked: IncomingMessage, answer: ServerResponse, target: URL): void {
+  #handle(asked: IncomingMessage, answer: ServerResponse, target: URL, writesInPlace: boolean): void {
     const { method = '', url: path = '', headers } = asked
     const seen = { method, path, headers }
     this.requests.push(seen)
@@ -75,18 +88,29 @@ export class FaultyProxy {
       answer.writeHead(fault.status, fault.headers).end(fault.body)
       return
     }
-    const passed = request(
-      { host: target.hostname, port: target.port, method, path, headers, agent: false },
-      (received) => {
+    const pass = () =>
+      request({ host: target.hostname, port: target.port, method, path, headers, agent: false }, (received) => {
         answer.writeHead(received.statusCode ?? 502, received.headers)
         if (fault) void cut(received, answer, fault.cutAfter)
         else received.pipe(answer)
-      },
-    )
-    passed.on('error', () => answer.destroy())
+      }).on('error', () => answer.destroy())
+    if (writesInPlace) return void this.#passInTurn(asked, pass).catch(() => answer.destroy())
+    const passed = pass()
     asked.on('error', () => passed.destroy())
     asked.on('aborted', () => passed.destroy())
     asked.pipe(passed)
+  }
+
+  async #passInTurn(asked: IncomingMessage, pass: () => ClientRequest): Promise<void> {
+    const body = await buffer(asked)
+    const begin = async () => {
+      const ended = once(pass().end(body), 'close')
+      if (isWrite) await ended
+    }
+    const isWrite = asked.method !== 'GET' && asked.method !== 'HEAD'
+    const begun = this.#turn.then(begin)
+    if (isWrite) this.#turn = begun.catch(() => undefined)
+    await begun
   }
 }
 

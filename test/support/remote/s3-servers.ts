@@ -52,12 +52,12 @@ export async function startFauxqs(): Promise<S3Server> {
   return { url, close: () => app.close() }
 }
 
-function s3Backend(name: string, startServer: () => Promise<S3Server>): Backend {
+function s3Backend(name: string, startServer: () => Promise<S3Server>, options = {}): Backend {
   return {
     name,
     async start() {
       const server = await startServer()
-      const proxy = await FaultyProxy.start(server.url)
+      const proxy = await FaultyProxy.start(server.url, options)
       return {
         addressOf: (store) => s3Address(proxy.url, store),
         open: (store) => openAt(s3Address(proxy.url, store)),
@@ -76,4 +76,4 @@ export function s3Address(endpoint: string, prefix: string, options: Record<stri
   return new URL(`s3://${BUCKET}/${prefix}?${new URLSearchParams({ endpoint, ...options })}`)
 }
 
-export const s3Backends = [s3Backend('s3rver', startS3rver), s3Backend('fauxqs', startFauxqs)]
+export const s3Backends = [s3Backend('s3rver', startS3rver, { writesInPlace: true }), s3Backend('fauxqs', startFauxqs)]
