@@ -13,8 +13,11 @@ export async function sendAnswer(
 ): Promise<void> {
   // `createReadStream` includes the byte at `end`, so it can't read an empty part.
   if (typeof body !== 'object' || body.start === body.end) {
-    response.writeHead(status, { ...headers, ...further })
-    response.end(typeof body === 'string' ? body : undefined)
+    const text = typeof body === 'string' ? body : ''
+    // An answer to HEAD states the length of the file. 304 has no body.
+    const length = status === 304 ? {} : { 'Content-Length': String(Buffer.byteLength(text)) }
+    response.writeHead(status, { ...length, ...headers, ...further })
+    response.end(text)
     return
   }
   const { file, start, end } = body

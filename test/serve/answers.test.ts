@@ -48,6 +48,7 @@ describe('a file', () => {
     expect(whole.headers['content-length']).toBe(String(WEIGHTS.length))
     expect(head).toMatchObject({ status: 200, body: '', headers: { ...described, 'content-length': '40000' } })
     expect(part).toMatchObject({ status: 206, body: 'weights ', headers: { ...described, 'content-length': '8' } })
+    expect((await server.ask('/api/models/org/open')).headers).toHaveProperty('content-length')
     expect(part.headers['content-range']).toBe('bytes 8-15/40000')
   })
 
