@@ -5,11 +5,15 @@ import type { Answer } from './answer.ts'
 
 const CHUNK_BYTES = 1 << 18
 
-/** Sends an answer as a response of node:http. Throws before the headers are sent if the file can't be opened. */
+/**
+ * Sends an answer as a response of node:http. Throws before the headers are sent if the file can't be opened. `signal` aborts when the
+ * connection is closed: a response that waits behind another one on its connection does not notice that.
+ */
 export async function sendAnswer(
   response: ServerResponse,
   { status, headers, body }: Answer,
-  further: Record<string, string> = {},
+  further: Record<string, string>,
+  signal?: AbortSignal,
 ): Promise<void> {
   // `createReadStream` includes the byte at `end`, so it can't read an empty part.
   if (typeof body !== 'object' || body.start === body.end) {
@@ -25,7 +29,7 @@ export async function sendAnswer(
   const stream = (await open(file)).createReadStream({ start, end: end - 1, highWaterMark: CHUNK_BYTES })
   try {
     response.writeHead(status, { ...headers, ...further })
-    await pipeline(stream, response, { end: false })
+    await pipeline(stream, response, { end: false, signal })
   } finally {
     stream.destroy()
   }

@@ -4,26 +4,18 @@ import type { Answer } from '../intercept/answer.ts'
 import { answerFile, answerHead, answerMissing } from '../intercept/answer-file.ts'
 import type { AskedHeaders } from '../intercept/asked-request.ts'
 import { refusal } from '../intercept/refusal.ts'
-import type { EntryId } from '../model/entry.ts'
 import { ModelCacheError } from '../model/errors.ts'
 import { parseHubPath } from '../model/hub-path.ts'
 import type { TreeFile } from '../model/tree.ts'
 import { answerInfo, answerPaths, answerTree, cursorOf } from './answer-question.ts'
 import type { Asked } from './asked.ts'
 import { gitIdOf, pointerOf } from './folders.ts'
+import type { Uses } from './in-use.ts'
 import { readBody } from './read-body.ts'
 import type { ServedModels } from './served-models.ts'
 
 type AskedFile = Asked & { kind: 'file' }
 type AskedQuestion = Exclude<Asked, AskedFile>
-
-/** What a request uses. */
-export interface Uses {
-  /** Called with each entry that the answer needs. It must stay until the response has ended. */
-  hold(id: EntryId): void
-  /** Called with the entry of a file that is sent. */
-  used(id: EntryId): void
-}
 
 /** Answers a read of a file or of the API. Throws the errors of the engine. */
 export async function answerAsked(
@@ -89,7 +81,9 @@ async function answerQuestion(
   uses.hold(listing)
   if (kind === 'tree') return answerTree(listing, { path, query, address: ownAddress(request) })
   if (path !== '') return answerMissing({ isApi: true })
-  return kind === 'revision' ? answerInfo(listing, query) : answerPaths(listing, body, request.headers['content-type'])
+  return kind === 'revision'
+    ? answerInfo(listing, await models.details.of(listing), query)
+    : answerPaths(listing, body, request.headers['content-type'])
 }
 
 function tooLong(): Answer {

@@ -13,10 +13,19 @@ const LARGEST_PAGE = 1000
 // The listing does not state when a file was last changed. Clients need a date here.
 const NO_DATE = '1970-01-01T00:00:00.000Z'
 
-/** `/api/models/<repo>`: what is known of a repo at a commit. With `expand` only the fields that it names. Pure. */
-export function answerInfo({ repo, commit, access, task, files }: Listing, query: URLSearchParams): Answer {
+/**
+ * `/api/models/<repo>`: what is known of a repo at a commit. With `expand` only the fields that it names. `details` are further fields
+ * that the Hub stated. Pure.
+ */
+export function answerInfo(
+  { repo, commit, access, task, files }: Listing,
+  details: Record<string, unknown>,
+  query: URLSearchParams,
+): Answer {
   const withBlobs = isTrue(query.get('blobs'))
   const info: Record<string, unknown> = {
+    tags: [],
+    ...details,
     _id: createHash('sha1').update(repo).digest('hex').slice(0, 24),
     id: repo,
     modelId: repo,
@@ -26,7 +35,6 @@ export function answerInfo({ repo, commit, access, task, files }: Listing, query
     gated: access === 'gated' ? 'auto' : false,
     disabled: false,
     ...(task !== undefined && { pipeline_tag: task }),
-    tags: [],
     siblings: [...files].map(([path, file]) => (withBlobs ? siblingOf(path, file) : { rfilename: path })),
   }
   const wanted = [...query.getAll('expand'), ...query.getAll('expand[]')]

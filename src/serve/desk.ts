@@ -5,10 +5,11 @@ import { refusal } from '../intercept/refusal.ts'
 import { sendAnswer } from '../intercept/send-answer.ts'
 import { messageOf, systemCode } from '../model/errors.ts'
 import { originals } from '../platform/originals.ts'
-import { answerAsked, type Uses } from './answer-asked.ts'
+import { answerAsked } from './answer-asked.ts'
 import { askedBy } from './asked.ts'
 import { type Door, refusedAtTheDoor } from './check-request.ts'
-import type { InUse } from './in-use.ts'
+import { type InUse, Uses } from './in-use.ts'
+import { keepWaiting } from './keep-waiting.ts'
 import { type Manner, refuse } from './refuse.ts'
 import type { ServedModels } from './served-models.ts'
 
@@ -32,6 +33,8 @@ interface DeskSettings {
   inUse: InUse
   door: Door
   manner: Manner
+  /** See `keepWaiting`. */
+  continueMs?: number
   onRequest: (line: RequestLine) => void
   /** Called with what the operator has to know: why the server could not answer. */
   onProblem: (message: string) => void
@@ -55,13 +58,13 @@ export class Desk {
     if (count > MOST_ON_CONNECTION) return void socket.destroy()
     this.#underWay.set(socket, count)
     const [started, before] = [originals.monotonic(), socket.bytesWritten]
-    const ended = endOf(response, socket)
-    const { inUse } = this.settings
-    const releases: (() => void)[] = []
-    const uses: Uses = { hold: (id) => releases.push(inUse.hold(id)), used: (id) => inUse.used(id) }
-    await this.#answer(request, response, uses)
+    const gone = new AbortController()
+    const ended = endOf(response, socket).finally(() => gone.abort())
+    const uses = new Uses(this.settings.inUse)
+    // A lookup may take longer than its client waits.
+    this.#answer(request, response, uses, gone.signal).catch(() => response.destroy())
     await ended
-    for (const release of releases) release()
+    uses.end()
     this.#underWay.set(socket, (this.#underWay.get(socket) ?? 1) - 1)
     this.settings.onRequest({
       ...{ client: socket.remoteAddress ?? '', method, path: url.split('?', 1)[0] ?? '' },
@@ -70,19 +73,23 @@ export class Desk {
     })
   }
 
-  async #answer(request: IncomingMessage, response: ServerResponse, uses: Uses): Promise<void> {
+  async #answer(request: IncomingMessage, response: ServerResponse, uses: Uses, gone: AbortSignal): Promise<void> {
     // A file can be removed between its lookup and the opening of it. Then it is looked up again.
     for (let isSecond = false; ; isSecond = true) {
-      const answer = await this.#answerTo(request, uses)
-      if (response.destroyed) return
+      const answer = await keepWaiting(request, response, () => this.#answerTo(request, uses), this.settings.continueMs)
+      if (gone.aborted) return
       try {
         response.setTimeout(STALL_MS)
-        return await sendAnswer(response, answer, { 'X-Content-Type-Options': 'nosniff' })
+        return await sendAnswer(response, answer, { 'X-Content-Type-Options': 'nosniff' }, gone)
       } catch (error) {
-        if (response.headersSent || response.destroyed) return void response.destroy()
+        if (response.headersSent || gone.aborted) return void response.destroy()
         if (!isSecond && systemCode(error) === 'ENOENT') continue
         this.settings.onProblem(messageOf(error))
-        return sendAnswer(response, refusal({ status: 503, said: 'The file can not be read now.' }, { isApi: false }))
+        return sendAnswer(
+          response,
+          refusal({ status: 503, said: 'The file can not be read now.' }, { isApi: false }),
+          {},
+        )
       }
     }
   }

@@ -52,3 +52,29 @@ export class InUse {
     this.onIdle(held.id)
   }
 }
+
+/** What one request uses. */
+export class Uses {
+  readonly #releases: (() => void)[] = []
+  #isOver = false
+
+  constructor(private readonly inUse: InUse) {}
+
+  /** Notes that the answer needs an entry. */
+  hold(id: EntryId): void {
+    const release = this.inUse.hold(id)
+    if (this.#isOver) release()
+    else this.#releases.push(release)
+  }
+
+  /** Notes that a file of an entry is sent. */
+  used(id: EntryId): void {
+    this.inUse.used(id)
+  }
+
+  /** Called when the response has ended. */
+  end(): void {
+    this.#isOver = true
+    for (const release of this.#releases) release()
+  }
+}

@@ -2,7 +2,7 @@ import { HubHttpError } from '../hub/http.ts'
 import type { Answer } from '../intercept/answer.ts'
 import { answerMissing } from '../intercept/answer-file.ts'
 import { refusal } from '../intercept/refusal.ts'
-import { type ErrorCode, ModelCacheError } from '../model/errors.ts'
+import { type ErrorCode, ModelCacheError, nameOf } from '../model/errors.ts'
 import { BusyError } from './shared.ts'
 
 /** How the server answers what it refuses. */
@@ -32,6 +32,7 @@ const PASSED_ON = [429, 500, 502, 503, 504]
 export function refuse(error: unknown, about: About, manner: Manner): Answer {
   const no = (status: number, said: string, errorCode?: string) => refusal({ status, said, errorCode }, about)
   if (error instanceof BusyError) return later(no(503, 'Too many models are being looked up.'), 5)
+  if (nameOf(error) === 'AbortError') return later(no(503, 'The server is about to end.'), 5)
   if (!(error instanceof ModelCacheError)) return no(500, 'The server failed. Its log has the reason.')
   const { code } = error
   if (UNKNOWN.includes(code)) return refuseModel(about, manner)

@@ -23,6 +23,8 @@ export interface ServeSettings {
   token?: string
   /** Milliseconds from the last request for a model to the end of its claim. Default: five minutes. */
   idleMs?: number
+  /** Milliseconds between two signs of life for a client of Python that waits. Default: five seconds. */
+  continueMs?: number
   /** The limits of the connections of clients. */
   limits?: Partial<Limits>
   onRequest?: (line: RequestLine) => void
@@ -53,7 +55,7 @@ const FLUSH_MS = 60_000
 
 /** Serves the models of a cache as a read-only Hub. Throws `INVALID_OPTION` if the address can't be used. */
 export async function serve(settings: ServeSettings): Promise<Serving> {
-  const { host, pullThrough, token, idleMs = IDLE_MS, onRequest, onProblem = () => undefined } = settings
+  const { host, pullThrough, token, idleMs = IDLE_MS, continueMs, onRequest, onProblem = () => undefined } = settings
   const started = originals.monotonic()
   const bound = await bind(settings)
   const { endpoint } = settings.cache.hub
@@ -68,7 +70,7 @@ export async function serve(settings: ServeSettings): Promise<Serving> {
   const totals = { requests: 0, sentBytes: 0 }
   const door = { address: bound.address, hostname: host, token }
   const desk = new Desk({
-    ...{ models, inUse, door, onProblem, manner: { pullThrough, hasToken: token !== undefined } },
+    ...{ models, inUse, door, continueMs, onProblem, manner: { pullThrough, hasToken: token !== undefined } },
     onRequest(line) {
       totals.requests++
       totals.sentBytes += line.bytes

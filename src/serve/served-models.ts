@@ -4,6 +4,7 @@ import type { ModelCache } from '../cache/model-cache.ts'
 import type { EntryId } from '../model/entry.ts'
 import { ModelCacheError } from '../model/errors.ts'
 import type { RepoId } from '../model/repo-id.ts'
+import { Details } from './details.ts'
 import { Shared } from './shared.ts'
 
 interface Revision {
@@ -18,11 +19,15 @@ export class ServedModels {
   /** Bytes that were downloaded for clients. */
   downloadedBytes = 0
 
+  readonly details: Details
+
   constructor(
     private readonly cache: ModelCache,
     /** True if clients may read models that are not public. */
     private readonly servesPrivate: boolean,
-  ) {}
+  ) {
+    this.details = new Details(cache)
+  }
 
   /**
    * The listing of a repo that clients may read. Throws as `getListing`; `MODEL_NOT_FOUND` for a repo that clients may not

@@ -41,7 +41,8 @@ describe('an empty server', () => {
     const got = await Promise.all(machines.map((machine) => machine.get(filesOf('org/large', '**'))))
     for (const model of got) expect(await contentsOf(model)).toEqual({ 'weights.bin': LARGE, 'config.json': '{}' })
     expect(engine.fileBytes).toBe(LARGE.length + 2)
-    expect(engine.hub.requests.filter(({ kind }) => kind === 'api')).toHaveLength(2)
+    // The commit, the listing, and what the Hub says of the model besides.
+    expect(engine.hub.requests.filter(({ kind }) => kind === 'api')).toHaveLength(3)
     await engine.hub.stopListening()
     expect((await server.ask(FILE)).body).toBe(LARGE)
     expect(await server.close()).toMatchObject({ requests: expect.any(Number), downloadedBytes: LARGE.length + 2 })
@@ -62,6 +63,16 @@ describe('an empty server', () => {
     expect((await waiting).body).toBe(LARGE)
     expect(engine.fileBytes).toBe(LARGE.length)
     expect(server.lines).toContain(`GET ${FILE} cut`)
+  })
+
+  test('gives a client of Python a sign of life while it downloads, since such a client waits for ten seconds only', async () => {
+    const server = await serve({ continueMs: 20 })
+    engine.hub.fault({ kind: 'cdn' }, { delayMs: 300 })
+    const request = (agent: string) =>
+      server.send(`GET ${FILE} HTTP/1.1\r\nHost: localhost\r\nUser-Agent: ${agent}\r\nConnection: close\r\n\r\n`)
+    const answers = await Promise.all(['unknown/None; hf_hub/2.0.0; python/3.11.7', 'node'].map(request))
+    expect(answers[0]).toMatch(/^(HTTP\/1\.1 100 Continue\r\n\r\n){2,}HTTP\/1\.1 200 OK\r\n/)
+    expect(answers[1]).toMatch(/^HTTP\/1\.1 200 OK\r\n/)
   })
 
   test('serves no byte of a file that differs from its digest', async () => {
@@ -114,6 +125,22 @@ describe('an empty server', () => {
     const poor = await serve({ cache: { cacheDir: join(engine.folder, 'other') }, token: 'of-the-server' })
     const refused = await poor.ask('/org/gated/resolve/main/config.json', right)
     expect(refused).toMatchObject({ status: 403, headers: { 'x-error-code': 'GatedRepo' } })
+  })
+
+  test('tells what the Hub says of a model besides, and does without where the Hub does not answer', async () => {
+    const stated = { libraryName: 'transformers', tags: ['onnx'] }
+    for (const repo of ['org/one', 'org/two']) engine.hub.addRepo(repo, { files: { 'config.json': '{}' }, ...stated })
+    const infoOf = async (server: TestServing, repo: string) =>
+      JSON.parse((await server.ask(`/api/models/${repo}`)).body)
+    const server = await serve()
+    const fields = { library_name: 'transformers', tags: ['onnx'], siblings: [{ rfilename: 'config.json' }] }
+    expect(await infoOf(server, 'org/one')).toMatchObject({ id: 'org/one', ...fields })
+    const end = engine.hub.fault({ path: /org\/two\/revision\/[0-9a-f]{40}$/ }, { status: 404 })
+    expect(await infoOf(server, 'org/two')).toMatchObject({ id: 'org/two', tags: [], siblings: fields.siblings })
+    end()
+    const offline = await serve({ pullThrough: false })
+    expect(await infoOf(offline, 'org/one')).toMatchObject({ id: 'org/one', ...fields })
+    expect(await infoOf(offline, 'org/two')).not.toHaveProperty('library_name')
   })
 
   test('is offline where the options say so', async () => {
@@ -177,11 +204,12 @@ describe('a model that a client uses', () => {
     const sockets = [...Array(20)].map(() => connect(port, '127.0.0.1'))
     for (const socket of sockets) {
       socket.on('error', () => undefined).pause()
-      socket.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`)
+      // The second answer waits behind the first.
+      socket.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`.repeat(2))
     }
-    await expect.poll(opened, PATIENT).toBe(20)
+    await expect.poll(opened, PATIENT).toBe(40)
     for (const socket of sockets) socket.destroy()
-    await server.ended(21)
+    await server.ended(41)
     await expect.poll(opened, PATIENT).toBe(0)
   })
 })
