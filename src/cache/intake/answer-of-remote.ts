@@ -1,7 +1,7 @@
 import { ModelCacheError, messageOf, nameOf } from '../../model/errors.ts'
 import type { Model } from '../../model/model.ts'
 import { type Commit, isCommit } from '../../model/revision.ts'
-import { originals } from '../../platform/originals.ts'
+import { originals, withTimeLimit } from '../../platform/originals.ts'
 import { listingKey, type RemoteModel, refKey, signatureKey } from '../../remote/keys.ts'
 import { LARGEST_LISTING, type Listing, parseListing } from '../../remote/listing.ts'
 import { readObject } from '../../remote/read-object.ts'
@@ -19,6 +19,9 @@ export interface SignedAnswer {
   /** Milliseconds since the endpoint was asked for the revision. */
   ageMs: number
 }
+
+// A listing is far smaller than what arrives in this time. Without a limit, a slow remote would be read for minutes.
+const LONGEST_MS = 10_000
 
 /** Why the remote gave no answer: the end of a sentence. */
 export interface NoAnswer {
@@ -40,11 +43,14 @@ export async function answerOfRemote(
   try {
     const key = readSigningKey(context.env)
     if (!key) return { why: 'MODEL_CACHE_REMOTE_KEY is not set, so nothing that the remote states can be believed' }
-    const reader = { remote, key, signal: signal ?? new originals.AbortController().signal }
-    const found = await findCommit(context, model, reader)
-    if ('why' in found) return found
-    const listing = await readListing(reader, { endpoint: context.origin.endpoint, repo: model.repo, ...found })
-    return 'why' in listing ? listing : { listing, signedIn: remote.name, ageMs: found.ageMs }
+    const late = () => new Error(`it was not read within ${LONGEST_MS / 1000} s`)
+    return await withTimeLimit(LONGEST_MS, signal, late, async (signal) => {
+      const reader = { remote, key, signal }
+      const found = await findCommit(context, model, reader)
+      if ('why' in found) return found
+      const listing = await readListing(reader, { endpoint: context.origin.endpoint, repo: model.repo, ...found })
+      return 'why' in listing ? listing : { listing, signedIn: remote.name, ageMs: found.ageMs }
+    })
   } catch (error) {
     signal?.throwIfAborted()
     if (error instanceof ModelCacheError) return { why: error.reason }

@@ -36,6 +36,8 @@ export class ModelOnRemote {
     if ([endpoint, lockfile, signedIn].every((statedBy) => statedBy === undefined)) return undefined
     const remote = await this.#context.remote()
     if (!remote || remote.leftAlone !== undefined) return undefined
+    // Everybody may read the model card of a gated repo. It says nothing about the other files.
+    if (path === 'README.md') return (await (this.#isAllowed ?? this.#mayTake(path))) ? remote : undefined
     this.#isAllowed ??= this.#mayTake(path)
     return (await this.#isAllowed) ? remote : undefined
   }
@@ -81,7 +83,8 @@ export class ModelOnRemote {
     } catch (error) {
       signal?.throwIfAborted()
       const reason = `The small files of ${describeModel(model)}: ${messageOf(error)}`
-      if (nameOf(error) === 'UnusableObject') remote.noteWrong(reason)
+      if (nameOf(error) === 'NewerObject') this.#context.debug(reason)
+      else if (nameOf(error) === 'UnusableObject') remote.noteWrong(reason)
       else remote.noteFailure(reason)
       return new Map()
     }

@@ -3,7 +3,7 @@ import pLimit from 'p-limit'
 import { type Digest, Hasher } from '../../model/digest.ts'
 import { linkedController } from '../../platform/originals.ts'
 import { blobKey, bundleKey, listingKey, type RemoteModel, refKey, signatureKey } from '../../remote/keys.ts'
-import { LARGEST_LISTING, type Listing, printListing } from '../../remote/listing.ts'
+import { LARGEST_LISTING, type Listing, parseListing, printListing } from '../../remote/listing.ts'
 import { LARGEST_REF, parseRef, printRef, type RemoteRef } from '../../remote/refs.ts'
 import { printSignature, type SigningKey } from '../../remote/signature.ts'
 import { chooseSmallFiles, LARGEST_BUNDLE, packBundle, unpackBundle } from '../../remote/small-bundle.ts'
@@ -49,7 +49,7 @@ export async function uploadModel(
   )
   if (!listing) return
   const bytes = await uploadListing(upload, listing)
-  if (!key) return
+  if (!key || !bytes) return
   await uploadSignature(upload, model, bytes, key)
   for (const { revision, atMs } of refs) await uploadRef(upload, { ...model, revision, atMs }, key)
 }
@@ -123,14 +123,17 @@ async function bundleBody(files: LocalFile[]) {
   return (onBytes: (bytes: number) => void) => bodyOf(bytes, onBytes)
 }
 
-/** Returns the bytes of the listing, which are those in the store. */
-async function uploadListing(upload: Upload, listing: Listing): Promise<Uint8Array> {
+/** Returns the bytes of the listing if they are those in the store. Undefined if the store has an older listing with another task. */
+async function uploadListing(upload: Upload, listing: Listing): Promise<Uint8Array | undefined> {
   const key = listingKey(listing)
   const bytes = printListing(listing)
   if (bytes.byteLength > LARGEST_LISTING) throw new ForeignObject('Its list of files is too large for a remote.')
   if ((await upload.put(key, (onBytes) => bodyOf(bytes, onBytes))) === 'written') return bytes
   const there = await upload.read(key, LARGEST_LISTING)
   if (there && Buffer.compare(there, bytes) === 0) return bytes
+  // The Hub's word about the task of a commit can change.
+  const { task, ...rest } = there ? parseListing(there) : listing
+  if (there && Buffer.compare(printListing({ ...rest, task: listing.task }), bytes) === 0) return undefined
   throw new ForeignObject(`${key} states something else than ${listing.endpoint} stated to this cache.`)
 }
 

@@ -17,7 +17,8 @@ export function noteDownloaded({ toUpload }: Session, { reports, warmUps }: Fini
     ...warmUps.flatMap(({ project, models }) => models.map((model) => ({ project, ...model }))),
   ]
   for (const { project, tier, repo, commit } of models) {
-    if (tier !== 'hub' || !project.options.remote) continue
+    // Where the cache folder is refused, the models are in a temporary folder.
+    if (tier !== 'hub' || !project.options.remote || project.cache.context.refusal) continue
     const ofCache = toUpload.get(project.cache) ?? new Set()
     toUpload.set(project.cache, ofCache.add(`${repo}@${commit}`))
   }
