@@ -10,7 +10,7 @@ import { toModel } from '../../src/model/model.ts'
 import { parseRepoId } from '../../src/model/repo-id.ts'
 import { isCommit } from '../../src/model/revision.ts'
 import { blobKey, bundleKey, listingKey, type RemoteModel, refKey, signatureKey } from '../../src/remote/keys.ts'
-import { parseListing } from '../../src/remote/listing.ts'
+import { parseListing, printListing } from '../../src/remote/listing.ts'
 import { parseRef } from '../../src/remote/refs.ts'
 import { SigningKey } from '../../src/remote/signature.ts'
 import { unpackBundle } from '../../src/remote/small-bundle.ts'
@@ -361,6 +361,14 @@ describe('a remote that fails', () => {
       ])
       expect(Buffer.from(store.objects.get(key) ?? '').toString()).toBe(content)
     }
+    // The Hub's word about the task of a commit may have changed.
+    const retold = new MemoryRemote()
+    await openWith(retold, { key: KEY }).push(['org/name'])
+    const before = parseListing(retold.objects.get(listingKey(modelAt())) ?? Buffer.from(''))
+    retold.objects.set(listingKey(modelAt()), printListing({ ...before, task: 'fill-mask' }))
+    expect(outcomes(await openWith(retold, { key: KEY }).push(['org/name']))).toEqual([
+      ['org/name', 'shared', undefined],
+    ])
     // A bundle that is damaged costs nothing but its use.
     const store = new MemoryRemote()
     store.objects.set(bundleKey(modelAt()), Buffer.from('damaged'))
