@@ -339,11 +339,11 @@ describe('a remote that fails', () => {
     expect((await openWith(liar).push(['org/second'])).map(({ outcome }) => outcome)).toEqual(['failed'])
     const store = new MemoryRemote()
     await openWith(store).push()
-    const before = new Map(store.objects)
-    const forgetful = Object.assign(new MemoryRemote(), { objects: store.objects, has: async () => false })
+    const before = store.digests
+    const forgetful = Object.assign(new MemoryRemote(store.objects), { has: async () => false })
     forgetful.put = async () => 'exists'
     expect((await openWith(forgetful).push()).map(({ outcome }) => outcome)).toEqual(['shared', 'shared'])
-    expect(forgetful.objects).toEqual(before)
+    expect(forgetful.digests).toEqual(before)
   })
 
   test('another object under a name of ours is not overwritten, and is told', async () => {

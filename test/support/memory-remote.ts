@@ -1,12 +1,14 @@
 import { buffer } from 'node:stream/consumers'
 import type { UserRemote } from '../../src/index.ts'
+import { sha256 } from './engine.ts'
 
 /** A remote in memory. Tests put faulty methods in place of its own. */
 export class MemoryRemote implements UserRemote {
   readonly name = 'memory'
-  readonly objects = new Map<string, Uint8Array>()
   /** The calls so far, such as `put models/…`. */
   readonly calls: string[] = []
+
+  constructor(readonly objects = new Map<string, Uint8Array>()) {}
 
   async has(key: string): Promise<boolean | { size: number }> {
     this.calls.push(`has ${key}`)
@@ -28,5 +30,10 @@ export class MemoryRemote implements UserRemote {
   /** The sorted keys of all objects. */
   get keys(): string[] {
     return [...this.objects.keys()].sort()
+  }
+
+  /** The sha256 of each object. */
+  get digests(): Record<string, string> {
+    return Object.fromEntries([...this.objects].map(([key, bytes]) => [key, sha256(bytes)]))
   }
 }
