@@ -17,7 +17,11 @@ export function slowStep({ misses, errors, times, warmUpMs, models }: Report): s
     ['loading', times.load?.total ?? 0, adviceOnLoading(models)],
     ['warm-up', warmUpMs ?? 0, 'it asked the Hub or verified files again. MODEL_CACHE_DEBUG=1 shows which'],
     ['looking up', times.lookup?.total ?? 0, 'files were verified again. MODEL_CACHE_DEBUG=1 shows which'],
-    ['restoring', times.restore?.total ?? 0, 'packed models were unpacked. Pin the models that each run needs'],
+    [
+      'restoring',
+      times.restore?.total ?? 0,
+      'models came from the remote. A cache folder that is kept between runs has them already',
+    ],
   ]
   const total = sum(steps.map(([, ms]) => ms))
   const [name, ms, advice] = steps.sort(([, a], [, b]) => b - a)[0] ?? ['', 0, undefined]

@@ -1,12 +1,11 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { CacheOptions } from '../../src/cache/index.ts'
 import { printLockFile } from '../../src/model/lock-file.ts'
 import { toModel } from '../../src/model/model.ts'
 import { contentsOf, Engine, sha256 } from '../support/engine.ts'
 import { type Answer, FAULTS, FaultyServer, sendStatus, sendWhole } from '../support/remote/faulty-server.ts'
-import { NGINX, NGINX_TOKEN, startNginx } from '../support/remote/nginx.ts'
 
 // More than one file is an object of its own, and the small files are one object.
 const FILES = {
@@ -15,7 +14,7 @@ const FILES = {
   'weights.bin': 'weights '.repeat(400_000),
 }
 const NAMES = ['org/a', 'org/b', 'org/c']
-const TOKEN = NGINX_TOKEN
+const TOKEN = 'the-token'
 
 const lfsThreshold = 1000
 
@@ -98,16 +97,6 @@ describe('an empty machine with a lock file restores what another one pushed, wi
     expect(await restore(`${server.url}/models`)).toEqual(RESTORED)
     const sent = new Set(server.requests.map(({ headers }) => headers.authorization))
     expect([...sent]).toEqual([`Bearer ${TOKEN}`])
-  })
-
-  test.skipIf(NGINX === undefined)('from nginx', async () => {
-    const nginx = await startNginx({ demands: 'token' })
-    onTestFinished(nginx.close)
-    const url = `${nginx.url}/team`
-    // Two machines push at once.
-    const pushes = await Promise.all(['first', 'first'].map((name) => machine(name, url).cache.push()))
-    expect(pushes.flat().map(({ outcome }) => outcome)).toEqual([...NAMES, ...NAMES].map(() => 'shared'))
-    expect(await restore(url)).toEqual(RESTORED)
   })
 
   test('from a server that redirects to another origin, which gets no token', async () => {

@@ -4,6 +4,7 @@ import { type AddressInfo, connect } from 'node:net'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { openHttpStore } from '../../src/remote/http.ts'
 import type { ObjectBody, RemoteStore } from '../../src/remote/store.ts'
+import { sha256 } from '../support/engine.ts'
 import { all, bodyOf, textOf } from '../support/remote/bodies.ts'
 import { FAULTS, FaultyServer, sendStatus, sendWhole } from '../support/remote/faulty-server.ts'
 import { NGINX, startNginx } from '../support/remote/nginx.ts'
@@ -362,6 +363,41 @@ test('a list names only objects of the store, whatever the server sends', async 
     more()
   })
   expect(await listed()).toBe('failed')
+})
+
+test('bazel-remote, which takes only its own names, keeps all objects under them', async () => {
+  const server = await FaultyServer.start(onTestFinished)
+  let validates = false
+  server.faults.set('*', async (asked, answer, object) => {
+    const [, kind, hash] = /^\/models\/(ac|cas)\/([0-9a-f]{64})$/.exec(asked.url ?? '') ?? []
+    if (kind === undefined) return sendStatus(400)(asked, answer, object)
+    if (asked.method !== 'PUT')
+      return object ? sendWhole(object)(asked, answer, object) : sendStatus(404)(asked, answer, object)
+    const bytes = Buffer.concat(await asked.toArray())
+    const isRight = kind === 'cas' ? sha256(bytes) === hash : !validates
+    if (isRight) server.objects.set(asked.url ?? '', bytes)
+    sendStatus(isRight ? 200 : 400)(asked, answer, object)
+  })
+  const store = storeAt(server)
+  const keys = [
+    `blobs/sha256/${sha256(OBJECT).slice(0, 2)}/${sha256(OBJECT)}`,
+    'blobs/sha1/ab/abcd',
+    'models/a/b/small',
+  ]
+  for (const key of keys) expect(await store.put(key, bodyOf(OBJECT), { signal })).toBe('written')
+  for (const key of keys) {
+    expect(await store.put(key, bodyOf('other'), { signal })).toBe('exists')
+    expect(await textOf(await store.get(key, { signal, start: 3, end: 6 }))).toBe('345')
+  }
+  const other = storeAt(server)
+  expect(await textOf(await other.get('models/a/b/small', { signal }))).toBe('0123456789')
+  expect(await other.has('models/none', { signal })).toBeUndefined()
+  validates = true
+  const upload = other.put('models/new', bodyOf(OBJECT), { signal })
+  await expect(upload).rejects.toThrow(/disable_http_ac_validation/)
+  // A server that answers 400 for other reasons keeps its names.
+  server.faults.set('*', sendStatus(400))
+  expect(await outcomeOf(storeAt(server).has(KEY, { signal }))).toBe('failed')
 })
 
 test('requests one after the other use the same connections', async () => {

@@ -36,6 +36,11 @@ export async function putObject(
     if (attempt === 1 && LACKS_FOLDER.includes(status) && (await folders.make(key, signal))) continue
     // Another upload of this object is under way, or has just ended.
     if (status === 409 && (await exists())) return 'exists'
+    if (status === 400 && requests.isBazel)
+      throw new RemoteError(
+        'misused',
+        `${requests.name} refuses files: start bazel-remote with --disable_http_ac_validation`,
+      )
     throw failureOf(requests.name, 'PUT', answer)
   }
 }

@@ -4,6 +4,7 @@ import { chunksOf } from '../../net/body.ts'
 import { isNetworkError, rootMessage } from '../../net/connection-error.ts'
 import type { Answer, UploadingFetch } from '../../net/fetch.ts'
 import { RemoteError } from '../store.ts'
+import { bazelPath } from './bazel-path.ts'
 import { findAuthorization } from './credentials.ts'
 
 const MOST_REDIRECTS = 5
@@ -13,7 +14,7 @@ const READING = ['GET', 'PROPFIND']
 
 export interface Outgoing {
   method: string
-  /** Below the address of the store. Empty: the store itself. */
+  /** The key of an object, or a folder with a slash at its end. Empty: the store itself. */
   path: string
   headers?: Record<string, string>
   /** Its length has to be in the headers. It may be read several times. */
@@ -31,6 +32,8 @@ export interface Received {
 export class Requests {
   /** The address of the store without a slash at the end, for messages. */
   readonly name: string
+  /** True after the server took only the names of bazel-remote. */
+  isBazel = false
   readonly #authorization: string | undefined
   #fetch: Promise<UploadingFetch> | undefined
 
@@ -48,8 +51,19 @@ export class Requests {
    * and the reason of the signal.
    */
   async send(outgoing: Outgoing): Promise<Received> {
+    if (this.isBazel) return this.#follow(outgoing, bazelPath(outgoing.path))
+    const received = await this.#follow(outgoing, outgoing.path)
+    // Only a read shows which names a server takes: an upload may be refused for another reason.
+    if (received.answer.status !== 400 || !isRead(outgoing)) return received
+    const again = await this.#follow(outgoing, bazelPath(outgoing.path))
+    if (again.answer.status === 400) return received
+    this.isBazel = true
+    return again
+  }
+
+  async #follow(outgoing: Outgoing, path: string): Promise<Received> {
     const { method } = outgoing
-    let url = new URL(`${this.name}/${outgoing.path}`)
+    let url = new URL(`${this.name}/${path}`)
     let isForeign = false
     for (let redirects = 0; ; redirects++) {
       const answer = await this.#ask(url, outgoing, isForeign)
@@ -61,8 +75,7 @@ export class Requests {
         throw new RemoteError('failed', `${this.name} redirects more than ${MOST_REDIRECTS} times`)
       const next = this.#redirected(url, location)
       isForeign ||= next.origin !== url.origin
-      const isRead = method === 'GET' || method === 'HEAD'
-      if (!isRead && (isForeign || status < 307))
+      if (!isRead(outgoing) && (isForeign || status < 307))
         throw new RemoteError('misused', `${this.name} redirects ${method} to ${next.origin} (HTTP ${status})`)
       url = next
     }
@@ -123,6 +136,10 @@ export class Requests {
     const direct = { http_proxy: '', HTTP_PROXY: '', https_proxy: '', HTTPS_PROXY: '' }
     return findUploadingFetch(isLoopback(this.base.hostname) ? { ...this.env, ...direct } : this.env)
   }
+}
+
+function isRead({ method }: Outgoing): boolean {
+  return method === 'GET' || method === 'HEAD'
 }
 
 /** Ends a body that nobody reads. */
