@@ -15,7 +15,7 @@ const NOT_EXECUTED: [RegExp, string][] = [
     'test/examples.test.ts runs the examples',
   ],
   [/^npm ci$/, 'the modules are linked'],
-  [/^npx vitest-model-cache serve( |$)/, 'runs until it is stopped; test/cli/serve.test.ts starts it'],
+  [/^npx vitest-model-cache serve(?! --help)( |$)/, 'runs until it is stopped; test/cli/serve.test.ts starts it'],
   [/^HF_ENDPOINT=http:\/\/models\.example/, 'there is no such machine'],
   [/^docker run /, 'Docker is not available'],
 ]
