@@ -1,12 +1,13 @@
 import { messageOf } from '../model/errors.ts'
 import { linkedController, originals, sleep } from '../platform/originals.ts'
+import { FruitlessTime } from './fruitless-time.ts'
 import { liveTimer } from './live-timer.ts'
 import { RemoteError, type RemoteFailure, type RemoteStore } from './store.ts'
 import { untilAborted } from './until-aborted.ts'
 import { watchedBody } from './watched-body.ts'
 
-// A test run waits no longer for a remote that does not answer, and for one that stalls.
-const LIMITS = { firstByteMs: 2_000, stallMs: 5_000 }
+// A test run waits no longer for a remote that does not answer, for one that stalls, and for one that has nothing and is slow to say so.
+const LIMITS = { firstByteMs: 2_000, stallMs: 5_000, fruitlessMs: 3_000 }
 const FIRST_DELAY_MS = 100
 // These failures would meet each further call, too.
 const OF_ALL_CALLS: readonly RemoteFailure[] = ['unreachable', 'denied', 'misused', 'busy']
@@ -29,6 +30,7 @@ export class Remote {
   /** The objects that could not be read, since the last one that could. */
   #failures = 0
   #wrongObjects = 0
+  readonly #fruitless = new FruitlessTime()
   readonly #calls = new Set<AbortController>()
   readonly #limits: typeof LIMITS
 
@@ -40,6 +42,7 @@ export class Remote {
     this.#limits = {
       firstByteMs: Math.min(stallMs, LIMITS.firstByteMs),
       stallMs: Math.min(stallMs, LIMITS.stallMs),
+      fruitlessMs: Math.min(stallMs, LIMITS.fruitlessMs),
     }
   }
 
@@ -47,20 +50,28 @@ export class Remote {
     return this.store.name
   }
 
+  /** False if nothing is read any more: the remote is left alone, or it took long to say that it has nothing of what was asked for. */
+  get isAsked(): boolean {
+    return this.leftAlone === undefined && this.#fruitless.ms < this.#limits.fruitlessMs
+  }
+
   /**
-   * The bytes of an object, once the first of them arrived. Undefined if there is no such object, or if the remote is left alone. Throws
-   * `RemoteError` if the remote failed for this object only. The body throws it, too.
+   * The bytes of an object, once the first of them arrived. Undefined if there is no such object, or if the remote is not asked any
+   * more. Throws `RemoteError` if the remote failed for this object only. The body throws it, too.
    */
   async get(key: string, options: ReadOptions = {}): Promise<AsyncIterable<Uint8Array> | undefined> {
-    if (this.leftAlone !== undefined) return undefined
+    if (!this.isAsked) return undefined
     const { controller, unlink } = linkedController(options.signal)
     this.#calls.add(controller)
     const end = () => {
       unlink()
       this.#calls.delete(controller)
     }
+    const endWait = this.#fruitless.begin()
+    let gotBytes = false
     try {
       const opened = await this.#firstBytes(key, options, controller)
+      gotBytes = opened !== undefined
       if (opened)
         return watchedBody(opened, {
           controller,
@@ -76,6 +87,8 @@ export class Remote {
       if (error instanceof RemoteError && OF_ALL_CALLS.includes(error.failure)) this.leaveAlone(messageOf(error))
       if (this.leftAlone !== undefined) return undefined
       throw error
+    } finally {
+      endWait(gotBytes)
     }
   }
 
@@ -102,8 +115,10 @@ export class Remote {
   leaveAlone(reason: string): void {
     if (this.leftAlone !== undefined) return
     this.#stop(reason)
+    // The messages of stores begin with the name.
+    const why = reason.replaceAll(`${this.name}: `, '').replaceAll(this.name, 'it').replace(/\.$/, '')
     this.tell.leaveAlone(
-      `The remote ${this.name} is not used any more in this run: ${reason}. What is missing comes from the Hub.`,
+      `The remote ${this.name} is not used any more in this run: ${why}. What is missing comes from the Hub.`,
     )
   }
 

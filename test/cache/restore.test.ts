@@ -271,6 +271,23 @@ describe('a remote that', () => {
     expect(engine.warnings).toEqual([])
   })
 
+  test('is empty and slow is not asked for every file', async () => {
+    let calls = 0
+    const remote = ownRemote(() => ({
+      get() {
+        calls++
+        return new Promise((resolve) => setTimeout(resolve, 100))
+      },
+    }))
+    const names = Array.from({ length: 32 }, (_, index) => `${index}.json`)
+    engine.hub.addRepo('org/many', { files: Object.fromEntries(names.map((name) => [name, name])) })
+    const model = await open({ remote, lockfile: undefined, stallMs: 300 }).get('org/many')
+    expect(model).toMatchObject({ tier: 'hub', restoredBytes: 0 })
+    // The object of all small files, then eight files at a time until the time is spent.
+    expect(calls).toBeLessThanOrEqual(1 + 3 * 8)
+    expect(engine.warnings).toEqual([])
+  })
+
   test('is busy is asked again', async () => {
     let calls = 0
     const remote = ownRemote(({ get }) => ({

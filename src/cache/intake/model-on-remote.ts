@@ -35,7 +35,7 @@ export class ModelOnRemote {
     const { endpoint, lockfile, signedIn } = this.#asked.resolved
     if ([endpoint, lockfile, signedIn].every((statedBy) => statedBy === undefined)) return undefined
     const remote = await this.#context.remote()
-    if (!remote || remote.leftAlone !== undefined) return undefined
+    if (!remote?.isAsked) return undefined
     // Everybody may read the model card of a gated repo. It says nothing about the other files.
     if (path === 'README.md') return (await (this.#isAllowed ?? this.#mayTake(path))) ? remote : undefined
     this.#isAllowed ??= this.#mayTake(path)

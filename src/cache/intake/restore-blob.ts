@@ -24,7 +24,7 @@ export async function restoreBlob(context: CacheContext, target: FileTarget): Pr
   const { stated, onBytes } = target
   const small = stated.size <= SMALL_BYTES ? await target.onRemote.small(remote, stated.digest) : undefined
   const source = small ? bytesSource(small) : await objectSource(remote, target)
-  if (remote.leftAlone !== undefined) return false
+  if (!remote.isAsked) return false
   const incoming = await IncomingFile.claim(context.layout, stated.digest, stated.size)
   const kept = incoming.received
   onBytes.kept(kept)
@@ -74,7 +74,7 @@ async function receive(
     } catch (error) {
       tries = incoming.received - before >= 1 << 20 ? 1 : tries + 1
       const mayPass = error instanceof BrokenDownloadError && !(error instanceof SizeMismatchError)
-      if (!mayPass || tries === MOST_TRIES || remote.leftAlone !== undefined || signal?.aborted) throw error
+      if (!mayPass || tries === MOST_TRIES || !remote.isAsked || signal?.aborted) throw error
     }
   }
 }
