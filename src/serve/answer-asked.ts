@@ -97,8 +97,10 @@ function notAllowed(allowed: string): Answer {
   return { ...answer, headers: { ...answer.headers, Allow: allowed } }
 }
 
-/** The address that the client used, without a query. A proxy in front of this server says whether it was https. */
+/** The address that the client used, without a query. A proxy in front of this server states its own name and scheme. */
 function ownAddress({ headers, url = '' }: IncomingMessage): string {
   const scheme = headers['x-forwarded-proto'] === 'https' ? 'https' : 'http'
-  return new URL(url.split('?', 1)[0] ?? '', `${scheme}://${headers.host}`).href
+  const hosts = [headers['x-forwarded-host']?.toString(), headers.host]
+  const base = hosts.map((host) => `${scheme}://${host}`).find((base) => URL.canParse(base)) ?? 'http://localhost'
+  return new URL(base).origin + (url.split('?', 1)[0] ?? '')
 }

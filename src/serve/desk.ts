@@ -9,9 +9,9 @@ import { answerAsked } from './answer-asked.ts'
 import { askedBy } from './asked.ts'
 import { type Door, refusedAtTheDoor } from './check-request.ts'
 import { type InUse, Uses } from './in-use.ts'
-import { keepWaiting } from './keep-waiting.ts'
 import { type Manner, refuse } from './refuse.ts'
 import type { ServedModels } from './served-models.ts'
+import { type Patience, whileWaiting } from './while-waiting.ts'
 
 /** One request, when its response has ended. */
 export interface RequestLine {
@@ -33,8 +33,7 @@ interface DeskSettings {
   inUse: InUse
   door: Door
   manner: Manner
-  /** See `keepWaiting`. */
-  continueMs?: number
+  patience: Patience
   onRequest: (line: RequestLine) => void
   /** Called with what the operator has to know: why the server could not answer. */
   onProblem: (message: string) => void
@@ -74,9 +73,11 @@ export class Desk {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse, uses: Uses, gone: AbortSignal): Promise<void> {
+    const { models, patience } = this.settings
+    const waiting = { request, response, patience, secondsLeft: () => models.secondsLeft() }
     // A file can be removed between its lookup and the opening of it. Then it is looked up again.
     for (let isSecond = false; ; isSecond = true) {
-      const answer = await keepWaiting(request, response, () => this.#answerTo(request, uses), this.settings.continueMs)
+      const answer = await whileWaiting(waiting, () => this.#answerTo(request, uses))
       if (gone.aborted) return
       try {
         response.setTimeout(STALL_MS)

@@ -76,6 +76,7 @@ function refuseAsHub({ cause }: ModelCacheError, no: (status: number, said: stri
   return retryAfterMs === undefined ? answer : later(answer, Math.ceil(retryAfterMs / 1000))
 }
 
-function later(answer: Answer, seconds: number): Answer {
+/** With the advice to ask again after some seconds. */
+export function later(answer: Answer, seconds: number): Answer {
   return { ...answer, headers: { ...answer.headers, 'Retry-After': String(seconds) } }
 }

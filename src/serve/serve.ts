@@ -10,6 +10,7 @@ import { Desk, type RequestLine } from './desk.ts'
 import { InUse } from './in-use.ts'
 import { bind, type Limits, leadsTo, unbind } from './listener.ts'
 import { ServedModels } from './served-models.ts'
+import { PATIENCE, type Patience } from './while-waiting.ts'
 
 export interface ServeSettings {
   /** The settings of the cache. `offline` forbids downloads, whatever `pullThrough` says. */
@@ -23,8 +24,7 @@ export interface ServeSettings {
   token?: string
   /** Milliseconds from the last request for a model to the end of its claim. Default: five minutes. */
   idleMs?: number
-  /** Milliseconds between two signs of life for a client of Python that waits. Default: five seconds. */
-  continueMs?: number
+  patience?: Patience
   /** The limits of the connections of clients. */
   limits?: Partial<Limits>
   onRequest?: (line: RequestLine) => void
@@ -55,7 +55,15 @@ const FLUSH_MS = 60_000
 
 /** Serves the models of a cache as a read-only Hub. Throws `INVALID_OPTION` if the address can't be used. */
 export async function serve(settings: ServeSettings): Promise<Serving> {
-  const { host, pullThrough, token, idleMs = IDLE_MS, continueMs, onRequest, onProblem = () => undefined } = settings
+  const {
+    host,
+    pullThrough,
+    token,
+    idleMs = IDLE_MS,
+    patience = PATIENCE,
+    onRequest,
+    onProblem = () => undefined,
+  } = settings
   const started = originals.monotonic()
   const bound = await bind(settings)
   const { endpoint } = settings.cache.hub
@@ -70,7 +78,7 @@ export async function serve(settings: ServeSettings): Promise<Serving> {
   const totals = { requests: 0, sentBytes: 0 }
   const door = { address: bound.address, hostname: host, token }
   const desk = new Desk({
-    ...{ models, inUse, door, continueMs, onProblem, manner: { pullThrough, hasToken: token !== undefined } },
+    ...{ models, inUse, door, patience, onProblem, manner: { pullThrough, hasToken: token !== undefined } },
     onRequest(line) {
       totals.requests++
       totals.sentBytes += line.bytes

@@ -7,6 +7,10 @@ import type { RepoId } from '../model/repo-id.ts'
 import { Details } from './details.ts'
 import { Shared } from './shared.ts'
 
+// This package waits no longer than that.
+const LONGEST_WAIT_S = 300
+const SHORTEST_WAIT_S = 1
+
 interface Revision {
   repo: RepoId
   revision: string
@@ -56,6 +60,14 @@ export class ServedModels {
     if (!this.#mayRead(file)) throw notHere(repo)
     const { served } = file
     return { ...file, repo: served.repo, snapshot: served.snapshot }
+  }
+
+  /** In how many seconds the downloads under way are probably complete. */
+  secondsLeft(): number {
+    const times = [...this.cache.context.underWay.values()].map(({ receivedBytes, totalBytes, elapsedMs }) =>
+      receivedBytes === 0 ? 0 : ((totalBytes - receivedBytes) * elapsedMs) / receivedBytes / 1000,
+    )
+    return Math.ceil(Math.min(LONGEST_WAIT_S, Math.max(SHORTEST_WAIT_S, ...times)))
   }
 
   #mayRead({ access }: Pick<Listing, 'access'>): boolean {

@@ -22,7 +22,7 @@ beforeEach(async () => {
 const serve = (settings: Parameters<typeof TestServing.start>[2] = {}) =>
   TestServing.start(engine, onTestFinished, settings)
 
-test.each([
+const PATHS = [
   '/org/open/resolve/main/../../../../outside.txt',
   '/org/open/resolve/main/%2e%2e/%2e%2e/outside.txt',
   '/org/open/resolve/main/..%2f..%2foutside.txt',
@@ -44,10 +44,14 @@ test.each([
   '/api/models/',
   '/api/whoami-v2',
   '/',
-])('no path leads out of a repo: %s', async (path) => {
-  const { status, body } = await (await serve()).ask(path)
-  expect([400, 401, 404]).toContain(status)
-  expect(body).not.toContain(OUTSIDE)
+]
+
+test('no path leads out of a repo', async () => {
+  const server = await serve()
+  for (const path of PATHS) {
+    const { status, body } = await server.ask(path)
+    expect.soft([path, [400, 401, 404].includes(status), body.includes(OUTSIDE)]).toEqual([path, true, false])
+  }
 })
 
 test('any path and any headers get an answer, and the server goes on', async () => {
@@ -93,9 +97,11 @@ test('any path and any headers get an answer, and the server goes on', async () 
 })
 
 describe('a request is refused', () => {
-  test.each(['PUT', 'DELETE', 'PATCH', 'OPTIONS', 'PROPFIND'])('that would change something: %s', async (method) => {
-    const answer = await (await serve()).ask(FILE, {}, method)
-    expect(answer).toMatchObject({ status: 405, headers: { allow: 'GET, HEAD, POST' } })
+  test('that would change something', async () => {
+    const server = await serve()
+    for (const method of ['PUT', 'DELETE', 'PATCH', 'OPTIONS', 'PROPFIND'])
+      expect(await server.ask(FILE, {}, method)).toMatchObject({ status: 405, headers: { allow: 'GET, HEAD, POST' } })
+    expect((await server.ask(FILE, {}, 'POST', 'x')).status).toBe(405)
   })
 
   test('of a page in a browser, or to a name that is not of this machine', async () => {

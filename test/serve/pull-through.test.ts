@@ -66,13 +66,24 @@ describe('an empty server', () => {
   })
 
   test('gives a client of Python a sign of life while it downloads, since such a client waits for ten seconds only', async () => {
-    const server = await serve({ continueMs: 20 })
+    const server = await serve({ patience: { python: 20, own: 60_000 } })
     engine.hub.fault({ kind: 'cdn' }, { delayMs: 300 })
     const request = (agent: string) =>
       server.send(`GET ${FILE} HTTP/1.1\r\nHost: localhost\r\nUser-Agent: ${agent}\r\nConnection: close\r\n\r\n`)
     const answers = await Promise.all(['unknown/None; hf_hub/2.0.0; python/3.11.7', 'node'].map(request))
     expect(answers[0]).toMatch(/^(HTTP\/1\.1 100 Continue\r\n\r\n){2,}HTTP\/1\.1 200 OK\r\n/)
     expect(answers[1]).toMatch(/^HTTP\/1\.1 200 OK\r\n/)
+  })
+
+  test('tells this package when to ask again, since it takes a request without an answer for lost', async () => {
+    const server = await serve({ patience: { python: 60_000, own: 20 } })
+    engine.hub.fault({ kind: 'cdn' }, { delayMs: 300 })
+    const hub = { endpoint: server.url, concurrency: 8 }
+    const client = engine.open({ cacheDir: join(engine.folder, 'client'), hub })
+    const got = await client.get(filesOf('org/large', 'weights.bin'))
+    expect(await contentsOf(got)).toEqual({ 'weights.bin': LARGE })
+    expect(server.lines.filter((line) => line.endsWith('weights.bin 503')).length).toBeGreaterThan(0)
+    expect(engine.fileBytes).toBe(LARGE.length)
   })
 
   test('serves no byte of a file that differs from its digest', async () => {
@@ -83,16 +94,20 @@ describe('an empty server', () => {
     expect(await blobs()).toEqual([])
   })
 
-  test.each([
-    [{ status: 429, retryAfter: 400 }, 429, '400'],
-    [{ status: 503, retryAfter: 400 }, 503, '400'],
-    [{ status: 418 }, 502, undefined],
-  ])('passes on what the Hub says: %j', async (fault, status, retryAfter) => {
+  test('passes on what the Hub says, with the time until the next try', async () => {
     const server = await serve()
-    engine.hub.fault({ repo: 'org/large' }, fault)
-    const answer = await server.ask('/api/models/org/large')
-    expect(answer).toMatchObject({ status, headers: { 'content-type': 'application/json' } })
-    expect(answer.headers['retry-after']).toBe(retryAfter)
+    const cases = [
+      [{ status: 429, retryAfter: 400 }, 429, '400'],
+      [{ status: 503, retryAfter: 400 }, 503, '400'],
+      [{ status: 418 }, 502, undefined],
+    ] as const
+    for (const [fault, status, retryAfter] of cases) {
+      const end = engine.hub.fault({ repo: 'org/large' }, fault)
+      const answer = await server.ask('/api/models/org/large')
+      expect(answer).toMatchObject({ status, headers: { 'content-type': 'application/json' } })
+      expect(answer.headers['retry-after']).toBe(retryAfter)
+      end()
+    }
   })
 
   test('says that a repo, a revision or a file does not exist as the Hub does, and asks the Hub once', async () => {
