@@ -100,7 +100,7 @@ function notAllowed(allowed: string): Answer {
 /** The address that the client used, without a query. A proxy in front of this server states its own name and scheme. */
 function ownAddress({ headers, url = '' }: IncomingMessage): string {
   const scheme = headers['x-forwarded-proto'] === 'https' ? 'https' : 'http'
-  const hosts = [headers['x-forwarded-host']?.toString(), headers.host]
-  const base = hosts.map((host) => `${scheme}://${host}`).find((base) => URL.canParse(base)) ?? 'http://localhost'
+  const hosts = [headers['x-forwarded-host'], headers.host, 'localhost'].flatMap((host) => host ?? [])
+  const base = hosts.map((host) => `${scheme}://${host}`).find((base) => URL.canParse(base)) ?? ''
   return new URL(base).origin + (url.split('?', 1)[0] ?? '')
 }
