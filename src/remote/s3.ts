@@ -14,7 +14,7 @@ import type { RemoteStore } from './store.ts'
  */
 export async function openS3Store(url: URL, env: Environment): Promise<RemoteStore> {
   const address = readAddress(url, env)
-  const [sdk, { client, signs }] = await Promise.all([importClient(), openClient(address)])
+  const [sdk, { client, signs }] = await Promise.all([importClient(), openClient(address, env)])
   const bucket: Bucket = {
     name: shownAddress(url),
     client,

@@ -1,6 +1,5 @@
 import { once } from 'node:events'
-import { createServer, type IncomingMessage } from 'node:http'
-import { type AddressInfo, connect } from 'node:net'
+import type { IncomingMessage } from 'node:http'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { openHttpStore } from '../../src/remote/http.ts'
 import type { ObjectBody, RemoteStore } from '../../src/remote/store.ts'
@@ -8,6 +7,7 @@ import { sha256 } from '../support/engine.ts'
 import { all, bodyOf, textOf } from '../support/remote/bodies.ts'
 import { FAULTS, FaultyServer, sendStatus, sendWhole } from '../support/remote/faulty-server.ts'
 import { NGINX, startNginx } from '../support/remote/nginx.ts'
+import { startTunnel } from '../support/remote/tunnel.ts'
 import { startTls } from '../support/tls.ts'
 
 const { signal } = new AbortController()
@@ -443,25 +443,16 @@ test('an upload reads no more than the server takes', async () => {
 
 test('the proxy of the environment is used for other machines only', async () => {
   const server = await started()
-  const tunnelled: string[] = []
-  const proxy = createServer((_asked, answer) => answer.writeHead(500).end())
-  proxy.on('connect', ({ url = '' }, socket) => {
-    tunnelled.push(url)
-    const behind = connect(Number(new URL(server.url).port), '127.0.0.1', () => socket.write('HTTP/1.1 200 OK\r\n\r\n'))
-    socket.on('error', () => behind.destroy()).pipe(behind)
-    behind.on('error', () => socket.destroy()).pipe(socket)
-  })
-  proxy.listen(0, '127.0.0.1')
-  await once(proxy, 'listening')
-  onTestFinished(() => void proxy.close())
-  const env = { HTTP_PROXY: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}` }
+  const tunnel = await startTunnel(server.url)
+  onTestFinished(tunnel.close)
+  const env = { HTTP_PROXY: tunnel.url }
   const far = openHttpStore(new URL('http://cache.example/models'), env)
   expect(await readText(far, { start: 3, end: 6 })).toBe('345')
   expect(await far.put('blobs/new', bodyOf(OBJECT), { signal })).toBe('written')
-  expect(tunnelled[0]).toBe('cache.example:80')
-  const count = tunnelled.length
+  expect(tunnel.hosts[0]).toBe('cache.example:80')
+  const count = tunnel.hosts.length
   expect(await readText(storeAt(server, env))).toBe('0123456789')
-  expect(tunnelled.length).toBe(count)
+  expect(tunnel.hosts.length).toBe(count)
 })
 
 test.skipIf(NGINX === undefined)('nginx without DAV is read-only', async () => {

@@ -4,12 +4,14 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { inspect } from 'node:util'
 import { execa } from 'execa'
+import { setupServer } from 'msw/node'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, onTestFinished, test, vi } from 'vitest'
 import type { RemoteStore } from '../../src/remote/store.ts'
-import { all, bodyOf, madeBytes, textOf } from '../support/remote/bodies.ts'
+import { all, bodyOf, bytesOf, madeBytes, textOf } from '../support/remote/bodies.ts'
 import { FaultyProxy } from '../support/remote/faulty-proxy.ts'
 import { openAt } from '../support/remote/open-at.ts'
 import { S3_ENV, s3Address, startS3rver } from '../support/remote/s3-servers.ts'
+import { startTunnel } from '../support/remote/tunnel.ts'
 
 const { signal } = new AbortController()
 const MODULES = fileURLToPath(new URL('../../node_modules', import.meta.url))
@@ -278,6 +280,24 @@ test('a machine whose clock is wrong signs with the time of the server', async (
   expect(await textOf(await store.get(KEY, { signal }))).toBe('something')
   const hours = inThreeHours.toISOString().slice(0, 13).replaceAll('-', '')
   expect(String(proxy.requests.at(-1)?.headers['x-amz-date'])).toContain(hours)
+})
+
+test('requests go through the proxy of the environment, and past what a suite has mocked', async () => {
+  const tunnel = await startTunnel(proxy.url)
+  onTestFinished(tunnel.close)
+  const far = await openAt(s3Address('http://s3.example', 'far'), { HTTP_PROXY: tunnel.url })
+  onTestFinished(() => far.close?.())
+  expect(await far.put(KEY, bodyOf(madeBytes(LARGE)), { signal })).toBe('written')
+  expect(await textOf(await far.get(KEY, { signal, end: 0 }))).toBe('')
+  expect((await bytesOf(await far.get(KEY, { signal })))?.equals(madeBytes(LARGE))).toBe(true)
+  expect(new Set(tunnel.hosts)).toEqual(new Set(['s3.example:80']))
+  const mocks = setupServer()
+  mocks.listen({ onUnhandledRequest: 'error' })
+  onTestFinished(() => mocks.close())
+  const inWorker = await openAt(s3Address(proxy.url, `store${prefix}`), { VITEST_WORKER_ID: '1' })
+  onTestFinished(() => inWorker.close?.())
+  expect(await inWorker.put(KEY, bodyOf('something'), { signal })).toBe('written')
+  expect(await textOf(await inWorker.get(KEY, { signal }))).toBe('something')
 })
 
 test('a package that is missing is named with the command that installs it; one of the project is found', async () => {

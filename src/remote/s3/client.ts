@@ -1,8 +1,12 @@
 import type { S3Client, S3ClientConfig } from '@aws-sdk/client-s3'
+import type { Environment } from '../../config/environment-variables.ts'
+import { isLoopback } from '../../model/endpoint.ts'
+import { findUploadingFetch } from '../../net/find-fetch.ts'
 import { originals } from '../../platform/originals.ts'
 import { RemoteError } from '../store.ts'
 import type { S3Address } from './address.ts'
 import { importClient } from './import-sdk.ts'
+import { requestHandler } from './request-handler.ts'
 
 // Names no region for servers that need none. Signatures hold one, and most servers accept this one.
 const DEFAULT_REGION = 'us-east-1'
@@ -11,10 +15,13 @@ const DEFAULT_REGION = 'us-east-1'
 const CREDENTIALS_WITHIN_MS = 5_000
 
 /** A client of the SDK for the address. It signs requests if it finds credentials where the AWS tools look for them. */
-export async function openClient(address: S3Address): Promise<{ client: S3Client; signs: boolean }> {
+export async function openClient(address: S3Address, env: Environment): Promise<{ client: S3Client; signs: boolean }> {
   const { S3Client } = await importClient()
+  const handler = requestHandler(() => findUploadingFetch(env))
   const open = (more: S3ClientConfig) => {
-    const client = withoutVersionWarning(() => new S3Client({ ...settingsOf(address), ...more }))
+    const client = withoutVersionWarning(
+      () => new S3Client({ ...settingsOf(address), requestHandler: handler, ...more }),
+    )
     if (arrivesIntact(address)) leaveOutPayloadHash(client)
     return client
   }
@@ -35,7 +42,7 @@ const UNSIGNED: S3ClientConfig = {
 function arrivesIntact({ endpoint }: S3Address): boolean {
   if (endpoint === undefined) return true
   const { protocol, hostname } = new URL(endpoint)
-  return protocol === 'https:' || /^(127\.\d+\.\d+\.\d+|\[::1\]|localhost)$/.test(hostname)
+  return protocol === 'https:' || isLoopback(hostname)
 }
 
 /** Signatures then do not cover the bytes that are uploaded. To hash them takes as long as to read them. */

@@ -1,4 +1,5 @@
 import { messageOf, nameOf, systemCode } from '../../model/errors.ts'
+import { isNetworkError, rootMessage } from '../../net/connection-error.ts'
 import { retryAfterMs } from '../../net/retry-after.ts'
 import { RemoteError, type RemoteFailure } from '../store.ts'
 
@@ -54,7 +55,7 @@ export function explain({ name, signs }: { name: string; signs: boolean }, error
   const status = statusOf(error)
   const code = codeOf(error)
   const failure = BY_CODE.find(([pattern]) => pattern.test(code))?.[1] ?? failureOf(error, status)
-  if (status === undefined) return new RemoteError(failure, `${name} gave no answer: ${reasonOf(error, code)}`)
+  if (status === undefined) return new RemoteError(failure, `${name} gave no answer: ${reasonOf(error)}`)
   const answer = `${status} ${code}`.trim()
   const advice = failure === 'denied' && !signs ? UNSIGNED : ADVICE[code || answer]
   return new RemoteError(failure, `${name} answered ${answer}${advice ? ` (${advice})` : ''}`, waitOf(error))
@@ -62,8 +63,8 @@ export function explain({ name, signs }: { name: string; signs: boolean }, error
 
 function failureOf(error: unknown, status: number | undefined): RemoteFailure {
   if (status !== undefined) return BY_STATUS[status] ?? 'failed'
-  // System errors, and those of TLS, have a code.
-  return systemCode(error) === undefined ? 'failed' : 'unreachable'
+  // Errors of TLS have a code, too.
+  return isNetworkError(error) || systemCode(error) !== undefined ? 'unreachable' : 'failed'
 }
 
 /** The code of S3, such as `NoSuchKey`. Empty if the answer had none: HEAD has no body, and proxies answer in HTML. */
@@ -72,8 +73,8 @@ function codeOf(error: unknown): string {
   return /^\w+$/.test(name) && !/^(\d+|Error|SyntaxError|TypeError|Unknown\w*)$/.test(name) ? name : ''
 }
 
-function reasonOf(error: unknown, code: string): string {
-  return systemCode(error) ?? (`${code} ${messageOf(error)}`.trim() || 'unknown reason')
+function reasonOf(error: unknown): string {
+  return isNetworkError(error) ? rootMessage(error) : (systemCode(error) ?? messageOf(error)) || 'unknown reason'
 }
 
 function waitOf(error: unknown): { retryAfterMs?: number } {

@@ -1,4 +1,4 @@
-import { addAbortSignal, Readable } from 'node:stream'
+import { Readable } from 'node:stream'
 import { type CallOptions, RemoteError, type StoredObject } from '../store.ts'
 import { ask, askFor, type Bucket } from './bucket.ts'
 import { explain, statusOf } from './explain.ts'
@@ -35,7 +35,7 @@ export async function getObject(
     answer.Body.destroy()
     throw new RemoteError('failed', `${bucket.name} did not send the range that was asked for`)
   }
-  return chunksOf(bucket, addAbortSignal(signal, answer.Body), signal, end === undefined ? undefined : end - start)
+  return chunksOf(bucket, answer.Body, signal, end === undefined ? undefined : end - start)
 }
 
 async function* nothing(): AsyncGenerator<Uint8Array> {}

@@ -30,7 +30,7 @@ export interface S3Server {
 export async function startS3rver(): Promise<S3Server> {
   const directory = await mkdtemp(join(tmpdir(), 's3rver '))
   const buckets = [{ name: BUCKET, configs: [] }]
-  const s3rver = new S3rver({ directory, silent: true, configureBuckets: buckets })
+  const s3rver = new S3rver({ directory, silent: true, vhostBuckets: false, configureBuckets: buckets })
   await s3rver.configureBuckets()
   const server = createServer(s3rver.callback())
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
