@@ -1,14 +1,14 @@
 import { formatDuration } from '../config/units.ts'
-import type { Access, Entry } from '../model/entry.ts'
-import { isSystemError, ModelCacheError, messageOf } from '../model/errors.ts'
+import type { Entry } from '../model/entry.ts'
+import { isSystemError, messageOf } from '../model/errors.ts'
 import { modelLabel } from '../model/model.ts'
 import { linkedController, originals } from '../platform/originals.ts'
-import { remoteMode } from '../remote/mode.ts'
 import { readSigningKey, type SigningKey } from '../remote/signature.ts'
-import { RemoteError, type RemoteStore } from '../remote/store.ts'
+import { RemoteError } from '../remote/store.ts'
 import { UnusableObject } from '../remote/unusable.ts'
 import type { CacheContext } from './context/context.ts'
-import { statementOf } from './share/statement-of.ts'
+import { reasonOfAccess, statementOf } from './share/statement-of.ts'
+import { noteRefusal, writableStore } from './share/store-of.ts'
 import { Upload } from './share/upload.ts'
 import { ForeignObject, uploadModel } from './share/upload-model.ts'
 import { DamagedFile } from './share/verified-body.ts'
@@ -94,37 +94,6 @@ class OutOfTime extends Error {
   override readonly name = 'OutOfTime'
 }
 
-/** The stores that refused to be written, with the reason. This process only reads from them any more. */
-const refused = new WeakMap<RemoteStore, string>()
-
-async function writableStore(context: CacheContext): Promise<RemoteStore> {
-  const { remote: settings } = context.options
-  if (!settings)
-    throw new ModelCacheError({
-      code: 'INVALID_OPTION',
-      asked: 'Option `remote`',
-      reason: 'There is no remote to which models could be sent.',
-      nextStep: 'Set the option `remote` in the Vitest config, or the variable MODEL_CACHE_REMOTE.',
-    })
-  const mode = remoteMode(settings, context.env)
-  if (mode.mode === 'read') throw unusable(settings.url, mode.reason)
-  const remote = await context.remote()
-  if (!remote)
-    throw unusable(settings.url, context.options.offline ? 'The cache is offline.' : 'It could not be opened.')
-  const reason = remote.leftAlone ?? refused.get(remote.store)
-  if (reason !== undefined) throw unusable(settings.url, reason)
-  return remote.store
-}
-
-function unusable(url = 'of your own', reason: string): ModelCacheError {
-  return new ModelCacheError({
-    code: 'REMOTE_UNUSABLE',
-    asked: `The remote ${url}`,
-    reason,
-    nextStep: 'Nothing was sent. `npx vitest-model-cache doctor` says what is missing.',
-  })
-}
-
 interface Work {
   upload: Upload
   key: SigningKey | undefined
@@ -137,9 +106,8 @@ async function pushEntry(context: CacheContext, entry: Readonly<Entry>, work: Wo
   if (typeof statement === 'string') return { ...nothing, outcome: 'skipped', reason: statement }
   const bytes = statement.files.reduce((sum, { size }) => sum + size, 0)
   const pushed = { ...nothing, files: statement.files.length, bytes }
-  const restricted = reasonOfAccess(statement.access)
-  if (restricted !== undefined && !context.options.remote?.uploadPrivate)
-    return { ...pushed, outcome: 'skipped', reason: restricted }
+  const restricted = reasonOfAccess(context, statement.access)
+  if (restricted !== undefined) return { ...pushed, outcome: 'skipped', reason: restricted }
   const tell = () => {
     const done = Math.min(bytes, pushed.sentBytes + pushed.presentBytes)
     work.onProgress?.({ model: modelLabel(entry), bytes: done, totalBytes: bytes })
@@ -167,12 +135,6 @@ function nothingSent({ repo, revision, commit }: Readonly<Entry>): Omit<PushedMo
   return { repo, revision, commit, files: 0, bytes: 0, sentBytes: 0, presentBytes: 0 }
 }
 
-function reasonOfAccess(access: Access): string | undefined {
-  if (access === 'public') return undefined
-  const what = access === 'unknown' ? 'It is not known who may read it' : `It is ${access}`
-  return `${what}, and \`uploadPrivate\` is not set.`
-}
-
 /** Throws what no push can go on from. */
 function failureOf(
   context: CacheContext,
@@ -183,7 +145,7 @@ function failureOf(
   options.signal.throwIfAborted()
   if (error instanceof RemoteError && error.failure !== 'failed') {
     if (error.failure === 'denied') {
-      refused.set(store, error.message)
+      noteRefusal(store, error.message)
       context.warn(`${error.message}. This process only reads from the remote now.`)
     }
     return { outcome: 'left', reason: `${error.message}.` }

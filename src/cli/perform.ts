@@ -14,6 +14,7 @@ const WRONG_CALL_CODES: string[] = [
   'MODEL_NOT_FOUND',
   'UNSAFE_PATH',
   'LOCK_BROKEN',
+  'REMOTE_UNUSABLE',
 ]
 
 /** Runs a command and sets the exit code that it returns. The message of an error that it throws is printed. */

@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs'
 import process from 'node:process'
-import { Command, InvalidArgumentError, Option } from 'commander'
+import { Command, Option } from 'commander'
 import { warnOfUnknownVariables } from '../config/environment-variables.ts'
-import { parseDuration } from '../config/units.ts'
 import { perform } from './perform.ts'
 import { printNotes, sayNothingOfResults } from './show/print.ts'
 import { isQuiet, setVerbosity } from './show/verbosity.ts'
+import { address, collect, duration, lastRuns, named, portNumber, wholeNumber } from './values.ts'
 
 const EXIT_CODES =
   'Exit codes: 0 done, 1 something failed, 2 wrong call or set-up and nothing changed, 130 interrupted.'
@@ -53,8 +53,8 @@ export function makeProgram(): Command {
       if (warning !== undefined) printNotes(warning)
     })
 
-  function command(nameAndArguments: string, description: string, example: string): Command {
-    return program
+  function command(nameAndArguments: string, description: string, example: string, parent = program): Command {
+    return parent
       .command(nameAndArguments)
       .description(description)
       .addHelpText('after', /[<[](model|pattern)/.test(nameAndArguments) ? NAMES : '')
@@ -147,6 +147,14 @@ export function makeProgram(): Command {
     .option('--dry-run', 'only read and check the archive')
     .addHelpText('after', ARCHIVES)
     .action((file, options) => act(async () => (await import('./import.ts')).importModels(file, merged(options))))
+  command('push [model...]', 'send all cached models, or some, to the remote', 'push --dry-run')
+    .option('--dry-run', DRY_RUN)
+    .action((models, options) => act(async () => (await import('./remote/push.ts')).push(models, merged(options))))
+  command('pull [model...]', 'take models from the remote; no file is downloaded from the Hub', 'pull --locked')
+    .option('--locked', 'all files that the remote has of the models of the lock file')
+    .option('--config', 'also the models of the Vitest config; the default if no model is named')
+    .option('--dry-run', DRY_RUN)
+    .action((models, options) => act(async () => (await import('./remote/pull.ts')).pull(models, merged(options))))
   command('key', 'print a key for a CI cache, made from the lock file, else from the cached models', 'key')
     .addOption(new Option('--config', 'make it from the models that the Vitest config declares').conflicts('cached'))
     .option('--cached', 'make it from the cached models, also if there is a lock file')
@@ -186,41 +194,4 @@ export function makeProgram(): Command {
     perform(async () => (await import('./explain.ts')).explain(code, program.opts())),
   )
   return program
-}
-
-function wholeNumber(text: string): number {
-  if (/^[1-9]\d{0,5}$/.test(text)) return Number(text)
-  throw new InvalidArgumentError('Write a whole number from 1 on.')
-}
-
-function lastRuns(text: string): number {
-  if (/^[1-9]\d{0,2}$/.test(text)) return Number(text)
-  throw new InvalidArgumentError('Write a number of runs, 1 to 999.')
-}
-
-function address(text: string): string {
-  if (/^[\w.:-]+$/.test(text)) return text
-  throw new InvalidArgumentError('Write an address or a host name of this machine, such as 127.0.0.1 or 0.0.0.0.')
-}
-
-function portNumber(text: string): number {
-  if (/^\d{1,5}$/.test(text) && Number(text) <= 65_535) return Number(text)
-  throw new InvalidArgumentError('Write a port, 0 to 65535.')
-}
-
-/** Milliseconds. A number alone would be milliseconds, which nobody means here. */
-function duration(text: string): number {
-  const ms = parseDuration(text)
-  if (ms !== undefined && /[a-z]/i.test(text)) return ms
-  throw new InvalidArgumentError('Write a duration such as 7d, 12h or 30m.')
-}
-
-/** An empty name, such as a script's variable that is not set, must not mean the default folder. */
-function named(folder: string): string {
-  if (folder.trim() !== '') return folder
-  throw new InvalidArgumentError('Write the name of a folder.')
-}
-
-function collect(value: string, before: string[] = []): string[] {
-  return [...before, value]
 }

@@ -1,8 +1,24 @@
 import { isGlob, matchEntries } from '../cache/find.ts'
+import type { ModelCache } from '../cache/model-cache.ts'
 import { nameMatcher } from '../cache/selection/glob.ts'
 import type { Entry } from '../model/entry.ts'
 import { ModelCacheError } from '../model/errors.ts'
 import { type Model, modelKey, parseModel } from '../model/model.ts'
+import { selectionKey } from '../model/selection.ts'
+import { declaredModels } from './config/declared-models.ts'
+import type { VitestConfig } from './config/read-config.ts'
+
+/** The models that a call names, those that the Vitest config declares, or both: the config counts with its flag and without a name. */
+export async function modelsOfCall(
+  names: string[],
+  flags: { config?: boolean },
+  { cache, config }: { cache: ModelCache; config: VitestConfig | undefined },
+): Promise<Model[]> {
+  const declared = await declaredModels(config)
+  const cached = names.length > 0 ? await cache.list() : []
+  const named = names.flatMap((name) => modelsNamed(name, declared, cached))
+  return distinct([...named, ...(flags.config || names.length === 0 ? declared : [])])
+}
 
 /**
  * The models that a name of the command line stands for: a glob means the declared and the cached models that match, the first digits
@@ -40,4 +56,8 @@ function splitRevision(name: string): [string, string | undefined] {
 /** The files that earlier runs used of a cached model. */
 function modelOf({ repo, revision }: Entry): Model {
   return { repo, revision, selection: {}, pin: false }
+}
+
+function distinct(models: Model[]): Model[] {
+  return [...new Map(models.map((model) => [`${modelKey(model)} ${selectionKey(model.selection)}`, model])).values()]
 }

@@ -1,17 +1,15 @@
 import type { CachedModel } from '../cache/cached-model.ts'
 import type { WarmResult } from '../cache/warm.ts'
 import { formatDuration, formatSize } from '../config/units.ts'
-import { describeModel, type Model, modelKey } from '../model/model.ts'
-import { selectionKey } from '../model/selection.ts'
+import { describeModel } from '../model/model.ts'
 import { count } from '../report/words.ts'
-import { declaredModels } from './config/declared-models.ts'
 import { interrupted } from './interruption.ts'
 import { applyFrozen, type FrozenFlag, type GlobalOptions, openCache } from './open-cache.ts'
 import { printJson } from './show/json.ts'
 import { printLines, printNotes } from './show/print.ts'
 import { openProgress } from './show/progress.ts'
 import { paint } from './show/style.ts'
-import { modelsNamed } from './warm-names.ts'
+import { modelsOfCall } from './warm-names.ts'
 
 interface WarmFlags extends GlobalOptions, FrozenFlag {
   config?: boolean
@@ -21,10 +19,7 @@ interface WarmFlags extends GlobalOptions, FrozenFlag {
 export async function warm(names: string[], options: WarmFlags): Promise<number> {
   applyFrozen(options)
   const { cache, config } = await openCache(options)
-  const declared = await declaredModels(config)
-  const cached = names.length > 0 ? await cache.list() : []
-  const named = names.flatMap((name) => modelsNamed(name, declared, cached))
-  const models = distinct([...named, ...(options.config || names.length === 0 ? declared : [])])
+  const models = await modelsOfCall(names, options, { cache, config })
   if (models.length === 0) {
     printNotes(
       'No model is named, and the Vitest config declares none. Name one: `npx vitest-model-cache warm org/name`.',
@@ -41,10 +36,6 @@ export async function warm(names: string[], options: WarmFlags): Promise<number>
   if (options.json) printJson({ models: results.map(resultJson) })
   else print(results)
   return results.some((result) => 'error' in result) ? 1 : 0
-}
-
-function distinct(models: Model[]): Model[] {
-  return [...new Map(models.map((model) => [`${modelKey(model)} ${selectionKey(model.selection)}`, model])).values()]
 }
 
 function print(results: WarmResult[]): void {

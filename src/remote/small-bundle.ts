@@ -9,7 +9,7 @@ import { checkVersion, UnusableObject } from './unusable.ts'
 
 const FORMAT_VERSION = 1
 /** Bytes. A larger file is only stored as an object of its own. */
-const LARGEST_SMALL_FILE = 256 << 10
+export const LARGEST_SMALL_FILE = 256 << 10
 /** Bytes of all files in a bundle. */
 const LARGEST_CONTENT = 4 << 20
 const MOST_FILES = 2000

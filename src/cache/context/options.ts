@@ -26,6 +26,8 @@ export interface CacheOptions extends Omit<CacheSettings, Defaulted>, Partial<Pi
    * same, `error` throws `TOO_LARGE`. Default `exceed`.
    */
   whenFull?: 'exceed' | 'error'
+  /** False: no file is downloaded from the Hub. What the remote lacks is an error. Default true. */
+  downloads?: boolean
   /** A download with too little progress for this many milliseconds has failed. Default 30,000. */
   stallMs?: number
   /** Aborts calls that have no signal of their own. */

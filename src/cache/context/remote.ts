@@ -32,8 +32,10 @@ export async function openRemoteOf(
     debug('The remote is not asked: another process of this run has left it alone.')
     return undefined
   }
+  // Without the Hub, the errors of the models say it.
+  const isTold = options.downloads === false
   const leaveAlone = (message: string) =>
-    mark === undefined || leave(layout, mark, message) ? warn(message) : debug(message)
+    !isTold && (mark === undefined || leave(layout, mark, message)) ? warn(message) : debug(message)
   return openRemote(settings, { env, runId: run?.id, warn, leaveAlone, stallMs })
 }
 

@@ -5,6 +5,7 @@ import { linkIntoSnapshot } from '../store/downloads/links.ts'
 import { adoptBlob, copyBlob } from './adopt-blob.ts'
 import { downloadBlob } from './download-blob.ts'
 import { type BlobTarget, type FileTarget, fileFailure, targetLabel } from './file-target.ts'
+import { NotOnRemote } from './not-on-remote.ts'
 import { restoreBlob } from './restore-blob.ts'
 
 /** Where the bytes of a file were found. */
@@ -26,6 +27,7 @@ export async function ensureBlob(context: CacheContext, target: FileTarget): Pro
     return source
   }
   if (await restoreBlob(context, target)) return 'remote'
+  if (context.options.downloads === false) throw new NotOnRemote(target, (await context.remote())?.leftAlone)
   await downloadBlob(context, target)
   return 'hub'
 }

@@ -17,6 +17,8 @@ interface Asked {
 
 /** What the remote has of one model. */
 export class ModelOnRemote {
+  /** Why its files must not be taken from the remote: a sentence without its full stop. Undefined if they may, or if nobody asked. */
+  refusal: string | undefined
   readonly #context: CacheContext
   readonly #asked: Asked
   #small: Promise<Map<Digest, Uint8Array>> | undefined
@@ -52,20 +54,19 @@ export class ModelOnRemote {
     const { model, resolved, hub, signal } = this.#asked
     const { debug, options } = this.#context
     if (resolved.info?.access === 'public') return true
-    const why = `${describeModel(model)} is not public, and is not taken from the remote`
-    if (options.offline) {
-      debug(`${why}: the cache is offline.`)
+    const refuse = (why: string) => {
+      this.refusal = `${describeModel(model)} is not public, and is not taken from the remote: ${why}`
+      debug(`${this.refusal}.`)
       return false
     }
+    if (options.offline) return refuse('the cache is offline')
     try {
       const { commit } = resolved
       const may = await mayRead(hub, { repo: model.repo, commit, path, signal, stallMs: options.stallMs })
-      if (!may) debug(`${why}: ${hub.endpoint} does not let this machine read it.`)
-      return may
+      return may || refuse(`${hub.endpoint} does not let this machine read it`)
     } catch (error) {
       signal?.throwIfAborted()
-      debug(`${why}: ${hub.endpoint} did not say that this machine may read it (${messageOf(error)}).`)
-      return false
+      return refuse(`${hub.endpoint} did not say that this machine may read it (${messageOf(error)})`)
     }
   }
 

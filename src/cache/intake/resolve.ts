@@ -151,7 +151,7 @@ async function signedAnswer(
   return answer
 }
 
-function withReason(failure: unknown, why: string): unknown {
+export function withReason(failure: unknown, why: string): unknown {
   if (!(failure instanceof ModelCacheError)) return failure
   const { code, asked, reason, nextStep, cause } = failure
   return new ModelCacheError({ code, asked, reason: `${reason} The remote did not help: ${why}.`, nextStep, cause })

@@ -56,6 +56,13 @@ export async function statementOf(context: CacheContext, entry: Readonly<Entry>)
   }
 }
 
+/** Why a model of this access is not shared: a sentence. Undefined if it may be shared. */
+export function reasonOfAccess({ options }: CacheContext, access: Access): string | undefined {
+  if (access === 'public' || options.remote?.uploadPrivate) return undefined
+  const what = access === 'unknown' ? 'It is not known who may read it' : `It is ${access}`
+  return `${what}, and \`uploadPrivate\` is not set.`
+}
+
 /** What the endpoint itself stated about the commit. */
 async function ownWord(
   context: CacheContext,

@@ -42,20 +42,40 @@ export async function openProgress(mark?: string): Promise<ProgressView> {
   }
 }
 
+interface Done {
+  bytes: number
+  totalBytes: number
+}
+
 /** Shows how much of a known number of bytes is done. */
 export async function openBytesProgress(mark: string, what: string) {
   const { show, end } = await openProgress(mark)
+  return { show: counter(show, what), end }
+}
+
+/** Shows for each of several models how much of a known number of bytes is done. */
+export async function openModelsProgress(mark: string) {
+  const { show, end } = await openProgress(mark)
+  const counters = new Map<string, (done: Done) => void>()
+  return {
+    show({ model, ...done }: Done & { model: string }) {
+      const count = counters.get(model) ?? counter(show, model)
+      counters.set(model, count)
+      count(done)
+    },
+    end,
+  }
+}
+
+function counter(show: ProgressView['show'], model: string): (done: Done) => void {
   const rate = new Rate()
   const started = originals.monotonic()
   let seen = 0
-  return {
-    show({ bytes, totalBytes }: { bytes: number; totalBytes: number }) {
-      rate.saw(bytes - seen)
-      seen = bytes
-      const elapsedMs = originals.monotonic() - started
-      const { bytesPerSecond } = rate
-      show({ model: what, receivedBytes: bytes, totalBytes, elapsedMs, bytesPerSecond })
-    },
-    end,
+  return ({ bytes, totalBytes }) => {
+    rate.saw(bytes - seen)
+    seen = bytes
+    const elapsedMs = originals.monotonic() - started
+    const { bytesPerSecond } = rate
+    show({ model, receivedBytes: bytes, totalBytes, elapsedMs, bytesPerSecond })
   }
 }

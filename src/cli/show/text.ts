@@ -1,6 +1,4 @@
-import type { Entry } from '../../model/entry.ts'
-
 /** `org/name at 0123456` */
-export function atCommit({ repo, commit }: Pick<Entry, 'repo' | 'commit'>): string {
+export function atCommit({ repo, commit }: { repo: string; commit: string }): string {
   return `${repo} at ${commit.slice(0, 7)}`
 }

@@ -1,0 +1,58 @@
+import { type Digest, Hasher } from '../../model/digest.ts'
+import { blobKey, bundleKey, type RemoteModel } from '../../remote/keys.ts'
+import { LARGEST_BUNDLE, LARGEST_SMALL_FILE, unpackBundle } from '../../remote/small-bundle.ts'
+import { UnusableObject } from '../../remote/unusable.ts'
+import type { StoreCalls } from './store-calls.ts'
+
+interface Stated {
+  digest: Digest
+  /** Bytes. */
+  size: number
+}
+
+/** Says which files of a model the remote has. Small files are looked up in the object that holds them all. */
+export class FilesOnRemote {
+  #bundle: Promise<ReadonlyMap<Digest, Uint8Array>> | undefined
+
+  constructor(
+    readonly calls: StoreCalls,
+    readonly model: RemoteModel,
+  ) {}
+
+  /** True if the remote has an object of this name and size. Its content is not checked. Throws `RemoteError`. */
+  async has({ digest, size }: Stated): Promise<boolean> {
+    if (size <= LARGEST_SMALL_FILE && (await this.#small()).has(digest)) return true
+    const there = await this.calls.has(blobKey(digest))
+    return there !== undefined && (there.size ?? size) === size
+  }
+
+  /** The bytes of a small file, if the remote has them with the right digest. Throws `RemoteError`. */
+  async read({ digest, size }: Stated): Promise<Uint8Array | undefined> {
+    if (size > LARGEST_BUNDLE) return undefined
+    const small = (await this.#small()).get(digest)
+    if (small) return small
+    const bytes = await this.calls.read(blobKey(digest), size).catch(unlessUnusable)
+    const hasher = new Hasher(digest, size)
+    if (bytes) hasher.update(bytes)
+    return bytes?.byteLength === size && hasher.digest() === digest ? bytes : undefined
+  }
+
+  #small(): Promise<ReadonlyMap<Digest, Uint8Array>> {
+    this.#bundle ??= this.#readBundle()
+    return this.#bundle
+  }
+
+  async #readBundle(): Promise<ReadonlyMap<Digest, Uint8Array>> {
+    try {
+      const bytes = await this.calls.read(bundleKey(this.model), LARGEST_BUNDLE)
+      return bytes ? unpackBundle(bytes) : new Map()
+    } catch (error) {
+      return unlessUnusable(error) ?? new Map()
+    }
+  }
+}
+
+/** A damaged object counts as absent. */
+function unlessUnusable(error: unknown): undefined {
+  if (!(error instanceof UnusableObject)) throw error
+}

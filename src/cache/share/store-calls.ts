@@ -1,0 +1,78 @@
+import { linkedController, originals, sleep } from '../../platform/originals.ts'
+import { readObject } from '../../remote/read-object.ts'
+import { RemoteError, type RemoteStore } from '../../remote/store.ts'
+
+const MOST_TRIES = 3
+const FIRST_DELAY_MS = 500
+const LONGEST_DELAY_MS = 20_000
+/** A call without progress for this many milliseconds has failed. A store may need a while to put the parts of a large object together. */
+const STALL_MS = 60_000
+
+export interface CallSettings {
+  signal: AbortSignal
+  stallMs?: number
+}
+
+/** The calls of one command or push. A call that stalls ends, and what may pass, such as a busy store, is tried again. */
+export class StoreCalls<Settings extends CallSettings = CallSettings> {
+  constructor(
+    readonly store: RemoteStore,
+    readonly options: Settings,
+  ) {}
+
+  has(key: string): Promise<{ size?: number } | undefined> {
+    return this.call((signal) => this.store.has(key, { signal }))
+  }
+
+  /** A whole object. Throws `UnusableObject` if it is larger than `limit` bytes. */
+  read(key: string, limit: number): Promise<Uint8Array | undefined> {
+    return this.call((signal) => readObject(this.store, key, { limit, signal }))
+  }
+
+  async call<T>(work: (signal: AbortSignal, progressed: () => void) => Promise<T>): Promise<T> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await this.#once(work)
+      } catch (error) {
+        this.options.signal.throwIfAborted()
+        const waitMs = tries < MOST_TRIES ? waitAfter(error, tries) : undefined
+        if (waitMs === undefined) throw error
+        await sleep(waitMs, this.options.signal)
+      }
+    }
+  }
+
+  /** Ends when the signal aborts, also if the store does not obey it. */
+  async #once<T>(work: (signal: AbortSignal, progressed: () => void) => Promise<T>): Promise<T> {
+    const { signal, stallMs = STALL_MS } = this.options
+    const { controller, unlink } = linkedController(signal)
+    // It is not tried again: each try would take as long.
+    const stalled = new RemoteError('unreachable', `${this.store.name} made no progress for ${stallMs / 1000} s`, {
+      retryAfterMs: Number.POSITIVE_INFINITY,
+    })
+    const begin = () => originals.setTimeout(() => controller.abort(stalled), stallMs)
+    let timer = begin()
+    const progressed = () => {
+      originals.clearTimeout(timer)
+      timer = begin()
+    }
+    const aborted = new Promise<never>((_, reject) => {
+      controller.signal.addEventListener('abort', () => reject(controller.signal.reason), { once: true })
+    })
+    aborted.catch(() => undefined)
+    try {
+      signal.throwIfAborted()
+      return await Promise.race([work(controller.signal, progressed), aborted])
+    } finally {
+      originals.clearTimeout(timer)
+      unlink()
+    }
+  }
+}
+
+/** Milliseconds until the next try. Undefined after a failure that would not pass. */
+function waitAfter(error: unknown, tries: number): number | undefined {
+  if (!(error instanceof RemoteError) || !['busy', 'unreachable'].includes(error.failure)) return undefined
+  const waitMs = error.options.retryAfterMs ?? FIRST_DELAY_MS * 2 ** (tries - 1)
+  return waitMs > LONGEST_DELAY_MS ? undefined : waitMs
+}

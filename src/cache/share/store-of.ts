@@ -1,0 +1,65 @@
+import type { RemoteSettings } from '../../config/remote-settings.ts'
+import { ModelCacheError, messageOf } from '../../model/errors.ts'
+import { remoteMode } from '../../remote/mode.ts'
+import { openStore } from '../../remote/open-store.ts'
+import type { RemoteStore } from '../../remote/store.ts'
+import type { CacheContext } from '../context/context.ts'
+
+/** The stores that refused to be written, with the reason. This process only reads from them any more. */
+const refused = new WeakMap<RemoteStore, string>()
+
+/** From now on this process only reads from a store. */
+export function noteRefusal(store: RemoteStore, reason: string): void {
+  refused.set(store, reason)
+}
+
+/** The settings of the remote. Throws `INVALID_OPTION` if there is none. */
+export function remoteOf({ options }: CacheContext): RemoteSettings {
+  if (options.remote) return options.remote
+  throw new ModelCacheError({
+    code: 'INVALID_OPTION',
+    asked: 'Option `remote`',
+    reason: 'There is no remote.',
+    nextStep: 'Set the option `remote` in the Vitest config, or the variable MODEL_CACHE_REMOTE.',
+  })
+}
+
+/** Opens the store of the remote for reading. Throws `INVALID_OPTION` without a remote, and `REMOTE_UNUSABLE`. */
+export async function readableStore(context: CacheContext): Promise<RemoteStore> {
+  const settings = remoteOf(context)
+  const { offline } = context.options
+  if (offline && !settings.url?.startsWith('file:'))
+    throw unusable(settings, 'The cache is offline.', 'Unset MODEL_CACHE_OFFLINE, or the option `offline`.')
+  try {
+    return await openStore(settings, context.env)
+  } catch (error) {
+    if (error instanceof ModelCacheError) throw error
+    throw unusable(settings, `${messageOf(error)}.`, '`npx vitest-model-cache doctor` says what is missing.')
+  }
+}
+
+/**
+ * The store of the remote, if this process may write to it. Throws `INVALID_OPTION` without a remote, and `REMOTE_UNUSABLE` with the
+ * reason.
+ */
+export async function writableStore(context: CacheContext): Promise<RemoteStore> {
+  const settings = remoteOf(context)
+  const mode = remoteMode(settings, context.env)
+  if (mode.mode === 'read')
+    throw unusable(
+      settings,
+      `It is only read here. ${mode.reason}`,
+      "Nothing was changed. Where it may be written, set its credentials, or `remote: { url, mode: 'read-write' }`.",
+    )
+  const doctor = 'Nothing was changed. `npx vitest-model-cache doctor` says what is missing.'
+  const remote = await context.remote()
+  if (!remote)
+    throw unusable(settings, context.options.offline ? 'The cache is offline.' : 'It could not be opened.', doctor)
+  const reason = remote.leftAlone ?? refused.get(remote.store)
+  if (reason !== undefined) throw unusable(settings, `${reason}.`, doctor)
+  return remote.store
+}
+
+export function unusable({ url = 'of your own' }: RemoteSettings, reason: string, nextStep: string): ModelCacheError {
+  return new ModelCacheError({ code: 'REMOTE_UNUSABLE', asked: `The remote ${url}`, reason, nextStep })
+}
