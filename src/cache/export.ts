@@ -9,6 +9,7 @@ import { archiveOf } from './archive/archive-writer.ts'
 import { type Compression, compressionFor, compressor } from './archive/compression.ts'
 import { type ArchivedModel, blobsOf } from './archive/contents.ts'
 import { checkNewFile, writeNewFile } from './archive/new-file.ts'
+import { isOutOfProportion, LARGEST_RATIO } from './archive/ratio.ts'
 import type { CacheContext } from './context/context.ts'
 import { archivedModel } from './inspect/archived-model.ts'
 
@@ -69,8 +70,10 @@ export async function exportEntries(
     { objectMode: false },
   )
   const compressed = compressor(compression)
-  const write = (out: Writable) =>
-    compressed ? pipeline(source, compressed, count, out, { signal }) : pipeline(source, count, out, { signal })
+  const write = async (out: Writable) => {
+    await (compressed ? pipeline(source, compressed, count, out, { signal }) : pipeline(source, count, out, { signal }))
+    if (compressed && isOutOfProportion(bytes, archiveBytes)) throw outOfProportion(target)
+  }
   await (typeof target === 'string' ? writeNewFile(target, write, { force }) : write(target))
   return { ...exported, archiveBytes }
 }
@@ -108,7 +111,7 @@ async function* verified({
   const hasher = new Hasher(digest, size)
   let read = 0
   try {
-    for await (const chunk of createReadStream(path, { highWaterMark: READ_BYTES })) {
+    for await (const chunk of createReadStream(path, { highWaterMark: Math.min(size + 1, READ_BYTES) })) {
       read += chunk.length
       if (read > size) throw damaged(file)
       hasher.update(chunk)
@@ -129,6 +132,16 @@ function damaged({ entry, name }: Pick<File, 'entry' | 'name'>, cause?: unknown)
       cause === undefined ? 'It is not what the Hub stated.' : `It can't be read from the cache: ${messageOf(cause)}.`,
     nextStep: 'No archive was written. Repair the cache: `npx vitest-model-cache verify --repair`.',
     cause,
+  })
+}
+
+/** `import` would refuse such an archive. */
+function outOfProportion(target: string | Writable): ModelCacheError {
+  return new ModelCacheError({
+    code: 'INVALID_OPTION',
+    asked: `Archive ${target}`,
+    reason: `Its models shrink to less than 1/${LARGEST_RATIO} of their size, as no real weights do. \`import\` refuses that.`,
+    nextStep: 'Name it .tar, so that it is not compressed. Nothing was written.',
   })
 }
 

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
@@ -230,6 +231,11 @@ describe('an archive is refused, and nothing of it is imported, if it', () => {
     ])
     expect((await refusalFor(gzipSync(bomb, { level: 1 }))).message).toMatch(/more than 200 times its size/)
     expect(await left()).toEqual([])
+    // Uncompressed, it is as large as it says. It is not exported in a form that no machine would take.
+    await openB().importFrom(Readable.from([bomb]))
+    const file = join(engine.folder, 'small.tar.gz')
+    expect(await refusalOf(openB().exportTo(file))).toMatchObject({ code: 'INVALID_OPTION' })
+    expect(existsSync(file)).toBe(false)
   })
 })
 

@@ -1,4 +1,4 @@
-import { createReadStream } from 'node:fs'
+import { createReadStream, statSync } from 'node:fs'
 import type { Readable } from 'node:stream'
 import type { Digest } from '../../model/digest.ts'
 import { archiveStream } from './archive-stream.ts'
@@ -29,7 +29,7 @@ export class ArchiveReader {
   static async open(source: string | Readable, signal?: AbortSignal): Promise<ArchiveReader> {
     const name = typeof source === 'string' ? source : 'from standard input'
     const stream = typeof source === 'string' ? createReadStream(source, { highWaterMark: READ_BYTES }) : source
-    const bytes = new ByteReader(archiveStream(stream, name, signal))
+    const bytes = new ByteReader(archiveStream(stream, name, { bytes: sizeOf(source), signal }))
     try {
       const member = await nextMember(bytes, name)
       if (member?.name !== CONTENTS)
@@ -92,6 +92,12 @@ export class ArchiveReader {
         : `Its member ${shown} has a name that no archive of this package has.`,
     )
   }
+}
+
+/** Undefined for a stream and for a pipe. */
+function sizeOf(source: string | Readable): number | undefined {
+  const stats = typeof source === 'string' ? statSync(source, { throwIfNoEntry: false }) : undefined
+  return stats?.isFile() ? stats.size : undefined
 }
 
 /** The next member. Undefined at the end. */

@@ -1,16 +1,21 @@
 import { addAbortSignal, pipeline, Readable } from 'node:stream'
 import { isSystemError, messageOf, systemCode } from '../../model/errors.ts'
 import { compressionOf, decompressor } from './compression.ts'
+import { isOutOfProportion, LARGEST_RATIO } from './ratio.ts'
 import { NAME_ONE, refused } from './refusal.ts'
 
-// Weights shrink by a tenth, and text by a factor of ten. Only what was made to fill a disk shrinks by more than this.
-const LARGEST_RATIO = 200
-const ALWAYS_ALLOWED_BYTES = 64 << 20
 const TAR_MAGIC_AT = 257
 const TAR_MAGIC = 'ustar'
 
-/** The bytes of an archive, decompressed. Throws `ARCHIVE_REFUSED` for damaged or suspicious compression, and for what is no archive. */
-export async function* archiveStream(source: Readable, name: string, signal?: AbortSignal): AsyncGenerator<Buffer> {
+/**
+ * The bytes of an archive, decompressed. `bytes` is the size of the source, if it is known. Throws `ARCHIVE_REFUSED` for damaged or
+ * suspicious compression, and for what is no archive.
+ */
+export async function* archiveStream(
+  source: Readable,
+  name: string,
+  { bytes: sourceBytes, signal }: { bytes?: number; signal?: AbortSignal },
+): AsyncGenerator<Buffer> {
   const input = source[Symbol.asyncIterator]()
   try {
     const start = await firstBytes(input, TAR_MAGIC_AT + TAR_MAGIC.length)
@@ -31,7 +36,7 @@ export async function* archiveStream(source: Readable, name: string, signal?: Ab
     pipeline(Readable.from(counted(), { objectMode: false }), output, () => undefined)
     for await (const chunk of output) {
       decompressed += chunk.length
-      if (decompressed > ALWAYS_ALLOWED_BYTES && decompressed > compressed * LARGEST_RATIO) throw bomb(name)
+      if (isOutOfProportion(decompressed, sourceBytes ?? compressed)) throw bomb(name)
       yield chunk
     }
   } catch (error) {
