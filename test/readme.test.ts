@@ -170,11 +170,14 @@ describe.concurrent('each command', () => {
     expect(failed.flat()).toEqual([])
   })
 
-  test.each(['Runners of your own', 'Offline', 'Move models', 'Make it and update it'])('of "%s" ends with 0', async (heading) => {
-    const env = { MODEL_CACHE_DIR: await workshop.copyOfCache() }
-    const { exitCode, output } = await workshop.run(textOf(heading, 'sh'), await workshop.folder(START), env)
-    expect(exitCode, output).toBe(0)
-  })
+  test.each(['Runners of your own', 'Offline', 'Move models', 'Make it and update it'])(
+    'of "%s" ends with 0',
+    async (heading) => {
+      const env = { MODEL_CACHE_DIR: await workshop.copyOfCache() }
+      const { exitCode, output } = await workshop.run(textOf(heading, 'sh'), await workshop.folder(START), env)
+      expect(exitCode, output).toBe(0)
+    },
+  )
 
   test('for private models ends with 0, and what was warmed needs no token in the test context', async () => {
     const heading = 'Private and gated models'
