@@ -61,12 +61,18 @@ export function refuseModel({ repo, isApi }: About, { pullThrough, hasToken }: M
 /** For something that may exist at the Hub. Not 404, which loaders take as "the repo has no such file". */
 function refuseUncached({ repo, revision, path, isApi }: About, { pullThrough }: Manner): Answer {
   const what = path === '' ? `Revision ${revision} of ${repo}` : `${path} of ${repo} at ${revision}`
-  const said = `${what} is not in this cache. ${pullThrough ? 'The server is offline.' : howToGet(repo)}`
+  const way = path === '' ? howToGet(repo) : howToGetFile(repo, path)
+  const said = `${what} is not in this cache. ${pullThrough ? 'The server is offline.' : way}`
   return refusal({ status: 504, said }, { isApi })
 }
 
 function howToGet(repo: string): string {
   return `Where the server runs: npx vitest-model-cache warm ${repo}, or start it with --pull-through.`
+}
+
+/** `warm` with the name of a model downloads the files of its usual selection. */
+function howToGetFile(repo: string, path: string): string {
+  return `Where the server runs: start it with --pull-through, or warm { repo: '${repo}', files: ['${path}'] } by the Vitest config.`
 }
 
 function refuseAsHub({ cause }: ModelCacheError, no: (status: number, said: string) => Answer): Answer {

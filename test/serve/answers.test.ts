@@ -91,7 +91,7 @@ describe('a file', () => {
     const uncached = await server.ask('/org/open/resolve/main/onnx/later.onnx')
     expect(uncached.status).toBe(504)
     expect(uncached.body).toMatch(
-      /onnx\/later.onnx of org\/open at .+ not in this cache.+warm org\/open.+--pull-through/,
+      /^onnx\/later.onnx of org\/open at .+ not in this cache.+--pull-through.+ files: \['onnx\/later.onnx'\]/,
     )
     expect(uncached.headers['x-error-code']).toBeUndefined()
     const revision = await server.ask('/org/open/resolve/v2/config.json')
