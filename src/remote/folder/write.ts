@@ -8,7 +8,8 @@ import { isLeftover, leftoverName } from './names.ts'
 
 // No writer takes that long for one object. Clocks of machines differ by less.
 const LEFTOVER_MS = 24 * 3_600_000
-const NO_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK', 'EXDEV']
+const UNSUPPORTED = ['ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EINVAL']
+const NO_LINKS = ['EPERM', 'EMLINK', 'EXDEV', ...UNSUPPORTED]
 
 /** Writes a file so that others see all of it or nothing. A file that exists is kept, unless `overwrite` is true. */
 export async function writeObject(
@@ -36,7 +37,7 @@ async function writeWhole(temporary: string, body: ObjectBody, signal: AbortSign
     }
     if (size !== body.size) throw new RemoteError('failed', `The object has ${size} bytes instead of ${body.size}`)
     await file.chmod(mode).catch(() => undefined)
-    await file.sync()
+    await file.sync().catch(ignoreUnsupported)
   } finally {
     await file.close()
   }
@@ -59,12 +60,18 @@ async function replace(temporary: string, file: string): Promise<'written'> {
   return 'written'
 }
 
-/** Removes what writers left that were killed long ago. */
+/** Removes what writers left that were killed long ago. In some folders only the writer itself may do that. */
 export async function removeLeftovers(folder: string): Promise<void> {
   for await (const { name } of await opendir(folder)) {
     if (!isLeftover(name)) continue
     const path = join(folder, name)
     const stats = await unlessAbsent(lstat(path))
-    if (stats && originals.now() - stats.mtimeMs > LEFTOVER_MS) await unlessAbsent(unlink(path))
+    const isOld = stats !== undefined && originals.now() - stats.mtimeMs > LEFTOVER_MS
+    if (isOld) await unlink(path).catch(() => undefined)
   }
+}
+
+/** Some network disks can't sync. */
+function ignoreUnsupported(error: unknown): void {
+  if (!UNSUPPORTED.includes(systemCode(error) ?? '')) throw error
 }
