@@ -7,15 +7,17 @@ export interface FetchInit {
   body?: string | ReadableStream<Uint8Array>
   /** Node.js's fetch demands it for a stream. */
   duplex?: 'half'
-  /** `manual`: a redirect is returned as an answer. Default: `follow`. */
-  redirect?: 'follow' | 'manual'
+  /** `manual`: a redirect is returned as an answer. `error`: it is a failure. Default: `follow`. */
+  redirect?: 'follow' | 'manual' | 'error'
+  /** Always null. */
+  window?: null
   signal?: AbortSignal
 }
 
 /** A `Fetch` that also sends bytes from an iterable. The headers must state their `Content-Length`. */
 export type UploadingFetch = (input: string | URL, init?: UploadInit) => Promise<Answer>
 
-export interface UploadInit extends Omit<FetchInit, 'body' | 'duplex'> {
+export interface UploadInit extends Omit<FetchInit, 'body' | 'duplex' | 'window'> {
   body?: string | AsyncIterable<Uint8Array>
 }
 

@@ -17,15 +17,17 @@ export async function findFetch(env: Environment): Promise<Fetch> {
   return directFetch
 }
 
-/** As `findFetch`, also for uploads. */
+/** As `findFetch`, also for uploads. If it is not `directFetch`, an upload that is redirected fails. */
 export async function findUploadingFetch(env: Environment): Promise<UploadingFetch> {
   const fetch = await findFetch(env)
   const { directFetch } = await import('./direct-fetch.ts')
   if (fetch === directFetch) return directFetch
-  return (input, { body, ...init } = {}) =>
-    typeof body === 'object'
-      ? fetch(input, { ...init, body: streamOf(body), duplex: 'half' })
-      : fetch(input, { ...init, body })
+  return (input, { body, ...init } = {}) => {
+    if (typeof body !== 'object') return fetch(input, { ...init, body })
+    // undici keeps all bytes of an upload in memory unless a redirect is an error and there is no window
+    // (`httpNetworkOrCacheFetch` in its lib/web/fetch/index.js).
+    return fetch(input, { ...init, body: streamOf(body), duplex: 'half', redirect: 'error', window: null })
+  }
 }
 
 function streamOf(bytes: AsyncIterable<Uint8Array>): ReadableStream<Uint8Array> {

@@ -116,6 +116,9 @@ export class Requests {
   #broken(error: unknown, signal: AbortSignal): unknown {
     if (signal.aborted) return signal.reason
     if (!isNetworkError(error)) return error
+    // See `findUploadingFetch`.
+    if (rootMessage(error) === 'unexpected redirect')
+      return new RemoteError('misused', `${this.name} redirects uploads. Set the address to which it redirects`)
     return new RemoteError('unreachable', `${this.name} can't be reached: ${rootMessage(error)}`, { cause: error })
   }
 
