@@ -1,6 +1,6 @@
 import { formatDuration } from '../config/units.ts'
 import type { Entry } from '../model/entry.ts'
-import { isSystemError, messageOf } from '../model/errors.ts'
+import { asSentence, isSystemError, messageOf } from '../model/errors.ts'
 import { modelLabel } from '../model/model.ts'
 import { linkedController, originals } from '../platform/originals.ts'
 import { readSigningKey, type SigningKey } from '../remote/signature.ts'
@@ -146,16 +146,19 @@ function failureOf(
   if (error instanceof RemoteError && error.failure !== 'failed') {
     if (error.failure === 'denied') {
       noteRefusal(store, error.message)
-      context.warn(`${error.message}. This process only reads from the remote now.`)
+      context.warn(`${asSentence(error.message)} This process only reads from the remote now.`)
     }
-    return { outcome: 'left', reason: `${error.message}.` }
+    return { outcome: 'left', reason: asSentence(error.message) }
   }
-  if (error instanceof RemoteError) return { outcome: 'failed', reason: `${error.message}.` }
+  if (error instanceof RemoteError) return { outcome: 'failed', reason: asSentence(error.message) }
   if (error instanceof DamagedFile)
     return { outcome: 'failed', reason: `${error.message}. Repair it: \`npx vitest-model-cache verify --repair\`.` }
   if (error instanceof ForeignObject || error instanceof UnusableObject)
-    return { outcome: 'failed', reason: `${error.message} Objects are not overwritten: remove it from the remote.` }
+    return {
+      outcome: 'failed',
+      reason: `${asSentence(error.message)} Objects are not overwritten: remove it from the remote.`,
+    }
   if (isSystemError(error))
-    return { outcome: 'failed', reason: `A file of the cache can't be read: ${messageOf(error)}.` }
+    return { outcome: 'failed', reason: asSentence(`A file of the cache can't be read: ${messageOf(error)}`) }
   throw error
 }

@@ -90,6 +90,11 @@ export function messageOf(error: unknown): string {
   return textField(error, 'message') ?? String(error)
 }
 
+/** A text as a sentence: with one full stop at its end. */
+export function asSentence(text: string): string {
+  return `${text.replace(/[.\s]+$/, '')}.`
+}
+
 /** The `name` of a thrown value (`SyntaxError`, `AbortError`...), or undefined. */
 export function nameOf(error: unknown): string | undefined {
   return textField(error, 'name')

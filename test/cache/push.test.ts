@@ -369,6 +369,10 @@ describe('a remote that fails', () => {
     expect(outcomes(await openWith(retold, { key: KEY }).push(['org/name']))).toEqual([
       ['org/name', 'shared', undefined],
     ])
+    retold.objects.set(listingKey(modelAt()), Buffer.from('{"formatVersion":2}'))
+    expect(outcomes(await openWith(retold, { key: KEY }).push(['org/name']))).toEqual([
+      ['org/name', 'shared', undefined],
+    ])
     // A bundle that is damaged costs nothing but its use.
     const store = new MemoryRemote()
     store.objects.set(bundleKey(modelAt()), Buffer.from('damaged'))

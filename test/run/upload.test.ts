@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeEach, expect, onTestFinished, test, vi } from 'vitest'
@@ -93,6 +93,16 @@ test('a remote that fails or hangs costs the time limit at most, one line, and n
 })
 
 test('a run that may not write sends nothing, and says nothing', async () => {
+  vi.stubEnv('GITHUB_ACTIONS', 'true')
+  vi.stubEnv('GITHUB_EVENT_NAME', 'pull_request_target')
+  vi.stubEnv('GITHUB_EVENT_PATH', join(folder, 'event.json'))
+  const [head, base] = ['stranger/app', 'team/app'].map((name) => ({ repo: { full_name: name } }))
+  await writeFile(join(folder, 'event.json'), JSON.stringify({ pull_request: { head, base } }))
+  await run(start({ remote: defineRemote(store) }))
+  expect(store.keys).toEqual([])
+  expect(store.calls.filter((call) => call.startsWith('put'))).toEqual([])
+  vi.stubEnv('GITHUB_ACTIONS', undefined)
+  await rm(join(folder, 'cache'), { recursive: true })
   await run(start({ remote: { url: `${hub.url}/remote`, timeout: '1s' } }))
   expect(notes.filter((note) => /Sen[dt]/.test(note))).toEqual([])
 })

@@ -2,7 +2,7 @@ import { findToken, withheldToken } from '../../config/token.ts'
 import { fetchModel, fetchTree } from '../../hub/api.ts'
 import type { HubAccess } from '../../hub/http.ts'
 import type { Entry } from '../../model/entry.ts'
-import { ModelCacheError, messageOf } from '../../model/errors.ts'
+import { asSentence, ModelCacheError, messageOf } from '../../model/errors.ts'
 import { describeModel, type Model, modelKey, modelLabel } from '../../model/model.ts'
 import type { RepoId } from '../../model/repo-id.ts'
 import type { Commit } from '../../model/revision.ts'
@@ -154,7 +154,13 @@ async function signedAnswer(
 export function withReason(failure: unknown, why: string): unknown {
   if (!(failure instanceof ModelCacheError)) return failure
   const { code, asked, reason, nextStep, cause } = failure
-  return new ModelCacheError({ code, asked, reason: `${reason} The remote did not help: ${why}.`, nextStep, cause })
+  return new ModelCacheError({
+    code,
+    asked,
+    reason: `${reason} The remote did not help: ${asSentence(why)}`,
+    nextStep,
+    cause,
+  })
 }
 
 /** A model in `hub/` whose endpoint is not known, because another tool downloaded it or an archive brought it. */

@@ -1,5 +1,5 @@
 import type { RemoteSettings } from '../../config/remote-settings.ts'
-import { ModelCacheError, messageOf } from '../../model/errors.ts'
+import { asSentence, ModelCacheError, messageOf } from '../../model/errors.ts'
 import { remoteMode } from '../../remote/mode.ts'
 import { openStore } from '../../remote/open-store.ts'
 import type { RemoteStore } from '../../remote/store.ts'
@@ -34,7 +34,7 @@ export async function readableStore(context: CacheContext): Promise<RemoteStore>
     return await openStore(settings, context.env)
   } catch (error) {
     if (error instanceof ModelCacheError) throw error
-    throw unusable(settings, `${messageOf(error)}.`, '`npx vitest-model-cache doctor` says what is missing.')
+    throw unusable(settings, messageOf(error), '`npx vitest-model-cache doctor` says what is missing.')
   }
 }
 
@@ -56,10 +56,15 @@ export async function writableStore(context: CacheContext): Promise<RemoteStore>
   if (!remote)
     throw unusable(settings, context.options.offline ? 'The cache is offline.' : 'It could not be opened.', doctor)
   const reason = remote.leftAlone ?? refused.get(remote.store)
-  if (reason !== undefined) throw unusable(settings, `${reason}.`, doctor)
+  if (reason !== undefined) throw unusable(settings, reason, doctor)
   return remote.store
 }
 
 export function unusable({ url = 'of your own' }: RemoteSettings, reason: string, nextStep: string): ModelCacheError {
-  return new ModelCacheError({ code: 'REMOTE_UNUSABLE', asked: `The remote ${url}`, reason, nextStep })
+  return new ModelCacheError({
+    code: 'REMOTE_UNUSABLE',
+    asked: `The remote ${url}`,
+    reason: asSentence(reason),
+    nextStep,
+  })
 }

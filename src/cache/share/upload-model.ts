@@ -123,7 +123,7 @@ async function bundleBody(files: LocalFile[]) {
   return (onBytes: (bytes: number) => void) => bodyOf(bytes, onBytes)
 }
 
-/** Returns the bytes of the listing if they are those in the store. Undefined if the store has an older listing with another task. */
+/** Returns the bytes of the listing if they are those in the store. Undefined if those in the store are as good. */
 async function uploadListing(upload: Upload, listing: Listing): Promise<Uint8Array | undefined> {
   const key = listingKey(listing)
   const bytes = printListing(listing)
@@ -131,10 +131,19 @@ async function uploadListing(upload: Upload, listing: Listing): Promise<Uint8Arr
   if ((await upload.put(key, (onBytes) => bodyOf(bytes, onBytes))) === 'written') return bytes
   const there = await upload.read(key, LARGEST_LISTING)
   if (there && Buffer.compare(there, bytes) === 0) return bytes
-  // The Hub's word about the task of a commit can change.
-  const { task, ...rest } = there ? parseListing(there) : listing
-  if (there && Buffer.compare(printListing({ ...rest, task: listing.task }), bytes) === 0) return undefined
+  if (there && isAsGood(there, listing)) return undefined
   throw new ForeignObject(`${key} states something else than ${listing.endpoint} stated to this cache.`)
+}
+
+/** True if a listing says the same but for the task, or if a newer version of this package wrote it. The Hub's word about the task can change. */
+function isAsGood(there: Uint8Array, { task, ...own }: Listing): boolean {
+  try {
+    const { task: _, ...other } = parseListing(there)
+    return Buffer.compare(printListing(own), printListing(other)) === 0
+  } catch (error) {
+    if (error instanceof UnusableObject) return error instanceof NewerObject
+    throw error
+  }
 }
 
 async function uploadSignature(

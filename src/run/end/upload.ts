@@ -38,11 +38,11 @@ export async function uploadModels(session: Session): Promise<void> {
   for (const [cache, keys] of toUpload) {
     const { remote } = cache.context.options
     if (!remote) continue
-    const beginning = `Sending ${count(keys.size, 'model')} to the remote, for at most ${formatDuration(remote.timeoutMs)}`
+    const timeLimitMs = Math.max(0, Math.round(remote.timeoutMs - elapsed()))
+    const beginning = `Sending ${count(keys.size, 'model')} to the remote, for at most ${formatDuration(timeLimitMs)}`
     const timer = originals.setTimeout(() => output.note(beginning), QUIET_MS)
     try {
       const entries = (await cache.list()).filter(({ repo, commit }) => keys.has(`${repo}@${commit}`))
-      const timeLimitMs = Math.max(0, remote.timeoutMs - elapsed())
       const pushed = await cache.push(entries, { timeLimitMs, signal: controller.signal })
       const line = uploadLine(pushed, await nameOfRemote(cache), elapsed())
       if (line !== undefined) output.note(line)
