@@ -2,6 +2,7 @@ import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable, Writable } from 'node:stream'
 import { gunzipSync } from 'node:zlib'
+import { snapshotDownload } from '@huggingface/hub'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { hasZstd } from '../../src/cache/archive/compression.ts'
 import type { CacheOptions, ModelCache } from '../../src/cache/index.ts'
@@ -114,6 +115,51 @@ describe('an imported model', () => {
     expect(await b({ offline: true }).get('org/private')).toMatchObject({ tier: 'disk' })
     expect(await b({ offline: true }).accessOf(toModel('org/private'))).toBe('private')
     expect(await refusalOf(b({}).get('org/private'))).toMatchObject({ code: 'MODEL_NOT_FOUND' })
+  })
+
+  test('is served for each endpoint offline, by branch, tag and commit, and while the Hub is down', async () => {
+    repository.tag('v1')
+    const a = engine.open()
+    const { commit } = await a.get(WANTED)
+    await a.get(filesOf('org/name@v1', 'config.json'))
+    await a.exportTo(inFolder('models.tar'))
+    await openB().importFrom(inFolder('models.tar'))
+    engine.hub.clearRequests()
+    for (const endpoint of [engine.hub.url, 'https://mirror.example'])
+      for (const revision of ['main', 'v1', commit]) {
+        const b = openB({ hub: { endpoint, concurrency: 8 } })
+        expect(await b.get(filesOf(`org/name@${revision}`, 'config.json'))).toMatchObject({ tier: 'disk', commit })
+        const named = { ...NAME, revision }
+        expect(await b.describe(named, 'other.bin')).toMatchObject({ size: 13 })
+        expect(await refusalOf(b.file(named, 'none.json'))).toMatchObject({ code: 'FILE_NOT_FOUND' })
+      }
+    expect(engine.hub.requests).toEqual([])
+    await engine.hub.stopListening()
+    const down = openB({ offline: false })
+    expect(await down.get(WANTED)).toMatchObject({ tier: 'disk', commit })
+    expect(engine.warnings.join()).toContain('the Hub could not be asked')
+  })
+
+  test('is added to files that another tool has downloaded, and takes none from an entry of the Hub', async () => {
+    const file = await exportAll()
+    const folder = inFolder('b/hub')
+    await openB().prepare()
+    await snapshotDownload({ repo: 'org/name', revision: repository.commit, cacheDir: folder, hubUrl: engine.hub.url })
+    await openB().importFrom(file)
+    expect(await openB().list()).toMatchObject([{ endpoint: undefined, access: 'public' }])
+    expect([...((await openB().list())[0]?.files.keys() ?? [])].sort()).toEqual(Object.keys(FILES).sort())
+    expect(await openB().get(WANTED)).toMatchObject({ tier: 'disk' })
+
+    const c = (options: Partial<CacheOptions> = {}) => engine.open({ cacheDir: inFolder('c'), ...options })
+    await c().get('org/name')
+    await c().recordUses([])
+    const before = await c().list()
+    await c().importFrom(file)
+    const [after] = await c().list()
+    expect(after).toMatchObject({ endpoint: engine.hub.url, hits: before[0]?.hits, cachedDate: before[0]?.cachedDate })
+    expect(after?.files).toEqual(before[0]?.files)
+    expect(after?.selections).toEqual(expect.arrayContaining(before[0]?.selections ?? []))
+    expect(await c({ offline: true }).get('org/name')).toMatchObject({ tier: 'disk' })
   })
 
   test('at a newer commit replaces what an older archive said about the branch', async () => {
