@@ -39,7 +39,7 @@ export function answerInfo(
   }
   const wanted = [...query.getAll('expand'), ...query.getAll('expand[]')]
   const fields = wanted.length === 0 ? Object.keys(info) : ['_id', 'id', ...wanted]
-  return json(Object.fromEntries(fields.flatMap((field) => (field in info ? [[field, info[field]]] : []))))
+  return json(Object.fromEntries(fields.flatMap((field) => (Object.hasOwn(info, field) ? [[field, info[field]]] : []))))
 }
 
 function siblingOf(path: string, file: TreeFile): object {

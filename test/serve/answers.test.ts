@@ -115,7 +115,9 @@ describe('the API', () => {
       ...{ rfilename: 'onnx/model.onnx', size: 40_000, blobId: expect.stringMatching(/^[0-9a-f]{40}$/) },
       lfs: { sha256: sha256(WEIGHTS), size: 40_000, pointerSize: 130 },
     })
-    const expanded = await server.ask('/api/models/org/open?expand=sha&expand=private')
+    const expanded = await server.ask(
+      '/api/models/org/open?expand=sha&expand=private&expand=__proto__&expand=constructor',
+    )
     expect(JSON.parse(expanded.body)).toEqual({
       ...{ _id: expect.any(String), id: 'org/open' },
       sha: plain.sha,

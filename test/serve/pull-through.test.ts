@@ -123,6 +123,18 @@ describe('an empty server', () => {
     expect(engine.hub.requests.filter(({ repo }) => repo === 'org/none')).toHaveLength(1)
   })
 
+  test('serves a renamed repo by both names', async () => {
+    engine.hub.renameRepo('org/large', 'org/renamed')
+    const server = await serve()
+    for (const repo of ['org/large', 'org/renamed']) {
+      expect((await server.ask(`/${repo}/resolve/main/weights.bin`)).body).toBe(LARGE)
+      expect(JSON.parse((await server.ask(`/api/models/${repo}`)).body)).toMatchObject({ id: 'org/renamed' })
+    }
+    expect(engine.fileBytes).toBe(LARGE.length)
+    const offline = await serve({ pullThrough: false })
+    expect((await offline.ask(FILE)).body).toBe(LARGE)
+  })
+
   test('asks the Hub without the token of its machine, unless clients send the token of the server', async () => {
     const open = await serve({ cache: loggedIn() })
     for (const repo of ['org/secret', 'org/gated'])
