@@ -200,7 +200,7 @@ test.each([
   [404, 'NoSuchBucket', 'misused', 'create the bucket'],
   [301, 'PermanentRedirect', 'misused', 'name the region'],
   [400, 'AuthorizationHeaderMalformed', 'misused', 'name the region'],
-  [403, 'AccessDenied', 'denied', 'without the right to list the bucket'],
+  [403, 'AccessDenied', 'denied', 'Without the right to list the bucket'],
   [400, 'ExpiredToken', 'denied', 'ExpiredToken'],
   [403, 'QuotaExceeded', 'full', 'QuotaExceeded'],
   [400, 'XMinioAdminBucketQuotaExceeded', 'full', 'Quota'],

@@ -23,7 +23,7 @@ const BY_STATUS: Record<number, RemoteFailure> = {
 
 const REGION = 'name the region of the bucket: ?region=...'
 const UNSIGNED = 'requests are not signed, because no AWS credentials were found'
-const RIGHTS = 'without the right to list the bucket, S3 answers so for each missing object'
+const RIGHTS = 'check the credentials. Without the right to list the bucket, S3 refuses objects that are missing, too'
 const ADVICE: Record<string, string> = {
   NoSuchBucket: 'create the bucket, or correct the address',
   InvalidBucketName: 'correct the name of the bucket',
