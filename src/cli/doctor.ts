@@ -11,6 +11,7 @@ import { checkLock } from './doctor/lock-file.ts'
 import { checkHub, checkProxy } from './doctor/network.ts'
 import { checkConfig, checkNode, checkOnnxRuntime, checkTransformers, checkVitest } from './doctor/project.ts'
 import { checkProjects, type ProjectsConfig, withProjects } from './doctor/projects.ts'
+import { checkRemote } from './doctor/remote.ts'
 import { checkToken } from './doctor/token.ts'
 import { interrupted } from './interruption.ts'
 import { type GlobalOptions, originOf } from './open-cache.ts'
@@ -69,6 +70,7 @@ async function checkCache(settings: Options, origin: string, print: (...checks: 
   const canAsk = proxy.level !== 'fail'
   print(proxy, await checkToken(context, canAsk))
   if (canAsk) print(...(await checkHub(context)))
+  print(await checkRemote(context))
 }
 
 /** The options of the config or of the first project that has the plugin. If there are none, those of the environment. */

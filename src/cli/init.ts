@@ -93,7 +93,9 @@ function linesOf(step: Step): string[] {
 
 function ending(files: number, isDryRun: boolean): string {
   if (files === 0) return 'There is nothing to write.'
-  return isDryRun ? `Would write ${count(files, 'file')}.` : `Wrote ${count(files, 'file')}. Next: \`npx vitest run\`.`
+  if (isDryRun) return `Would write ${count(files, 'file')}.`
+  const lock = 'Then pin the models that it used: `npx vitest-model-cache lock`.'
+  return `Wrote ${count(files, 'file')}. Next: \`npx vitest run\`. ${lock}`
 }
 
 function stepJson(step: Step): object {

@@ -43,8 +43,10 @@ export async function lock(names: string[], flags: LockFlags): Promise<number> {
   if (models.length === 0 && pruned.length === 0) return nothingToLock(own)
   const { changes, failures } = await stateModels(cache, models, own, flags.update === true)
   changes.push(...pruned.map((model) => changeOf(model, undefined)))
-  const result = { path, file: changed(file, changes), changes: inOrder(changes), failures }
   const isWritten = !flags.dryRun && changes.some(({ action }) => action !== 'unchanged')
+  // Another `lock` may have written the file while the Hub was asked.
+  const latest = isWritten ? (readLockFile(path) ?? { models: [] }) : file
+  const result = { path, file: changed(latest, changes), changes: inOrder(changes), failures }
   if (isWritten) write(path, result.file)
   if (flags.json) printJson(resultJson(result, flags, isWritten))
   else print(result, flags)
@@ -76,10 +78,12 @@ function nothingToLock(own: LockedModel[]): number {
 }
 
 function changed({ schema, models }: LockFile, changes: Change[]): LockFile {
-  const isTouched = (model: LockedModel) => changes.some(({ before }) => before && isSame(before, model))
+  const done = changes.filter(({ action }) => action !== 'unchanged')
+  const isTouched = (model: LockedModel) =>
+    done.some(({ before, after }) => [before, after].some((one) => one && isSame(one, model)))
   return {
     schema,
-    models: [...models.filter((model) => !isTouched(model)), ...changes.flatMap(({ after }) => after ?? [])],
+    models: [...models.filter((model) => !isTouched(model)), ...done.flatMap(({ after }) => after ?? [])],
   }
 }
 

@@ -8,13 +8,17 @@ export function explainWrongCall(program: Command, args: string[], refusal: Comm
   const { command, problems } = readCall(program, args)
   const lines = problems.length > 0 ? problems : [refusal.message.replace(/^error: /, '')]
   for (const line of lines) printNotes(`error: ${line}`)
-  const name = command === program ? '' : ` ${command.name()}`
-  printNotes(`See \`npx vitest-model-cache${name} --help\`.`)
+  printNotes(`See \`npx ${fullName(command)} --help\`.`)
 }
 
 interface Call {
   command: Command
   problems: string[]
+}
+
+/** `vitest-model-cache remote prune` */
+function fullName(command: Command): string {
+  return command.parent ? `${fullName(command.parent)} ${command.name()}` : command.name()
 }
 
 /** Reads the arguments by the declared options, as commander does, and goes on after a problem. */
@@ -27,10 +31,10 @@ function readCall(program: Command, args: string[]): Call {
   for (let token = todo.shift(); token !== undefined; token = todo.shift()) {
     if (token === '--') operands.push(...todo.splice(0))
     else if (/^-./.test(token)) problems.push(...readOption(token, todo, optionsOf(program, command), unknown))
-    else if (command !== program) operands.push(token)
+    else if (command.commands.length === 0) operands.push(token)
     else {
-      const named = commandNamed(program, token)
-      if (!named) return { command, problems: [...problems, unknownCommand(program, token)] }
+      const named = commandNamed(command, token)
+      if (!named) return { command, problems: [...problems, unknownCommand(command, token)] }
       command = named
     }
   }
@@ -83,8 +87,8 @@ function unknownOption(flag: string, options: Option[]): string {
   return `unknown option '${flag}'${suggestion(flag.startsWith('--') ? nearest(flag, names) : undefined)}`
 }
 
-function unknownCommand(program: Command, name: string): string {
-  const names = program.commands.flatMap((command) => [command.name(), ...command.aliases()])
+function unknownCommand(parent: Command, name: string): string {
+  const names = parent.commands.flatMap((command) => [command.name(), ...command.aliases()])
   return `unknown command '${name}'${suggestion(nearest(name, names))}`
 }
 
@@ -92,8 +96,8 @@ function suggestion(name: string | undefined): string {
   return name === undefined ? '' : `. Did you mean ${name}?`
 }
 
-function commandNamed(program: Command, name: string): Command | undefined {
-  return program.commands.find((command) => [command.name(), ...command.aliases()].includes(name))
+function commandNamed(parent: Command, name: string): Command | undefined {
+  return parent.commands.find((command) => [command.name(), ...command.aliases()].includes(name))
 }
 
 /** The unknown options may be options of Vitest. Those are written after `--`. */

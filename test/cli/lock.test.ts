@@ -201,3 +201,19 @@ test('`lock` names, prunes, keeps the models of other endpoints, and tells of pr
   git('checkout', '--ours', 'models.lock.json')
   expect(await cli.run('lock', '--check', 'org/c')).toMatchObject({ exitCode: 0 })
 })
+
+test('two `lock` commands at once lose no model', async () => {
+  const engine = await Engine.start(onTestFinished)
+  const [c] = ['org/c', 'org/b', 'org/a'].map((name) => engine.hub.addRepo(name, { files: { 'config.json': '{}' } }))
+  const cli = new Cli(engine)
+  await cli.run('lock', 'org/c')
+  // If the second command takes longer than that, the test is weaker, and passes all the same.
+  engine.hub.fault({ repo: 'org/a' }, { delayMs: 4_000 }, { times: 1 })
+  const slow = cli.run('lock', 'org/a', 'org/c')
+  await engine.hub.waitForRequest({ repo: 'org/a' })
+  c?.addCommit({ files: { 'config.json': '{"new":1}' } })
+  const quick = await cli.run('lock', 'org/b', 'org/c', '--update')
+  expect([quick.exitCode, (await slow).exitCode]).toEqual([0, 0])
+  const { models } = JSON.parse(await readFile(join(engine.folder, 'models.lock.json'), 'utf8'))
+  expect(models).toMatchObject([{ repo: 'org/a' }, { repo: 'org/b' }, { repo: 'org/c', commit: c?.commit }])
+})

@@ -1,10 +1,11 @@
-import { chmod, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { parseRepoId } from '../../src/model/repo-id.ts'
 import { isCommit } from '../../src/model/revision.ts'
-import { blobKey } from '../../src/remote/keys.ts'
+import { blobKey, bundleKey, listingKey, type RemoteModel, refKey, signatureKey } from '../../src/remote/keys.ts'
+import { SigningKey } from '../../src/remote/signature.ts'
 import { Cli } from '../support/cli.ts'
 import { Engine, sha256 } from '../support/engine.ts'
 import type { Repository } from '../support/hub/index.ts'
@@ -13,7 +14,7 @@ const WEIGHTS = 'w'.repeat(300_000)
 const MORE = 'm'.repeat(300_000)
 const FILES = { 'config.json': '{"version":1}', 'weights.bin': WEIGHTS, 'more.bin': MORE }
 const TOKEN = 'hf_a_token_of_a_test'
-const _KEY = 'k'.repeat(40)
+const KEY = 'k'.repeat(40)
 
 let engine: Engine
 let repository: Repository
@@ -32,13 +33,6 @@ function cliWith(env: Record<string, string> = {}): Cli {
 }
 
 const inShare = (key: string) => join(share(), key)
-
-function _model({ commit } = repository) {
-  if (!isCommit(commit)) throw new Error(commit)
-  return { endpoint: engine.hub.url, repo: parseRepoId('org/name'), commit }
-}
-
-const _at = () => `org/name at ${repository.commit.slice(0, 7)}`
 
 async function keysInShare(): Promise<string[]> {
   const entries = await readdir(share(), { recursive: true, withFileTypes: true }).catch(() => [])
@@ -151,5 +145,132 @@ describe('push and pull', () => {
       ...machineB(),
     )
     expect(down).toMatchObject({ models: [{ outcome: 'failed', error: { code: 'REMOTE_UNUSABLE' } }] })
+  })
+})
+
+const keyId = new SigningKey(KEY).id
+
+function modelAt({ commit }: Repository, name = 'org/name'): RemoteModel {
+  if (!isCommit(commit)) throw new Error(commit)
+  return { endpoint: engine.hub.url, repo: parseRepoId(name), commit }
+}
+
+test('`remote status` and `doctor` say whether the remote answers, what it has, and what is not sent yet', async () => {
+  engine.hub.addRepo('org/secret', { files: { 'config.json': '{}' }, private: true })
+  const online = engine.open({ hub: { ...engine.open().context.options.hub, token: TOKEN } })
+  await online.get('org/name')
+  await online.get('org/secret')
+  const cli = cliWith()
+  const before = await cli.json(0, 'remote', 'status')
+  expect(before).toMatchObject({
+    ...{ mode: 'read-write', modeReason: null, isReachable: true, failure: null, canList: true, keyId: null },
+    models: [
+      { repo: 'org/name', files: 3, presentFiles: 0, isListed: false, isSigned: null, notSent: null },
+      { repo: 'org/secret', notSent: 'It is private, and `uploadPrivate` is not set.' },
+    ],
+    pending: { models: 1, bytes: 600_013 },
+  })
+  await cli.run('push')
+  const { stdout } = await cli.run('remote', 'status')
+  expect(stdout).toContain('none: what the remote states is not signed')
+  expect(stdout).toMatch(/models {5}1 of 2 cached models there in full\npending {4}none\n/)
+  expect(stdout).toMatch(/org\/name +\w{7} +3 of 3 +586 KiB of 586 KiB +yes\n/)
+
+  const signing = cliWith({ MODEL_CACHE_REMOTE_KEY: KEY })
+  expect((await signing.json(0, 'remote', 'status')).models[0]).toMatchObject({ presentFiles: 3, isSigned: false })
+  await signing.run('push')
+  expect(await signing.json(0, 'remote', 'status')).toMatchObject({
+    ...{ keyId, models: [{ isListed: true, isSigned: true }, {}], pending: { models: 0, bytes: 0 } },
+  })
+  const doctor = await signing.run('doctor')
+  expect(doctor.stdout).toMatch(
+    /✓ remote +file:.+ answers in [\d.]+ ms; mode read-write, signed with the key [0-9a-f]{16}$/,
+  )
+
+  const wrong = { MODEL_CACHE_REMOTE: 'http://127.0.0.1:1/share' }
+  const [down, ill, none, short] = await Promise.all([
+    cliWith(wrong).run('remote', 'status'),
+    cliWith(wrong).run('doctor'),
+    cliWith({ MODEL_CACHE_REMOTE: 'off' }).run('doctor'),
+    cliWith({ MODEL_CACHE_REMOTE_KEY: 'short' }).run('doctor'),
+  ])
+  expect(down).toMatchObject({
+    exitCode: 1,
+    stdout: expect.stringMatching(/mode {7}read: No credentials .+\nanswers {4}no\nfailure {4}http:/),
+  })
+  expect(ill.exitCode).toBe(1)
+  expect(ill.stdout).toMatch(/✗ remote +http:\/\/127\.0\.0\.1:1\/share .+ → Check the address, the network/)
+  expect(none.stdout).toMatch(/✓ remote +none/)
+  expect(short.stdout).toMatch(/✗ remote +.+The key has 5 characters/)
+})
+
+test('`remote prune` removes what was last written long ago, after a question, and nothing that is not ours', async () => {
+  const cli = cliWith({ MODEL_CACHE_REMOTE_KEY: KEY })
+  const other = engine.hub.addRepo('org/other', {
+    files: { 'config.json': '{"other":1}', 'b.bin': 'b'.repeat(300_000) },
+  })
+  for (const name of ['org/name', 'org/other']) await engine.open().get(name)
+  await cli.run('push')
+  const model = modelAt(repository)
+  const [weights, more] = [WEIGHTS, MORE].map((content) => blobKey(`sha256:${sha256(content)}`))
+  const old = [weights, bundleKey(model), listingKey(model)].map((key) => inShare(key ?? ''))
+  const strange = ['blobs/sha256/notes.txt', 'models/README', 'refs/x', 'other/file', 'blobs/sha256/ab/.tmp'].map(
+    inShare,
+  )
+  for (const file of strange) {
+    await mkdir(join(file, '..'), { recursive: true })
+    await writeFile(file, 'not ours')
+  }
+  const longAgo = (Date.now() - 31 * 86_400_000) / 1000
+  for (const file of [...old, ...strange]) await utimes(file, longAgo, longAgo)
+  const before = await keysInShare()
+
+  const would = await cli.json(0, 'remote', 'prune', '--older-than', '30d', '--dry-run')
+  const removed = { bundle: { objects: 1 }, listing: { objects: 1 }, signature: { objects: 1 }, ref: { objects: 1 } }
+  expect(would).toMatchObject({
+    dryRun: true,
+    objects: 5,
+    removed: { blob: { objects: 1, bytes: 300_000 }, ...removed },
+  })
+  const [asked, readOnly, noAge, badAge] = await Promise.all([
+    cli.run('remote', 'prune', '--older-than', '30d'),
+    cliWith({ MODEL_CACHE_REMOTE: 'http://127.0.0.1:1/x' }).run('remote', 'prune', '--older-than', '30d', '--yes'),
+    cli.run('remote', 'prune'),
+    cli.run('remote', 'prune', '--older-than', '30'),
+  ])
+  expect([asked, readOnly, noAge, badAge].map(({ exitCode }) => exitCode)).toEqual([2, 2, 2, 2])
+  expect(asked.stderr).toContain('what was last written more than 30d ago: 5 objects')
+  expect(readOnly.stderr).toContain('It is only read here.')
+  expect(noAge.stderr).toContain(
+    "required option '--older-than <duration>' not specified\nSee `npx vitest-model-cache remote prune --help`.",
+  )
+  expect(badAge.stderr).toContain('Write a duration such as 7d, 12h or 30m.')
+  expect(await keysInShare()).toEqual(before)
+
+  const done = await cli.run('remote', 'prune', '--older-than', '30d', '--yes')
+  expect(done).toMatchObject({
+    exitCode: 0,
+    stdout: expect.stringMatching(
+      /^Removed 5 objects \(29\d KiB\): 1 model file, 1 bundle of small files, 1 list of files, 1 signature, 1 ref from file:.+\nKept 6 objects .+\nLeft alone, because vitest-model-cache did not write them: \d objects$/,
+    ),
+  })
+  const gone = [
+    weights,
+    bundleKey(model),
+    listingKey(model),
+    signatureKey(model, keyId),
+    refKey({ ...model, revision: 'main' }, keyId),
+  ]
+  expect(await keysInShare()).toEqual(before.filter((key) => !gone.includes(key)))
+  expect(await keysInShare()).toEqual(expect.arrayContaining([more, listingKey(modelAt(other, 'org/other'))]))
+  expect((await cli.run('remote', 'prune', '--older-than', '30d')).stdout).toMatch(/^There is nothing to remove/)
+  expect(await cli.run('push', 'org/name')).toMatchObject({
+    exitCode: 0,
+    stdout: expect.stringContaining('293 KiB sent'),
+  })
+  const names = await cli.run('remote', 'prun')
+  expect(names).toMatchObject({
+    exitCode: 2,
+    stderr: expect.stringContaining("unknown command 'prun'. Did you mean prune?"),
   })
 })

@@ -1,6 +1,6 @@
 import { linkedController, originals, sleep } from '../../platform/originals.ts'
 import { readObject } from '../../remote/read-object.ts'
-import { RemoteError, type RemoteStore } from '../../remote/store.ts'
+import { RemoteError, type RemoteStore, type StoredObject } from '../../remote/store.ts'
 
 const MOST_TRIES = 3
 const FIRST_DELAY_MS = 500
@@ -27,6 +27,37 @@ export class StoreCalls<Settings extends CallSettings = CallSettings> {
   /** A whole object. Throws `UnusableObject` if it is larger than `limit` bytes. */
   read(key: string, limit: number): Promise<Uint8Array | undefined> {
     return this.call((signal) => readObject(this.store, key, { limit, signal }))
+  }
+
+  /** All objects whose keys begin with `prefix`. None if the store can't list. */
+  list(prefix: string): Promise<StoredObject[]> {
+    return this.call(async (signal, progressed) => {
+      const objects: StoredObject[] = []
+      for await (const object of this.store.list?.(prefix, { signal }) ?? []) {
+        progressed()
+        objects.push(object)
+      }
+      return objects
+    })
+  }
+
+  /** True if the store lists its objects. Throws `RemoteError` only if it can't be reached. */
+  async canList(): Promise<boolean> {
+    const { list } = this.store
+    if (!list) return false
+    try {
+      await this.call(async (signal) => {
+        for await (const _ of list.call(this.store, 'models/', { signal })) break
+      })
+      return true
+    } catch (error) {
+      if (error instanceof RemoteError && error.failure !== 'unreachable') return false
+      throw error
+    }
+  }
+
+  remove(key: string): Promise<void> {
+    return this.call(async (signal) => this.store.remove?.(key, { signal }))
   }
 
   async call<T>(work: (signal: AbortSignal, progressed: () => void) => Promise<T>): Promise<T> {
