@@ -475,6 +475,8 @@ test('the proxy of the environment is used for other machines only', async () =>
   expect(await readText(far, { start: 3, end: 6 })).toBe('345')
   expect(await far.put('blobs/new', bodyOf(OBJECT), { signal })).toBe('written')
   expect(tunnel.hosts[0]).toBe('cache.example:80')
+  const wrong = openHttpStore(new URL('http://cache.example/models'), { HTTP_PROXY: 'ftp://the-secret@proxy' })
+  expect(await outcomeOf(wrong.has(KEY, { signal }))).toBe('misused')
   const count = tunnel.hosts.length
   expect(await readText(storeAt(server, env))).toBe('0123456789')
   expect(tunnel.hosts.length).toBe(count)

@@ -1,5 +1,6 @@
 import type { Environment } from '../../config/environment-variables.ts'
 import { isLoopback } from '../../model/endpoint.ts'
+import { messageOf } from '../../model/errors.ts'
 import { chunksOf } from '../../net/body.ts'
 import { isNetworkError, rootMessage } from '../../net/connection-error.ts'
 import type { Answer, UploadingFetch } from '../../net/fetch.ts'
@@ -137,7 +138,11 @@ export class Requests {
     const { findUploadingFetch } = await import('../../net/find-fetch.ts')
     // A proxy is another machine, which has no way to a server of this one.
     const direct = { http_proxy: '', HTTP_PROXY: '', https_proxy: '', HTTPS_PROXY: '' }
-    return findUploadingFetch(isLoopback(this.base.hostname) ? { ...this.env, ...direct } : this.env)
+    try {
+      return await findUploadingFetch(isLoopback(this.base.hostname) ? { ...this.env, ...direct } : this.env)
+    } catch (cause) {
+      throw new RemoteError('misused', messageOf(cause), { cause })
+    }
   }
 }
 
