@@ -9,8 +9,8 @@ import { isKey, segmentsOf } from './folder/names.ts'
 import { removeLeftovers, writeObject } from './folder/write.ts'
 import { type CallOptions, type ObjectBody, RemoteError, type RemoteStore, type StoredObject } from './store.ts'
 
-// Smaller reads cost more calls; larger ones cost memory, since each part is read at once.
-const READ_BYTES = 1 << 18
+// Smaller pieces cost processor time, larger ones memory.
+const READ_BYTES = 1 << 20
 
 /** Opens a folder as a store: `file:///mnt/share`, for example on NFS or SMB. */
 export function openFolderStore(url: URL): RemoteStore {
