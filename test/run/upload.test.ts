@@ -38,7 +38,7 @@ beforeEach(async () => {
 })
 
 /** A runner's session with one project, whose tests use two models. */
-function start({ isWatching = false, ...options }: { isWatching?: boolean; remote?: unknown } = {}) {
+function start({ isWatching = false, ...options }: { isWatching?: boolean; remote?: unknown; maxSize?: string } = {}) {
   const logger = { stream: { isTTY: false, columns: 80 }, print: () => undefined }
   const session = newSession(outputTo({ ...logger, printError: (text) => void notes.push(text) }), isWatching)
   Object.assign(session, { hasReporter: true, isRunning: true })
@@ -71,6 +71,13 @@ test('what a run downloaded from the Hub is sent to the remote, with one line of
   await run(start({ remote: defineRemote(store) }))
   expect(store.calls).toEqual([])
   expect(notes).toHaveLength(1)
+})
+
+test('a model that is larger than the cache may be is sent before it is removed', async () => {
+  const runner = start({ remote: defineRemote(store), maxSize: '100KB' })
+  await run(runner)
+  expect(blobs()).toHaveLength(1)
+  expect((await runner.project.cache.list()).map(({ repo }) => repo)).toEqual(['org/two'])
 })
 
 test('a remote that fails or hangs costs the time limit at most, one line, and no failure', async () => {

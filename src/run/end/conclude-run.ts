@@ -6,6 +6,7 @@ import type { Project } from '../project.ts'
 import type { Session } from '../session.ts'
 import { addEvicted, type Ending, type FinishedRun, partOf, usedModels } from './finished-run.ts'
 import { foldIn } from './fold-in.ts'
+import { noteDownloaded } from './note-downloaded.ts'
 import { recordRuns } from './record-runs.ts'
 import { RunReports } from './report-of.ts'
 import { showReport } from './show-report.ts'
@@ -15,15 +16,19 @@ import { showReport } from './show-report.ts'
  * downloaded to the remote. In watch mode nobody waits for that.
  */
 export async function concludeRun(session: Session, run: FinishedRun, ending: Ending): Promise<void> {
-  await recordAndShow(session, run, ending)
-  if (![...session.projects.values()].some(({ options }) => options.remote)) return
-  const { noteDownloaded, uploadModels } = await import('./upload.ts')
-  if (!noteDownloaded(session, run)) return
-  const uploaded = uploadModels(session)
-  if (!session.isWatching) await uploaded
+  const isToSend = noteDownloaded(session, run)
+  // What is sent must not be removed before.
+  await recordAndShow(session, run, { ...ending, isOver: !session.isWatching && !isToSend })
+  if (!isToSend) return
+  const { applyLimits, uploadModels } = await import('./upload.ts')
+  const sent = uploadModels(session)
+  if (session.isWatching) return
+  await sent
+  await applyLimits(session)
 }
 
-async function recordAndShow(session: Session, run: FinishedRun, ending: Ending): Promise<void> {
+/** `isOver`: no further work of this process needs the models of the run. */
+async function recordAndShow(session: Session, run: FinishedRun, ending: Ending & { isOver: boolean }): Promise<void> {
   let started = originals.monotonic()
   const projects = [...session.projects.values()]
   const caches = [...new Set(projects.map(({ cache }) => cache))]
@@ -34,7 +39,7 @@ async function recordAndShow(session: Session, run: FinishedRun, ending: Ending)
   const note = (error: unknown) => session.output.note(`The run could not be recorded: ${messageOf(error)}`)
   const reports = new RunReports(run)
   if (usedModels(run)) {
-    await foldIn(writable, run, !session.isWatching).catch(note)
+    await foldIn(writable, run, ending.isOver).catch(note)
     spent('maintenance', started)
     run.ownMs = Math.max(0, takeOwnMs() - hubWarmUpMs(run))
     started = originals.monotonic()

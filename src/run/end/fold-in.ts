@@ -20,7 +20,7 @@ export async function foldIn(caches: ModelCache[], run: FinishedRun, isOver: boo
 }
 
 /** The result of the work. Undefined if the work takes too long: it then continues, but nobody waits for it. */
-function inTime<T>(work: Promise<T>): Promise<T | undefined> {
+export function inTime<T>(work: Promise<T>): Promise<T | undefined> {
   return new Promise((resolve, reject) => {
     const timer = originals.setTimeout(() => resolve(undefined), MAINTAIN_WITHIN_MS)
     work.then(resolve, reject).finally(() => originals.clearTimeout(timer))

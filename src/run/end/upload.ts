@@ -5,25 +5,10 @@ import { ModelCacheError, messageOf } from '../../model/errors.ts'
 import { linkedController, originals } from '../../platform/originals.ts'
 import { count, labelOf } from '../../report/words.ts'
 import type { Session } from '../session.ts'
-import type { FinishedRun } from './finished-run.ts'
+import { inTime } from './fold-in.ts'
 
 // Without a word for longer than this, a run seems to hang.
 const QUIET_MS = 3_000
-
-/** Notes the models that the run downloaded from the Hub, and that have a remote to be sent to. True if there is something to send. */
-export function noteDownloaded({ toUpload }: Session, { reports, warmUps }: FinishedRun): boolean {
-  const models = [
-    ...reports.flatMap(({ project, requests }) => requests.map((request) => ({ project, ...request }))),
-    ...warmUps.flatMap(({ project, models }) => models.map((model) => ({ project, ...model }))),
-  ]
-  for (const { project, tier, repo, commit } of models) {
-    // Where the cache folder is refused, the models are in a temporary folder.
-    if (tier !== 'hub' || !project.options.remote || project.cache.context.refusal) continue
-    const ofCache = toUpload.get(project.cache) ?? new Set()
-    toUpload.set(project.cache, ofCache.add(`${repo}@${commit}`))
-  }
-  return toUpload.size > 0
-}
 
 /**
  * Sends to the remote what was noted. It takes no longer than the option `remote.timeout` allows, ends at once on `session.stopUpload`, and
@@ -56,6 +41,15 @@ export async function uploadModels(session: Session): Promise<void> {
       originals.clearTimeout(timer)
     }
     toUpload.delete(cache)
+  }
+}
+
+/** Applies the limits of the caches, once nothing of the run is needed any more. */
+export async function applyLimits({ output, projects }: Session): Promise<void> {
+  for (const cache of new Set([...projects.values()].map((project) => project.cache))) {
+    if (!(await cache.isWritable())) continue
+    const note = (error: unknown) => output.note(`The limits of the cache could not be applied: ${messageOf(error)}`)
+    await inTime(cache.maintain({ isOver: true })).catch(note)
   }
 }
 
