@@ -25,6 +25,16 @@ export interface Workflow {
   jobs: Record<string, Job>
 }
 
+/** What starts a workflow. */
+export interface Trigger {
+  ref: string
+  secrets: Record<string, string>
+  /** The payload of the event. */
+  event?: unknown
+  /** The variables that `aws-actions/configure-aws-credentials` sets. */
+  credentials?: Record<string, string>
+}
+
 type Outputs = Record<string, { outputs: Record<string, string> }>
 type Context = Record<string, unknown>
 
@@ -54,13 +64,13 @@ export class Actions {
   ) {}
 
   /** Runs all jobs, one after the other, each in a fresh checkout of the folder. Throws when a step fails. */
-  async run({ jobs }: Workflow, folder: string, event: { ref: string; secrets: Record<string, string> }) {
+  async run({ jobs }: Workflow, folder: string, { ref, secrets, event, credentials = {} }: Trigger) {
     this.output = ''
     const needs: Outputs = {}
     for (const [name, job] of Object.entries(jobs))
       for (const matrix of combinations(job.strategy?.matrix ?? {})) {
-        const github = { workspace: folder, ref: event.ref }
-        const context = { github, runner: { os: 'Linux' }, secrets: event.secrets, needs, matrix }
+        const github = { workspace: folder, ref, event }
+        const context = { github, runner: { os: 'Linux' }, secrets, needs, matrix, credentials }
         needs[name] = { outputs: await this.job(job, folder, context) }
       }
   }
@@ -71,7 +81,7 @@ export class Actions {
     const hashFiles = await hashesOf(job, folder)
     const place: Place = {
       folder,
-      env: job.env ?? {},
+      env: { GITHUB_REF: evaluate('github.ref', context), ...filled(job.env ?? {}, context) },
       context: { ...context, hashFiles, steps: outputs },
       outputs,
       atEnd: [],
@@ -82,12 +92,14 @@ export class Actions {
   }
 
   private async step(step: Step, place: Place): Promise<void> {
-    if (step.if !== undefined && !holds(step.if, place.context)) return
+    if (step.if !== undefined && !holds(step.if, { ...place.context, env: place.env })) return
     const given = filled(step.with ?? {}, place.context)
     if (step.run !== undefined) await this.shell(step, step.run, place)
     else if (step.uses?.startsWith('actions/cache@')) await this.restoreAndSave(step, given, place)
     else if (step.uses?.startsWith('actions/cache/restore@')) await this.restore(step, given, place)
     else if (step.uses?.startsWith('actions/cache/save@')) await this.save(given, place)
+    else if (step.uses?.startsWith('aws-actions/configure-aws-credentials@'))
+      place.env = { ...place.env, ...Object(place.context.credentials) }
     else if (!DONE.test(step.uses ?? '')) throw new Error(`Unknown step: ${JSON.stringify(step)}`)
   }
 
@@ -151,10 +163,11 @@ function fill(text: string, context: Context): string {
   return text.replace(/\$\{\{ *(.*?) *\}\}/g, (_, expression) => evaluate(expression, context))
 }
 
-/** Evaluates a condition of the form `a == b && c != d`, of names and strings. */
+/** Evaluates a condition of the form `a == b && c != d`, of names and strings. A name alone must have a value. */
 function holds(condition: string, context: Context): boolean {
   return condition.split(' && ').every((part) => {
     const [left = '', operator, right = ''] = part.split(/ (==|!=) /)
+    if (operator === undefined) return !['', 'false'].includes(evaluate(left, context))
     return (evaluate(left, context) === evaluate(right, context)) === (operator === '==')
   })
 }
@@ -171,10 +184,12 @@ async function hashesOf(job: Job, folder: string): Promise<Record<string, string
 
 /** The value of a name or string. An undefined name is an empty string, as on GitHub. */
 function evaluate(expression: string, context: Context): string {
+  const [, condition, value, otherwise] = /^(.+) && ('[^']*'|[\w.]+) \|\| ('[^']*'|[\w.]+)$/.exec(expression) ?? []
+  if (condition && value && otherwise) return evaluate(holds(condition, context) ? value : otherwise, context)
   const text = /^'(.*)'$/.exec(expression)?.[1]
   if (text !== undefined) return text
   const hashed = /^hashFiles\('(.*)'\)$/.exec(expression)?.[1]
   if (hashed !== undefined) return Object(context.hashFiles)[hashed]
-  const value = expression.split('.').reduce<unknown>((found, name) => (found as Context | undefined)?.[name], context)
-  return value === undefined ? '' : String(value)
+  const found = expression.split('.').reduce<unknown>((outer, name) => (outer as Context | undefined)?.[name], context)
+  return found === undefined ? '' : String(found)
 }

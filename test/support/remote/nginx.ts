@@ -11,8 +11,8 @@ const LISTING_MODULE = '/usr/lib/nginx/modules/ngx_http_dav_ext_module.so'
 export const NGINX = findNginx()
 
 export interface NginxOptions {
-  /** What it demands for each request. */
-  demands?: 'token' | 'password'
+  /** What it demands for each request, or for writing only. */
+  demands?: 'token' | 'password' | 'password to write'
   /** True: a PUT does not make missing folders, and fails. */
   lacksFolders?: boolean
   /** The methods that it takes. `''`: none but GET and HEAD. */
@@ -68,6 +68,7 @@ function configuration(folder: string, port: number, { demands, lacksFolders, me
   const access = {
     token: `if ($http_authorization != "Bearer ${NGINX_TOKEN}") { return 401; }`,
     password: `auth_basic models; auth_basic_user_file ${folder}/password;`,
+    'password to write': `limit_except GET HEAD { auth_basic models; auth_basic_user_file ${folder}/password; }`,
     none: '',
   }[demands ?? 'none']
   const dav =

@@ -1,0 +1,153 @@
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { afterAll, beforeAll, describe, expect, inject, type OnTestFinishedHandler, test, vi } from 'vitest'
+import { parse } from 'yaml'
+import { Document } from './support/documents/document.ts'
+import { type DocumentsHub, startDocumentsHub } from './support/documents/models.ts'
+import { reportShapes } from './support/documents/shape.ts'
+import { Actions, type Trigger } from './support/documents/workflow.ts'
+import { filesOf, Workshop } from './support/documents/workshop.ts'
+import { NGINX, NGINX_PASSWORD, NGINX_USER, startNginx } from './support/remote/nginx.ts'
+import { BUCKET, S3_ENV, s3Address, startS3rver } from './support/remote/s3-servers.ts'
+
+const blocks = ['docs/remote.md', 'docs/ci.md'].flatMap((path) => new Document(path).blocks)
+const TEST = filesOf(new Document('README.md').blocks.filter(({ heading }) => heading === 'Start'))[
+  'embeddings.test.ts'
+]
+
+function under(heading: string, language: string) {
+  return blocks.filter((block) => block.heading === heading && block.language === language)
+}
+
+function textOf(heading: string, language: string): string {
+  return under(heading, language)
+    .map(({ text }) => text)
+    .join('\n')
+}
+
+// Many processes at a time: where the machine is busy with other tests too, each waits for the others.
+vi.setConfig({ testTimeout: 600_000 })
+
+let workshop: Workshop
+beforeAll(async () => {
+  workshop = await Workshop.open(inject('packedPackage'))
+}, 60_000)
+afterAll(() => workshop.close())
+
+/** A Hub of one test, which can be switched off. */
+async function ownHub(onTestFinished: (close: OnTestFinishedHandler) => void): Promise<DocumentsHub['hub']> {
+  const { hub, close } = await startDocumentsHub()
+  onTestFinished(close)
+  return hub
+}
+
+/** A project with the config under a heading and the test of Start. `replaced`: what the reader replaces, and by what. */
+async function projectOf(heading: string, replaced: Record<string, string>): Promise<string> {
+  const files = { ...filesOf(under(heading, 'ts')), 'embeddings.test.ts': TEST ?? '' }
+  const own = Object.entries(files).map(([name, text]) => [name, replacedIn(text, replaced)])
+  return workshop.folder(Object.fromEntries(own))
+}
+
+function replacedIn(text: string, replaced: Record<string, string>): string {
+  return Object.entries(replaced).reduce((changed, [from, to]) => changed.replaceAll(from, to), text)
+}
+
+describe.concurrent('docs/remote.md:', () => {
+  test('a folder is filled by one machine, and serves an empty one while the Hub is off, by two kinds of stores', async ({
+    onTestFinished,
+  }) => {
+    const hub = await ownHub(onTestFinished)
+    const shared = join(await workshop.folder({}), 'models')
+    const folder = await projectOf('Share a folder', { 'file:///mnt/models': pathToFileURL(shared).href })
+    const machine = (name: string) => ({ HF_ENDPOINT: hub.url, MODEL_CACHE_DIR: join(shared, '..', name) })
+    const first = await workshop.run(textOf('Share a folder', 'sh'), folder, machine('first'))
+    expect(first.exitCode, first.output).toBe(0)
+    expect(first.output).toMatch(/Sent 1 model to file:\S+models \([\d.]+ .iB, [\d.]+ m?s\)\./)
+    expect((await readdir(shared)).sort()).toEqual(['blobs', 'models'])
+
+    await hub.stopListening()
+    hub.clearRequests()
+    const second = await workshop.run('npx vitest run', folder, machine('second'))
+    expect(second.exitCode, second.output).toBe(0)
+    expect(reportShapes(second.stdout), second.stdout).toEqual(reportShapes(textOf('Share a folder', 'text')))
+
+    await workshop.write(folder, filesOf(under('A store of your own', 'ts')))
+    const third = await workshop.run('npx vitest run', folder, { ...machine('third'), TEAM_MODELS: shared })
+    expect(third.exitCode, third.output).toBe(0)
+    expect(third.stdout).toContain('remote ×1')
+    expect(hub.requests).toEqual([])
+  })
+})
+
+describe.concurrent('docs/ci.md:', () => {
+  /** Runs a workflow on an empty machine, and returns its output. */
+  async function runOn(machine: string, folder: string, heading: string, trigger: Partial<Trigger>, env = {}) {
+    const given = { MODEL_CACHE_DIR: join(folder, machine), ...env }
+    const actions = new Actions(workshop, join(folder, `storage of ${machine}`), given)
+    const workflow = parse(textOf(heading, 'yaml'))
+    await actions.run(workflow, folder, { ref: 'refs/pull/1/merge', secrets: {}, ...trigger })
+    return actions.output
+  }
+  const main = { ref: 'refs/heads/main' }
+  const fork = { event: { pull_request: { head: { repo: { fork: true } } } } }
+
+  test('models on S3: main writes, a pull request reads, and a fork does without', async ({ onTestFinished }) => {
+    const server = await startS3rver()
+    onTestFinished(server.close)
+    const address = s3Address(server.url, 'vitest', { region: 'eu-central-1' }).href
+    const folder = await projectOf('Models on S3', { 's3://team-models/vitest?region=eu-central-1': address })
+    const run = (machine: string, trigger: Partial<Trigger>) => runOn(machine, folder, 'Models on S3', trigger)
+    const read = await run('reader', { credentials: S3_ENV })
+    expect(read).toMatch(/hub ×1|1 miss/)
+    expect(read).not.toContain('Sent ')
+    expect(await run('writer', { ...main, credentials: S3_ENV })).toContain(`Sent 1 model to s3://${BUCKET}/vitest`)
+    expect(await run('other', { credentials: S3_ENV })).toMatch(/1 request: 1 hit, 0 misses/)
+    const ofFork = await run('fork', fork)
+    expect(ofFork).toContain('1 miss')
+    expect(ofFork).not.toContain('is not used any more')
+  })
+
+  test('models on R2, whose keys and address come from the environment', async ({ onTestFinished }) => {
+    const server = await startS3rver()
+    onTestFinished(server.close)
+    const replaced = { 's3://team-models/vitest?region=eu-central-1': `s3://${BUCKET}/vitest?region=auto` }
+    const folder = await projectOf('Models on S3', replaced)
+    const secrets = { R2_ACCESS_KEY_ID: S3_ENV.AWS_ACCESS_KEY_ID, R2_SECRET_ACCESS_KEY: S3_ENV.AWS_SECRET_ACCESS_KEY }
+    const workflow = parse(textOf('Models on R2', 'yaml').replace(/https:\/\/\S+r2\S+/, server.url))
+    for (const [machine, expected] of [
+      ['writer', 'Sent 1 model to s3://'],
+      ['reader', '1 request: 1 hit, 0 misses'],
+    ] as const) {
+      const actions = new Actions(workshop, join(folder, 'storage'), { MODEL_CACHE_DIR: join(folder, machine) })
+      await actions.run(workflow, folder, { ...(machine === 'writer' ? main : { ref: 'refs/pull/1/merge' }), secrets })
+      expect(actions.output).toContain(expected)
+    }
+  })
+
+  test.skipIf(NGINX === undefined)(
+    'models on nginx: a protected branch writes, others read',
+    async ({ onTestFinished }) => {
+      const nginx = await startNginx({ demands: 'password to write' })
+      onTestFinished(nginx.close)
+      const { test: job } = parse(textOf('Models on a web server', 'yaml'))
+      const { MODEL_CACHE_REMOTE: address, ...others } = job.variables
+      expect([address, others]).toEqual(['https://models.example/vitest', {}])
+      const config = { ", remote: 'file:///mnt/models'": '' }
+      const folder = await projectOf('Share a folder', config)
+      const run = (machine: string, env: Record<string, string>) =>
+        workshop.run(job.script.join('\n'), folder, {
+          ...{ CI: 'true', GITLAB_CI: 'true', MODEL_CACHE_DIR: join(folder, machine), MODEL_CACHE_REMOTE: nginx.url },
+          ...env,
+        })
+      const password = { MODEL_CACHE_REMOTE_USER: NGINX_USER, MODEL_CACHE_REMOTE_PASSWORD: NGINX_PASSWORD }
+      const first = await run('main', password)
+      expect(first.exitCode, first.output).toBe(0)
+      expect(first.output).toContain('Sent 1 model to http://127.0.0.1')
+      const second = await run('branch', {})
+      expect(second.exitCode, second.output).toBe(0)
+      expect(second.output).toContain('remote ×1')
+      expect(second.output).not.toContain('Sent ')
+    },
+  )
+})
