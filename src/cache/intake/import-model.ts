@@ -12,10 +12,9 @@ import type { ArchiveReader } from '../archive/archive-reader.ts'
 import { type ArchivedModel, sortedFiles } from '../archive/contents.ts'
 import { refused } from '../archive/refusal.ts'
 import type { CacheContext } from '../context/context.ts'
-import { compareWithDisk } from '../lookup/compare-with-disk.ts'
 import { prepareMapping } from '../lookup/mapped-path.ts'
 import { storedTree } from '../lookup/stored-answers.ts'
-import { isAsRecorded } from '../store/blobs.ts'
+import { isAsRecorded, stampOf } from '../store/blobs.ts'
 import { IncomingFile } from '../store/downloads/incoming.ts'
 import { sweepIncoming } from '../store/downloads/leftovers.ts'
 import { syncToDisk } from '../store/durable.ts'
@@ -71,7 +70,7 @@ export async function importModel(
     await keepRefs(context, archived)
     const imported = await record(context, archived, { ...place, endpoint }, targets)
     // This process may have been stopped for long. The process that took its lock may have removed files.
-    if (!hold.isOurs() && !(await isThere(context, imported.entry, targets))) throw lostLock(archived)
+    if (!hold.isOurs() && (await dropMissing(context, imported.entry))) throw lostLock(archived)
     // Until the model is complete, these refs refer to the commit that is cached.
     for (const [revision, at] of archived.refs)
       await writeHubRef(context, { repo, revision, commit, snapshot: place.snapshot, endpoint, ageMs: ageOf(at) })
@@ -197,9 +196,19 @@ async function record(
   return { entry: { ...((await metadata.find(entryKey(recorded))) ?? recorded) }, added }
 }
 
-async function isThere(context: CacheContext, entry: Entry, targets: BlobTarget[]): Promise<boolean> {
-  const paths = targets.map(({ path }) => path)
-  return (await compareWithDisk(context, entry, paths, entry.files, 'stat'))?.changed.length === 0
+/** Removes files that are gone from the record of an entry. True if there were any. */
+async function dropMissing(context: CacheContext, { repo, snapshot }: Entry): Promise<boolean> {
+  let isMissing = false
+  const metadata = await context.metadata()
+  await metadata.update((entries) => {
+    const key = entryKey({ repo, snapshot })
+    const entry = entries.get(key)
+    const paths = [...(entry?.files.keys() ?? [])].filter((path) => !stampOf(context.layout.file(repo, snapshot, path)))
+    isMissing = !entry || paths.length > 0
+    for (const path of paths) entry?.files.delete(path)
+    if (entry?.files.size === 0) entries.delete(key)
+  })
+  return isMissing
 }
 
 function lostLock(archived: ArchivedModel): ModelCacheError {
