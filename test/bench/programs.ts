@@ -51,7 +51,8 @@ export const PROGRAMS = {
     import { openModelCache } from 'vitest-model-cache/cache'
     for (const result of await openModelCache().warm(process.argv.slice(2))) if ('error' in result) throw result.error
   `,
-  // The simplest verified download: one connection, whose bytes are hashed and written as they arrive.
+  // The simplest verified download: one connection, whose bytes are hashed and written as they arrive. With SYNC they are on disk at the
+  // end, as ours are.
   'one-stream.mjs': `
     import { createHash } from 'node:crypto'
     import { open } from 'node:fs/promises'
@@ -63,6 +64,7 @@ export const PROGRAMS = {
       hash.update(chunk)
       await file.write(chunk)
     }
+    if (process.env.SYNC) await file.datasync()
     await file.close()
     if (hash.digest('hex') !== sha256) throw new Error('The digest is wrong.')
   `,
@@ -78,6 +80,7 @@ export const PROGRAMS = {
       hash.update(chunk)
       await file.write(chunk)
     }
+    if (process.env.SYNC) await file.datasync()
     await file.close()
     if (hash.digest('hex') !== sha256) throw new Error('The digest is wrong.')
   `,

@@ -67,10 +67,13 @@ async function down(
   const [program, from] = isFolder
     ? ['one-read.mjs', join(folder, 'full', key)]
     : ['one-stream.mjs', `${at('full')}/${key}`]
+  const stream = (env?: Record<string, string>) =>
+    cold.node((fresh) => [program, from, join(fresh, 'model.onnx'), sha256], env)
   const found = await interleave(
     {
       ours: cold.node(() => ['restore.mjs', repo], env),
-      'one stream': cold.node((fresh) => [program, from, join(fresh, 'model.onnx'), sha256]),
+      'one stream': stream(),
+      'one synced stream': stream({ SYNC: '1' }),
       'ours, a tiny model': cold.node(() => ['restore.mjs', tiny], env),
     },
     rounds,
@@ -113,7 +116,17 @@ async function up(
 }
 
 function rowsOf(of: string, found: Record<string, ColdRun[]>, atMost: number): Row[] {
-  const { ours = [], 'one stream': stream = [], 'ours, a tiny model': tiny = [] } = found
+  const {
+    ours = [],
+    'one stream': stream = [],
+    'one synced stream': synced = [],
+    'ours, a tiny model': tiny = [],
+  } = found
+  const againstSynced: Row = {
+    what: `${of}: wall against such a stream that is synced to the disk, as ours is`,
+    unit: 'x',
+    value: paired(walls(ours), walls(synced)),
+  }
   const ratio: Row = {
     what: `${of}: wall against a stream with sha256`,
     unit: 'x',
@@ -131,5 +144,5 @@ function rowsOf(of: string, found: Record<string, ColdRun[]>, atMost: number): R
     atMost: 64 * 2 ** 20,
   }
   const costs = Object.entries(found).flatMap(([name, runs]) => costRows(name, runs))
-  return [ratio, ...(extra.length > 0 ? [memory] : []), ...costs]
+  return [ratio, ...(synced.length > 0 ? [againstSynced] : []), ...(extra.length > 0 ? [memory] : []), ...costs]
 }
