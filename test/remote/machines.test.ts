@@ -9,6 +9,7 @@ import { contentsOf, Engine, sha256 } from '../support/engine.ts'
 import type { StartedBackend } from '../support/remote/backend.ts'
 import { backends } from '../support/remote/backends.ts'
 import { bodyOf } from '../support/remote/bodies.ts'
+import type { Fault } from '../support/remote/faulty-proxy.ts'
 
 const { signal } = new AbortController()
 // Larger than what goes into the bundle of small files.
@@ -144,5 +145,27 @@ describe.each(backends)('machines that share $name', ({ missing, start }) => {
     expect(model.tier).toBe('remote')
     expect(await contentsOf(model)).toEqual(FILES)
     expect(engine.warnings).toEqual([])
+  })
+
+  test('a server that refuses to be written, is full or breaks off costs no more than the upload', async ({ skip }) => {
+    const { proxy } = backend
+    if (!proxy) return skip('there is no server')
+    // Signed, so that a ref is written, too.
+    const { remote, env } = settings()
+    const openSigned = () => open('A', { remote, env: { ...env, MODEL_CACHE_REMOTE_KEY: 'k'.repeat(40) } })
+    await open('A').get('org/name')
+    const pushWith = async (fault: Fault, times = Number.POSITIVE_INFINITY, cache = openSigned()) => {
+      proxy.reset()
+      let left = times
+      proxy.add(({ method }) => (['PUT', 'POST'].includes(method) && left-- > 0 ? fault : undefined))
+      return (await cache.push())[0]
+    }
+    const refused = openSigned()
+    expect(await pushWith({ status: 403 }, undefined, refused)).toMatchObject({ outcome: 'left' })
+    expect(engine.warnings).toEqual([expect.stringMatching(/\. This process only reads from the remote now\.$/)])
+    await expect(refused.push()).rejects.toMatchObject({ code: 'REMOTE_UNUSABLE' })
+    expect(await pushWith({ status: 507 })).toMatchObject({ outcome: 'left' })
+    expect(await pushWith('cut', 1)).toMatchObject({ outcome: 'shared' })
+    expect(await openSigned().push()).toMatchObject([{ outcome: 'shared', sentBytes: 0 }])
   })
 })
