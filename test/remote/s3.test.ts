@@ -243,6 +243,26 @@ test('a list has all its pages', async () => {
   expect(await failureOf(all(store.list?.('', { signal })))).toBe('failed')
 })
 
+test('what a hostile server sends leads nowhere and fills no memory', async () => {
+  const keys = ['../../other/blobs/1', 'blobs/../../1', 'foreign/1', 'blobs/1', 'blobs//2']
+  const contents = keys.map((key) => `<Contents><Key>store${prefix}/${key}</Key><Size>3</Size></Contents>`)
+  const body = `<ListBucketResult>${contents.join('')}<Contents><Key>blobs/3</Key></Contents></ListBucketResult>`
+  proxy.add({ fault: { status: 200, headers: { 'Content-Type': 'application/xml' }, body }, times: 1 })
+  expect((await all(store.list?.('', { signal }))).map(({ key }) => key)).toEqual(['blobs/1'])
+  proxy.add({ fault: { status: 500, body: 'x'.repeat(5 << 20) }, times: 1 })
+  expect(await failureOf(store.get(KEY, { signal }))).toBe('failed')
+  const other = await FaultyProxy.start(proxy.url)
+  onTestFinished(() => other.close())
+  for (const status of [301, 302, 307, 308])
+    proxy.add({ fault: { status, headers: { Location: `${other.url}/models/${KEY}` } }, times: 3 })
+  for (let calls = 0; calls < 4; calls++) {
+    expect(await failureOf(store.has(KEY, { signal }))).toMatch(/failed|misused/)
+    expect(await failureOf(store.get(KEY, { signal }))).toMatch(/failed|misused/)
+    expect(await failureOf(store.put(KEY, bodyOf('x'), { signal, overwrite: true }))).toMatch(/failed|misused/)
+  }
+  expect(other.requests).toEqual([])
+})
+
 test('a part that begins elsewhere or is longer than asked for is noticed', async () => {
   await put(bodyOf('0123456789'))
   const range = (from: number, body: string) => ({

@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream'
+import { isKey } from '../folder/names.ts'
 import { type CallOptions, RemoteError, type StoredObject } from '../store.ts'
 import { ask, askFor, type Bucket } from './bucket.ts'
 import { explain, statusOf } from './explain.ts'
@@ -62,14 +63,18 @@ async function* chunksOf(
 
 /** The objects whose keys begin with `prefix`, page by page. `root` is the prefix of the store. */
 export async function* listObjects(bucket: Bucket, prefix: string, signal: AbortSignal): AsyncGenerator<StoredObject> {
-  const { Bucket, Key } = bucket.at(prefix)
-  const root = Key.length - prefix.length
+  const { Bucket, Key: at } = bucket.at(prefix)
+  const root = at.length - prefix.length
   let token: string | undefined
   do {
-    const command = new bucket.sdk.ListObjectsV2Command({ Bucket, Prefix: Key, ContinuationToken: token })
+    const command = new bucket.sdk.ListObjectsV2Command({ Bucket, Prefix: at, ContinuationToken: token })
     const page = await ask(bucket, signal, () => bucket.client.send(command, { abortSignal: signal }))
-    for (const { Key = '', Size = 0, LastModified } of page.Contents ?? [])
-      yield { key: Key.slice(root), size: Size, modifiedMs: LastModified?.getTime() ?? 0 }
+    for (const { Key = '', Size = 0, LastModified } of page.Contents ?? []) {
+      const key = Key.slice(root)
+      // The server could name others, which somebody may then remove.
+      const isOurs = Key.startsWith(at) && isKey(key)
+      if (isOurs) yield { key, size: Size, modifiedMs: LastModified?.getTime() ?? 0 }
+    }
     const next = page.IsTruncated ? page.NextContinuationToken : undefined
     if (next !== undefined && next === token)
       throw new RemoteError('failed', `${bucket.name} sent the same page of its list again`)

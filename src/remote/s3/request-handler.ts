@@ -1,6 +1,8 @@
 import { Readable } from 'node:stream'
+import { formatSize } from '../../config/units.ts'
 import { chunksOf } from '../../net/body.ts'
 import type { Answer, UploadingFetch } from '../../net/fetch.ts'
+import { RemoteError } from '../store.ts'
 
 /** A request of the SDK. Its path is encoded. */
 interface SdkRequest {
@@ -44,12 +46,17 @@ export function requestHandler(findFetch: () => Promise<UploadingFetch>) {
         redirect: 'manual',
         signal,
       })
-      return { response: { statusCode: answer.status, headers: headersOf(answer), body: streamOf(answer, signal) } }
+      const isObject = answer.ok && asked.query?.['x-id'] === 'GetObject'
+      const body = streamOf(answer, signal, isObject ? Number.POSITIVE_INFINITY : LARGEST_ANSWER_BYTES)
+      return { response: { statusCode: answer.status, headers: headersOf(answer), body } }
     },
     updateHttpClientConfig() {},
     httpHandlerConfigs: () => ({}),
   }
 }
+
+// The SDK reads errors and lists into memory. A page of a list has 1000 keys.
+const LARGEST_ANSWER_BYTES = 4 << 20
 
 const NEVER = new AbortController().signal
 
@@ -88,6 +95,15 @@ function headersOf({ headers }: Answer): Record<string, string> {
   return Object.fromEntries(entries)
 }
 
-function streamOf({ body }: Answer, signal: AbortSignal): Readable {
-  return Readable.from(chunksOf(body, signal), { objectMode: false, highWaterMark: 1 << 18 })
+function streamOf({ body }: Answer, signal: AbortSignal, most: number): Readable {
+  return Readable.from(atMost(chunksOf(body, signal), most), { objectMode: false, highWaterMark: 1 << 18 })
+}
+
+async function* atMost(chunks: AsyncIterable<Uint8Array>, most: number): AsyncGenerator<Uint8Array> {
+  let left = most
+  for await (const chunk of chunks) {
+    left -= chunk.byteLength
+    if (left < 0) throw new RemoteError('failed', `The server sent an answer of more than ${formatSize(most)}`)
+    yield chunk
+  }
 }

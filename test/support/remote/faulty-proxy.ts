@@ -79,7 +79,7 @@ export class FaultyProxy {
     const { method = '', url: path = '', headers } = asked
     const seen = { method, path, headers }
     this.requests.push(seen)
-    const fault = this.#rules.map((rule) => rule(seen)).find((found) => found !== undefined)
+    const fault = this.#faultFor(seen)
     if (fault === 'hang') return
     if (fault === 'cut') return void asked.socket.destroy()
     if (fault && 'status' in fault) {
@@ -99,6 +99,14 @@ export class FaultyProxy {
     asked.on('error', () => passed.destroy())
     asked.on('aborted', () => passed.destroy())
     asked.pipe(passed)
+  }
+
+  #faultFor(asked: Asked): Fault | undefined {
+    for (const rule of this.#rules) {
+      const fault = rule(asked)
+      if (fault !== undefined) return fault
+    }
+    return undefined
   }
 
   async #passInTurn(asked: IncomingMessage, pass: () => ClientRequest): Promise<void> {
