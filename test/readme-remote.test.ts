@@ -76,6 +76,15 @@ describe.concurrent('docs/remote.md:', () => {
     const third = await workshop.run('npx vitest run', folder, { ...machine('third'), TEAM_MODELS: shared })
     expect(third.exitCode, third.output).toBe(0)
     expect(third.stdout).toContain('remote ×1')
+
+    await workshop.write(folder, filesOf(under('Share a folder', 'ts')))
+    const remote = { MODEL_CACHE_REMOTE: pathToFileURL(shared).href }
+    const commands = await workshop.run(textOf('Commands for the remote', 'sh'), folder, {
+      ...machine('first'),
+      ...remote,
+    })
+    expect(commands.exitCode, commands.output).toBe(0)
+    expect(commands.output).toMatch(/all already there(.|\n)*There is nothing to remove/)
     expect(hub.requests).toEqual([])
   })
 })
