@@ -28,7 +28,7 @@ function nginxBackend(name: string, options: NginxOptions, env: Record<string, s
 export const httpBackends = [
   nginxBackend('nginx that demands a token', { demands: 'token' }, { MODEL_CACHE_REMOTE_TOKEN: NGINX_TOKEN }),
   nginxBackend(
-    'nginx that demands a password, and whose PUT makes no folders',
+    'nginx that demands a password to write, and whose PUT makes no folders',
     { demands: 'password', lacksFolders: true },
     { MODEL_CACHE_REMOTE_USER: NGINX_USER, MODEL_CACHE_REMOTE_PASSWORD: NGINX_PASSWORD },
   ),

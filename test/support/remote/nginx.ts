@@ -63,11 +63,11 @@ async function listening(): Promise<Server> {
   return server
 }
 
-/** As in docs/remote.md, without TLS. */
+/** With a password it is that of docs/remote.md, without TLS. */
 function configuration(folder: string, port: number, { demands, lacksFolders, methods }: NginxOptions): string {
   const access = {
     token: `if ($http_authorization != "Bearer ${NGINX_TOKEN}") { return 401; }`,
-    password: `auth_basic models; auth_basic_user_file ${folder}/password;`,
+    password: `limit_except GET HEAD { auth_basic models; auth_basic_user_file ${folder}/password; }`,
     'password to write': `limit_except GET HEAD { auth_basic models; auth_basic_user_file ${folder}/password; }`,
     none: '',
   }[demands ?? 'none']
