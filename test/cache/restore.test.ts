@@ -288,6 +288,19 @@ describe('a remote that', () => {
     expect(engine.warnings).toEqual([])
   })
 
+  test('hangs does not hold up a caller that gives up, who learns nothing bad of it', async () => {
+    const stop = new AbortController()
+    const remote = ownRemote(() => ({
+      get() {
+        stop.abort(new Error('The user pressed Ctrl-C'))
+        return never
+      },
+    }))
+    await expect(open({ remote }).get('org/name', { signal: stop.signal })).rejects.toThrow('Ctrl-C')
+    expect(engine.warnings).toEqual([])
+    expect(await engine.listing('incoming')).toEqual([])
+  })
+
   test('is busy is asked again', async () => {
     let calls = 0
     const remote = ownRemote(({ get }) => ({
