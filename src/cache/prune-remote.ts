@@ -37,7 +37,8 @@ export interface Pruned {
 /** First what is said about a model, then its files: whoever reads meanwhile, and a prune that is killed, find nothing that misleads. */
 const ORDER: ObjectKind[] = ['ref', 'signature', 'listing', 'bundle', 'blob']
 const AT_ONCE = 8
-const ADVICE = 'Use the means of the store itself, such as its rules for old objects. Nothing was changed.'
+const OTHER_MEANS = 'Use the means of the store itself, such as its rules for old objects. Nothing was changed.'
+const DOCTOR = 'Nothing was changed. `npx vitest-model-cache doctor` checks the remote.'
 
 /**
  * Removes objects of the remote that were last written long ago, the signatures of removed listings, and the refs to them. Objects that are
@@ -50,7 +51,7 @@ export async function pruneRemote(
 ): Promise<Pruned> {
   const store = await writableStore(context)
   const settings = remoteOf(context)
-  if (!store.list || !store.remove) throw unusable(settings, 'It has no `list` and `remove`.', ADVICE)
+  if (!store.list || !store.remove) throw unusable(settings, 'It has no `list` and `remove`.', OTHER_MEANS)
   const signal = options.signal ?? context.options.signal ?? new originals.AbortController().signal
   const calls = new StoreCalls(store, { signal, stallMs: context.options.stallMs })
   try {
@@ -66,7 +67,8 @@ export async function pruneRemote(
     }
   } catch (error) {
     signal.throwIfAborted()
-    throw error instanceof RemoteError ? unusable(settings, `${messageOf(error)}.`, ADVICE) : error
+    if (!(error instanceof RemoteError)) throw error
+    throw unusable(settings, `${messageOf(error)}.`, error.failure === 'misused' ? OTHER_MEANS : DOCTOR)
   } finally {
     store.close?.()
   }

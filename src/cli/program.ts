@@ -13,7 +13,6 @@ const NAMES =
   '\nA model is named `[org/]name[@revision]`, by the first digits of its commit, or by a glob such as "Xenova/*".'
 const ARCHIVES =
   '\nThe ending of the file chooses the compression: .tar, .tar.gz or .tar.zst. `-` is standard output or input.'
-const PRUNED = '\nAn object that is still used comes back with the next run that downloads it, or with `push`.'
 const DRY_RUN = 'only print what would be done'
 const RUNS_BACK = 'how many of the last runs to read'
 const FROZEN = 'refuse models that the lock file lacks'
@@ -164,10 +163,14 @@ export function makeProgram(): Command {
   command('status', 'show whether it answers, and what it has of the cached models', 'remote status', remote).action(
     () => perform(async () => (await import('./remote/status.ts')).status(program.opts())),
   )
-  command('prune', 'remove objects that were last written long ago', 'remote prune --older-than 30d', remote)
+  command(
+    'prune',
+    'remove objects that were last written long ago; one that is still used comes back with the next run that downloads it',
+    'remote prune --older-than 30d',
+    remote,
+  )
     .requiredOption('--older-than <duration>', 'last written longer ago, such as 30d', duration)
     .option('--dry-run', DRY_RUN)
-    .addHelpText('after', PRUNED)
     .action((options) => act(async () => (await import('./remote/prune.ts')).prune(merged(options))))
   command('key', 'print a key for a CI cache, made from the lock file, else from the cached models', 'key')
     .addOption(new Option('--config', 'make it from the models that the Vitest config declares').conflicts('cached'))

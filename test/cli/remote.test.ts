@@ -239,7 +239,7 @@ test('`remote prune` removes what was last written long ago, after a question, a
     cli.run('remote', 'prune', '--older-than', '30'),
   ])
   expect([asked, readOnly, noAge, badAge].map(({ exitCode }) => exitCode)).toEqual([2, 2, 2, 2])
-  expect(asked.stderr).toContain('what was last written more than 30d ago: 5 objects')
+  expect(asked.stderr).toContain('what was last written more than 30d ago: 5 objects (')
   expect(readOnly.stderr).toContain('It is only read here.')
   expect(noAge.stderr).toContain(
     "required option '--older-than <duration>' not specified\nSee `npx vitest-model-cache remote prune --help`.",
@@ -251,7 +251,7 @@ test('`remote prune` removes what was last written long ago, after a question, a
   expect(done).toMatchObject({
     exitCode: 0,
     stdout: expect.stringMatching(
-      /^Removed 5 objects \(29\d KiB\): 1 model file, 1 bundle of small files, 1 list of files, 1 signature, 1 ref from file:.+\nKept 6 objects .+\nLeft alone, because vitest-model-cache did not write them: \d objects$/,
+      /^Removed from file:.+: 5 objects \(29\d KiB; 1 model file, 1 bundle of small files, 1 list of files, 1 signature, 1 ref\)\nKept 6 objects .+\nLeft alone, because vitest-model-cache did not write them: \d objects$/,
     ),
   })
   const gone = [

@@ -60,11 +60,8 @@ export async function writableStore(context: CacheContext): Promise<RemoteStore>
   return remote.store
 }
 
+/** `reason`: a sentence. The messages of stores begin with the address, which is not told twice. */
 export function unusable({ url = 'of your own' }: RemoteSettings, reason: string, nextStep: string): ModelCacheError {
-  return new ModelCacheError({
-    code: 'REMOTE_UNUSABLE',
-    asked: `The remote ${url}`,
-    reason: asSentence(reason),
-    nextStep,
-  })
+  const asked = reason.startsWith(url) ? 'The remote' : `The remote ${url}`
+  return new ModelCacheError({ code: 'REMOTE_UNUSABLE', asked, reason: asSentence(reason), nextStep })
 }

@@ -35,7 +35,7 @@ function show(pruned: Pruned, { remote, dryRun, json }: { remote: string; dryRun
   if (json) printJson({ remote, dryRun, ...all, removed, kept, foreign, failure: failure ?? null })
   else {
     if (all.objects === 0) printLines(`There is nothing to remove from ${remote}.`)
-    else printLines(`${dryRun ? 'Would remove' : 'Removed'} ${what(pruned)} from ${remote}`)
+    else printLines(`${dryRun ? 'Would remove' : 'Removed'} from ${remote}: ${what(pruned)}`)
     printLines(`${dryRun ? 'Would keep' : 'Kept'} ${count(kept.objects, 'object')} (${formatSize(kept.bytes)})`)
     if (foreign > 0)
       printLines(`Left alone, because vitest-model-cache did not write them: ${count(foreign, 'object')}`)
@@ -52,7 +52,7 @@ function total({ removed }: Pruned): { objects: number; bytes: number } {
   }
 }
 
-/** `12 objects (1.2 GiB): 9 files, 1 bundle, 1 listing, 1 signature` */
+/** `12 objects (1.2 GiB; 9 model files, 1 list of files)` */
 function what(pruned: Pruned): string {
   const { objects, bytes } = total(pruned)
   const { blob, bundle, listing, signature, ref } = pruned.removed
@@ -64,5 +64,5 @@ function what(pruned: Pruned): string {
     [ref.objects, 'ref'],
   ] as const
   const parts = names.flatMap(([number, one, many]) => (number > 0 ? [count(number, one, many)] : []))
-  return `${count(objects, 'object')} (${formatSize(bytes)}): ${parts.join(', ')}`
+  return `${count(objects, 'object')} (${formatSize(bytes)}; ${parts.join(', ')})`
 }

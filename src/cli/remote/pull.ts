@@ -96,7 +96,7 @@ function print(pulled: PulledModel[], { remote, dryRun, ms }: { remote: string; 
   const bytes = pulled.reduce((sum, { pulledBytes }) => sum + pulledBytes, 0)
   const files = pulled.reduce((sum, { pulledFiles }) => sum + pulledFiles, 0)
   const what = `${count(files, 'file')} (${formatSize(bytes)}) of ${count(pulled.length, 'model')} from ${remote}`
-  printLines(dryRun ? `Would take ${what}` : `Took ${what} in ${formatDuration(ms)}`)
+  if (files > 0) printLines(dryRun ? `Would take ${what}` : `Took ${what} in ${formatDuration(ms)}`)
 }
 
 /** `3 files (12 MiB), 2 already cached, 9 not on the remote` */

@@ -44,7 +44,7 @@ function lines(found: RemoteStatus, { models, bytes }: Pending): [string, string
   const { remote, mode, modeReason, latencyMs, failure, canList, keyId } = found
   const list = canList === null ? 'not tried' : canList ? 'yes' : 'no'
   const complete = found.models.filter(({ files, presentFiles }) => presentFiles === files).length
-  const waiting = `${count(models, 'model')} (${formatSize(bytes)})`
+  const waiting = `${count(models, 'model')} (${bytes > 0 ? formatSize(bytes) : 'only lists of files or signatures'})`
   const sends = mode === 'read' ? 'not sent from here' : '`npx vitest-model-cache push` sends them'
   return [
     ['remote', remote],
