@@ -1,5 +1,5 @@
 import pLimit from 'p-limit'
-import { messageOf } from '../model/errors.ts'
+import { asSentence, messageOf } from '../model/errors.ts'
 import { isObject } from '../model/json.ts'
 import { originals } from '../platform/originals.ts'
 import { type ObjectKind, type OwnKey, parseKey } from '../remote/parse-key.ts'
@@ -37,6 +37,7 @@ export interface Pruned {
 /** First what is said about a model, then its files: whoever reads meanwhile, and a prune that is killed, find nothing that misleads. */
 const ORDER: ObjectKind[] = ['ref', 'signature', 'listing', 'bundle', 'blob']
 const AT_ONCE = 8
+const STALL_MS = 15_000
 const OTHER_MEANS = 'Use the means of the store itself, such as its rules for old objects. Nothing was changed.'
 const DOCTOR = 'Nothing was changed. `npx vitest-model-cache doctor` checks the remote.'
 
@@ -53,7 +54,7 @@ export async function pruneRemote(
   const settings = remoteOf(context)
   if (!store.list || !store.remove) throw unusable(settings, 'It has no `list` and `remove`.', OTHER_MEANS)
   const signal = options.signal ?? context.options.signal ?? new originals.AbortController().signal
-  const calls = new StoreCalls(store, { signal, stallMs: context.options.stallMs })
+  const calls = new StoreCalls(store, { signal, stallMs: context.options.stallMs ?? STALL_MS })
   try {
     const { own, foreign } = await listOwn(calls)
     const removable = await choose(calls, own, originals.now() - olderThanMs)
@@ -68,7 +69,7 @@ export async function pruneRemote(
   } catch (error) {
     signal.throwIfAborted()
     if (!(error instanceof RemoteError)) throw error
-    throw unusable(settings, `${messageOf(error)}.`, error.failure === 'misused' ? OTHER_MEANS : DOCTOR)
+    throw unusable(settings, messageOf(error), error.failure === 'misused' ? OTHER_MEANS : DOCTOR)
   } finally {
     store.close?.()
   }
@@ -132,7 +133,7 @@ async function removeAll(calls: StoreCalls, objects: OwnObject[]): Promise<{ rem
               removed.push(object)
             } catch (error) {
               if (!(error instanceof RemoteError)) throw error
-              failure ??= `${messageOf(error)}.`
+              failure ??= asSentence(messageOf(error))
             }
           }),
         ),

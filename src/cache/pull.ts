@@ -204,7 +204,7 @@ function bytesOf(files: Tree, paths: HubPath[]): number {
 function explained(work: Work, model: Model, error: unknown): ModelCacheError {
   if (error instanceof ModelCacheError) return error
   if (!(error instanceof RemoteError)) return cacheUnusable(model, error)
-  const explained = unusable(remoteOf(work.own), `${messageOf(error)}.`, '`npx vitest-model-cache doctor` checks it.')
+  const explained = unusable(remoteOf(work.own), messageOf(error), '`npx vitest-model-cache doctor` checks it.')
   if (error.failure !== 'failed') work.down = explained
   return explained
 }

@@ -1,6 +1,6 @@
 import pLimit, { type LimitFunction } from 'p-limit'
 import type { Entry } from '../model/entry.ts'
-import { messageOf } from '../model/errors.ts'
+import { asSentence, messageOf } from '../model/errors.ts'
 import { originals } from '../platform/originals.ts'
 import { listingKey, signatureKey } from '../remote/keys.ts'
 import { remoteMode } from '../remote/mode.ts'
@@ -82,7 +82,7 @@ export async function remoteStatus(
   } catch (error) {
     signal.throwIfAborted()
     if (!(error instanceof RemoteError)) throw error
-    status.failure = `${messageOf(error)}.`
+    status.failure = asSentence(messageOf(error))
   } finally {
     store.close?.()
   }

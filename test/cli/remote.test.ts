@@ -182,6 +182,11 @@ test('`remote status` and `doctor` say whether the remote answers, what it has, 
   expect(await signing.json(0, 'remote', 'status')).toMatchObject({
     ...{ keyId, models: [{ isListed: true, isSigned: true }, {}], pending: { models: 0, bytes: 0 } },
   })
+  // Without the Hub and without a lock file, the signed answer says what the model is.
+  const offline = cliWith({ MODEL_CACHE_REMOTE_KEY: KEY, MODEL_CACHE_OFFLINE: '1' })
+  expect((await offline.json(0, 'pull', 'org/name', ...machineB())).models).toMatchObject([
+    { repo: 'org/name', commit: repository.commit, pulledFiles: 3, outcome: 'complete' },
+  ])
   const doctor = await signing.run('doctor')
   expect(doctor.stdout).toMatch(
     /✓ remote +file:.+ answers in [\d.]+ ms; mode read-write, signed with the key [0-9a-f]{16}$/,

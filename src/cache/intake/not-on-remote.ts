@@ -1,4 +1,4 @@
-import { ModelCacheError } from '../../model/errors.ts'
+import { asSentence, ModelCacheError } from '../../model/errors.ts'
 import type { HubPath } from '../../model/hub-path.ts'
 import { modelLabel } from '../../model/model.ts'
 import { type FileTarget, targetLabel } from './file-target.ts'
@@ -13,7 +13,7 @@ export class NotOnRemote extends ModelCacheError {
     super({
       code: refusal === undefined ? 'REMOTE_UNUSABLE' : 'ACCESS_DENIED',
       asked: `File ${targetLabel(target)}`,
-      reason: `${refusal ?? leftAlone ?? 'The remote does not have it, or what it has is wrong'}.`,
+      reason: asSentence(refusal ?? leftAlone ?? 'The remote does not have it, or what it has is wrong'),
       nextStep: `Download it from the Hub: \`npx vitest-model-cache warm ${modelLabel(target.model)}\`.`,
     })
     this.path = target.path

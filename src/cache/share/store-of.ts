@@ -61,7 +61,8 @@ export async function writableStore(context: CacheContext): Promise<RemoteStore>
 }
 
 /** `reason`: a sentence. The messages of stores begin with the address, which is not told twice. */
-export function unusable({ url = 'of your own' }: RemoteSettings, reason: string, nextStep: string): ModelCacheError {
-  const asked = reason.startsWith(url) ? 'The remote' : `The remote ${url}`
+export function unusable({ url, store }: RemoteSettings, reason: string, nextStep: string): ModelCacheError {
+  const name = url ?? store?.name ?? 'of your own'
+  const asked = reason.startsWith(name) ? 'The remote' : `The remote ${name}`
   return new ModelCacheError({ code: 'REMOTE_UNUSABLE', asked, reason: asSentence(reason), nextStep })
 }
