@@ -1,3 +1,4 @@
+import { isUint8Array } from 'node:util/types'
 import { messageOf } from '../model/errors.ts'
 import type { ObjectBytes, UserRemote } from '../model/remote-object.ts'
 import { isNetworkError } from '../net/connection-error.ts'
@@ -56,11 +57,17 @@ async function* listed(user: UserRemote, prefix: string, signal: AbortSignal) {
 async function* chunksOf(bytes: ObjectBytes, explain: (error: unknown) => unknown): AsyncGenerator<Uint8Array> {
   try {
     // A `ReadableStream` of Node.js can be iterated, too.
-    if (ArrayBuffer.isView(bytes)) yield bytes
-    else yield* bytes
+    if (ArrayBuffer.isView(bytes)) yield checked(bytes)
+    else for await (const chunk of bytes) yield checked(chunk)
   } catch (error) {
     throw explain(error)
   }
+}
+
+/** Users who write JavaScript, or a cast, may give something else. */
+function checked(chunk: unknown): Uint8Array {
+  if (isUint8Array(chunk)) return chunk
+  throw new TypeError('`get` gave something else than a Uint8Array, or a stream of them')
 }
 
 function explained(signal: AbortSignal, error: unknown): unknown {

@@ -6,6 +6,7 @@ import { count, labelOf } from './words.ts'
 // Less than a second is not worth advice. A step that takes less than half of the time is not either: most of the time would remain.
 const WORTH_A_LINE_MS = 1_000
 const WORTH_A_SHARE = 0.5
+const RESTORED = 'models came from the remote. A cache folder that is kept between runs has them already'
 
 /**
  * Advice about the slowest step of a warm run. Undefined if that is not worth a line, or if a model was downloaded or failed: then
@@ -13,15 +14,13 @@ const WORTH_A_SHARE = 0.5
  */
 export function slowStep({ misses, errors, times, warmUpMs, models }: Report): string | undefined {
   if (misses > 0 || errors.length > 0) return undefined
+  // The warm-up and the lookups of such a run waited for the answers of the Hub.
+  const restored = times.restore ? RESTORED : undefined
   const steps: [name: string, ms: number, advice: string | undefined][] = [
     ['loading', times.load?.total ?? 0, adviceOnLoading(models)],
-    ['warm-up', warmUpMs ?? 0, 'it asked the Hub or verified files again. MODEL_CACHE_DEBUG=1 shows which'],
-    ['looking up', times.lookup?.total ?? 0, 'files were verified again. MODEL_CACHE_DEBUG=1 shows which'],
-    [
-      'restoring',
-      times.restore?.total ?? 0,
-      'models came from the remote. A cache folder that is kept between runs has them already',
-    ],
+    ['warm-up', warmUpMs ?? 0, restored ?? 'it asked the Hub or verified files again. MODEL_CACHE_DEBUG=1 shows which'],
+    ['looking up', times.lookup?.total ?? 0, restored ?? 'files were verified again. MODEL_CACHE_DEBUG=1 shows which'],
+    ['restoring', times.restore?.total ?? 0, restored],
   ]
   const total = sum(steps.map(([, ms]) => ms))
   const [name, ms, advice] = steps.sort(([, a], [, b]) => b - a)[0] ?? ['', 0, undefined]

@@ -207,6 +207,12 @@ describe('a remote that', () => {
   const refused = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' })
   const faults: [string, () => CacheOptions['remote'], RegExp][] = [
     ['does not answer', () => ownRemote(() => ({ get: () => never })), /no answer within 0\.3 s/],
+    [
+      'returns a text',
+      // @ts-expect-error: a user who writes JavaScript
+      () => ownRemote(() => ({ get: async () => 'text' })),
+      /`get` gave something else than a Uint8Array/,
+    ],
     ['is down', () => ownRemote(() => ({ get: () => Promise.reject(refused) })), /ECONNREFUSED/],
     ['is a folder that is not there', () => folderRemote(join(engine.folder, 'gone/share')), /There is no folder/],
     [

@@ -113,7 +113,7 @@ describe('is not believed, and the error says why:', () => {
       async () => undefined,
       'o'.repeat(40),
     ],
-    ['a key that is too short', /has 5 characters/, async () => undefined, 'short'],
+    ['a key that is too short', /MODEL_CACHE_REMOTE_KEY: The key has 5 characters/, async () => undefined, 'short'],
     [
       'an unsigned list of files',
       /is not signed with our key/,

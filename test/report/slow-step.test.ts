@@ -56,8 +56,10 @@ test('a slow warm-up and slow lookups have a line too', () => {
   const times = { lookup: spread(100), restore: null, download: null, load: null }
   expect(slowStep(warm({ warmUpMs: 3000, times }))).toContain('warm-up took 3 s of 3.1 s')
   expect(slowStep(warm({ warmUpMs: 0, times: { ...times, lookup: spread(5000) } }))).toContain(
-    'looking up took 5 s of 5 s',
+    'looking up took 5 s of 5 s: files were verified again',
   )
+  const restored = { ...times, lookup: spread(5000), restore: spread(100) }
+  expect(slowStep(warm({ warmUpMs: 0, times: restored }))).toContain('5 s of 5.1 s: models came from the remote.')
 })
 
 test.each([

@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises'
+import { mkdir, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { expect, test } from 'vitest'
@@ -16,6 +16,14 @@ const testOf = (repo: string) => `
     expect(data[0]).toBeCloseTo(${repo === 'org/embeddings' ? DOG : 'data[0]'}, 5)
   })`
 
+/** The chunks of the package that were loaded by the processes that wrote their coverage into a folder. */
+async function chunksIn(folder: string): Promise<string[]> {
+  const texts = (await readdir(folder)).map((name) => readFile(join(folder, name), 'utf8'))
+  return [...(await Promise.all(texts)).join('').matchAll(/vitest-model-cache\/dist\/chunks\/([\w-]+\.js)/g)].map(
+    ([, chunk = '']) => chunk,
+  )
+}
+
 test('one machine fills a folder after its run; an empty machine gets all from it while the Hub is off', async () => {
   const consumer = await Consumer.create({
     files: {
@@ -31,6 +39,14 @@ test('one machine fills a folder after its run; an empty machine gets all from i
   expect(first.report, first.output).toMatchObject({ misses: 2, restoredBytes: 0 })
   expect((await consumer.cli(['lock'], env)).exitCode).toBe(0)
   const bytes = first.report?.downloadedBytes
+
+  // A warm run loads no code of the remote.
+  const loaded = join(consumer.directory, 'loaded')
+  const warm = await consumer.vitest(['declared'], { ...remote, NODE_V8_COVERAGE: loaded })
+  expect(warm.report, warm.output).toMatchObject({ hits: 1, misses: 0 })
+  const chunks = await chunksIn(loaded)
+  expect(chunks).not.toEqual([])
+  expect(chunks.filter((chunk) => /^(remote|open-store|store|upload)\d*\./.test(chunk))).toEqual([])
 
   const machine = (name: string) => ({
     MODEL_CACHE_DIR: join(consumer.directory, name),

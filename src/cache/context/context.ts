@@ -268,7 +268,7 @@ export class CacheContext {
   async release(): Promise<void> {
     await this.#lease?.release()
     const { remote, run } = this.options
-    if (remote && run) await (await import('./remote.ts')).removeMark(this.layout, run.id)
+    if (remote && run) await (await import('./remote-mark.ts')).removeMark(this.layout, run.id)
   }
 
   get env(): Readonly<Record<string, string | undefined>> {

@@ -53,7 +53,7 @@ export async function answerOfRemote(
     })
   } catch (error) {
     signal?.throwIfAborted()
-    if (error instanceof ModelCacheError) return { why: error.reason }
+    if (error instanceof ModelCacheError) return { why: `${error.asked}: ${error.reason}` }
     if (nameOf(error) === 'UnusableObject' || nameOf(error) === 'NewerObject') return { why: messageOf(error) }
     remote.noteFailure(messageOf(error))
     return { why: messageOf(error) }
