@@ -95,10 +95,11 @@ async function choose(calls: StoreCalls, own: OwnObject[], beforeMs: number): Pr
   const isOld = ({ modifiedMs }: OwnObject) => modifiedMs < beforeMs
   const old = new Set(own.filter(isOld).flatMap(({ is }) => (is.kind === 'listing' ? [is.model] : [])))
   const chosen = own.filter((object) => isOld(object) || (object.is.kind === 'signature' && old.has(object.is.model)))
+  const repos = new Set([...old].map((model) => model.slice(0, model.lastIndexOf('/'))))
   const limit = pLimit(AT_ONCE)
   const others = own.filter((object) => !isOld(object))
   const dangling = others.map(({ key, is }) =>
-    limit(async () => is.kind === 'ref' && isDangling(calls, key, is.repo, old)),
+    limit(async () => is.kind === 'ref' && repos.has(is.repo) && isDangling(calls, key, is.repo, old)),
   )
   const isChosen = await Promise.all(dangling)
   return [...chosen, ...others.filter((_, index) => isChosen[index])]
@@ -106,7 +107,6 @@ async function choose(calls: StoreCalls, own: OwnObject[], beforeMs: number): Pr
 
 /** True for a ref to one of these models, whose listings are removed. Nobody can use it then. */
 async function isDangling(calls: StoreCalls, key: string, repo: string, models: Set<string>): Promise<boolean> {
-  if (![...models].some((model) => model.startsWith(`${repo}/`))) return false
   try {
     const bytes = await calls.read(key, LARGEST_REF)
     const { value } = bytes ? parseObject(bytes) : { value: undefined }

@@ -96,9 +96,12 @@ async function pullModel(work: Work, model: Model): Promise<PulledModel> {
     pulled.commit = stated.commit
     pulled.files = chosen.paths.length
     pulled.bytes = bytesOf(stated.files, chosen.paths)
-    pulled.presentFiles = chosen.present.length
     pulled.lacking.push(...chosen.lacking)
-    const taken = work.dryRun ? chosen.onRemote : await take(work, model, chosen, pulled.lacking)
+    const { present, onRemote } = chosen
+    const all = work.dryRun ? [...present, ...onRemote] : await take(work, model, chosen, pulled.lacking)
+    const cachedNow = new Set(all)
+    const taken = onRemote.filter((path) => cachedNow.has(path))
+    pulled.presentFiles = present.filter((path) => cachedNow.has(path)).length
     pulled.pulledFiles = taken.length
     pulled.pulledBytes = bytesOf(stated.files, taken)
     const cached = pulled.presentFiles + pulled.pulledFiles
@@ -174,25 +177,24 @@ async function configOf({ layout }: CacheContext, { model, files, entry, remote 
   })
 }
 
-/** Puts files into the cache. Returns those that were taken. What could not be taken is added to `lacking`. */
+/** Puts files into the cache, and checks those that are there. Returns all that it has now. What could not be taken is added to `lacking`. */
 async function take(work: Work, model: Model, chosen: Chosen, lacking: HubPath[]): Promise<HubPath[]> {
   const { own, signal, onProgress } = work
-  let taken = chosen.onRemote
-  while (taken.length > 0) {
-    const paths = [...chosen.present, ...taken]
+  let paths = [...chosen.present, ...chosen.onRemote]
+  while (paths.length > 0) {
     const isAll = paths.length === chosen.paths.length && !work.isWhole
     try {
       await getModel(own, isAll ? model : { ...model, selection: { paths } }, { signal, onProgress })
-      return taken
+      return paths
     } catch (error) {
       // One damaged object does not keep the others from being taken.
       const isOne = error instanceof NotOnRemote && error.code === 'REMOTE_UNUSABLE'
       if (!isOne || (await own.remote())?.leftAlone !== undefined) throw error
-      taken = taken.filter((path) => path !== error.path)
+      paths = paths.filter((path) => path !== error.path)
       lacking.push(error.path)
     }
   }
-  return taken
+  return paths
 }
 
 /** Bytes. Files with the same content count once. */

@@ -1,4 +1,4 @@
-import { chmod, mkdir, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readdir, readFile, realpath, rm, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
@@ -79,9 +79,12 @@ describe('push and pull', () => {
     })
     const again = await cli.run('pull', 'org/name', ...machineB())
     expect(again.stdout).toMatch(/^! org\/name {2}2 already cached, 1 not on the remote\n/)
-    expect(engine.hub.requests).toEqual([])
     const { stdout: path } = await cli.run('path', 'org/name', 'weights.bin', ...machineB())
     expect(await readFile(path, 'utf8')).toBe(WEIGHTS)
+    await rm(await realpath(path))
+    expect(await cli.run('pull', '--locked', ...machineB())).toMatchObject({ exitCode: 0 })
+    expect(await readFile(path, 'utf8')).toBe(WEIGHTS)
+    expect(engine.hub.requests).toEqual([])
   })
 
   test('refuse what is wrong with the call or the set-up, and change nothing', async () => {
