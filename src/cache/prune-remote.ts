@@ -70,8 +70,6 @@ export async function pruneRemote(
     signal.throwIfAborted()
     if (!(error instanceof RemoteError)) throw error
     throw unusable(settings, messageOf(error), error.failure === 'misused' ? OTHER_MEANS : DOCTOR)
-  } finally {
-    store.close?.()
   }
 }
 
