@@ -6,7 +6,7 @@ export type OwnKey =
 
 export type ObjectKind = OwnKey['kind']
 
-const FOLDER = '[a-z0-9._-]+-[0-9a-f]{16}/[A-Za-z0-9._-]+'
+const FOLDER = '[a-z0-9._-]*-[0-9a-f]{16}/[A-Za-z0-9._-]+'
 const BLOB = /^blobs\/(?:sha256\/([0-9a-f]{2})\/\1[0-9a-f]{62}|sha1\/([0-9a-f]{2})\/\2[0-9a-f]{38})$/
 const OF_MODEL = new RegExp(`^models/(${FOLDER}/[0-9a-f]{40})/(listing\\.json|listing\\.[0-9a-f]{16}\\.sig|small)$`)
 const REF = new RegExp(`^refs/(${FOLDER})/[a-z0-9._-]+\\.[0-9a-f]{16}\\.json$`)

@@ -6,6 +6,7 @@ import { isCommit, parseRevision } from '../../src/model/revision.ts'
 import { addToTree, type Tree } from '../../src/model/tree.ts'
 import { blobKey, bundleKey, listingKey, type RemoteModel, refKey, signatureKey } from '../../src/remote/keys.ts'
 import { type Listing, parseListing, printListing } from '../../src/remote/listing.ts'
+import { parseKey } from '../../src/remote/parse-key.ts'
 import { parseRef, printRef, type RemoteRef } from '../../src/remote/refs.ts'
 import { readSigningKey, SigningKey } from '../../src/remote/signature.ts'
 import { chooseSmallFiles, packBundle, unpackBundle } from '../../src/remote/small-bundle.ts'
@@ -84,6 +85,8 @@ function accepted<T>(parse: () => T): T | undefined {
   }
 }
 
+const KINDS = ['listing', 'bundle', 'signature', 'ref']
+
 describe('keys', () => {
   test('are different for different things, on disks that do not distinguish capital letters too', () => {
     fc.assert(
@@ -103,9 +106,11 @@ describe('keys', () => {
     )
   })
 
-  test('are safe names of files: no empty part, no `.` or `..`, at most 255 bytes a part', () => {
+  test('are known as ours again, and are safe names of files: no empty part, no `.` or `..`, at most 255 bytes a part', () => {
     fc.assert(
       fc.property(anyRef, (ref) => {
+        const kinds = [parseKey(listingKey(ref)), parseKey(bundleKey(ref)), parseKey(signatureKey(ref, key.id))]
+        expect([...kinds, parseKey(refKey(ref, key.id))].map((is) => is?.kind)).toEqual(KINDS)
         for (const each of [listingKey(ref), bundleKey(ref), signatureKey(ref, key.id), refKey(ref, key.id)]) {
           expect(each).toMatch(/^[A-Za-z0-9_-][A-Za-z0-9._-]*(\/[A-Za-z0-9_-][A-Za-z0-9._-]*)*$/)
           for (const part of each.split('/')) expect(part.length).toBeLessThan(256)
@@ -113,6 +118,15 @@ describe('keys', () => {
       }),
       cases(2000),
     )
+    for (const digest of [`sha256:${'ab'.repeat(32)}`, `sha1:${'cd'.repeat(20)}`] as const)
+      expect(parseKey(blobKey(digest))).toEqual({ kind: 'blob' })
+    for (const strange of [
+      'blobs/sha256/ab/notes',
+      `blobs/sha256/cd/${'ab'.repeat(32)}`,
+      'models/README',
+      'refs/a/b/c',
+    ])
+      expect(parseKey(strange)).toBeUndefined()
     expect(blobKey(`sha256:${'ab'.repeat(32)}`)).toBe(`blobs/sha256/ab/${'ab'.repeat(32)}`)
     const model = { endpoint: 'https://huggingface.co', repo: parseRepoId('Xenova/b'), commit: 'c'.repeat(40) as never }
     expect(listingKey(model)).toMatch(/^models\/huggingface\.co-[0-9a-f]{16}\/Xenova--b\/c{40}\/listing\.json$/)
