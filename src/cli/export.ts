@@ -3,7 +3,7 @@ import type { Exported } from '../cache/export.ts'
 import { formatDuration, formatSize } from '../config/units.ts'
 import { ModelCacheError } from '../model/errors.ts'
 import { originals } from '../platform/originals.ts'
-import { count } from '../report/words.ts'
+import { count, labelOf } from '../report/words.ts'
 import { interrupted } from './interruption.ts'
 import { type GlobalOptions, openCache } from './open-cache.ts'
 import { entryJson, printJson } from './show/json.ts'
@@ -40,7 +40,16 @@ export async function exportModels(file: string, names: string[], options: Expor
   const ms = originals.monotonic() - started
   if (options.json) printJson(exportedJson(file, exported, { ms, dryRun: dryRun ?? false }))
   else (toStdout ? printNotes : printLines)(summary(file, exported, ms))
+  noteRestricted(exported)
   return 0
+}
+
+/** An archive has no access control. */
+function noteRestricted({ entries }: Exported): void {
+  const restricted = entries.filter(({ access }) => access === 'private' || access === 'gated')
+  if (restricted.length === 0) return
+  const names = restricted.map((entry) => `${labelOf(entry)} (${entry.access})`).join(', ')
+  printNotes(`Not public: ${names}. Whoever has the archive can read these models. Give it only to those who may.`)
 }
 
 function exportedJson(file: string, exported: Exported, { ms, dryRun }: { ms: number; dryRun: boolean }): object {

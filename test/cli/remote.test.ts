@@ -2,6 +2,8 @@ import { chmod, mkdir, readdir, readFile, realpath, rm, utimes, writeFile } from
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { printLockFile } from '../../src/model/lock-file.ts'
+import { toModel } from '../../src/model/model.ts'
 import { parseRepoId } from '../../src/model/repo-id.ts'
 import { isCommit } from '../../src/model/revision.ts'
 import { blobKey, bundleKey, listingKey, type RemoteModel, refKey, signatureKey } from '../../src/remote/keys.ts'
@@ -115,6 +117,13 @@ describe('push and pull', () => {
     ]
     for (const [index, { stderr }] of refusals.entries()) expect(stderr).toContain(reasons[index])
     expect(await keysInShare()).toEqual([])
+    const models = [await engine.open().state(toModel('org/name'))]
+    await writeFile(join(engine.folder, 'models.lock.json'), printLockFile({ models }))
+    const other = await cliWith({ HF_ENDPOINT: 'https://other.example' }).run('pull', '--locked')
+    expect(other).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringMatching(/no model of https:\/\/other\.example, only of/),
+    })
   })
 
   test('name what failed: a private model, a damaged object, an object that is missing, a remote that is down', async () => {
@@ -128,6 +137,8 @@ describe('push and pull', () => {
       stdout: expect.stringContaining('skipped: It is private, and `uploadPrivate` is not set.'),
     })
     expect((await cli.run('push', 'org/secret')).exitCode).toBe(1)
+    const exported = await cli.run('export', join(engine.folder, 'all.tar'))
+    expect(exported.stderr).toContain('Not public: org/secret (private). Whoever has the archive can read')
 
     const weights = inShare(blobKey(`sha256:${sha256(WEIGHTS)}`))
     await chmod(weights, 0o600)

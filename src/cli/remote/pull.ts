@@ -59,6 +59,7 @@ function lockedModels(names: string[], { options }: Pick<OpenedCache, 'options'>
   const locked = file.models
     .filter(({ endpoint }) => endpoint === hub.endpoint)
     .map(({ repo, revision }) => ({ repo, revision, selection: {}, pin: false }))
+  if (locked.length === 0) throw nothingLocked(file.models, hub.endpoint)
   const isNamed = (model: Model, name: string) => [model.repo, labelOf(model), modelKey(model)].includes(name)
   const unknown = names.find((name) => !locked.some((model) => isNamed(model, name)))
   if (unknown !== undefined)
@@ -69,6 +70,20 @@ function lockedModels(names: string[], { options }: Pick<OpenedCache, 'options'>
       nextStep: `Add it: \`npx vitest-model-cache lock ${unknown}\`. Nothing was changed.`,
     })
   return names.length === 0 ? locked : locked.filter((model) => names.some((name) => isNamed(model, name)))
+}
+
+function nothingLocked(models: readonly { endpoint: string }[], endpoint: string): ModelCacheError {
+  const [other] = models
+  return new ModelCacheError({
+    code: 'MODEL_NOT_FOUND',
+    asked: 'Flag --locked',
+    reason: other
+      ? `The lock file has no model of ${endpoint}, only of other endpoints such as ${other.endpoint}.`
+      : 'The lock file has no model.',
+    nextStep: other
+      ? 'Check HF_ENDPOINT and the option `hub.endpoint`. Nothing was changed.'
+      : 'Add the models with `npx vitest-model-cache lock`. Nothing was changed.',
+  })
 }
 
 function noLockFile({ lockfile }: Options): ModelCacheError {
