@@ -28,6 +28,9 @@ export interface RemoteSettings {
   uploadPrivate: boolean
 }
 
+/** The options that an S3 address may have in its query. */
+export const S3_OPTIONS = ['endpoint', 'region', 'pathStyle']
+
 const DEFAULT_TIMEOUT_MS = 60_000
 
 /** True for a remote of the user's own: an object with the methods `get`, `put` and `has`. */

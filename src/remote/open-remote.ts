@@ -1,6 +1,6 @@
 import type { Environment } from '../config/environment-variables.ts'
 import type { RemoteSettings } from '../config/remote-settings.ts'
-import { messageOf } from '../model/errors.ts'
+import { asSentence, messageOf } from '../model/errors.ts'
 import { openStore } from './open-store.ts'
 import { Remote } from './remote.ts'
 
@@ -35,7 +35,7 @@ async function open(
   try {
     return new Remote(await openStore(settings, env), { warn, leaveAlone }, stallMs)
   } catch (error) {
-    leaveAlone(`The remote can't be used: ${messageOf(error)} What is missing comes from the Hub.`)
+    leaveAlone(`The remote can't be used: ${asSentence(messageOf(error))} What is missing comes from the Hub.`)
     return undefined
   }
 }

@@ -213,6 +213,8 @@ describe('an invalid option', () => {
     'https://host/path?sig=s3cret',
     'https://host/#s3cret',
     's3://:s3cret@b/p',
+    's3://b/p?secretAccessKey=s3cret',
+    's3://b/p?endpoint=https://user:s3cret@host',
   ])('is refused if it is the address of a remote with a secret, which the error does not show: %s', (url) => {
     for (const error of [
       refusal({ remote: url }),

@@ -1,4 +1,5 @@
 import type { Environment } from '../../config/environment-variables.ts'
+import { S3_OPTIONS } from '../../config/remote-settings.ts'
 import { RemoteError } from '../store.ts'
 
 /** Where the objects of a store lie. */
@@ -14,14 +15,12 @@ export interface S3Address {
   pathStyle: boolean
 }
 
-const OPTIONS = ['endpoint', 'region', 'pathStyle']
-
 /** Reads an address such as `s3://bucket/prefix?endpoint=https://host&region=auto`. Throws `misused`. */
 export function readAddress(url: URL, env: Environment): S3Address {
   if (url.username || url.password)
     throw misused(url, 'It holds credentials. Remove them, and set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY')
-  const unknown = [...url.searchParams.keys()].find((name) => !OPTIONS.includes(name))
-  if (unknown !== undefined) throw misused(url, `It has an unknown option. The options are ${OPTIONS.join(', ')}`)
+  const unknown = [...url.searchParams.keys()].find((name) => !S3_OPTIONS.includes(name))
+  if (unknown !== undefined) throw misused(url, `It has an unknown option. The options are ${S3_OPTIONS.join(', ')}`)
   if (!/^[\w.-]{1,255}$/.test(url.host))
     throw misused(url, 'It names no bucket. It has to look like s3://bucket/prefix')
   const endpoint = optionOf(url, 'endpoint') || env.AWS_ENDPOINT_URL_S3 || env.AWS_ENDPOINT_URL || undefined
