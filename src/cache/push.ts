@@ -20,6 +20,8 @@ export interface PushOptions {
   signal?: AbortSignal
   /** What is not sent after this many milliseconds is left. */
   timeLimitMs?: number
+  /** A call of the remote without progress for this many milliseconds has failed. Default: 60,000. */
+  stallMs?: number
 }
 
 export interface PushProgress {
@@ -59,14 +61,14 @@ export interface PushedModel {
 export async function pushEntries(
   context: CacheContext,
   entries: Readonly<Entry>[],
-  { dryRun = false, onProgress, signal, timeLimitMs }: PushOptions = {},
+  { dryRun = false, onProgress, signal, timeLimitMs, stallMs = context.options.stallMs }: PushOptions = {},
 ): Promise<PushedModel[]> {
   const key = readSigningKey(context.env)
   const store = await writableStore(context)
   const { controller, unlink } = linkedController(signal ?? context.options.signal)
   const late = new OutOfTime(`It was not sent within ${formatDuration(timeLimitMs ?? 0)}.`)
   const timer = timeLimitMs === undefined ? undefined : originals.setTimeout(() => controller.abort(late), timeLimitMs)
-  const upload = new Upload(store, { signal: controller.signal, stallMs: context.options.stallMs, isDry: dryRun })
+  const upload = new Upload(store, { signal: controller.signal, stallMs, isDry: dryRun })
   const pushed: PushedModel[] = []
   let end: string | undefined
   let failuresInARow = 0

@@ -325,7 +325,7 @@ describe('a remote that fails', () => {
       const pushed = await openWith(store).push(undefined, { timeLimitMs: 20 })
       expect(outcomes(pushed).map(([, outcome]) => outcome)).toEqual(['left', 'left'])
       expect(pushed[0]?.reason).toMatch(/not sent within/)
-      const stalled = await openWith(store, { stallMs: 20 }).push()
+      const stalled = await openWith(store).push(undefined, { stallMs: 20 })
       expect(stalled[0]).toMatchObject({ outcome: 'left', reason: expect.stringContaining('no progress') })
       const controller = new AbortController()
       const aborted = openWith(store).push(undefined, { signal: controller.signal })

@@ -9,10 +9,12 @@ import { inTime } from './fold-in.ts'
 
 // Without a word for longer than this, a run seems to hang.
 const QUIET_MS = 3_000
+// Shorter than that of `push`: the end of a run waits for it.
+const STALL_MS = 10_000
 
 /**
  * Sends to the remote what was noted. It takes no longer than the option `remote.timeout` allows, ends at once on `session.stopUpload`, and
- * never fails the run. Prints one line. After a stop, the next run sends what is left.
+ * never fails the run. Prints one line. After a stop, the next run of the session sends what is left.
  */
 export async function uploadModels(session: Session): Promise<void> {
   const { output, toUpload } = session
@@ -28,7 +30,8 @@ export async function uploadModels(session: Session): Promise<void> {
     const timer = originals.setTimeout(() => output.note(beginning), QUIET_MS)
     try {
       const entries = (await cache.list()).filter(({ repo, commit }) => keys.has(`${repo}@${commit}`))
-      const pushed = await cache.push(entries, { timeLimitMs, signal: controller.signal })
+      const { stallMs = STALL_MS } = cache.context.options
+      const pushed = await cache.push(entries, { timeLimitMs, stallMs, signal: controller.signal })
       const line = uploadLine(pushed, await nameOfRemote(cache), elapsed())
       if (line !== undefined) output.note(line)
     } catch (error) {
