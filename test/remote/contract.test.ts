@@ -1,9 +1,10 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { ObjectBody, RemoteStore } from '../../src/remote/store.ts'
 import type { StartedBackend } from '../support/remote/backend.ts'
 import { backends } from '../support/remote/backends.ts'
 import { all, bodyOf, bytesOf, madeBytes, textOf } from '../support/remote/bodies.ts'
 import type { Fault } from '../support/remote/faulty-proxy.ts'
+import { useBackend } from '../support/remote/use-backend.ts'
 
 const { signal } = new AbortController()
 const LARGE_KEY = 'blobs/sha256/ab/large'
@@ -17,31 +18,21 @@ test.runIf(process.env.CI)('each server of the table can be started in CI', () =
   expect(backends.flatMap(({ name, missing }) => (missing === undefined ? [] : [`${name}: ${missing}`]))).toEqual([])
 })
 
-describe.each(backends)('a store of $name', ({ missing, start }) => {
-  if (missing !== undefined) {
-    test.skip(`(skipped: ${missing})`)
-    return
-  }
+describe.each(backends)('a store of $name', (kind) => {
+  const started = useBackend(kind)
+  if (!started) return
 
   let backend: StartedBackend
   let store: RemoteStore
   let stores = 0
 
-  beforeAll(async () => {
-    backend = await start()
-    for (const [variable, value] of Object.entries(backend.env)) vi.stubEnv(variable, value)
-  })
-  afterAll(async () => {
-    vi.unstubAllEnvs()
-    await backend.close()
+  beforeAll(() => {
+    backend = started()
   })
   beforeEach(async () => {
     store = await backend.open(`store${++stores}`)
   })
-  afterEach(() => {
-    store.close?.()
-    backend.proxy?.reset()
-  })
+  afterEach(() => store.close?.())
 
   const put = (content: string, options: { overwrite?: boolean } = {}) =>
     store.put(KEY, bodyOf(content), { signal, ...options })

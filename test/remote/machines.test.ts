@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
+import { beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import type { CacheOptions, ModelCache } from '../../src/cache/index.ts'
 import { printLockFile } from '../../src/model/lock-file.ts'
 import { toModel } from '../../src/model/model.ts'
@@ -10,6 +10,7 @@ import type { StartedBackend } from '../support/remote/backend.ts'
 import { backends } from '../support/remote/backends.ts'
 import { bodyOf } from '../support/remote/bodies.ts'
 import type { Fault } from '../support/remote/faulty-proxy.ts'
+import { useBackend } from '../support/remote/use-backend.ts'
 
 const { signal } = new AbortController()
 // Larger than what goes into the bundle of small files.
@@ -24,23 +25,16 @@ const FILES = {
 const WEIGHTS = ['a.bin', 'b.bin', 'c.bin'] as const
 const keyOf = (path: keyof typeof FILES) => blobKey(`sha256:${sha256(FILES[path])}`)
 
-describe.each(backends)('machines that share $name', ({ missing, start }) => {
-  if (missing !== undefined) {
-    test.skip(`(skipped: ${missing})`)
-    return
-  }
+describe.each(backends)('machines that share $name', (kind) => {
+  const started = useBackend(kind)
+  if (!started) return
 
   let backend: StartedBackend
   let engine: Engine
   let stores = 0
 
-  beforeAll(async () => {
-    backend = await start()
-    for (const [variable, value] of Object.entries(backend.env)) vi.stubEnv(variable, value)
-  })
-  afterAll(async () => {
-    vi.unstubAllEnvs()
-    await backend.close()
+  beforeAll(() => {
+    backend = started()
   })
   beforeEach(async () => {
     engine = await Engine.start(onTestFinished)
@@ -48,7 +42,6 @@ describe.each(backends)('machines that share $name', ({ missing, start }) => {
     const store = await backend.open(`machines${++stores}`)
     store.close?.()
   })
-  afterEach(() => backend.proxy?.reset())
 
   const lockfile = () => join(engine.folder, 'models.lock.json')
   const settings = () => ({

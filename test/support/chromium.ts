@@ -1,5 +1,5 @@
-import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
+import { findProgram } from './find-program.ts'
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome']
 
@@ -9,14 +9,5 @@ export const CHROMIUM = findChromium()
 function findChromium(): string | undefined {
   const { CHROMIUM_PATH, PATH = '' } = process.env
   const folders = PATH.split(delimiter).filter(Boolean)
-  return [CHROMIUM_PATH, ...NAMES.flatMap((name) => folders.map((folder) => join(folder, name)))].find(isExecutable)
-}
-
-function isExecutable(path: string | undefined): boolean {
-  try {
-    if (path) accessSync(path, constants.X_OK)
-    return Boolean(path)
-  } catch {
-    return false
-  }
+  return findProgram([CHROMIUM_PATH, ...NAMES.flatMap((name) => folders.map((folder) => join(folder, name)))])
 }

@@ -1,4 +1,4 @@
-import type { RequestEvent } from '../../src/model/request.ts'
+import { NO_STEPS, type RequestEvent } from '../../src/model/request.ts'
 
 /** A request as a worker reports it; by default a hit from disk. */
 export function makeRequest(parts: Partial<RequestEvent> & Pick<RequestEvent, 'repo' | 'commit'>): RequestEvent {
@@ -9,13 +9,7 @@ export function makeRequest(parts: Partial<RequestEvent> & Pick<RequestEvent, 'r
     files: [],
     at: Date.now(),
     lookupMs: 1,
-    restoreMs: null,
-    restoredBytes: 0,
-    downloadMs: null,
-    downloadedBytes: 0,
-    adoptedBytes: 0,
-    repaired: [],
-    loadMs: null,
+    ...NO_STEPS,
     recordedDownloadMs: null,
     warmedInThisRun: false,
     ...parts,

@@ -16,6 +16,14 @@ const CLEANUP_WITHIN_MS = 5_000
 
 type Condition = { IfNoneMatch?: '*' }
 
+/** One object to write. */
+interface Put {
+  bucket: Bucket
+  key: string
+  body: ObjectBody
+  signal: AbortSignal
+}
+
 /**
  * Writes an object, a large one in parts. One that exists is kept: we look first, because some servers ignore the condition of an
  * upload, and because a large upload would be in vain.
@@ -26,11 +34,12 @@ export async function putObject(
   body: ObjectBody,
   { signal, overwrite = false }: CallOptions & { overwrite?: boolean },
 ): Promise<'written' | 'exists'> {
-  if (overwrite) return write(bucket, key, body, signal, {})
+  const put = { bucket, key, body, signal }
+  if (overwrite) return write(put)
   if ((await sizeOf(bucket, key, signal)) !== undefined) return 'exists'
-  if (!bucket.takesConditions) return write(bucket, key, body, signal, {})
+  if (!bucket.takesConditions) return write(put)
   try {
-    return await upload(bucket, key, body, signal, { IfNoneMatch: '*' })
+    return await upload(put, { IfNoneMatch: '*' })
   } catch (error) {
     signal.throwIfAborted()
     const status = statusOf(error)
@@ -39,24 +48,19 @@ export async function putObject(
     if (status === 409 && (await sizeOf(bucket, key, signal)) !== undefined) return 'exists'
     const explained = explain(bucket, error)
     if (explained.failure !== 'failed' || (status !== 400 && status !== 501)) throw explained
-    const result = await write(bucket, key, body, signal, {})
+    const result = await write(put)
     bucket.takesConditions = false
     return result
   }
 }
 
-function write(bucket: Bucket, key: string, body: ObjectBody, signal: AbortSignal, condition: Condition) {
-  return ask(bucket, signal, () => upload(bucket, key, body, signal, condition))
+function write(put: Put) {
+  return ask(put.bucket, put.signal, () => upload(put, {}))
 }
 
-async function upload(
-  bucket: Bucket,
-  key: string,
-  body: ObjectBody,
-  signal: AbortSignal,
-  condition: Condition,
-): Promise<'written'> {
-  if (body.size > PART_BYTES) return uploadInParts(bucket, key, body, signal, condition)
+async function upload(put: Put, condition: Condition): Promise<'written'> {
+  const { bucket, key, body, signal } = put
+  if (body.size > PART_BYTES) return uploadInParts(put, condition)
   const chunks: Uint8Array[] = []
   for await (const chunk of bytesOfBody(body)) chunks.push(chunk)
   const command = new bucket.sdk.PutObjectCommand({ ...bucket.at(key), ...condition, Body: Buffer.concat(chunks) })
@@ -64,13 +68,7 @@ async function upload(
   return 'written'
 }
 
-async function uploadInParts(
-  bucket: Bucket,
-  key: string,
-  body: ObjectBody,
-  signal: AbortSignal,
-  condition: Condition,
-): Promise<'written'> {
+async function uploadInParts({ bucket, key, body, signal }: Put, condition: Condition): Promise<'written'> {
   const { Upload } = await importUpload()
   const bytes = Readable.from(bytesOfBody(body), { objectMode: false })
   const attempt = new Attempt(bucket, signal)

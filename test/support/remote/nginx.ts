@@ -1,9 +1,10 @@
-import { accessSync, constants, existsSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { execa } from 'execa'
+import { findProgram } from '../find-program.ts'
 
 const LISTING_MODULE = '/usr/lib/nginx/modules/ngx_http_dav_ext_module.so'
 
@@ -102,14 +103,5 @@ function findNginx(): string | undefined {
   if (!existsSync(LISTING_MODULE)) return undefined
   const { NGINX_PATH, PATH = '' } = process.env
   const folders = [...PATH.split(delimiter).filter(Boolean), '/usr/sbin']
-  return [NGINX_PATH, ...folders.map((folder) => join(folder, 'nginx'))].find(isExecutable)
-}
-
-function isExecutable(path: string | undefined): boolean {
-  try {
-    if (path) accessSync(path, constants.X_OK)
-    return Boolean(path)
-  } catch {
-    return false
-  }
+  return findProgram([NGINX_PATH, ...folders.map((folder) => join(folder, 'nginx'))])
 }
