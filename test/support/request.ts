@@ -10,6 +10,8 @@ export function makeRequest(parts: Partial<RequestEvent> & Pick<RequestEvent, 'r
     at: Date.now(),
     lookupMs: 1,
     ...NO_STEPS,
+    // Events of earlier versions do not count loads.
+    loads: undefined,
     recordedDownloadMs: null,
     warmedInThisRun: false,
     ...parts,
