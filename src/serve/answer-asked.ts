@@ -33,15 +33,14 @@ async function answerRead(
   { method, headers }: IncomingMessage,
   uses: Uses,
 ): Promise<Answer> {
-  const { path } = asked
-  if (path === '') return answerMissing()
+  if (asked.path === '') return answerMissing()
+  const path = parseHubPath(asked.path, asked.repo)
   const wanted: AskedHeaders = { get: (name) => headers[name.toLowerCase()]?.toString() }
   const listing = await listingFor(models, asked, uses)
-  const stated = listing?.files.get(parseHubPath(path, asked.repo))
+  const stated = listing?.files.get(path)
   if (listing && !stated) return answerMissing()
   if (stated?.digest.startsWith('sha256:') && asked.isRaw) return answerPointer(stated)
-  if (listing && stated && method === 'HEAD')
-    return answerHead({ ...listing, ...stated, path: parseHubPath(path, '') }, wanted)
+  if (listing && stated && method === 'HEAD') return answerHead({ ...listing, ...stated, path }, wanted)
   // By the commit: the branch may have moved since the listing was read.
   const file = await models.file({ repo: asked.repo, revision: listing?.commit ?? asked.revision, path })
   uses.hold(file)

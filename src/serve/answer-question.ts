@@ -5,6 +5,7 @@ import { answerMissing } from '../intercept/answer-file.ts'
 import { refusal } from '../intercept/refusal.ts'
 import { blobNameOf } from '../model/digest.ts'
 import { type Commit, isCommit } from '../model/revision.ts'
+import { compareText } from '../model/stated-files.ts'
 import type { TreeFile } from '../model/tree.ts'
 import { type Folder, gitIdOf, isFolder, pointerOf, rootOf } from './folders.ts'
 
@@ -63,7 +64,7 @@ export function answerTree({ commit, files }: Listing, { path, query, address }:
   const folder = path === '' ? rootOf(files) : nodeAt(rootOf(files), path)
   if (!folder || !isFolder(folder)) return answerMissing({ isApi: true })
   const nodes = [...nodesIn(folder, path === '' ? '' : `${path}/`, isTrue(query.get('recursive')))]
-  nodes.sort(([a], [b]) => (a < b ? -1 : 1))
+  nodes.sort(([a], [b]) => compareText(a, b))
   const start = cursorOf(query)?.start ?? 0
   const limit = Math.min(
     Math.max(1, Math.floor(Number(query.get('limit') ?? LARGEST_PAGE)) || LARGEST_PAGE),

@@ -5,8 +5,9 @@ import { refusal } from '../intercept/refusal.ts'
 import { isLoopback } from '../model/endpoint.ts'
 
 export interface Door {
-  /** The address that the server listens on, and the name by which it was told to, as URLs write them. */
+  /** The address that the server listens on, as URLs write it. */
   address: string
+  /** The host that the operator named. */
   hostname: string
   /** What clients have to send. Undefined: everybody may ask. */
   token: string | undefined
@@ -33,7 +34,7 @@ export function refusedAtTheDoor({ method, target, headers }: Knock, door: Door)
   if (!isOwnName(headers.host, door)) return no(403, 'This server is not known by this host name.')
   if (isFromPage(headers)) return no(403, 'This server does not answer to web pages.')
   if (door.token === undefined || isSame(headers.authorization, `Bearer ${door.token}`)) return undefined
-  // With this message, huggingface_hub does not report a repo that does not exist.
+  // huggingface_hub takes a 401 with any other message for a repo that does not exist.
   const said = 'Invalid credentials in Authorization header'
   return no(401, said, { 'WWW-Authenticate': 'Bearer' })
 }

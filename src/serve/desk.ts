@@ -43,6 +43,8 @@ interface DeskSettings {
 const STALL_MS = 60_000
 // Clients wait for the answer before they ask again on the same connection. Each request can have an open file.
 const MOST_ON_CONNECTION = 4
+// A browser must not take a file of a model for a page.
+const NO_SNIFFING = { 'X-Content-Type-Options': 'nosniff' }
 
 /** Answers the requests of clients. */
 export class Desk {
@@ -81,16 +83,13 @@ export class Desk {
       if (gone.aborted) return
       try {
         response.setTimeout(STALL_MS)
-        return await sendAnswer(response, answer, { 'X-Content-Type-Options': 'nosniff' }, gone)
+        return await sendAnswer(response, answer, NO_SNIFFING, gone)
       } catch (error) {
         if (response.headersSent || gone.aborted) return void response.destroy()
         if (!isSecond && systemCode(error) === 'ENOENT') continue
         this.settings.onProblem(messageOf(error))
-        return sendAnswer(
-          response,
-          refusal({ status: 503, said: 'The file can not be read now.' }, { isApi: false }),
-          {},
-        )
+        const unreadable = refusal({ status: 503, said: 'The file can not be read now.' }, { isApi: false })
+        return sendAnswer(response, unreadable, NO_SNIFFING)
       }
     }
   }

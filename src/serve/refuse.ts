@@ -51,7 +51,7 @@ export function refuse(error: unknown, about: About, manner: Manner): Answer {
 }
 
 /** The same answer for a repo that does not exist and for one that the client may not read. */
-export function refuseModel({ repo, isApi }: About, { pullThrough, hasToken }: Manner): Answer {
+function refuseModel({ repo, isApi }: About, { pullThrough, hasToken }: Manner): Answer {
   const said = pullThrough
     ? `Repository not found: ${repo} does not exist, or is not public.`
     : `Repository not found: ${repo} is not in this cache, or is not public. ${howToGet(repo)}`
