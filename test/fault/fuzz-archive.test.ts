@@ -123,10 +123,7 @@ test(
         const cache = engine.open({ cacheDir, offline: true })
         await tolerated(cache.importFrom(Readable.from([bytes])))
         expect((await cache.verify()).problems).toEqual([])
-        for (const { repo, files } of await cache.list()) {
-          expect(files.size).toBeGreaterThanOrEqual(0)
-          await tolerated(cache.get(repo))
-        }
+        for (const { repo } of await cache.list()) await tolerated(cache.get(repo))
         expect(await readdir(join(cacheDir, 'incoming')).catch(() => [])).toEqual([])
         // The right one is imported, unless the wrong one said otherwise about the same commit.
         const again = await cache
