@@ -7,7 +7,7 @@ import { ModelCacheError, messageOf } from '../model/errors.ts'
 import { modelLabel } from '../model/model.ts'
 import { archiveOf } from './archive/archive-writer.ts'
 import { type Compression, compressionFor, compressor } from './archive/compression.ts'
-import { type ArchivedModel, blobsOf } from './archive/contents.ts'
+import { type ArchivedModel, bytesOf } from './archive/contents.ts'
 import { checkNewFile, writeNewFile } from './archive/new-file.ts'
 import { isOutOfProportion, LARGEST_RATIO } from './archive/ratio.ts'
 import type { CacheContext } from './context/context.ts'
@@ -49,7 +49,7 @@ export async function exportEntries(
   const compression = typeof target === 'string' ? compressionFor(target) : 'none'
   const models: ArchivedModel[] = []
   for (const entry of entries) models.push(await archivedModel(context, entry))
-  const bytes = [...blobsOf(models).values()].reduce((sum, size) => sum + size, 0)
+  const bytes = bytesOf(models)
   const exported = { entries, bytes, compression }
   if (dryRun) return { ...exported, archiveBytes: null }
   let archiveBytes = 0

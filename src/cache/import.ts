@@ -1,12 +1,13 @@
 import type { Readable } from 'node:stream'
 import { formatSize } from '../config/units.ts'
-import { Hasher } from '../model/digest.ts'
+import { type Digest, Hasher } from '../model/digest.ts'
 import type { Entry } from '../model/entry.ts'
 import { isSystemError, ModelCacheError, messageOf } from '../model/errors.ts'
 import { modelLabel } from '../model/model.ts'
+import type { RepoId } from '../model/repo-id.ts'
 import { snapshotOf } from '../model/snapshot.ts'
 import { ArchiveReader } from './archive/archive-reader.ts'
-import { type ArchivedModel, blobsOf } from './archive/contents.ts'
+import { type ArchivedModel, blobsOf, bytesOf } from './archive/contents.ts'
 import { refused } from './archive/refusal.ts'
 import type { CacheContext } from './context/context.ts'
 import { type ImportedModel, importModel } from './intake/import-model.ts'
@@ -44,8 +45,7 @@ export async function importArchive(
   if (!dryRun && !isWritable(context.layout)) throw readOnly(context)
   const archive = await ArchiveReader.open(source, signal)
   try {
-    const blobs = blobsOf(archive.models)
-    const bytes = [...blobs.values()].reduce((sum, size) => sum + size, 0)
+    const bytes = bytesOf(archive.models)
     checkLimit(context, archive, bytes)
     for (const model of archive.models) await refuseContradiction(context, model, archive.name)
     let done = 0
@@ -72,7 +72,7 @@ async function importAll(
   signal?: AbortSignal,
 ): Promise<Imported['models']> {
   const imported: (ImportedModel & { archived: ArchivedModel })[] = []
-  const brought = new Map()
+  const brought = new Map<Digest, RepoId>()
   try {
     if (archive.models.length === 0) await archive.end()
     for (const [index, archived] of archive.models.entries()) {

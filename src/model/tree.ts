@@ -17,6 +17,14 @@ export function statedFile(digest: Digest, size: number): TreeFile {
   return { size, digest, gitId: digest.startsWith('sha1:') ? digest.slice(5) : '' }
 }
 
+/** True if both are stated to have the same content. */
+export function isSameFile(
+  a: Pick<TreeFile, 'digest' | 'size'>,
+  b: Pick<TreeFile, 'digest' | 'size'> | undefined,
+): boolean {
+  return a.digest === b?.digest && a.size === b.size
+}
+
 /** All files of a repo at one commit. The list is complete: a path that is not in it does not exist at that commit. */
 export type Tree = Map<HubPath, TreeFile>
 
@@ -45,7 +53,7 @@ export function addToTree(tree: Tree, raw: RawTreeFile, asked: string): boolean 
   const digest = raw.sha256 === undefined ? `sha1:${raw.gitId}` : `sha256:${raw.sha256}`
   if (!isDigest(digest) || !Number.isSafeInteger(raw.size) || raw.size < 0) return false
   const before = tree.get(path)
-  if (before && (before.digest !== digest || before.size !== raw.size)) return false
+  if (before && !isSameFile({ digest, size: raw.size }, before)) return false
   tree.set(path, { size: raw.size, digest, gitId: raw.gitId ?? '', xetHash: raw.xetHash })
   return true
 }

@@ -5,9 +5,8 @@ import { archiveStream } from './archive-stream.ts'
 import { ByteReader, EarlyEndError } from './byte-reader.ts'
 import { type ArchivedModel, parseContents } from './contents.ts'
 import { NAME_ONE, refused } from './refusal.ts'
-import { CONTENTS, digestOfMember, type Member, memberOf, paddingAfter, readHeaderBlock } from './tar.ts'
+import { BLOCK, CONTENTS, digestOfMember, type Member, memberOf, paddingAfter, readHeaderBlock } from './tar.ts'
 
-const BLOCK = 512
 const READ_BYTES = 1 << 20
 const LARGEST_CONTENTS = 64 << 20
 // Programs fill an archive up with zeros, to 10 kB or more.

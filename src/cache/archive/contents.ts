@@ -7,7 +7,8 @@ import { type Fields, isObject, isText, isTexts } from '../../model/json.ts'
 import { parseRepoId, type RepoId } from '../../model/repo-id.ts'
 import { type Commit, isCommit, parseRevision } from '../../model/revision.ts'
 import { compareText, parseFiles, printFiles } from '../../model/stated-files.ts'
-import type { Tree, TreeFile } from '../../model/tree.ts'
+import { isSameFile, type Tree } from '../../model/tree.ts'
+import { isApiAnswerName } from '../store/own-names.ts'
 import { refused } from './refusal.ts'
 
 /** One model of an archive: a cached entry, and what its endpoint stated about it. */
@@ -43,7 +44,6 @@ export interface ArchivedAnswer {
 
 const VERSION = 1
 const LONGEST_TEXT = 2000
-const ANSWER_NAME = /^[0-9a-f]{32}\.json$/
 
 /** The text of an archive's first member. */
 export function printContents(models: ArchivedModel[]): string {
@@ -68,6 +68,11 @@ export function blobsOf(models: ArchivedModel[]): Map<Digest, number> {
   return new Map(
     models.flatMap(({ files }) => sortedFiles(files).map(([, { digest, size }]) => [digest, size] as const)),
   )
+}
+
+/** The bytes of all contents. One that several files have counts once. */
+export function bytesOf(models: ArchivedModel[]): number {
+  return [...blobsOf(models).values()].reduce((sum, size) => sum + size, 0)
 }
 
 /** The files, sorted by path. */
@@ -130,7 +135,7 @@ function parseModel(value: unknown, index: number, name: string): ArchivedModel 
   try {
     const parsed = parseFiles(files, place, wrong)
     const all = listing && parseFiles(listing, place, wrong)
-    const unlisted = all && [...parsed].find(([path, file]) => !isSame(file, all.get(path)))
+    const unlisted = all && [...parsed].find(([path, file]) => !isSameFile(file, all.get(path)))
     if (unlisted) throw wrong(`\`listing\` does not state ${JSON.stringify(unlisted[0])} as \`files\` does.`)
     return {
       ...{ repo: parseRepoId(repo), revision: parseRevision(revision, place), commit, access },
@@ -180,7 +185,7 @@ function readAnswers(value: unknown, wrong: Wrong): Map<string, ArchivedAnswer> 
   return new Map(
     Object.entries(value).map(([name, answer]) => {
       const { at, headers, body } = isFields(answer) ? answer : {}
-      if (!ANSWER_NAME.test(name) || !isTime(at) || !isTextFields(headers) || !isText(body))
+      if (!isApiAnswerName(name) || !isTime(at) || !isTextFields(headers) || !isText(body))
         throw wrong('a stored answer of the API is malformed.')
       return [name, { at, headers, body }]
     }),
@@ -202,8 +207,4 @@ function isShortText(value: unknown): value is string {
 /** True for a moment that a file can have as its time. */
 function isTime(value: unknown): value is number {
   return typeof value === 'number' && value >= 0 && value <= 8.64e15
-}
-
-function isSame(file: TreeFile, other: TreeFile | undefined): boolean {
-  return other?.digest === file.digest && other.size === file.size
 }

@@ -4,7 +4,8 @@ import { type Digest, isDigest } from '../../model/digest.ts'
 // An archive is a tar of plain files, as POSIX describes it ("ustar"): a block of 512 bytes about each file, then its bytes, filled up
 // to whole blocks. Any tool lists and unpacks it.
 
-const BLOCK = 512
+/** Bytes. */
+export const BLOCK = 512
 
 /** The first member: what the archive holds. */
 export const CONTENTS = 'vitest-model-cache.json'

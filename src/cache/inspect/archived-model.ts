@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { Entry } from '../../model/entry.ts'
 import { isObject, isText } from '../../model/json.ts'
 import type { LockedModel } from '../../model/lock-file.ts'
-import { statedFile, type Tree } from '../../model/tree.ts'
+import { isSameFile, statedFile, type Tree } from '../../model/tree.ts'
 import { originals } from '../../platform/originals.ts'
 import type { ArchivedAnswer, ArchivedModel } from '../archive/contents.ts'
 import type { CacheContext } from '../context/context.ts'
@@ -46,7 +46,7 @@ interface Statement {
 async function statementOf(context: CacheContext, { repo, commit, endpoint, files }: Entry): Promise<Statement> {
   const { layout } = context
   const states = (tree: Tree | undefined) =>
-    tree && [...files].every(([path, { digest, size }]) => isSame(tree.get(path), { digest, size })) ? tree : undefined
+    tree && [...files].every(([path, file]) => isSameFile(file, tree.get(path))) ? tree : undefined
   if (endpoint !== undefined) {
     const origin = new Origin(layout, endpoint)
     return { origin, listing: states(await readTree(origin, repo, commit)) }
@@ -58,10 +58,6 @@ async function statementOf(context: CacheContext, { repo, commit, endpoint, file
   const locked = findLocked(context, { repo, revision: commit })
   const listing = states(locked?.files)
   return listing ? { locked, listing } : {}
-}
-
-function isSame(a: { digest: string; size: number } | undefined, b: { digest: string; size: number }): boolean {
-  return a?.digest === b.digest && a.size === b.size
 }
 
 async function refsOf(folder: RepoFolders, { repo, commit }: Entry): Promise<Map<string, number>> {

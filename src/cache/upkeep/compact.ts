@@ -37,7 +37,7 @@ export async function compact(context: CacheContext, { dryRun, signal }: Compact
     dropped.bytes += Math.max(0, before - (stampOf(layout.metadata)?.size ?? 0))
   }
   const wanted = new Set(entries.map(({ repo }) => apiFolderOf(repo)))
-  const origins = [...knownOrigins(layout), ...importedOrigins(layout, context.origin.endpoint)]
+  const origins = [...knownOrigins(layout), ...importedOrigins(layout)]
   const folders = [layout.formerApi, ...origins.map(({ api }) => api)]
   for (const folder of folders) await dropAnswers(context, folder, wanted, dropped, dryRun)
   return dropped

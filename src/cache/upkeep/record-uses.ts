@@ -8,7 +8,7 @@ import type { CacheContext } from '../context/context.ts'
 import { lockedTree } from '../lookup/locked.ts'
 import { stampOf } from '../store/blobs.ts'
 import type { Entries } from '../store/entries/metadata.ts'
-import { SMALLEST_GAIN_BYTES, skeletonOf } from '../store/skeletons/skeleton-file.ts'
+import { isOnnxFile, SMALLEST_GAIN_BYTES, skeletonOf } from '../store/skeletons/skeleton-file.ts'
 import { shareByTheClock } from './downloads-at-once.ts'
 
 /**
@@ -44,7 +44,7 @@ export async function recordUses(context: CacheContext, requests: RequestEvent[]
 /** Notes the skeletons that were made since the entry was recorded, so that they count to the size of the cache. */
 function noteSkeletons({ layout }: CacheContext, { repo, files }: Entry): void {
   for (const [path, file] of files) {
-    if (file.skeletonBytes !== undefined || file.size < SMALLEST_GAIN_BYTES || !path.endsWith('.onnx')) continue
+    if (file.skeletonBytes !== undefined || file.size < SMALLEST_GAIN_BYTES || !isOnnxFile(path)) continue
     const skeleton = stampOf(skeletonOf(layout.blob(repo, file.digest)))
     if (skeleton) file.skeletonBytes = skeleton.size
   }

@@ -14,8 +14,8 @@ export function importedOrigin(layout: Layout, endpoint: string): Origin {
   return new Origin(layout, endpoint, originKey(endpoint) + ENDING)
 }
 
-/** The folders with the statements of archives. That of the `preferred` endpoint comes first. */
-export function importedOrigins(layout: Layout, preferred: string): Origin[] {
+/** The folders with the statements of archives. That of the `preferred` endpoint, if one is given, comes first. */
+export function importedOrigins(layout: Layout, preferred?: string): Origin[] {
   const found = entriesIn(layout.origins).flatMap(({ name }) => {
     const endpoint = name.endsWith(ENDING) ? readEndpoint(join(layout.origins, name)) : undefined
     return endpoint !== undefined && originKey(endpoint) + ENDING === name ? [importedOrigin(layout, endpoint)] : []

@@ -96,7 +96,7 @@ async function identify(layout: Layout, origins: Origin[], repo: RepoId, snapsho
 
 /** What the endpoint stated. Without an endpoint: what an archive stated. */
 function infoOf(layout: Layout, origin: Origin | undefined, repo: RepoId, commit: Commit): RepoInfo | undefined {
-  const origins = origin ? [origin] : importedOrigins(layout, '')
+  const origins = origin ? [origin] : importedOrigins(layout)
   return origins.map((each) => readRepoInfo(each, repo, commit)).find((info) => info !== undefined)
 }
 

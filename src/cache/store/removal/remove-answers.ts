@@ -17,8 +17,7 @@ export async function removeAnswers(layout: Layout, entry: Entry, siblings: Entr
     const isLast = !siblings.some((sibling) => sibling.endpoint === endpoint)
     await removeFrom(new Origin(layout, endpoint), entry, isLast, remove)
   }
-  for (const origin of importedOrigins(layout, endpoint ?? ''))
-    await removeFrom(origin, entry, siblings.length === 0, remove)
+  for (const origin of importedOrigins(layout)) await removeFrom(origin, entry, siblings.length === 0, remove)
 }
 
 async function removeFrom(origin: Origin, { repo, commit }: Entry, isLast: boolean, remove: Remover): Promise<void> {
