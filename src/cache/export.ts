@@ -1,13 +1,14 @@
 import { createReadStream } from 'node:fs'
 import { Readable, type Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { formatSize } from '../config/units.ts'
 import { type Digest, Hasher } from '../model/digest.ts'
 import type { Entry } from '../model/entry.ts'
 import { ModelCacheError, messageOf } from '../model/errors.ts'
 import { modelLabel } from '../model/model.ts'
 import { archiveOf } from './archive/archive-writer.ts'
 import { type Compression, compressionFor, compressor } from './archive/compression.ts'
-import { type ArchivedModel, bytesOf } from './archive/contents.ts'
+import { type ArchivedModel, blobsOf, bytesOf, LARGEST_CONTENTS, printContents } from './archive/contents.ts'
 import { checkNewFile, writeNewFile } from './archive/new-file.ts'
 import { isOutOfProportion, LARGEST_RATIO } from './archive/ratio.ts'
 import type { CacheContext } from './context/context.ts'
@@ -49,6 +50,8 @@ export async function exportEntries(
   const compression = typeof target === 'string' ? compressionFor(target) : 'none'
   const models: ArchivedModel[] = []
   for (const entry of entries) models.push(await archivedModel(context, entry))
+  const contents = Buffer.from(printContents(models))
+  if (contents.length > LARGEST_CONTENTS) throw tooMuch(target, contents.length)
   const bytes = bytesOf(models)
   const exported = { entries, bytes, compression }
   if (dryRun) return { ...exported, archiveBytes: null }
@@ -66,7 +69,9 @@ export async function exportEntries(
     options.onProgress?.({ bytes: done, totalBytes: bytes })
   }
   const source = Readable.from(
-    archiveOf(models, (digest, size) => verified({ digest, size, onBytes, ...fileOf(files, digest) })),
+    archiveOf(contents, blobsOf(models), (digest, size) =>
+      verified({ digest, size, onBytes, ...fileOf(files, digest) }),
+    ),
     { objectMode: false },
   )
   const compressed = compressor(compression)
@@ -139,10 +144,24 @@ function damaged({ entry, name }: Pick<File, 'entry' | 'name'>, cause?: unknown)
 function outOfProportion(target: string | Writable): ModelCacheError {
   return new ModelCacheError({
     code: 'INVALID_OPTION',
-    asked: `Archive ${target}`,
+    asked: archiveName(target),
     reason: `Its models shrink to less than 1/${LARGEST_RATIO} of their size, as no real weights do. \`import\` refuses that.`,
     nextStep: 'Name it .tar, so that it is not compressed. Nothing was written.',
   })
+}
+
+/** `import` would refuse such an archive. */
+function tooMuch(target: string | Writable, bytes: number): ModelCacheError {
+  return new ModelCacheError({
+    code: 'INVALID_OPTION',
+    asked: archiveName(target),
+    reason: `The list of its contents would take ${formatSize(bytes)}. \`import\` reads at most ${formatSize(LARGEST_CONTENTS)} of it.`,
+    nextStep: 'Export fewer models into one archive. Nothing was written.',
+  })
+}
+
+function archiveName(target: string | Writable): string {
+  return `Archive ${typeof target === 'string' ? target : 'to standard output'}`
 }
 
 function nothingToExport({ layout }: CacheContext): ModelCacheError {

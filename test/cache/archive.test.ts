@@ -1,4 +1,4 @@
-import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable, Writable } from 'node:stream'
 import { gunzipSync } from 'node:zlib'
@@ -268,6 +268,26 @@ describe('an archive', () => {
     expect(await refusalOf(a.exportTo(file, undefined, { force: true }))).toMatchObject({ code: 'DIGEST_MISMATCH' })
     expect(await readFile(file)).toEqual(before)
     expect((await readdir(engine.folder)).filter((name) => /tar|zip|tmp/.test(name))).toEqual(['models.tar'])
+  })
+
+  test('is written only as it can be imported', async () => {
+    const a = engine.open()
+    await a.get(WANTED)
+    const metadata = engine.inCache('cache_metadata.json')
+    const [record] = JSON.parse(await readFile(metadata, 'utf8'))
+    record.selections.push({ key: '{"task":"gone"}', files: ['removed.bin'], used: true })
+    await writeFile(metadata, JSON.stringify([record]))
+    await exportAll()
+    expect(await openB().importFrom(inFolder('models.tar'))).toMatchObject({ models: [{ addedFiles: 2 }] })
+    // The list of contents has all stored answers of the API.
+    const answers = engine.inOrigin('api', encodeURIComponent('org/name'))
+    await mkdir(engine.inCache(answers), { recursive: true })
+    const answer = JSON.stringify({ headers: {}, body: 'b'.repeat(1_000_000) })
+    for (let index = 0; index < 68; index++)
+      await writeFile(engine.inCache(answers, `${String(index).padStart(32, '0')}.json`), answer)
+    const refusal = await refusalOf(engine.open().exportTo(inFolder('large.tar')))
+    expect(refusal).toMatchObject({ code: 'INVALID_OPTION', message: expect.stringContaining('Export fewer models') })
+    expect((await readdir(engine.folder)).filter((name) => name.includes('large'))).toEqual([])
   })
 
   test('is only checked in a dry run', async () => {

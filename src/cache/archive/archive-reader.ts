@@ -3,12 +3,11 @@ import type { Readable } from 'node:stream'
 import type { Digest } from '../../model/digest.ts'
 import { archiveStream } from './archive-stream.ts'
 import { ByteReader, EarlyEndError } from './byte-reader.ts'
-import { type ArchivedModel, parseContents } from './contents.ts'
+import { type ArchivedModel, LARGEST_CONTENTS, parseContents } from './contents.ts'
 import { NAME_ONE, refused } from './refusal.ts'
 import { BLOCK, CONTENTS, digestOfMember, type Member, memberOf, paddingAfter, readHeaderBlock } from './tar.ts'
 
 const READ_BYTES = 1 << 20
-const LARGEST_CONTENTS = 64 << 20
 // Programs fill an archive up with zeros, to 10 kB or more.
 const LARGEST_TAIL = 1 << 20
 
@@ -37,7 +36,8 @@ export class ArchiveReader {
           `Its first member is ${member ? JSON.stringify(member.name.slice(0, 100)) : 'missing'}, and not ${CONTENTS}.`,
           NAME_ONE,
         )
-      if (member.size > LARGEST_CONTENTS) throw refused(name, `Its list of contents has ${member.size} bytes.`)
+      if (member.size > LARGEST_CONTENTS)
+        throw refused(name, `Its list of contents has ${member.size} bytes, and at most ${LARGEST_CONTENTS} are read.`)
       const text = await complete(name, CONTENTS, async () => {
         const content = await bytes.read(member.size)
         await bytes.read(paddingAfter(member.size))

@@ -1,15 +1,17 @@
 import type { Digest } from '../../model/digest.ts'
-import { type ArchivedModel, blobsOf, printContents } from './contents.ts'
 import { CONTENTS, END, headerBlock, memberOf, paddingAfter } from './tar.ts'
 
-/** The bytes of an archive. `open` reads the content of a digest, and must deliver as many bytes as the models state. */
+/**
+ * The bytes of an archive: the list of its contents, then these. `open` reads the content of a digest, and must deliver as many bytes as
+ * `blobs` states.
+ */
 export async function* archiveOf(
-  models: ArchivedModel[],
+  contents: Buffer,
+  blobs: ReadonlyMap<Digest, number>,
   open: (digest: Digest, size: number) => AsyncIterable<Buffer>,
 ): AsyncGenerator<Buffer> {
-  const contents = Buffer.from(printContents(models))
   yield* member(CONTENTS, contents.length, [contents])
-  for (const [digest, size] of blobsOf(models)) yield* member(memberOf(digest), size, open(digest, size))
+  for (const [digest, size] of blobs) yield* member(memberOf(digest), size, open(digest, size))
   yield END
 }
 

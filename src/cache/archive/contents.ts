@@ -44,6 +44,8 @@ export interface ArchivedAnswer {
 
 const VERSION = 1
 const LONGEST_TEXT = 2000
+/** Bytes of the list that are read. They are kept in memory. */
+export const LARGEST_CONTENTS = 64 << 20
 
 /** The text of an archive's first member. */
 export function printContents(models: ArchivedModel[]): string {

@@ -28,7 +28,8 @@ export async function archivedModel(context: CacheContext, entry: Entry): Promis
     ...{ endpoint: origin?.endpoint ?? locked?.endpoint, ...(task !== undefined && { task }) },
     refs: new Map([...refs].filter(([name]) => name !== commit)),
     names: origin ? formerNames(origin.renames, repo) : [],
-    selections,
+    // A selection can name a file that the entry has lost. `import` would refuse it.
+    selections: selections.filter(({ files }) => files.every((path) => entry.files.has(path))),
     files: new Map([...entry.files].map(([path, { digest, size }]) => [path, statedFile(digest, size)])),
     ...(listing && { listing }),
     answers: origin ? answersOf(origin.apiAnswers(repo)) : new Map(),
