@@ -5,6 +5,7 @@ import { pathToFileURL } from 'node:url'
 import { expect, onTestFinished, test } from 'vitest'
 import { openStore } from '../../src/remote/open-store.ts'
 import type { ObjectBody, RemoteStore } from '../../src/remote/store.ts'
+import { all, bodyOf, textOf } from '../support/remote/bodies.ts'
 
 const { signal } = new AbortController()
 const KEY = 'blobs/sha256/ab/abcd'
@@ -19,25 +20,6 @@ function openFolder(folder: string): Promise<RemoteStore> {
   return openStore({ url: pathToFileURL(folder).href, timeoutMs: 1000, uploadPrivate: false }, {})
 }
 
-function body(text: string, size = text.length): ObjectBody {
-  return {
-    size,
-    async *open() {
-      yield Buffer.from(text)
-    },
-  }
-}
-
-async function all<T>(items: AsyncIterable<T> | undefined): Promise<T[]> {
-  const found: T[] = []
-  for await (const item of items ?? []) found.push(item)
-  return found
-}
-
-async function textOf(chunks: AsyncIterable<Uint8Array> | undefined): Promise<string | undefined> {
-  return chunks && Buffer.concat(await all(chunks)).toString()
-}
-
 test('an object is written once, and read whole or in part', async () => {
   const folder = await emptyFolder()
   const store = await openFolder(join(folder, 'share'))
@@ -45,12 +27,12 @@ test('an object is written once, and read whole or in part', async () => {
   expect(await all(store.list?.('', { signal }))).toEqual([])
   const unmounted = await openFolder(join(folder, 'gone/share'))
   await expect(unmounted.get(KEY, { signal })).rejects.toMatchObject({ failure: 'unreachable' })
-  await expect(unmounted.put(KEY, body('x'), { signal })).rejects.toMatchObject({ failure: 'unreachable' })
-  const both = await Promise.all(['0123456789', 'abcdefghij'].map((text) => store.put(KEY, body(text), { signal })))
+  await expect(unmounted.put(KEY, bodyOf('x'), { signal })).rejects.toMatchObject({ failure: 'unreachable' })
+  const both = await Promise.all(['0123456789', 'abcdefghij'].map((text) => store.put(KEY, bodyOf(text), { signal })))
   expect(both.sort()).toEqual(['exists', 'written'])
-  expect(await store.put(KEY, body('other'), { signal })).toBe('exists')
+  expect(await store.put(KEY, bodyOf('other'), { signal })).toBe('exists')
   expect(await store.has(KEY, { signal })).toEqual({ size: 10 })
-  expect(await store.put(KEY, body('0123456789'), { signal, overwrite: true })).toBe('written')
+  expect(await store.put(KEY, bodyOf('0123456789'), { signal, overwrite: true })).toBe('written')
   expect(await textOf(await store.get(KEY, { signal }))).toBe('0123456789')
   expect(await textOf(await store.get(KEY, { signal, start: 3, end: 6 }))).toBe('345')
   expect(await textOf(await store.get(KEY, { signal, start: 8, end: 100 }))).toBe('89')
@@ -66,7 +48,7 @@ test('an object is written once, and read whole or in part', async () => {
 test('an object that is shorter than stated, or whose writer fails, is not written and leaves nothing', async () => {
   const folder = await emptyFolder()
   const store = await openFolder(folder)
-  await expect(store.put(KEY, body('0123', 10), { signal })).rejects.toMatchObject({ name: 'RemoteError' })
+  await expect(store.put(KEY, bodyOf('0123', 10), { signal })).rejects.toMatchObject({ name: 'RemoteError' })
   const stop = new AbortController()
   const stopped: ObjectBody = {
     size: 10,
@@ -83,13 +65,13 @@ test('an object that is shorter than stated, or whose writer fails, is not writt
 test('what a killed writer left is not listed, and is removed after a day', async () => {
   const folder = await emptyFolder()
   const store = await openFolder(folder)
-  await store.put(KEY, body('0123'), { signal })
+  await store.put(KEY, bodyOf('0123'), { signal })
   const [old, recent] = ['a', 'b'].map((letter) => join(folder, 'blobs/sha256/ab', `.${letter.repeat(24)}.tmp`))
   for (const path of [old, recent]) await writeFile(path ?? '', 'left')
   const twoDaysAgo = (Date.now() - 2 * 86_400_000) / 1000
   await utimes(old ?? '', twoDaysAgo, twoDaysAgo)
   expect(await all(store.list?.('', { signal }))).toHaveLength(1)
-  await store.put('blobs/sha256/ab/abce', body('x'), { signal })
+  await store.put('blobs/sha256/ab/abce', bodyOf('x'), { signal })
   expect((await readdir(join(folder, 'blobs/sha256/ab'))).sort()).toEqual([`.${'b'.repeat(24)}.tmp`, 'abcd', 'abce'])
 })
 
@@ -104,7 +86,7 @@ test('links lead nowhere, and other keys than ours are refused', async () => {
     expect(await store.has(key, { signal })).toBeUndefined()
     expect(await store.get(key, { signal })).toBeUndefined()
   }
-  await expect(store.put('blobs/sha256/ab/new', body('x'), { signal })).rejects.toMatchObject({ failure: 'misused' })
+  await expect(store.put('blobs/sha256/ab/new', bodyOf('x'), { signal })).rejects.toMatchObject({ failure: 'misused' })
   await store.remove?.(KEY, { signal })
   expect(await all(store.list?.('', { signal }))).toEqual([])
   expect(await readdir(other)).toEqual(['abcd'])
@@ -127,7 +109,7 @@ test.runIf(process.platform !== 'win32')('who may use the folder may use all tha
   const folder = await emptyFolder()
   await chmod(folder, 0o2775)
   const store = await openFolder(folder)
-  await store.put(KEY, body('x'), { signal })
+  await store.put(KEY, bodyOf('x'), { signal })
   const modes = ['blobs', 'blobs/sha256/ab', KEY].map(async (path) => (await stat(join(folder, path))).mode & 0o7777)
   expect(await Promise.all(modes)).toEqual([0o2775, 0o2775, 0o444])
 })

@@ -2,7 +2,8 @@ import { link, lstat, open, opendir, rename, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { systemCode } from '../../model/errors.ts'
 import { originals } from '../../platform/originals.ts'
-import { type ObjectBody, RemoteError } from '../store.ts'
+import { bytesOfBody } from '../bytes-of-body.ts'
+import type { ObjectBody } from '../store.ts'
 import { unlessAbsent } from './absent.ts'
 import { isLeftover, leftoverName } from './names.ts'
 
@@ -29,13 +30,10 @@ export async function writeObject(
 async function writeWhole(temporary: string, body: ObjectBody, signal: AbortSignal, mode: number): Promise<void> {
   const file = await open(temporary, 'wx', 0o600)
   try {
-    let size = 0
-    for await (const chunk of body.open()) {
+    for await (const chunk of bytesOfBody(body)) {
       signal.throwIfAborted()
       await file.writeFile(chunk)
-      size += chunk.byteLength
     }
-    if (size !== body.size) throw new RemoteError('failed', `The object has ${size} bytes instead of ${body.size}`)
     await file.chmod(mode).catch(() => undefined)
     await file.sync().catch(ignoreUnsupported)
   } finally {
