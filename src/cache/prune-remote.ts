@@ -8,7 +8,7 @@ import { LARGEST_REF } from '../remote/refs.ts'
 import { RemoteError, type StoredObject } from '../remote/store.ts'
 import { UnusableObject } from '../remote/unusable.ts'
 import type { CacheContext } from './context/context.ts'
-import { StoreCalls } from './share/store-calls.ts'
+import { callsOfCommand, type StoreCalls } from './share/store-calls.ts'
 import { remoteOf, unusable, writableStore } from './share/store-of.ts'
 
 export interface PruneOptions {
@@ -37,7 +37,6 @@ export interface Pruned {
 /** First what is said about a model, then its files: whoever reads meanwhile, and a prune that is killed, find nothing that misleads. */
 const ORDER: ObjectKind[] = ['ref', 'signature', 'listing', 'bundle', 'blob']
 const AT_ONCE = 8
-const STALL_MS = 15_000
 const OTHER_MEANS = 'Use the means of the store itself, such as its rules for old objects. Nothing was changed.'
 const DOCTOR = 'Nothing was changed. `npx vitest-model-cache doctor` checks the remote.'
 
@@ -53,8 +52,8 @@ export async function pruneRemote(
   const store = await writableStore(context)
   const settings = remoteOf(context)
   if (!store.list || !store.remove) throw unusable(settings, 'It has no `list` and `remove`.', OTHER_MEANS)
-  const signal = options.signal ?? context.options.signal ?? new originals.AbortController().signal
-  const calls = new StoreCalls(store, { signal, stallMs: context.options.stallMs ?? STALL_MS })
+  const calls = callsOfCommand(context, store, options.signal)
+  const { signal } = calls.options
   try {
     const { own, foreign } = await listOwn(calls)
     const removable = await choose(calls, own, originals.now() - olderThanMs)

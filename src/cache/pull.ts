@@ -5,7 +5,6 @@ import { ModelCacheError, messageOf } from '../model/errors.ts'
 import { type HubPath, isWritable, parseHubPath } from '../model/hub-path.ts'
 import { describeModel, type Model, modelLabel } from '../model/model.ts'
 import { fileInPlaceOfFolder, type Tree } from '../model/tree.ts'
-import { originals } from '../platform/originals.ts'
 import { RemoteError } from '../remote/store.ts'
 import { cacheUnusable } from './cache-unusable.ts'
 import { CacheContext } from './context/context.ts'
@@ -17,7 +16,7 @@ import { type StatedModel, statedModel } from './pull/stated-model.ts'
 import { planFiles } from './selection/plan.ts'
 import { parseRepoConfig, type RepoConfig } from './selection/transformers-sessions.ts'
 import { FilesOnRemote } from './share/files-on-remote.ts'
-import { StoreCalls } from './share/store-calls.ts'
+import { callsOfCommand, type StoreCalls } from './share/store-calls.ts'
 import { readableStore, remoteOf, unusable } from './share/store-of.ts'
 
 export interface PullOptions {
@@ -51,7 +50,6 @@ export interface PulledModel {
 
 const MODELS_AT_ONCE = 4
 const CALLS_AT_ONCE = 16
-const STALL_MS = 15_000
 
 /**
  * Takes models from the remote, and downloads no file from the Hub. The Hub is only asked what a model is, where no lock file states it.
@@ -64,8 +62,8 @@ export async function pullModels(
 ): Promise<PulledModel[]> {
   const store = await readableStore(context)
   const own = new CacheContext({ ...context.options, downloads: false })
-  const signal = options.signal ?? context.options.signal ?? new originals.AbortController().signal
-  const calls = new StoreCalls(store, { signal, stallMs: context.options.stallMs ?? STALL_MS })
+  const calls = callsOfCommand(context, store, options.signal)
+  const { signal } = calls.options
   const work = { ...options, own, signal, calls, limit: pLimit(CALLS_AT_ONCE) }
   const limit = pLimit(MODELS_AT_ONCE)
   try {

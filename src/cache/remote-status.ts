@@ -1,7 +1,6 @@
 import pLimit, { type LimitFunction } from 'p-limit'
 import type { Entry } from '../model/entry.ts'
 import { asSentence, messageOf } from '../model/errors.ts'
-import { originals } from '../platform/originals.ts'
 import { listingKey, signatureKey } from '../remote/keys.ts'
 import { remoteMode } from '../remote/mode.ts'
 import { readSigningKey, type SigningKey } from '../remote/signature.ts'
@@ -10,7 +9,7 @@ import type { CacheContext } from './context/context.ts'
 import { FilesOnRemote } from './share/files-on-remote.ts'
 import { probe } from './share/probe.ts'
 import { reasonOfAccess, statementOf } from './share/statement-of.ts'
-import { StoreCalls } from './share/store-calls.ts'
+import { callsOfCommand, type StoreCalls } from './share/store-calls.ts'
 import { readableStore, remoteOf } from './share/store-of.ts'
 
 export interface RemoteStatus {
@@ -51,7 +50,6 @@ export interface SharedModel {
   notSent: string | null
 }
 
-const STALL_MS = 15_000
 const CALLS_AT_ONCE = 16
 
 /**
@@ -65,8 +63,8 @@ export async function remoteStatus(
 ): Promise<RemoteStatus> {
   const key = readSigningKey(context.env)
   const store = await readableStore(context)
-  const signal = options.signal ?? context.options.signal ?? new originals.AbortController().signal
-  const calls = new StoreCalls(store, { signal, stallMs: context.options.stallMs ?? STALL_MS })
+  const calls = callsOfCommand(context, store, options.signal)
+  const { signal } = calls.options
   const mode = remoteMode(remoteOf(context), context.env)
   const status: RemoteStatus = {
     remote: store.name,

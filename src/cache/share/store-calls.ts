@@ -1,12 +1,16 @@
 import { linkedController, originals, sleep } from '../../platform/originals.ts'
 import { readObject } from '../../remote/read-object.ts'
 import { RemoteError, type RemoteStore, type StoredObject } from '../../remote/store.ts'
+import { untilAborted } from '../../remote/until-aborted.ts'
+import type { CacheContext } from '../context/context.ts'
 
 const MOST_TRIES = 3
 const FIRST_DELAY_MS = 500
 const LONGEST_DELAY_MS = 20_000
 /** A call without progress for this many milliseconds has failed. A store may need a while to put the parts of a large object together. */
 const STALL_MS = 60_000
+/** A command that a person waits for, and that sends no large object. */
+const COMMAND_STALL_MS = 15_000
 
 export interface CallSettings {
   signal: AbortSignal
@@ -87,18 +91,23 @@ export class StoreCalls<Settings extends CallSettings = CallSettings> {
       originals.clearTimeout(timer)
       timer = begin()
     }
-    const aborted = new Promise<never>((_, reject) => {
-      controller.signal.addEventListener('abort', () => reject(controller.signal.reason), { once: true })
-    })
-    aborted.catch(() => undefined)
     try {
       signal.throwIfAborted()
-      return await Promise.race([work(controller.signal, progressed), aborted])
+      return await untilAborted(controller.signal, work(controller.signal, progressed))
     } finally {
       originals.clearTimeout(timer)
       unlink()
     }
   }
+}
+
+/** The calls of a command that sends no objects, until `signal` or the signal of the cache aborts. */
+export function callsOfCommand(
+  { options }: CacheContext,
+  store: RemoteStore,
+  signal = options.signal ?? new originals.AbortController().signal,
+): StoreCalls {
+  return new StoreCalls(store, { signal, stallMs: options.stallMs ?? COMMAND_STALL_MS })
 }
 
 /** Milliseconds until the next try. Undefined after a failure that would not pass. */
