@@ -9,7 +9,7 @@ import { RemoteError, type StoredObject } from '../remote/store.ts'
 import { UnusableObject } from '../remote/unusable.ts'
 import type { CacheContext } from './context/context.ts'
 import { callsOfCommand, type StoreCalls } from './share/store-calls.ts'
-import { remoteOf, unusable, writableStore } from './share/store-of.ts'
+import { remoteOf, unusable, writableRemote } from './share/store-of.ts'
 
 export interface PruneOptions {
   /** Objects that were last written longer ago are removed. Milliseconds. */
@@ -49,7 +49,7 @@ export async function pruneRemote(
   context: CacheContext,
   { olderThanMs, dryRun = false, ...options }: PruneOptions,
 ): Promise<Pruned> {
-  const store = await writableStore(context)
+  const { store } = await writableRemote(context)
   const settings = remoteOf(context)
   if (!store.list || !store.remove) throw unusable(settings, 'It has no `list` and `remove`.', OTHER_MEANS)
   const calls = callsOfCommand(context, store, options.signal)

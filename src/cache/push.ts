@@ -3,12 +3,13 @@ import type { Entry } from '../model/entry.ts'
 import { asSentence, isSystemError, messageOf } from '../model/errors.ts'
 import { modelLabel } from '../model/model.ts'
 import { linkedController, originals } from '../platform/originals.ts'
+import type { Remote } from '../remote/remote.ts'
 import { readSigningKey, type SigningKey } from '../remote/signature.ts'
 import { RemoteError } from '../remote/store.ts'
 import { UnusableObject } from '../remote/unusable.ts'
 import type { CacheContext } from './context/context.ts'
 import { reasonOfAccess, statementOf } from './share/statement-of.ts'
-import { noteRefusal, writableStore } from './share/store-of.ts'
+import { writableRemote } from './share/store-of.ts'
 import { Upload } from './share/upload.ts'
 import { ForeignObject, uploadModel } from './share/upload-model.ts'
 import { DamagedFile } from './share/verified-body.ts'
@@ -64,11 +65,11 @@ export async function pushEntries(
   { dryRun = false, onProgress, signal, timeLimitMs, stallMs = context.options.stallMs }: PushOptions = {},
 ): Promise<PushedModel[]> {
   const key = readSigningKey(context.env)
-  const store = await writableStore(context)
+  const remote = await writableRemote(context)
   const { controller, unlink } = linkedController(signal ?? context.options.signal)
   const late = new OutOfTime(`It was not sent within ${formatDuration(timeLimitMs ?? 0)}.`)
   const timer = timeLimitMs === undefined ? undefined : originals.setTimeout(() => controller.abort(late), timeLimitMs)
-  const upload = new Upload(store, { signal: controller.signal, stallMs, isDry: dryRun })
+  const upload = new Upload(remote.store, { signal: controller.signal, stallMs, isDry: dryRun })
   const pushed: PushedModel[] = []
   let end: string | undefined
   let failuresInARow = 0
@@ -78,7 +79,7 @@ export async function pushEntries(
         pushed.push({ ...nothingSent(entry), outcome: 'left', reason: end })
         continue
       }
-      const one = await pushEntry(context, entry, { upload, key, onProgress })
+      const one = await pushEntry(context, entry, { remote, upload, key, onProgress })
       pushed.push(one)
       failuresInARow = one.outcome === 'failed' ? failuresInARow + 1 : 0
       if (one.outcome === 'left' || failuresInARow === MOST_FAILURES) end = one.reason
@@ -97,6 +98,7 @@ class OutOfTime extends Error {
 }
 
 interface Work {
+  remote: Remote
   upload: Upload
   key: SigningKey | undefined
   onProgress: PushOptions['onProgress']
@@ -129,7 +131,7 @@ async function pushEntry(context: CacheContext, entry: Readonly<Entry>, work: Wo
     await uploadModel(work.upload, { endpoint: statement.endpoint, repo, commit }, statement, { key: work.key, count })
     return { ...pushed, outcome: 'shared' }
   } catch (error) {
-    return { ...pushed, ...failureOf(context, work.upload, error) }
+    return { ...pushed, ...failureOf(context, work, error) }
   }
 }
 
@@ -140,14 +142,14 @@ function nothingSent({ repo, revision, commit }: Readonly<Entry>): Omit<PushedMo
 /** Throws what no push can go on from. */
 function failureOf(
   context: CacheContext,
-  { store, options }: Upload,
+  { remote, upload }: Work,
   error: unknown,
 ): Pick<PushedModel, 'outcome' | 'reason'> {
   if (error instanceof OutOfTime) return { outcome: 'left', reason: error.message }
-  options.signal.throwIfAborted()
+  upload.options.signal.throwIfAborted()
   if (error instanceof RemoteError && error.failure !== 'failed') {
     if (error.failure === 'denied') {
-      noteRefusal(store, error.message)
+      remote.refusal = error.message
       context.warn(`${asSentence(error.message)} This process only reads from the remote now.`)
     }
     return { outcome: 'left', reason: asSentence(error.message) }

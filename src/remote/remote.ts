@@ -27,6 +27,8 @@ interface ReadOptions {
 export class Remote {
   /** Why the remote is left alone. Undefined while it is used. */
   leftAlone: string | undefined
+  /** Why it refused to be written: this process only reads from it any more. Undefined if it did not refuse. */
+  refusal: string | undefined
   /** The objects that could not be read, since the last one that could. */
   #failures = 0
   #wrongObjects = 0

@@ -99,6 +99,14 @@ test('a remote that fails or hangs costs the time limit at most, one line, and n
   ])
 })
 
+test('a remote that refuses to be written costs one warning, and nobody is told to try again', async () => {
+  Object.assign(store, { put: async () => Promise.reject(new RemoteError('denied', 'memory: answered with HTTP 403')) })
+  await run(start({ remote: defineRemote(store) }))
+  expect(notes).toEqual([
+    expect.stringMatching(/memory: answered with HTTP 403\. This process only reads from the remote now\.$/),
+  ])
+})
+
 test('a run that may not write sends nothing, and says nothing', async () => {
   vi.stubEnv('GITHUB_ACTIONS', 'true')
   vi.stubEnv('GITHUB_EVENT_NAME', 'pull_request_target')

@@ -2,16 +2,9 @@ import type { RemoteSettings } from '../../config/remote-settings.ts'
 import { asSentence, ModelCacheError, messageOf } from '../../model/errors.ts'
 import { remoteMode } from '../../remote/mode.ts'
 import { openStore } from '../../remote/open-store.ts'
+import type { Remote } from '../../remote/remote.ts'
 import type { RemoteStore } from '../../remote/store.ts'
 import type { CacheContext } from '../context/context.ts'
-
-/** The stores that refused to be written, with the reason. This process only reads from them any more. */
-const refused = new WeakMap<RemoteStore, string>()
-
-/** From now on this process only reads from a store. */
-export function noteRefusal(store: RemoteStore, reason: string): void {
-  refused.set(store, reason)
-}
 
 /** The settings of the remote. Throws `INVALID_OPTION` if there is none. */
 export function remoteOf({ options }: CacheContext): RemoteSettings {
@@ -39,10 +32,10 @@ export async function readableStore(context: CacheContext): Promise<RemoteStore>
 }
 
 /**
- * The store of the remote, if this process may write to it. Throws `INVALID_OPTION` without a remote, and `REMOTE_UNUSABLE` with the
+ * The remote, if this process may write to it. Throws `INVALID_OPTION` without a remote, and `REMOTE_UNUSABLE` with the
  * reason.
  */
-export async function writableStore(context: CacheContext): Promise<RemoteStore> {
+export async function writableRemote(context: CacheContext): Promise<Remote> {
   const settings = remoteOf(context)
   const mode = remoteMode(settings, context.env)
   if (mode.mode === 'read')
@@ -55,9 +48,9 @@ export async function writableStore(context: CacheContext): Promise<RemoteStore>
   const remote = await context.remote()
   if (!remote)
     throw unusable(settings, context.options.offline ? 'The cache is offline.' : 'It could not be opened.', doctor)
-  const reason = remote.leftAlone ?? refused.get(remote.store)
+  const reason = remote.leftAlone ?? remote.refusal
   if (reason !== undefined) throw unusable(settings, reason, doctor)
-  return remote.store
+  return remote
 }
 
 /** `reason`: a sentence. The messages of stores begin with the address, which is not told twice. */

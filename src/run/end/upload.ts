@@ -1,8 +1,8 @@
-import type { ModelCache } from '../../cache/model-cache.ts'
 import type { PushedModel } from '../../cache/push.ts'
 import { formatDuration, formatSize } from '../../config/units.ts'
 import { ModelCacheError, messageOf } from '../../model/errors.ts'
 import { linkedController, originals } from '../../platform/originals.ts'
+import type { Remote } from '../../remote/remote.ts'
 import { count, labelOf } from '../../report/words.ts'
 import type { Session } from '../session.ts'
 import { inTime } from './fold-in.ts'
@@ -32,7 +32,7 @@ export async function uploadModels(session: Session): Promise<void> {
       const entries = (await cache.list()).filter(({ repo, commit }) => keys.has(`${repo}@${commit}`))
       const { stallMs = STALL_MS } = cache.context.options
       const pushed = await cache.push(entries, { timeLimitMs, stallMs, signal: controller.signal })
-      const line = uploadLine(pushed, await nameOfRemote(cache), elapsed())
+      const line = uploadLine(pushed, await cache.context.remote(), elapsed())
       if (line !== undefined) output.note(line)
     } catch (error) {
       if (controller.signal.aborted) return
@@ -56,16 +56,14 @@ export async function applyLimits({ output, projects }: Session): Promise<void> 
   }
 }
 
-async function nameOfRemote({ context }: ModelCache): Promise<string> {
-  return (await context.remote())?.name ?? ''
-}
-
 /** What was sent and what is left. Undefined if nothing was, and nothing is. */
-function uploadLine(pushed: PushedModel[], name: string, ms: number): string | undefined {
+function uploadLine(pushed: PushedModel[], remote: Remote | undefined, ms: number): string | undefined {
   const sent = pushed.filter(({ outcome, sentBytes }) => outcome === 'shared' && sentBytes > 0)
-  const left = pushed.filter(({ outcome }) => outcome === 'left' || outcome === 'failed')
+  // A warning has told that the remote refused to be written. Another try would not help.
+  const isRefused = remote?.refusal !== undefined
+  const left = pushed.filter(({ outcome }) => outcome === 'failed' || (outcome === 'left' && !isRefused))
   const bytes = pushed.reduce((sum, { sentBytes }) => sum + sentBytes, 0)
-  const what = `Sent ${count(sent.length, 'model')} to ${name} (${formatSize(bytes)}, ${formatDuration(ms)}).`
+  const what = `Sent ${count(sent.length, 'model')} to ${remote?.name ?? ''} (${formatSize(bytes)}, ${formatDuration(ms)}).`
   if (left.length === 0) return sent.length > 0 ? what : undefined
   const names = left.slice(0, 3).map(labelOf).join(', ')
   const more = left.length > 3 ? ` and ${left.length - 3} more` : ''
