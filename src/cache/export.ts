@@ -8,11 +8,11 @@ import { ModelCacheError, messageOf } from '../model/errors.ts'
 import { modelLabel } from '../model/model.ts'
 import { archiveOf } from './archive/archive-writer.ts'
 import { type Compression, compressionFor, compressor } from './archive/compression.ts'
-import { type ArchivedModel, blobsOf, bytesOf, LARGEST_CONTENTS, printContents } from './archive/contents.ts'
+import { blobsOf, bytesOf, LARGEST_CONTENTS, printContents } from './archive/contents.ts'
 import { checkNewFile, writeNewFile } from './archive/new-file.ts'
 import { isOutOfProportion, LARGEST_RATIO } from './archive/ratio.ts'
 import type { CacheContext } from './context/context.ts'
-import { archivedModel } from './inspect/archived-model.ts'
+import { archivedModels } from './inspect/archived-model.ts'
 
 export interface ExportOptions {
   /** Replaces a file that exists. */
@@ -48,8 +48,7 @@ export async function exportEntries(
   if (entries.length === 0) throw nothingToExport(context)
   if (typeof target === 'string') checkNewFile(target, { force })
   const compression = typeof target === 'string' ? compressionFor(target) : 'none'
-  const models: ArchivedModel[] = []
-  for (const entry of entries) models.push(await archivedModel(context, entry))
+  const models = await archivedModels(context, entries)
   const contents = Buffer.from(printContents(models))
   if (contents.length > LARGEST_CONTENTS) throw tooMuch(target, contents.length)
   const bytes = bytesOf(models)

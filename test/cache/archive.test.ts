@@ -279,6 +279,13 @@ describe('an archive', () => {
     await writeFile(metadata, JSON.stringify([record]))
     await exportAll()
     expect(await openB().importFrom(inFolder('models.tar'))).toMatchObject({ models: [{ addedFiles: 2 }] })
+    // The endpoint's listing is lost. So what an archive brings is an entry beside that of the endpoint.
+    await rm(engine.inCache(engine.inOrigin('models--org--name', 'trees')), { recursive: true })
+    await engine.open({ offline: true }).importFrom(inFolder('models.tar'))
+    await engine.open().exportTo(inFolder('both.tar'))
+    const c = openB({ cacheDir: inFolder('c') })
+    expect((await c.importFrom(inFolder('both.tar'))).models).toHaveLength(2)
+    expect(await c.get(WANTED)).toMatchObject({ tier: 'disk' })
     // The list of contents has all stored answers of the API.
     const answers = engine.inOrigin('api', encodeURIComponent('org/name'))
     await mkdir(engine.inCache(answers), { recursive: true })

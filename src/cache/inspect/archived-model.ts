@@ -17,8 +17,25 @@ import { entriesIn, valid } from '../store/list-folder.ts'
 import { Origin } from '../store/origin.ts'
 import { isApiAnswerName } from '../store/own-names.ts'
 
-/** What an archive says about a cached entry: all that another cache needs to serve it offline as this one does. */
-export async function archivedModel(context: CacheContext, entry: Entry): Promise<ArchivedModel> {
+/** What an archive says about cached entries: all that another cache needs to serve them offline as this one does. */
+export async function archivedModels(context: CacheContext, entries: Entry[]): Promise<ArchivedModel[]> {
+  const models: ArchivedModel[] = []
+  for (const entry of entries) {
+    const model = await archivedModel(context, entry)
+    // An archive has a commit once for each endpoint: as the entry of the endpoint itself, if there is one.
+    const isRepeated = entries.some(
+      (other) =>
+        other !== entry &&
+        other.repo === model.repo &&
+        other.commit === model.commit &&
+        other.endpoint === model.endpoint,
+    )
+    models.push(isRepeated ? { ...model, endpoint: undefined } : model)
+  }
+  return models
+}
+
+async function archivedModel(context: CacheContext, entry: Entry): Promise<ArchivedModel> {
   const { repo, revision, commit, access, task, selections } = entry
   const { origin, listing, locked } = await statementOf(context, entry)
   const refs = await refsOf(origin ?? context.layout, entry)
