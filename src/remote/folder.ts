@@ -135,9 +135,9 @@ class FolderStore implements RemoteStore {
     const stats = await unlessAbsent(stat(this.folder))
     if (stats?.isDirectory()) return { path: await realpath(this.folder), mode: stats.mode & 0o7777 }
     if (stats) throw new RemoteError('misused', `${this.name} is not a folder`)
-    // Where the folder above it is missing, too, the share is probably not mounted.
-    if (await unlessAbsent(stat(dirname(this.folder)))) return undefined
-    throw new RemoteError('unreachable', `There is no folder ${this.folder}`)
+    const above = dirname(this.folder)
+    if (await unlessAbsent(stat(above))) return undefined
+    throw new RemoteError('unreachable', `There is no folder ${above}. Perhaps the share is not mounted`)
   }
 
   async #make(): Promise<Root> {
