@@ -167,14 +167,20 @@ export class CacheContext {
    * only a folder is used.
    */
   async remote(): Promise<Remote | undefined> {
-    const { remote, offline } = this.options
-    if (!remote || (offline && !remote.url?.startsWith('file:'))) return undefined
+    const { remote } = this.options
+    if (!remote || this.isRemoteOffline) return undefined
     if (this.standsInFor) return this.standsInFor.remote()
     this.#remote ??= import('./remote.ts').then(async ({ openRemoteOf }) => {
       this.#openedRemote = { remote: await openRemoteOf(this, remote) }
       return this.#openedRemote.remote
     })
     return this.#remote
+  }
+
+  /** True when the cache is offline, and its remote is not a folder, which is read without a request. */
+  get isRemoteOffline(): boolean {
+    const { remote, offline } = this.options
+    return offline && !remote?.url?.startsWith('file:')
   }
 
   /** True when this process could not open the remote, or has left it alone. */

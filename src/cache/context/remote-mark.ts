@@ -4,8 +4,8 @@ import { systemCode } from '../../model/errors.ts'
 import type { Layout } from '../store/layout.ts'
 import { isMarked, removeEmptyFolder, removeFile } from '../store/remove-own.ts'
 
-// The processes of a run tell each other by a file that the remote is left alone. This code is apart from the remote's: each run looks for
-// the file at its end, also one that asked the remote for nothing.
+// The processes of a run tell each other by a file that the remote is left alone. This code is apart from the remote's: each run with a
+// remote looks for the file at its end, also one that asked the remote for nothing.
 
 /** Removes the mark of a run that is over. */
 export async function removeMark(layout: Layout, runId: string): Promise<void> {

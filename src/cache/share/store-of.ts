@@ -20,8 +20,7 @@ export function remoteOf({ options }: CacheContext): RemoteSettings {
 /** Opens the store of the remote for reading. Throws `INVALID_OPTION` without a remote, and `REMOTE_UNUSABLE`. */
 export async function readableStore(context: CacheContext): Promise<RemoteStore> {
   const settings = remoteOf(context)
-  const { offline } = context.options
-  if (offline && !settings.url?.startsWith('file:'))
+  if (context.isRemoteOffline)
     throw unusable(settings, 'The cache is offline.', 'Unset MODEL_CACHE_OFFLINE, or the option `offline`.')
   try {
     return await openStore(settings, context.env)
@@ -47,7 +46,7 @@ export async function writableRemote(context: CacheContext): Promise<Remote> {
   const doctor = 'Nothing was changed. `npx vitest-model-cache doctor` says what is missing.'
   const remote = await context.remote()
   if (!remote)
-    throw unusable(settings, context.options.offline ? 'The cache is offline.' : 'It could not be opened.', doctor)
+    throw unusable(settings, context.isRemoteOffline ? 'The cache is offline.' : 'It could not be opened.', doctor)
   const reason = remote.leftAlone ?? remote.refusal
   if (reason !== undefined) throw unusable(settings, reason, doctor)
   return remote

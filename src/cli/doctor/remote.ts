@@ -24,14 +24,14 @@ const NEXT: Record<RemoteFailure, string> = {
 
 /** Checks whether the remote answers, and says what may be done with it here. */
 export async function checkRemote(context: CacheContext): Promise<Check> {
-  const { remote, offline } = context.options
+  const { remote } = context.options
   if (!remote) return ok(NAME, 'none')
-  if (offline && !remote.url?.startsWith('file:')) return ok(NAME, 'offline: it was not asked')
+  if (context.isRemoteOffline) return ok(NAME, 'offline: it was not asked')
   try {
     const key = readSigningKey(context.env)
     const store = await readableStore(context)
-    const tookMs = await probe(new StoreCalls(store, { signal: interrupted, stallMs: ANSWER_WITHIN_MS }))
-    store.close?.()
+    const calls = new StoreCalls(store, { signal: interrupted, stallMs: ANSWER_WITHIN_MS })
+    const tookMs = await probe(calls).finally(() => store.close?.())
     const mode = remoteMode(remote, context.env)
     const parts = [
       `${store.name} answers in ${formatDuration(tookMs)}`,
