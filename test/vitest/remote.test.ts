@@ -16,12 +16,13 @@ const testOf = (repo: string) => `
     expect(data[0]).toBeCloseTo(${repo === 'org/embeddings' ? DOG : 'data[0]'}, 5)
   })`
 
-/** The chunks of the package that were loaded by the processes that wrote their coverage into a folder. */
-async function chunksIn(folder: string): Promise<string[]> {
+/** The chunks with code of the remote that were loaded by the processes that wrote their coverage into a folder. */
+async function remoteChunksIn(folder: string): Promise<string[]> {
   const texts = (await readdir(folder)).map((name) => readFile(join(folder, name), 'utf8'))
-  return [...(await Promise.all(texts)).join('').matchAll(/vitest-model-cache\/dist\/chunks\/([\w-]+\.js)/g)].map(
-    ([, chunk = '']) => chunk,
-  )
+  const paths = (await Promise.all(texts)).join('').matchAll(/vitest-model-cache\/dist\/chunks\/([\w-]+\.js)/g)
+  const chunks = [...paths].map(([, chunk = '']) => chunk)
+  expect(chunks).not.toEqual([])
+  return chunks.filter((chunk) => /^(remote|open-store|store|upload)\d*\./.test(chunk))
 }
 
 test('one machine fills a folder after its run; an empty machine gets all from it while the Hub is off', async () => {
@@ -44,9 +45,7 @@ test('one machine fills a folder after its run; an empty machine gets all from i
   const loaded = join(consumer.directory, 'loaded')
   const warm = await consumer.vitest(['declared'], { ...remote, NODE_V8_COVERAGE: loaded })
   expect(warm.report, warm.output).toMatchObject({ hits: 1, misses: 0 })
-  const chunks = await chunksIn(loaded)
-  expect(chunks).not.toEqual([])
-  expect(chunks.filter((chunk) => /^(remote|open-store|store|upload)\d*\./.test(chunk))).toEqual([])
+  expect(await remoteChunksIn(loaded)).toEqual([])
 
   const machine = (name: string) => ({
     MODEL_CACHE_DIR: join(consumer.directory, name),
@@ -61,7 +60,8 @@ test('one machine fills a folder after its run; an empty machine gets all from i
   // An empty cache has no record of the run, so the second model is asked for in a worker.
   await hub.stopListening()
   hub.clearRequests()
-  const second = await consumer.vitest([], { ...remote, ...machine('second') })
+  const restoring = join(consumer.directory, 'restoring')
+  const second = await consumer.vitest([], { ...remote, ...machine('second'), NODE_V8_COVERAGE: restoring })
   expect(second.exitCode, second.output).toBe(0)
   expect(second.report).toMatchObject({
     ...{ requests: 2, hits: 2, misses: 0, tiers: { remote: 2 }, downloadedBytes: 0, restoredBytes: bytes },
@@ -71,6 +71,7 @@ test('one machine fills a folder after its run; an empty machine gets all from i
   expect(second.stdout).toMatch(/org\/external-data +remote ×1 .*restore /)
   expect(second.stdout).toMatch(/took .* from the remote/)
   expect(hub.requests).toEqual([])
+  expect(await remoteChunksIn(restoring)).not.toEqual([])
   const stats = await consumer.cli(['stats'], { ...remote, ...machine('second') })
   expect(stats.stdout).toMatch(/remote ×2(.|\n)*took .* from the remote/)
 })
