@@ -55,3 +55,11 @@ export class Hasher {
     return `${this.#recipe.algorithm}:${this.#hash.digest('hex')}`
   }
 }
+
+/** True if bytes are the content that a digest and a size state. */
+export function isContent(bytes: Uint8Array, { digest, size }: { digest: Digest; size: number }): boolean {
+  if (bytes.byteLength !== size) return false
+  const hasher = new Hasher(digest, size)
+  hasher.update(bytes)
+  return hasher.digest() === digest
+}

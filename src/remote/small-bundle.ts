@@ -1,4 +1,4 @@
-import { type Digest, Hasher, isDigest } from '../model/digest.ts'
+import { type Digest, isContent, isDigest } from '../model/digest.ts'
 import { isCount, isObject, isText } from '../model/json.ts'
 import { parseObject, readObject } from './read-object.ts'
 import type { CallOptions, RemoteStore } from './store.ts'
@@ -52,9 +52,7 @@ export function unpackBundle(bytes: Uint8Array): Map<Digest, Uint8Array> {
   const files = new Map<Digest, Uint8Array>()
   for (const { digest, size } of stated) {
     const content = bytes.subarray(at, at + size)
-    const hasher = new Hasher(digest, size)
-    hasher.update(content)
-    if (hasher.digest() === digest) files.set(digest, content)
+    if (isContent(content, { digest, size })) files.set(digest, content)
     at += size
   }
   return files

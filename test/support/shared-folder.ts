@@ -2,7 +2,7 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { CachedModel } from '../../src/cache/cached-model.ts'
-import { type Digest, digestOfBlobName, Hasher } from '../../src/model/digest.ts'
+import { type Digest, digestOfBlobName, isContent } from '../../src/model/digest.ts'
 import { blobKey } from '../../src/remote/keys.ts'
 
 /** The option `remote` for a folder. */
@@ -28,11 +28,7 @@ export async function fillFolder(folder: string, model: CachedModel): Promise<Ma
 async function digestOf({ directory }: CachedModel, path: string, content: Uint8Array): Promise<Digest> {
   const blobs = await readdir(join(directory, '../../blobs'))
   const candidates = blobs.flatMap((name) => digestOfBlobName(name) ?? [])
-  const digest = candidates.find((candidate) => {
-    const hasher = new Hasher(candidate, content.byteLength)
-    hasher.update(content)
-    return hasher.digest() === candidate
-  })
+  const digest = candidates.find((candidate) => isContent(content, { digest: candidate, size: content.byteLength }))
   if (!digest) throw new Error(`There is no blob of ${path}`)
   return digest
 }

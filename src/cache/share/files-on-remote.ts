@@ -1,4 +1,4 @@
-import { type Digest, Hasher } from '../../model/digest.ts'
+import { type Digest, isContent } from '../../model/digest.ts'
 import { blobKey, bundleKey, type RemoteModel } from '../../remote/keys.ts'
 import { LARGEST_BUNDLE, LARGEST_SMALL_FILE, unpackBundle } from '../../remote/small-bundle.ts'
 import { UnusableObject } from '../../remote/unusable.ts'
@@ -27,14 +27,12 @@ export class FilesOnRemote {
   }
 
   /** The bytes of a small file, if the remote has them with the right digest. Throws `RemoteError`. */
-  async read({ digest, size }: Stated): Promise<Uint8Array | undefined> {
-    if (size > LARGEST_BUNDLE) return undefined
-    const small = (await this.#small()).get(digest)
+  async read(file: Stated): Promise<Uint8Array | undefined> {
+    if (file.size > LARGEST_BUNDLE) return undefined
+    const small = (await this.#small()).get(file.digest)
     if (small) return small
-    const bytes = await this.calls.read(blobKey(digest), size).catch(unlessUnusable)
-    const hasher = new Hasher(digest, size)
-    if (bytes) hasher.update(bytes)
-    return bytes?.byteLength === size && hasher.digest() === digest ? bytes : undefined
+    const bytes = await this.calls.read(blobKey(file.digest), file.size).catch(unlessUnusable)
+    return bytes && isContent(bytes, file) ? bytes : undefined
   }
 
   #small(): Promise<ReadonlyMap<Digest, Uint8Array>> {

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import pLimit from 'p-limit'
-import { type Digest, Hasher } from '../../model/digest.ts'
+import { type Digest, isContent } from '../../model/digest.ts'
 import { linkedController } from '../../platform/originals.ts'
 import { blobKey, bundleKey, listingKey, type RemoteModel, refKey, signatureKey } from '../../remote/keys.ts'
 import { LARGEST_LISTING, type Listing, parseListing, printListing } from '../../remote/listing.ts'
@@ -114,9 +114,7 @@ async function readBundled(upload: Upload, key: string): Promise<Set<Digest> | u
 async function bundleBody(files: LocalFile[]) {
   const read = files.map(async ({ path, digest, size }) => {
     const bytes = await readFile(path)
-    const hasher = new Hasher(digest, size)
-    hasher.update(bytes)
-    if (bytes.byteLength !== size || hasher.digest() !== digest) throw new DamagedFile(`${path} is not what was stated`)
+    if (!isContent(bytes, { digest, size })) throw new DamagedFile(`${path} is not what was stated`)
     return { digest, size, bytes }
   })
   const bytes = packBundle(await Promise.all(read))
