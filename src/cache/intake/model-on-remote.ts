@@ -4,6 +4,7 @@ import type { Digest } from '../../model/digest.ts'
 import { messageOf, nameOf } from '../../model/errors.ts'
 import type { HubPath } from '../../model/hub-path.ts'
 import { describeModel, type Model } from '../../model/model.ts'
+import { originals } from '../../platform/originals.ts'
 import type { Remote } from '../../remote/remote.ts'
 import type { CacheContext } from '../context/context.ts'
 import type { Resolved } from './resolve.ts'
@@ -79,8 +80,8 @@ export class ModelOnRemote {
     ])
     try {
       const key = bundleKey({ endpoint, repo: model.repo, commit: resolved.commit })
-      const { signal: never } = new AbortController()
-      return (await readBundle(remote, key, { signal: signal ?? never })) ?? new Map()
+      const bundle = await readBundle(remote, key, { signal: signal ?? new originals.AbortController().signal })
+      return bundle ?? new Map()
     } catch (error) {
       signal?.throwIfAborted()
       const reason = `The small files of ${describeModel(model)}: ${messageOf(error)}`

@@ -2,8 +2,9 @@ import type { S3Client, S3ClientConfig } from '@aws-sdk/client-s3'
 import type { Environment } from '../../config/environment-variables.ts'
 import { isLoopback } from '../../model/endpoint.ts'
 import { findUploadingFetch } from '../../net/find-fetch.ts'
-import { originals } from '../../platform/originals.ts'
+import { originals, withTimeLimit } from '../../platform/originals.ts'
 import { RemoteError } from '../store.ts'
+import { untilAborted } from '../until-aborted.ts'
 import type { S3Address } from './address.ts'
 import { importClient } from './import-sdk.ts'
 import { requestHandler } from './request-handler.ts'
@@ -84,18 +85,13 @@ async function regionOf(client: S3Client): Promise<string | undefined> {
 
 async function hasCredentials(client: S3Client): Promise<boolean> {
   const late = new RemoteError('unreachable', `No AWS credentials arrived within ${CREDENTIALS_WITHIN_MS / 1000} s.`)
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const limit = new Promise<never>((_, reject) => {
-    timer = originals.setTimeout(() => reject(late), CREDENTIALS_WITHIN_MS)
-  })
+  const find = (signal: AbortSignal) => untilAborted(signal, client.config.credentials())
   try {
-    await Promise.race([client.config.credentials(), limit])
+    await withTimeLimit(CREDENTIALS_WITHIN_MS, undefined, () => late, find)
     return true
   } catch (error) {
     if (error === late) throw late
     return false
-  } finally {
-    originals.clearTimeout(timer)
   }
 }
 

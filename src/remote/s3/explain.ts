@@ -51,7 +51,7 @@ export function wasSkewed(error: unknown): boolean {
  * what was signed.
  */
 export function explain({ name, signs }: { name: string; signs: boolean }, error: unknown): RemoteError {
-  if (nameOf(error) === 'RemoteError') return error as RemoteError
+  if (error instanceof RemoteError) return error
   const status = statusOf(error)
   const code = codeOf(error)
   const failure = BY_CODE.find(([pattern]) => pattern.test(code))?.[1] ?? failureOf(error, status)

@@ -2,6 +2,7 @@ import { Readable } from 'node:stream'
 import { formatSize } from '../../config/units.ts'
 import { chunksOf } from '../../net/body.ts'
 import type { Answer, UploadingFetch } from '../../net/fetch.ts'
+import { originals } from '../../platform/originals.ts'
 import { RemoteError } from '../store.ts'
 
 /** A request of the SDK. Its path is encoded. */
@@ -58,7 +59,7 @@ export function requestHandler(findFetch: () => Promise<UploadingFetch>) {
 // The SDK reads errors and lists into memory. A page of a list has 1000 keys.
 const LARGEST_ANSWER_BYTES = 4 << 20
 
-const NEVER = new AbortController().signal
+const NEVER = new originals.AbortController().signal
 
 function addressOf({ protocol, hostname, port, path, query = {} }: SdkRequest): string {
   const pairs = Object.entries(query).flatMap(([name, values]) => {
