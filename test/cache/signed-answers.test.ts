@@ -197,3 +197,11 @@ test('a Hub that answers is believed, and not the remote: a repo that is gone is
   const refusal = await refusalOf(open('B', { offline: false }).get('org/gone'))
   expect(refusal).toMatchObject({ code: 'MODEL_NOT_FOUND', reason: expect.not.stringContaining('remote') })
 })
+
+test('of a remote that fails, the error does not say that it lacks something', async () => {
+  const url = pathToFileURL(join(engine.folder, 'not mounted/share')).href
+  const gone = open('B', { remote: { url, timeoutMs: 60_000, uploadPrivate: false } })
+  const { reason } = await refusalOf(gone.get('org/name'))
+  expect(reason).toMatch(/The remote did not help: .*There is no folder/)
+  expect(reason).not.toContain('has no ref')
+})

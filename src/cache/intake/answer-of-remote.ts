@@ -1,4 +1,4 @@
-import { ModelCacheError, messageOf, nameOf } from '../../model/errors.ts'
+import { ModelCacheError, messageOf } from '../../model/errors.ts'
 import type { Model } from '../../model/model.ts'
 import { type Commit, isCommit } from '../../model/revision.ts'
 import { originals, withTimeLimit } from '../../platform/originals.ts'
@@ -8,6 +8,7 @@ import { readObject } from '../../remote/read-object.ts'
 import { LARGEST_REF, parseRef } from '../../remote/refs.ts'
 import type { Remote } from '../../remote/remote.ts'
 import { isSignedListing, LARGEST_SIGNATURE, readSigningKey, type SigningKey } from '../../remote/signature.ts'
+import { UnusableObject } from '../../remote/unusable.ts'
 import type { CacheContext } from '../context/context.ts'
 import { storedRef } from '../lookup/stored-answers.ts'
 
@@ -22,6 +23,7 @@ export interface SignedAnswer {
 
 // A listing is far smaller than what arrives in this time. Without a limit, a slow remote would be read for minutes.
 const LONGEST_MS = 10_000
+const TOO_SLOW = 'it took long to say that it has nothing, and is not asked any more in this run'
 
 /** Why the remote gave no answer: the end of a sentence. */
 export interface NoAnswer {
@@ -44,18 +46,15 @@ export async function answerOfRemote(
     const key = readSigningKey(context.env)
     if (!key) return { why: 'MODEL_CACHE_REMOTE_KEY is not set, so nothing that the remote states can be believed' }
     const late = () => new Error(`it was not read within ${LONGEST_MS / 1000} s`)
-    return await withTimeLimit(LONGEST_MS, signal, late, async (signal) => {
-      const reader = { remote, key, signal }
-      const found = await findCommit(context, model, reader)
-      if ('why' in found) return found
-      const listing = await readListing(reader, { endpoint: context.origin.endpoint, repo: model.repo, ...found })
-      return 'why' in listing ? listing : { listing, signedIn: remote.name, ageMs: found.ageMs }
-    })
+    const answer = await withTimeLimit(LONGEST_MS, signal, late, (signal) =>
+      findAnswer(context, model, { remote, key, signal }),
+    )
+    // A remote that is not asked any more gives nothing. That does not mean that it has nothing.
+    return 'why' in answer && !remote.isAsked ? { why: remote.leftAlone ?? TOO_SLOW } : answer
   } catch (error) {
     signal?.throwIfAborted()
     if (error instanceof ModelCacheError) return { why: `${error.asked}: ${error.reason}` }
-    if (nameOf(error) === 'UnusableObject' || nameOf(error) === 'NewerObject') return { why: messageOf(error) }
-    remote.noteFailure(messageOf(error))
+    if (!(error instanceof UnusableObject)) remote.noteFailure(messageOf(error))
     return { why: messageOf(error) }
   }
 }
@@ -64,6 +63,17 @@ interface Reader {
   remote: Remote
   key: SigningKey
   signal: AbortSignal
+}
+
+async function findAnswer(
+  context: CacheContext,
+  model: Pick<Model, 'repo' | 'revision'>,
+  reader: Reader,
+): Promise<SignedAnswer | NoAnswer> {
+  const found = await findCommit(context, model, reader)
+  if ('why' in found) return found
+  const listing = await readListing(reader, { endpoint: context.origin.endpoint, repo: model.repo, ...found })
+  return 'why' in listing ? listing : { listing, signedIn: reader.remote.name, ageMs: found.ageMs }
 }
 
 /** The commit of a revision: of the signed ref and of what this cache knows, the newer one. */
