@@ -79,7 +79,7 @@ interface Work extends PullOptions {
   signal: AbortSignal
   calls: StoreCalls
   limit: LimitFunction
-  /** The failure of the remote that further calls would meet, too. */
+  /** A failure of the remote after which further calls would fail, too. */
   down?: ModelCacheError
 }
 

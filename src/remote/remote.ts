@@ -6,10 +6,10 @@ import { RemoteError, type RemoteFailure, type RemoteStore } from './store.ts'
 import { untilAborted } from './until-aborted.ts'
 import { watchedBody } from './watched-body.ts'
 
-// A test run waits no longer for a remote that does not answer, for one that stalls, and for one that has nothing and is slow to say so.
+// How long a test run waits: for the first byte of an object, for a body that stalls, and in all for answers that there is no such object.
 const LIMITS = { firstByteMs: 2_000, stallMs: 5_000, fruitlessMs: 3_000 }
 const FIRST_DELAY_MS = 100
-// These failures would meet each further call, too.
+// After such a failure, further calls would fail, too.
 const OF_ALL_CALLS: readonly RemoteFailure[] = ['unreachable', 'denied', 'misused', 'busy']
 // One damaged object says little about the others.
 const MOST_FAILURES = 3
@@ -21,8 +21,8 @@ interface ReadOptions {
 }
 
 /**
- * A remote that a run reads from. After a failure that further calls would meet, too, it is left alone for the rest of the run: calls that
- * are under way end, and later ones find nothing. So it costs one delay, however many models are asked for.
+ * A remote that a run reads from. After a failure that says that further calls would fail, too, it is left alone for the rest of the run:
+ * calls that are under way end, and later ones find nothing. So it costs one delay, however many models are asked for.
  */
 export class Remote {
   /** Why the remote is left alone. Undefined while it is used. */

@@ -45,7 +45,7 @@ export async function* watchedBody(
   } finally {
     endTimer()
     onEnd()
-    // It would not end where a body hangs, so nobody waits for it.
+    // Not awaited: if the body hangs, it would never end.
     iterator.return?.().catch(() => undefined)
   }
 }
