@@ -1,3 +1,6 @@
+/** Bytes. The small files of a model are one object of a remote. A larger file is an object of its own. */
+export const LARGEST_SMALL_FILE = 256 << 10
+
 /** Bytes that are written to a remote. They can be read several times, whole or in parts, and parts can be read at once. */
 export interface ObjectBody {
   /** Bytes. */

@@ -1,5 +1,6 @@
 import { type Digest, isContent, isDigest } from '../model/digest.ts'
 import { isCount, isObject, isText } from '../model/json.ts'
+import { LARGEST_SMALL_FILE } from '../model/remote-object.ts'
 import { parseObject, readObject } from './read-object.ts'
 import type { CallOptions, RemoteStore } from './store.ts'
 import { checkVersion, UnusableObject } from './unusable.ts'
@@ -8,8 +9,6 @@ import { checkVersion, UnusableObject } from './unusable.ts'
 // files in the order of the header.
 
 const FORMAT_VERSION = 1
-/** Bytes. A larger file is only stored as an object of its own. */
-export const LARGEST_SMALL_FILE = 256 << 10
 /** Bytes of all files in a bundle. */
 const LARGEST_CONTENT = 4 << 20
 const MOST_FILES = 2000

@@ -2,6 +2,7 @@ import { transfer } from '../../hub/download.ts'
 import type { Opened, PartSource } from '../../hub/download-request.ts'
 import { BrokenDownloadError, DigestMismatchError, SizeMismatchError } from '../../model/broken-download.ts'
 import { isSystemError, messageOf } from '../../model/errors.ts'
+import { LARGEST_SMALL_FILE } from '../../model/remote-object.ts'
 import type { Span } from '../../model/spans.ts'
 import type { Remote } from '../../remote/remote.ts'
 import type { CacheContext } from '../context/context.ts'
@@ -9,8 +10,6 @@ import { IncomingFile } from '../store/downloads/incoming.ts'
 import { explainDiskError } from './explain-disk-error.ts'
 import { type FileTarget, targetLabel } from './file-target.ts'
 
-// A file that is larger is an object of its own. See `remote/small-bundle.ts`.
-const SMALL_BYTES = 256 << 10
 // After that many tries that brought less than a megabyte, the rest comes from the Hub.
 const MOST_TRIES = 2
 
@@ -22,7 +21,7 @@ export async function restoreBlob(context: CacheContext, target: FileTarget): Pr
   const remote = await target.onRemote.open(target.path)
   if (!remote) return false
   const { stated, onBytes } = target
-  const small = stated.size <= SMALL_BYTES ? await target.onRemote.small(remote, stated.digest) : undefined
+  const small = stated.size <= LARGEST_SMALL_FILE ? await target.onRemote.small(remote, stated.digest) : undefined
   const source = small ? bytesSource(small) : await objectSource(remote, target)
   if (!remote.isAsked) return false
   const incoming = await IncomingFile.claim(context.layout, stated.digest, stated.size)

@@ -1,6 +1,7 @@
 import { type Digest, isContent } from '../../model/digest.ts'
+import { LARGEST_SMALL_FILE } from '../../model/remote-object.ts'
 import { blobKey, bundleKey, type RemoteModel } from '../../remote/keys.ts'
-import { LARGEST_BUNDLE, LARGEST_SMALL_FILE, unpackBundle } from '../../remote/small-bundle.ts'
+import { LARGEST_BUNDLE, unpackBundle } from '../../remote/small-bundle.ts'
 import { UnusableObject } from '../../remote/unusable.ts'
 import type { StoreCalls } from './store-calls.ts'
 
