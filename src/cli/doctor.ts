@@ -3,7 +3,7 @@ import { ModelCache } from '../cache/model-cache.ts'
 import { readEnvironment } from '../config/environment-variables.ts'
 import { type Options, resolveOptions } from '../config/options.ts'
 import { ModelCacheError } from '../model/errors.ts'
-import { readVitestConfig } from './config/read-config.ts'
+import { readVitestConfig } from './config/read-vitest.ts'
 import { type Check, fail } from './doctor/check.ts'
 import { checkDisk, checkFolder, checkLinks, checkPermissions } from './doctor/folder.ts'
 import { checkLoading } from './doctor/loading.ts'
@@ -45,7 +45,7 @@ export async function doctor(options: GlobalOptions): Promise<number> {
       'error' in config ? [] : [config, ...config.projects].flatMap(({ options }) => options?.models ?? [])
     print(checkLock(settings, declared))
     const isPlaceKnown = readEnvironment(process.env).cacheDir !== undefined
-    const origin = originOf(options.cacheDir, isPlaceKnown, settings)
+    const origin = originOf(options.cacheDir, isPlaceKnown, settings, true)
     await checkCache(settings, origin, print)
   }
   const failed = checks.filter(({ level }) => level === 'fail').length

@@ -6,7 +6,7 @@ import { readEnvironment } from '../config/environment-variables.ts'
 import { defaultCacheFolder } from '../config/folders.ts'
 import { type Options, resolveOptions } from '../config/options.ts'
 import { ModelCacheError } from '../model/errors.ts'
-import { readVitestConfig, type VitestConfig } from './config/read-config.ts'
+import { readTestConfig, type TestConfig } from './config/read-config.ts'
 import { interrupted } from './interruption.ts'
 import { printNotes } from './show/print.ts'
 
@@ -21,23 +21,23 @@ export interface FrozenFlag {
   frozen?: boolean
 }
 
-/** Hands the flag `--frozen` on to the options, and to the Vitest that a command starts. */
+/** Hands the flag `--frozen` on to the options, and to the tests that a command starts. */
 export function applyFrozen({ frozen }: FrozenFlag): void {
   if (frozen) process.env.MODEL_CACHE_FROZEN = '1'
 }
 
 /** The setting that says where the cache is. */
-export type Origin = '--cache-dir' | 'MODEL_CACHE_DIR' | 'the Vitest config' | 'the default'
+export type Origin = '--cache-dir' | 'MODEL_CACHE_DIR' | 'the Vitest config' | 'the Jest config' | 'the default'
 
 export interface OpenedCache {
   cache: ModelCache
   options: Options
   origin: Origin
-  config: VitestConfig | undefined
+  config: TestConfig | undefined
 }
 
 interface Needs {
-  /** False for a command that only needs the place of the cache: it does not load the Vitest config where the place is known without it. */
+  /** False for a command that only needs the place of the cache: it does not load the config where the place is known without it. */
   needsOptions?: boolean
   /** True for a command that changes the cache. */
   needsWriting?: boolean
@@ -46,7 +46,7 @@ interface Needs {
 }
 
 /**
- * Opens the cache that the project's tests use: by the flag, the environment, the Vitest config, or the defaults. Throws
+ * Opens the cache that the project's tests use: by the flag, the environment, the config of Vitest or Jest, or the defaults. Throws
  * `NOT_A_CACHE` for a folder that holds something else, `CACHE_FORMAT` for a newer cache, and `CACHE_UNUSABLE` for a
  * read-only one that the command has to change.
  */
@@ -56,7 +56,7 @@ export async function openCache(
 ): Promise<OpenedCache> {
   if (cacheDir !== undefined) process.env.MODEL_CACHE_DIR = cacheDir
   const isPlaceKnown = readEnvironment(process.env).cacheDir !== undefined
-  const config = isPlaceKnown && !needsOptions ? undefined : await readVitestConfig()
+  const config = isPlaceKnown && !needsOptions ? undefined : await readTestConfig()
   const options = config?.options ?? resolveOptions({}, process.env, process.cwd())
   const note = (message: string) => printNotes(message)
   const onDebug = options.debug ? note : undefined
@@ -66,7 +66,12 @@ export async function openCache(
   if (refusal) throw refusal
   if (needsWriting && !isWritable(layout)) throw readOnly(layout.directory)
   await writeMarkerAgain(layout)
-  return { cache, options, config, origin: originOf(cacheDir, isPlaceKnown, options) }
+  return {
+    cache,
+    options,
+    config,
+    origin: originOf(cacheDir, isPlaceKnown, options, config?.vitest?.options === options),
+  }
 }
 
 function readOnly(directory: string): ModelCacheError {
@@ -79,8 +84,14 @@ function readOnly(directory: string): ModelCacheError {
   })
 }
 
-export function originOf(flag: string | undefined, isPlaceKnown: boolean, { cacheDir }: Options): Origin {
+export function originOf(
+  flag: string | undefined,
+  isPlaceKnown: boolean,
+  { cacheDir }: Options,
+  isOfVitest: boolean,
+): Origin {
   if (flag !== undefined) return '--cache-dir'
   if (isPlaceKnown) return 'MODEL_CACHE_DIR'
-  return cacheDir === defaultCacheFolder(process.env) ? 'the default' : 'the Vitest config'
+  if (cacheDir === defaultCacheFolder(process.env)) return 'the default'
+  return isOfVitest ? 'the Vitest config' : 'the Jest config'
 }

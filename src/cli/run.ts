@@ -57,7 +57,7 @@ interface CleanedProject {
 /** Removes the models that the project declares and that its last runs used. Pinned models and those in use are kept. */
 async function cleanProject({ cache, options, config }: OpenedCache): Promise<CleanedProject> {
   const entries = await cache.list()
-  const used = await usedKeys(cache, config?.root ?? process.cwd())
+  const used = await usedKeys(cache, config?.vitest?.root ?? process.cwd())
   const declared: Entry[] = []
   for (const { repo, revision } of options.models)
     declared.push(...(await cache.find(`${repo}@${revision}`).catch(none)))

@@ -2,7 +2,7 @@ import { relative } from 'node:path'
 import process from 'node:process'
 import { readLockFile } from '../config/lock-file.ts'
 import { count } from '../report/words.ts'
-import type { VitestConfig } from './config/read-config.ts'
+import type { TestConfig } from './config/read-config.ts'
 import { nameOf } from './lock/check.ts'
 import { isIn } from './lock/wanted-models.ts'
 import { type GlobalOptions, type OpenedCache, openCache } from './open-cache.ts'
@@ -52,10 +52,10 @@ type Written = 'written' | 'declared already' | 'not written'
 
 async function write(
   suggestions: Suggestion[],
-  config: VitestConfig | undefined,
+  config: TestConfig | undefined,
   flags: SuggestOptions,
 ): Promise<Written> {
-  const { file, options } = config ?? {}
+  const { file, options } = config?.vitest ?? {}
   const { editModels } = await import('./suggest/edit-models.ts')
   const edit =
     file === undefined || !options

@@ -6,13 +6,13 @@ import { ModelCacheError } from '../model/errors.ts'
 import { type Model, modelKey, parseModel } from '../model/model.ts'
 import { selectionKey } from '../model/selection.ts'
 import { declaredModels } from './config/declared-models.ts'
-import type { VitestConfig } from './config/read-config.ts'
+import type { TestConfig } from './config/read-config.ts'
 
-/** The models that a call names, those that the Vitest config declares, or both: the config counts with its flag and without a name. */
+/** The models that a call names, those that the config declares, or both: the config counts with its flag and without a name. */
 export async function modelsOfCall(
   names: string[],
   flags: { config?: boolean },
-  { cache, config }: { cache: ModelCache; config: VitestConfig | undefined },
+  { cache, config }: { cache: ModelCache; config: TestConfig | undefined },
 ): Promise<Model[]> {
   const declared = await declaredModels(config)
   const cached = names.length > 0 ? await cache.list() : []
@@ -43,7 +43,7 @@ function matching(glob: string, declared: Model[], cached: Entry[]): Model[] {
   throw new ModelCacheError({
     code: 'MODEL_NOT_FOUND',
     asked: `Models ${glob}`,
-    reason: 'No model of the Vitest config or of the cache matches. The Hub is not searched for globs.',
+    reason: 'No model of the config or of the cache matches. The Hub is not searched for globs.',
     nextStep: 'Name the models one by one: `npx vitest-model-cache warm org/name`.',
   })
 }

@@ -3,7 +3,7 @@ import { basename, dirname, extname, join } from 'node:path'
 import process from 'node:process'
 import type { Options } from '../../config/options.ts'
 import { ModelCacheError, messageOf } from '../../model/errors.ts'
-import { readVitestConfig } from './read-config.ts'
+import { readVitestConfig } from './read-vitest.ts'
 
 /** The text of a config file before and after an edit. */
 export interface ConfigEdit {

@@ -1,12 +1,12 @@
 import type { Model } from '../../model/model.ts'
-import type { VitestConfig } from './read-config.ts'
+import type { TestConfig } from './read-config.ts'
 
-/** The models that the config declares, and those that its projects declare in configs of their own. */
-export async function declaredModels(config: VitestConfig | undefined): Promise<Model[]> {
-  if (!config) return []
-  const own = config.options?.models ?? []
-  if (!config.hasProjects) return own
+/** The models that the configs of Vitest and Jest declare, and those that their projects declare. */
+export async function declaredModels(config: TestConfig | undefined): Promise<Model[]> {
+  const { vitest, jest } = config ?? {}
+  const own = [vitest, ...(jest?.projects ?? [])].flatMap((each) => each?.options?.models ?? [])
+  if (!vitest?.hasProjects) return own
   const { withProjects } = await import('../doctor/projects.ts')
-  const { projects } = await withProjects(config)
+  const { projects } = await withProjects(vitest)
   return [...own, ...projects.flatMap(({ options }) => options?.models ?? [])]
 }

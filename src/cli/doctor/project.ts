@@ -3,7 +3,7 @@ import { dirname, join, relative } from 'node:path'
 import process from 'node:process'
 import { ModelCacheError, messageOf } from '../../model/errors.ts'
 import { count } from '../../report/words.ts'
-import type { VitestConfig } from '../config/read-config.ts'
+import type { VitestConfig } from '../config/read-vitest.ts'
 import { type Check, fail, ok, warn } from './check.ts'
 
 export interface Installed {

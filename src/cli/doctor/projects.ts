@@ -3,7 +3,7 @@ import type { TestProject } from 'vitest/node'
 import type { Options } from '../../config/options.ts'
 import { leftToRoot, type ProjectState } from '../../config/root-plugin.ts'
 import { count } from '../../report/words.ts'
-import type { VitestConfig } from '../config/read-config.ts'
+import type { VitestConfig } from '../config/read-vitest.ts'
 import { type Check, ok, warn } from './check.ts'
 
 /** A project of a Vitest config, as Vitest resolves it. */

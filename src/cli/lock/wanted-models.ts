@@ -7,7 +7,7 @@ import { type Model, modelKey, modelLabel, parseModel } from '../../model/model.
 import { type Commit, isCommit } from '../../model/revision.ts'
 import { modelOfUse } from '../../run/start/last-used.ts'
 import { declaredModels } from '../config/declared-models.ts'
-import type { VitestConfig } from '../config/read-config.ts'
+import type { TestConfig } from '../config/read-config.ts'
 import { isWithin } from '../statistics.ts'
 
 /** A model to lock. */
@@ -20,7 +20,7 @@ export interface Wanted extends Pick<Model, 'repo' | 'revision'> {
 const RUNS_BACK = 10
 
 /** The models that the config declares and that the last runs of this project used. */
-export async function wantedModels(cache: ModelCache, config: VitestConfig | undefined): Promise<Wanted[]> {
+export async function wantedModels(cache: ModelCache, config: TestConfig | undefined): Promise<Wanted[]> {
   const runs = await cache.lastRunsOf(({ project }) => isWithin(project, process.cwd()), RUNS_BACK)
   const used = runs
     .flatMap((run) => run.used)
@@ -49,7 +49,7 @@ function namedModel(name: string, known: Wanted[]): Wanted[] {
   throw new ModelCacheError({
     code: 'MODEL_NOT_FOUND',
     asked: `Models ${name}`,
-    reason: 'No model of the lock file, the Vitest config or the last runs matches.',
+    reason: 'No model of the lock file, the config or the last runs matches.',
     nextStep: 'Name the models one by one: `npx vitest-model-cache lock org/name`.',
   })
 }

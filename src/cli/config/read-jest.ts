@@ -1,0 +1,44 @@
+import { relative } from 'node:path'
+import process from 'node:process'
+import { findJestConfig } from '../../config/jest/config-file.ts'
+import type { JestGlobals, JestProject } from '../../config/jest/read-projects.ts'
+import type { Options } from '../../config/options.ts'
+
+/** The settings of this package in the Jest config of a folder. */
+export interface JestConfig {
+  /** The root of Jest, which the records of runs name. */
+  root: string
+  /** The config file: `jest.config.*`, or a `package.json` with the key `jest`. */
+  file: string
+  globals: JestGlobals
+  projects: JestProjectConfig[]
+}
+
+export interface JestProjectConfig {
+  name: string
+  root: string
+  /** Undefined if the project does not use this package. */
+  options: Options | undefined
+  resolved: JestProject
+}
+
+/** Has Jest read its config, or the config file `path`. Undefined without a config file or without Jest: then no Jest is loaded. */
+export async function readJestConfig(path?: string): Promise<JestConfig | undefined> {
+  const root = process.cwd()
+  const file = path ?? findJestConfig(root)
+  if (file === undefined) return undefined
+  const [{ readJestProjects }, { optionsOfProject }] = await Promise.all([
+    import('../../config/jest/read-projects.ts'),
+    import('../../config/jest/project-options.ts'),
+  ])
+  const read = await readJestProjects(root, path === undefined ? [] : ['--config', path])
+  if (!read) return undefined
+  const { globalConfig: globals, configs } = read
+  const projects = configs.map((resolved) => ({
+    name: resolved.displayName?.name ?? (relative(root, resolved.rootDir) || '.'),
+    root: resolved.rootDir,
+    options: optionsOfProject(resolved, process.env, globals.rootDir),
+    resolved,
+  }))
+  return { root: globals.rootDir, file, globals, projects }
+}
