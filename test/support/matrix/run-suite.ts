@@ -20,12 +20,26 @@ export interface Suite {
   env?: Record<string, string>
   /** True to run it in unit mode too. */
   hasMocks?: boolean
+  /** What runs the suite. Default: `vitest run`. */
+  program?: Program
+  /** What runs the suite without this package. */
+  plain?: Program
+}
+
+/** What Node.js runs. */
+export interface Program {
+  nodeArguments?: string[]
+  /** In `node_modules`. */
+  path: string
+  args: string[]
 }
 
 export interface Run {
   requests: number
   /** Files that were downloaded more than once. */
   twice: string[]
+  /** Bytes of downloads, for each byte of the distinct files that were downloaded. */
+  bytesRatio: number
   ms: number
   exitCode: number
   output: string
@@ -37,11 +51,15 @@ export interface Outcome {
   warm: Run
   /** The run in unit mode, if there is one. */
   unit?: Run
+  /** The run without this package, if there is one. */
+  plain?: Run
   /** Bytes outside our cache after the first run. They are removed before the second run, so that they cannot serve it. */
   copiedBytes: number
   /** The number of modules in the compile cache. */
   compiled: number
 }
+
+const VITEST: Program = { path: 'vitest/vitest.mjs', args: ['run'] }
 
 /** Runs a suite with an empty cache, and again. */
 export async function runTwice(lane: Lane, suite: Suite): Promise<Outcome> {
@@ -53,31 +71,34 @@ export async function runTwice(lane: Lane, suite: Suite): Promise<Outcome> {
       hub.addRepo(name, { directory: made, pipelineTag: 'feature-extraction' })
     const ownCaches = suite.ownCaches.map((path) => join(directory, path))
     const removeCopies = () => Promise.all(ownCaches.map((path) => rm(path, { recursive: true, force: true })))
-    // Removes copies of another suite of the lane.
+    const runIn = (env?: Record<string, string>, program = suite.program) =>
+      run(lane, directory, hub, { ...suite, env: { ...suite.env, ...env }, program })
+    // Without this package, transformers.js does not know HF_ENDPOINT.
+    const plain = suite.plain && (await runIn({ PLAIN_HUB: hub.url }, suite.plain))
+    // Removes its copies, and those of another suite of the lane.
     await removeCopies()
-    const cold = await run(lane, directory, hub, suite.env)
-    const copiedBytes = (await Promise.all(ownCaches.map(bytesUnder))).reduce((sum, bytes) => sum + bytes, 0)
+    const cold = await runIn()
+    const copiedBytes = await sumOf(ownCaches, bytesUnder)
     await removeCopies()
-    const warm = await run(lane, directory, hub, suite.env)
+    const warm = await runIn()
     const compiled = await modulesIn(join(ownFolders(directory).MODEL_CACHE_DIR, 'compile'))
-    if (!suite.hasMocks) return { cold, copiedBytes, compiled, warm }
+    const outcome = { cold, copiedBytes, compiled, warm, ...(plain && { plain }) }
+    if (!suite.hasMocks) return outcome
     await removeCopies()
-    return {
-      ...{ cold, copiedBytes, compiled, warm },
-      unit: await run(lane, directory, hub, { ...suite.env, MODEL_CACHE_MODE: 'unit' }),
-    }
+    return { ...outcome, unit: await runIn({ MODEL_CACHE_MODE: 'unit' }) }
   } finally {
     await hub.close()
   }
 }
 
-async function run(lane: Lane, directory: string, hub: Hub, env: Record<string, string> = {}): Promise<Run> {
+async function run(lane: Lane, directory: string, hub: Hub, { env, repos, program = VITEST }: Suite): Promise<Run> {
   const reportFile = join(directory, 'report.json')
   await rm(reportFile, { force: true })
   hub.clearRequests()
   const started = performance.now()
-  const cli = join(lane.directory, 'node_modules', 'vitest', 'vitest.mjs')
-  const { exitCode = -1, all: output = '' } = await execa(lane.node, [cli, 'run'], {
+  const { nodeArguments = [], path, args } = program
+  const cli = join(lane.directory, 'node_modules', path)
+  const { exitCode = -1, all: output = '' } = await execa(lane.node, [...nodeArguments, cli, ...args], {
     cwd: directory,
     env: { ...cleanEnvironment(), ...ownFolders(directory), HF_ENDPOINT: hub.url, NO_COLOR: '1', ...env },
     ...{ extendEnv: false, reject: false, stdin: 'ignore', all: true, timeout: RUN_WITHIN_MS },
@@ -87,8 +108,11 @@ async function run(lane: Lane, directory: string, hub: Hub, env: Record<string, 
   const downloads = hub.requests.filter(({ kind, method }) => kind === 'resolve' && method === 'GET')
   const names = downloads.map(({ repo, file }) => `${repo}/${file}`)
   const twice = [...new Set(names.filter((name, index) => names.indexOf(name) !== index))]
+  const paths = new Set(downloads.map(({ repo = '', file = '' }) => join(repos[repo] ?? '', file)))
+  const bytes = hub.bytesSent(({ kind, method }) => method === 'GET' && (kind === 'resolve' || kind === 'cdn'))
   const report = await readFile(reportFile, 'utf8').then(JSON.parse, () => undefined)
-  return { requests: hub.requests.length, twice, ms, exitCode, output, report }
+  const bytesRatio = bytes / (await sumOf([...paths], sizeOf))
+  return { requests: hub.requests.length, twice, bytesRatio, ms, exitCode, output, report }
 }
 
 /** Folders for the runs, so that they do not use the token or the models of the machine's owner. */
@@ -111,11 +135,18 @@ async function modulesIn(folder: string): Promise<number> {
 
 async function bytesUnder(directory: string): Promise<number> {
   const paths = await readdir(directory, { recursive: true }).catch(() => [])
-  const sizes = await Promise.all(
-    paths.map(async (path) => {
-      const found = await stat(join(directory, path))
-      return found.isFile() ? found.size : 0
-    }),
+  return sumOf(
+    paths.map((path) => join(directory, path)),
+    sizeOf,
   )
-  return sizes.reduce((sum, size) => sum + size, 0)
+}
+
+/** 0 if it is not a file. */
+async function sizeOf(path: string): Promise<number> {
+  const found = await stat(path).catch(() => undefined)
+  return found?.isFile() ? found.size : 0
+}
+
+async function sumOf<Value>(values: Value[], of: (value: Value) => Promise<number>): Promise<number> {
+  return (await Promise.all(values.map(of))).reduce((sum, value) => sum + value, 0)
 }

@@ -22,10 +22,11 @@ export interface Line {
 
 export function lineOf({ labels, lane }: Task, { cold, warm, copiedBytes }: Outcome, faults: string[]): Line {
   const cells = {
-    Vitest: lane.versions.vitest,
+    runner: lane.versions.runner,
     'Node.js': lane.versions.node,
     ...labels,
     'cold requests': String(cold.requests),
+    'cold bytes': `${cold.bytesRatio.toFixed(2)}x`,
     'warm requests': String(warm.requests),
     'second copy': `${copiedBytes} B`,
     suite: faults.length === 0 ? 'green' : 'RED',
