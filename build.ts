@@ -18,6 +18,10 @@ const ENTRIES = [
   'vitest/reporter',
   'vitest/setup-file',
   ...['node', 'jsdom', 'happy-dom', 'edge-runtime'].map((name) => `vitest/environments/${name}`),
+  ...['index', 'with-model-cache', 'jest-preset', 'global-setup', 'global-teardown', 'reporter'].map(
+    (name) => `jest/${name}`,
+  ),
+  ...['environment', 'environments/node', 'environments/jsdom', 'test-runner'].map((name) => `jest/${name}`),
 ]
 
 /**
@@ -31,6 +35,7 @@ const CHUNKS: Record<string, string[]> = {
   // Pages load this chunk too, so its modules must not need Node.js. The command line loads it first.
   models: ['models', 'config/units', 'config/environment-variables'],
   worker: ['vitest/setup-file'],
+  'jest-worker': ['jest/environment', 'jest/test-runner'],
   engine: ['run/worker/engine', 'intercept/child'],
   environment: ['vitest/environments/node'],
   main: ['index', 'vitest/global-setup', 'vitest/reporter', 'cache/index'],
@@ -43,6 +48,7 @@ const CHUNKS: Record<string, string[]> = {
   ],
   'after-run': ['run/end/conclude-run', 'cache/upkeep/maintain'],
   'complete-model': ['cache/intake/complete-model', 'cache/upkeep/make-room', 'cache/context/connections'],
+  jest: ['jest/global-setup', 'jest/global-teardown', 'jest/reporter', 'jest/with-model-cache'],
   'command-line': ['cli/main'],
   'open-cache': ['cli/open-cache'],
 }
@@ -72,7 +78,8 @@ const BUNDLES: BuildOptions[] = [
     plugins: [ownPlaces(SRC), preloadAsBuilt(join(import.meta.dirname, 'dist/intercept')), licences()],
     output: {
       dir: 'dist',
-      entryFileNames: '[name].js',
+      // Jest passes files that end in `.js` to the user's transforms, if these cover node_modules.
+      entryFileNames: ({ name }) => `${name}.${name.startsWith('jest/') ? 'mjs' : 'js'}`,
       chunkFileNames: 'chunks/[name].js',
       codeSplitting: {
         groups: [
@@ -116,6 +123,13 @@ const BUNDLES: BuildOptions[] = [
       ...(name === 'preload' && { banner: 'if (parseInt(process.versions.node, 10) < 20) return' }),
     },
   })),
+  // For tests that Jest runs as CommonJS.
+  {
+    input: input(['jest/index']),
+    external: (id: string) => isExternal(id),
+    platform: 'node',
+    output: { dir: 'dist', entryFileNames: '[name].cjs', format: 'cjs' },
+  },
   {
     input: { 'cache/store/downloads/digest-worker': join(SRC, 'cache/store/downloads/digest-worker.mjs') },
     external: isExternal,

@@ -8,7 +8,7 @@ const LONGEST_FILE = 300
 
 /** Top to bottom: imports only point down, and rooms of one floor never import each other. */
 const FLOORS = [
-  ['vitest', 'cli'],
+  ['vitest', 'jest', 'cli'],
   ['run/start', 'run/worker', 'run/end'],
   ['run', 'serve'],
   ['report', 'providers', 'intercept'],
@@ -157,13 +157,14 @@ describe('the house', () => {
       'cli/show/print.ts',
       'intercept/child.ts',
       'intercept/events-file.ts',
+      'jest/output.ts',
       'run/worker/dispose-models.ts',
       'run/worker/engine.ts',
       // What it prints `run/output.ts` or the report has made printable.
       'vitest/output.ts',
     ])
     const others = printing.filter(
-      (path) => !['cache/open-model-cache.ts', 'cli/report.ts', 'vitest/output.ts'].includes(path),
+      (path) => !['cache/open-model-cache.ts', 'cli/report.ts', 'vitest/output.ts', 'jest/output.ts'].includes(path),
     )
     for (const path of others) expect(readFileSync(join(SRC, path), 'utf8')).toMatch(/\bprintable(Lines)?\(/)
   })

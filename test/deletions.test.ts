@@ -14,6 +14,7 @@ const FILE_SYSTEMS = /^(node:)?fs(\/promises)?$|^(fs-extra|graceful-fs)(\/.*)?$/
 
 /** Every use of them in `src`, with the number of uses and the reason why it deletes nothing of the user. */
 const SAFE: Record<string, [count: number, why: string]> = {
+  'run/worker/report-file.ts renameSync': [1, 'gives a file that was just written its name, which has a random part'],
   'remote/folder/write.ts rename': [1, 'gives a file that was just written the key of an object in the shared folder'],
   'remote/folder/write.ts unlink': [2, 'temporary names with a random part, in the shared folder'],
   'remote/folder.ts unlink': [1, 'an object in the shared folder, by a key of ours and below no link'],

@@ -69,4 +69,4 @@ async function importAsIs<T>(load: () => Promise<T>): Promise<T> {
   }
 }
 
-export = { patchSources, importAsIs }
+export = { patchSources, importAsIs, extended }

@@ -188,7 +188,9 @@ try {
   // This process compiles all its modules.
 }
 
-const own = { wrapFetch, installBridge, installUnitBridge, importAsIs: sources.importAsIs, keepCompiledCode }
+const { importAsIs, extended } = sources
+const { isTransformers } = transformers
+const own = { wrapFetch, installBridge, installUnitBridge, importAsIs, keepCompiledCode, isTransformers, extended }
 // The worker finds it there (`run/preload.ts`). An import of this file would load a second copy, as another kind of module.
 Reflect.set(process, PRELOAD, own)
 

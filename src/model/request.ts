@@ -102,3 +102,8 @@ export interface FileReport {
   /** The plugin overhead in this worker without the lookups, in milliseconds. */
   ownMs?: number
 }
+
+/** True if there is nothing to report of a test file. */
+export function isEmpty({ requests, errors, mocks, evicted }: FileReport): boolean {
+  return requests.length === 0 && errors.length === 0 && mocks === undefined && evicted === undefined
+}

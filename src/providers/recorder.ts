@@ -4,7 +4,7 @@ import type { Progress } from '../cache/context/progress.ts'
 import { formatSize } from '../config/units.ts'
 import { ModelCacheError, messageOf } from '../model/errors.ts'
 import { describeModel, type Model } from '../model/model.ts'
-import { type FileReport, NO_STEPS, type RequestEvent } from '../model/request.ts'
+import { type FileReport, NO_STEPS, type RequestError, type RequestEvent } from '../model/request.ts'
 import { selectionKey } from '../model/selection.ts'
 import { originals } from '../platform/originals.ts'
 
@@ -13,6 +13,9 @@ export class Recorder {
   #report: FileReport = { requests: [], errors: [] }
   /** The folders of the models that providers load now. */
   readonly #loading: string[] = []
+
+  /** `onChange` is called after each change of the report. */
+  constructor(readonly onChange: () => void = () => undefined) {}
 
   /** Notes a request that was not served from memory. `at` is the time of the request. */
   served(model: Model, cached: CachedModel, loadMs: number | null, at: number): RequestEvent {
@@ -32,6 +35,7 @@ export class Recorder {
       },
     }
     this.#report.requests.push(event)
+    this.onChange()
     return event
   }
 
@@ -42,6 +46,7 @@ export class Recorder {
       ...NO_STEPS,
       ...{ tier: 'memory', lookupMs, at: originals.now() - lookupMs },
     })
+    this.onChange()
   }
 
   /** Notes that a provider loads the model in this folder. Returns a function to be called when it is loaded. */
@@ -58,17 +63,18 @@ export class Recorder {
   /** Counts a mock of unit mode. */
   mocked(): void {
     this.#report.mocks = (this.#report.mocks ?? 0) + 1
+    this.onChange()
   }
 
   /** Notes a request that unit mode refused. `test` is the id of the test that sent it, where that is known. */
   refused({ code, asked, message }: ModelCacheError, test?: string): void {
-    this.#report.errors.push({ model: asked, code, message, test })
+    this.#fail({ model: asked, code, message, test })
   }
 
   /** Notes a request that failed. `test` is the id of the test that asked, where that is known. */
   failed(model: Model, error: unknown, test?: string): void {
     const code = error instanceof ModelCacheError ? error.code : 'UNKNOWN'
-    this.#report.errors.push({ model: describeModel(model), code, message: messageOf(error), test })
+    this.#fail({ model: describeModel(model), code, message: messageOf(error), test })
   }
 
   /** Notes that a test timed out while it waited for this download. */
@@ -76,7 +82,12 @@ export class Recorder {
     const came =
       totalBytes > 0 ? `${formatSize(receivedBytes)} of ${formatSize(totalBytes)} had arrived` : 'nothing had arrived'
     const message = `Model ${model}: its download was not finished when a test timed out, ${came}.`
-    this.#report.errors.push({ model, code: 'UNFINISHED', message, test })
+    this.#fail({ model, code: 'UNFINISHED', message, test })
+  }
+
+  #fail(error: RequestError): void {
+    this.#report.errors.push(error)
+    this.onChange()
   }
 
   /** The requests since the last `drain`. */

@@ -28,6 +28,12 @@ export function slotOf(global: object): WorkerSlot {
   return holder[KEY]
 }
 
+/** Has a global object use the slot of another object: the models there, and its definitions. */
+export function shareSlot(global: object, slot: WorkerSlot): void {
+  const holder: { [KEY]?: WorkerSlot } = global
+  holder[KEY] = slot
+}
+
 /**
  * Registers an own provider under its name, for `models.provider(name)`. Call it in a module that the option `providers` names, or
  * in a setup file.

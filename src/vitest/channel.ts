@@ -1,7 +1,7 @@
 // Loads the types that the augmentation below adds to.
 export type {} from 'vitest'
 
-import type { FileReport } from '../model/request.ts'
+import { type FileReport, isEmpty } from '../model/request.ts'
 import type { Models } from '../providers/models.ts'
 import type { WorkerSettings } from '../run/worker-settings.ts'
 
@@ -24,10 +24,6 @@ export function reportWhenSent(meta: object, collected: () => FileReport): void 
     return isEmpty(report) ? undefined : report
   }
   Reflect.defineProperty(meta, CHANNEL, { get, enumerable: true, configurable: true })
-}
-
-function isEmpty({ requests, errors, mocks, evicted }: FileReport): boolean {
-  return requests.length === 0 && errors.length === 0 && mocks === undefined && evicted === undefined
 }
 
 export function readFileReport(meta: object): FileReport | undefined {

@@ -1,11 +1,11 @@
 /// <reference types="vitest/config" />
 import type { Vite } from 'vitest/node'
+import { withMessageOnly } from '../config/message-only.ts'
 import { type ModelCacheOptions, type Options, resolveOptions } from '../config/options.ts'
 import { measured } from '../platform/own-time.ts'
 import { addTestProject } from './add-project.ts'
 import { allowOwnFolder } from './allow-own-folder.ts'
 import { PREFIX } from './browser/channel.ts'
-import { withMessageOnly } from './message-only.ts'
 import { openSession } from './session.ts'
 import { GLOBAL_SETUP, SETUP_FILE, wireProject, wireReporter } from './wire-project.ts'
 

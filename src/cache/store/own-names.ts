@@ -56,9 +56,23 @@ export function isRunId(name: string): boolean {
   return /^[0-9a-z]+-\d+-[0-9a-f]{6}$/.test(name)
 }
 
-/** A file in the folder of a run in `events/`: the manifest, the mark of a remote, or the events of one thread of a child process. */
+/**
+ * A file in the folder of a run in `events/`: the manifest, the mark of a remote, the settings of a project's workers, the report of a
+ * test file, or the events of one thread of a child process.
+ */
 export function isEventsName(name: string): boolean {
-  return name === 'manifest.json' || name === 'remote.json' || /^[0-9a-f]{12}-\d+-\d+\.jsonl(\.new)?$/.test(name)
+  return (
+    name === 'manifest.json' ||
+    name === 'remote.json' ||
+    /^settings-\w+\.json$/.test(name) ||
+    isReportName(name.replace(/\.new$/, '')) ||
+    /^[0-9a-f]{12}-\d+-\d+\.jsonl(\.new)?$/.test(name)
+  )
+}
+
+/** The report of a test file, in the folder of a run in `events/`. */
+export function isReportName(name: string): boolean {
+  return /^[0-9a-f]{12}-\d+\.report\.json$/.test(name)
 }
 
 /** A stored answer of the Hub's API. */

@@ -7,8 +7,8 @@ export interface InstalledJest {
   version: string
   /** The path of its program. */
   program: string
-  /** Loads a package on which `jest` depends, or one on which the package `over` depends. */
-  load<Module>(name: string, over?: string): Module
+  /** Loads a package on which `jest` depends, or the last of `over`: each of these packages depends on the next one. */
+  load<Module>(name: string, ...over: string[]): Module
 }
 
 /** The Jest that code in a folder would load. Undefined if it has none. Loads nothing of Jest. */
@@ -20,7 +20,10 @@ export function findJest(from: string): InstalledJest | undefined {
     version: String(version),
     program: join(dirname(manifest), typeof bin === 'string' ? bin : bin.jest),
     // With pnpm a package finds only its own dependencies.
-    load: (name, over) => createRequire((over !== undefined && findPackage(over, manifest)) || manifest)(name),
+    load(name, ...over) {
+      const from = over.reduce((path, next) => findPackage(next, path) ?? path, manifest)
+      return createRequire(from)(name)
+    },
   }
 }
 

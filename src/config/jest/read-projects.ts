@@ -33,7 +33,7 @@ export interface ResolvedJestConfig {
 type Arguments = { _: string[]; $0: string; projects?: string[] } & Record<string, unknown>
 
 interface JestConfigPackage {
-  readConfigs(argv: Arguments, projects: string[]): Promise<ResolvedJestConfig>
+  readConfigs(argv: Arguments, projects: unknown[]): Promise<ResolvedJestConfig>
 }
 
 interface JestCliPackage {
@@ -50,14 +50,20 @@ interface Parser {
 
 /**
  * Has the project's own Jest read its config and those of its `projects`, as `jest <args>` in the folder `root` does: so each project has
- * the id that it has in the run. Undefined if the project has no Jest. Throws what Jest throws for a wrong config.
+ * the id that it has in the run. `projects` are read in place of those of the config in `root`. Undefined if the project has no Jest.
+ * Throws what Jest throws for a wrong config.
  */
-export async function readJestProjects(root: string, args: string[] = []): Promise<ResolvedJestConfig | undefined> {
+export async function readJestProjects(
+  root: string,
+  args: string[] = [],
+  projects?: unknown[],
+): Promise<ResolvedJestConfig | undefined> {
   const jest = findJest(root)
   if (!jest) return undefined
   const { readConfigs } = jest.load<JestConfigPackage>('jest-config', '@jest/core')
   const argv = args.length > 0 ? await parse(jest, args) : { _: [], $0: '' }
-  return withoutAdvice(() => readConfigs(argv, argv.projects?.length ? argv.projects : [root]))
+  const given = projects ?? (argv.projects?.length ? argv.projects : [root])
+  return withoutAdvice(() => readConfigs(argv, given))
 }
 
 async function parse(jest: InstalledJest, args: string[]): Promise<Arguments> {

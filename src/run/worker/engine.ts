@@ -3,7 +3,7 @@ import { ModelCache } from '../../cache/model-cache.ts'
 import { type Bridge, makeBridge } from '../../intercept/bridge.ts'
 import { FoldedRequests } from '../../intercept/folded-requests.ts'
 import { printableLines } from '../../model/printable.ts'
-import { hostGlobal, linkedController } from '../../platform/originals.ts'
+import { hostGlobal, linkedController, originals } from '../../platform/originals.ts'
 import type { WorkerSettings } from '../worker-settings.ts'
 
 /** Serves the tests of a worker from the cache. */
@@ -21,6 +21,8 @@ export interface TestsOfWorker {
   whichTest: () => string | undefined
   /** True while a provider loads this file: the request of the provider has the load. */
   isLoading: (file: string) => boolean
+  /** Called after each request of untouched code. */
+  onChange: () => void
 }
 
 /**
@@ -29,7 +31,7 @@ export interface TestsOfWorker {
 export function openEngine(
   { cache: settings, threads, run, manifest, debug, intercept: bases }: WorkerSettings,
   atStart: NodeJS.ProcessEnv,
-  { whichTest, isLoading }: TestsOfWorker,
+  { whichTest, isLoading, onChange }: TestsOfWorker,
 ): Engine {
   const write = (message: string) => void process.stderr.write(`[model-cache] ${printableLines(message)}\n`)
   const cache = new ModelCache({
@@ -48,12 +50,24 @@ export function openEngine(
   const requests = new FoldedRequests()
   const bridge = makeBridge({
     ...{ cache, bases, threads, whichTest },
-    onServed: (served) => void requests.served(served),
-    onLoaded: (path, span) => void (isLoading(path) || requests.loaded(path, span)),
-    onFailed: (repo, error, test) => void requests.failed(repo, error, test),
+    onServed(served) {
+      requests.served(served)
+      onChange()
+    },
+    onLoaded(path, span) {
+      if (isLoading(path)) return
+      requests.loaded(path, span)
+      onChange()
+    },
+    onFailed(repo, error, test) {
+      requests.failed(repo, error, test)
+      onChange()
+    },
   })
   return { cache, bridge, requests }
 }
+
+const LOOK_EVERY_MS = 500
 
 const GONE = Symbol.for('vitest-model-cache.main-process-gone')
 
@@ -66,7 +80,13 @@ function mainProcessGone(): AbortSignal {
   const host: { [GONE]?: AbortSignal } = global
   if (host[GONE]) return host[GONE]
   const { controller } = linkedController()
-  process.once('disconnect', () => controller.abort(new Error('The main process of this test run is gone.')))
+  // Not by the event `disconnect`: a process that listens to it does not end by itself, and Jest waits for that.
+  const timer = originals.setInterval(() => {
+    if (process.connected !== false) return
+    originals.clearInterval(timer)
+    controller.abort(new Error('The main process of this test run is gone.'))
+  }, LOOK_EVERY_MS)
+  timer.unref()
   host[GONE] = controller.signal
   return controller.signal
 }

@@ -9,7 +9,7 @@ import { hostGlobal } from '../../platform/originals.ts'
 import { ownMs, takeOwnMs } from '../../platform/own-time.ts'
 import { makeModels, OWN_PROVIDERS } from '../../providers/models.ts'
 import { Recorder } from '../../providers/recorder.ts'
-import { type ActiveModels, slotOf } from '../../providers/slot.ts'
+import { type ActiveModels, slotOf, type WorkerSlot } from '../../providers/slot.ts'
 import { importPreload, loadedPreload } from '../preload.ts'
 import type { WorkerSettings } from '../worker-settings.ts'
 import { combineReports } from './combine-reports.ts'
@@ -27,9 +27,9 @@ export interface Worker extends ActiveModels {
   manifest: Manifest
   /**
    * Called when a test file begins. From now on, requests of untouched code are answered, and count for this file. If `end` was not
-   * called for the previous file, its report is passed to the `handOver` of that file.
+   * called for the previous file, its report is passed to the `handOver` of that file. `onChange` is called after each request.
    */
-  begin(testFile: string, handOver?: (report: FileReport) => void): void
+  begin(testFile: string, handOver?: (report: FileReport) => void, onChange?: () => void): void
   /** Called when the test file ends. Returns its report. */
   end(): FileReport
   /** The report of the test file so far. */
@@ -45,30 +45,34 @@ const KEY = Symbol.for('vitest-model-cache.worker')
 
 /**
  * The worker of the realm whose global object is `global`. Test files that share the realm share the worker. In a vm context this
- * must be the global object of the context: the objects that a runtime returns must have the classes of the context.
+ * must be the global object of the context: the objects that a runtime returns must have the classes of the context. `keeper` is the
+ * object that keeps the worker, where several workers share a realm.
  */
-export function openWorker(settings: WorkerSettings, global: typeof globalThis): Worker {
-  const holder: typeof globalThis & { [KEY]?: Worker } = global
+export function openWorker(settings: WorkerSettings, global: typeof globalThis, keeper: object = global): Worker {
+  const holder: { [KEY]?: Worker } = keeper
   if (holder[KEY]?.runId === settings.run.id) return holder[KEY]
-  const slot = slotOf(global)
+  const slot = slotOf(keeper)
   for (const definition of OWN_PROVIDERS)
     if (!slot.definitions.has(definition.name)) slot.definitions.set(definition.name, definition)
-  const worker = makeWorker(settings, global)
+  const worker = makeWorker(settings, global, slot)
   holder[KEY] = worker
   slot.active = worker
   return worker
 }
 
-function makeWorker(settings: WorkerSettings, global: typeof globalThis): Worker {
+function makeWorker(settings: WorkerSettings, global: typeof globalThis, { definitions }: WorkerSlot): Worker {
   const { run, root, mode, manifest, workers, threads } = settings
   const running = new Set<string>()
   const whichTest = () => (running.size === 1 ? [...running][0] : undefined)
-  const recorder = new Recorder()
-  const engine = new LateEngine(settings, { whichTest, isLoading: (file) => recorder.isLoading(file) })
+  let changed: (() => void) | undefined
+  const onChange = () => changed?.()
+  const recorder = new Recorder(onChange)
+  const engine = new LateEngine(settings, { whichTest, isLoading: (file) => recorder.isLoading(file), onChange })
   const openCache = async () => (await engine.open()).cache
   let handOverOpen: ((report: FileReport) => void) | undefined
   const end = (): FileReport => {
     handOverOpen = undefined
+    changed = undefined
     const { opened } = engine
     const reports = [recorder.drain(), opened?.requests.drain()]
     return combineReports({ ownMs: takeOwnMs(), workers }, reports, opened?.cache.context.takeEvicted())
@@ -76,13 +80,14 @@ function makeWorker(settings: WorkerSettings, global: typeof globalThis): Worker
   return {
     ...{ runId: run.id, running, manifest, end },
     ready: prepare(settings, engine, global),
-    begin(testFile, handOver) {
+    begin(testFile, handOver, onChange) {
       handOverOpen?.(end())
       const preload = loadedPreload()
       if (preload && mode === 'unit') interceptUnit({ preload, settings, global, recorder, whichTest })
       else if (preload)
         intercept({ preload, settings, testFile, global, open: async () => (await engine.open()).bridge })
       handOverOpen = handOver
+      changed = onChange
     },
     collected() {
       const { opened } = engine
@@ -91,7 +96,7 @@ function makeWorker(settings: WorkerSettings, global: typeof globalThis): Worker
     },
     underWay: () => engine.opened?.cache.context.underWay.values() ?? [],
     timedOut: (download, test) => recorder.unfinished(download, test),
-    ...makeModels({ openCache, mode, recorder, root, threads, whichTest }, slotOf(global).definitions),
+    ...makeModels({ openCache, mode, recorder, root, threads, whichTest }, definitions),
   }
 }
 

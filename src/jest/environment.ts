@@ -1,0 +1,54 @@
+import { CHAIN, OPTIONS } from '../config/jest/own-options.ts'
+import { notSetUp } from './not-set-up.ts'
+import { noteEvent } from './note-event.ts'
+import { type ServedFile, serveFile } from './serve-file.ts'
+import type { EnvironmentClass, EnvironmentConfig, TestEvent, TestState } from './types.ts'
+
+/** A test environment of Jest that gives `models` to the tests. The rest is as in the given class. */
+export function withModels(Base: EnvironmentClass): EnvironmentClass {
+  return class extends Base {
+    readonly #served: ServedFile | undefined
+    readonly #isConfigured: boolean
+
+    constructor(...[config, context]: ConstructorParameters<EnvironmentClass>) {
+      const served = serveFile(config, context.testPath)
+      super(withoutOwn(config), context)
+      this.#served = served
+      this.#isConfigured = 'customExportConditions' in config.projectConfig.testEnvironmentOptions
+      if (served) served.giveTo(this.global)
+      else Object.defineProperty(this.global, 'models', { get: () => raise(notSetUp()), configurable: true })
+    }
+
+    override async setup(): Promise<void> {
+      await super.setup()
+      await this.#served?.worker.ready
+    }
+
+    override async teardown(): Promise<void> {
+      this.#served?.end()
+      await super.teardown()
+    }
+
+    /** The build of transformers.js for browsers can't load models in Node.js. */
+    override exportConditions(): string[] {
+      const conditions = super.exportConditions?.() ?? []
+      const isBrowser = conditions.length === 1 && conditions[0] === 'browser'
+      return isBrowser && !this.#isConfigured ? ['node', 'node-addons'] : conditions
+    }
+
+    override async handleTestEvent(event: TestEvent, state: TestState): Promise<void> {
+      await super.handleTestEvent?.(event, state)
+      if (this.#served) noteEvent(this.#served.worker, event, state)
+    }
+  }
+}
+
+/** Jest's environment `node` copies its options to the global object of the tests. */
+function withoutOwn(config: EnvironmentConfig): EnvironmentConfig {
+  const { [OPTIONS]: _, [CHAIN]: __, ...testEnvironmentOptions } = config.projectConfig.testEnvironmentOptions
+  return { ...config, projectConfig: { ...config.projectConfig, testEnvironmentOptions } }
+}
+
+function raise(error: Error): never {
+  throw error
+}

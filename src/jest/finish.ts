@@ -1,0 +1,73 @@
+import { finishRun } from '../run/end/finish-run.ts'
+import type { FinishedFile } from '../run/end/finished-run.ts'
+import { takeLeftReports } from '../run/end/take-left-reports.ts'
+import type { LeftReport } from '../run/left-report.ts'
+import type { JestRun } from './session.ts'
+import type { GlobalConfig, TestFileResult } from './types.ts'
+
+/** Shows the report of a run and writes its record. */
+export async function finish(run: JestRun, globalConfig: GlobalConfig): Promise<void> {
+  run.isReported = true
+  await finishRun(run.session, {
+    files: finishedFiles(run),
+    number: 1,
+    isPartial: () => isPartialRun(globalConfig),
+  })
+}
+
+/** The results of the reporter, and the reports that the workers left. A crashed worker has no result, or left no report. */
+function finishedFiles({ session, results }: JestRun): FinishedFile[] {
+  const left = [...session.projects.values()].flatMap(({ events }) => (events ? takeLeftReports(events) : []))
+  const keyOf = (project: string, testFile: string) => `${project} ${testFile}`
+  const files = new Map<string, { project: string; path: string; reports: LeftReport[]; result?: TestFileResult }>()
+  for (const { project, result } of results)
+    files.set(keyOf(project.id, result.testFilePath), {
+      project: project.id,
+      path: result.testFilePath,
+      reports: [],
+      result,
+    })
+  for (const report of left) {
+    const key = keyOf(report.project, report.testFile)
+    const file = files.get(key) ?? { project: report.project, path: report.testFile, reports: [] }
+    file.reports.push(report)
+    files.set(key, file)
+  }
+  return [...files.values()].flatMap(({ project: id, path, reports, result }): FinishedFile[] => {
+    const project = session.projects.get(id)
+    if (!project) return []
+    const file = {
+      ...{ project, path },
+      hasPassed: (test?: string) => hasPassed(result, test),
+      errors: () => errorsOf(result),
+    }
+    return reports.length > 0 ? reports.map((report) => ({ ...file, report })) : [{ ...file, report: undefined }]
+  })
+}
+
+/** Of a file without a result nothing is known. So its failed requests are shown. */
+function hasPassed(result: TestFileResult | undefined, test: string | undefined): boolean {
+  if (!result || result.testExecError) return false
+  const named = result.testResults.filter(({ fullName }) => fullName === test)
+  const tests = named.length > 0 ? named : result.testResults
+  return tests.every(({ status }) => status !== 'failed')
+}
+
+function errorsOf(result: TestFileResult | undefined): string[] {
+  if (!result) return []
+  const { failureMessage, testExecError, testResults } = result
+  return [
+    failureMessage ?? '',
+    testExecError?.message ?? '',
+    ...testResults.flatMap(({ failureMessages }) => failureMessages),
+  ]
+}
+
+/** True when a filter of the command line left out some of the tests. */
+function isPartialRun(config: GlobalConfig): boolean {
+  const { testNamePattern, testPathPattern, nonFlagArgs, shard, onlyChanged, onlyFailures, findRelatedTests } = config
+  const isFiltered = [testNamePattern, testPathPattern, shard, onlyChanged, onlyFailures, findRelatedTests].some(
+    Boolean,
+  )
+  return isFiltered || (nonFlagArgs ?? []).length > 0
+}

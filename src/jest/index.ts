@@ -1,0 +1,29 @@
+// Config files and tests import this module. Tests evaluate it once for each test file, so it loads the code for config files only
+// when that is called.
+import { createRequire } from 'node:module'
+import type { Config } from 'jest'
+import type { ConfigWithModels } from './with-model-cache.ts'
+
+export { models } from '../providers/models-of-test.ts'
+export { defineProvider } from '../providers/slot.ts'
+export type { ConfigWithModels } from './with-model-cache.ts'
+
+type WithModels = typeof import('./with-model-cache.ts')
+
+/**
+ * Adds the cache to a config of Jest: `export default withModelCache({ ...config, modelCache: { models: ['org/name'] } })`. The config may
+ * also be a promise or a function, as in Jest. Throws `INVALID_OPTION` and `INVALID_MODEL`.
+ */
+export function withModelCache(config: ConfigWithModels): Config
+export function withModelCache(config: Promise<ConfigWithModels>): Promise<Config>
+export function withModelCache<Args extends unknown[]>(
+  config: (...args: Args) => ConfigWithModels | Promise<ConfigWithModels>,
+): (...args: Args) => Promise<Config>
+export function withModelCache(
+  config: ConfigWithModels | Promise<ConfigWithModels> | ((...args: unknown[]) => unknown),
+): unknown {
+  // A package of ES modules can be required since Node.js 20.19.
+  const { withModels }: WithModels = createRequire(import.meta.url)('./with-model-cache.mjs')
+  if (typeof config === 'function') return async (...args: unknown[]) => withModels((await config(...args)) as Config)
+  return config instanceof Promise ? config.then((given) => withModels(given)) : withModels(config)
+}

@@ -1,0 +1,39 @@
+import { messageOf } from '../model/errors.ts'
+import { loadConclusion } from '../run/end/finish-run.ts'
+import { finish } from './finish.ts'
+import { GLOBAL_TEARDOWN } from './own-files.ts'
+import { currentRun } from './session.ts'
+import type { GlobalConfig, ProjectConfig, TestFileResult } from './types.ts'
+
+/**
+ * Collects the results of test files. The report is made from them in the global teardown: Jest calls reporters before it prints its
+ * summary, and the command line can replace them.
+ */
+export default class ModelCacheReporter {
+  constructor(readonly globalConfig: GlobalConfig) {}
+
+  /** Now tests run, and this process waits for them. */
+  onRunStart(): void {
+    if (currentRun()?.session.isWarmed) loadConclusion()
+  }
+
+  onTestFileResult({ context }: { context: { config: ProjectConfig } }, result: TestFileResult): void {
+    currentRun()?.results.push({ project: context.config, result })
+  }
+
+  async onRunComplete(_: unknown, { numFailedTests }: { numFailedTests: number }): Promise<void> {
+    const run = currentRun()
+    if (!run) return
+    const { bail } = this.globalConfig
+    // With `--bail`, Jest ends this process without a teardown.
+    const isBailed = bail > 0 && numFailedTests >= bail
+    const configs = [this.globalConfig, ...run.results.map(({ project }) => project)]
+    if (!isBailed && configs.some(({ globalTeardown }) => globalTeardown === GLOBAL_TEARDOWN)) return
+    try {
+      await finish(run, this.globalConfig)
+    } catch (error) {
+      // A report that fails must not fail the suite.
+      run.session.output.note(`The report could not be made: ${messageOf(error)}`)
+    }
+  }
+}

@@ -1,0 +1,99 @@
+import { readFileSync } from 'node:fs'
+import process from 'node:process'
+import { hostGlobal } from '../platform/originals.ts'
+import { counted } from '../platform/own-time.ts'
+import type { Models } from '../providers/models.ts'
+import { shareSlot, slotOf } from '../providers/slot.ts'
+import { requirePreload } from '../run/preload.ts'
+import { ReportFile } from '../run/worker/report-file.ts'
+import { shareClasses } from '../run/worker/share-classes.ts'
+import { openWorker, type Worker } from '../run/worker/worker.ts'
+import type { WorkerSettings } from '../run/worker-settings.ts'
+import { hookVm } from './hook-vm.ts'
+import { keeperOf } from './keepers.ts'
+import { RUN_VARIABLE, settingsFile } from './run-variable.ts'
+import type { EnvironmentConfig } from './types.ts'
+
+const BRIDGE = Symbol.for('vitest-model-cache.intercept')
+
+// A property of the global object of each test file that is served.
+const SERVED = Symbol.for('vitest-model-cache.jest-file')
+
+/** Serves one test file. */
+export interface ServedFile {
+  worker: Worker
+  /** Gives models to the global object of the test file's vm context. */
+  giveTo(global: typeof globalThis): void
+  /** Called when the test file ends. */
+  end(): void
+}
+
+/**
+ * Begins to serve a test file: sets the variables of this process for child processes. Undefined if our global setup did not run for the
+ * project. Called before the vm context is made, because Jest copies `process` for it.
+ */
+export function serveFile({ projectConfig }: EnvironmentConfig, testFile: string): ServedFile | undefined {
+  return counted('environment', () => {
+    const { id: project } = projectConfig
+    const settings = settingsOf(project)
+    if (!settings) return undefined
+    if (settings.intercept.length > 0) {
+      hookVm(requirePreload())
+    }
+    const worker = openWorker(settings, hostGlobal(), keeperOf(project))
+    const report = new ReportFile(settings.events, { project, testFile }, () => worker.collected())
+    worker.begin(
+      testFile,
+      (left) => report.write(left),
+      () => report.writeSoon(),
+    )
+    return {
+      worker,
+      giveTo: (global) => counted('environment', () => give(global, project, worker)),
+      end: () => report.write(worker.end()),
+    }
+  })
+}
+
+/** True if a test file with this global object is served already. */
+export function isServed(global: object): boolean {
+  return Reflect.has(global, SERVED)
+}
+
+function give(global: typeof globalThis & { models?: Models }, project: string, worker: Worker): void {
+  Reflect.set(global, SERVED, true)
+  shareClasses(global)
+  for (const name of ['setImmediate', 'clearImmediate', 'structuredClone', 'TextEncoder', 'TextDecoder'] as const)
+    if (!(name in global)) Reflect.set(global, name, hostGlobal()[name])
+  // The `process` of the context is a copy.
+  Reflect.set(global.process, BRIDGE, Reflect.get(process, BRIDGE))
+  requirePreload().wrapFetch(global, global.Response)
+  shareSlot(global, slotOf(keeperOf(project)))
+  Object.defineProperty(global, 'models', {
+    value: worker.models,
+    configurable: true,
+    writable: true,
+    enumerable: false,
+  })
+}
+
+const known = new Map<string, WorkerSettings>()
+
+/** The settings that the global setup left. A process reads them once for each project. */
+function settingsOf(project: string): WorkerSettings | undefined {
+  const folder = process.env[RUN_VARIABLE]
+  if (!folder) return undefined
+  const path = settingsFile(folder, project)
+  const read = known.get(path) ?? readSettings(path)
+  if (read) known.set(path, read)
+  return read
+}
+
+function readSettings(path: string): WorkerSettings | undefined {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8'))
+  } catch {
+    // The project has no global setup of ours.
+    return undefined
+  }
+}

@@ -1,0 +1,51 @@
+import process from 'node:process'
+import { loadOfJest } from './load-of-jest.ts'
+import { noteEvent } from './note-event.ts'
+import { isServed, type ServedFile, serveFile } from './serve-file.ts'
+import type { Environment, GlobalConfig, ProjectConfig } from './types.ts'
+
+type TestRunner = (
+  globalConfig: GlobalConfig,
+  config: ProjectConfig,
+  environment: Environment,
+  ...rest: [unknown, string, unknown]
+) => Promise<unknown>
+
+/**
+ * Runs a test file with Jest's own test runner. If its environment is not one of ours (a class of the user, or one that a docblock names),
+ * the models are given to it here.
+ */
+const run: TestRunner = async (globalConfig, config, environment, runtime, testFile, send) => {
+  const found = loadOfJest(config.rootDir, 'jest-circus/runner', '@jest/core', 'jest-config')
+  const circus: TestRunner = Reflect.get(Object(found), 'default') ?? found
+  const late = isServed(environment.global) ? undefined : await serveLate(globalConfig, config, environment, testFile)
+  try {
+    return await circus(globalConfig, config, environment, runtime, testFile, send)
+  } finally {
+    late?.end()
+  }
+}
+
+async function serveLate(
+  globalConfig: GlobalConfig,
+  projectConfig: ProjectConfig,
+  environment: Environment,
+  testFile: string,
+): Promise<ServedFile | undefined> {
+  const before = { ...process.env }
+  const served = serveFile({ globalConfig, projectConfig }, testFile)
+  if (!served) return undefined
+  // The environment has copied the variables before.
+  const { env } = environment.global.process
+  for (const [name, value] of Object.entries(process.env)) if (before[name] !== value) env[name] = value
+  served.giveTo(environment.global)
+  const handle = environment.handleTestEvent?.bind(environment)
+  environment.handleTestEvent = async (event, state) => {
+    await handle?.(event, state)
+    noteEvent(served.worker, event, state)
+  }
+  await served.worker.ready
+  return served
+}
+
+export default run
