@@ -1,23 +1,21 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { on } from 'node:events'
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, delimiter, dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
 import type { Report } from '../../src/report/report.ts'
 import { type JestResults, jestResultsOf } from './jest/results.ts'
+import { installPackage, type Place } from './install-package.ts'
 
-const REPOSITORY_MODULES = fileURLToPath(new URL('../../node_modules', import.meta.url))
-
-// `npm run matrix -- --tests` sets another Node.js, and a `node_modules` with another Vitest that takes precedence over the
-// repository's.
+// `npm run matrix -- --tests` sets another Node.js.
 const NODE = process.env.CONSUMER_NODE ?? process.execPath
-const MODULES = [process.env.CONSUMER_MODULES ?? [], REPOSITORY_MODULES].flat()
 
 export interface ProjectOptions {
   /** The folder of the built package: the repository, or an unpacked tarball. */
   packageDirectory: string
+  /** How a file of the package gets into the project. Default: it is copied. */
+  place?: Place
   /** A folder that is copied into the project first, such as an example. */
   template?: string
   /** Files of the project, by path. */
@@ -62,7 +60,7 @@ export class ProjectFolder {
   ) {}
 
   static async create(options: ProjectOptions): Promise<ProjectFolder> {
-    const { packageDirectory, template, files, reportFile = 'report.json', installsAbove = false } = options
+    const { packageDirectory, place, template, files, reportFile = 'report.json', installsAbove = false } = options
     const parent = await mkdtemp(join(tmpdir(), 'consumer project '))
     const project = new ProjectFolder(parent, reportFile, installsAbove)
     try {
@@ -71,7 +69,7 @@ export class ProjectFolder {
       await project.write({ 'package.json': '{ "type": "module", "private": true }' })
       if (template) await cp(template, project.directory, { recursive: true, filter: isSource })
       await project.write(files ?? {})
-      await installPackage(packageDirectory, dirname(project.modules))
+      installPackage(packageDirectory, dirname(project.modules), place)
       return project
     } catch (error) {
       await project.remove()
@@ -229,29 +227,4 @@ export function cleanEnvironment(): Environment {
 /** False for node_modules, which exists in an example after somebody ran it in its folder. */
 function isSource(path: string): boolean {
   return basename(path) !== 'node_modules'
-}
-
-/** Links the repository's modules, and copies the package as a real folder, so that Node.js resolves its imports from there. */
-export async function installPackage(packageDirectory: string, directory: string): Promise<void> {
-  const modules = join(directory, 'node_modules')
-  await mkdir(modules)
-  const linked = new Set(['vitest-model-cache'])
-  for (const from of MODULES)
-    for (const name of await packagesIn(from)) {
-      if (linked.has(name)) continue
-      linked.add(name)
-      await mkdir(dirname(join(modules, name)), { recursive: true })
-      await symlink(join(from, name), join(modules, name))
-    }
-  for (const part of ['package.json', 'dist', 'docs'])
-    await cp(join(packageDirectory, part), join(modules, 'vitest-model-cache', part), { recursive: true })
-}
-
-/** The names of all packages in a `node_modules`, scoped packages included. */
-async function packagesIn(modules: string): Promise<string[]> {
-  const names = (await readdir(modules)).filter((name) => !name.startsWith('.'))
-  const found = names.map(async (name) =>
-    name.startsWith('@') ? (await readdir(join(modules, name))).map((inner) => `${name}/${inner}`) : name,
-  )
-  return (await Promise.all(found)).flat()
 }

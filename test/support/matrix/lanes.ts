@@ -5,7 +5,7 @@ import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
 import { extract } from 'tar'
-import { installPackage } from '../project-folder.ts'
+import { installPackage } from '../install-package.ts'
 
 const REPOSITORY = fileURLToPath(new URL('../../..', import.meta.url))
 
@@ -53,7 +53,7 @@ export class Workshop {
     await Promise.all([directory, unpacked].map((path) => mkdir(path, { recursive: true })))
     await writeFile(join(directory, 'package.json'), PACKAGE)
     await extract({ file: this.tarball, cwd: unpacked })
-    await installPackage(join(unpacked, 'package'), directory)
+    installPackage(join(unpacked, 'package'), directory)
     return laneOf({ name, directory, node, runner, isLinked: true })
   }
 
