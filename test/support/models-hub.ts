@@ -24,6 +24,8 @@ const TASKS: Partial<Record<keyof typeof MAKERS, string>> = {
 export interface ModelsHub {
   hub: Hub
   repo: (name: keyof typeof MAKERS) => Repository
+  /** Adds the same model under another name, which is returned. */
+  copyOf: (name: keyof typeof MAKERS, copy: string) => string
   /** Environment for a nested run. */
   env: Record<string, string>
 }
@@ -33,9 +35,11 @@ export async function startModelsHub(names: (keyof typeof MAKERS)[], options?: {
   const directory = await mkdtemp(join(tmpdir(), 'made models '))
   const hub = await startHub(options)
   const repositories = new Map<string, Repository>()
+  const add = (name: keyof typeof MAKERS, as: string) =>
+    hub.addRepo(as, { directory: join(directory, name), pipelineTag: TASKS[name] })
   for (const name of names) {
-    const made = await MAKERS[name](join(directory, name))
-    repositories.set(name, hub.addRepo(name, { directory: made.directory, pipelineTag: TASKS[name] }))
+    await MAKERS[name](join(directory, name))
+    repositories.set(name, add(name, name))
   }
   beforeEach(() => hub.clearRequests())
   afterAll(async () => {
@@ -47,5 +51,9 @@ export async function startModelsHub(names: (keyof typeof MAKERS)[], options?: {
     if (!found) throw new Error(`startModelsHub was called without ${name}`)
     return found
   }
-  return { hub, repo, env: { HF_ENDPOINT: hub.url } }
+  const copyOf = (name: keyof typeof MAKERS, copy: string) => {
+    add(name, copy)
+    return copy
+  }
+  return { hub, repo, copyOf, env: { HF_ENDPOINT: hub.url } }
 }

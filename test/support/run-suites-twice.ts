@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { beforeAll, expect, inject, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
+import { Consumer } from './consumer.ts'
 import { sha256 } from './engine.ts'
 import type { LoggedRequest } from './hub/index.ts'
 import type { ModelsHub } from './models-hub.ts'
-import { ProjectFolder, type RunResult } from './project-folder.ts'
+import type { RunResult } from './project-folder.ts'
 import { suitesInOneRun } from './suites-in-one-run.ts'
 
 const HEAD = `import { afterEach, beforeEach, expect, test, vi } from 'vitest'`
@@ -58,8 +59,7 @@ export function runSuitesTwice({ hub, env }: ModelsHub, group: Group): void {
   beforeAll(async () => {
     const suites = placed.map(({ file, source, pool }) => [file, { source, options: `pool: '${pool}'${setup}` }])
     const models = placed.flatMap(({ repo, isDeclared }) => (isDeclared ? [repo] : []))
-    const project = await ProjectFolder.create({
-      packageDirectory: inject('packedPackage'),
+    const project = await Consumer.createForTests({
       files: {
         ...suitesInOneRun(Object.fromEntries(suites), {
           models,

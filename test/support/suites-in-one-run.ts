@@ -1,4 +1,6 @@
+import { expect } from 'vitest'
 import { configSource } from './config-source.ts'
+import type { RunResult } from './project-folder.ts'
 
 /** A test file with the options of Vitest that it needs, as source. */
 export interface SuiteSource {
@@ -25,4 +27,9 @@ export function suitesInOneRun(
     'vitest.config.ts': configSource(modelCache, `projects: [${projects.join()}]`),
     ...Object.fromEntries(files.map(({ path, source }) => [path, source])),
   }
+}
+
+/** Fails the test unless the test file of this suite passed. */
+export function expectPassed({ output }: RunResult, name: string): void {
+  expect(output).toMatch(new RegExp(` ✓ .*\\b${name}\\.test\\.ts \\(`))
 }
