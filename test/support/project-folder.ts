@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os'
 import { basename, delimiter, dirname, join } from 'node:path'
 import { execa } from 'execa'
 import type { Report } from '../../src/report/report.ts'
-import { type JestResults, jestResultsOf } from './jest/results.ts'
 import { installPackage, type Place } from './install-package.ts'
+import { type JestResults, jestResultsOf } from './jest/results.ts'
 
 // `npm run matrix -- --tests` sets another Node.js.
 const NODE = process.env.CONSUMER_NODE ?? process.execPath
