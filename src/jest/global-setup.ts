@@ -36,6 +36,7 @@ async function setUp(run: JestRun, globalConfig: GlobalConfig, { id }: ProjectCo
   await serveChildren(session, project)
   project.events ??= chooseEventsFolder(project.cache.context, session.runId)
   const { folder } = project.events
+  project.workers = { most: globalConfig.maxWorkers, isIsolated: false, sharesOnlyModels: true }
   const settings = handOver(session, project, { manifest, filesAtOnce: globalConfig.maxWorkers })
   const ofRun = process.env[RUN_VARIABLE]
   // All settings of a run are in one folder, that of the first project.

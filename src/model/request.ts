@@ -87,6 +87,8 @@ export interface Workers {
   most: number
   /** True if each test file has a worker of its own, and the runner can let test files share a worker. */
   isIsolated: boolean
+  /** True if each test file has modules of its own, while the test files of a worker share what `models` has loaded. */
+  sharesOnlyModels?: boolean
 }
 
 /** What a worker reports for one test file. */

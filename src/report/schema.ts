@@ -29,8 +29,8 @@ const distribution = v.optional(v.nullable(DistributionSchema), null)
 
 const SharingSchema = v.object({
   by: about(
-    v.picklist(['isolate', 'isolate-module', 'module', 'file', 'options']),
-    'What it takes. `isolate`: the option `isolate: false`. `module`: a module that the test files import and that holds the model. `isolate-module`: both. `file`: to load it once in each test file. `options`: to ask with the same options each time.',
+    v.picklist(['isolate', 'isolate-module', 'module', 'models', 'file', 'options']),
+    'What it takes. `isolate`: the option `isolate: false`. `module`: a module that the test files import and that holds the model. `isolate-module`: both. `models`: to load it by `models`. `file`: to load it once in each test file. `options`: to ask with the same options each time.',
   ),
   workers: about(count, 'How many workers would load it, at most.'),
   loads: about(count, 'The loads that it would spare.'),

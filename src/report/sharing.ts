@@ -62,9 +62,10 @@ function sharingOfGroup(requests: LoadingRequest[]): Sharing | undefined {
 }
 
 /** What it takes to share the loaded model. */
-function wayOf({ isIsolated, most }: Workers, isKept: boolean, files: number): Sharing['by'] {
+function wayOf({ isIsolated, most, sharesOnlyModels }: Workers, isKept: boolean, files: number): Sharing['by'] {
   const hasSharedWorkers = files > most
   if (isKept) return hasSharedWorkers && isIsolated ? 'isolate' : 'options'
   if (!hasSharedWorkers) return 'file'
+  if (sharesOnlyModels) return 'models'
   return isIsolated ? 'isolate-module' : 'module'
 }

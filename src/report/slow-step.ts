@@ -48,6 +48,7 @@ function adviceOnSharing({ by, workers, ms }: Sharing): string {
     isolate: `With \`isolate: false\`, ${shared}`,
     'isolate-module': `With \`isolate: false\` and a module that holds it, ${shared}`,
     module: `With a module that holds it, ${shared}`,
+    models: `Loaded by \`models\`, ${shared}`,
     file: 'If each test file loads it once and keeps it',
     options: 'If it is kept and asked for with the same options',
   }[by]

@@ -20,9 +20,10 @@ export interface Distribution {
 export interface Sharing {
   /**
    * What it takes. `isolate`: the option `isolate: false`. `module`: a module that the test files import and that holds the model.
-   * `isolate-module`: both. `file`: to load it once in each test file. `options`: to ask with the same options each time.
+   * `isolate-module`: both. `models`: to load it by `models`. `file`: to load it once in each test file. `options`: to ask with the
+   * same options each time.
    */
-  by: 'isolate' | 'isolate-module' | 'module' | 'file' | 'options'
+  by: 'isolate' | 'isolate-module' | 'module' | 'models' | 'file' | 'options'
   /** How many workers would load it, at most. */
   workers: number
   /** The loads that it would spare. */

@@ -6,6 +6,7 @@ import { makeRequest } from '../support/request.ts'
 
 const ISOLATED: Workers = { group: 'run 0', most: 4, isIsolated: true }
 const SHARED: Workers = { ...ISOLATED, isIsolated: false }
+const OF_MODELS: Workers = { ...SHARED, sharesOnlyModels: true }
 const KEPT: Partial<RequestEvent> = { isKept: true }
 const UNTOUCHED: Partial<RequestEvent> = { selection: '{"paths":["onnx/model.onnx"]}' }
 
@@ -23,6 +24,12 @@ describe('what sharing a loaded model would spare', () => {
     ['isolated test files that use `models`', loads(10, KEPT), { by: 'isolate', workers: 4, loads: 6, ms: 600 }],
     ['isolated untouched code', loads(10, UNTOUCHED), { by: 'isolate-module', workers: 4, loads: 6, ms: 600 }],
     ['untouched code without isolation', loads(10, UNTOUCHED, SHARED), { by: 'module', workers: 4, loads: 6, ms: 600 }],
+    [
+      'untouched code, where only `models` shares',
+      loads(10, UNTOUCHED, OF_MODELS),
+      { by: 'models', workers: 4, loads: 6, ms: 600 },
+    ],
+    ['`models`, where only `models` shares', loads(4, KEPT, OF_MODELS), null],
     ['test files with a worker each', loads(4, KEPT), null],
     [
       'two instances in each test file',
