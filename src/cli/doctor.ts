@@ -3,15 +3,14 @@ import { ModelCache } from '../cache/model-cache.ts'
 import { readEnvironment } from '../config/environment-variables.ts'
 import { type Options, resolveOptions } from '../config/options.ts'
 import { ModelCacheError } from '../model/errors.ts'
-import { readVitestConfig } from './config/read-vitest.ts'
 import { type Check, fail } from './doctor/check.ts'
 import { checkDisk, checkFolder, checkLinks, checkPermissions } from './doctor/folder.ts'
 import { checkLoading } from './doctor/loading.ts'
 import { checkLock } from './doctor/lock-file.ts'
 import { checkHub, checkProxy } from './doctor/network.ts'
-import { checkConfig, checkNode, checkOnnxRuntime, checkTransformers, checkVitest } from './doctor/project.ts'
-import { checkProjects, type ProjectsConfig, withProjects } from './doctor/projects.ts'
+import { checkNode, checkOnnxRuntime, checkTransformers } from './doctor/project.ts'
 import { checkRemote } from './doctor/remote.ts'
+import { checkRunners } from './doctor/runners.ts'
 import { checkToken } from './doctor/token.ts'
 import { interrupted } from './interruption.ts'
 import { type GlobalOptions, originOf } from './open-cache.ts'
@@ -30,22 +29,17 @@ export async function doctor(options: GlobalOptions): Promise<number> {
     if (!options.json) for (const check of more) printCheck(check)
   }
   const from = process.cwd()
-  const config = await readVitestConfig()
-    .then(withProjects)
-    .catch((error: unknown) => ({ error }))
-  print(checkNode(), checkVitest(from), checkConfig(config, from))
-  const projects = 'error' in config ? [] : config.projects
-  if (!('error' in config) && projects.length > 0) print(checkProjects(config, from))
-  const folders = [from, ...projects.map(({ root }) => root)]
-  print(...checkTransformers(folders), ...checkOnnxRuntime(folders))
-  const settings = settingsOf(config)
+  print(checkNode())
+  const { checks: ofRunners, roots, options: stated, isOfVitest } = await checkRunners(from)
+  print(...ofRunners)
+  print(...checkTransformers([from, ...roots]), ...checkOnnxRuntime([from, ...roots]))
+  const settings = stated[0] ?? settingsOfEnvironment()
   if ('level' in settings) print(settings)
   else {
-    const declared =
-      'error' in config ? [] : [config, ...config.projects].flatMap(({ options }) => options?.models ?? [])
+    const declared = stated.flatMap(({ models }) => models)
     print(checkLock(settings, declared))
     const isPlaceKnown = readEnvironment(process.env).cacheDir !== undefined
-    const origin = originOf(options.cacheDir, isPlaceKnown, settings, true)
+    const origin = originOf(options.cacheDir, isPlaceKnown, settings, isOfVitest)
     await checkCache(settings, origin, print)
   }
   const failed = checks.filter(({ level }) => level === 'fail').length
@@ -73,11 +67,10 @@ async function checkCache(settings: Options, origin: string, print: (...checks: 
   print(await checkRemote(context))
 }
 
-/** The options of the config or of the first project that has the plugin. If there are none, those of the environment. */
-function settingsOf(config: ProjectsConfig | { error: unknown }): Options | Check {
+/** The defaults with the settings of the environment. */
+function settingsOfEnvironment(): Options | Check {
   try {
-    const stated = 'error' in config ? [] : [config, ...config.projects]
-    return stated.find(({ options }) => options)?.options ?? resolveOptions({}, process.env, process.cwd())
+    return resolveOptions({}, process.env, process.cwd())
   } catch (error) {
     if (error instanceof ModelCacheError) return fail('environment', `${error.asked}: ${error.reason}`, error.nextStep)
     throw error

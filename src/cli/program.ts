@@ -32,11 +32,7 @@ export function makeProgram(): Command {
   const program = new Command('vitest-model-cache')
     .description('Looks after the cache of ML models for tests.')
     .version(version)
-    .option(
-      '--cache-dir <folder>',
-      'the cache folder (default: MODEL_CACHE_DIR, the Vitest config, the platform)',
-      named,
-    )
+    .option('--cache-dir <folder>', 'the cache folder (default: MODEL_CACHE_DIR, the config, the platform)', named)
     .option('--json', 'print the result as one JSON document')
     .option('-y, --yes', 'do not ask')
     .addOption(new Option('-q, --quiet', 'print only results, warnings and errors').conflicts('verbose'))
@@ -48,7 +44,7 @@ export function makeProgram(): Command {
     .addHelpText('after', `\n${EXIT_CODES}`)
     .hook('preAction', (_, called) => {
       setVerbosity(program.opts())
-      // The Vitest that `run` starts warns too.
+      // The tests that `run` starts warn too.
       const warning = called.name() === 'run' ? undefined : warnOfUnknownVariables(process.env)
       if (warning !== undefined) printNotes(warning)
     })
@@ -59,6 +55,10 @@ export function makeProgram(): Command {
       .description(description)
       .addHelpText('after', /[<[](model|pattern)/.test(nameAndArguments) ? NAMES : '')
       .addHelpText('after', `\nExample: npx vitest-model-cache ${example}\n${EXIT_CODES}`)
+  }
+
+  function runnerOption(): Option {
+    return new Option('--runner <name>', 'the test runner, if both are installed').choices(['vitest', 'jest'])
   }
 
   /** The command's own options and those of all commands. */
@@ -72,7 +72,8 @@ export function makeProgram(): Command {
     return perform(run)
   }
 
-  command('init', 'set this project up: Vitest config, types, .gitignore', 'init --github')
+  command('init', 'set this project up: config of Vitest or Jest, types, .gitignore', 'init --github')
+    .addOption(runnerOption())
     .option('--github', 'also write a GitHub workflow that caches the models')
     .option('--dry-run', DRY_RUN)
     .action((options) => perform(async () => (await import('./init.ts')).init(merged(options))))
@@ -86,7 +87,7 @@ export function makeProgram(): Command {
     .option('--files', 'list the files of each model, too')
     .action((pattern, options) => perform(async () => (await import('./ls.ts')).list(pattern, merged(options))))
   command('warm [model...]', 'download models before the tests', "warm Xenova/all-MiniLM-L6-v2 'onnx-community/*'")
-    .option('--config', 'also the models of the Vitest config; the default if no model is named')
+    .option('--config', 'also the models of the config; the default if no model is named')
     .option('--frozen', FROZEN)
     .action((models, options) => act(async () => (await import('./warm.ts')).warm(models, merged(options))))
   command('verify [model...]', 'recompute the digests of all files, or of some models', 'verify --repair')
@@ -121,7 +122,8 @@ export function makeProgram(): Command {
   ).action((model, file) => perform(async () => (await import('./path.ts')).path(model, file, program.opts())))
   command('suggest', 'print the `models` that the last runs of this project used, ready to paste', 'suggest --runs 20')
     .option('--runs <number>', RUNS_BACK, wholeNumber, 10)
-    .option('--write', 'write them into the Vitest config')
+    .addOption(runnerOption())
+    .option('--write', 'write them into the config')
     .option('--dry-run', DRY_RUN)
     .action((options) => perform(async () => (await import('./suggest.ts')).suggest(merged(options))))
   command(
@@ -152,7 +154,7 @@ export function makeProgram(): Command {
     .action((models, options) => act(async () => (await import('./remote/push.ts')).push(models, merged(options))))
   command('pull [model...]', 'take models from the remote; no file is downloaded from the Hub', 'pull --locked')
     .option('--locked', 'all files that the remote has of the models of the lock file')
-    .option('--config', 'also the models of the Vitest config; the default if no model is named')
+    .option('--config', 'also the models of the config; the default if no model is named')
     .option('--dry-run', DRY_RUN)
     .action((models, options) => act(async () => (await import('./remote/pull.ts')).pull(models, merged(options))))
   const remote = command(
@@ -173,7 +175,7 @@ export function makeProgram(): Command {
     .option('--dry-run', DRY_RUN)
     .action((options) => act(async () => (await import('./remote/prune.ts')).prune(merged(options))))
   command('key', 'print a key for a CI cache, made from the lock file, else from the cached models', 'key')
-    .addOption(new Option('--config', 'make it from the models that the Vitest config declares').conflicts('cached'))
+    .addOption(new Option('--config', 'make it from the models that the config declares').conflicts('cached'))
     .option('--cached', 'make it from the cached models, also if there is a lock file')
     .action((options) => perform(async () => (await import('./key.ts')).key(merged(options))))
   command('doctor', 'check versions, config, cache folder, disk and network', 'doctor').action(() =>
@@ -181,9 +183,10 @@ export function makeProgram(): Command {
   )
   command(
     'run [args...]',
-    "run the project's own Vitest with these arguments, and end with its exit code",
+    "run the project's own Vitest or Jest with these arguments, and end with its exit code",
     'run --clean-cache -- --bail 1',
   )
+    .addOption(runnerOption())
     .option('--clean-cache', "first remove this project's models, other than pinned ones and those in use")
     .option('--cache-info', 'show the state of the cache before and after')
     .option('--frozen', FROZEN)

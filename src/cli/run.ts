@@ -1,47 +1,49 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import process from 'node:process'
 import type { CacheStatus } from '../cache/inspect/status.ts'
 import type { ModelCache } from '../cache/model-cache.ts'
+import { findPackage } from '../config/jest/find-jest.ts'
 import { formatSize } from '../config/units.ts'
 import type { Entry } from '../model/entry.ts'
 import { ModelCacheError } from '../model/errors.ts'
 import { count } from '../report/words.ts'
+import { chooseRunner, nameOfRunner, type Runner, type RunnerFlag } from './config/choose-runner.ts'
+import { declaredModels } from './config/declared-models.ts'
 import { exitCodeOf, handInterruptsTo, interrupted } from './interruption.ts'
 import { applyFrozen, type FrozenFlag, type GlobalOptions, type OpenedCache, openCache } from './open-cache.ts'
 import { printJson } from './show/json.ts'
 import { printLines } from './show/print.ts'
 import { printStatus } from './status.ts'
 
-export interface RunFlags extends GlobalOptions, FrozenFlag {
+export interface RunFlags extends GlobalOptions, FrozenFlag, RunnerFlag {
   cleanCache?: boolean
   cacheInfo?: boolean
 }
 
 // The same number as in the warm-up.
 const RUNS_BACK = 3
-const OWN_COMMANDS = ['run', 'watch', 'dev', 'related', 'bench', 'list', 'init']
+const COMMANDS_OF_VITEST = ['run', 'watch', 'dev', 'related', 'bench', 'list', 'init']
 
-/** Runs the project's own Vitest and returns its exit code. */
+/** Runs the project's own Vitest or Jest and returns its exit code. */
 export async function run(args: string[], flags: RunFlags): Promise<number> {
-  const program = findVitest(process.cwd())
+  const runner = chooseRunner(process.cwd(), flags)
+  const program = findProgram(runner, process.cwd())
   applyFrozen(flags)
   const opened =
     flags.cleanCache || flags.cacheInfo || flags.json
       ? await openCache(flags, { needsWriting: flags.cleanCache })
       : undefined
   if (flags.cacheDir !== undefined) process.env.MODEL_CACHE_DIR = flags.cacheDir
-  const cleaned = opened && flags.cleanCache ? await cleanProject(opened) : undefined
+  const cleaned = opened && flags.cleanCache ? await cleanProject(opened, runner) : undefined
   if (cleaned && !flags.json) printLines(cleanLine(cleaned))
   const before = opened && (flags.cacheInfo || flags.json) ? await opened.cache.status() : undefined
   if (before && !flags.json) show('Before', opened, before)
-  const command = OWN_COMMANDS.includes(args[0] ?? '') ? args : ['run', ...args]
-  const exitCode = await runVitest(program, command, flags.json === true)
+  const isCommand = runner === 'jest' || COMMANDS_OF_VITEST.includes(args[0] ?? '')
+  const exitCode = await runTests(program, isCommand ? args : ['run', ...args], flags.json === true)
   if (!opened || !before) return exitCode
-  // Vitest and its workers changed the cache meanwhile.
+  // The tests changed the cache meanwhile.
   const after = await opened.cache.status()
   if (flags.json) printJson({ exitCode, cleaned: cleaned ?? null, before, after })
   else show('After', opened, after)
@@ -55,11 +57,11 @@ interface CleanedProject {
 }
 
 /** Removes the models that the project declares and that its last runs used. Pinned models and those in use are kept. */
-async function cleanProject({ cache, options, config }: OpenedCache): Promise<CleanedProject> {
+async function cleanProject({ cache, config }: OpenedCache, runner: Runner): Promise<CleanedProject> {
   const entries = await cache.list()
-  const used = await usedKeys(cache, config?.vitest?.root ?? process.cwd())
+  const used = await usedKeys(cache, config?.[runner]?.root ?? process.cwd())
   const declared: Entry[] = []
-  for (const { repo, revision } of options.models)
+  for (const { repo, revision } of await declaredModels(config))
     declared.push(...(await cache.find(`${repo}@${revision}`).catch(none)))
   const among = [...declared, ...entries.filter(({ repo, commit }) => used.has(`${repo}@${commit}`))]
   const { removed, kept, freedBytes } = await cache.clean({ among, signal: interrupted })
@@ -89,27 +91,23 @@ function show(when: string, opened: OpenedCache | undefined, status: CacheStatus
   printLines('')
 }
 
-/** The path of the project's own Vitest. Throws `INVALID_OPTION` if the project has none. */
-function findVitest(folder: string): string {
-  try {
-    const manifest = createRequire(join(folder, 'package.json')).resolve('vitest/package.json')
-    const { bin } = JSON.parse(readFileSync(manifest, 'utf8'))
-    return join(dirname(manifest), typeof bin === 'string' ? bin : bin.vitest)
-  } catch (cause) {
-    throw new ModelCacheError({
-      code: 'INVALID_OPTION',
-      asked: `Vitest of ${folder}`,
-      reason: 'Vitest is not installed in this project.',
-      nextStep: 'Run `npm install --save-dev vitest`, or change to the folder of the project.',
-      cause,
-    })
-  }
+/** The path of the project's own Vitest or Jest. Throws `INVALID_OPTION` if the project has none. */
+function findProgram(runner: Runner, folder: string): string {
+  const found = findPackage(runner, join(folder, 'package.json'))
+  if (found) return found.program
+  const name = nameOfRunner(runner)
+  throw new ModelCacheError({
+    code: 'INVALID_OPTION',
+    asked: `${name} of ${folder}`,
+    reason: `${name} is not installed in this project.`,
+    nextStep: `Run \`npm install --save-dev ${runner}\`, or change to the folder of the project.`,
+  })
 }
 
-/** With `--json`, stdout is for the document of this command, and the output of Vitest goes to stderr. */
-async function runVitest(program: string, args: string[], isJson: boolean): Promise<number> {
+/** With `--json`, stdout is for the document of this command, and the output of the tests goes to stderr. */
+async function runTests(program: string, args: string[], isJson: boolean): Promise<number> {
   const child = spawn(process.execPath, [program, ...args], { stdio: ['inherit', isJson ? 2 : 'inherit', 'inherit'] })
-  // At a terminal Ctrl-C reaches Vitest too. A second signal would make it stop without its own teardown.
+  // At a terminal Ctrl-C reaches the runner too. A second signal would make it stop without its own teardown.
   handInterruptsTo((name) => {
     if (name !== 'SIGINT' || !process.stdin.isTTY) child.kill(name)
   })

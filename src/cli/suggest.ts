@@ -2,6 +2,7 @@ import { relative } from 'node:path'
 import process from 'node:process'
 import { readLockFile } from '../config/lock-file.ts'
 import { count } from '../report/words.ts'
+import type { Runner, RunnerFlag } from './config/choose-runner.ts'
 import type { TestConfig } from './config/read-config.ts'
 import { nameOf } from './lock/check.ts'
 import { isIn } from './lock/wanted-models.ts'
@@ -13,7 +14,7 @@ import { isWithin } from './statistics.ts'
 import { elementOf, modelsSource } from './suggest/print-suggestions.ts'
 import { type Suggestion, suggestModels } from './suggest/used-models.ts'
 
-export interface SuggestOptions extends GlobalOptions, Confirmation {
+export interface SuggestOptions extends GlobalOptions, Confirmation, RunnerFlag {
   runs: number
   /** Edits the config. */
   write?: boolean
@@ -55,14 +56,13 @@ async function write(
   config: TestConfig | undefined,
   flags: SuggestOptions,
 ): Promise<Written> {
-  const { file, options } = config?.vitest ?? {}
   const { editModels } = await import('./suggest/edit-models.ts')
-  const edit =
-    file === undefined || !options
-      ? 'There is no Vitest config with modelCache().'
-      : await editModels(file, suggestions)
+  const runner = await runnerOf(config, flags)
+  const file = runner && config?.[runner]?.file
+  const edit = runner && file ? await editModels(runner, file, suggestions) : 'No config uses vitest-model-cache.'
   if (typeof edit === 'string') {
-    printNotes(`The config is left as it is. ${edit} Paste into the options of modelCache():`)
+    const place = runner === 'jest' ? '`modelCache` of the Jest config' : 'the options of modelCache()'
+    printNotes(`The config is left as it is. ${edit} Paste into ${place}:`)
     if (!flags.json) printLines(modelsSource(suggestions))
     return 'not written'
   }
@@ -80,4 +80,14 @@ async function write(
   await writeEdit(edit)
   if (!flags.json) printLines(`Wrote ${name}.`)
   return 'written'
+}
+
+/** The runner whose config uses this package. If both do, the one that the flag or the project names. */
+async function runnerOf(config: TestConfig | undefined, flags: RunnerFlag): Promise<Runner | undefined> {
+  const used: Runner[] = []
+  if (config?.vitest?.options) used.push('vitest')
+  if (config?.jest?.projects.some(({ options }) => options)) used.push('jest')
+  if (used.length < 2) return used[0]
+  const { chooseRunner } = await import('./config/choose-runner.ts')
+  return chooseRunner(process.cwd(), flags)
 }

@@ -64,7 +64,10 @@ export default defineConfig({
 
 test('init makes a config where there is none, and leaves an unusual one alone with the lines to paste', async () => {
   const project = await Consumer.create({ files: {} })
-  const made = await project.cli(['init', '--yes'])
+  // Jest is installed too.
+  const undecided = await project.cli(['init', '--yes'])
+  expect(undecided).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('Add `--runner vitest` or') })
+  const made = await project.cli(['init', '--yes', '--runner', 'vitest'])
   expect(made, made.output).toMatchObject({ exitCode: 0 })
   const [config] = await textsOf(project, ['vitest.config.js'])
   expect(config).toContain('plugins: [modelCache()]')

@@ -1,6 +1,6 @@
 import { type Model, modelKey, parseModel } from '../../model/model.ts'
 import { isDefaultSelection, selectionKey } from '../../model/selection.ts'
-import { elementOf } from '../suggest/print-suggestions.ts'
+import { elementOf, jsonElementOf } from '../suggest/print-suggestions.ts'
 import type { Suggestion } from '../suggest/used-models.ts'
 import { applyEdits, type Edit, indentAt, insertFirst, newlineOf } from './insertion.ts'
 import { allNodes, child, children, hasSpread, type Node, nameOfCall, propertyOf, textOf, unwrap } from './syntax.ts'
@@ -13,16 +13,41 @@ export function addModels(source: string, program: Node, suggestions: Suggestion
   const [call, ...others] = [...allNodes(program)].filter((node) => nameOfCall(node) === 'modelCache')
   if (!call || others.length > 0) return undefined
   const [argument] = children(call, 'arguments')
-  const place = { indent: indentAt(source, call.start), newline: newlineOf(source) }
-  const models = listText(suggestions.map(elementOf), { ...place, column: place.indent.length + 'models: '.length })
-  const text = `models: ${models}`
-  if (!argument) return applyEdits(source, [{ start: call.end - 1, end: call.end - 1, text: `{ ${text} }` }])
-  const options = unwrap(argument, program)
+  if (!argument) {
+    const text = `{ ${modelsProperty(source, call, suggestions, elementOf)} }`
+    return applyEdits(source, [{ start: call.end - 1, end: call.end - 1, text }])
+  }
+  const edits = optionsEdits(source, unwrap(argument, program), program, suggestions, elementOf)
+  return edits && applyEdits(source, edits)
+}
+
+/** Writes a model as an element of the list, in JavaScript or JSON. */
+export type Writer = typeof elementOf
+
+/** The edits of the object literal that holds the options. Undefined if it has an unusual shape. */
+export function optionsEdits(
+  source: string,
+  options: Node | undefined,
+  program: Node,
+  suggestions: Suggestion[],
+  writer: Writer,
+): Edit[] | undefined {
   if (options?.type !== 'ObjectExpression' || hasSpread(options)) return undefined
   const property = propertyOf(options, 'models')
-  if (!property) return applyEdits(source, [insertFirst(source, options, [text])])
+  if (!property) return [insertFirst(source, options, [modelsProperty(source, options, suggestions, writer)])]
   const list = unwrap(child(property, 'value'), program)
-  return list?.type === 'ArrayExpression' ? applyEdits(source, listEdits(source, list, suggestions)) : undefined
+  return list?.type === 'ArrayExpression' ? listEdits(source, list, suggestions, writer) : undefined
+}
+
+/** The property `models`, for a new object in place of `node`, or as the first in it. */
+export function modelsProperty(source: string, node: Node, suggestions: Suggestion[], writer: Writer): string {
+  const indent = indentAt(source, node.start)
+  const name = writer === jsonElementOf ? '"models"' : 'models'
+  const place = { indent, newline: newlineOf(source), column: indent.length + `${name}: `.length }
+  return `${name}: ${listText(
+    suggestions.map((suggestion) => writer(suggestion)),
+    place,
+  )}`
 }
 
 interface Place {
@@ -40,7 +65,7 @@ function listText(elements: string[], { column, indent, newline }: Place): strin
   return ['[', ...elements.map((element) => `${indent}  ${element},`), `${indent}]`].join(newline)
 }
 
-function listEdits(source: string, list: Node, suggestions: Suggestion[]): Edit[] {
+function listEdits(source: string, list: Node, suggestions: Suggestion[], writer: Writer): Edit[] {
   const declared = children(list, 'elements').map((node) => ({ node, model: modelOf(node) }))
   const edits: Edit[] = []
   const added: string[] = []
@@ -50,11 +75,11 @@ function listEdits(source: string, list: Node, suggestions: Suggestion[]): Edit[
     const same = declared.filter(({ model }) => model && modelKey(model) === modelKey({ repo, revision }))
     if (same.some(({ model }) => model && selectionKey(model.selection) === selectionKey(fields))) continue
     const byName = same.find(({ node, model }) => model && isDefaultSelection(model.selection) && !replaced.has(node))
-    if (!byName) added.push(elementOf(suggestion))
+    if (!byName) added.push(writer(suggestion))
     else {
       replaced.add(byName.node)
       const pin = byName.model?.pin ? { pin: true } : {}
-      edits.push({ ...placeOf(byName.node), text: elementOf({ repo, revision, fields: { ...fields, ...pin } }) })
+      edits.push({ ...placeOf(byName.node), text: writer({ repo, revision, fields: { ...fields, ...pin } }) })
     }
   }
   if (added.length === 0 && edits.length === 0) return []

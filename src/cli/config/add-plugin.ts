@@ -1,3 +1,4 @@
+import { exportedConfig, importEdit } from './config-module.ts'
 import { applyEdits, type Edit, insertFirst } from './insertion.ts'
 import { allNodes, child, children, hasSpread, type Node, nameOfCall, propertyOf, textOf, unwrap } from './syntax.ts'
 
@@ -8,11 +9,11 @@ const PACKAGE = 'vitest-model-cache'
  * of where the plugin belongs. Pure.
  */
 export function addPlugin(source: string, program: Node): string | undefined {
-  const object = configObject(program)
+  const object = objectIn(exportedConfig(program), program)
   const plugins = object && pluginsEdit(source, object, program)
   const names = [...allNodes(program)].map((node) => (node.type === 'Identifier' ? textOf(node, 'name') : undefined))
   if (!plugins || names.includes('modelCache')) return undefined
-  return applyEdits(source, [importEdit(source, program), plugins])
+  return applyEdits(source, [importEdit(source, program, 'modelCache', PACKAGE), plugins])
 }
 
 function pluginsEdit(source: string, object: Node, program: Node): Edit | undefined {
@@ -25,25 +26,8 @@ function pluginsEdit(source: string, object: Node, program: Node): Edit | undefi
   return hasSpread(object) ? undefined : insertFirst(source, object, ['plugins: [modelCache()]'])
 }
 
-/** The object that holds the options: of an export, by ES module or CommonJS. */
-function configObject(program: Node): Node | undefined {
-  for (const statement of children(program, 'body')) {
-    if (statement.type === 'ExportDefaultDeclaration') return objectIn(child(statement, 'declaration'), program)
-    const assignment = child(statement, 'expression')
-    const target = child(assignment, 'left')
-    const isModule = textOf(child(target, 'object'), 'name') === 'module'
-    if (
-      assignment?.type === 'AssignmentExpression' &&
-      isModule &&
-      textOf(child(target, 'property'), 'name') === 'exports'
-    )
-      return objectIn(child(assignment, 'right'), program)
-  }
-  return undefined
-}
-
 /** Through `defineConfig()`, the last argument of `mergeConfig()`, and a function that returns the options. */
-function objectIn(expression: Node | undefined, program: Node): Node | undefined {
+export function objectIn(expression: Node | undefined, program: Node): Node | undefined {
   const node = unwrap(expression, program)
   if (node?.type === 'ObjectExpression') return node
   const name = nameOfCall(node)
@@ -58,26 +42,4 @@ function objectIn(expression: Node | undefined, program: Node): Node | undefined
   return returns.length === 1 && last?.type === 'ReturnStatement'
     ? objectIn(child(last, 'argument'), program)
     : undefined
-}
-
-/** After the last import, in its quotes and with its semicolon; else at the top. */
-function importEdit(source: string, program: Node): Edit {
-  const body = children(program, 'body')
-  const isModule = body.some(({ type }) => /^(Import|Export)/.test(type))
-  const last = body.findLast((statement) => (isModule ? statement.type === 'ImportDeclaration' : isRequire(statement)))
-  const like = last ? source.slice(last.start, last.end) : ''
-  const quote = /["'](?=[^"']*["']\)?;?$)/.exec(like)?.[0] ?? "'"
-  const end = like.endsWith(';') ? ';' : ''
-  const from = `${quote}${PACKAGE}${quote}`
-  const line = isModule ? `import { modelCache } from ${from}${end}` : `const { modelCache } = require(${from})${end}`
-  const newline = source.includes('\r\n') ? '\r\n' : '\n'
-  if (last) return { start: last.end, end: last.end, text: `${newline}${line}` }
-  const directive = body.findLast((statement) => textOf(statement, 'directive') !== undefined)
-  if (directive) return { start: directive.end, end: directive.end, text: `${newline}${line}` }
-  const at = /^\uFEFF?(?:#!.*\r?\n|\/\/\/.*\r?\n|\s*\n)*/.exec(source)?.[0].length ?? 0
-  return { start: at, end: at, text: `${line}${newline}` }
-}
-
-function isRequire(statement: Node): boolean {
-  return children(statement, 'declarations').some((declarator) => nameOfCall(child(declarator, 'init')) === 'require')
 }

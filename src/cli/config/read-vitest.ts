@@ -23,7 +23,7 @@ const NAMES = ['vitest.config', 'vite.config'].flatMap((name) => EXTENSIONS.map(
 /** Has Vitest read its config, or the config file `path`. Without a config file, Vitest is not loaded. */
 export async function readVitestConfig(path?: string): Promise<VitestConfig> {
   const root = process.cwd()
-  const file = path ?? findConfigFile(root)
+  const file = path ?? findVitestConfig(root)
   const none = { root, file, options: undefined, hasProjects: false }
   if (file === undefined) return none
   const vitest = await import('vitest/node').catch((error) => {
@@ -53,7 +53,7 @@ async function withoutAdvice<T>(read: () => Promise<T>): Promise<T> {
 }
 
 /** Looks where Vitest looks: in this folder and in the folders above. */
-function findConfigFile(from: string): string | undefined {
+export function findVitestConfig(from: string): string | undefined {
   for (let folder = from; ; folder = dirname(folder)) {
     const found = NAMES.map((name) => join(folder, name)).find((path) => existsSync(path))
     if (found !== undefined || folder === dirname(folder)) return found

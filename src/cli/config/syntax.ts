@@ -1,3 +1,6 @@
+import process from 'node:process'
+import { findJest } from '../../config/jest/find-jest.ts'
+
 /** A node of a syntax tree (ESTree), with its place in the source. */
 export interface Node {
   type: string
@@ -5,20 +8,41 @@ export interface Node {
   end: number
 }
 
+export const NOT_PARSED = 'The parser of the installed Vite or Jest can not read it.'
+
 /**
- * Parses a config file by the parser of the project's own Vite. Undefined where that parser can't read it: before Vite 8 it knows no
- * TypeScript. A type import is blanked out then, as most config files have no other TypeScript.
+ * Parses a config file by a parser that the project has: that of Vite, or Babel, on which Jest depends. Undefined if none can read it.
+ * Before version 8, Vite's knows no TypeScript. A type import is blanked out then, as most config files have no other TypeScript.
  */
 export async function parseSource(source: string): Promise<Node | undefined> {
-  const { parseAst } = await import('vitest/node')
   const withoutTypes = source.replaceAll(/^import type [^;'"]*['"][^'"\n]*['"];?/gm, (text) => ' '.repeat(text.length))
-  for (const text of [source, withoutTypes])
-    try {
-      return parseAst(text, { lang: 'ts' })
-    } catch {
-      // Not the syntax that this parser knows.
-    }
+  for (const parse of [await viteParser(), babelParser()])
+    for (const text of [source, withoutTypes])
+      try {
+        if (parse) return parse(text)
+      } catch {
+        // Not the syntax that this parser knows.
+      }
   return undefined
+}
+
+type Parser = (source: string) => Node
+
+async function viteParser(): Promise<Parser | undefined> {
+  const vitest = await import('vitest/node').catch(() => undefined)
+  return vitest && ((source) => vitest.parseAst(source, { lang: 'ts' }))
+}
+
+interface Babel {
+  parseSync(source: string, options: object): { program: Node }
+}
+
+function babelParser(): Parser | undefined {
+  const jest = findJest(process.cwd())
+  if (!jest) return undefined
+  const plugins = ['typescript', 'estree']
+  const options = { configFile: false, babelrc: false, sourceType: 'unambiguous', parserOpts: { plugins } }
+  return (source) => jest.load<Babel>('@babel/core', '@jest/core', 'jest-config').parseSync(source, options).program
 }
 
 function isNode(value: unknown): value is Node {

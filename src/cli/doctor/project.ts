@@ -31,22 +31,16 @@ export function checkNode(version = process.versions.node): Check {
   return fail('Node.js', `${version} is not supported`, 'Use Node.js 20.19, 22.12, 24 or newer.')
 }
 
-export function checkVitest(from: string): Check {
-  const found = findInstalled('vitest', from)
-  if (!found) return fail('Vitest', 'not installed here', 'Run `npm install --save-dev vitest` in the project.')
-  const [major = 0, minor = 0] = found.version.split('.').map(Number)
-  if ((major === 4 && minor >= 1) || major === 5) return ok('Vitest', found.version)
-  return fail('Vitest', `${found.version} is not supported`, 'Install Vitest 4.1 or 5.')
+export function checkVitest({ version }: Pick<Installed, 'version'>): Check {
+  const [major = 0, minor = 0] = version.split('.').map(Number)
+  if ((major === 4 && minor >= 1) || major === 5) return ok('Vitest', version)
+  return fail('Vitest', `${version} is not supported`, 'Install Vitest 4.1 or 5.')
 }
 
 /** Checks the config, or shows why it could not be read. */
 export function checkConfig(config: VitestConfig | { error: unknown }, from: string): Check {
-  if ('error' in config) {
-    const { error } = config
-    const isOurs = error instanceof ModelCacheError
-    const next = isOurs ? error.nextStep : 'Correct the Vitest config. `npx vitest list` shows the same error.'
-    return fail('config', isOurs ? `${error.asked}: ${error.reason}` : messageOf(error), next)
-  }
+  if ('error' in config)
+    return problemCheck('config', config.error, 'Correct the Vitest config. `npx vitest list` shows the same error.')
   const { file, options, hasProjects } = config
   if (file === undefined)
     return warn('config', 'there is no Vitest config here', 'Add `plugins: [modelCache()]` to a vitest.config.ts.')
@@ -62,6 +56,11 @@ export function checkConfig(config: VitestConfig | { error: unknown }, from: str
     'config',
     `${name} has modelCache(), ${count(options.models.length, 'model')} declared, mode ${options.mode}`,
   )
+}
+
+export function problemCheck(name: string, error: unknown, next: string): Check {
+  if (error instanceof ModelCacheError) return fail(name, `${error.asked}: ${error.reason}`, error.nextStep)
+  return fail(name, messageOf(error), next)
 }
 
 // The names that `attach-transformers.cts` needs in the source.

@@ -1,14 +1,18 @@
 import { join } from 'node:path'
+import type { Runner } from '../config/choose-runner.ts'
 import { readText } from './read-text.ts'
 import type { Step } from './step.ts'
+
+/** How the tests are run once. */
+export const COMMANDS = { vitest: 'vitest run', jest: 'jest' }
 
 const FILE = '.github/workflows/models.yml'
 
 /** A workflow of GitHub that keeps the models between runs. A file of that name is left alone. */
-export function workflowStep(folder: string, declaresModels: boolean): Step {
+export function workflowStep(folder: string, runner: Runner, declaresModels: boolean): Step {
   const before = readText(join(folder, FILE))
   if (before !== undefined) return { kind: 'done', path: FILE, what: 'is there' }
-  const after = workflow(declaresModels, installerOf(folder))
+  const after = workflow(runner, declaresModels, installerOf(folder))
   return {
     kind: 'write',
     path: FILE,
@@ -40,7 +44,7 @@ function installerOf(folder: string): Installer {
 }
 
 /** The recipe of docs/ci.md. `warm` needs declared models; without any, the tests download what they ask for. */
-function workflow(declaresModels: boolean, { name, setUp, install, exec }: Installer): string {
+function workflow(runner: Runner, declaresModels: boolean, { name, setUp, install, exec }: Installer): string {
   const token = `        env:\n          HF_TOKEN: \${{ secrets.HF_TOKEN }}\n`
   const warm = declaresModels ? `      - run: ${exec} vitest-model-cache warm\n${token}` : ''
   const cacheOfPackages = install === 'npm install' ? '' : `          cache: ${name}\n`
@@ -67,7 +71,7 @@ ${cacheOfPackages}      - run: ${install}
           path: .model-cache
           key: models-\${{ runner.os }}-newest
           restore-keys: models-\${{ runner.os }}-
-${warm}      - run: ${exec} vitest run
+${warm}      - run: ${exec} ${COMMANDS[runner]}
 ${declaresModels ? '' : token}      - run: ${exec} vitest-model-cache optimize
       - id: key
         run: echo "key=models-\${{ runner.os }}-$(date +%Y-%m)-$(${exec} vitest-model-cache key)" >> "$GITHUB_OUTPUT"

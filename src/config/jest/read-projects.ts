@@ -9,8 +9,10 @@ export interface JestProject {
   testEnvironment: string
   /** Our options are in `modelCache`. */
   testEnvironmentOptions: Record<string, unknown>
+  testRunner: string
   globalSetup?: string | null
-  globalTeardown?: string | null
+  /** Empty if nothing is compiled. */
+  transform: unknown[]
   extensionsToTreatAsEsm: string[]
 }
 
@@ -20,7 +22,6 @@ export interface JestGlobals {
   /** Names or paths of reporters, with their options. Undefined if the config states none. */
   reporters?: [name: string, options: unknown][]
   globalSetup?: string | null
-  globalTeardown?: string | null
 }
 
 export interface ResolvedJestConfig {
