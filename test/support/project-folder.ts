@@ -135,18 +135,20 @@ export class ProjectFolder {
     return { ...result, json: jestResultsOf(result.stdout) }
   }
 
-  /** Starts Vitest in watch mode; `finished` resolves when the next run of the tests has ended. */
-  watch(env: Environment = {}) {
-    const watcher = execa(NODE, [this.vitestProgram, '--watch'], {
+  /** Starts tests in watch mode; `finished` resolves when the next run of the tests has ended. */
+  watch(env: Environment = {}, runner: 'vitest' | 'jest' = 'vitest') {
+    const program = runner === 'vitest' ? [this.vitestProgram, '--watch'] : [this.jestProgram, '--watchAll']
+    const watcher = execa(NODE, program, {
       cwd: this.directory,
       env: { ...this.environment, ...env },
       extendEnv: false,
       reject: false,
       stdin: 'pipe',
+      all: true,
     })
     const finished = async (): Promise<Report> => {
-      for await (const [chunk] of on(watcher.stdout, 'data'))
-        if (/Waiting for file changes|Watching for/.test(chunk)) break
+      for await (const [chunk] of on(watcher.all, 'data'))
+        if (/Waiting for file changes|Watching for|Watch Usage/.test(chunk)) break
       return JSON.parse(await readFile(join(this.directory, this.reportFile), 'utf8'))
     }
     return { watcher, finished }

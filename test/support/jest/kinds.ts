@@ -51,7 +51,11 @@ export const TOOLCHAINS: Record<Kind, Toolchain> = {
   },
 }
 
-/** Source text with the lines `import { names } from 'module'` and `import * as name from 'module'` as `require`. */
+/** Source text whose lines `import { names } from 'module'` and `import * as name from 'module'` are calls of `require`. */
 export function asCommonJs(source: string): string {
-  return source.replace(/^(\s*)import (?:\* as )?(\w+|\{[^}]*\}) from ('[^']+')/gm, '$1const $2 = require($3)')
+  return source.replace(
+    /^(\s*)import (?:\* as )?(\w+|\{[^}]*\}) from ('[^']+')/gm,
+    (_, indent: string, names: string, from: string) =>
+      `${indent}const ${names.replaceAll(' as ', ': ')} = require(${from})`,
+  )
 }

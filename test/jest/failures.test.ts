@@ -1,0 +1,80 @@
+import { randomBytes } from 'node:crypto'
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { Consumer } from '../support/consumer.ts'
+import { jestFiles } from '../support/jest/jest-files.ts'
+import { startModelsHub } from '../support/models-hub.ts'
+
+const { hub, env } = await startModelsHub([])
+for (const name of ['hook', 'skipped', 'crash', 'both']) hub.addRepo(`org/${name}`, { files: { 'config.json': '{}' } })
+hub.addRepo('org/large', { files: { 'weights.bin': randomBytes(1 << 20) } })
+
+const TESTS = {
+  'before-all': `
+    beforeAll(async () => {
+      await models.file('org/hook', 'config.json')
+      throw new Error('The hook failed')
+    })
+    test('is not run', () => {})
+  `,
+  skipped: `
+    const asked = models.file('org/skipped', 'config.json')
+    beforeAll(() => asked)
+    test.skip('is skipped', () => {})
+  `,
+  crash: `
+    test('ends the worker', async () => {
+      await models.file('org/crash', 'config.json')
+      await new Promise((resolve) => setImmediate(resolve))
+      process.kill(process.pid, 'SIGKILL')
+      await new Promise(() => {})
+    })
+  `,
+  unknown: `
+    test('asks for a repo that does not exist', async () => {
+      await models.file('org/none', 'config.json')
+    })
+    test('expects the error', async () => {
+      await expect(models.file('org/nowhere', 'config.json')).rejects.toMatchObject({ code: 'MODEL_NOT_FOUND' })
+    })
+  `,
+  slow: `
+    test('waits for a download', async () => {
+      await (await fetch('https://huggingface.co/org/large/resolve/main/weights.bin')).arrayBuffer()
+    }, 4000)
+  `,
+}
+
+test('requests are reported of a file whose hook throws, that is skipped, that crashes its worker or that waits too long', async () => {
+  // The last bytes never arrive.
+  hub.throttle({ total: 1 << 17 })
+  const project = await Consumer.create({ files: jestFiles({ config: { maxWorkers: 2 }, tests: TESTS }) })
+  const { exitCode, report, json, output, stderr } = await project.jest([], env)
+  hub.throttle({})
+
+  expect(exitCode, output).toBe(1)
+  const messageOf = (name: string) => json?.testResults.find((file) => file.name.endsWith(`${name}.test.js`))?.message
+  expect(messageOf('before-all')).toContain('The hook failed')
+  expect(messageOf('unknown')).toMatch(/org\/none[^]*\[MODEL_NOT_FOUND\]/)
+  expect(messageOf('slow')).toMatch(/Exceeded timeout of 4000 ms/)
+  expect(messageOf('slow')).toMatch(/waiting for the download of org\/large: [^]*models: \['org\/large'\]/)
+  expect(stderr).not.toContain('failed to exit gracefully')
+
+  const requests = report?.models.map(({ repo, requests, testFiles }) => ({ repo, requests, testFiles }))
+  expect(requests).toEqual(
+    expect.arrayContaining([
+      { repo: 'org/hook', requests: 1, testFiles: ['before-all.test.js'] },
+      { repo: 'org/skipped', requests: 1, testFiles: ['skipped.test.js'] },
+      { repo: 'org/crash', requests: 1, testFiles: ['crash.test.js'] },
+    ]),
+  )
+  expect(report?.errors).toEqual(
+    expect.arrayContaining([
+      expect.objectContaining({ model: 'org/none', code: 'MODEL_NOT_FOUND', testFiles: ['unknown.test.js'] }),
+      expect.objectContaining({ model: 'org/large', code: 'UNFINISHED', testFiles: ['slow.test.js'] }),
+    ]),
+  )
+  expect(report).toMatchObject({ expectedErrors: 1 })
+  expect(await readdir(join(project.cacheDir, 'events'))).toEqual([])
+})
