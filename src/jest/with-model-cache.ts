@@ -4,7 +4,7 @@ import process from 'node:process'
 import type { Config } from 'jest'
 import { CHAIN, OPTIONS, optionsForConfig } from '../config/jest/own-options.ts'
 import { withMessageOnly } from '../config/message-only.ts'
-import { type ModelCacheOptions, resolveOptions } from '../config/options.ts'
+import { type ModelCacheOptions, type Options, resolveOptions } from '../config/options.ts'
 import {
   GLOBAL_SETUP,
   GLOBAL_TEARDOWN,
@@ -37,9 +37,18 @@ function inProject(project: Project, inherited: ModelCacheOptions | undefined): 
 
 function wired(config: Config, options: ModelCacheOptions): Config {
   const rootDir = config.rootDir ?? process.cwd()
-  withMessageOnly(() => resolveOptions(options, process.env, rootDir))
+  const resolved = withMessageOnly(() => resolveOptions(options, process.env, rootDir))
   const preset = presetOf(config, rootDir)
-  const { globalSetup, globalTeardown, testRunner, testEnvironment } = { ...preset, ...defined(config) }
+  const {
+    globalSetup,
+    globalTeardown,
+    testRunner,
+    testEnvironment,
+    watchPathIgnorePatterns = [],
+  } = {
+    ...preset,
+    ...defined(config),
+  }
   return {
     ...config,
     globalSetup: GLOBAL_SETUP,
@@ -47,6 +56,7 @@ function wired(config: Config, options: ModelCacheOptions): Config {
     testEnvironment: environmentFor(testEnvironment),
     testRunner: isCircus(testRunner) ? TEST_RUNNER : testRunner,
     setupFiles: [...(options.providers ?? []).map(inRoot), ...(config.setupFiles ?? [])],
+    watchPathIgnorePatterns: [...watchPathIgnorePatterns, ...patternsOfWritten(resolved)],
     testEnvironmentOptions: {
       ...config.testEnvironmentOptions,
       [OPTIONS]: optionsForConfig(options),
@@ -91,6 +101,12 @@ function presetOf({ preset }: Config, rootDir: string): Config {
     }
   }
   return {}
+}
+
+/** What a run writes. In watch mode it would start another run. */
+function patternsOfWritten({ cacheDir, report }: Options): string[] {
+  const written = [cacheDir, report === false ? [] : (report.outputFile ?? [])].flat()
+  return written.map((path) => `^${path.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')}(?:[\\\\/]|$)`)
 }
 
 function inRoot(path: string): string {

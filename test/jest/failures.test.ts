@@ -18,11 +18,6 @@ const TESTS = {
     })
     test('is not run', () => {})
   `,
-  skipped: `
-    const asked = models.file('org/skipped', 'config.json')
-    beforeAll(() => asked)
-    test.skip('is skipped', () => {})
-  `,
   crash: `
     test('ends the worker', async () => {
       await models.file('org/crash', 'config.json')
@@ -45,33 +40,42 @@ const TESTS = {
     }, 4000)
   `,
 }
+const SKIPPED = `
+  await models.file('org/skipped', 'config.json')
+  test.skip('is skipped', () => {})
+`
 
 test('requests are reported of a file whose hook throws, that is skipped, that crashes its worker or that waits too long', async () => {
   // The last bytes never arrive.
   hub.throttle({ total: 1 << 17 })
-  const project = await Consumer.create({ files: jestFiles({ config: { maxWorkers: 2 }, tests: TESTS }) })
-  const { exitCode, report, json, output, stderr } = await project.jest([], env)
+  const project = await Consumer.create({
+    files: { ...jestFiles({ config: { maxWorkers: 2 }, tests: TESTS }), 'skipped.test.mjs': SKIPPED },
+  })
+  const { exitCode, report, json, output } = await project.jest([], env, ['--experimental-vm-modules', '--no-warnings'])
   hub.throttle({})
 
   expect(exitCode, output).toBe(1)
   const messageOf = (name: string) => json?.testResults.find((file) => file.name.endsWith(`${name}.test.js`))?.message
   expect(messageOf('before-all')).toContain('The hook failed')
-  expect(messageOf('unknown')).toMatch(/org\/none[^]*\[MODEL_NOT_FOUND\]/)
+  expect(messageOf('unknown')).toMatch(/org\/none[\s\S]*\[MODEL_NOT_FOUND\]/)
   expect(messageOf('slow')).toMatch(/Exceeded timeout of 4000 ms/)
-  expect(messageOf('slow')).toMatch(/waiting for the download of org\/large: [^]*models: \['org\/large'\]/)
-  expect(stderr).not.toContain('failed to exit gracefully')
+  expect(messageOf('slow')).toMatch(/waiting for the download of org\/large: [\s\S]*models: \['org\/large'\]/)
 
   const requests = report?.models.map(({ repo, requests, testFiles }) => ({ repo, requests, testFiles }))
   expect(requests).toEqual(
     expect.arrayContaining([
       { repo: 'org/hook', requests: 1, testFiles: ['before-all.test.js'] },
-      { repo: 'org/skipped', requests: 1, testFiles: ['skipped.test.js'] },
+      { repo: 'org/skipped', requests: 1, testFiles: ['skipped.test.mjs'] },
       { repo: 'org/crash', requests: 1, testFiles: ['crash.test.js'] },
     ]),
   )
   expect(report?.errors).toEqual(
     expect.arrayContaining([
-      expect.objectContaining({ model: 'org/none', code: 'MODEL_NOT_FOUND', testFiles: ['unknown.test.js'] }),
+      expect.objectContaining({
+        model: 'org/none (config.json)',
+        code: 'MODEL_NOT_FOUND',
+        testFiles: ['unknown.test.js'],
+      }),
       expect.objectContaining({ model: 'org/large', code: 'UNFINISHED', testFiles: ['slow.test.js'] }),
     ]),
   )

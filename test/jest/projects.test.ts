@@ -85,7 +85,19 @@ test('a preset, and options of the command line that end a run early or run no t
 
 test('in watch mode each run has its own report, and asks the Hub no more', async () => {
   const project = await Consumer.create({
-    files: jestFiles({ options: { models: ['org/one'] }, tests: { one: asks('org/one') } }),
+    files: {
+      ...jestFiles({
+        options: { models: ['org/one'] },
+        config: { watchPlugins: ['./says-when.cjs'] },
+        tests: { one: asks('org/one') },
+      }),
+      // Jest says nothing when there is no terminal, and ignores changes during a run.
+      'says-when.cjs': `
+        module.exports = class {
+          apply(hooks) { hooks.onTestRunComplete(() => console.log('Watching for changes')) }
+        }
+      `,
+    },
   })
   const { watcher, finished } = project.watch(env, 'jest')
   try {

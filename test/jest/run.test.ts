@@ -75,7 +75,7 @@ test('a run serves all files, and ends with a report, a record and the summary o
       testFiles: ['a-models.test.js', 'b-again.test.js', 'c-untouched.test.js'],
     },
   ])
-  expect(cold.stderr).toMatch(/Ran all test suites\.[^]*Model cache[^]*4 requests: 3 hits, 1 miss/)
+  expect(cold.stderr).toMatch(/Ran all test suites\.[\s\S]*Model cache[\s\S]*4 requests: 3 hits, 1 miss/)
   expect(await readFile(summary, 'utf8')).toContain(REPO)
   expect(await readdir(join(project.directory, 'own-cache')).catch(() => [])).toEqual([])
   expect(await covered()).toEqual(['src/twice.js'])

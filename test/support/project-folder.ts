@@ -148,7 +148,7 @@ export class ProjectFolder {
     })
     const finished = async (): Promise<Report> => {
       for await (const [chunk] of on(watcher.all, 'data'))
-        if (/Waiting for file changes|Watching for|Watch Usage/.test(chunk)) break
+        if (/Waiting for file changes|Watching for/.test(chunk)) break
       return JSON.parse(await readFile(join(this.directory, this.reportFile), 'utf8'))
     }
     return { watcher, finished }
