@@ -44,23 +44,30 @@ beforeEach(() => hub.clearRequests())
 
 describe('the example', () => {
   test.each([
-    { name: 'embeddings', model: EMBEDDINGS, requests: 4, tests: 5 },
-    { name: 'transcription', model: WHISPER, requests: 2, tests: 3 },
-  ])('$name downloads its model once, and then passes without network', async ({ name, model, requests, tests }) => {
+    { name: 'embeddings', models: [EMBEDDINGS], requests: 4, tests: 5 },
+    { name: 'transcription', models: [WHISPER], requests: 2, tests: 3 },
+    { name: 'jest', models: [EMBEDDINGS, WHISPER], requests: 3, tests: 4 },
+  ])('$name downloads its models once, and then passes without network', async ({ name, models, requests, tests }) => {
     const consumer = await copyOf(name)
-    const env = { HF_ENDPOINT: hub.url }
+    const run = async () => {
+      const env = { HF_ENDPOINT: hub.url }
+      if (name !== 'jest') return consumer.vitest(['--maxWorkers=3'], env)
+      const { json, ...ran } = await consumer.jest(['--maxWorkers=2'], env)
+      return { ...ran, stdout: `${json?.numPassedTests} passed` }
+    }
 
-    const cold = await consumer.vitest(['--maxWorkers=3'], env)
+    const cold = await run()
     expect(cold.exitCode, cold.output).toBe(0)
     expect(cold.stdout).toContain(`${tests} passed`)
-    expect(cold.report).toMatchObject({ requests, misses: 1, models: [{ repo: model }] })
+    expect(cold.report).toMatchObject({ requests, misses: models.length })
+    expect(cold.report?.models.map(({ repo }) => repo).sort()).toEqual(models)
     const weights = hub.requests
       .filter(({ kind, method }) => kind === 'cdn' && method === 'GET')
       .map(({ path }) => path)
     expect(new Set(weights).size).toBe(weights.length)
 
     hub.clearRequests()
-    const warm = await consumer.vitest(['--maxWorkers=3'], env)
+    const warm = await run()
     expect(warm.exitCode, warm.output).toBe(0)
     expect(warm.stdout).toContain(`${tests} passed`)
     expect(warm.report).toMatchObject({ requests, hitRate: 1 })
