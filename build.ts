@@ -145,6 +145,7 @@ await withoutFacades('dist')
 await inAscii('dist/chunks')
 for (const schema of ['report/report', 'model/models.lock'])
   await copyFile(`src/${schema}.schema.json`, `dist/${schema}.schema.json`)
+for (const types of ['jest/index', 'jest/environment']) await copyFile(`src/${types}.d.cts`, `dist/${types}.d.cts`)
 await chmod('dist/cli/main.js', 0o755)
 
 interface ModuleGraph {

@@ -5,6 +5,7 @@ import { type ServedFile, serveFile } from './serve-file.ts'
 import type { EnvironmentClass, EnvironmentConfig, TestEvent, TestState } from './types.ts'
 
 /** A test environment of Jest that gives `models` to the tests. The rest is as in the given class. */
+export function withModels<Class extends abstract new (...args: never[]) => object>(Base: Class): Class
 export function withModels(Base: EnvironmentClass): EnvironmentClass {
   return class extends Base {
     readonly #served: ServedFile | undefined
