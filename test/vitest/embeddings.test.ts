@@ -2,26 +2,33 @@ import { readdir, realpath, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { downloadFileToCacheDir, scanCacheDir } from '@huggingface/hub'
 import { execa } from 'execa'
-import { describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { configSource } from '../support/config-source.ts'
 import { Consumer } from '../support/consumer.ts'
+import type { LoggedRequest } from '../support/hub/index.ts'
 import { DOG, startModelsHub } from '../support/models-hub.ts'
+import type { RunResult } from '../support/project-folder.ts'
+import { type SuiteSource, suitesInOneRun } from '../support/suites-in-one-run.ts'
 
 const REPO = 'org/embeddings'
-const { hub, repo, env } = await startModelsHub([REPO])
+const { hub, repo, copyOf, env } = await startModelsHub([REPO])
 // The files that transformers.js opens. README, vocab.txt and special_tokens_map.json are not downloaded.
 const LOADED = ['config.json', 'onnx/model.onnx', 'tokenizer.json', 'tokenizer_config.json']
 
-const TEST = `
+const embeds = (name = REPO) => `
   import { expect, test } from 'vitest'
   test('embeds', async ({ models }) => {
-    const embed = await models.pipeline('feature-extraction', '${REPO}')
+    const embed = await models.pipeline('feature-extraction', '${name}')
     const output = await embed('A dog', { pooling: 'mean', normalize: true })
     expect(output.data).toBeInstanceOf(Float32Array)
     expect(output.tolist()[0][0]).toBeCloseTo(${DOG}, 6)
   })
 `
-const FOUR_FILES = { 'a.test.ts': TEST, 'b.test.ts': TEST, 'c.test.ts': TEST, 'd.test.ts': TEST }
+const asks = (name: string) => `
+  import { test } from 'vitest'
+  test('asks', async ({ models }) => { await models.path('${name}') })
+`
+const TEST = embeds()
 
 async function suite(files: Record<string, string>, config = configSource({ models: [REPO] })) {
   return Consumer.create({ files: { 'vitest.config.ts': config, ...files } })
@@ -33,40 +40,66 @@ function loadedBytes(): number {
   return LOADED.reduce((sum, path) => sum + (files.get(path)?.content.size ?? 0), 0)
 }
 
-function bytesOfFiles(): number {
-  return hub.requests
-    .filter(({ kind, status }) => (kind === 'resolve' || kind === 'cdn') && status === 200)
+/** Bytes of the files of a model that were sent. */
+function bytesOf(requests: LoggedRequest[], name: string): number {
+  return requests
+    .filter(({ repo, kind, status }) => repo === name && (kind === 'resolve' || kind === 'cdn') && status === 200)
     .reduce((sum, { bytesSent }) => sum + bytesSent, 0)
 }
 
-describe.each(['forks', 'threads', 'vmForks', 'vmThreads'])('in the pool %s', (pool) => {
-  test('downloads once for four workers, and then serves every run without the network', async () => {
-    const consumer = await suite(FOUR_FILES, configSource({ models: [REPO] }, `pool: '${pool}'`))
-    const cold = await consumer.vitest([], env)
-    expect(cold).toMatchObject({ exitCode: 0, report: { requests: 4, misses: 1, hits: 3, hitRate: 0.75 } })
-    expect(cold.report?.models).toMatchObject([{ repo: REPO, tiers: { hub: 1, disk: 3 }, bytes: loadedBytes() }])
-    expect(bytesOfFiles()).toBe(loadedBytes())
+describe('downloads once for four workers', () => {
+  // The suites of a pool have a model of their own. One of its files loads the model, and all ask for it.
+  const cases = [
+    ...['forks', 'threads', 'vmForks', 'vmThreads'].map((pool) => ({ pool, kind: 'declared' })),
+    ...['forks', 'vmThreads'].map((pool) => ({ pool, kind: 'on-demand' })),
+  ].map((one) => ({ ...one, name: `org/${one.kind}-${one.pool}` }))
+  const declared = cases.flatMap(({ kind, name }) => (kind === 'declared' ? [name] : []))
+  let cold: RunResult
+  let warm: RunResult
+  let asked: { cold: LoggedRequest[]; warm: LoggedRequest[] }
 
+  beforeAll(async () => {
+    for (const { name } of cases) copyOf(REPO, name)
+    const suites = cases.flatMap(({ pool, kind, name }) =>
+      [embeds, asks, asks, asks].map((sourceOf, index): [string, SuiteSource] => [
+        `${kind}-${pool}-${index}`,
+        { source: sourceOf(name), options: `pool: '${pool}'` },
+      ]),
+    )
+    const files = suitesInOneRun(Object.fromEntries(suites), { models: declared })
+    const consumer = await Consumer.createForTests({ files })
+    cold = await consumer.vitest([], env)
+    const inCold = [...hub.requests]
     hub.clearRequests()
-    const warm = await consumer.vitest([], env)
-    expect(warm).toMatchObject({ exitCode: 0, report: { requests: 4, misses: 0, hits: 4, hitRate: 1 } })
-    expect(warm.report?.savedBytes).toBe(loadedBytes())
-    expect(warm.stdout).toMatch(/4 requests: 4 hits, 0 misses · hit rate 100%/)
-    expect(hub.requests).toEqual([])
+    warm = await consumer.vitest([], env)
+    asked = { cold: inCold, warm: [...hub.requests] }
+    return () => consumer.remove()
+  })
+
+  test.each(cases)('$kind in the pool $pool, and then serves every run without the network', ({ name, kind }) => {
+    const of = ({ report }: RunResult) => report?.models.find((model) => model.repo === name)
+    expect(of(cold), cold.output).toMatchObject({ requests: 4, tiers: { hub: 1, disk: 3 }, bytes: loadedBytes() })
+    if (kind === 'declared') expect(of(cold)?.downloadedBytes).toBe(loadedBytes())
+    expect(bytesOf(asked.cold, name)).toBe(loadedBytes())
+    expect(of(warm), warm.output).toMatchObject({ requests: 4, tiers: { disk: 4 }, downloadedBytes: 0 })
+  })
+
+  test('the report tells the hits of all, and what they saved', () => {
+    const { length } = cases
+    const all = { requests: 4 * length, errors: [] }
+    expect(cold).toMatchObject({ exitCode: 0, report: { ...all, misses: length, hits: 3 * length, hitRate: 0.75 } })
+    expect(warm).toMatchObject({ exitCode: 0, report: { ...all, misses: 0, hits: 4 * length, hitRate: 1 } })
+    expect(warm.report?.savedBytes).toBe(length * loadedBytes())
+    expect(warm.stdout).toMatch(/24 requests: 24 hits, 0 misses · hit rate 100%/)
+    expect(asked.warm).toEqual([])
   })
 })
 
-test.each(['forks', 'vmThreads'])(
-  'downloads once for four workers that ask on demand, where nothing was declared, in the pool %s',
-  async (pool) => {
-    const consumer = await suite(FOUR_FILES, configSource({}, `pool: '${pool}'`))
-    expect(await consumer.vitest([], env)).toMatchObject({ exitCode: 0, report: { requests: 4, misses: 1 } })
-    expect(bytesOfFiles()).toBe(loadedBytes())
-  },
-)
-
 test('shares a loaded pipeline between the files of a worker that is not isolated, which spares the loads that the report says', async () => {
-  const consumer = await suite(FOUR_FILES, configSource({ models: [REPO] }, 'isolate: false, maxWorkers: 1'))
+  const consumer = await suite(
+    { 'a.test.ts': TEST, 'b.test.ts': TEST, 'c.test.ts': TEST, 'd.test.ts': TEST },
+    configSource({ models: [REPO] }, 'isolate: false, maxWorkers: 1'),
+  )
   const isolated = await consumer.vitest(['--isolate'], env)
   expect(isolated.report?.models).toMatchObject([{ loads: 4, sharing: { by: 'isolate', workers: 1, loads: 3 } }])
   const { report } = await consumer.vitest([], env)
