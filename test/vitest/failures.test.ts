@@ -96,22 +96,23 @@ test('adds no failure to a suite that asks for no model', async () => {
   )
 })
 
-test.each([
-  ['org/embeddings@nope', 'REVISION_NOT_FOUND'],
-  ['org/gated', 'GATED'],
-  ['org/private', 'MODEL_NOT_FOUND'],
-  ['a/b/c', 'INVALID_MODEL'],
-])('explains what is wrong with %s', async (model, code) => {
+test('explains what is wrong with a model', async () => {
+  const wrong = [
+    ['org/embeddings@nope', 'REVISION_NOT_FOUND'],
+    ['org/gated', 'GATED'],
+    ['org/private', 'MODEL_NOT_FOUND'],
+    ['a/b/c', 'INVALID_MODEL'],
+  ]
   const source = `
     import { expect, test } from 'vitest'
-    test('x', async ({ models }) => {
-      await expect(models.path('${model}')).rejects.toMatchObject({ name: 'ModelCacheError', code: '${code}', asked: expect.any(String), reason: expect.any(String), nextStep: expect.any(String) })
+    test.for(${JSON.stringify(wrong)})('%s', async ([model, code], { models }) => {
+      await expect(models.path(model)).rejects.toMatchObject({ name: 'ModelCacheError', code, asked: expect.any(String), reason: expect.any(String), nextStep: expect.any(String) })
     })
   `
   const consumer = await Consumer.create({ files: { 'vitest.config.ts': configSource(), 'a.test.ts': source } })
   const { exitCode, output, report } = await consumer.vitest([], env)
   expect(exitCode, output).toBe(0)
-  // The test expected the failure, so the report does not tell it.
+  // The tests expected the failures, so the report does not tell them.
   expect(output).not.toContain('Model cache')
   expect(report).toMatchObject({ requests: 0, failed: 0, errors: [] })
 })

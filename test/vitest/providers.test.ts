@@ -1,12 +1,15 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { configSource } from '../support/config-source.ts'
 import { Consumer } from '../support/consumer.ts'
+import type { LoggedRequest } from '../support/hub/index.ts'
 import { SAMPLE_RATE, silence, tone, writeWav } from '../support/model-maker/index.ts'
 import { DOG, startModelsHub } from '../support/models-hub.ts'
+import type { ProjectFolder, RunResult } from '../support/project-folder.ts'
+import { expectPassed, type SuiteSource, suitesInOneRun } from '../support/suites-in-one-run.ts'
 
-const { hub, env, repo } = await startModelsHub([
+const { hub, env, repo, copyOf } = await startModelsHub([
   'org/embeddings',
   'org/external-data',
   'org/whisper',
@@ -19,142 +22,175 @@ async function run(
   files: Record<string, string> = {},
 ) {
   const consumer = await Consumer.create({
-    // Whisper is the only slow model here: a transcript takes half a second on a busy machine.
-    files: { 'vitest.config.ts': configSource(options, 'testTimeout: 30_000'), 'a.test.ts': source, ...files },
+    files: { 'vitest.config.ts': configSource(options), 'a.test.ts': source, ...files },
   })
-  await writeWav(join(consumer.directory, 'tone.wav'), tone(1, 440), SAMPLE_RATE)
-  await writeWav(join(consumer.directory, 'silence.wav'), silence(1), SAMPLE_RATE)
-  await writeWav(join(consumer.directory, 'long.wav'), tone(45, 440), SAMPLE_RATE)
   const result = await consumer.vitest([], { ...env, MODEL_CACHE_DEBUG: '1' })
   return { ...result, consumer }
 }
 
-describe('models.pipeline', () => {
-  test('takes a dtype and a revision, and returns the same instance for the same arguments', async () => {
-    const { exitCode, output, report } = await run(`
-      import fs from 'node:fs'
-      import { expect, test, vi } from 'vitest'
-      test('dtypes', async ({ models }) => {
-        const streams = vi.spyOn(fs, 'createReadStream')
-        const q8 = await models.pipeline('feature-extraction', 'org/embeddings', { dtype: 'q8' })
-        const fp32 = await models.pipeline('feature-extraction', 'org/embeddings', { dtype: 'fp32', revision: 'main' })
-        expect(await models.pipeline('feature-extraction', 'org/embeddings', { dtype: 'q8' })).toBe(q8)
-        const [a, b] = await Promise.all([q8, fp32].map((embed) => embed('A dog', { pooling: 'mean', normalize: true })))
-        expect(b.data[0]).toBeCloseTo(${DOG}, 6)
-        expect(a.data[0]).not.toBeCloseTo(${DOG}, 6)
-        // A stream of transformers.js would read the whole file, and keep it in memory.
-        expect(streams.mock.calls).toEqual([])
-      })
-    `)
-    expect(exitCode, output).toBe(0)
-    expect(output).toContain('Loaded mapped: org/embeddings onnx/model.onnx')
-    expect(report).toMatchObject({ requests: 3, misses: 1, models: [{ tiers: { hub: 1, disk: 1, memory: 1 } }] })
-  })
+async function writeSounds({ directory }: ProjectFolder): Promise<void> {
+  await writeWav(join(directory, 'tone.wav'), tone(1, 440), SAMPLE_RATE)
+  await writeWav(join(directory, 'silence.wav'), silence(1), SAMPLE_RATE)
+  await writeWav(join(directory, 'long.wav'), tone(45, 440), SAMPLE_RATE)
+}
 
-  test('loads external data, which ONNX Runtime accepts only when all files are linked alike', async () => {
-    const { exitCode, output } = await run(`
-      import { expect, test } from 'vitest'
-      test('external', async ({ models }) => {
-        const embed = await models.pipeline('feature-extraction', 'org/external-data')
-        expect((await embed('A dog', { pooling: 'mean', normalize: true })).data[0]).toBeCloseTo(${DOG}, 6)
+const SUITES = {
+  dtypes: `
+    import fs from 'node:fs'
+    import { expect, test, vi } from 'vitest'
+    test('dtypes', async ({ models }) => {
+      const streams = vi.spyOn(fs, 'createReadStream')
+      const q8 = await models.pipeline('feature-extraction', 'org/dtypes', { dtype: 'q8' })
+      const fp32 = await models.pipeline('feature-extraction', 'org/dtypes', { dtype: 'fp32', revision: 'main' })
+      expect(await models.pipeline('feature-extraction', 'org/dtypes', { dtype: 'q8' })).toBe(q8)
+      const [a, b] = await Promise.all([q8, fp32].map((embed) => embed('A dog', { pooling: 'mean', normalize: true })))
+      expect(b.data[0]).toBeCloseTo(${DOG}, 6)
+      expect(a.data[0]).not.toBeCloseTo(${DOG}, 6)
+      // A stream of transformers.js would read the whole file, and keep it in memory.
+      expect(streams.mock.calls).toEqual([])
+    })
+  `,
+  external: `
+    import { expect, test } from 'vitest'
+    test('external', async ({ models }) => {
+      const embed = await models.pipeline('feature-extraction', 'org/external-data')
+      expect((await embed('A dog', { pooling: 'mean', normalize: true })).data[0]).toBeCloseTo(${DOG}, 6)
+    })
+  `,
+  'by-option': `
+    import { test } from 'vitest'
+    test('external', async ({ models }) => {
+      const options = { use_external_data_format: true }
+      await models.pipeline('feature-extraction', 'org/external-data@plain', options)
+    })
+  `,
+  'no-local-models': `
+    import { env } from '@huggingface/transformers'
+    import { expect, test } from 'vitest'
+    test('forbidden', async ({ models }) => {
+      env.allowLocalModels = false
+      await models.pipeline('feature-extraction', 'org/embeddings')
+      expect(env.allowLocalModels).toBe(false)
+    })
+  `,
+  transcribes: `
+    import { readFile } from 'node:fs/promises'
+    import { expect, test } from 'vitest'
+    test('transcribes', async ({ models }) => {
+      const transcriber = await models.transcriber('org/whisper')
+      const seen = []
+      const { text } = await transcriber.transcribe('tone.wav', { onProgress: (progress) => seen.push(progress) })
+      expect(text).toBe('hello from the model cache')
+      expect(seen.at(-1)).toEqual({ seconds: 1, totalSeconds: 1, text })
+      expect(seen.length).toBeGreaterThan(2)
+      expect((await transcriber.transcribe(await readFile('silence.wav'))).text).toBe('only silence')
+      expect((await transcriber.transcribe(new Float32Array(16000))).text).toBe('only silence')
+      const long = await transcriber.transcribe(new URL('long.wav', 'file://' + process.cwd().replaceAll(' ', '%20') + '/'))
+      expect(long.text).toBe('hello from the model cache')
+      await expect(transcriber.transcribe('vitest.config.ts')).rejects.toThrow('could not be read as WAV')
+    })
+  `,
+  sessions: `
+    import { Tensor } from 'onnxruntime-node'
+    import { expect, test } from 'vitest'
+    test('detects speech', async ({ models }) => {
+      await models.session('org/sessions', 'onnx/model.onnx')
+      const session = await models.session('org/silero-vad', 'onnx/model.onnx', { graphOptimizationLevel: 'basic' })
+      const { output } = await session.run({
+        input: new Tensor('float32', new Float32Array(512), [1, 512]),
+        state: new Tensor('float32', new Float32Array(256), [2, 1, 128]),
+        sr: new Tensor('int64', [16000n], []),
       })
-    `)
-    expect(exitCode, output).toBe(0)
-    expect(hub.requests.map(({ file }) => file)).toContain('onnx/model.onnx_data')
-  })
+      expect(output.data[0]).toBeGreaterThanOrEqual(0)
+      expect(output.data[0]).toBeLessThan(0.5)
+    })
+  `,
+  paths: `
+    import { readFile } from 'node:fs/promises'
+    import { isAbsolute, join } from 'node:path'
+    import { expect, test } from 'vitest'
+    test('paths', async ({ models }) => {
+      const path = await models.path({ repo: 'org/paths', files: ['*.json'] })
+      expect(isAbsolute(path)).toBe(true)
+      expect(await models.file('org/paths', 'config.json')).toBe(join(path, 'config.json'))
+      expect(JSON.parse(await readFile(join(path, 'config.json'), 'utf8')).model_type).toBe('whisper')
+      await expect(models.file('org/paths', 'nope.bin')).rejects.toMatchObject({ code: 'FILE_NOT_FOUND' })
+      await expect(models.file('org/paths', '../../../etc/passwd')).rejects.toMatchObject({ name: 'ModelCacheError' })
+    })
+  `,
+  again: `
+    import { expect, test } from 'vitest'
+    import { models } from 'vitest-model-cache/models'
+    test.each([1, 2])('transcribes and frees, time %i', async () => {
+      const transcriber = await models.transcriber('org/whisper')
+      expect((await transcriber.transcribe('silence.wav')).text).toBe('only silence')
+      await transcriber.dispose()
+    })
+  `,
+}
 
-  test('loads external data by the option when the config does not name it', async () => {
+describe('all suites at once', () => {
+  let result: RunResult
+  let asked: LoggedRequest[]
+  let cached: string[]
+
+  beforeAll(async () => {
+    for (const copy of ['org/dtypes', 'org/sessions']) copyOf('org/embeddings', copy)
+    copyOf('org/whisper', 'org/paths')
     const external = repo('org/external-data')
     external.branch('plain')
     external.addCommit({ files: { 'config.json': JSON.stringify({ model_type: 'bert' }) }, branch: 'plain' })
-    const { exitCode, output } = await run(`
-      import { test } from 'vitest'
-      test('external', async ({ models }) => {
-        const options = { use_external_data_format: true }
-        await models.pipeline('feature-extraction', 'org/external-data@plain', options)
-      })
-    `)
-    expect(exitCode, output).toBe(0)
+    const suites = Object.entries(SUITES).map(([name, source]): [string, SuiteSource] => [name, { source }])
+    const project = await Consumer.createForTests({ files: suitesInOneRun(Object.fromEntries(suites)) })
+    await writeSounds(project)
+    result = await project.vitest([], { ...env, MODEL_CACHE_DEBUG: '1' })
+    asked = [...hub.requests]
+    cached = await readdir(join(project.cacheDir, 'hub'))
+    return () => project.remove()
   })
 
-  test('works in a suite that forbids local models, and leaves that setting as it was', async () => {
-    const { exitCode, output } = await run(`
-      import { env } from '@huggingface/transformers'
-      import { expect, test } from 'vitest'
-      test('forbidden', async ({ models }) => {
-        env.allowLocalModels = false
-        await models.pipeline('feature-extraction', 'org/embeddings')
-        expect(env.allowLocalModels).toBe(false)
-      })
-    `)
-    expect(exitCode, output).toBe(0)
-  })
-})
+  const of = (name: string) => result.report?.models.find((model) => model.repo === name)
 
-describe('models.transcriber', () => {
-  test('transcribes a WAV file, bytes and samples, reports progress, and tells silence from sound', async () => {
-    const { exitCode, output } = await run(`
-      import { readFile } from 'node:fs/promises'
-      import { expect, test } from 'vitest'
-      test('transcribes', async ({ models }) => {
-        const transcriber = await models.transcriber('org/whisper')
-        const seen = []
-        const { text } = await transcriber.transcribe('tone.wav', { onProgress: (progress) => seen.push(progress) })
-        expect(text).toBe('hello from the model cache')
-        expect(seen.at(-1)).toEqual({ seconds: 1, totalSeconds: 1, text })
-        expect(seen.length).toBeGreaterThan(2)
-        expect((await transcriber.transcribe(await readFile('silence.wav'))).text).toBe('only silence')
-        expect((await transcriber.transcribe(new Float32Array(16000))).text).toBe('only silence')
-        const long = await transcriber.transcribe(new URL('long.wav', 'file://' + process.cwd().replaceAll(' ', '%20') + '/'))
-        expect(long.text).toBe('hello from the model cache')
-        await expect(transcriber.transcribe('vitest.config.ts')).rejects.toThrow('could not be read as WAV')
-      })
-    `)
-    expect(exitCode, output).toBe(0)
+  test('models.pipeline takes a dtype and a revision, and returns the same instance for the same arguments', () => {
+    expectPassed(result, 'dtypes')
+    expect(result.output).toContain('Loaded mapped: org/dtypes onnx/model.onnx')
+    expect(of('org/dtypes')).toMatchObject({ requests: 3, tiers: { hub: 1, disk: 1, memory: 1 } })
+  })
+
+  test('models.pipeline loads external data, which ONNX Runtime accepts only when all files are linked alike', () => {
+    expectPassed(result, 'external')
+    expect(asked.map(({ file }) => file)).toContain('onnx/model.onnx_data')
+  })
+
+  test('models.pipeline loads external data by the option when the config does not name it', () =>
+    expectPassed(result, 'by-option'))
+
+  test('models.pipeline works in a suite that forbids local models, and leaves that setting as it was', () =>
+    expectPassed(result, 'no-local-models'))
+
+  test('models.transcriber transcribes a WAV file, bytes and samples, reports progress, and tells silence from sound', () => {
+    expectPassed(result, 'transcribes')
     for (const file of ['encoder_model', 'decoder_model_merged'])
-      expect(output).toContain(`Loaded mapped: org/whisper onnx/${file}.onnx`)
-  })
-})
-
-describe('models.session, models.path and models.file', () => {
-  test('run real weights in onnxruntime-node', async () => {
-    const { exitCode, output, report } = await run(`
-      import { Tensor } from 'onnxruntime-node'
-      import { expect, test } from 'vitest'
-      test('detects speech', async ({ models }) => {
-        await models.session('org/embeddings', 'onnx/model.onnx')
-        const session = await models.session('org/silero-vad', 'onnx/model.onnx', { graphOptimizationLevel: 'basic' })
-        const { output } = await session.run({
-          input: new Tensor('float32', new Float32Array(512), [1, 512]),
-          state: new Tensor('float32', new Float32Array(256), [2, 1, 128]),
-          sr: new Tensor('int64', [16000n], []),
-        })
-        expect(output.data[0]).toBeGreaterThanOrEqual(0)
-        expect(output.data[0]).toBeLessThan(0.5)
-      })
-    `)
-    expect(exitCode, output).toBe(0)
-    expect(report).toMatchObject({ requests: 2, misses: 2 })
-    expect(output).toContain('Loaded mapped: org/embeddings onnx/model.onnx')
+      expect(result.output).toContain(`Loaded mapped: org/whisper onnx/${file}.onnx`)
   })
 
-  test('return absolute paths in the cache, and name a missing file', async () => {
-    const { exitCode, output, consumer } = await run(`
-      import { readFile } from 'node:fs/promises'
-      import { isAbsolute, join } from 'node:path'
-      import { expect, test } from 'vitest'
-      test('paths', async ({ models }) => {
-        const path = await models.path({ repo: 'org/whisper', files: ['*.json'] })
-        expect(isAbsolute(path)).toBe(true)
-        expect(await models.file('org/whisper', 'config.json')).toBe(join(path, 'config.json'))
-        expect(JSON.parse(await readFile(join(path, 'config.json'), 'utf8')).model_type).toBe('whisper')
-        await expect(models.file('org/whisper', 'nope.bin')).rejects.toMatchObject({ code: 'FILE_NOT_FOUND' })
-        await expect(models.file('org/whisper', '../../../etc/passwd')).rejects.toMatchObject({ name: 'ModelCacheError' })
-      })
-    `)
-    expect(exitCode, output).toBe(0)
-    expect(await readdir(join(consumer.cacheDir, 'hub'))).toEqual(['models--org--whisper'])
+  test('models.session runs real weights in onnxruntime-node', () => {
+    expectPassed(result, 'sessions')
+    for (const name of ['org/sessions', 'org/silero-vad'])
+      expect(of(name)).toMatchObject({ requests: 1, tiers: { hub: 1 } })
+    expect(result.output).toContain('Loaded mapped: org/sessions onnx/model.onnx')
   })
+
+  test('models.path and models.file return absolute paths in the cache, and name a missing file', () => {
+    expectPassed(result, 'paths')
+    const names = ['dtypes', 'embeddings', 'external-data', 'paths', 'sessions', 'silero-vad', 'whisper']
+    expect(cached.sort()).toEqual(names.map((name) => `models--org--${name}`))
+  })
+
+  test('models.transcriber loads again after a user disposed the instance by its own method', () =>
+    expectPassed(result, 'again'))
+
+  test('the run has no other result', () => expect(result.exitCode, result.output).toBe(0))
 })
 
 describe('models.provider', () => {
@@ -186,19 +222,6 @@ describe('models.provider', () => {
       })
       test('unknown', async ({ models }) => {
         expect(() => models.provider('nope')).toThrow('transformers, transcription, onnxruntime, files')
-      })
-    `)
-    expect(exitCode, output).toBe(0)
-  })
-
-  test('loads again after a user disposed the instance by its own method', async () => {
-    const { exitCode, output } = await run(`
-      import { expect, test } from 'vitest'
-      import { models } from 'vitest-model-cache/models'
-      test.each([1, 2])('transcribes and frees, time %i', async () => {
-        const transcriber = await models.transcriber('org/whisper')
-        expect((await transcriber.transcribe('silence.wav')).text).toBe('only silence')
-        await transcriber.dispose()
       })
     `)
     expect(exitCode, output).toBe(0)
