@@ -1,19 +1,22 @@
 import { mkdir, readdir, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { describe, expect, test, vi } from 'vitest'
+import { beforeAll, describe, expect, test, vi } from 'vitest'
 import { configSource } from '../support/config-source.ts'
 import { Consumer } from '../support/consumer.ts'
+import type { LoggedRequest } from '../support/hub/index.ts'
 import { startModelsHub } from '../support/models-hub.ts'
+import type { RunResult } from '../support/project-folder.ts'
+import { type SuiteSource, suitesInOneRun } from '../support/suites-in-one-run.ts'
 
 const REPO = 'org/embeddings'
-const { hub, env } = await startModelsHub([REPO])
+const { hub, env, copyOf } = await startModelsHub([REPO])
 const MANY = Object.fromEntries(Array.from({ length: 300 }, (_, index) => [`part-${index}.json`, String(index)]))
 hub.addRepo('org/many', { files: MANY })
 
 // Tests of command lines do this: the program under test runs in another process.
 const PROGRAM = `
   import { pipeline } from '@huggingface/transformers'
-  const embed = await pipeline('feature-extraction', '${REPO}')
+  const embed = await pipeline('feature-extraction', process.argv[2] ?? '${REPO}')
   console.log((await embed('A dog', { pooling: 'mean', normalize: true })).data[0].toFixed(4))
 `
 const COMMONJS = PROGRAM.replace(/import (.*) from (.*)/, 'const $1 = require($2)')
@@ -37,41 +40,56 @@ function testThat(spawn: string): string {
   `
 }
 
-async function runTwice(spawn: string, pool = 'forks') {
-  const files = {
-    'vitest.config.ts': configSource({}, `pool: '${pool}'`),
-    'program.mjs': PROGRAM,
-    'program.cjs': COMMONJS,
-    'option.cjs': 'globalThis.wasRequired = true',
-    'a.test.ts': testThat(spawn),
-  }
-  const project = await Consumer.create({ files })
-  await mkdir(join(project.directory, 'elsewhere'))
-  const cold = await project.vitest([], env)
-  expect(cold.exitCode, cold.output).toBe(0)
-  expect(hub.requests.length).toBeGreaterThan(0)
-  hub.clearRequests()
-  const warm = await project.vitest([], env)
-  expect(warm.exitCode, warm.output).toBe(0)
-  return { cold, warm, project }
-}
-
 describe('a process that a test starts is served from the cache, and counted', () => {
-  test.each([
-    ['as it is', `run(process.execPath, ['program.mjs'])`, 'forks'],
-    ['from CommonJS', `run(process.execPath, ['program.cjs'])`, 'vmThreads'],
-    [
-      'with another home and working directory',
-      `run(process.execPath, [process.cwd() + '/program.mjs'], { cwd: 'elsewhere', env: { ...process.env, HOME: home } })`,
-      'threads',
-    ],
-    ['by a process of its own', `run('sh', ['-c', '"$0" program.mjs', process.execPath])`, 'forks'],
-  ])('%s', async (_, spawn, pool) => {
-    const { cold, warm } = await runTwice(spawn, pool)
-    expect(cold.report).toMatchObject({ requests: 1, misses: 1 })
-    expect(warm.report).toMatchObject({ requests: 1, hits: 1, models: [{ repo: REPO, tiers: { disk: 1 } }] })
-    expect(warm.report?.ownMs).toMatchObject({ workers: null, children: { count: 1 } })
-    expect(hub.requests).toEqual([])
+  // The programs get the name of a model: each suite has its own.
+  const ways = [
+    { way: 'as it is', pool: 'forks', spawn: (model: string) => `run(process.execPath, ['program.mjs', '${model}'])` },
+    {
+      way: 'from CommonJS',
+      pool: 'vmThreads',
+      spawn: (model: string) => `run(process.execPath, ['program.cjs', '${model}'])`,
+    },
+    {
+      way: 'with another home and working directory',
+      pool: 'threads',
+      spawn: (model: string) =>
+        `run(process.execPath, [process.cwd() + '/program.mjs', '${model}'], { cwd: 'elsewhere', env: { ...process.env, HOME: home } })`,
+    },
+    {
+      way: 'by a process of its own',
+      pool: 'forks',
+      spawn: (model: string) => `run('sh', ['-c', '"$0" program.mjs ${model}', process.execPath])`,
+    },
+  ].map((one, index) => ({ ...one, name: `org/way-${index}` }))
+  let cold: RunResult
+  let warm: RunResult
+  let asked: { cold: LoggedRequest[]; warm: LoggedRequest[] }
+
+  beforeAll(async () => {
+    const suites = ways.map(({ pool, spawn, name }, index): [string, SuiteSource] => [
+      `way-${index}`,
+      { source: testThat(spawn(copyOf(REPO, name))), options: `pool: '${pool}'` },
+    ])
+    const files = { ...suitesInOneRun(Object.fromEntries(suites)), 'program.mjs': PROGRAM, 'program.cjs': COMMONJS }
+    const project = await Consumer.createForTests({ files })
+    await mkdir(join(project.directory, 'elsewhere'))
+    cold = await project.vitest([], env)
+    const inCold = [...hub.requests]
+    hub.clearRequests()
+    warm = await project.vitest([], env)
+    asked = { cold: inCold, warm: [...hub.requests] }
+    return () => project.remove()
+  })
+
+  test.each(ways)('$way', ({ name }) => {
+    const of = ({ report }: RunResult) => report?.models.find(({ repo }) => repo === name)
+    expect(cold.exitCode, cold.output).toBe(0)
+    expect(asked.cold.filter(({ repo }) => repo === name).length).toBeGreaterThan(0)
+    expect(of(cold)).toMatchObject({ requests: 1, tiers: { hub: 1 } })
+    expect(warm.exitCode, warm.output).toBe(0)
+    expect(of(warm)).toMatchObject({ requests: 1, tiers: { disk: 1 } })
+    expect(warm.report?.ownMs).toMatchObject({ workers: null, children: { count: ways.length } })
+    expect(asked.warm).toEqual([])
   })
 
   test("with the user's own NODE_OPTIONS, which stay in force", async () => {

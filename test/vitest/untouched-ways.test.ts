@@ -1,12 +1,15 @@
 import { join } from 'node:path'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { configSource } from '../support/config-source.ts'
 import { Consumer } from '../support/consumer.ts'
+import type { LoggedRequest } from '../support/hub/index.ts'
 import { startModelsHub } from '../support/models-hub.ts'
+import type { RunResult } from '../support/project-folder.ts'
+import { type SuiteSource, suitesInOneRun } from '../support/suites-in-one-run.ts'
 
 const REPO = 'org/embeddings'
 const OTHER = 'org/external-data'
-const { hub, env } = await startModelsHub([REPO, OTHER])
+const { hub, env, copyOf } = await startModelsHub([REPO, OTHER])
 
 /** A test file that does not name this package. */
 const untouched = (repo: string, more = '') => `
@@ -33,25 +36,40 @@ function downloads(): string[] {
 }
 
 describe('an untouched pipeline() comes from the cache', () => {
-  test.each([
-    ['forks', 'jsdom'],
-    ['forks', 'happy-dom'],
-    ['vmThreads', 'jsdom'],
-    ['vmThreads', 'happy-dom'],
-  ])('in %s where a docblock asks for %s, which replaces our own', async (pool, environment) => {
-    const docblock = `/** @vitest${'-environment'} ${environment} */\n`
-    const where = `test('has a window', () => { expect(typeof document).toBe('object') })`
-    const source = docblock + untouched(REPO, where)
-    // One worker runs both files. The window of the first one must not affect the second.
-    const project = await suite({ 'a.test.ts': source, 'b.test.ts': source }, `pool: '${pool}', maxWorkers: 1`)
-    const cold = await project.vitest([], env)
-    expect(cold.exitCode, cold.output).toBe(0)
-    expect(cold.report).toMatchObject({ requests: 2, misses: 1, errors: [] })
-    hub.clearRequests()
-    const warm = await project.vitest([], env)
-    expect(warm.exitCode, warm.output).toBe(0)
-    expect(warm.report).toMatchObject({ requests: 2, hits: 2 })
-    expect(hub.requests).toEqual([])
+  describe('where a docblock asks for a window, and replaces our environment', () => {
+    const cases = ['forks', 'vmThreads'].flatMap((pool) =>
+      ['jsdom', 'happy-dom'].map((window) => ({ pool, window, name: `org/${pool}-${window}` })),
+    )
+    let cold: RunResult
+    let warm: RunResult
+    let asked: LoggedRequest[]
+
+    beforeAll(async () => {
+      const suites = cases.flatMap(({ pool, window, name }) => {
+        const docblock = `/** @vitest${'-environment'} ${window} */\n`
+        const where = `test('has a window', () => { expect(typeof document).toBe('object') })`
+        const source = docblock + untouched(copyOf(REPO, name), where)
+        // One worker of a vm pool runs all files. The window of one must not affect the others.
+        const options = `pool: '${pool}', maxWorkers: 1`
+        return ['a', 'b'].map((file): [string, SuiteSource] => [`${pool}-${window}-${file}`, { source, options }])
+      })
+      const project = await Consumer.createForTests({ files: suitesInOneRun(Object.fromEntries(suites)) })
+      cold = await project.vitest([], env)
+      hub.clearRequests()
+      warm = await project.vitest([], env)
+      asked = [...hub.requests]
+      return () => project.remove()
+    })
+
+    test.each(cases)('in $pool for $window', ({ name }) => {
+      const of = ({ report }: RunResult) => report?.models.find(({ repo }) => repo === name)
+      expect(cold.exitCode, cold.output).toBe(0)
+      expect(of(cold)).toMatchObject({ requests: 2, tiers: { hub: 1, disk: 1 } })
+      expect(cold.report?.errors).toEqual([])
+      expect(warm.exitCode, warm.output).toBe(0)
+      expect(of(warm)).toMatchObject({ requests: 2, tiers: { disk: 2 } })
+      expect(asked).toEqual([])
+    })
   })
 
   test.each([
