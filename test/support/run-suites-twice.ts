@@ -80,25 +80,28 @@ export function runSuitesTwice({ hub, env }: ModelsHub, group: Group): void {
     return () => project.remove()
   })
 
-  test.each(placed)('$name, in the pool $pool', async ({ repo, files }) => {
-    expect(cold.exitCode, cold.output).toBe(0)
-    const of = (run: RunResult) => run.report?.models.find((model) => model.repo === repo)
-    expect(of(cold), cold.output).toMatchObject({ requests: 1, tiers: { hub: 1 } })
-    expect(requests.cold.filter((request) => request.repo === repo && request.status === 503)).toHaveLength(1)
-    // The wait between the two tries lasted real time, and is counted.
-    expect(of(cold)?.downloadMs).toBeGreaterThan(100)
+  test.each(placed.map((one) => [one.name, one.pool, one] as const))(
+    '%s, in the pool %s',
+    async (_, __, { repo, files }) => {
+      expect(cold.exitCode, cold.output).toBe(0)
+      const of = (run: RunResult) => run.report?.models.find((model) => model.repo === repo)
+      expect(of(cold), cold.output).toMatchObject({ requests: 1, tiers: { hub: 1 } })
+      expect(requests.cold.filter((request) => request.repo === repo && request.status === 503)).toHaveLength(1)
+      // The wait between the two tries lasted real time, and is counted.
+      expect(of(cold)?.downloadMs).toBeGreaterThan(100)
 
-    expect(warm.exitCode, warm.output).toBe(0)
-    expect(of(warm), warm.output).toMatchObject({ requests: 1, tiers: { disk: 1 } })
+      expect(warm.exitCode, warm.output).toBe(0)
+      expect(of(warm), warm.output).toMatchObject({ requests: 1, tiers: { disk: 1 } })
 
-    const snapshots = join(folder, 'hub', `models--${repo.replace('/', '--')}`, 'snapshots')
-    const paths = await readdir(snapshots, { recursive: true })
-    for (const [path, content] of Object.entries(files)) {
-      const found = paths.filter((found) => found.endsWith(path))
-      expect(found).toHaveLength(1)
-      expect(sha256(await readFile(join(snapshots, String(found[0]))))).toBe(sha256(content))
-    }
-  })
+      const snapshots = join(folder, 'hub', `models--${repo.replace('/', '--')}`, 'snapshots')
+      const paths = await readdir(snapshots, { recursive: true })
+      for (const [path, content] of Object.entries(files)) {
+        const found = paths.filter((found) => found.endsWith(path))
+        expect(found).toHaveLength(1)
+        expect(sha256(await readFile(join(snapshots, String(found[0]))))).toBe(sha256(content))
+      }
+    },
+  )
 
   test('no request failed, none was made when all was cached, and all dates are those of the real clock', async () => {
     const { length } = placed

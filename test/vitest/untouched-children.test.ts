@@ -81,7 +81,7 @@ describe('a process that a test starts is served from the cache, and counted', (
     return () => project.remove()
   })
 
-  test.each(ways)('$way', ({ name }) => {
+  test.each(ways.map(({ way, name }) => [way, name]))('%s', (_, name) => {
     const of = ({ report }: RunResult) => report?.models.find(({ repo }) => repo === name)
     expect(cold.exitCode, cold.output).toBe(0)
     expect(asked.cold.filter(({ repo }) => repo === name).length).toBeGreaterThan(0)

