@@ -20,7 +20,7 @@ interface KeyFlags extends GlobalOptions {
 }
 
 /**
- * Prints a key for a CI cache: of the lock file, else of what the cache holds, or with `--config` of what the Vitest config declares.
+ * Prints a key for a CI cache: of the lock file, else of what the cache holds, or with `--config` of what the config declares.
  * The same content gives the same key on every machine and system.
  */
 export async function key({ config: ofConfig, cached, ...global }: KeyFlags): Promise<number> {
@@ -59,7 +59,7 @@ function declaredPart(model: Model, endpoint: string): string {
 function emptyNote(of: 'cache' | 'config' | 'lock file', directory: string): string {
   const what = {
     cache: `The cache ${directory} holds`,
-    config: 'The Vitest config declares',
+    config: 'The config declares',
     'lock file': 'The lock file has',
   }[of]
   return `${what} ${count(0, 'model')}: the key stands for nothing.`

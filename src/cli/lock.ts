@@ -65,7 +65,7 @@ function pathOf({ lockfile }: Options): string {
   if (lockfile !== undefined) return lockfile
   throw new ModelCacheError({
     code: 'INVALID_OPTION',
-    asked: 'Option `lockfile` of modelCache()',
+    asked: 'Option `lockfile`',
     reason: 'It is false, so no lock file is used.',
     nextStep: 'Remove the option, or name a file.',
   })
@@ -73,7 +73,7 @@ function pathOf({ lockfile }: Options): string {
 
 function nothingToLock(own: LockedModel[]): number {
   const has = own.length > 0 ? ` The lock file keeps its ${count(own.length, 'model')}.` : ''
-  printNotes(`The Vitest config declares no model, and no recorded run of this project used one.${has}`)
+  printNotes(`The config declares no model, and no recorded run of this project used one.${has}`)
   return own.length > 0 ? 0 : 2
 }
 

@@ -15,15 +15,13 @@ interface WarmFlags extends GlobalOptions, FrozenFlag {
   config?: boolean
 }
 
-/** Downloads the named models, those of the Vitest config, or both. The exit code is 1 when one failed. */
+/** Downloads the named models, those of the config, or both. The exit code is 1 when one failed. */
 export async function warm(names: string[], options: WarmFlags): Promise<number> {
   applyFrozen(options)
   const { cache, config } = await openCache(options)
   const models = await modelsOfCall(names, options, { cache, config })
   if (models.length === 0) {
-    printNotes(
-      'No model is named, and the Vitest config declares none. Name one: `npx vitest-model-cache warm org/name`.',
-    )
+    printNotes('No model is named, and the config declares none. Name one: `npx vitest-model-cache warm org/name`.')
     return 2
   }
   const progress = await openProgress()

@@ -100,11 +100,11 @@ function commandNamed(parent: Command, name: string): Command | undefined {
   return parent.commands.find((command) => [command.name(), ...command.aliases()].includes(name))
 }
 
-/** The unknown options may be options of Vitest. Those are written after `--`. */
+/** The unknown options may be options of Vitest or Jest. Those are written after `--`. */
 function hintAtSeparator(args: string[], unknown: string[]): string {
   const first = args.findIndex((arg) => unknown.includes(arg))
   const call = [...args.slice(0, first), '--', ...args.slice(first)].join(' ')
-  return `write options of Vitest after \`--\`: npx vitest-model-cache ${call}`
+  return `write options of the test runner after \`--\`: npx vitest-model-cache ${call}`
 }
 
 function countProblems(command: Command, operands: string[]): string[] {

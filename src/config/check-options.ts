@@ -104,7 +104,7 @@ export function checkOptions(
       const option = v.getDotPath(issue) ?? ''
       return new ModelCacheError({
         code: 'INVALID_OPTION',
-        asked: option === '' ? 'The options of modelCache()' : name(option),
+        asked: name(option),
         reason: `It was set to ${show(issue.input, option)}.`,
         nextStep: `Accepted: ${issue.message}.`,
       })

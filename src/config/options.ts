@@ -148,13 +148,21 @@ const SOURCES: Record<string, string> = {
 /**
  * Checks the options and the environment and fills in presets and defaults. Relative paths in options are taken from `root`; a
  * relative MODEL_CACHE_DIR is taken from the working directory. `runRoot` is the root of the whole run, whose lock file a project
- * without one uses.
+ * without one uses. `owner` is what has the options, in messages.
  * Throws one error that names each wrong setting, what was given, and what is accepted. Its code is `INVALID_OPTION`, or
  * `INVALID_MODEL` if only models are wrong.
  */
-export function resolveOptions(input: unknown, env: Environment, root: string, runRoot = root): Options {
+export function resolveOptions(
+  input: unknown,
+  env: Environment,
+  root: string,
+  runRoot = root,
+  owner = 'modelCache()',
+): Options {
   const { hfEndpoint, remote, ...texts } = readTexts(env)
-  const options = checkOptions(input ?? {}, (option) => `Option \`${option}\` of modelCache()`)
+  const options = checkOptions(input ?? {}, (option) =>
+    option === '' ? `The options of ${owner}` : `Option \`${option}\` of ${owner}`,
+  )
   const variables = checkOptions(
     { ...texts, remote: remote === 'off' ? false : remote, hub: { endpoint: hfEndpoint } },
     (option) => `Environment variable ${SOURCES[option] ?? option}`,

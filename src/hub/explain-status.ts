@@ -88,7 +88,7 @@ function tokenAdvice({ token }: HubHttpError, { endpoint, withheld }: HubAccess)
   if (withheld === 'plain http') return `use an https endpoint: your token is not sent over plain http to ${endpoint}`
   if (withheld === 'other endpoint')
     return `set HF_ENDPOINT or \`hub.token\` for ${endpoint}: your token belongs to another endpoint`
-  return 'set HF_TOKEN, log in with `hf auth login`, or set `hub.token` in modelCache() and name the model in `models`'
+  return 'set HF_TOKEN, log in with `hf auth login`, or set the option `hub.token` and name the model in `models`'
 }
 
 /**

@@ -2,7 +2,7 @@ import { createRequire } from 'node:module'
 import { isAbsolute, join } from 'node:path'
 import process from 'node:process'
 import type { Config } from 'jest'
-import { CHAIN, OPTIONS, optionsForConfig } from '../config/jest/own-options.ts'
+import { CHAIN, OPTIONS, OWNER, optionsForConfig } from '../config/jest/own-options.ts'
 import { withMessageOnly } from '../config/message-only.ts'
 import { type ModelCacheOptions, type Options, resolveOptions } from '../config/options.ts'
 import {
@@ -37,7 +37,7 @@ function inProject(project: Project, inherited: ModelCacheOptions | undefined): 
 
 function wired(config: Config, options: ModelCacheOptions): Config {
   const rootDir = config.rootDir ?? process.cwd()
-  const resolved = withMessageOnly(() => resolveOptions(options, process.env, rootDir))
+  const resolved = withMessageOnly(() => resolveOptions(options, process.env, rootDir, rootDir, OWNER))
   const preset = presetOf(config, rootDir)
   const {
     globalSetup,

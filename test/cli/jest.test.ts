@@ -8,6 +8,9 @@ import { startModelsHub } from '../support/models-hub.ts'
 const { hub, env } = await startModelsHub([])
 for (const name of ['a', 'b', 'c']) hub.addRepo(`org/${name}`, { files: { 'config.json': `{ "name": "${name}" }` } })
 
+// In one piece, Vitest would take it for the environment of this file.
+const DOCBLOCK = ['@jest', 'environment jsdom'].join('-')
+
 const MANIFEST = '{ "private": true, "scripts": { "test": "jest" } }'
 const TEST = `
   test('asks', async () => { await models.file('org/a', 'config.json') })
@@ -60,7 +63,10 @@ test('commands count the models of Vitest and of all Jest projects', async () =>
         import { withModelCache } from 'vitest-model-cache/jest'
         export default withModelCache({
           reporters: ['default'],
-          projects: ['<rootDir>/two', { displayName: 'one', modelCache: { models: ['org/b'] } }],
+          projects: [
+            '<rootDir>/two',
+            { displayName: 'one', extensionsToTreatAsEsm: ['.ts'], modelCache: { models: ['org/b'] } },
+          ],
         })
       `,
       'two/jest.config.json': `{
@@ -68,6 +74,7 @@ test('commands count the models of Vitest and of all Jest projects', async () =>
         "globalSetup": "<rootDir>/setup.js",
         "testEnvironmentOptions": { "modelCache": { "models": ["org/c"] } }
       }`,
+      'two/a.test.js': `/** ${DOCBLOCK} */`,
       'two/setup.js': 'module.exports = () => undefined',
     },
   })
@@ -84,4 +91,6 @@ test('commands count the models of Vitest and of all Jest projects', async () =>
   expect(checked.stdout).toMatch(
     /! Jest hooks +a setting replaces ours: `globalSetup` is two\/setup.js in project two → Wrap the config/,
   )
+  expect(checked.stdout).toMatch(/! ES modules +project one .*NODE_OPTIONS=--experimental-vm-modules/)
+  expect(checked.stdout).toMatch(/! docblocks +two\/a.test.js: `@jest.environment jsdom` loads the builds of packages/)
 })

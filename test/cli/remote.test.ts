@@ -105,7 +105,7 @@ describe('push and pull', () => {
     ])
     expect(refusals.map(({ exitCode }) => exitCode)).toEqual(refusals.map(() => 2))
     const reasons = [
-      'Set the option `remote` in the Vitest config, or the variable MODEL_CACHE_REMOTE. [INVALID_OPTION]',
+      'Set the option `remote` of this package, or the variable MODEL_CACHE_REMOTE. [INVALID_OPTION]',
       'MODEL_CACHE_REMOTE. [INVALID_OPTION]',
       "It is only read here. No credentials are set with which it could be written: MODEL_CACHE_REMOTE_TOKEN, or MODEL_CACHE_REMOTE_USER and MODEL_CACHE_REMOTE_PASSWORD. Nothing was changed. Where it may be written, set its credentials, or `remote: { url, mode: 'read-write' }`. [REMOTE_UNUSABLE]",
       'MODEL_CACHE_REMOTE',

@@ -13,7 +13,7 @@ export function remoteOf({ options }: CacheContext): RemoteSettings {
     code: 'INVALID_OPTION',
     asked: 'Option `remote`',
     reason: 'There is no remote.',
-    nextStep: 'Set the option `remote` in the Vitest config, or the variable MODEL_CACHE_REMOTE.',
+    nextStep: 'Set the option `remote` of this package, or the variable MODEL_CACHE_REMOTE.',
   })
 }
 

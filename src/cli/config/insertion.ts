@@ -28,8 +28,10 @@ export function insertFirst(source: string, literal: Node, items: string[]): Edi
     const text = items.join(', ')
     return { start: at, end: inside.trim() === '' ? literal.end - 1 : at, text: isObject ? ` ${text} ` : text }
   }
-  if (!source.slice(at, first.start).includes('\n'))
-    return { start: at, end: at, text: `${isObject ? ' ' : ''}${items.join(', ')},${isObject ? '' : ' '}` }
+  if (!source.slice(at, first.start).includes('\n')) {
+    const isSpaced = isObject && source[at] === ' '
+    return { start: at, end: at, text: isSpaced ? ` ${items.join(', ')},` : `${items.join(', ')}, ` }
+  }
   const indent = indentAt(source, first.start)
   return { start: at, end: at, text: items.map((item) => `${newline}${indent}${item},`).join('') }
 }

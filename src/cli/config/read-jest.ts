@@ -1,8 +1,10 @@
 import { relative } from 'node:path'
 import process from 'node:process'
+import { stripVTControlCharacters } from 'node:util'
 import { findJestConfig } from '../../config/jest/config-file.ts'
 import type { JestGlobals, JestProject } from '../../config/jest/read-projects.ts'
 import type { Options } from '../../config/options.ts'
+import { ModelCacheError, messageOf } from '../../model/errors.ts'
 
 /** The settings of this package in the Jest config of a folder. */
 export interface JestConfig {
@@ -31,7 +33,9 @@ export async function readJestConfig(path?: string): Promise<JestConfig | undefi
     import('../../config/jest/read-projects.ts'),
     import('../../config/jest/project-options.ts'),
   ])
-  const read = await readJestProjects(root, path === undefined ? [] : ['--config', path])
+  const read = await readJestProjects(root, path === undefined ? [] : ['--config', path]).catch((error: unknown) => {
+    throw explained(error, relative(root, file))
+  })
   if (!read) return undefined
   const { globalConfig: globals, configs } = read
   const projects = configs.map((resolved) => ({
@@ -41,4 +45,22 @@ export async function readJestConfig(path?: string): Promise<JestConfig | undefi
     resolved,
   }))
   return { root: globals.rootDir, file, globals, projects }
+}
+
+/** An error of Jest fills several lines, of which some only name its documents. */
+function explained(error: unknown, file: string): unknown {
+  if (error instanceof ModelCacheError) return error
+  const lines = stripVTControlCharacters(messageOf(error))
+    .split('\n')
+    .map((line) => line.trim())
+    .filter(
+      (line) => !/^$|^● Validation Error:$|^Configuration Documentation:$|^https:\/\/jestjs\.io\/docs\//.test(line),
+    )
+  return new ModelCacheError({
+    code: 'INVALID_OPTION',
+    asked: `Jest config ${file}`,
+    reason: lines.join(' '),
+    nextStep: '`npx jest --showConfig` shows the same error.',
+    cause: error,
+  })
 }

@@ -23,8 +23,7 @@ export function checkJest({ version }: Pick<Installed, 'version'>): Check {
 /** Checks which projects of the config use this package, or shows why the config could not be read. */
 export function checkJestConfig(config: JestConfig | { error: unknown } | undefined, from: string): Check {
   if (!config) return warn(CONFIG, 'there is no Jest config here', INIT)
-  if ('error' in config)
-    return problemCheck(CONFIG, config.error, 'Correct the Jest config. `npx jest --showConfig` shows the same error.')
+  if ('error' in config) return problemCheck(CONFIG, config.error, 'Correct the Jest config.')
   const name = relative(from, config.file)
   const [served, without] = [true, false].map((isServed) =>
     config.projects.filter(({ options }) => (options !== undefined) === isServed),

@@ -3,6 +3,7 @@ import type { Options } from '../../config/options.ts'
 import { readJestConfig } from '../config/read-jest.ts'
 import { readVitestConfig } from '../config/read-vitest.ts'
 import { type Check, fail } from './check.ts'
+import { checkDocblocks } from './docblocks.ts'
 import { checkJest, checkJestConfig, checkJestHooks } from './jest.ts'
 import { checkConfig, checkVitest, findInstalled } from './project.ts'
 import { checkProjects, withProjects } from './projects.ts'
@@ -66,6 +67,6 @@ async function checkedJest(from: string): Promise<Checked> {
   const checks = [checkJest(found), checkJestConfig(config, from)]
   if (!config || 'error' in config) return { ...NOT_INSTALLED, checks }
   const options = config.projects.flatMap(({ options }) => options ?? [])
-  if (options.length > 0) checks.push(...checkJestHooks(config, from))
+  if (options.length > 0) checks.push(...checkJestHooks(config, from), ...(await checkDocblocks(found, from)))
   return { checks, options, roots: config.projects.map(({ root }) => root) }
 }

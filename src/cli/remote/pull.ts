@@ -23,7 +23,7 @@ interface PullFlags extends GlobalOptions {
 }
 
 /**
- * Takes models from the remote into the cache: the files of the named models, of those of the Vitest config, or with `--locked` all files
+ * Takes models from the remote into the cache: the files of the named models, of those of the config, or with `--locked` all files
  * of the models of the lock file. The exit code is 1 if a model failed, or if nothing of it is there.
  */
 export async function pull(names: string[], options: PullFlags): Promise<number> {
@@ -32,7 +32,7 @@ export async function pull(names: string[], options: PullFlags): Promise<number>
   const models = isWhole ? lockedModels(names, opened) : await modelsOfCall(names, options, opened)
   if (models.length === 0) {
     printNotes(
-      'No model is named, and the Vitest config declares none. Name one: `npx vitest-model-cache pull org/name`, or add `--locked`.',
+      'No model is named, and the config declares none. Name one: `npx vitest-model-cache pull org/name`, or add `--locked`.',
     )
     return 2
   }

@@ -6,6 +6,9 @@ import { isUserRemote } from '../remote-settings.ts'
 /** The key of our options in `testEnvironmentOptions`. */
 export const OPTIONS = 'modelCache'
 
+/** What has the options, in messages. */
+export const OWNER = `\`${OPTIONS}\``
+
 /** The key of the user's global setup and teardown, which ours call. */
 export const CHAIN = 'modelCacheCalls'
 
@@ -37,7 +40,7 @@ export function optionsIn(
 ): Options {
   const passed: unknown = testEnvironmentOptions[OPTIONS] ?? {}
   const whole = kept().get(JSON.stringify(passed))
-  const options = resolveOptions(whole ?? passed, env, rootDir, runRoot)
+  const options = resolveOptions(whole ?? passed, env, rootDir, runRoot, OWNER)
   if (whole !== undefined || options.hub.token === undefined) return options
   throw new ModelCacheError({
     code: 'INVALID_OPTION',
