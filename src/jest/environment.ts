@@ -9,13 +9,11 @@ export function withModels<Class extends abstract new (...args: never[]) => obje
 export function withModels(Base: EnvironmentClass): EnvironmentClass {
   return class extends Base {
     readonly #served: ServedFile | undefined
-    readonly #isConfigured: boolean
 
     constructor(...[config, context]: ConstructorParameters<EnvironmentClass>) {
       const served = serveFile(config, context.testPath)
       super(withoutOwn(config), context)
       this.#served = served
-      this.#isConfigured = 'customExportConditions' in config.projectConfig.testEnvironmentOptions
       if (served) served.giveTo(this.global)
       else Object.defineProperty(this.global, 'models', { get: () => raise(notSetUp()), configurable: true })
     }
@@ -28,13 +26,6 @@ export function withModels(Base: EnvironmentClass): EnvironmentClass {
     override async teardown(): Promise<void> {
       this.#served?.end()
       await super.teardown()
-    }
-
-    /** The build of transformers.js for browsers can't load models in Node.js. */
-    override exportConditions(): string[] {
-      const conditions = super.exportConditions?.() ?? []
-      const isBrowser = conditions.length === 1 && conditions[0] === 'browser'
-      return isBrowser && !this.#isConfigured ? ['node', 'node-addons'] : conditions
     }
 
     override async handleTestEvent(event: TestEvent, state: TestState): Promise<void> {

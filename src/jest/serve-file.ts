@@ -2,14 +2,13 @@ import { readFileSync } from 'node:fs'
 import process from 'node:process'
 import { hostGlobal } from '../platform/originals.ts'
 import { counted } from '../platform/own-time.ts'
-import type { Models } from '../providers/models.ts'
-import { shareSlot, slotOf } from '../providers/slot.ts'
+import { shareSlot, slotOf, type WorkerSlot } from '../providers/slot.ts'
 import { requirePreload } from '../run/preload.ts'
 import { ReportFile } from '../run/worker/report-file.ts'
 import { shareClasses } from '../run/worker/share-classes.ts'
 import { openWorker, type Worker } from '../run/worker/worker.ts'
 import type { WorkerSettings } from '../run/worker-settings.ts'
-import { hookVm } from './hook-vm.ts'
+import { hookVm, unhookVm } from './hook-vm.ts'
 import { keeperOf } from './keepers.ts'
 import { RUN_VARIABLE, settingsFile } from './run-variable.ts'
 import type { EnvironmentConfig } from './types.ts'
@@ -37,9 +36,8 @@ export function serveFile({ projectConfig }: EnvironmentConfig, testFile: string
     const { id: project } = projectConfig
     const settings = settingsOf(project)
     if (!settings) return undefined
-    if (settings.intercept.length > 0) {
-      hookVm(requirePreload())
-    }
+    // The worker looks for the preload.
+    const preload = requirePreload()
     const worker = openWorker(settings, hostGlobal(), keeperOf(project))
     const report = new ReportFile(settings.events, { project, testFile }, () => worker.collected())
     worker.begin(
@@ -49,8 +47,16 @@ export function serveFile({ projectConfig }: EnvironmentConfig, testFile: string
     )
     return {
       worker,
-      giveTo: (global) => counted('environment', () => give(global, project, worker)),
-      end: () => report.write(worker.end()),
+      giveTo: (global) =>
+        counted('environment', () => {
+          const share = shareOnce(global)
+          hookVm({ onRuntime: share, preload: settings.intercept.length > 0 ? preload : undefined })
+          give(global, slotOf(keeperOf(project)), share)
+        }),
+      end() {
+        unhookVm()
+        report.write(worker.end())
+      },
     }
   })
 }
@@ -60,21 +66,38 @@ export function isServed(global: object): boolean {
   return Reflect.has(global, SERVED)
 }
 
-function give(global: typeof globalThis & { models?: Models }, project: string, worker: Worker): void {
+function give(global: typeof globalThis, slot: WorkerSlot, share: () => void): void {
   Reflect.set(global, SERVED, true)
-  shareClasses(global)
-  for (const name of ['setImmediate', 'clearImmediate', 'structuredClone', 'TextEncoder', 'TextDecoder'] as const)
-    if (!(name in global)) Reflect.set(global, name, hostGlobal()[name])
+  // Jest itself shares ArrayBuffer and Uint8Array with the contexts of its environment `node`.
+  const isWindow = 'document' in global
+  if (!isWindow) share()
   // The `process` of the context is a copy.
   Reflect.set(global.process, BRIDGE, Reflect.get(process, BRIDGE))
-  requirePreload().wrapFetch(global, global.Response)
-  shareSlot(global, slotOf(keeperOf(project)))
-  Object.defineProperty(global, 'models', {
-    value: worker.models,
-    configurable: true,
-    writable: true,
-    enumerable: false,
-  })
+  // In Node.js 22 and newer, reading `Response` loads undici. A window may have a class of its own.
+  requirePreload().wrapFetch(global, isWindow ? global.Response : undefined)
+  const active = () => {
+    share()
+    return slot.active
+  }
+  shareSlot(global, Object.create(slot, { active: { get: active } }))
+  const own = (value: unknown) => Object.defineProperty(global, 'models', { value, writable: true, configurable: true })
+  Object.defineProperty(global, 'models', { get: () => active()?.models, set: own, configurable: true })
+}
+
+/**
+ * Gives the classes of Node.js, and what jsdom lacks, to a global object when it is first called. In a window they are given only to test
+ * files that use a model: a polyfill of `fetch` does nothing if there is one already, and React looks for `setImmediate`.
+ */
+function shareOnce(global: typeof globalThis): () => void {
+  let isShared = false
+  return () => {
+    if (isShared) return
+    isShared = true
+    shareClasses(global)
+    for (const name of ['setImmediate', 'clearImmediate', 'structuredClone', 'TextEncoder', 'TextDecoder'] as const)
+      if (!(name in global)) Reflect.set(global, name, hostGlobal()[name])
+    requirePreload().wrapFetch(global, 'document' in global ? global.Response : undefined)
+  }
 }
 
 const known = new Map<string, WorkerSettings>()

@@ -43,7 +43,6 @@ export interface Environment {
   global: typeof globalThis
   setup(): Promise<void>
   teardown(): Promise<void>
-  exportConditions?(): string[]
   handleTestEvent?(event: TestEvent, state: TestState): void | Promise<void>
 }
 
