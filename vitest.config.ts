@@ -8,7 +8,7 @@ export default defineConfig({
     // take a minute: the time limits are for what never ends.
     testTimeout: 300_000,
     hookTimeout: 300_000,
-    // More than two cores: nested runs wait for servers, locks and limits a good part of their time.
-    maxWorkers: 3,
+    // Twice the cores of the usual machine: many tests wait for servers, locks and limits most of their time.
+    maxWorkers: 4,
   },
 })
