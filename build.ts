@@ -130,12 +130,13 @@ const BUNDLES: BuildOptions[] = [
     platform: 'node',
     output: { dir: 'dist', entryFileNames: '[name].cjs', format: 'cjs' },
   },
-  {
-    input: { 'cache/store/downloads/digest-worker': join(SRC, 'cache/store/downloads/digest-worker.mjs') },
+  // The tasks of worker threads, which have no loader for TypeScript.
+  ...['cache/store/downloads/digest-worker', 'cache/store/packs/chunk-coder'].map((name) => ({
+    input: { [name]: join(SRC, `${name}.mjs`) },
     external: isExternal,
-    platform: 'node',
+    platform: 'node' as const,
     output: { dir: 'dist', entryFileNames: '[name].mjs' },
-  },
+  })),
 ]
 
 await rm('dist', { recursive: true, force: true })

@@ -19,6 +19,7 @@ const FLOORS = [
   ['cache/lookup'],
   ['cache/context'],
   ['cache/store/entries', 'cache/store/downloads', 'cache/archive'],
+  ['cache/store/packs'],
   ['cache/store/removal'],
   ['cache/store/answers', 'cache/store/locks', 'cache/store/skeletons'],
   ['cache/selection', 'cache/store', 'hub', 'remote'],

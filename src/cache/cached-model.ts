@@ -27,10 +27,12 @@ export interface CachedModel {
   downloadMs: number | null
   /** Bytes that this call downloaded. */
   downloadedBytes: number
-  /** Milliseconds that reading its files from the remote took. Null when nothing came from it, or when the rest was downloaded. */
+  /** Milliseconds that restoring its files took, from the remote or from pack files. Null if none was, or if the rest was downloaded. */
   restoreMs: number | null
   /** Bytes that this call read from the remote. */
   restoredBytes: number
+  /** Bytes that this call restored from the pack files. */
+  unpackedBytes: number
   /** Bytes that this call adopted from another Hugging Face cache. */
   adoptedBytes: number
   /** Files that had changed since they were recorded, and were downloaded, restored or adopted again by this call. */

@@ -13,6 +13,7 @@ import { checkNewFile, writeNewFile } from './archive/new-file.ts'
 import { isOutOfProportion, LARGEST_RATIO } from './archive/ratio.ts'
 import type { CacheContext } from './context/context.ts'
 import { archivedModels } from './inspect/archived-model.ts'
+import { onDisk } from './unpack.ts'
 
 export interface ExportOptions {
   /** Replaces a file that exists. */
@@ -40,14 +41,15 @@ const READ_BYTES = 1 << 20
  */
 export async function exportEntries(
   context: CacheContext,
-  entries: Entry[],
+  chosen: Entry[],
   target: string | Writable,
   options: ExportOptions = {},
 ): Promise<Exported> {
   const { signal = context.options.signal, force = false, dryRun } = options
-  if (entries.length === 0) throw nothingToExport(context)
+  if (chosen.length === 0) throw nothingToExport(context)
   if (typeof target === 'string') checkNewFile(target, { force })
   const compression = typeof target === 'string' ? compressionFor(target) : 'none'
+  const entries = dryRun ? chosen : await onDisk(context, chosen, signal)
   const models = await archivedModels(context, entries)
   const contents = Buffer.from(printContents(models))
   if (contents.length > LARGEST_CONTENTS) throw tooMuch(target, contents.length)

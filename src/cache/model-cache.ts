@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs'
 import type { Readable, Writable } from 'node:stream'
 import type { HubHttpError } from '../hub/http.ts'
 import type { RawAnswer, RawRequest } from '../hub/raw.ts'
@@ -13,6 +12,7 @@ import { CacheContext } from './context/context.ts'
 import type { PathToLoad } from './context/decided-path.ts'
 import type { Manifest } from './context/manifest.ts'
 import type { CacheOptions } from './context/options.ts'
+import { endRun } from './end-run.ts'
 import type { Exported, ExportOptions } from './export.ts'
 import { type GetOptions, getModel } from './get.ts'
 import { accessTo, type CachedFile, describeFile, getFile, type KnownFile } from './get-file.ts'
@@ -21,18 +21,20 @@ import type { Imported, ImportOptions } from './import.ts'
 import type { DiskUse } from './inspect/disk-use.ts'
 import type { CacheStatistics } from './inspect/statistics.ts'
 import type { CacheStatus } from './inspect/status.ts'
+import { modelOrEntry, type Named, namedEntries } from './named-entries.ts'
+import type { PackOptions } from './pack.ts'
 import { pathToLoad } from './path-to-load.ts'
 import type { PushedModel, PushOptions } from './push.ts'
 import type { StateOptions } from './state-model.ts'
 import { isWritable } from './store/cache-folder.ts'
 // Not by `on-disk.ts`: a run of a suite that never used a model only looks for records, and loads nothing else.
 import { type RunRecord, readAllRuns, readRuns, writeRun } from './store/entries/runs.ts'
-import { releaseRun } from './store/locks/leases.ts'
 import { isMarked } from './store/remove-own.ts'
-import { removeTemporaryFolder, temporaryFolder } from './store/temporary-folder.ts'
+import type { UnpackedEntry, UnpackOptions } from './unpack.ts'
 import type { Cleaned, CleanOptions } from './upkeep/clean.ts'
 import type { Maintained, MaintainOptions } from './upkeep/maintain.ts'
 import type { Optimized, OptimizeOptions } from './upkeep/optimize.ts'
+import type { PackedEntry } from './upkeep/pack-entries.ts'
 import type { Removed } from './upkeep/remove.ts'
 import type { Verification, VerifyOptions } from './verify.ts'
 import type { WarmOptions, WarmResult } from './warm.ts'
@@ -165,12 +167,24 @@ export class ModelCache {
     return optimize(this.context, options)
   }
 
+  /** Packs models into compressed chunks, by default all. Each result says what that saves, or why a model was not packed. */
+  async pack(models?: Named[], options?: PackOptions): Promise<PackedEntry[]> {
+    const [{ packModels }, entries] = await Promise.all([import('./pack.ts'), namedEntries(this.context, models)])
+    return packModels(this.context, entries, options)
+  }
+
+  /** Restores packed models, by default all. A request for a packed model restores it, too. */
+  async unpack(models?: Named[], options?: UnpackOptions): Promise<UnpackedEntry[]> {
+    const [{ unpackEntries }, entries] = await Promise.all([import('./unpack.ts'), namedEntries(this.context, models)])
+    return unpackEntries(this.context, entries, options)
+  }
+
   /**
    * Recomputes the digests of all entries, or of the entries of some models. A wrong file is not served any more; with `repair` it
    * is downloaded again now. Throws `MODEL_NOT_FOUND` when a model is not cached.
    */
   async verify(models?: Named[], options?: VerifyOptions): Promise<Verification> {
-    const [{ verifyEntries }, entries] = await Promise.all([import('./verify.ts'), this.#entriesOf(models)])
+    const [{ verifyEntries }, entries] = await Promise.all([import('./verify.ts'), namedEntries(this.context, models)])
     return verifyEntries(this.context, entries, options)
   }
 
@@ -179,7 +193,7 @@ export class ModelCache {
    * `INVALID_OPTION` without a remote, `REMOTE_UNUSABLE` if it must not or can't be written, and `MODEL_NOT_FOUND`.
    */
   async push(models?: Named[], options?: PushOptions): Promise<PushedModel[]> {
-    const [{ pushEntries }, entries] = await Promise.all([import('./push.ts'), this.#entriesOf(models)])
+    const [{ pushEntries }, entries] = await Promise.all([import('./push.ts'), namedEntries(this.context, models)])
     return pushEntries(this.context, entries, options)
   }
 
@@ -189,7 +203,7 @@ export class ModelCache {
    */
   async exportTo(target: string | Writable, models?: Named[], options?: ExportOptions): Promise<Exported> {
     const { exportEntries } = await import('./export.ts')
-    return exportEntries(this.context, await this.#entriesOf(models), target, options)
+    return exportEntries(this.context, await namedEntries(this.context, models), target, options)
   }
 
   /** Takes over the models of an archive, from a file or a stream. Throws `ARCHIVE_REFUSED`, `LOCK_MISMATCH` and `TOO_LARGE`. */
@@ -229,13 +243,7 @@ export class ModelCache {
 
   /** Ends all claims of the run that this cache works for. */
   async endRun(): Promise<void> {
-    await this.context.release()
-    const { run } = this.context.options
-    if (!run) return
-    const { cacheDir, hub } = this.context.options
-    const replaced = { cacheDir, endpoint: hub.endpoint, runId: run.id }
-    if (existsSync(temporaryFolder(replaced))) await removeTemporaryFolder(replaced)
-    releaseRun(this.context.layout, run.id)
+    await endRun(this.context)
   }
 
   /** False when the cache folder is read-only or refused. */
@@ -281,18 +289,4 @@ export class ModelCache {
     const { maintain } = await import('./upkeep/maintain.ts')
     return maintain(this.context, options)
   }
-
-  /** The entries of these models, or all entries. */
-  async #entriesOf(models: Named[] | undefined): Promise<Entry[]> {
-    if (this.context.refusal) throw this.context.refusal
-    if (!models) return this.list()
-    const { findEntries } = await import('./find.ts')
-    return findEntries(this.context, models.map(modelOrEntry))
-  }
-}
-
-type Named = ModelSpec | Model | Entry
-
-function modelOrEntry(model: Named): Model | Entry {
-  return typeof model === 'object' && model !== null && 'commit' in model ? model : toModel(model)
 }

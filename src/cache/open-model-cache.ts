@@ -8,6 +8,8 @@ export type OpenOptions = Pick<
   | 'maxSize'
   | 'onTooLarge'
   | 'maxAge'
+  | 'packAfter'
+  | 'compression'
   | 'preset'
   | 'offline'
   | 'validate'

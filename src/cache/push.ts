@@ -1,5 +1,5 @@
 import { formatDuration } from '../config/units.ts'
-import type { Entry } from '../model/entry.ts'
+import { type Entry, hasPacked } from '../model/entry.ts'
 import { asSentence, isSystemError, messageOf } from '../model/errors.ts'
 import { modelLabel } from '../model/model.ts'
 import { linkedController, originals } from '../platform/originals.ts'
@@ -13,6 +13,7 @@ import { writableRemote } from './share/store-of.ts'
 import { Upload } from './share/upload.ts'
 import { ForeignObject, uploadModel } from './share/upload-model.ts'
 import { DamagedFile } from './share/verified-body.ts'
+import { unpackEntries } from './unpack.ts'
 
 export interface PushOptions {
   /** True: nothing is sent. The result says what would be sent. */
@@ -79,6 +80,7 @@ export async function pushEntries(
         pushed.push({ ...nothingSent(entry), outcome: 'left', reason: end })
         continue
       }
+      if (!dryRun && hasPacked(entry)) await unpackEntries(context, [entry], { signal: controller.signal })
       const one = await pushEntry(context, entry, { remote, upload, key, onProgress })
       pushed.push(one)
       failuresInARow = one.outcome === 'failed' ? failuresInARow + 1 : 0

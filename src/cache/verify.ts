@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 import pLimit from 'p-limit'
-import { type Entry, type EntryFile, entryKey } from '../model/entry.ts'
+import { type Entry, type EntryFile, entryKey, isPacked } from '../model/entry.ts'
 import { ModelCacheError, messageOf } from '../model/errors.ts'
 import type { HubPath } from '../model/hub-path.ts'
 import { groupBy } from '../platform/group-by.ts'
@@ -58,6 +58,11 @@ interface Todo {
   file: EntryFile
 }
 
+function isPackedFile({ files }: Entry, path: HubPath): boolean {
+  const file = files.get(path)
+  return file !== undefined && isPacked(file)
+}
+
 interface Check {
   entry: Entry
   path: HubPath
@@ -71,11 +76,14 @@ export async function verifyEntries(
   options: VerifyOptions = {},
 ): Promise<Verification> {
   await recordStrangers(context)
-  const checks = await checkAll(context, entries, options)
+  const checks = [
+    ...(await checkAll(context, entries, options)),
+    ...(await checkPacked(context, entries, options.signal)),
+  ]
   const flawed = checks.filter(({ what }) => what !== undefined)
   await checkSkeletons(
     context,
-    checks.filter(({ what }) => what === undefined),
+    checks.filter(({ entry, path, what }) => what === undefined && !isPackedFile(entry, path)),
   )
   const now = new Map(flawed.length === 0 ? [] : (await listEntries(context)).map((entry) => [entryKey(entry), entry]))
   // The model may have been removed or downloaded again meanwhile. Then its record is gone or differs, and the flaw no longer counts.
@@ -96,7 +104,7 @@ export async function verifyEntries(
 }
 
 async function checkAll(context: CacheContext, entries: Entry[], options: VerifyOptions): Promise<Check[]> {
-  const todo = entries.flatMap((entry) => [...entry.files].map(([path, file]) => ({ entry, path, file })))
+  const todo = filesOf(entries).filter(({ file }) => !isPacked(file))
   const totalBytes = todo.reduce((sum, { file }) => sum + file.size, 0)
   const progress = { files: 0, totalFiles: todo.length, bytes: 0, totalBytes }
   const pool = new DigestPool()
@@ -127,6 +135,20 @@ async function checkAll(context: CacheContext, entries: Entry[], options: Verify
     unlink()
     await pool.close()
   }
+}
+
+function filesOf(entries: Entry[]): Todo[] {
+  return entries.flatMap((entry) => [...entry.files].map(([path, file]) => ({ entry, path, file })))
+}
+
+/** Decodes what is packed, and computes its digests. A content that several files have is checked once. */
+async function checkPacked(context: CacheContext, entries: Entry[], signal?: AbortSignal): Promise<Check[]> {
+  const todo = filesOf(entries).filter(({ file }) => isPacked(file))
+  if (todo.length === 0) return []
+  const { packedFlaws } = await import('./store/packs/packed-flaws.ts')
+  const files = todo.map(({ file }) => file)
+  const flaws = await packedFlaws(context.layout, files, signal)
+  return todo.map(({ entry, path, file }) => ({ entry, path, what: flaws.get(file.digest) }))
 }
 
 // Handing a small file to a thread takes ten times as long as reading it.

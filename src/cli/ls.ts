@@ -2,7 +2,7 @@ import { matchEntries } from '../cache/find.ts'
 import { totalSize } from '../cache/store/entries/used-bytes.ts'
 import { oneError, problemsIn } from '../config/check-options.ts'
 import { formatAge, formatSize } from '../config/units.ts'
-import { type Entry, entrySize } from '../model/entry.ts'
+import { type Entry, entrySize, hasPacked } from '../model/entry.ts'
 import { ModelCacheError } from '../model/errors.ts'
 import { originals } from '../platform/originals.ts'
 import { count } from '../report/words.ts'
@@ -45,6 +45,7 @@ const COLUMNS: ShownColumn[] = [
     show: ({ endpoint }) => endpoint?.replace(/^https:\/\//, '') ?? 'unknown',
     order: ({ endpoint = '' }) => endpoint,
   },
+  { header: 'packed', show: (entry) => (hasPacked(entry) ? 'yes' : ''), order: (entry) => (hasPacked(entry) ? 1 : 0) },
   { header: 'pinned', show: ({ pinned }) => (pinned ? 'yes' : ''), order: ({ pinned }) => (pinned ? 1 : 0) },
 ]
 
@@ -84,6 +85,7 @@ function print(entries: Entry[], all: Entry[], options: ListOptions): void {
   const now = originals.now()
   const hidden = [
     ...(entries.some(({ pinned }) => pinned) ? [] : ['pinned']),
+    ...(entries.some(hasPacked) ? [] : ['packed']),
     ...(new Set(all.map(({ endpoint }) => endpoint)).size > 1 ? [] : ['endpoint']),
   ]
   const columns = COLUMNS.filter(({ header }) => !hidden.includes(header))

@@ -25,7 +25,7 @@ function stepsJson({ expired, evicted, modelBytes, ...amounts }: Optimized): obj
 
 /** Only the steps that freed or changed something have a line. */
 function print(steps: Optimized, dryRun: boolean): void {
-  const { leftovers, expired, evicted, orphans, linked, bookkeeping, code, freedBytes } = steps
+  const { leftovers, expired, evicted, orphans, linked, bookkeeping, code, packs, freedBytes } = steps
   const removed = dryRun ? 'Would remove' : 'Removed'
   const lines = [
     ...expired.entries.map((entry) => `${removed} ${atCommit(entry)}: not used for longer than \`maxAge\``),
@@ -35,6 +35,7 @@ function print(steps: Optimized, dryRun: boolean): void {
     ...amountLine(linked, (files) => `${dryRun ? 'Would store' : 'Stored'} ${files} once that several models have`),
     ...amountLine(bookkeeping, (records) => `${removed} ${records} of models that are gone`, 'record'),
     ...amountLine(code, (files) => `${removed} ${files} of compiled code`),
+    ...amountLine(packs, (files) => `${removed} ${files} of packed models that are gone`),
   ]
   for (const line of lines) printLines(line)
   if (lines.length === 0) printLines('There is nothing to free.')

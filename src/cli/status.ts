@@ -41,6 +41,7 @@ function statusLines(origin: string, found: CacheStatus): [string, string][] {
     ['size', `${formatSize(bytes)} of ${formatSize(maxBytes)}${share}`],
     ['models', `${models}${pinned > 0 ? `, ${pinned} pinned` : ''} · ${count(files, 'file')}`],
     ['from', fromText(found)],
+    ['packed', packedText(found)],
     [
       'shared',
       shared.files > 0
@@ -84,6 +85,12 @@ function lockLine(lock: LockStatus | undefined): [string, string][] {
   const { path, models, frozen } = lock
   const state = models === null ? 'broken: `doctor` says why' : count(models, 'model')
   return [['lock file', `${unbroken(path)} · ${state}${frozen ? ' · frozen' : ''}`]]
+}
+
+/** Undefined when no model is packed. */
+function packedText({ packed }: CacheStatus): string | undefined {
+  if (packed.models === 0) return undefined
+  return `${count(packed.models, 'model')}: ${formatSize(packed.contentBytes)} take ${formatSize(packed.bytes)}`
 }
 
 /** Undefined when all models came from one endpoint. */

@@ -48,6 +48,7 @@ function print(results: WarmResult[]): void {
 
 function outcome({ bytes, downloadMs, restoreMs, tier }: CachedModel): string {
   if (tier === 'remote') return `${formatSize(bytes)}, taken from the remote in ${formatDuration(restoreMs ?? 0)}`
+  if (tier === 'cold') return `${formatSize(bytes)}, restored from the pack files in ${formatDuration(restoreMs ?? 0)}`
   const there = tier === 'adopted' ? 'taken from your Hugging Face cache' : 'already cached'
   const how = downloadMs === null ? there : `downloaded in ${formatDuration(downloadMs)}`
   return `${formatSize(bytes)}, ${how}`
@@ -56,7 +57,8 @@ function outcome({ bytes, downloadMs, restoreMs, tier }: CachedModel): string {
 function resultJson(result: WarmResult): object {
   const { repo, revision } = result.model
   if ('error' in result) return { repo, revision, ok: false, error: result.error.toJSON() }
-  const { commit, tier, bytes, downloadMs, downloadedBytes, restoreMs, restoredBytes, directory } = result.cached
-  const amounts = { bytes, downloadMs, downloadedBytes, restoreMs, restoredBytes }
+  const { commit, tier, bytes, downloadMs, downloadedBytes, restoreMs, restoredBytes, unpackedBytes, directory } =
+    result.cached
+  const amounts = { bytes, downloadMs, downloadedBytes, restoreMs, restoredBytes, unpackedBytes }
   return { repo, revision, ok: true, commit, tier, ...amounts, directory }
 }

@@ -13,6 +13,7 @@ import { parseDuration, parseSize } from './units.ts'
 export type Mode = 'integration' | 'unit'
 export type Validation = 'stat' | 'digest' | 'none'
 export type Loading = 'mapped' | 'plain'
+export type Compression = 'auto' | 'none'
 export type Threads = 'shared' | 'as-is'
 
 /** The options of `modelCache()`. Precedence: environment variable, option, preset, default. */
@@ -27,6 +28,13 @@ export interface ModelCacheOptions {
   onTooLarge?: 'keep' | 'error'
   /** Milliseconds, or a text such as `7d` (the default): models unused for longer are removed. MODEL_CACHE_MAX_AGE. */
   maxAge?: string | number
+  /**
+   * Models that were not used for this long are packed after a run: stored in compressed chunks that all models share, and restored when
+   * they are asked for. Milliseconds, or a text such as `2d`. Default `false`: only the command `pack` packs.
+   */
+  packAfter?: string | number | false
+  /** How packed models are compressed. `auto` (default): where it saves at least 5%. `none`: not. */
+  compression?: Compression
   /** `dev`: 1 GiB, 3 days. `ci`: 5 GiB, 30 days; taken in CI when neither limit nor preset is given. */
   preset?: 'dev' | 'ci'
   /** `integration` (default): real models. `unit`: the mock of each provider, without files or network. MODEL_CACHE_MODE. */
@@ -105,6 +113,10 @@ export interface CacheSettings {
   onTooLarge: 'keep' | 'error'
   /** Milliseconds. Entries that were unused for longer are removed, and older refs are resolved again. */
   maxAge: number
+  /** Milliseconds: models that were not used for longer are packed after a run. Undefined: none is. */
+  packAfter: number | undefined
+  /** How packed models are compressed: where it saves something, or not. */
+  compression: Compression
   /** The check of a cached file before it is served. */
   validate: Validation
   /** How ONNX Runtime loads a cached ONNX file: by mapping its weights, or by reading it. */
@@ -199,6 +211,8 @@ function complete(
     maxSize: parseSize(maxSize ?? given.maxSize ?? limits.maxSize) ?? 0,
     onTooLarge: given.onTooLarge ?? 'keep',
     maxAge: parseDuration(maxAge ?? given.maxAge ?? limits.maxAge) ?? 0,
+    packAfter: given.packAfter === undefined || given.packAfter === false ? undefined : parseDuration(given.packAfter),
+    compression: given.compression ?? 'auto',
     mode: mode ?? given.mode ?? 'integration',
     offline: environment.offline ?? given.offline ?? false,
     validate: given.validate ?? 'stat',
@@ -244,9 +258,10 @@ function withoutSlash(endpoint: string): string {
 
 /** The part of the options that the engine needs. */
 export function cacheSettings(options: Options): CacheSettings {
-  const { cacheDir, hub, offline, maxSize, onTooLarge, maxAge, validate, load, adopt, lockfile, frozen, remote } =
-    options
-  return { cacheDir, hub, offline, maxSize, onTooLarge, maxAge, validate, load, adopt, lockfile, frozen, remote }
+  const { cacheDir, hub, offline, maxSize, onTooLarge, maxAge, packAfter, compression } = options
+  const { validate, load, adopt, lockfile, frozen, remote } = options
+  const kept = { cacheDir, hub, offline, maxSize, onTooLarge, maxAge, packAfter, compression }
+  return { ...kept, validate, load, adopt, lockfile, frozen, remote }
 }
 
 function cacheFolder(env: Environment, variable: string | undefined, option: string | undefined, root: string): string {

@@ -37,7 +37,7 @@ export class FoldedRequests {
   /** Adds a file that was served just now. */
   served({ path, size, file, served }: CachedFile): RequestPart {
     const { lookupMs, downloadMs, restoreMs, recordedDownloadMs, repaired, warmedInThisRun } = served
-    const { downloadedBytes, restoredBytes, adoptedBytes, tier } = served
+    const { downloadedBytes, restoredBytes, unpackedBytes, adoptedBytes, tier } = served
     const folded = this.#requestOf(served)
     this.#byFile.set(file, folded)
     const end = originals.monotonic()
@@ -48,7 +48,16 @@ export class FoldedRequests {
     const newRestoreMs = restoreMs === null ? null : Math.min(restoreMs, newMs)
     const part: RequestPart = {
       ...newPart(folded.request),
-      ...{ tier, downloadedBytes, restoredBytes, adoptedBytes, recordedDownloadMs, repaired, warmedInThisRun },
+      ...{
+        tier,
+        downloadedBytes,
+        restoredBytes,
+        unpackedBytes,
+        adoptedBytes,
+        recordedDownloadMs,
+        repaired,
+        warmedInThisRun,
+      },
       files: [[path, size]],
       // Can be below 0: the time of an earlier lookup may have become download time. Lookup and download together never exceed the
       // elapsed time.
@@ -132,6 +141,7 @@ function addTo(folded: Folded, part: RequestPart): void {
   request.lookupMs += part.lookupMs
   request.restoreMs = sumOfKnown(request.restoreMs, part.restoreMs)
   request.restoredBytes += part.restoredBytes
+  request.unpackedBytes += part.unpackedBytes
   request.downloadMs = sumOfKnown(request.downloadMs, part.downloadMs)
   request.loadMs = sumOfKnown(request.loadMs, part.loadMs)
   request.loads = (request.loads ?? 0) + (part.loads ?? 0)

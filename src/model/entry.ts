@@ -27,6 +27,8 @@ export interface EntryFile {
   ino: string
   /** Bytes of the skeleton beside the blob, for mapped loading. Absent while it has none, or while none was noted. */
   skeletonBytes?: number
+  /** Set while the file is packed: the bytes that it takes in the pack files. Its blob is then not on disk, or not needed there. */
+  packedBytes?: number
 }
 
 /** A requested selection, and the files that it resolved to. */
@@ -68,9 +70,18 @@ export function entryKey({ repo, snapshot }: EntryId): string {
   return `${repo}@${snapshot}`
 }
 
-/** The bytes that a file takes in the cache: the file, and the skeleton beside it. */
-export function bytesOf({ size, skeletonBytes = 0 }: EntryFile): number {
-  return size + skeletonBytes
+/** The bytes that a file takes in the cache: the file and the skeleton beside it, or what it takes in the pack files. */
+export function bytesOf({ size, skeletonBytes = 0, packedBytes }: EntryFile): number {
+  return packedBytes ?? size + skeletonBytes
+}
+
+export function isPacked({ packedBytes }: EntryFile): boolean {
+  return packedBytes !== undefined
+}
+
+/** True when at least one file of the entry is packed. */
+export function hasPacked({ files }: Pick<Entry, 'files'>): boolean {
+  return [...files.values()].some(isPacked)
 }
 
 /** The bytes that all files take in the cache. Content that several files share counts once. */

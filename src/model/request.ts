@@ -23,6 +23,8 @@ export interface RequestEvent {
   restoreMs: number | null
   /** Bytes that this request read from the remote. */
   restoredBytes: number
+  /** Bytes that this request restored from the pack files. */
+  unpackedBytes: number
   /** Includes the wait for another process that downloads the same repo. A request that only waited has 0 `downloadedBytes`. */
   downloadMs: number | null
   /** Bytes that this request downloaded. */
@@ -50,6 +52,7 @@ export interface RequestEvent {
 export const NO_STEPS = {
   restoreMs: null,
   restoredBytes: 0,
+  unpackedBytes: 0,
   downloadMs: null,
   downloadedBytes: 0,
   adoptedBytes: 0,

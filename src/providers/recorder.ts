@@ -20,9 +20,10 @@ export class Recorder {
   /** Notes a request that was not served from memory. `at` is the time of the request. */
   served(model: Model, cached: CachedModel, loadMs: number | null, at: number): RequestEvent {
     const { repo, revision, commit, tier, lookupMs, downloadMs, downloadedBytes } = cached
-    const { restoreMs, restoredBytes, adoptedBytes, recordedDownloadMs, warmedInThisRun } = cached
+    const { restoreMs, restoredBytes, unpackedBytes, adoptedBytes, recordedDownloadMs, warmedInThisRun } = cached
     const event: RequestEvent = {
       ...{ repo, revision, commit, tier, lookupMs, downloadMs, downloadedBytes, loadMs, restoreMs, restoredBytes },
+      unpackedBytes,
       ...{ loads: loadMs === null ? 0 : 1, isKept: true },
       ...{
         adoptedBytes,

@@ -56,7 +56,7 @@ function modelTable(models: ModelReport[]): string {
   ].join('\n')
 }
 
-function saved({ savedMs, savedBytes, restoredBytes, warmUpMs }: Report): string[] {
+function saved({ savedMs, savedBytes, restoredBytes, unpackedBytes, warmUpMs }: Report): string[] {
   const what = [
     ...(savedMs === null ? [] : [formatDuration(savedMs)]),
     ...(savedBytes > 0 ? [formatSize(savedBytes)] : []),
@@ -64,6 +64,7 @@ function saved({ savedMs, savedBytes, restoredBytes, warmUpMs }: Report): string
   return [
     ...(what.length > 0 ? [`saved ${what.join(' and ')} of download`] : []),
     ...(restoredBytes > 0 ? [`took ${formatSize(restoredBytes)} from the remote`] : []),
+    ...(unpackedBytes > 0 ? [`restored ${formatSize(unpackedBytes)} that were packed`] : []),
     ...(warmUpMs === null ? [] : [`warm-up ${formatDuration(warmUpMs)}`]),
   ]
 }

@@ -69,6 +69,7 @@ function percentOf({ receivedBytes, totalBytes }: Progress): number {
 
 /** `from the remote`; empty for the Hub, which is where models usually come from. */
 function sourceOf({ source }: Progress): string {
+  if (source === 'cold') return 'from the pack files'
   return source === 'remote' ? 'from the remote' : ''
 }
 

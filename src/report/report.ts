@@ -7,7 +7,7 @@ import type { ModelReport, Report } from './types.ts'
 
 export type { ModelReport, Report } from './types.ts'
 
-/** A model that the warm-up of this run downloaded, took from the remote, or adopted. */
+/** A model that the warm-up of this run downloaded, took from the remote, restored from pack files, or adopted. */
 export interface WarmedModel {
   repo: string
   revision: string
@@ -18,6 +18,7 @@ export interface WarmedModel {
   downloadedBytes: number
   restoreMs: number | null
   restoredBytes: number
+  unpackedBytes: number
   adoptedBytes: number
   repaired: string[]
   /** When the model was requested, in milliseconds since the epoch. */
@@ -124,6 +125,7 @@ export function makeReport({ requests, errors, warmed, warmUpMs, cache, ...run }
     savedBytes: sum(computed.map(({ savedBytes }) => savedBytes)),
     downloadedBytes: sum(models.map(({ downloadedBytes }) => downloadedBytes)),
     restoredBytes: sum(models.map(({ restoredBytes }) => restoredBytes)),
+    unpackedBytes: sum(models.map(({ unpackedBytes }) => unpackedBytes)),
     adoptedBytes: sum(models.map(({ adoptedBytes }) => adoptedBytes)),
     repaired: sum(models.map(({ repaired }) => repaired.length)),
     ...(run.removals ?? { evicted: [], expired: [], freedBytes: 0 }),
@@ -194,6 +196,7 @@ function modelReport(requests: TestRequest[], warmed: WarmedModel[]) {
     lookupMs: median(requests.map(({ lookupMs }) => lookupMs)),
     restoreMs: sumOrNull(known([...warmed, ...requests], 'restoreMs')),
     restoredBytes: sum([...warmed, ...requests].map(({ restoredBytes }) => restoredBytes)),
+    unpackedBytes: sum([...warmed, ...requests].map(({ unpackedBytes }) => unpackedBytes)),
     downloadMs: sumOrNull(downloadTimes([...warmed, ...requests])),
     downloadedBytes: sum([...warmed, ...requests].map(({ downloadedBytes }) => downloadedBytes)),
     adoptedBytes: sum([...warmed, ...requests].map(({ adoptedBytes }) => adoptedBytes)),
@@ -236,7 +239,7 @@ function countTiers(requests: RequestEvent[], broughtInBy: Tier | undefined): Pa
 
 /** True for the tiers from which a warm-up takes a model, apart from the Hub. */
 function isBroughtIn(tier: Tier): boolean {
-  return tier === 'adopted' || tier === 'remote'
+  return tier === 'adopted' || tier === 'cold' || tier === 'remote'
 }
 
 function sumOrNull(values: number[]): number | null {

@@ -46,8 +46,12 @@ const ModelReportSchema = v.object({
   requests: count,
   bytes: about(amount, 'Bytes of all requested files.'),
   lookupMs: about(v.nullable(amount), 'The median of the lookups.'),
-  restoreMs: about(v.nullable(amount), 'The sum of all restores: the time of reading it from the remote.'),
+  restoreMs: about(
+    v.nullable(amount),
+    'The sum of all restores: the time of reading it from the remote or from pack files.',
+  ),
   restoredBytes: about(v.optional(amount, 0), 'Bytes of it that this run read from the remote.'),
+  unpackedBytes: about(v.optional(amount, 0), 'Bytes of it that this run restored from pack files.'),
   downloadMs: about(v.nullable(amount), 'The time of the download in this run.'),
   downloadedBytes: about(amount, 'Bytes of it that this run downloaded.'),
   adoptedBytes: about(amount, "Bytes of it that this run took from the user's own Hugging Face cache."),
@@ -114,6 +118,7 @@ export const ReportSchema = v.object({
   savedBytes: amount,
   downloadedBytes: v.optional(amount, 0),
   restoredBytes: about(v.optional(amount, 0), 'Bytes that came from the remote.'),
+  unpackedBytes: about(v.optional(amount, 0), 'Bytes that were restored from pack files.'),
   adoptedBytes: v.optional(amount, 0),
   repaired: about(
     v.optional(count, 0),

@@ -59,6 +59,7 @@ function totalLines(totals: Statistics['totals'], columns: number): string[] {
     `saved ${formatDuration(savedMs)} and ${formatSize(savedBytes)}`,
     `downloaded ${formatSize(totals.downloadedBytes)}`,
     ...(totals.restoredBytes > 0 ? [`took ${formatSize(totals.restoredBytes)} from the remote`] : []),
+    ...(totals.unpackedBytes > 0 ? [`restored ${formatSize(totals.unpackedBytes)}`] : []),
     ...(evicted + expired > 0 ? [`removed ${count(evicted + expired, 'model')}`] : []),
     ...(repaired > 0 ? [`repaired ${count(repaired, 'file')}`] : []),
     ...(errors.length > 0 ? [`failed: ${errors.join(', ')}`] : []),

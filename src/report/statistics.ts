@@ -48,6 +48,7 @@ export interface Totals {
   savedBytes: number
   downloadedBytes: number
   restoredBytes: number
+  unpackedBytes: number
   adoptedBytes: number
   repaired: number
   evicted: number
@@ -151,6 +152,7 @@ function totalsOf(runs: Run[]): Totals {
     // Summed over the models: the records of older versions have no total.
     downloadedBytes: sum(models.map(({ downloadedBytes }) => downloadedBytes)),
     restoredBytes: sum(models.map(({ restoredBytes }) => restoredBytes)),
+    unpackedBytes: sum(models.map(({ unpackedBytes }) => unpackedBytes)),
     adoptedBytes: sum(models.map(({ adoptedBytes }) => adoptedBytes)),
     repaired: sum(models.map(({ repaired }) => repaired.length)),
     evicted: total(({ evicted }) => evicted.length),

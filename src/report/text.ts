@@ -85,7 +85,9 @@ function modelLines(models: ModelReport[], columns: number): string[] {
             : [`download ${formatDuration(model.downloadMs)}${rate(model.downloadedBytes, model.downloadMs)}`]),
           ...(model.restoreMs === null
             ? []
-            : [`restore ${formatDuration(model.restoreMs)}${rate(model.restoredBytes, model.restoreMs)}`]),
+            : [
+                `restore ${formatDuration(model.restoreMs)}${rate(model.restoredBytes + model.unpackedBytes, model.restoreMs)}`,
+              ]),
           ...(model.loadMs === null ? [] : [`load ${loadOf(model)}`]),
         ],
       ] as const,
@@ -104,7 +106,18 @@ function modelLines(models: ModelReport[], columns: number): string[] {
 }
 
 function footLines(
-  { warmUpMs, savedMs, savedBytes, restoredBytes, models, cache, threads, ownMs, expectedErrors }: Report,
+  {
+    warmUpMs,
+    savedMs,
+    savedBytes,
+    restoredBytes,
+    unpackedBytes,
+    models,
+    cache,
+    threads,
+    ownMs,
+    expectedErrors,
+  }: Report,
   { maintenanceMs, removed }: TextOptions,
   columns: number,
 ): string[] {
@@ -116,6 +129,7 @@ function footLines(
   const steps = [
     ...(saved.length > 0 ? [`saved ${saved.join(' and ')} of download`] : []),
     ...(restoredBytes > 0 ? [`took ${formatSize(restoredBytes)} from the remote`] : []),
+    ...(unpackedBytes > 0 ? [`restored ${formatSize(unpackedBytes)} that were packed`] : []),
     ...(adoptedBytes > 0 ? [`took ${formatSize(adoptedBytes)} from your Hugging Face cache`] : []),
     ...(warmUpMs === null ? [] : [`warm-up ${formatDuration(warmUpMs)}`]),
     ...(maintenanceMs === undefined ? [] : [`maintenance ${formatDuration(maintenanceMs)}`]),

@@ -50,6 +50,8 @@ export interface ModelReport {
   restoreMs: number | null
   /** Bytes of it that this run read from the remote. */
   restoredBytes: number
+  /** Bytes of it that this run restored from pack files. */
+  unpackedBytes: number
   /** The time of the download in this run. */
   downloadMs: number | null
   /** Bytes of it that this run downloaded. */
@@ -116,6 +118,8 @@ export interface Report {
   downloadedBytes: number
   /** Bytes that came from the remote. */
   restoredBytes: number
+  /** Bytes that were restored from pack files. */
+  unpackedBytes: number
   /** Bytes. */
   adoptedBytes: number
   /** The number of files that had changed in the cache and were downloaded, restored or copied again. */

@@ -127,7 +127,7 @@ describe('a record', () => {
   })
 
   test.each<[unknown, boolean]>([
-    [{ version: '1.1' }, true],
+    [{ version: '1.2' }, true],
     [{ version: '2.0', repo: 5 }, true],
     [{ version: '10.0' }, true],
     [VALID, false],

@@ -7,7 +7,7 @@ import { mappableOnnx } from '../support/onnx-source.ts'
 import type { Models, Report } from '../support/soundness.ts'
 
 // The total over all kinds. `npm run soak` does 300.
-const KILLS = Number(process.env.KILLS ?? 16)
+const KILLS = Number(process.env.KILLS ?? 20)
 const MEGABYTE = 1 << 20
 
 /** One model of many small files, and three with weights whose download can be continued. */
@@ -156,11 +156,44 @@ async function removals(engine: Engine, { within, isAlone }: Start): Promise<Sce
   return { models, kept, victims: [victim], ended, others, isRemoved: true }
 }
 
+/** A process packs models, restores them, or frees pack files. Unless it is alone, a test run uses some of them at the same time. */
+async function packing(engine: Engine, { within, isAlone }: Start): Promise<Scene> {
+  const models = { ...FRESH, ...COMPLETE }
+  const kept = publish(engine, models)
+  await engine.open().warm(kept)
+  const victim = await engine.spawn()
+  const stages = [
+    async () => victim.begin('pack', kept, 1, within(200)),
+    async () => {
+      await engine.open().pack()
+      return victim.begin(sometimes() ? 'get' : 'unpack', kept, 1, within(150))
+    },
+    async () => {
+      await engine.open().pack()
+      for (const name of kept.slice(0, 3)) await engine.open().get(name)
+      return victim.begin(sometimes() ? 'optimize' : 'maintain', kept, 1, within(25))
+    },
+  ]
+  const ended = (await stages[below(3)]?.()) ?? Promise.resolve()
+  const run = isAlone ? undefined : await engine.spawn({ isRun: true })
+  const used = kept.slice(0, 2)
+  const runEnded = run?.begin('get', used, Number.MAX_SAFE_INTEGER)
+  const others = async (report: Report) => {
+    run?.stop()
+    await runEnded
+    if (!run) return
+    expectRight([...run.turns, await run.do('revisit', used)], models, report)
+    await run.kill()
+  }
+  return { models, kept, victims: [victim], ended, others }
+}
+
 const KINDS = [
   ['a cold warm-up', coldWarmUp],
   ['the first steps in a new folder', newFolder],
   ['writes of metadata', metadataWrites],
   ['evictions, expiry and removals', removals],
+  ['packing and restoring', packing],
 ] as const
 const total = new Kills()
 

@@ -19,7 +19,7 @@ function warmed(parts: Partial<WarmedModel> = {}): WarmedModel {
   return { ...model, tier: 'hub', downloadMs: 400, downloadedBytes: 10_000, ...NOTHING_ELSE, ...parts }
 }
 
-const NOTHING_ELSE = { restoreMs: null, restoredBytes: 0, adoptedBytes: 0, repaired: [] }
+const NOTHING_ELSE = { restoreMs: null, restoredBytes: 0, unpackedBytes: 0, adoptedBytes: 0, repaired: [] }
 
 function report(input: Partial<ReportInput>) {
   return makeReport({ requests: [], errors: [], warmed: [], warmUpMs: null, cache: null, ...input })
@@ -298,7 +298,14 @@ test('the JSON has exactly these keys', () => {
       download: { count: 1, total: 400, p50: 400, p95: 400, max: 400 },
       load: { count: 2, total: 80, p50: 40, p95: 49, max: 50 },
     },
-    ...{ downloadedBytes: 9500, restoredBytes: 0, adoptedBytes: 0, repaired: 0, errorCounts: { OFFLINE: 1 } },
+    ...{
+      downloadedBytes: 9500,
+      restoredBytes: 0,
+      unpackedBytes: 0,
+      adoptedBytes: 0,
+      repaired: 0,
+      errorCounts: { OFFLINE: 1 },
+    },
     requests: 3,
     hits: 1,
     misses: 1,
@@ -323,6 +330,7 @@ test('the JSON has exactly these keys', () => {
         downloadMs: 400,
         downloadedBytes: 9500,
         restoredBytes: 0,
+        unpackedBytes: 0,
         adoptedBytes: 0,
         repaired: [],
         loadMs: 40,

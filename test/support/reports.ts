@@ -13,6 +13,7 @@ export const MODEL: ModelReport = {
   lookupMs: 0.42,
   restoreMs: null,
   restoredBytes: 0,
+  unpackedBytes: 0,
   downloadMs: 3940,
   downloadedBytes: 94_792_320,
   adoptedBytes: 0,
@@ -47,6 +48,7 @@ export const REPORT: Report = {
   ...{
     downloadedBytes: 0,
     restoredBytes: 0,
+    unpackedBytes: 0,
     adoptedBytes: 0,
     repaired: 0,
     evicted: [],
@@ -77,6 +79,7 @@ export const anyModelReport: fc.Arbitrary<ModelReport> = fc.record({
   downloadedBytes: fc.nat({ max: 2 ** 40 }),
   adoptedBytes: fc.nat({ max: 2 ** 40 }),
   restoredBytes: fc.nat({ max: 2 ** 40 }),
+  unpackedBytes: fc.nat({ max: 2 ** 40 }),
   repaired: fc.array(fc.stringMatching(/^[\w./-]{1,60}$/)),
   ...{ lookupMs: ms, restoreMs: ms, downloadMs: ms, loadMs: ms },
   loads: fc.nat(),
@@ -125,6 +128,7 @@ export const anyReport: fc.Arbitrary<Report> = fc.record({
   ...{
     downloadedBytes: fc.nat(),
     restoredBytes: fc.nat(),
+    unpackedBytes: fc.nat(),
     adoptedBytes: fc.nat(),
     repaired: fc.nat(),
     freedBytes: fc.nat(),

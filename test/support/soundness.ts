@@ -61,7 +61,7 @@ export class Examination {
     }
   }
 
-  /** Each model that is listed as complete must be served from disk. All models of `kept` must be among them. */
+  /** Each model that is listed as complete must be served from disk, or from the pack files. All models of `kept` must be among them. */
   async entries(kept: string[]): Promise<void> {
     const listed = await this.#withoutWarning('list', () => this.engine.open().list())
     const complete = (listed ?? []).filter(
@@ -73,7 +73,9 @@ export class Examination {
     for (const name of names) {
       const kind = kept.includes(name) ? 'lost' : 'half-visible'
       const model = await this.get(name)
-      if (model?.tier !== 'disk') this.report(kind, `${name} is listed, but was served from the tier ${model?.tier}`)
+      // A model that is packed is restored.
+      if (model?.tier !== 'disk' && model?.tier !== 'cold')
+        this.report(kind, `${name} is listed, but was served from the tier ${model?.tier}`)
     }
     for (const { path } of this.engine.hub.requests)
       this.report('half-visible', `${path} was requested, although its model is listed as complete`)
@@ -100,7 +102,7 @@ export class Examination {
     const listed = await this.engine.open().list()
     await this.#withoutWarning('remove', () => this.engine.open().remove(...listed.map(({ repo }) => repo)))
     const left = await this.engine.listing()
-    for (const path of left.filter((path) => path.startsWith('hub/') || isLock(path)))
+    for (const path of left.filter((path) => /^(hub|cold)\//.test(path) || isLock(path)))
       this.report('stuck', `${path} is left after all models were removed`)
   }
 

@@ -55,14 +55,21 @@ test('is written as JSON that fits the schema', async () => {
     times: { lookup: ANY_SPREAD, restore: null, download: ANY_SPREAD, load: ANY_SPREAD },
     ownMs: { main: ANY, workers: ANY_SPREAD, children: null },
     threads: 'shared',
-    ...{ downloadedBytes: expect.any(Number), restoredBytes: 0, adoptedBytes: 0, repaired: 0, errorCounts: {} },
+    ...{
+      downloadedBytes: expect.any(Number),
+      restoredBytes: 0,
+      unpackedBytes: 0,
+      adoptedBytes: 0,
+      repaired: 0,
+      errorCounts: {},
+    },
     ...{ evicted: [], expired: [], freedBytes: 0 },
     models: [
       {
         ...{ modelName: 'org_embeddings', repo: REPO, revision: 'main', commit: repo(REPO).commit },
         ...{ tiers: { hub: 1 }, requests: 1, bytes: expect.any(Number), restoreMs: null },
         ...{ lookupMs: expect.any(Number), downloadMs: expect.any(Number), loadMs: expect.any(Number) },
-        ...{ downloadedBytes: expect.any(Number), restoredBytes: 0, adoptedBytes: 0, repaired: [] },
+        ...{ downloadedBytes: expect.any(Number), restoredBytes: 0, unpackedBytes: 0, adoptedBytes: 0, repaired: [] },
         ...{ loads: 1, loadMsTotal: expect.any(Number), sharing: null, testFiles: ['a.test.ts'] },
       },
     ],

@@ -11,7 +11,7 @@ export interface Progress {
   /** Bytes per second over the network, averaged over the last few seconds. Undefined until there is enough data. */
   bytesPerSecond?: number
   /** Where the last bytes came from. Undefined until bytes arrive. */
-  source?: 'remote' | 'hub'
+  source?: 'cold' | 'remote' | 'hub'
   /** Set while a failed request waits for its next try: milliseconds until then. */
   waitMs?: number
 }

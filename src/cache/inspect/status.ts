@@ -1,4 +1,4 @@
-import { type Entry, entrySize } from '../../model/entry.ts'
+import { bytesOf, type Entry, entrySize, hasPacked, isPacked } from '../../model/entry.ts'
 import { isCount, isObject } from '../../model/json.ts'
 import { groupBy } from '../../platform/group-by.ts'
 import { isoNow } from '../../platform/originals.ts'
@@ -41,6 +41,8 @@ export interface CacheStatus {
   files: number
   /** The savings by shared blobs: how many further files refer to a blob that another model has already, and their bytes. */
   shared: Amount
+  /** The packed models: their number, the bytes that they take, and the bytes of their files when they are restored. */
+  packed: { models: number; bytes: number; contentBytes: number }
   /** The models with the oldest and the newest last use. Null in an empty cache. */
   oldest: { model: string; commit: string; lastAccessDate: string } | null
   newest: { model: string; commit: string; lastAccessDate: string } | null
@@ -86,6 +88,7 @@ export async function cacheStatus(context: CacheContext): Promise<CacheStatus> {
     pinned: entries.filter(({ pinned }) => pinned).length,
     files: entries.reduce((sum, { files }) => sum + files.size, 0),
     shared: sharedBlobs(entries, bytes),
+    packed: packedOf(entries),
     oldest: useOf(oldest),
     newest: useOf(newest),
     lastRun: last ? { startedAt: last.startedAt, project: last.project, ...sumUp(counted.slice(0, 1)) } : null,
@@ -96,6 +99,19 @@ export async function cacheStatus(context: CacheContext): Promise<CacheStatus> {
     leases: { runs: live.size, models: new Set([...live.values()].flatMap((keys) => [...keys])).size },
     takenAt: isoNow(),
   }
+}
+
+function packedOf(entries: Entry[]): CacheStatus['packed'] {
+  const packed = { models: 0, bytes: 0, contentBytes: 0 }
+  for (const entry of entries.filter(hasPacked)) {
+    packed.models++
+    const contents = new Map([...entry.files.values()].filter(isPacked).map((file) => [file.digest, file]))
+    for (const file of contents.values()) {
+      packed.bytes += bytesOf(file)
+      packed.contentBytes += file.size
+    }
+  }
+  return packed
 }
 
 function endpointsOf(entries: Entry[]): CacheStatus['endpoints'] {

@@ -24,6 +24,7 @@ import { Intake, type IntakeOptions } from './intake.ts'
 import { recordEntry } from './record-entry.ts'
 import { hubAccess, type Resolved, resolve } from './resolve.ts'
 import { finishMoves } from './settle-name.ts'
+import { writeHubRef } from './write-hub-ref.ts'
 
 /** Makes room for blobs that are about to be downloaded, by their digests and sizes in bytes. */
 type MakeRoom = (context: CacheContext, model: Model, missing: Map<Digest, number>, part?: EntryId) => Promise<void>
@@ -196,6 +197,8 @@ async function completeLocked(
     context.debug(`Files of ${describeModel(model)}: ${files.length}, chosen by ${rule}`)
     await options.makeRoom(context, model, await intake.missing(files), options.isPart ? resolved : undefined)
     await intake.ensure(files)
+    // Packing removed the ref that other tools read.
+    if (intake.unpackedBytes > 0) await writeHubRef(context, { ...resolved, revision: model.revision })
     const keys = options.isPart ? [] : [selectionKey(model.selection)]
     // `pipeline()` with the repo's own task selects the same files. They are recorded under that task too, so no new plan is needed.
     if (rule === 'own task') keys.push(selectionKey({ ...model.selection, task: intake.ownTask }))
@@ -235,10 +238,12 @@ async function isStillThere(context: CacheContext, entry: Entry, paths: HubPath[
 
 function arrivalOf(
   context: CacheContext,
-  { model, resolved, downloadMs, downloadedBytes, restoreMs, restoredBytes, adoptedBytes, repaired }: Intake,
+  intake: Intake,
   recorded: Entry,
   files: HubPath[],
 ): Omit<Arrival, 'waitedMs'> {
+  const { model, resolved, downloadMs, downloadedBytes, restoreMs, restoredBytes } = intake
+  const { unpackedBytes, adoptedBytes, repaired } = intake
   if (downloadMs !== null)
     context.debug(
       `💾 Caching model: ${describeModel(model)} (${formatSize(downloadedBytes)} in ${formatDuration(downloadMs)})`,
@@ -251,7 +256,14 @@ function arrivalOf(
       warmedInThisRun: false,
       changed: [],
     },
-    tier: downloadMs !== null ? 'hub' : restoreMs !== null ? 'remote' : adoptedBytes > 0 ? 'adopted' : 'disk',
-    ...{ downloadMs, downloadedBytes, restoreMs, restoredBytes, adoptedBytes, repaired },
+    tier: tierOf(intake),
+    ...{ downloadMs, downloadedBytes, restoreMs, restoredBytes, unpackedBytes, adoptedBytes, repaired },
   }
+}
+
+/** The farthest place from which a file came. */
+function tierOf({ downloadMs, restoreMs, unpackedBytes, restoredBytes, adoptedBytes }: Intake): Arrival['tier'] {
+  if (downloadMs !== null) return 'hub'
+  if (restoreMs !== null) return restoredBytes > 0 || unpackedBytes === 0 ? 'remote' : 'cold'
+  return adoptedBytes > 0 ? 'adopted' : 'disk'
 }

@@ -7,25 +7,28 @@ import { downloadBlob } from './download-blob.ts'
 import { type BlobTarget, type FileTarget, fileFailure, targetLabel } from './file-target.ts'
 import { NotOnRemote } from './not-on-remote.ts'
 import { restoreBlob } from './restore-blob.ts'
+import { restorePacked } from './restore-packed.ts'
 
 /** Where the bytes of a file were found. */
-export type BlobSource = 'disk' | 'adopted' | 'remote' | 'hub'
+export type BlobSource = 'disk' | 'adopted' | 'cold' | 'remote' | 'hub'
 
 /**
- * Makes sure that the cache has the verified blob of a file: it is on disk, is adopted from another cache, is taken from the remote, or
- * is downloaded.
+ * Makes sure that the cache has the verified blob of a file: it is on disk, is adopted from another cache, is restored from the pack
+ * files, is taken from the remote, or is downloaded.
  */
 export async function ensureBlob(context: CacheContext, target: FileTarget): Promise<BlobSource> {
   target.signal?.throwIfAborted()
   const source = (await isPresent(context, target))
     ? 'disk'
-    : (await adoptBlob(context, target))
+    : !target.onlyHere && (await adoptBlob(context, target))
       ? 'adopted'
       : undefined
   if (source !== undefined) {
     target.onBytes.present(target.stated.size)
     return source
   }
+  if (await restorePacked(context, target)) return 'cold'
+  if (target.onlyHere) throw fileFailure(target, 'DIGEST_MISMATCH', 'Its packed copy is missing or damaged.')
   if (await restoreBlob(context, target)) return 'remote'
   if (context.options.downloads === false) throw new NotOnRemote(target, (await context.remote())?.leftAlone)
   await downloadBlob(context, target)

@@ -28,6 +28,8 @@ export interface FileTarget extends BlobTarget {
   onRemote: ModelOnRemote
   /** The name of the lock file, if that states it. */
   lockfile?: string
+  /** True: what is not in this cache is an error. No other cache, remote or Hub is asked. */
+  onlyHere?: boolean
   onBytes: FileProgress
 }
 
@@ -41,6 +43,8 @@ export interface FileProgress {
   received: (bytes: number) => void
   /** Bytes that are received from the remote. */
   restored: (bytes: number) => void
+  /** Bytes that come from the pack files. */
+  unpacked: (bytes: number) => void
   /** Milliseconds until the next try after a failure; undefined when that try begins. */
   waiting: (waitMs: number | undefined) => void
 }

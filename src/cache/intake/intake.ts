@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import pLimit from 'p-limit'
 import type { HubAccess } from '../../hub/http.ts'
 import type { Digest } from '../../model/digest.ts'
-import type { Entry, EntryFile, EntrySelection } from '../../model/entry.ts'
+import { type Entry, type EntryFile, type EntrySelection, isPacked } from '../../model/entry.ts'
 import { ModelCacheError } from '../../model/errors.ts'
 import { type HubPath, isWritable, parseHubPath } from '../../model/hub-path.ts'
 import { type Model, modelLabel } from '../../model/model.ts'
@@ -25,6 +25,8 @@ export interface IntakeOptions {
   signal?: AbortSignal
   onProgress?: (progress: Progress) => void
   isPart?: boolean
+  /** See `FileTarget.onlyHere`. */
+  onlyHere?: boolean
 }
 
 /** Gets the files of one repo at one commit into the cache, and measures what that took. */
@@ -33,10 +35,12 @@ export class Intake {
   downloadMs: number | null = null
   /** Bytes that were received from the Hub. */
   downloadedBytes = 0
-  /** Milliseconds that reading from the remote took by the clock, unless the rest was downloaded meanwhile. Null if nothing came from it. */
+  /** Milliseconds that restoring took by the clock, from the remote or from pack files. Null if nothing was restored, or if the rest was downloaded. */
   restoreMs: number | null = null
   /** Bytes that were received from the remote. */
   restoredBytes = 0
+  /** Bytes that were restored from the pack files. */
+  unpackedBytes = 0
   /** Bytes that were adopted from another cache. */
   adoptedBytes = 0
   /** Files that had changed since they were recorded, and were downloaded, restored or adopted again. */
@@ -70,7 +74,8 @@ export class Intake {
     const metadata = await this.context.metadata()
     const commits = [...(await metadata.all()).values()].filter(({ repo }) => repo === this.model.repo)
     const files = [...this.#files.values(), ...commits.flatMap((commit) => [...commit.files.values()])]
-    const known = new Set(files.map(({ digest }) => digest))
+    // What is packed takes its place on disk once it is restored.
+    const known = new Set(files.filter((file) => !isPacked(file)).map(({ digest }) => digest))
     const stated = paths.flatMap((path) => this.resolved.tree.get(path) ?? [])
     return new Map(stated.filter(({ digest }) => !known.has(digest)).map(({ digest, size }) => [digest, size]))
   }
@@ -106,7 +111,7 @@ export class Intake {
     const { elapsedMs, sharedMs } = endDownload()
     this.#share(downloaded, sharedMs)
     if (downloaded.length > 0) this.downloadMs = (this.downloadMs ?? 0) + elapsedMs
-    else if (sources.includes('remote')) this.restoreMs = (this.restoreMs ?? 0) + elapsedMs
+    else if (sources.includes('remote') || sources.includes('cold')) this.restoreMs = (this.restoreMs ?? 0) + elapsedMs
     if (firstFailure) throw firstFailure.error
   }
 
@@ -162,7 +167,7 @@ export class Intake {
     const skeletonBytes = await prepareMapping(this.context, this.#pathOf(path), { isNew })
     this.#files.set(path, { ...file, downloadMs, ...(skeletonBytes !== undefined && { skeletonBytes }) })
     if (!isAsRecorded(file, known)) this.#syncLater(path)
-    if (source !== 'disk' && known?.digest === stated.digest) this.repaired.push(path)
+    if (source !== 'disk' && known?.digest === stated.digest && !isPacked(known)) this.repaired.push(path)
     if (source === 'adopted' && isFirst) this.adoptedBytes += stated.size
     return isFirst ? source : 'disk'
   }
@@ -218,6 +223,7 @@ export class Intake {
       hub,
       lockfile,
       onRemote: this.#onRemote,
+      onlyHere: this.options.onlyHere,
     }
   }
 
@@ -258,6 +264,10 @@ export class Intake {
       restored: (bytes) => {
         this.restoredBytes += Math.max(0, bytes)
         arrived(bytes, 'remote')
+      },
+      unpacked: (bytes) => {
+        this.unpackedBytes += bytes
+        arrived(bytes, 'cold')
       },
       waiting: tell,
     }

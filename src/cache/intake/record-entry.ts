@@ -1,7 +1,10 @@
-import { type Entry, entryKey } from '../../model/entry.ts'
+import { type Entry, entryKey, isPacked } from '../../model/entry.ts'
 import type { HubPath } from '../../model/hub-path.ts'
 import type { CacheContext } from '../context/context.ts'
 import { syncNames } from '../store/durable.ts'
+import { toRecord } from '../store/entries/record.ts'
+import type { Layout } from '../store/layout.ts'
+import { isListedAsPacked, removePackedModel, writePackedModel } from '../store/packs/packed-models.ts'
 
 /**
  * Records the files of a model that are cached now, and keeps what was recorded before. The bytes of the `fresh` files must be
@@ -11,10 +14,21 @@ export async function recordEntry(context: CacheContext, recorded: Entry, fresh:
   await syncNames(context.layout, recorded, fresh)
   const metadata = await context.metadata()
   const key = entryKey(recorded)
+  let now = recorded
   await metadata.update((entries) => {
     const before = entries.get(key)
-    entries.set(key, before ? mergeEntries(before, recorded) : recorded)
+    now = before ? mergeEntries(before, recorded) : recorded
+    entries.set(key, now)
   })
+  if (isListedAsPacked(context.layout, now)) await noteRestored(context.layout, now)
+}
+
+/** From then on, the pack files need not keep what was restored. */
+async function noteRestored(layout: Layout, entry: Entry): Promise<void> {
+  const packed = [...entry.files.values()].filter(isPacked)
+  if (packed.length === 0) return removePackedModel(layout, entry)
+  const blobs = [...new Set(packed.map(({ digest }) => digest))]
+  await writePackedModel(layout, entry, { blobs, isSettled: true, record: toRecord(entry) }, () => true)
 }
 
 /**

@@ -90,9 +90,9 @@ function notACache({ directory }: Layout): ModelCacheError {
 
 /** The error of a cache folder in which a folder other than `hub` is a link: files in the folder that it refers to are not ours. */
 function linkedFolder(layout: Layout): ModelCacheError | undefined {
-  const { directory, incoming, leases, runs, compile, origins, formerRenames, formerApi } = layout
+  const { directory, incoming, leases, runs, compile, origins, cold, formerRenames, formerApi } = layout
   const events = join(directory, 'events')
-  const linked = [incoming, leases, runs, compile, origins, events, formerRenames, formerApi].find((folder) =>
+  const linked = [incoming, leases, runs, compile, origins, cold, events, formerRenames, formerApi].find((folder) =>
     lstatSync(folder, { throwIfNoEntry: false })?.isSymbolicLink(),
   )
   if (linked === undefined) return undefined

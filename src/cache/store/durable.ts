@@ -20,13 +20,18 @@ const flush = promisify(fsync)
 /**
  * Replaces a file so that after a kill or a loss of power it has either the old content or the new content. The caller holds a
  * lock. `isAllowed` is called right before the rename, and returns whether the lock is still held. Returns false when the lock
- * was lost: then nothing was changed.
+ * was lost: then nothing was changed. The temporary file is made in `folder`, which has to be on the same disk.
  *
  * A process can be stopped between this check and the rename. The next process that takes the lock therefore calls
  * `removeReplacements` first. The late rename then finds no file, and this function returns false.
  */
-export async function replaceDurably(path: string, content: string, isAllowed = () => true): Promise<boolean> {
-  const temporary = uniqueBeside(path, 'tmp')
+export async function replaceDurably(
+  path: string,
+  content: string | Uint8Array,
+  isAllowed = () => true,
+  folder = dirname(path),
+): Promise<boolean> {
+  const temporary = uniqueBeside(join(folder, basename(path)), 'tmp')
   try {
     const file = openSync(temporary, 'wx', 0o600)
     try {

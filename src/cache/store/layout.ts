@@ -53,6 +53,13 @@ export class Layout extends HubFolder {
   readonly compile: string
   /** The stored answers of all endpoints, see `Origin`. */
   readonly origins: string
+  /** The models that are packed, the recipes of their blobs, and the pack files with the chunks. */
+  readonly cold: string
+  readonly packedModels: string
+  readonly packedBlobs: string
+  readonly packs: string
+  /** The lock file of the pack files. No repo has this name. */
+  readonly coldLock: string
   /** Where earlier versions stored the renames of all endpoints together. */
   readonly formerRenames: string
   /** Where earlier versions stored the API answers of all endpoints together. */
@@ -68,6 +75,11 @@ export class Layout extends HubFolder {
     this.runs = join(directory, 'runs')
     this.compile = join(directory, 'compile')
     this.origins = join(directory, 'origins')
+    this.cold = join(directory, 'cold')
+    this.packedModels = join(this.cold, 'models')
+    this.packedBlobs = join(this.cold, 'blobs')
+    this.packs = join(this.cold, 'packs')
+    this.coldLock = join(this.incoming, '~cold.lock')
     this.formerRenames = join(directory, 'renames')
     this.formerApi = join(directory, 'api')
   }

@@ -101,6 +101,16 @@ export function blobOfSkeleton(name: string): string | undefined {
   return digestOfBlobName(blobName) && blobName
 }
 
+/** A file with the chunks of packed models. */
+export function isPackName(name: string): boolean {
+  return /^[0-9a-f]{24}\.pack$/.test(name)
+}
+
+/** The record of a packed model: the folder of the repo, and the snapshot. */
+export function isPackedModelName(name: string): boolean {
+  return /^models--.+@[0-9a-f]{40}\.json$/.test(name)
+}
+
 /** The stored listing of a commit. */
 export function isTreeName(name: string): boolean {
   return name.endsWith('.json') && isCommit(name.slice(0, -'.json'.length))

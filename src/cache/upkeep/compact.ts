@@ -1,6 +1,6 @@
 import { lstat, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Entry, entryKey } from '../../model/entry.ts'
+import { type Entry, entryKey, hasPacked } from '../../model/entry.ts'
 import { originals } from '../../platform/originals.ts'
 import type { CacheContext } from '../context/context.ts'
 import { importedOrigins } from '../store/answers/imported-answers.ts'
@@ -43,8 +43,9 @@ export async function compact(context: CacheContext, { dryRun, signal }: Compact
   return dropped
 }
 
-function hasSnapshot({ layout }: CacheContext, { repo, snapshot }: Entry): boolean {
-  return stampOf(layout.snapshot(repo, snapshot)) !== undefined
+/** A packed entry has no snapshot. */
+function hasSnapshot({ layout }: CacheContext, entry: Entry): boolean {
+  return hasPacked(entry) || stampOf(layout.snapshot(entry.repo, entry.snapshot)) !== undefined
 }
 
 /** Looks again under the locks of the repos, because another process may have downloaded the models meanwhile. */

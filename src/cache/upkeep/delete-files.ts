@@ -1,7 +1,7 @@
 import { lstat, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { blobNameOf } from '../../model/digest.ts'
-import type { Entry } from '../../model/entry.ts'
+import { type Entry, isPacked } from '../../model/entry.ts'
 import { systemCode } from '../../model/errors.ts'
 import { snapshotOf } from '../../model/snapshot.ts'
 import { Slices } from '../../platform/slices.ts'
@@ -84,7 +84,7 @@ async function isBehindLink(layout: Layout, { entry, siblings, hold }: Taken): P
   return true
 }
 
-async function deleteSnapshot(aside: Aside, entry: Entry): Promise<void> {
+export async function deleteSnapshot(aside: Aside, entry: Entry): Promise<void> {
   const remove = (path: string) => aside.take(path)
   // The refs are removed first. Other tools refuse a repo with a ref to a missing snapshot, and a kill may come at any time.
   if (entry.snapshot === snapshotOf(entry.commit))
@@ -100,14 +100,17 @@ async function deleteRest(aside: Aside, taken: Taken): Promise<void> {
   if (snapshot === snapshotOf(commit)) await removeCommit(layout, repo, commit, remove)
   await removeFiles(layout, join(layout.repo(repo), 'blobs'), unsharedFiles(taken), remove)
   if ((await names(join(layout.repo(repo), 'snapshots'))).length > 0) return
-  // The last snapshot is gone, so the repo is removed. No file refers to blobs that another tool left in it.
+  // The last snapshot is gone, so the repo is removed. No file refers to blobs that another tool left in it. A packed commit has no
+  // snapshot, and may need some of the blobs.
+  if (taken.siblings.some((sibling) => [...sibling.files.values()].some((file) => !isPacked(file)))) return
   await removeRepo(layout, repo, remove)
   await removeApiAnswers(layout, layout.formerApi, repo)
 }
 
-/** The names of the blobs that no other entry needs, and of their skeletons. */
-function unsharedFiles({ entry, siblings }: Taken): string[] {
-  const shared = new Set(siblings.flatMap(({ files }) => [...files.values()].map(({ digest }) => digest)))
+/** The names of the blobs that no other entry needs on disk, and of their skeletons. */
+export function unsharedFiles({ entry, siblings }: Pick<Taken, 'entry' | 'siblings'>): string[] {
+  const others = siblings.flatMap(({ files }) => [...files.values()].filter((file) => !isPacked(file)))
+  const shared = new Set(others.map(({ digest }) => digest))
   const own = [...entry.files].filter(([, { digest }]) => !shared.has(digest))
   const names = own.flatMap(([path, { digest }]) => {
     const blob = blobNameOf(digest)
@@ -127,7 +130,7 @@ async function ownBlobs(layout: Layout, taken: Taken[]): Promise<Set<string>> {
 }
 
 /** The bytes of the files whose last names these are. A file may have more names, in another repo or in the user's own cache. */
-async function bytesBehind(paths: Set<string>): Promise<number> {
+export async function bytesBehind(paths: Set<string>): Promise<number> {
   const found = [...paths].map((path) => lstat(path, { bigint: true }).catch(() => undefined))
   const left = new Map<string, bigint>()
   let bytes = 0

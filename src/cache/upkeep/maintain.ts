@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { formatAge, formatSize } from '../../config/units.ts'
 import type { Entry } from '../../model/entry.ts'
 import { modelLabel } from '../../model/model.ts'
@@ -35,6 +36,8 @@ export async function maintain(
   await Promise.all([written, written ? nextTurn().then(() => tidy(context, isOver)) : tidy(context, isOver)])
   if (!mayMaintain(context)) return { entries: [], freedBytes: 0, expired: [], evicted: [] }
   const ownRun = isOver ? context.options.run?.id : undefined
+  // Before the limits: what is packed takes less space, and may stay.
+  if (context.options.packAfter !== undefined) await (await import('./pack-unused.ts')).packUnused(context, ownRun)
   return enforceLimits(context, await planLimits(context, ownRun), ownRun)
 }
 
@@ -58,6 +61,7 @@ async function tidy(context: CacheContext, isOver: boolean): Promise<void> {
   const metadata = await context.metadata()
   await removeOrphans(context, [...(await metadata.all()).values()])
   await trimCompiledCode(layout)
+  if (existsSync(layout.cold) || existsSync(layout.coldLock)) await (await import('./tend-packs.ts')).tendPacks(context)
 }
 
 /** Plans which entries the limits remove. Entries that runs use now stay. */

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { type Entry, entryKey } from '../../model/entry.ts'
 import type { CacheContext } from '../context/context.ts'
 import { migrateEntries } from '../lookup/migrate-entry.ts'
@@ -42,6 +43,8 @@ export interface Optimized {
   bookkeeping: Amount
   /** Compiled code of modules, of versions of Node.js that no run used for 30 days. */
   code: Amount
+  /** Pack files and lists of chunks that were removed, or written again without chunks that no model needs. */
+  packs: Amount
   freedBytes: number
 }
 
@@ -70,8 +73,9 @@ export async function optimize(context: CacheContext, options: OptimizeOptions =
   steps.linked = await linkShared(context, left, options)
   steps.bookkeeping = await compact(context, options)
   steps.code = await trimCompiledCode(context.layout, options)
-  const { leftovers, orphans, linked, bookkeeping, code } = steps
-  const amounts = [leftovers, orphans, linked, bookkeeping, code].map(({ bytes }) => bytes)
+  if (existsSync(context.layout.cold)) steps.packs = await optimizePacks(context, options)
+  const { leftovers, orphans, linked, bookkeeping, code, packs } = steps
+  const amounts = [leftovers, orphans, linked, bookkeeping, code, packs].map(({ bytes }) => bytes)
   steps.freedBytes = amounts.reduce((sum, bytes) => sum + bytes, steps.modelBytes)
   return steps
 }
@@ -80,8 +84,14 @@ function nothing(): Optimized {
   const none = () => ({ files: 0, bytes: 0 })
   return {
     ...{ leftovers: none(), expired: { entries: [] }, evicted: { entries: [] }, modelBytes: 0 },
-    ...{ orphans: none(), linked: none(), bookkeeping: none(), code: none(), freedBytes: 0 },
+    ...{ orphans: none(), linked: none(), bookkeeping: none(), code: none(), packs: none(), freedBytes: 0 },
   }
+}
+
+async function optimizePacks(context: CacheContext, options: OptimizeOptions): Promise<Amount> {
+  const { freePacks, tendPacks } = await import('./tend-packs.ts')
+  if (!options.dryRun) await tendPacks(context)
+  return freePacks(context, { ...options, isAwaited: true })
 }
 
 async function allEntries(context: CacheContext): Promise<Entry[]> {

@@ -1,10 +1,11 @@
-import { type Entry, entryKey } from '../../model/entry.ts'
+import { type Entry, entryKey, hasPacked } from '../../model/entry.ts'
 import { ModelCacheError } from '../../model/errors.ts'
 import { groupBy } from '../../platform/group-by.ts'
 import type { CacheContext } from '../context/context.ts'
 import { isOurs } from '../store/cache-folder.ts'
 import { leasedEntries } from '../store/locks/leases.ts'
 import type { Hold } from '../store/locks/lock.ts'
+import { removePackedModel } from '../store/packs/packed-models.ts'
 import { deleteFiles, type Taken } from './delete-files.ts'
 import { type Held, type HoldRepos, holdEach, holdFree } from './hold-repos.ts'
 
@@ -49,19 +50,30 @@ async function deleteUnderLocks(
   signal?: AbortSignal,
 ): Promise<Removed> {
   const removed: Removed = { entries: [], freedBytes: 0 }
+  let isPackFreed = false
   if (entries.length === 0 || !isOurs(context.layout)) return removed
   if (context.refusal) throw context.refusal
   // The locks are needed because a download relies on the blobs that it found, and has no record until it is complete.
   const work = async (held: Held[]) => {
     signal?.throwIfAborted()
     const taken = await takeRecords(context, held, exceptRun)
+    for (const { entry } of taken) if (hasPacked(entry)) isPackFreed = removePacked(context, entry)
     const removedKeys = new Set(taken.map(({ entry }) => entryKey(entry)))
     removed.freedBytes += await deleteFiles(context.layout, taken)
     const asked = held.flatMap(({ entries }) => entries)
     removed.entries.push(...asked.filter((entry) => removedKeys.has(entryKey(entry))))
   }
   await holdRepos(context, entries, work, signal)
+  if (isPackFreed) {
+    const { freePacks } = await import('./tend-packs.ts')
+    removed.freedBytes += (await freePacks(context)).bytes
+  }
   return removed
+}
+
+function removePacked({ layout }: CacheContext, entry: Entry): true {
+  removePackedModel(layout, entry)
+  return true
 }
 
 /** Removes the records of the entries that no run has leased. Returns each entry with the other recorded entries of its repo. */

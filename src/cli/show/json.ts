@@ -1,5 +1,5 @@
 import type { Entry } from '../../model/entry.ts'
-import { entrySize } from '../../model/entry.ts'
+import { entrySize, hasPacked } from '../../model/entry.ts'
 import { printableJson } from '../../model/printable.ts'
 import { printLines } from './print.ts'
 
@@ -25,6 +25,6 @@ export function entryJson(entry: Entry): object {
   } = entry
   return {
     ...{ repo, revision, commit, bytes: entrySize(entry), files: files.size },
-    ...{ cachedDate, lastAccessDate, hits, pinned, access, task, endpoint },
+    ...{ cachedDate, lastAccessDate, hits, pinned, isPacked: hasPacked(entry), access, task, endpoint },
   }
 }

@@ -110,8 +110,8 @@ function failureOf(result: WarmResult): WarmUpFailure[] {
 function warmedModel(result: WarmResult, begunAt: Map<string, number>, isDeclared: boolean): WarmedModel[] {
   if (!('cached' in result) || result.cached.tier === 'disk') return []
   const { repo, revision, commit, tier, files, downloadMs, downloadedBytes, adoptedBytes, repaired } = result.cached
-  const { restoreMs, restoredBytes } = result.cached
+  const { restoreMs, restoredBytes, unpackedBytes } = result.cached
   const shape = { files: [...files], repaired: [...repaired], at: begunAt.get(modelLabel(result.model)), isDeclared }
-  const amounts = { downloadMs, downloadedBytes, restoreMs, restoredBytes, adoptedBytes }
+  const amounts = { downloadMs, downloadedBytes, restoreMs, restoredBytes, unpackedBytes, adoptedBytes }
   return [{ repo, revision, commit, tier, ...amounts, ...shape }]
 }

@@ -67,6 +67,14 @@ const verbs: Record<Task['verb'], (models: string[]) => Promise<CachedModel[]>> 
     for (const { outcome, reason } of pushed) if (outcome !== 'shared') throw new Error(reason)
     return []
   },
+  async pack(models) {
+    await cache.pack(models)
+    return []
+  },
+  async unpack(models) {
+    for (const { error } of await cache.unpack(models)) if (error) throw error
+    return []
+  },
   async import(models) {
     for (const archive of models) await cache.importFrom(archive)
     return []

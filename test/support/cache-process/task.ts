@@ -15,7 +15,20 @@ export interface Task {
    * `use` records one use of each model; `revisit` reads the files again that `get` and `warm` returned. For `import`, `models` are
    * the paths of archives.
    */
-  verb: 'get' | 'warm' | 'use' | 'remove' | 'maintain' | 'clean' | 'optimize' | 'pin' | 'push' | 'revisit' | 'import'
+  verb:
+    | 'get'
+    | 'warm'
+    | 'use'
+    | 'remove'
+    | 'maintain'
+    | 'clean'
+    | 'optimize'
+    | 'pin'
+    | 'push'
+    | 'pack'
+    | 'unpack'
+    | 'revisit'
+    | 'import'
   models: string[]
   turns?: number
   /** The process kills or stops itself at this instant. */

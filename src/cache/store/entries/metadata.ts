@@ -119,13 +119,18 @@ export class Metadata {
 
   /** Makes new records of the downloaded files, because the recorded ones are lost. */
   async #rebuild(what: string): Promise<Map<string, unknown>> {
-    const { rebuildEntries } = await import('./rebuild.ts')
-    const entries = await rebuildEntries(this.layout, this.endpoint)
-    if (entries.length > 0 || what !== 'is missing')
+    const [{ rebuildEntries }, { readPackedModels }] = await Promise.all([
+      import('./rebuild.ts'),
+      import('../packs/packed-models.ts'),
+    ])
+    const packed = readPackedModels(this.layout).flatMap(({ model }) => keyed(model?.record))
+    const found = await rebuildEntries(this.layout, this.endpoint)
+    const entries = new Map([...packed, ...found.map((entry): [string, unknown] => [entryKey(entry), toRecord(entry)])])
+    if (entries.size > 0 || what !== 'is missing')
       this.onProblem(
-        `${this.layout.metadata} ${what}. ${entries.length} models were found in ${this.layout.hub}. They are verified when they are next asked for.`,
+        `${this.layout.metadata} ${what}. ${entries.size} models were found in ${this.layout.directory}. They are verified when they are next asked for.`,
       )
-    return new Map(entries.map((entry) => [entryKey(entry), toRecord(entry)]))
+    return entries
   }
 }
 

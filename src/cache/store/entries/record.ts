@@ -5,6 +5,7 @@ import {
   type EntrySelection,
   entryChecksum,
   entrySize,
+  hasPacked,
   isAccess,
 } from '../../../model/entry.ts'
 import { type HubPath, parseHubPath } from '../../../model/hub-path.ts'
@@ -14,10 +15,13 @@ import { parseCommit, parseRevision } from '../../../model/revision.ts'
 import { isSnapshotId, snapshotOf, snapshotsOf } from '../../../model/snapshot.ts'
 
 const VERSION = '1.0'
+// Versions without packed models keep such a record and do not read it. For them the model is not cached.
+const VERSION_IF_PACKED = '1.1'
 
 /** The record of an entry in `cache_metadata.json`. */
 export function toRecord(entry: Entry): object {
   const { repo, commit, snapshot, endpoint = '', files, cachedDate, lastAccessDate, ...rest } = entry
+  const isPacked = hasPacked(entry)
   return {
     modelName: modelNameOf(repo),
     originalURL: `${endpoint}/${repo}/tree/${commit}`,
@@ -25,8 +29,8 @@ export function toRecord(entry: Entry): object {
     cachedDate,
     lastAccessDate,
     size: entrySize(entry),
-    version: VERSION,
-    isCompressed: false,
+    version: isPacked ? VERSION_IF_PACKED : VERSION,
+    isCompressed: isPacked,
     repo,
     commit,
     ...(snapshot !== snapshotOf(commit) && { snapshot }),
@@ -38,19 +42,20 @@ export function toRecord(entry: Entry): object {
 /** True for a record of a newer version. This version can't read it, and keeps it unchanged. */
 export function isOfNewerVersion(record: unknown): boolean {
   const version = typeof record === 'object' && record !== null && 'version' in record ? record.version : undefined
-  return typeof version === 'string' && Number(version) > Number(VERSION)
+  return typeof version === 'string' && Number(version) > Number(VERSION_IF_PACKED)
 }
 
 // These keys would change an object's prototype when it is copied, or hide a property that every object inherits.
 const PROTOTYPES = new Set(['__proto__', 'prototype', 'constructor'])
 const ASKED = 'cache_metadata.json'
+const UNVERIFIED = { mtimeMs: 0, ino: '0' }
 
 /**
  * Validates a record and makes an entry of it. Undefined when a field is missing or malformed, or a path is unsafe. Written by hand
  * and not as a schema: each command reads all records, and with a thousand records the schema library would take most of its time.
  */
 export function fromRecord(record: unknown): Entry | undefined {
-  if (!isObject(record) || record.version !== VERSION) return undefined
+  if (!isObject(record) || (record.version !== VERSION && record.version !== VERSION_IF_PACKED)) return undefined
   try {
     return readEntry(record)
   } catch {
@@ -108,10 +113,13 @@ function readFiles(records: unknown): Map<HubPath, EntryFile> | undefined {
 
 function readFile(record: unknown): EntryFile | undefined {
   if (!isObject(record)) return undefined
-  const { size, digest, downloadMs, mtimeMs, ino, skeletonBytes } = record
+  const { size, digest, downloadMs, mtimeMs, ino, skeletonBytes, packedBytes } = record
   if (!isCount(size) || !isText(digest) || !isDigest(digest) || !isText(ino)) return undefined
   if (!isNumber(mtimeMs) || (downloadMs !== null && !isNumber(downloadMs))) return undefined
-  return { size, digest, downloadMs, mtimeMs, ino, ...(isCount(skeletonBytes) && { skeletonBytes }) }
+  const known = { size, digest, downloadMs, mtimeMs, ino }
+  // Where it is packed, the file has no stamp: a file that another tool put there has to be verified.
+  if (isCount(packedBytes)) return { ...known, ...UNVERIFIED, packedBytes }
+  return { ...known, ...(isCount(skeletonBytes) && { skeletonBytes }) }
 }
 
 function isNumber(value: unknown): value is number {

@@ -1,5 +1,5 @@
 import type { Digest } from '../../../model/digest.ts'
-import { bytesOf, type Entry, type EntryFile } from '../../../model/entry.ts'
+import { bytesOf, type Entry, type EntryFile, isPacked } from '../../../model/entry.ts'
 import type { RepoId } from '../../../model/repo-id.ts'
 
 /** Bytes on disk of all entries. A blob that several entries of a repo share counts once, and so does a file that several repos share. */
@@ -53,6 +53,11 @@ class Blobs {
   of(repo: RepoId, file: EntryFile): Blob {
     const { digest } = file
     const size = bytesOf(file)
+    // Beside the packed copy of one commit, the file of another one may be on disk.
+    if (isPacked(file)) {
+      const key = `packed ${repo} ${digest}`
+      return this.#others.get(key) ?? keep(this.#others, key, { repo, size, users: 0 })
+    }
     const first = this.#first.get(digest)
     // Most digests belong to one repo: inodes are compared only for the others.
     if (first?.repo === repo) return first

@@ -20,14 +20,7 @@ export async function withRepoLock<T>(
   work: (hold: Hold) => Promise<T>,
   signal?: AbortSignal,
 ): Promise<T> {
-  return withLock(
-    layout.lock(repo),
-    async (hold) => {
-      endRemovals(layout, hold.path)
-      return work(hold)
-    },
-    signal,
-  )
+  return withLock(layout.lock(repo), afterRemovals(layout, work), signal)
 }
 
 /** As `withRepoLock` when the lock is free. Undefined when another process holds it: then `work` is not run. */
@@ -36,10 +29,28 @@ export async function withFreeRepoLock<T>(
   repo: RepoId,
   work: (hold: Hold) => Promise<T>,
 ): Promise<T | undefined> {
-  return withFreeLock(layout.lock(repo), async (hold) => {
+  return withFreeLock(layout.lock(repo), afterRemovals(layout, work))
+}
+
+/** As `withRepoLock`, for the lock of the pack files. Its holder never waits for the lock of a repo. */
+export async function withColdLock<T>(
+  layout: Layout,
+  work: (hold: Hold) => Promise<T>,
+  signal?: AbortSignal,
+): Promise<T> {
+  return withLock(layout.coldLock, afterRemovals(layout, work), signal)
+}
+
+/** As `withFreeRepoLock`, for the lock of the pack files. */
+export async function withFreeColdLock<T>(layout: Layout, work: (hold: Hold) => Promise<T>): Promise<T | undefined> {
+  return withFreeLock(layout.coldLock, afterRemovals(layout, work))
+}
+
+function afterRemovals<T>(layout: Layout, work: (hold: Hold) => Promise<T>): (hold: Hold) => Promise<T> {
+  return async (hold) => {
     endRemovals(layout, hold.path)
     return work(hold)
-  })
+  }
 }
 
 /** As `withFreeRepoLock`, for several lock files. `work` gets the locks that were free. */

@@ -1,0 +1,27 @@
+import type { Entry } from '../model/entry.ts'
+import { originals } from '../platform/originals.ts'
+import type { CacheContext } from './context/context.ts'
+import { chooseToPack } from './upkeep/choose-to-pack.ts'
+import { type PackEntriesOptions, type PackedEntry, packEntries } from './upkeep/pack-entries.ts'
+import { recordStrangers } from './upkeep/record-strangers.ts'
+import { freePacks } from './upkeep/tend-packs.ts'
+
+export interface PackOptions extends Omit<PackEntriesOptions, 'isCompressed'> {
+  /** Milliseconds: only models that were not used for longer. Default: any. */
+  unusedForMs?: number
+}
+
+/** Packs models: superseded ones first, then those that were not used for the longest time. */
+export async function packModels(
+  context: CacheContext,
+  entries: Entry[],
+  { unusedForMs = 0, ...options }: PackOptions = {},
+): Promise<PackedEntry[]> {
+  if (context.refusal) throw context.refusal
+  if (!options.dryRun) await recordStrangers(context)
+  const chosen = chooseToPack(entries, { now: originals.now(), unusedForMs })
+  const isCompressed = context.options.compression !== 'none'
+  const packed = await packEntries(context, chosen, { ...options, isCompressed })
+  if (packed.some(({ packedBytes }) => packedBytes > 0)) await freePacks(context, options)
+  return packed
+}

@@ -1,0 +1,76 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { mkdir } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { blobNameOf, type Digest } from '../../../model/digest.ts'
+import { createHash } from '../../../platform/late-crypto.ts'
+import { isAbsent } from '../atomic-write.ts'
+import { replaceDurably } from '../durable.ts'
+import type { Layout } from '../layout.ts'
+import { type ChunkId, idFrom } from './pack-file.ts'
+
+// The recipe of a packed blob: of which chunks it is made. `cold/blobs/<blob name>`: the mark, the size of the blob (8 bytes), the sha256
+// of each chunk, and the sha256 of all that.
+
+const MARK = Buffer.from('VMCBLOB1')
+const HEAD_BYTES = 16
+const ID_BYTES = 32
+
+export interface Recipe {
+  /** Bytes of the blob. */
+  size: number
+  chunks: ChunkId[]
+}
+
+export function recipePath(layout: Layout, digest: Digest): string {
+  return join(layout.packedBlobs, blobNameOf(digest))
+}
+
+export function hasRecipe(layout: Layout, digest: Digest): boolean {
+  return existsSync(recipePath(layout, digest))
+}
+
+/** Bytes of the recipe on disk. */
+export function recipeBytes({ chunks }: Recipe): number {
+  return HEAD_BYTES + ID_BYTES * (chunks.length + 1)
+}
+
+/** False when `isAllowed` says no, right before the recipe gets its name. */
+export async function writeRecipe(
+  layout: Layout,
+  digest: Digest,
+  { size, chunks }: Recipe,
+  isAllowed: () => boolean,
+): Promise<boolean> {
+  const head = Buffer.alloc(HEAD_BYTES)
+  MARK.copy(head)
+  head.writeBigUInt64LE(BigInt(size), MARK.length)
+  const text = Buffer.concat([head, ...chunks.map((id) => Buffer.from(id, 'latin1'))])
+  const path = recipePath(layout, digest)
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+  return replaceDurably(
+    path,
+    Buffer.concat([text, createHash('sha256').update(text).digest()]),
+    isAllowed,
+    layout.incoming,
+  )
+}
+
+/** Undefined when there is none, or it is damaged or of a newer version. Throws other errors of the disk. */
+export function readRecipe(layout: Layout, digest: Digest): Recipe | undefined {
+  let bytes: Buffer
+  try {
+    bytes = readFileSync(recipePath(layout, digest))
+  } catch (error) {
+    if (isAbsent(error)) return undefined
+    throw error
+  }
+  const ids = bytes.subarray(HEAD_BYTES, -ID_BYTES)
+  const isWhole = bytes.length >= HEAD_BYTES + ID_BYTES && ids.length % ID_BYTES === 0
+  if (!isWhole || !bytes.subarray(0, MARK.length).equals(MARK)) return undefined
+  const sum = createHash('sha256').update(bytes.subarray(0, -ID_BYTES)).digest()
+  if (!sum.equals(bytes.subarray(-ID_BYTES))) return undefined
+  const chunks = Array.from({ length: ids.length / ID_BYTES }, (_, at) =>
+    idFrom(ids.subarray(at * ID_BYTES, (at + 1) * ID_BYTES)),
+  )
+  return { size: Number(bytes.readBigUInt64LE(MARK.length)), chunks }
+}

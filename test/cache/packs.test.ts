@@ -1,0 +1,280 @@
+import { randomBytes } from 'node:crypto'
+import { chmod, cp, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { hasPacked } from '../../src/model/entry.ts'
+import { contentsOf, Engine, refusalOf } from '../support/engine.ts'
+import type { Repository } from '../support/hub/index.ts'
+
+/** Random floats between -0.1 and 0.1, as weights are. */
+function weights(count: number): Float32Array {
+  const random = new Uint32Array(randomBytes(4 * count).buffer.slice(0))
+  return Float32Array.from({ length: count }, (_, at) => ((random[at % random.length] ?? 0) / 2 ** 32 - 0.5) / 5)
+}
+
+function bytesOf(floats: Float32Array): Buffer {
+  return Buffer.from(floats.buffer)
+}
+
+const FLOATS = weights(700_000)
+const WEIGHTS = bytesOf(FLOATS)
+/** The weights with 1% changed in the middle. */
+const CHANGED = (() => {
+  const floats = FLOATS.slice()
+  floats.set(weights(7000), 300_000)
+  return bytesOf(floats)
+})()
+const VOCABULARY = JSON.stringify(Object.fromEntries(Array.from({ length: 9000 }, (_, id) => [`word${id}`, id])))
+const FILES = {
+  'config.json': '{"version":1}',
+  'onnx/weights.bin': WEIGHTS,
+  'tokenizer.json': VOCABULARY,
+  'empty.txt': '',
+}
+const CONTENTS = Object.fromEntries(
+  Object.entries(FILES).map(([path, content]) => [path, Buffer.from(content).toString('latin1')]),
+)
+const ALL_BYTES = Object.values(CONTENTS).reduce((sum, { length }) => sum + length, 0)
+
+let engine: Engine
+let repository: Repository
+
+beforeEach(async () => {
+  engine = await Engine.start(onTestFinished)
+  repository = engine.hub.addRepo('org/name', { files: FILES, lfsThreshold: 1000 })
+  await engine.open().get('org/name')
+  engine.hub.clearRequests()
+})
+
+async function bytesBelow(...parts: string[]): Promise<number> {
+  const sizes = (await engine.listing(...parts)).map(async (path) => (await stat(engine.inCache(...parts, path))).size)
+  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0)
+}
+
+async function changeFirstPack(change: (bytes: Buffer) => void): Promise<void> {
+  const [name = ''] = await readdir(engine.inCache('cold/packs'))
+  const path = engine.inCache('cold/packs', name)
+  await chmod(path, 0o644)
+  const bytes = await readFile(path)
+  change(bytes)
+  await writeFile(path, bytes)
+}
+
+describe('a model that is packed', () => {
+  test('leaves nothing in hub/, takes less space, and its record says so', async () => {
+    const [packed] = await engine.open().pack()
+    expect(packed).toMatchObject({ bytes: ALL_BYTES })
+    expect(packed?.reason).toBeUndefined()
+    expect(await readdir(engine.inCache('hub'))).toEqual([])
+    const onDisk = await bytesBelow('cold')
+    expect(onDisk).toBeLessThan(0.9 * ALL_BYTES)
+    const [record] = await engine.records()
+    expect(record).toMatchObject({ isCompressed: true, version: '1.1' })
+    // All but the mark, the trailer and the list of the model.
+    expect(record?.size).toBeGreaterThan(onDisk - 3000)
+    expect(record?.size).toBeLessThan(onDisk)
+    const status = await engine.open().status()
+    expect(status).toMatchObject({ bytes: record?.size, models: 1, packed: { models: 1, contentBytes: ALL_BYTES } })
+    expect(await engine.listing('incoming')).toEqual([])
+  })
+
+  test('is restored with the same bytes by the next request, without a request to the Hub', async () => {
+    await engine.open().pack()
+    const progress: unknown[] = []
+    const cache = engine.open({ offline: true })
+    expect(await cache.has('org/name')).toBe(true)
+    const model = await cache.get('org/name', { onProgress: ({ source }) => progress.push(source) })
+    expect(model).toMatchObject({
+      tier: 'cold',
+      unpackedBytes: ALL_BYTES,
+      restoredBytes: 0,
+      downloadMs: null,
+      repaired: [],
+    })
+    expect(model.restoreMs).toBeGreaterThan(0)
+    expect(await contentsOf(model)).toEqual(CONTENTS)
+    expect(progress).toContain('cold')
+    expect(engine.hub.requests).toEqual([])
+    expect(await readFile(engine.inCache('hub/models--org--name/refs/main'), 'utf8')).toBe(repository.commit)
+    expect((await engine.open().get('org/name')).tier).toBe('disk')
+    expect(await engine.records()).toMatchObject([{ isCompressed: false, version: '1.0' }])
+    // What the pack files had is freed by the maintenance after the run.
+    await engine.open().maintain()
+    expect(await engine.listing('cold')).toEqual([])
+  })
+
+  test('adds little for a second revision, and each of them is restored from shared chunks', async () => {
+    const first = repository.commit
+    repository.addCommit({ files: { 'onnx/weights.bin': CHANGED } })
+    await engine.open({ maxAge: 0 }).get('org/name')
+    const [older, newer] = await engine.open().pack()
+    // The superseded revision is packed first. Files that the newer one needs stay until it is packed, too.
+    expect(older?.entry.commit).toBe(first)
+    expect(older?.bytes).toBe(WEIGHTS.length)
+    expect(newer?.packedBytes).toBeLessThan(0.15 * ALL_BYTES)
+    expect(await engine.listing('hub')).toEqual([])
+    engine.hub.clearRequests()
+    for (const [revision, content] of [
+      [first, WEIGHTS],
+      ['main', CHANGED],
+    ] as const) {
+      const model = await engine.open().get({ repo: 'org/name', revision })
+      expect(model.tier).toBe('cold')
+      expect((await readFile(model.file('onnx/weights.bin'))).equals(content)).toBe(true)
+    }
+    expect(engine.filesAsked).toEqual([])
+  })
+
+  test('can be evicted and removed, and other models keep the chunks that they share', async () => {
+    engine.hub.addRepo('org/other', { files: { 'weights.bin': CHANGED } })
+    await engine.open().get('org/other')
+    await engine.open().pack()
+    await engine.setRecord('org/name', { lastAccessDate: '2020-01-01T00:00:00.000Z' })
+    const before = await bytesBelow('cold')
+    const { freedBytes } = await engine.open().remove('org/name')
+    expect(freedBytes).toBeGreaterThan(0)
+    expect(await bytesBelow('cold')).toBeLessThan(before)
+    engine.hub.clearRequests()
+    const model = await engine.open({ offline: true }).get('org/other')
+    expect((await readFile(model.file('weights.bin'))).equals(CHANGED)).toBe(true)
+    const [{ size } = { size: 0 }] = await engine.records()
+    expect(size).toBe(CHANGED.length)
+    await engine.open().pack()
+    await engine.open({ maxSize: 1 }).maintain()
+    expect(await engine.open().list()).toEqual([])
+    expect(await engine.listing('cold')).toEqual([])
+  })
+
+  test('is not packed while a live run uses it, or if another tool brought it', async () => {
+    const run = engine.open({ run: { id: 'live', pid: process.pid } })
+    await run.get('org/name')
+    expect((await engine.open().pack())[0]?.reason).toBe('A test run uses it now.')
+    await run.endRun()
+    await cp(engine.inCache('hub/models--org--name'), engine.inCache('hub/models--org--stranger'), { recursive: true })
+    const cache = engine.open()
+    const results = await cache.pack()
+    expect(results.find(({ entry }) => entry.repo.endsWith('stranger'))?.reason).toBe('Another tool downloaded it.')
+    expect(await cache.pack(['org/name'])).toEqual([])
+  })
+
+  test('is claimed by a run that asks for it while it is packed: then it stays on disk', async () => {
+    const run = engine.open({ run: { id: 'live', pid: process.pid } })
+    let claimed: Promise<void> | undefined
+    const cache = engine.open()
+    const [entry] = await cache.list()
+    if (!entry) throw new Error('The model is not listed')
+    const [result] = await cache.pack(undefined, {
+      onProgress: () => {
+        claimed ??= run.claim(entry)
+      },
+    })
+    await claimed
+    expect(result?.reason).toBe('A test run uses it now.')
+    expect((await engine.open({ offline: true }).get('org/name')).tier).toBe('disk')
+    expect(await engine.records()).toMatchObject([{ isCompressed: false }])
+    await run.endRun()
+  })
+
+  test('is found again when the metadata was lost or written anew by an earlier version', async () => {
+    await engine.open().pack()
+    await rm(engine.inCache('cache_metadata.json'))
+    const lost = await engine.open().list()
+    expect(lost).toMatchObject([{ repo: 'org/name' }])
+    expect(lost.every(hasPacked)).toBe(true)
+    await writeFile(engine.inCache('cache_metadata.json'), '[]')
+    await engine.open().maintain()
+    expect(await engine.open().list()).toMatchObject([{ repo: 'org/name' }])
+    expect((await engine.open({ offline: true }).get('org/name')).tier).toBe('cold')
+  })
+
+  test('is unpacked, exported and verified', async () => {
+    const cache = engine.open()
+    await cache.pack()
+    expect(await cache.verify()).toMatchObject({ files: 4, bytes: ALL_BYTES, problems: [] })
+    const archive = join(engine.folder, 'models.tar')
+    await cache.exportTo(archive)
+    const other = engine.open({ cacheDir: join(engine.folder, 'other'), offline: true })
+    await other.importFrom(archive)
+    expect(await contentsOf(await other.get('org/name'))).toEqual(CONTENTS)
+    await cache.pack()
+    expect(await cache.unpack(undefined, { dryRun: true })).toMatchObject([{ bytes: ALL_BYTES, restoreMs: null }])
+    expect(await cache.unpack()).toMatchObject([{ bytes: ALL_BYTES }])
+    expect(await engine.listing('cold')).toEqual([])
+    expect(engine.filesAsked).toEqual([])
+    expect((await engine.open({ offline: true }).get('org/name')).tier).toBe('disk')
+  })
+
+  test('keeps its pin and its place: a pinned one is not evicted, and packing is no use', async () => {
+    const cache = engine.open()
+    await cache.pin(await cache.list())
+    const [before] = await cache.list()
+    await cache.pack()
+    await engine.open({ maxSize: 1 }).maintain()
+    await engine.open().optimize()
+    const [after] = await engine.open().list()
+    expect(after).toMatchObject({ pinned: true, lastAccessDate: before?.lastAccessDate })
+    expect((await engine.open({ offline: true }).get('org/name')).tier).toBe('cold')
+  })
+})
+
+test('a dry run says what packing would save, and changes nothing', async () => {
+  const listing = await engine.listing()
+  const [would] = await engine.open().pack(undefined, { dryRun: true })
+  expect(await engine.listing()).toEqual(listing)
+  const [did] = await engine.open().pack()
+  expect(would).toMatchObject({ bytes: did?.bytes, packedBytes: did?.packedBytes })
+})
+
+test('compression can be turned off: chunks are shared, and stored as they are', async () => {
+  const [packed] = await engine.open({ compression: 'none' }).pack()
+  expect(packed?.packedBytes).toBeGreaterThan(ALL_BYTES)
+  expect(packed?.packedBytes).toBeLessThan(1.01 * ALL_BYTES)
+  expect(await contentsOf(await engine.open({ offline: true }).get('org/name'))).toEqual(CONTENTS)
+})
+
+describe('a damaged pack file', () => {
+  test('is found by verify, and its model is downloaded again when it is asked for', async () => {
+    await engine.open().pack()
+    await changeFirstPack((bytes) => bytes.fill(0, bytes.length >> 1, (bytes.length >> 1) + 9))
+    const { problems } = await engine.open().verify()
+    expect(problems).toMatchObject([{ path: 'onnx/weights.bin', what: 'wrong digest' }])
+    expect((await refusalOf(engine.open({ offline: true }).get('org/name'))).code).toBe('OFFLINE')
+    const model = await engine.open().get('org/name')
+    expect(await contentsOf(model)).toEqual(CONTENTS)
+    expect(engine.filesAsked).toEqual(['onnx/weights.bin'])
+    expect(engine.warnings.join('\n')).toContain('The packed copy of onnx/weights.bin of org/name is damaged')
+    expect(await engine.listing('incoming')).toEqual([])
+  })
+
+  test('with a broken index or a missing file, too', async () => {
+    await engine.open().pack()
+    await changeFirstPack((bytes) => bytes.fill(7, bytes.length - 10))
+    expect((await engine.open().verify()).problems).toHaveLength(3)
+    await rm(engine.inCache('cold/packs'), { recursive: true })
+    expect(await contentsOf(await engine.open().get('org/name'))).toEqual(CONTENTS)
+  })
+})
+
+test('a list of a packed model that can not be read keeps all pack files', async () => {
+  await engine.open().pack()
+  const [name = ''] = await readdir(engine.inCache('cold/models'))
+  await writeFile(engine.inCache('cold/models', name), '{"version":2}')
+  const before = await engine.listing('cold')
+  await engine.open().optimize()
+  await engine.open().maintain()
+  expect(await engine.listing('cold')).toEqual(before)
+})
+
+test('a read-only cache serves a packed model by the temporary cache of the run', async () => {
+  await engine.open().pack()
+  await mkdir(engine.inCache('incoming'), { recursive: true })
+  const cache = engine.open({ run: { id: 'ro-1-abcdef', pid: process.pid }, whenUnusable: 'temporary' })
+  for (const folder of ['incoming', '.']) await chmod(engine.inCache(folder), 0o555)
+  onTestFinished(async () => {
+    for (const folder of ['.', 'incoming']) await chmod(engine.inCache(folder), 0o755)
+  })
+  if (process.getuid?.() === 0) return
+  const model = await cache.get('org/name')
+  expect(model.tier).toBe('cold')
+  await cache.endRun()
+})
