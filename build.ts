@@ -14,6 +14,7 @@ const ENTRIES = [
   'cli/main',
   'intercept/child',
   'intercept/unit',
+  'node-test/index',
   'vitest/global-setup',
   'vitest/reporter',
   'vitest/setup-file',

@@ -8,7 +8,7 @@ const LONGEST_FILE = 300
 
 /** Top to bottom: imports only point down, and rooms of one floor never import each other. */
 const FLOORS = [
-  ['vitest', 'jest', 'cli'],
+  ['vitest', 'jest', 'node-test', 'cli'],
   ['run/start', 'run/worker', 'run/end'],
   ['run', 'serve'],
   ['report', 'providers', 'intercept'],

@@ -139,7 +139,20 @@ function installUnitBridge(bases: string[], open: OpenUnit): void {
   Reflect.set(process, BRIDGE, bases.length > 0 ? bridge : undefined)
 }
 
-function openChild(settings: string): void {
+/**
+ * Settings for the processes in which `node --test` runs one test file each name no test file. There it is what the process runs, and
+ * the processes that it starts report for the same file.
+ */
+function withTestFile(settings: string): string {
+  const parsed = JSON.parse(settings)
+  if (parsed.testFile !== '') return settings
+  const named = JSON.stringify({ ...parsed, testFile: process.argv[1] })
+  process.env.VITEST_MODEL_CACHE_CHILD = named
+  return named
+}
+
+function openChild(given: string): void {
+  const settings = withTestFile(given)
   const { bases, mode } = JSON.parse(settings)
   wrapFetch(globalThis)
   if (mode === 'unit') {

@@ -3,11 +3,11 @@ import { originals } from '../../platform/originals.ts'
 import { measured, spent } from '../../platform/own-time.ts'
 import type { Session } from '../session.ts'
 import { collectReports } from './collect-reports.ts'
-import { addEvicted, type Ending, type FinishedFile, type FinishedRun, hasNews } from './finished-run.ts'
+import { addEvicted, type Ending, type FinishedRun, hasNews } from './finished-run.ts'
 
 /** Ends one run of tests: writes its record, maintains the cache and shows the report. Loads no code if there is nothing to do. */
 export async function finishRun(session: Session, ending: Ending): Promise<void> {
-  const run = measured('collecting', () => takeRun(session, ending.files))
+  const run = measured('collecting', () => takeRun(session, ending))
   const isNeeded = hasNews(run) || isWritten(session) || run.mode === 'unit' || session.toUpload.size > 0
   if (!isNeeded) return
   const started = originals.monotonic()
@@ -32,12 +32,14 @@ function modeOf({ projects }: Session): Mode {
   return modes.length > 0 && modes.every((mode) => mode === 'unit') ? 'unit' : 'integration'
 }
 
-function takeRun(session: Session, files: FinishedFile[]): FinishedRun {
-  const reports = collectReports([...session.projects.values()], files)
+function takeRun(session: Session, ending: Ending): FinishedRun {
+  const reports = collectReports([...session.projects.values()], ending)
   const { warmUps, startedAt } = session
   session.warmUps = []
   const durationMs = Math.max(0, originals.now() - Date.parse(startedAt))
-  const testErrors = reports.some(({ errors }) => errors.length > 0) ? files.flatMap((file) => file.errors()) : []
+  const testErrors = reports.some(({ errors }) => errors.length > 0)
+    ? ending.files.flatMap((file) => file.errors())
+    : []
   const run: FinishedRun = {
     mode: modeOf(session),
     ...{ reports, warmUps, testErrors, startedAt, durationMs },

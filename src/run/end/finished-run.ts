@@ -20,6 +20,8 @@ export interface FinishedFile {
 /** The end of a run of tests, from the runner. */
 export interface Ending {
   files: FinishedFile[]
+  /** True if all tests passed. It decides for a test file that is not among `files`: a runner may not tell the result of each file. */
+  allPassed?: boolean
   /** The number of this run in its session. A watch session has several runs. */
   number: number
   /** True when a filter left out some of the suite's tests. */
