@@ -158,7 +158,7 @@ describe('the house', () => {
       'cli/show/print.ts',
       'intercept/child.ts',
       'intercept/events-file.ts',
-      'jest/output.ts',
+      'run/output.ts',
       'run/worker/dispose-models.ts',
       'run/worker/engine.ts',
       // What it prints `run/output.ts` or the report has made printable.

@@ -146,7 +146,7 @@ function installUnitBridge(bases: string[], open: OpenUnit): void {
 function withTestFile(settings: string): string {
   const parsed = JSON.parse(settings)
   if (parsed.testFile !== '') return settings
-  const named = JSON.stringify({ ...parsed, testFile: process.argv[1] })
+  const named = JSON.stringify({ ...parsed, testFile: process.argv[1] || process.cwd() })
   process.env.VITEST_MODEL_CACHE_CHILD = named
   return named
 }

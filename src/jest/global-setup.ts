@@ -5,6 +5,7 @@ import { originals } from '../platform/originals.ts'
 import { spent } from '../platform/own-time.ts'
 import { chooseEventsFolder } from '../run/events-folder.ts'
 import type { Project } from '../run/project.ts'
+import { setOwnMsAside } from '../run/session.ts'
 import { addProject } from '../run/start/add-project.ts'
 import { handOver } from '../run/start/hand-over.ts'
 import { serveChildren } from '../run/start/serve-children.ts'
@@ -27,6 +28,7 @@ export default async function globalSetup(globalConfig: GlobalConfig, projectCon
     await setUp(run, globalConfig, each, addProject(session, each.id, { root: each.rootDir, options }))
   }
   spent('global setup', started)
+  setOwnMsAside(session)
   await callUsersHooks('globalSetup', globalConfig, projects)
 }
 

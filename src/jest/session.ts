@@ -1,5 +1,5 @@
+import { outputToStderr } from '../run/output.ts'
 import { newSession, type Session } from '../run/session.ts'
-import { outputToStderr } from './output.ts'
 import type { ProjectConfig, TestFileResult } from './types.ts'
 
 /** The present run of tests. In watch mode Jest calls the global setup and the global teardown for each run. */

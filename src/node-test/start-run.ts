@@ -1,57 +1,95 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
+import { withMessageOnly } from '../config/message-only.ts'
 import { type ModelCacheOptions, resolveOptions } from '../config/options.ts'
 import { messageOf } from '../model/errors.ts'
+import type { FileReport } from '../model/request.ts'
+import { originals } from '../platform/originals.ts'
+import { spent } from '../platform/own-time.ts'
 import { endProject } from '../run/end/end-project.ts'
 import { finishRun, loadConclusion } from '../run/end/finish-run.ts'
-import { type Output, outputTo } from '../run/output.ts'
-import { newSession } from '../run/session.ts'
+import { takeLeftReports } from '../run/end/take-left-reports.ts'
+import { chooseEventsFolder, type EventsFolder } from '../run/events-folder.ts'
+import { outputToStderr } from '../run/output.ts'
+import type { Project } from '../run/project.ts'
+import { newSession, type Session, setOwnMsAside } from '../run/session.ts'
 import { addProject } from '../run/start/add-project.ts'
 import { handOver } from '../run/start/hand-over.ts'
 import { serveChildren } from '../run/start/serve-children.ts'
 import { warmUp } from '../run/start/warm-up.ts'
-import { openWorker } from '../run/worker/worker.ts'
+import { openWorker, type Worker } from '../run/worker/worker.ts'
+import type { WorkerSettings } from '../run/worker-settings.ts'
+import { SETTINGS_VARIABLE } from './serve-this-process.ts'
+
+interface Run {
+  session: Session
+  project: Project & { events: EventsFolder }
+  /** Serves tests that run in this process. */
+  worker: Worker
+}
 
 /** Warms the cache for the tests in the current folder. Returns the function that ends the run. */
 export async function startRun(options: ModelCacheOptions): Promise<() => Promise<void>> {
+  const started = originals.monotonic()
   const root = process.cwd()
-  const resolved = resolveOptions(options, process.env, root)
-  const session = newSession(stderrOutput(), process.execArgv.includes('--watch'))
+  const resolved = withMessageOnly(() => resolveOptions(options, process.env, root))
+  const session = newSession(outputToStderr(), process.execArgv.includes('--watch'))
   session.hasReporter = true
-  const project = addProject(session, root, { root, options: resolved })
-  const manifest = await warmUp(session, project)
-  await serveChildren(session, project)
-  // Each test file has a process. It gets the settings as a child process of this one. With `--test-isolation=none`, and for one file
-  // without `--test`, the tests run in this process.
-  const worker = openWorker(handOver(session, project, { manifest, filesAtOnce: filesAtOnce() }), globalThis)
+  const added = addProject(session, root, { root, options: resolved })
+  const manifest = await warmUp(session, added)
+  await serveChildren(session, added)
+  const project = { ...added, events: added.events ?? chooseEventsFolder(added.cache.context, session.runId) }
+  session.projects.set(root, project)
+  const settings = handOver(session, project, { manifest, filesAtOnce: filesAtOnce() })
+  leaveSettings(settings)
+  const worker = openWorker(settings, globalThis)
   await worker.ready
-  worker.begin('')
+  // Each test file has a process, which gets the preload as a child process of this one and names its test file itself.
+  worker.begin(isWithoutIsolation() ? ofThisProcess(root) : '')
   if (session.isWarmed) loadConclusion()
-  return async () => {
-    const allPassed = !process.exitCode
-    const path = isRunner() ? join(root, 'node --test') : (process.argv[1] ?? root)
-    const file = { project, path, report: worker.end(), hasPassed: () => allPassed, errors: () => [] }
-    const run = finishRun(session, { files: [file], allPassed, number: 1, isPartial })
+  spent('global setup', started)
+  setOwnMsAside(session)
+  return () => endRun({ session, project, worker })
+}
+
+async function endRun({ session, project, worker }: Run): Promise<void> {
+  const allPassed = !process.exitCode
+  const fileOf = (path: string, report: FileReport) => ({
+    ...{ project, path, report },
+    hasPassed: () => allPassed,
+    errors: () => [],
+  })
+  const left = takeLeftReports(project.events).map((report) => fileOf(report.testFile, report))
+  const files = [fileOf(ofThisProcess(project.root), worker.end()), ...left]
+  try {
+    await finishRun(session, { files, allPassed, number: 1, isPartial })
+  } catch (error) {
     // A report that fails must not fail the suite.
-    await run.catch((error) => session.output.note(`The report could not be made: ${messageOf(error)}`))
-    session.stopUpload()
-    await endProject(project)
+    session.output.note(`The report could not be made: ${messageOf(error)}`)
   }
+  await worker.disposeAll()
+  await endProject(project)
 }
 
-/** Not to stdout: there the reporters of `node --test` write. */
-function stderrOutput(): Output {
-  const print = (text: string) => void process.stderr.write(`${text}\n`)
-  return outputTo({ stream: process.stderr, print, printError: print })
+/** The name, in reports, of the test files that run in this process. */
+function ofThisProcess(root: string): string {
+  return join(root, 'node --test')
 }
 
-/** False if node runs one test file without `--test`. */
-function isRunner(): boolean {
-  return process.execArgv.includes('--test')
+function leaveSettings(settings: WorkerSettings): void {
+  const file = join(settings.events, 'settings-node.json')
+  mkdirSync(settings.events, { recursive: true, mode: 0o700 })
+  writeFileSync(file, JSON.stringify(settings), { mode: 0o600 })
+  process.env[SETTINGS_VARIABLE] = file
 }
 
-/** At most. The default is that of `--test-concurrency`. */
+function isWithoutIsolation(): boolean {
+  return process.execArgv.some((option) => /^--(experimental-)?test-isolation=none$/.test(option))
+}
+
+/** The value of `--test-concurrency`, or its default. */
 function filesAtOnce(): number {
   const given = process.execArgv.find((option) => option.startsWith('--test-concurrency='))?.split('=')[1]
   return Math.max(1, Number(given) || availableParallelism() - 1)

@@ -1,3 +1,4 @@
+import process from 'node:process'
 import { printableLines } from '../model/printable.ts'
 
 /** Prints for the package in the main process. Each call writes whole lines. */
@@ -26,4 +27,10 @@ export function outputTo({ stream, print, printError }: Logger): Output {
     print,
     note: (text) => printError(`[model-cache] ${printableLines(text)}`),
   }
+}
+
+/** For a runner whose stdout has nothing but the document of its reporter. */
+export function outputToStderr(): Output {
+  const print = (text: string) => void process.stderr.write(`${text}\n`)
+  return outputTo({ stream: process.stderr, print, printError: print })
 }

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { ModelCache } from '../cache/model-cache.ts'
 import { warnOfUnknownVariables } from '../config/environment-variables.ts'
 import { isoNow, originals } from '../platform/originals.ts'
+import { takeOwnMs } from '../platform/own-time.ts'
 import type { WarmedModel, WarmUpFailure } from '../report/report.ts'
 import type { Output } from './output.ts'
 import type { Project } from './project.ts'
@@ -27,6 +28,8 @@ export interface Session {
   toUpload: Map<ModelCache, Set<string>>
   /** Ends the upload that is under way, if there is one. */
   stopUpload: () => void
+  /** Plugin overhead of the current run that was set aside: milliseconds. */
+  ownMs: number
   /** How many test files the current run has. Undefined until it is known. */
   testFiles?: number
 }
@@ -57,6 +60,11 @@ export function newSession(output: Output, isWatching: boolean): Session {
     toUpload: new Map(),
     stopUpload: () => undefined,
     isWatching,
-    ...{ warmUps: [], hasReporter: false, isRunning: false, isWarmed: false },
+    ...{ warmUps: [], ownMs: 0, hasReporter: false, isRunning: false, isWarmed: false },
   }
+}
+
+/** Sets the plugin overhead of this process so far aside. Tests that run in the same process report their own. */
+export function setOwnMsAside(session: Session): void {
+  session.ownMs += takeOwnMs()
 }

@@ -3,17 +3,22 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { resolveOptions } from '../../src/config/options.ts'
+import { originals } from '../../src/platform/originals.ts'
+import { spent } from '../../src/platform/own-time.ts'
 import { endProject } from '../../src/run/end/end-project.ts'
 import { finishRun } from '../../src/run/end/finish-run.ts'
 import type { FinishedFile } from '../../src/run/end/finished-run.ts'
 import { outputTo } from '../../src/run/output.ts'
-import { newSession } from '../../src/run/session.ts'
+import { newSession, setOwnMsAside } from '../../src/run/session.ts'
 import { addProject } from '../../src/run/start/add-project.ts'
 import { handOver, manifestOfRerun } from '../../src/run/start/hand-over.ts'
 import { serveChildren } from '../../src/run/start/serve-children.ts'
 import { warmUp } from '../../src/run/start/warm-up.ts'
 import { openWorker } from '../../src/run/worker/worker.ts'
 import { startHub } from '../support/hub/index.ts'
+
+// As long as nothing in this test takes.
+const MAIN_MS = 3_600_000
 
 /** What passes between the processes of a runner. */
 function asJson<Value>(value: Value): Value {
@@ -40,10 +45,12 @@ test('a runner that hands in plain data gets models for its workers, and a repor
   const session = newSession(outputTo({ ...logger, print: (text) => void printed.push(text) }), true)
   Object.assign(session, { hasReporter: true, isRunning: true })
   const project = addProject(session, 'the only project', { root, options: resolveOptions(given, {}, root) })
+  spent('the main process', originals.monotonic() - MAIN_MS, false)
   const manifest = await warmUp(session, project)
   await serveChildren(session, project)
   const settings = asJson(handOver(session, project, { manifest, filesAtOnce: 1 }))
 
+  setOwnMsAside(session)
   const worker = openWorker(settings, globalThis)
   await worker.ready
   const testFile = join(root, 'a.test.js')
@@ -54,7 +61,8 @@ test('a runner that hands in plain data gets models for its workers, and a repor
     return { project, path: testFile, report, hasPassed: () => true, errors: () => [] }
   }
   const ending = { number: 1, isPartial: () => false }
-  await finishRun(session, { ...ending, files: [await runFile()] })
+  const file = await runFile()
+  await finishRun(session, { ...ending, files: [file] })
   hub.clearRequests()
   handOver(session, project, { manifest: manifestOfRerun(manifest), filesAtOnce: 1 })
   await finishRun(session, { ...ending, number: 2, files: [await runFile()] })
@@ -65,6 +73,8 @@ test('a runner that hands in plain data gets models for its workers, and a repor
   expect(hub.requests).toEqual([])
   expect(notes).toEqual([])
   expect(printed.join('\n')).toContain('org/tiny')
+  expect(printed.join('\n')).toMatch(/plugin overhead \d+ m/)
+  expect(file.report?.ownMs).toBeLessThan(MAIN_MS)
   expect(records.map(({ used }) => used)).toMatchObject([
     [{ repo: 'org/tiny', testFiles: ['a.test.js'], files: ['config.json'] }],
     [{ repo: 'org/tiny', testFiles: ['a.test.js'], files: ['config.json'] }],

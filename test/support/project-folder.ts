@@ -135,6 +135,11 @@ export class ProjectFolder {
     return { ...result, json: jestResultsOf(result.stdout) }
   }
 
+  /** Runs Node.js with these arguments. */
+  async script(args: string[], env: Environment = {}): Promise<RunResult> {
+    return this.reported(args, env)
+  }
+
   /** Starts tests in watch mode; `finished` resolves when the next run of the tests has ended. */
   watch(env: Environment = {}, runner: 'vitest' | 'jest' = 'vitest') {
     const program = runner === 'vitest' ? [this.vitestProgram, '--watch'] : [this.jestProgram, '--watchAll']

@@ -41,7 +41,8 @@ async function recordAndShow(session: Session, run: FinishedRun, ending: Ending 
   if (usedModels(run)) {
     await foldIn(writable, run, ending.isOver).catch(note)
     spent('maintenance', started)
-    run.ownMs = Math.max(0, takeOwnMs() - hubWarmUpMs(run))
+    run.ownMs = Math.max(0, session.ownMs + takeOwnMs() - hubWarmUpMs(run))
+    session.ownMs = 0
     started = originals.monotonic()
     await recordRuns(`${session.runId}-${ending.number}`, writable, reports).catch(note)
   }
