@@ -5,6 +5,7 @@ import process from 'node:process'
 import { isOfThisPackage } from '../../config/jest/project-options.ts'
 import { count } from '../../report/words.ts'
 import type { JestConfig, JestProjectConfig } from '../config/read-jest.ts'
+import { isModulePackage, readText } from '../init/read-text.ts'
 import { type Check, fail, ok, warn } from './check.ts'
 import { type Installed, problemCheck } from './project.ts'
 
@@ -28,7 +29,15 @@ export function checkJestConfig(config: JestConfig | { error: unknown } | undefi
   const [served, without] = [true, false].map((isServed) =>
     config.projects.filter(({ options }) => (options !== undefined) === isServed),
   )
-  if (!served?.length) return warn(CONFIG, `${name} does not use vitest-model-cache`, INIT)
+  if (!served?.length) {
+    const isWrapped = config.globals.reporters?.some(([path]) => isOfThisPackage(path))
+    if (!isWrapped) return warn(CONFIG, `${name} does not use vitest-model-cache`, INIT)
+    return warn(
+      CONFIG,
+      `${name} does not give the model cache to ${namesOf(config.projects)}, which have configs of their own`,
+      'Wrap the configs of the projects that use models by `withModelCache()`.',
+    )
+  }
   const models = served.flatMap(({ options }) => options?.models ?? [])
   const modes = [...new Set(served.flatMap(({ options }) => options?.mode ?? []))].join(' and ')
   const text = `${name} has modelCache, ${count(models.length, 'model')} declared, mode ${modes}`
@@ -47,8 +56,7 @@ export function checkJestHooks({ globals, projects }: JestConfig, from: string):
     const { globalSetup, testRunner, testEnvironment } = resolved
     const where = served.length > 1 ? ` in project ${name}` : ''
     const parts = []
-    if (![globalSetup, globals.globalSetup].some(has))
-      parts.push(`\`globalSetup\` is ${shown(globalSetup, from)}${where}`)
+    if (!has(globalSetup)) parts.push(`\`globalSetup\` is ${shown(globalSetup, from)}${where}`)
     if (![testRunner, testEnvironment].some(has))
       parts.push(`\`testEnvironment\` is ${shown(testEnvironment, from)}${where}`)
     return parts
@@ -95,9 +103,11 @@ function checkJsdom({ root, resolved: { testEnvironment } }: JestProjectConfig):
 /** Jest runs ES modules with a flag of Node.js only. */
 function checkModules({ name, root, resolved }: JestProjectConfig): Check[] {
   const { extensionsToTreatAsEsm, transform } = resolved
-  const manifest = manifestOf(root)
-  const isModule = extensionsToTreatAsEsm.length > 0 || (transform.length === 0 && manifest.includes('"module"'))
-  const flagged = [process.env.NODE_OPTIONS, manifest, manifestOf(process.cwd())]
+  const isModule = extensionsToTreatAsEsm.length > 0 || (transform.length === 0 && isModulePackage(root))
+  const flagged = [
+    process.env.NODE_OPTIONS,
+    ...[root, process.cwd()].map((folder) => readText(join(folder, 'package.json'))),
+  ]
   if (!isModule || flagged.some((text) => text?.includes(FLAG))) return []
   return [
     warn(
@@ -106,14 +116,6 @@ function checkModules({ name, root, resolved }: JestProjectConfig): Check[] {
       `Start Jest with NODE_OPTIONS=${FLAG}.`,
     ),
   ]
-}
-
-function manifestOf(folder: string): string {
-  try {
-    return readFileSync(join(folder, 'package.json'), 'utf8')
-  } catch {
-    return ''
-  }
 }
 
 function namesOf(projects: JestProjectConfig[]): string {
