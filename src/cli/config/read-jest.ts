@@ -52,10 +52,8 @@ function explained(error: unknown, file: string): unknown {
   if (error instanceof ModelCacheError) return error
   const lines = stripVTControlCharacters(messageOf(error))
     .split('\n')
-    .map((line) => line.trim())
-    .filter(
-      (line) => !/^$|^● Validation Error:$|^Configuration Documentation:$|^https:\/\/jestjs\.io\/docs\//.test(line),
-    )
+    .map((line) => line.trim().replace(/^● /, ''))
+    .filter((line) => !/^$|^Validation Error:$|^Configuration Documentation:$|^https:\/\/jestjs\.io\/docs\//.test(line))
   return new ModelCacheError({
     code: 'INVALID_OPTION',
     asked: `Jest config ${file}`,

@@ -10,6 +10,8 @@ import type { Step } from './step.ts'
 
 const IMPORT = `import { ${WRAPPER} } from '${JEST_MODULE}'`
 
+const REQUIRE = `const { ${WRAPPER} } = require('${JEST_MODULE}')`
+
 /** Wraps the Jest config of a folder by `withModelCache()`, adds the preset to one in JSON, or makes a config. */
 export async function jestConfigStep(folder: string, config: JestConfig | undefined): Promise<Step> {
   const file = findJestConfig(folder)
@@ -17,15 +19,16 @@ export async function jestConfigStep(folder: string, config: JestConfig | undefi
   const path = relative(folder, file)
   if (config?.projects.some(({ options }) => options)) return { kind: 'done', path, what: 'has modelCache' }
   const isInManifest = basename(file) === 'package.json'
-  const paste = (why: string): Step => ({ kind: 'paste', path, why, lines: linesFor(isInManifest) })
-  if (dirname(file) !== folder) return paste('It is the config of another folder.')
   const before = readText(file) ?? ''
+  const paste = (why: string): Step => ({ kind: 'paste', path, why, lines: linesFor(isInManifest, before) })
+  if (dirname(file) !== folder) return paste('It is the config of another folder.')
   const after = extname(file) === '.json' ? await editJson(before, isInManifest) : await editModule(before)
   if (typeof after !== 'string') return paste(after.why)
   const problem = await problemOf({ runner: 'jest', path: file, before, after }, () => true)
   if (problem === undefined) return { kind: 'write', path, what: 'add the model cache', before, after }
-  const ofProjects = config && config.projects.length > 1 ? 'Its projects have configs of their own. ' : ''
-  return paste(`${ofProjects}With the model cache it could not be read: ${problem}`)
+  const hasProjects = config && config.projects.length > 1
+  if (hasProjects) return paste('Its projects have configs of their own. Wrap those, and this one for the report.')
+  return paste(`With the model cache it could not be read: ${problem}`)
 }
 
 interface Refusal {
@@ -51,7 +54,9 @@ function newConfig(folder: string): Step {
   return { kind: 'write', path, what: 'make a Jest config with the model cache', before: undefined, after }
 }
 
-function linesFor(isInManifest: boolean): string[] {
+function linesFor(isInManifest: boolean, before: string): string[] {
+  const call = `${WRAPPER}({ ...config, modelCache: {} })`
+  if (before.includes('module.exports')) return [REQUIRE, `module.exports = ${call}`]
   const where = isInManifest ? ['// jest.config.mjs, in place of the key `jest` of package.json'] : []
-  return [...where, IMPORT, `export default ${WRAPPER}({ ...config, modelCache: {} })`]
+  return [...where, IMPORT, `export default ${call}`]
 }
