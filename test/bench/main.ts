@@ -6,6 +6,7 @@ import { coldWorkers } from './cold-workers.ts'
 import { commandLine } from './command-line.ts'
 import { elsewhere } from './elsewhere.ts'
 import { growth } from './growth.ts'
+import { jest } from './jest.ts'
 import { load } from './load.ts'
 import { ownTime } from './own-time.ts'
 import { plotGrowth } from './plot.ts'
@@ -29,6 +30,7 @@ const BENCHES: Record<string, Bench> = {
   'own-time': ownTime,
   load,
   'whole-run': wholeRun,
+  jest,
   growth,
 }
 

@@ -54,7 +54,7 @@ function modelsTest(pool: string, environment: string): string {
     })
     test('runs where it should', () => {
       expect(isMainThread).toBe(${pool !== 'threads'})
-      expect(typeof process.send).toBe('${pool === 'forks' ? 'function' : 'undefined'}')
+      expect(/jest-worker/.test(process.argv[1] ?? '')).toBe(${pool !== 'band'})
       expect(typeof Reflect.get(globalThis, 'document')).toBe('${environment === 'node' ? 'undefined' : 'object'}')
     })
   `

@@ -1,6 +1,6 @@
 import { TOOLCHAINS } from '../jest/kinds.ts'
 import { DECLARED, UNTOUCHED } from './fixture.ts'
-import { COMPILED, type JestCell, type JestFilter, jestCellsOf } from './jest-cells.ts'
+import { type JestCell, type JestFilter, jestCellsOf } from './jest-cells.ts'
 import { jestSuite } from './jest-fixture.ts'
 import { type Lane, versionOf, type Workshop } from './lanes.ts'
 import type { Program } from './run-suite.ts'
@@ -15,7 +15,7 @@ export async function jestMatrix(workshop: Workshop, model: string, filter: Jest
   const lanes = new Map<string, Lane>()
   const versions = [...new Set(cells.map((cell) => cell.jest))]
   await Promise.all(
-    versions.map(async (jest) => lanes.set(jest, await openJestLane(workshop, jest, filter.quick ?? false))),
+    versions.map(async (jest) => lanes.set(jest, await openJestLane(workshop, jest, cells, filter.quick))),
   )
   const tasks: Task[] = []
   for (const cell of cells) {
@@ -26,12 +26,12 @@ export async function jestMatrix(workshop: Workshop, model: string, filter: Jest
 }
 
 /** For `isQuick`, the repository's Jest is used where it has the version. */
-async function openJestLane(workshop: Workshop, jest: string, isQuick: boolean): Promise<Lane> {
+async function openJestLane(workshop: Workshop, jest: string, cells: JestCell[], isQuick = false): Promise<Lane> {
   if (isQuick && (await versionOf('jest')) === EXACT[jest])
     return workshop.linkedLane(`jest-${jest}`, process.execPath, 'jest')
   const packages = [
     ...['jest', 'jest-environment-jsdom'].map((name) => `${name}@${EXACT[jest]}`),
-    ...COMPILED.flatMap((kind) => TOOLCHAINS[kind].packages ?? []),
+    ...cells.flatMap((cell) => (cell.jest === jest ? (TOOLCHAINS[cell.kind].packages ?? []) : [])),
     `@huggingface/transformers@${await versionOf('@huggingface/transformers')}`,
     await packWrapper(workshop),
   ]

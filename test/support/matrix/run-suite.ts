@@ -108,10 +108,10 @@ async function run(lane: Lane, directory: string, hub: Hub, { env, repos, progra
   const downloads = hub.requests.filter(({ kind, method }) => kind === 'resolve' && method === 'GET')
   const names = downloads.map(({ repo, file }) => `${repo}/${file}`)
   const twice = [...new Set(names.filter((name, index) => names.indexOf(name) !== index))]
-  const paths = new Set(downloads.map(({ repo = '', file = '' }) => join(repos[repo] ?? '', file)))
+  const paths = new Map(downloads.map(({ repo = '', file = '' }) => [`${repo}/${file}`, join(repos[repo] ?? '', file)]))
   const bytes = hub.bytesSent(({ kind, method }) => method === 'GET' && (kind === 'resolve' || kind === 'cdn'))
   const report = await readFile(reportFile, 'utf8').then(JSON.parse, () => undefined)
-  const bytesRatio = bytes / (await sumOf([...paths], sizeOf))
+  const bytesRatio = bytes / (await sumOf([...paths.values()], sizeOf))
   return { requests: hub.requests.length, twice, bytesRatio, ms, exitCode, output, report }
 }
 
