@@ -4,6 +4,8 @@ import { printableLines } from '../model/printable.ts'
 import { explainWaiting } from '../run/worker/explain-waiting.ts'
 import type { DescribeBlock, ErrorEntry, TestEvent, TestState } from './types.ts'
 
+const ofConfig = (models: string) => `modelCache: { models: ${models} }`
+
 /**
  * Adds to the error of a test or a hook that timed out which download it was waiting for. Jest's own message does not help: "Exceeded
  * timeout of 5000 ms for a test". Returns true if it added something.
@@ -15,7 +17,7 @@ export function explainTimeout(
   manifest: Manifest,
 ): boolean {
   if (downloads.length === 0 || typeof error !== 'string' || !error.startsWith('Exceeded timeout of ')) return false
-  const explained = `${error}\n${printableLines(explainWaiting(downloads, manifest))}`
+  const explained = `${error}\n${printableLines(explainWaiting(downloads, manifest, ofConfig))}`
   // The error of a hook is an error of each of its tests.
   for (const errors of [unhandledErrors, test?.errors ?? [], ...(describeBlock ? errorsIn(describeBlock) : [])])
     for (const [index, entry] of errors.entries()) errors[index] = replaced(entry, error, explained)

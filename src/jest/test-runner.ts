@@ -18,12 +18,11 @@ type TestRunner = (
 const run: TestRunner = async (globalConfig, config, environment, runtime, testFile, send) => {
   const found = loadOfJest(config.rootDir, 'jest-circus/runner', '@jest/core', 'jest-config')
   const circus: TestRunner = Reflect.get(Object(found), 'default') ?? found
-  const late = isServed(environment.global) ? undefined : await serveLate(globalConfig, config, environment, testFile)
-  try {
-    return await circus(globalConfig, config, environment, runtime, testFile, send)
-  } finally {
-    late?.end()
-  }
+  const start = () => circus(globalConfig, config, environment, runtime, testFile, send)
+  // Without `await`, the stacks of the tests' errors have no line of this file.
+  if (isServed(environment.global)) return start()
+  const late = await serveLate(globalConfig, config, environment, testFile)
+  return start().finally(() => late?.end())
 }
 
 async function serveLate(

@@ -59,7 +59,14 @@ test('requests are reported of a file whose hook throws, that is skipped, that c
   expect(messageOf('before-all')).toContain('The hook failed')
   expect(messageOf('unknown')).toMatch(/org\/none[\s\S]*\[MODEL_NOT_FOUND\]/)
   expect(messageOf('slow')).toMatch(/Exceeded timeout of 4000 ms/)
-  expect(messageOf('slow')).toMatch(/waiting for the download of org\/large: [\s\S]*models: \['org\/large'\]/)
+  expect(messageOf('slow')).toMatch(
+    /waiting for the download of org\/large: [\s\S]*modelCache: \{ models: \['org\/large'\] \}/,
+  )
+
+  // Errors point at lines of the test, and at none of this package.
+  const stacks = json?.testResults.flatMap(({ message }) => message.split(/^ *Cause:/m)[0] ?? '').join('')
+  expect(stacks).toContain('unknown.test.js:3')
+  expect(stacks).not.toContain('vitest-model-cache/dist')
 
   const requests = report?.models.map(({ repo, requests, testFiles }) => ({ repo, requests, testFiles }))
   expect(requests).toEqual(
