@@ -39,7 +39,7 @@ export const TOOLCHAINS: Record<Kind, Toolchain> = {
       'tsconfig.json': JSON.stringify({
         compilerOptions: {
           target: 'es2022',
-          module: 'node16',
+          module: 'commonjs',
           strict: true,
           skipLibCheck: true,
           types: ['jest', 'node'],

@@ -10,8 +10,10 @@ export function packWrapper(workshop: Workshop): Promise<string> {
       name: WRAPPER,
       version: '1.0.0',
       exports: { import: './index.mjs', require: './index.cjs' },
+      types: './index.d.ts',
       dependencies: { '@huggingface/transformers': '3.8.1' },
     }),
+    'index.d.ts': `export { env, pipeline } from '@huggingface/transformers'`,
     'index.mjs': `export { env, pipeline } from '@huggingface/transformers'`,
     'index.cjs': `module.exports = require('@huggingface/transformers')`,
   })
