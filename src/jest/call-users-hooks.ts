@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module'
-import { isAbsolute, join } from 'node:path'
-import { CHAIN } from '../config/jest/own-options.ts'
+import { join } from 'node:path'
+import { CHAIN, type UsersHooks } from '../config/jest/own-options.ts'
 import { loadOfJest } from './load-of-jest.ts'
 import type { GlobalConfig, ProjectConfig } from './types.ts'
 
@@ -22,9 +22,10 @@ export async function callUsersHooks(hook: Hook, globalConfig: GlobalConfig, pro
   const called = new Set<string>()
   for (const project of projects) {
     const { testEnvironmentOptions, rootDir } = project
-    const given: unknown = Reflect.get(Object(testEnvironmentOptions[CHAIN]), hook)
-    if (typeof given !== 'string') continue
-    const path = pathOf(given, rootDir)
+    const hooks: UsersHooks = Object(testEnvironmentOptions[CHAIN])
+    const given = hooks[hook]
+    if (given === undefined) continue
+    const path = pathOf(given, hooks.isOfRun ? globalConfig.rootDir : rootDir)
     if (called.has(path)) continue
     called.add(path)
     const { createScriptTransformer } = loadOfJest<TransformPackage>(rootDir, '@jest/transform', '@jest/core')
@@ -36,9 +37,7 @@ export async function callUsersHooks(hook: Hook, globalConfig: GlobalConfig, pro
   }
 }
 
+/** The real path: several projects may name the same file. */
 function pathOf(given: string, rootDir: string): string {
-  const path = given.replace(/^<rootDir>/, rootDir)
-  if (isAbsolute(path)) return path
-  const require = createRequire(join(rootDir, 'package.json'))
-  return require.resolve(path)
+  return createRequire(join(rootDir, 'package.json')).resolve(given.replace(/^<rootDir>/, rootDir))
 }

@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import process from 'node:process'
 import { optionsIn } from '../config/jest/own-options.ts'
+import { messageOf } from '../model/errors.ts'
 import { originals } from '../platform/originals.ts'
 import { spent } from '../platform/own-time.ts'
 import { chooseEventsFolder } from '../run/events-folder.ts'
@@ -21,33 +22,36 @@ export default async function globalSetup(globalConfig: GlobalConfig, projectCon
   const started = originals.monotonic()
   const run = openRun()
   const { session } = run
-  const projects = await projectsOf(globalConfig, projectConfig)
-  for (const each of projects) {
+  run.projects = await projectsOf(globalConfig, projectConfig)
+  for (const each of run.projects) {
     if (session.projects.has(each.id)) continue
     const options = optionsIn(each, process.env, globalConfig.rootDir)
     await setUp(run, globalConfig, each, addProject(session, each.id, { root: each.rootDir, options }))
   }
   spent('global setup', started)
   setOwnMsAside(session)
-  await callUsersHooks('globalSetup', globalConfig, projects)
+  await callUsersHooks('globalSetup', globalConfig, run.projects)
 }
 
 async function setUp(run: JestRun, globalConfig: GlobalConfig, { id }: ProjectConfig, project: Project): Promise<void> {
   const { session } = run
-  const manifest = await warmUp(session, project)
-  await serveChildren(session, project)
-  project.events ??= chooseEventsFolder(project.cache.context, session.runId)
-  const { folder } = project.events
-  project.workers = { most: globalConfig.maxWorkers, isIsolated: false, sharesOnlyModels: true }
-  const settings = handOver(session, project, { manifest, filesAtOnce: globalConfig.maxWorkers })
-  const ofRun = process.env[RUN_VARIABLE]
-  // All settings of a run are in one folder, that of the first project.
-  const place = session.projects.size > 1 && ofRun !== undefined ? ofRun : folder
-  mkdirSync(place, { recursive: true, mode: 0o700 })
-  writeFileSync(settingsFile(place, id), JSON.stringify(settings), { mode: 0o600 })
-  if (place === ofRun) return
-  run.restore = keepEnvironment()
-  process.env[RUN_VARIABLE] = place
+  try {
+    const manifest = await warmUp(session, project)
+    await serveChildren(session, project)
+    project.events ??= chooseEventsFolder(project.cache.context, session.runId)
+    const settings = handOver(session, project, { manifest, filesAtOnce: globalConfig.maxWorkers })
+    // All settings of a run are in one folder, that of the first project.
+    const place = run.folder ?? project.events.folder
+    mkdirSync(place, { recursive: true, mode: 0o700 })
+    writeFileSync(settingsFile(place, id), JSON.stringify(settings), { mode: 0o600 })
+    if (run.folder !== undefined) return
+    run.folder = place
+    run.restore = keepEnvironment()
+    process.env[RUN_VARIABLE] = place
+  } catch (error) {
+    // Tests that use no model must not fail.
+    session.output.note(`The tests of ${project.root} run without models: ${messageOf(error)}`)
+  }
 }
 
 /** Tests that run in this process get variables for their child processes. Returns a function that puts the former values back. */

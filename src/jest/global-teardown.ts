@@ -3,17 +3,17 @@ import { endProject } from '../run/end/end-project.ts'
 import { callUsersHooks } from './call-users-hooks.ts'
 import { finish } from './finish.ts'
 import { disposeKept } from './keepers.ts'
-import { projectsOf } from './projects-of.ts'
 import { closeRun, currentRun, type JestRun } from './session.ts'
-import type { GlobalConfig, ProjectConfig } from './types.ts'
+import type { GlobalConfig } from './types.ts'
 
 /** Ends the run: releases the claims on models, and removes what the run left for its workers. */
-export default async function globalTeardown(globalConfig: GlobalConfig, projectConfig: ProjectConfig): Promise<void> {
+export default async function globalTeardown(globalConfig: GlobalConfig): Promise<void> {
+  const run = currentRun()
+  if (!run) return
   try {
-    await callUsersHooks('globalTeardown', globalConfig, await projectsOf(globalConfig, projectConfig))
+    await callUsersHooks('globalTeardown', globalConfig, run.projects)
   } finally {
-    const run = currentRun()
-    if (run) await end(run, globalConfig)
+    await end(run, globalConfig)
   }
 }
 

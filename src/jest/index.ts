@@ -23,7 +23,9 @@ export function withModelCache(
   config: ConfigWithModels | Promise<ConfigWithModels> | ((...args: unknown[]) => unknown),
 ): unknown {
   // A package of ES modules can be required since Node.js 20.19.
-  const { withModels }: WithModels = createRequire(import.meta.url)('./with-model-cache.mjs')
-  if (typeof config === 'function') return async (...args: unknown[]) => withModels((await config(...args)) as Config)
-  return config instanceof Promise ? config.then((given) => withModels(given)) : withModels(config)
+  const { withModels, configFolder }: WithModels = createRequire(import.meta.url)('./with-model-cache.mjs')
+  const folder = configFolder()
+  if (typeof config === 'function')
+    return async (...args: unknown[]) => withModels((await config(...args)) as Config, folder)
+  return config instanceof Promise ? config.then((given) => withModels(given, folder)) : withModels(config, folder)
 }

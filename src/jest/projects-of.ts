@@ -1,5 +1,7 @@
 import process from 'node:process'
+import { OPTIONS } from '../config/jest/own-options.ts'
 import { readJestProjects } from '../config/jest/read-projects.ts'
+import { GLOBAL_SETUP } from './own-files.ts'
 import type { GlobalConfig, ProjectConfig } from './types.ts'
 
 /**
@@ -7,13 +9,19 @@ import type { GlobalConfig, ProjectConfig } from './types.ts'
  * them.
  */
 export async function projectsOf(globalConfig: GlobalConfig, projectConfig: ProjectConfig): Promise<ProjectConfig[]> {
-  if (globalConfig.projects.length < 2) return [projectConfig]
+  const all = globalConfig.projects.length < 2 ? [projectConfig] : await readAll(globalConfig, projectConfig)
+  return all.filter(
+    ({ globalSetup, testEnvironmentOptions }) =>
+      Object.hasOwn(testEnvironmentOptions, OPTIONS) || globalSetup === GLOBAL_SETUP,
+  )
+}
+
+async function readAll(globalConfig: GlobalConfig, projectConfig: ProjectConfig): Promise<ProjectConfig[]> {
   const isHere = ({ id }: { id: string }) => id === projectConfig.id
-  const byArguments = await readJestProjects(process.cwd(), process.argv.slice(2))
   // A program may have started Jest with other arguments than its own.
+  const byArguments = await readJestProjects(process.cwd(), process.argv.slice(2)).catch(() => undefined)
   const read = byArguments?.configs.some(isHere)
     ? byArguments
-    : await readJestProjects(globalConfig.rootDir, [], globalConfig.projects)
-  const others = (read?.configs ?? []).filter((config) => config.globalSetup === projectConfig.globalSetup)
-  return [projectConfig, ...others.filter((config) => !isHere(config))]
+    : await readJestProjects(globalConfig.rootDir, [], globalConfig.projects).catch(() => undefined)
+  return [projectConfig, ...(read?.configs ?? []).filter((config) => !isHere(config))]
 }

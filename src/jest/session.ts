@@ -5,6 +5,10 @@ import type { ProjectConfig, TestFileResult } from './types.ts'
 /** The present run of tests. In watch mode Jest calls the global setup and the global teardown for each run. */
 export interface JestRun {
   session: Session
+  /** The projects that use this package. */
+  projects: ProjectConfig[]
+  /** The folder with the settings for workers. Undefined until there is one. */
+  folder?: string
   /** The results of the test files, from the reporter. */
   results: { project: ProjectConfig; result: TestFileResult }[]
   isReported: boolean
@@ -40,5 +44,5 @@ function newRun(): JestRun {
   const session = newSession(outputToStderr(), false)
   session.isRunning = true
   session.hasReporter = true
-  return { session, results: [], isReported: false, restore: () => undefined }
+  return { session, projects: [], results: [], isReported: false, restore: () => undefined }
 }

@@ -1,8 +1,8 @@
 import { createRequire } from 'node:module'
-import { isAbsolute, join } from 'node:path'
+import { isAbsolute, join, resolve } from 'node:path'
 import process from 'node:process'
 import type { Config } from 'jest'
-import { CHAIN, OPTIONS, OWNER, optionsForConfig } from '../config/jest/own-options.ts'
+import { CHAIN, OPTIONS, OWNER, optionsForConfig, type UsersHooks } from '../config/jest/own-options.ts'
 import { withMessageOnly } from '../config/message-only.ts'
 import { type ModelCacheOptions, type Options, resolveOptions } from '../config/options.ts'
 import {
@@ -14,57 +14,65 @@ import {
   TEST_RUNNER,
 } from './own-files.ts'
 
+export { configFolder } from './config-folder.ts'
+
 /** A config of Jest with the options of this package. */
 export type ConfigWithModels = Config & { modelCache?: ModelCacheOptions }
 
 type Project = NonNullable<Config['projects']>[number]
 
-/** Adds this package to a config. The user's own global setup, environment and reporters stay. Throws `INVALID_OPTION`. */
-export function withModels(config: ConfigWithModels, inherited?: ModelCacheOptions): Config {
-  const { modelCache = inherited, projects, reporters = ['default'], ...rest } = config
+/**
+ * Adds this package to a config. The user's own global setup, environment and reporters stay. `folder` is that of the config file. Throws
+ * `INVALID_OPTION`.
+ */
+export function withModels(config: ConfigWithModels, folder: string): Config {
+  const { modelCache = {}, projects = [], ...rest } = config
+  const withPreset = withPresetOf(rest, folder)
+  const { reporters = ['default'] } = withPreset
   const isOurs = (reporter: unknown) => [reporter].flat()[0] === REPORTER
-  const withReporter = { reporters: reporters.some(isOurs) ? reporters : [...reporters, REPORTER] }
-  if (projects) return { ...rest, ...withReporter, projects: projects.map((project) => inProject(project, modelCache)) }
-  return { ...wired(rest, modelCache ?? {}), ...withReporter }
+  const ofRun = { reporters: reporters.some(isOurs) ? reporters : [...reporters, REPORTER] }
+  const hooks = { globalSetup: GLOBAL_SETUP, globalTeardown: GLOBAL_TEARDOWN }
+  if (projects.length === 0) return { ...wired(rest, modelCache, folder, usersHooks(withPreset)), ...hooks, ...ofRun }
+  const isInline = (project: Project) => typeof project !== 'string'
+  return {
+    ...rest,
+    // Jest calls the hooks of the projects that run, and those of the root.
+    ...(projects.some(isInline) && hooks),
+    ...ofRun,
+    projects: projects.map((project) => inProject(project, modelCache, folder, usersHooks(withPreset))),
+  }
 }
 
 /** A project that is named by its path has a config of its own, which calls `withModelCache` itself. */
-function inProject(project: Project, inherited: ModelCacheOptions | undefined): Project {
+function inProject(project: Project, inherited: ModelCacheOptions, folder: string, hooks: UsersHooks): Project {
   if (typeof project === 'string') return project
   const { modelCache = inherited, ...rest }: ConfigWithModels = project
-  return wired(rest, modelCache ?? {}) as Project
+  return wired(rest, modelCache, folder, { ...hooks, isOfRun: true }) as Project
 }
 
-function wired(config: Config, options: ModelCacheOptions): Config {
-  const rootDir = config.rootDir ?? process.cwd()
-  const resolved = withMessageOnly(() => resolveOptions(options, process.env, rootDir, rootDir, OWNER))
-  const preset = presetOf(config, rootDir)
+function wired(config: Config, options: ModelCacheOptions, folder: string, hooks: UsersHooks): Config {
+  const root = rootOf(config, folder)
+  const resolved = withMessageOnly(() => resolveOptions(options, process.env, root, root, OWNER))
   const {
-    globalSetup,
-    globalTeardown,
     testRunner,
     testEnvironment,
+    testEnvironmentOptions,
     watchPathIgnorePatterns = [],
-  } = {
-    ...preset,
-    ...defined(config),
-  }
+  } = withPresetOf(config, folder)
   return {
     ...config,
-    globalSetup: GLOBAL_SETUP,
-    globalTeardown: GLOBAL_TEARDOWN,
     testEnvironment: environmentFor(testEnvironment),
     testRunner: isCircus(testRunner) ? TEST_RUNNER : testRunner,
     setupFiles: [...(options.providers ?? []).map(inRoot), ...(config.setupFiles ?? [])],
     watchPathIgnorePatterns: [...watchPathIgnorePatterns, ...patternsOfWritten(resolved)],
-    testEnvironmentOptions: {
-      ...config.testEnvironmentOptions,
-      [OPTIONS]: optionsForConfig(options),
-      [CHAIN]: {
-        globalSetup: usersOwn(globalSetup, GLOBAL_SETUP),
-        globalTeardown: usersOwn(globalTeardown, GLOBAL_TEARDOWN),
-      },
-    },
+    testEnvironmentOptions: { ...testEnvironmentOptions, [OPTIONS]: optionsForConfig(options), [CHAIN]: hooks },
+  }
+}
+
+function usersHooks({ globalSetup, globalTeardown }: Config): UsersHooks {
+  return {
+    globalSetup: usersOwn(globalSetup, GLOBAL_SETUP),
+    globalTeardown: usersOwn(globalTeardown, GLOBAL_TEARDOWN),
   }
 }
 
@@ -83,24 +91,29 @@ function usersOwn(path: string | null | undefined, own: string): string | undefi
   return path === own ? undefined : (path ?? undefined)
 }
 
-function defined(config: Config): Config {
-  return Object.fromEntries(Object.entries(config).filter(([, value]) => value !== undefined))
-}
-
-/** The settings of a preset, which our own replace. Empty if the preset can't be read: Jest tells why. */
-function presetOf({ preset }: Config, rootDir: string): Config {
-  if (!preset) return {}
-  const require = createRequire(join(rootDir, 'package.json'))
-  const path = preset.replace(/^<rootDir>/, rootDir)
-  for (const ending of ['js', 'json', 'cjs', 'mjs']) {
+/** A config with the settings of its preset. Without them if the preset can't be read: Jest tells why. */
+function withPresetOf(config: Config, folder: string): Config {
+  const given = Object.fromEntries(Object.entries(config).filter(([, value]) => value !== undefined))
+  if (!config.preset) return given
+  const root = rootOf(config, folder)
+  const require = createRequire(join(root, 'package.json'))
+  const path = config.preset.replace(/^<rootDir>/, root)
+  // As in Jest, a path names the file, with or without its ending.
+  const isPath = path.startsWith('.') || isAbsolute(path)
+  const names = ['.json', '.js', '.cjs', '.mjs'].map((ending) => `${isPath ? path : `${path}/jest-preset`}${ending}`)
+  for (const name of isPath ? [path, ...names] : names) {
     try {
-      const found: unknown = require(`${path}/jest-preset.${ending}`)
-      return Object(Reflect.get(Object(found), 'default') ?? found)
+      const found: unknown = require(name)
+      return { ...Object(Reflect.get(Object(found), 'default') ?? found), ...given }
     } catch {
       // It has another ending, or can't be read.
     }
   }
-  return {}
+  return given
+}
+
+function rootOf({ rootDir = '' }: Config, folder: string): string {
+  return resolve(folder, rootDir)
 }
 
 /** What a run writes. In watch mode it would start another run. */

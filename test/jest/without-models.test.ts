@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { Consumer } from '../support/consumer.ts'
 import { jestFiles } from '../support/jest/jest-files.ts'
@@ -56,4 +58,55 @@ test('a window is changed only in test files that use a model', async () => {
   const { json, output, exitCode } = await project.jest([], env)
   expect(json, output).toMatchObject({ numFailedTests: 0, numPassedTests: 3 })
   expect(exitCode).toBe(0)
+})
+
+test('hooks of projects that do not run are not called, and presets are found from the folder of the config', async () => {
+  const hook = (name: string) =>
+    `module.exports = () => require('fs').appendFileSync(__dirname + '/../calls.txt', '${name} ')`
+  const passes = 'test("passes", () => { expect(location.href).toBe("http://preset.test/") })'
+  const project = await Consumer.create({
+    files: {
+      'package.json': '{ "private": true }',
+      'hooks/run.js': hook('run'),
+      'hooks/end.js': hook('end'),
+      'hooks/preset.js': hook('preset'),
+      'hooks/absent.js': `module.exports = () => { throw new Error('Its server is not running') }`,
+      'preset.js': `module.exports = {
+        testEnvironment: 'jsdom',
+        testEnvironmentOptions: { url: 'http://preset.test/' },
+        globalSetup: '<rootDir>/../hooks/preset.js',
+        transform: {},
+      }`,
+      'jest.config.js': `
+        const { withModelCache } = require('vitest-model-cache/jest')
+        module.exports = withModelCache({
+          globalSetup: './hooks/run.js',
+          globalTeardown: '<rootDir>/hooks/end.js',
+          projects: [
+            { displayName: 'one', rootDir: 'one', preset: '../preset', },
+            { displayName: 'two', rootDir: 'two', globalSetup: '../hooks/absent.js', globalTeardown: '../hooks/absent.js' },
+          ],
+        })
+      `,
+      'paths.config.js': `module.exports = { projects: ['<rootDir>/one', '<rootDir>/two'] }`,
+      ...Object.fromEntries(
+        ['one', 'two'].flatMap((name) => [
+          [`${name}/a.test.js`, passes],
+          [
+            `${name}/jest.config.js`,
+            `module.exports = require('vitest-model-cache/jest').withModelCache(async () => ({ preset: '../preset.js' }))`,
+          ],
+        ]),
+      ),
+    },
+  })
+  const calls = () => readFile(join(project.directory, 'calls.txt'), 'utf8')
+  const inline = await project.jest(['one/'], env)
+  expect(inline.json, inline.output).toMatchObject({ success: true, numPassedTests: 1 })
+  expect(await calls()).toBe('preset run end ')
+
+  await project.write({ 'calls.txt': '' })
+  const byPath = await project.jest(['--config=paths.config.js', '--runInBand'], env)
+  expect(byPath.json, byPath.output).toMatchObject({ success: true, numPassedTests: 2 })
+  expect(await calls()).toBe('preset ')
 })

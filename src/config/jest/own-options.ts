@@ -12,6 +12,14 @@ export const OWNER = `\`${OPTIONS}\``
 /** The key of the user's global setup and teardown, which ours call. */
 export const CHAIN = 'modelCacheCalls'
 
+/** The paths of the user's global setup and teardown. */
+export interface UsersHooks {
+  globalSetup?: string | undefined
+  globalTeardown?: string | undefined
+  /** True if they are those of the config around the projects. */
+  isOfRun?: boolean
+}
+
 // On the global object: the config file and the global setup may load this module twice, as CommonJS and as ES modules do.
 const SECRETS = Symbol.for('vitest-model-cache.jest-options')
 

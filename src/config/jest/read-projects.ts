@@ -31,7 +31,7 @@ export interface ResolvedJestConfig {
 }
 
 /** The arguments of Jest's command line, parsed. */
-type Arguments = { _: string[]; $0: string; projects?: string[] } & Record<string, unknown>
+type Arguments = Partial<Record<'projects' | 'selectProjects' | 'ignoreProjects', string[]>> & Record<string, unknown>
 
 interface JestConfigPackage {
   readConfigs(argv: Arguments, projects: unknown[]): Promise<ResolvedJestConfig>
@@ -64,7 +64,13 @@ export async function readJestProjects(
   const { readConfigs } = jest.load<JestConfigPackage>('jest-config', '@jest/core')
   const argv = args.length > 0 ? await parse(jest, args) : { _: [], $0: '' }
   const given = projects ?? (argv.projects?.length ? argv.projects : [root])
-  return withoutAdvice(() => readConfigs(argv, given))
+  const read = await withoutAdvice(() => readConfigs(argv, given))
+  return { ...read, configs: read.configs.filter(({ displayName }) => isSelected(argv, displayName?.name)) }
+}
+
+/** False for a project that `--selectProjects` or `--ignoreProjects` leaves out. */
+function isSelected({ selectProjects, ignoreProjects }: Arguments, name = ''): boolean {
+  return (selectProjects?.includes(name) ?? true) && !ignoreProjects?.includes(name)
 }
 
 async function parse(jest: InstalledJest, args: string[]): Promise<Arguments> {
