@@ -17,12 +17,18 @@ const ASKS = `
   })
 `
 
+// Asks for the same files, and does not load them.
+const ALSO_ASKS = `
+  import { test } from 'vitest'
+  test('asks too', async ({ models }) => { await models.path({ repo: '${REPO}', task: 'feature-extraction' }) })
+`
+
 function suite(): Promise<ProjectFolder> {
   const config = configSource({
     models: [{ repo: REPO, task: 'feature-extraction' }],
     report: { outputFile: 'report.json' },
   })
-  return Consumer.create({ files: { 'vitest.config.ts': config, 'a.test.ts': ASKS, 'b.test.ts': ASKS } })
+  return Consumer.create({ files: { 'vitest.config.ts': config, 'a.test.ts': ASKS, 'b.test.ts': ALSO_ASKS } })
 }
 
 function filesAsked(): string[] {
@@ -59,7 +65,7 @@ describe('with a cache folder that can not be used', () => {
       'api/users/0123456789abcdef0123456789abcdef.json': '{}',
       'hub/index.txt': 'x',
     }
-    const tests = { 'a.test.ts': ASKS, 'b.test.ts': ASKS, 'c.test.ts': inChild }
+    const tests = { 'a.test.ts': ASKS, 'b.test.ts': ALSO_ASKS, 'c.test.ts': inChild }
     const project = await Consumer.create({ files: { 'vitest.config.ts': config, ...tests, ...theirs } })
     await project.shell('cd app && find events leases api hub -exec touch -d "30 days ago" {} +')
     const listing = 'cd app && ls -A | grep -v report.json && find events leases api hub -printf "%p %T@\\n" | sort'

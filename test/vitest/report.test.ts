@@ -9,7 +9,8 @@ import { startModelsHub } from '../support/models-hub.ts'
 const REPO = 'org/embeddings'
 const { env, hub, repo } = await startModelsHub([REPO])
 hub.addRepo('org/tiny', { files: { 'config.json': JSON.stringify({ text: 'x'.repeat(2000) }) } })
-const ASKS = `import { test } from 'vitest'; test('x', async ({ models }) => { await models.pipeline('feature-extraction', '${REPO}') })`
+const ASKS = `import { test } from 'vitest'; test('x', async ({ models }) => { await models.path('${REPO}') })`
+const LOADS = ASKS.replace('models.path(', `models.pipeline('feature-extraction', `)
 
 const ANY = expect.any(Number)
 const ANY_SPREAD = { count: 1, total: ANY, p50: ANY, p95: ANY, max: ANY }
@@ -30,7 +31,7 @@ test('comes after the summary of Vitest, in lines of at most 120 columns and wit
 })
 
 test('is written as JSON that fits the schema', async () => {
-  const { report } = await (await suite(ASKS)).vitest([], env)
+  const { report } = await (await suite(LOADS)).vitest([], env)
   expect(report).toEqual({
     schemaVersion: 1,
     ...{ mode: 'integration', mocks: 0 },
