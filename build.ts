@@ -96,8 +96,9 @@ const BUNDLES: BuildOptions[] = [
             name: 'charts',
             test: (id: string) => isForeign(id) && !SMALL.some((name) => isOf(name, id)),
           },
+          // Rolldown takes a negative priority for the highest one.
           ...Object.entries(CHUNKS).map(([name, entries], index) => ({
-            priority: 10 - index,
+            priority: 19 - index,
             debugName: name,
             name: (id: string, context: ModuleGraph) =>
               !isEntry(id) && loadedAtOnce(entries, context).has(id) ? name : null,
