@@ -48,8 +48,10 @@ const SKIPPED = `
 test('requests are reported of a file whose hook throws, that is skipped, that crashes its worker or that waits too long', async () => {
   // The last bytes never arrive.
   hub.throttle({ total: 1 << 17 })
+  const { 'jest.config.mjs': config = '', ...files } = jestFiles({ config: { maxWorkers: 2 }, tests: TESTS })
+  const asFunction = config.replace(/withModelCache\((.*)\)/, 'withModelCache(async () => ($1))')
   const project = await Consumer.create({
-    files: { ...jestFiles({ config: { maxWorkers: 2 }, tests: TESTS }), 'skipped.test.mjs': SKIPPED },
+    files: { ...files, 'jest.config.mjs': asFunction, 'skipped.test.mjs': SKIPPED },
   })
   const { exitCode, report, json, output } = await project.jest([], env, ['--experimental-vm-modules', '--no-warnings'])
   hub.throttle({})

@@ -6,7 +6,8 @@ import { jestFiles } from '../support/jest/jest-files.ts'
 import { startModelsHub } from '../support/models-hub.ts'
 import type { ProjectFolder } from '../support/project-folder.ts'
 
-const { hub, env } = await startModelsHub([])
+const TOKEN = 'hf_a_secret_that_must_not_be_seen'
+const { hub, env } = await startModelsHub([], { token: TOKEN })
 for (const name of ['one', 'two', 'three'])
   hub.addRepo(`org/${name}`, { files: { 'config.json': `{ "name": "${name}" }` } })
 
@@ -22,7 +23,7 @@ async function expectNothingLeft(project: ProjectFolder): Promise<void> {
 
 test('each project has its own options', async () => {
   const projects = [
-    { displayName: 'one', testMatch: ['**/one.test.js'], modelCache: { models: ['org/one'] } },
+    { displayName: 'one', testMatch: ['**/one.test.js'], modelCache: { models: ['org/one'], hub: { token: TOKEN } } },
     { displayName: 'two', testMatch: ['**/two.test.js'], modelCache: { mode: 'unit' } },
     // It has the options of the config around it.
     { displayName: 'three', testMatch: ['**/three.test.js'] },
@@ -35,8 +36,12 @@ test('each project has its own options', async () => {
         one: asks('org/one'),
         two: `
           test('is mocked', async () => {
-            const embed = await models.pipeline('feature-extraction', 'org/two')
-            expect((await embed('A dog', { pooling: 'mean' })).dims).toEqual([1, 384])
+            const { env, pipeline: untouched } = require('@huggingface/transformers')
+            env.cacheDir = './own-cache'
+            for (const pipeline of [models.pipeline, untouched]) {
+              const embed = await pipeline('feature-extraction', 'org/two')
+              expect((await embed('A dog', { pooling: 'mean' })).dims).toEqual([1, 384])
+            }
           })
         `,
         three: asks('org/three'),
@@ -51,6 +56,8 @@ test('each project has its own options', async () => {
     ['org/three', ['three.test.js']],
   ])
   expect(hub.requests.filter(({ repo }) => repo === 'org/two')).toEqual([])
+  expect(hub.requests.some(({ authorization }) => authorization)).toBe(true)
+  expect((await project.jest(['--showConfig'], env)).stdout).not.toContain(TOKEN)
   await expectNothingLeft(project)
 })
 

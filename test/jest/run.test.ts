@@ -79,6 +79,8 @@ test('a run serves all files, and ends with a report, a record and the summary o
   expect(await readFile(summary, 'utf8')).toContain(REPO)
   expect(await readdir(join(project.directory, 'own-cache')).catch(() => [])).toEqual([])
   expect(await covered()).toEqual(['src/twice.js'])
+  const cached = await readdir(join(project.cacheDir, 'hub'), { recursive: true })
+  expect(cached.filter((path) => path.endsWith('.mapped.onnx'))).toHaveLength(1)
 
   hub.clearRequests()
   const warm = await project.jest(['--ci', '--detectOpenHandles', '--coverage', '--coverageProvider=babel'], env)
