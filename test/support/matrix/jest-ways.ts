@@ -12,11 +12,11 @@ const EXACT: Record<string, string> = { '29.7': '29.7.0', '30.5': '30.5.2' }
 /** A suite in every combination of Jest, Node.js, pool, kind of module and environment. */
 export async function jestMatrix(workshop: Workshop, model: string, filter: JestFilter): Promise<Task[]> {
   const cells = jestCellsOf(filter)
+  const isQuick = filter.quick ?? false
   const lanes = new Map<string, Lane>()
   const versions = [...new Set(cells.map((cell) => cell.jest))]
-  await Promise.all(
-    versions.map(async (jest) => lanes.set(jest, await openJestLane(workshop, jest, cells, filter.quick))),
-  )
+  const wrapper = await packWrapper(workshop)
+  for (const jest of versions) lanes.set(jest, await openJestLane(workshop, { jest, cells, wrapper, isQuick }))
   const tasks: Task[] = []
   for (const cell of cells) {
     const lane = lanes.get(cell.jest)
@@ -26,14 +26,18 @@ export async function jestMatrix(workshop: Workshop, model: string, filter: Jest
 }
 
 /** For `isQuick`, the repository's Jest is used where it has the version. */
-async function openJestLane(workshop: Workshop, jest: string, cells: JestCell[], isQuick = false): Promise<Lane> {
+async function openJestLane(
+  workshop: Workshop,
+  { jest, cells, wrapper, isQuick }: { jest: string; cells: JestCell[]; wrapper: string; isQuick: boolean },
+): Promise<Lane> {
   if (isQuick && (await versionOf('jest')) === EXACT[jest])
     return workshop.linkedLane(`jest-${jest}`, process.execPath, 'jest')
+  const compilers = cells.flatMap((cell) => (cell.jest === jest ? (TOOLCHAINS[cell.kind].packages ?? []) : []))
   const packages = [
     ...['jest', 'jest-environment-jsdom'].map((name) => `${name}@${EXACT[jest]}`),
-    ...cells.flatMap((cell) => (cell.jest === jest ? (TOOLCHAINS[cell.kind].packages ?? []) : [])),
+    ...new Set(compilers),
     `@huggingface/transformers@${await versionOf('@huggingface/transformers')}`,
-    await packWrapper(workshop),
+    wrapper,
   ]
   return workshop.installedLane(`jest-${jest}`, packages, { overrides: ONE_RUNTIME, runner: 'jest' })
 }
