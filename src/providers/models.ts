@@ -97,10 +97,19 @@ async function fromCaller<T>(method: (...args: never[]) => unknown, load: () => 
       .split('\n')
       .filter((line) => /^\s+at /.test(line))
     // A spy of the test may have replaced the method. Then there are no frames.
-    if (error instanceof ModelCacheError && frames.length > 0)
+    if (error instanceof ModelCacheError && frames.length > 0) {
       error.stack = [`${error.name}: ${error.message}`, ...frames].join('\n')
+      withoutFrames(error.cause)
+    }
     throw error
   }
+}
+
+/** Removes the frames of causes. Jest prints them, and they are all of this package and of Node.js. */
+function withoutFrames(cause: unknown): void {
+  if (!(cause instanceof Error)) return
+  cause.stack = `${cause.name}: ${cause.message}`
+  withoutFrames(cause.cause)
 }
 
 function oneFile(model: ModelSpec, file: string): ModelSpec {
