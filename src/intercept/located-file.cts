@@ -43,6 +43,8 @@ interface FileResponseClass<T> {
 function fileResponse<T extends object>(FileResponse: FileResponseClass<T>, { file, size }: Hit): T {
   const response = Object.create(FileResponse.prototype)
   Object.assign(response, { filePath: file, exists: true, status: 200, statusText: 'OK' })
+  // transformers.js 2 keeps this map on each instance, and reads it in `updateContentType`.
+  response._CONTENT_TYPE_MAP = { json: 'application/json', txt: 'text/plain' }
   response.headers = new Headers({ 'content-length': String(size) })
   FileResponse.prototype.updateContentType?.call(response)
   return Object.defineProperty(response, 'body', { get: () => Reflect.get(new FileResponse(file), 'body') })

@@ -17,11 +17,20 @@ export const env = {
 }
 
 class FileResponse {
+    _CONTENT_TYPE_MAP = {
+        'txt': 'text/plain',
+        'json': 'application/json',
+    }
     constructor(filePath) {
         this.filePath = filePath;
         this.headers = new Headers();
         this.exists = fs.existsSync(filePath);
         this.status = this.exists ? 200 : 404;
+        if (this.exists) this.updateContentType();
+    }
+    updateContentType() {
+        const extension = this.filePath.toString().split('.').pop().toLowerCase();
+        this.headers.set('content-type', this._CONTENT_TYPE_MAP[extension] ?? 'application/octet-stream');
     }
     async arrayBuffer() {
         const data = await fs.promises.readFile(this.filePath);
