@@ -1,11 +1,16 @@
+import { dirname } from 'node:path'
 import process from 'node:process'
+import { fileURLToPath } from 'node:url'
 import { findJest } from '../config/jest/find-jest.ts'
 import { ModelCacheError } from '../model/errors.ts'
 
+/** The folder of this package: the packages of the project are found from here too. */
+export const OWN_FOLDER = dirname(fileURLToPath(import.meta.url))
+
 /** Loads a package of the Jest that runs the project's tests: see `InstalledJest.load`. Throws `NOT_SET_UP`. */
 export function loadOfJest<Module>(root: string, name: string, ...over: string[]): Module {
-  // The tests may be in a folder that has no packages of its own.
-  const jest = findJest(root) ?? findJest(process.cwd())
+  // The tests may be in a folder that has no packages of its own. A program that starts Jest may have another working directory.
+  const jest = findJest(root) ?? findJest(process.cwd()) ?? findJest(OWN_FOLDER)
   if (jest) return jest.load(name, ...over)
   throw new ModelCacheError({
     code: 'NOT_SET_UP',

@@ -2,7 +2,7 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import process from 'node:process'
 import { ModelCacheError } from '../../model/errors.ts'
-import { loadOfJest } from '../load-of-jest.ts'
+import { loadOfJest, OWN_FOLDER } from '../load-of-jest.ts'
 import type { EnvironmentClass } from '../types.ts'
 
 interface EnvironmentPackage {
@@ -17,9 +17,12 @@ export function nodeEnvironment(): EnvironmentClass {
 
 /** The environment `jsdom`, which a project installs itself. Throws `NOT_SET_UP`. */
 export function jsdomEnvironment(): EnvironmentClass {
+  const name = 'jest-environment-jsdom'
   const require = createRequire(join(process.cwd(), 'package.json'))
   try {
-    const { TestEnvironment }: EnvironmentPackage = require('jest-environment-jsdom')
+    const { TestEnvironment }: EnvironmentPackage = require(
+      require.resolve(name, { paths: [process.cwd(), OWN_FOLDER] }),
+    )
     return TestEnvironment
   } catch (error) {
     if (Reflect.get(Object(error), 'code') !== 'MODULE_NOT_FOUND') throw error
