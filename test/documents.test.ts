@@ -15,8 +15,8 @@ const documents = [...packedDocuments, contributing, new Document('CHANGELOG.md'
 describe('README.md', () => {
   const lines = readme.text.trimEnd().split('\n')
 
-  test('is short: 170 lines, none longer than 120 characters', () => {
-    expect(lines.length).toBeLessThanOrEqual(170)
+  test('is short: 185 lines, none longer than 120 characters', () => {
+    expect(lines.length).toBeLessThanOrEqual(185)
     expect(lines.filter((line) => line.length > 120)).toEqual([])
   })
 

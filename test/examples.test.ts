@@ -14,8 +14,8 @@ import { makeEmbeddingModel, makeWhisperModel } from './support/model-maker/inde
 
 const REPOSITORY = fileURLToPath(new URL('..', import.meta.url))
 const EMBEDDINGS = 'Xenova/all-MiniLM-L6-v2'
-/** The output of the demo in README.md, cold and warm. */
-const SHOWN = new Document('README.md').blocks
+/** The output of the demo in docs/reports.md, cold and warm. */
+const SHOWN = new Document('docs/reports.md').blocks
   .filter(({ label }) => label === 'demo')
   .map(({ text }) => text)
   .join('\n\n')

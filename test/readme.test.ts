@@ -64,6 +64,15 @@ test('Start works as written: one download, then no request, and the report and 
   expect(words(headsOf(stdout))).toEqual(words(headsOf(textOf('`stats`', 'text'))))
 })
 
+test('Start with Jest works as written, with the model that is cached', async () => {
+  workshop.hub.clearRequests()
+  const folder = await workshop.folder({ 'package.json': '{ "private": true }', ...filesOf(under('Start with Jest')) })
+  const { exitCode, output } = await workshop.run(textOf('Start with Jest', 'sh'), folder)
+  expect(exitCode, output).toBe(0)
+  expect(output).toContain('1 request: 1 hit, 0 misses')
+  expect(workshop.hub.requests).toEqual([])
+})
+
 /** The config of Start with another option. */
 function configWith(option: string): string {
   return START['vitest.config.ts']?.replace(/modelCache\(.*\)\]/, `modelCache({ ${option} })]`) ?? ''
@@ -87,14 +96,29 @@ describe.concurrent('each snippet', () => {
     ).toEqual([])
   })
 
+  /** The types of a function of Next.js, which is not installed here. */
+  const NEXT = `declare module 'next/jest.js' {
+    const nextJest: (options: { dir: string }) => <Config extends object>(config: Config) => () => Promise<Config>
+    export default nextJest
+  }`
+
   test('is right by the types of the package', async () => {
-    const typescript = { strict: true, module: 'nodenext', target: 'es2022', lib: ['es2023', 'dom'], types: ['node'] }
+    const types = ['node', 'vitest-model-cache/jest/globals']
+    const typescript = { strict: true, module: 'nodenext', target: 'es2022', lib: ['es2023', 'dom'], types }
     const options = { ...typescript, noEmit: true, skipLibCheck: true, allowJs: true, checkJs: true }
     const files = blocks
       .filter(({ language }) => language === 'ts')
       .map(({ heading, file, text }) => [`${heading}/${file}`, text])
     const config = JSON.stringify({ compilerOptions: options, include: ['**/*'] })
-    const folder = await workshop.folder({ 'tsconfig.json': config, ...Object.fromEntries(files) })
+    // As @types/jest has them.
+    const globals = ['test', 'expect', 'beforeAll'].map(
+      (name) => `declare const ${name}: typeof import('@jest/globals').${name}`,
+    )
+    const folder = await workshop.folder({
+      'tsconfig.json': config,
+      'globals.d.ts': [...globals, NEXT].join('\n'),
+      ...Object.fromEntries(files),
+    })
     const tsc = join(REPOSITORY, 'node_modules', 'typescript', 'bin', 'tsc')
     const { exitCode, output } = await workshop.run(`node '${tsc}'`, folder)
     expect(exitCode, output).toBe(0)

@@ -21,8 +21,8 @@ const SERVED = Symbol.for('vitest-model-cache.jest-file')
 /** Serves one test file. */
 export interface ServedFile {
   worker: Worker
-  /** Gives models to the global object of the test file's vm context. */
-  giveTo(global: typeof globalThis): void
+  /** Gives models to the global object of the test file's vm context. `inner`: that object as code in the context sees it. */
+  giveTo(global: typeof globalThis, inner?: object): void
   /** Called when the test file ends. */
   end(): void
 }
@@ -47,11 +47,14 @@ export function serveFile({ projectConfig }: EnvironmentConfig, testFile: string
     )
     return {
       worker,
-      giveTo: (global) =>
+      giveTo: (global, inner = global) =>
         counted('environment', () => {
           const share = shareOnce(global)
           hookVm({ onRuntime: share, preload: settings.intercept.length > 0 ? preload : undefined })
-          give(global, slotOf(keeperOf(project)), share)
+          const slot = slotOf(keeperOf(project))
+          // If the environment is not one of ours, the setup files ran before this.
+          for (const [name, definition] of slotOf(inner).definitions) slot.definitions.set(name, definition)
+          give(global, slot, share)
         }),
       end() {
         unhookVm()

@@ -1,4 +1,5 @@
 import process from 'node:process'
+import { runInContext } from 'node:vm'
 import { loadOfJest } from './load-of-jest.ts'
 import { noteEvent } from './note-event.ts'
 import { isServed, type ServedFile, serveFile } from './serve-file.ts'
@@ -37,7 +38,9 @@ async function serveLate(
   // The environment has copied the variables before.
   const { env } = environment.global.process
   for (const [name, value] of Object.entries(process.env)) if (before[name] !== value) env[name] = value
-  served.giveTo(environment.global)
+  const context = environment.getVmContext()
+  // In happy-dom, a symbol that the code of the context sets on its global object is not on `environment.global`.
+  served.giveTo(environment.global, context ? runInContext('globalThis', context) : undefined)
   const handle = environment.handleTestEvent?.bind(environment)
   environment.handleTestEvent = async (event, state) => {
     await handle?.(event, state)

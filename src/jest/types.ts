@@ -1,3 +1,5 @@
+import type { Context } from 'node:vm'
+
 // The parts of Jest's own types that are used. Jest 29.7 and 30 have them, under different names and in different packages.
 
 /** The config of one project, as Jest resolved it. */
@@ -43,6 +45,7 @@ export interface Environment {
   global: typeof globalThis
   setup(): Promise<void>
   teardown(): Promise<void>
+  getVmContext(): Context | null
   handleTestEvent?(event: TestEvent, state: TestState): void | Promise<void>
 }
 

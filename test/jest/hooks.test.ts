@@ -29,6 +29,7 @@ const inEnvironment = (name: string, check: string, more = '') => `/** @jest-env
   ${more}
   ${ASKS}
   test('environment', () => { ${check} })
+  test('own provider', async () => { expect(await models.provider('names').load('org/tiny')).toBe('org/tiny') })
 `
 
 const TESTS = {
@@ -92,9 +93,13 @@ const FILES = {
       ...{ maxWorkers: 2, globalSetup: './set-up.mjs', globalTeardown: '<rootDir>/tear-down.cjs' },
       reporters: ['default', ['./own-reporter.cjs', { file: 'own-reporter.txt' }]],
     },
-    options: { models: ['org/tiny'] },
+    options: { models: ['org/tiny'], providers: ['./names.cjs'] },
     tests: TESTS,
   }),
+  'names.cjs': `
+    const { defineProvider } = require('vitest-model-cache/jest')
+    defineProvider({ name: 'names', load: ({ model }) => model.repo })
+  `,
   'own-environment.cjs': ENVIRONMENT,
   'with-models.mjs': `
     import { withModels } from 'vitest-model-cache/jest/environment'

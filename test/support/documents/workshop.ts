@@ -9,7 +9,7 @@ import { type DocumentsHub, startDocumentsHub } from './models.ts'
 
 /** The lines of the documents that are not executed, with the reason. */
 const NOT_EXECUTED: [RegExp, string][] = [
-  [/^npm install --save-dev vitest-model-cache /, 'not published yet; test/package.test.ts installs the tarball'],
+  [/^npm install --save-dev vitest-model-cache\b/, 'not published yet; test/package.test.ts installs the tarball'],
   [
     /^(cp -r node_modules\/vitest-model-cache\/examples\/|npm install$|npm test$)/,
     'test/examples.test.ts runs the examples',
@@ -26,9 +26,9 @@ export interface Outcome {
   output: string
 }
 
-// Documents keep Vitest's default time limit of 5 s for a test. On a busy machine a model takes longer to load.
+// Documents keep the default time limit of 5 s for a test. On a busy machine a model takes longer to load.
 const PATIENT_NPX = `npx() {
-  if [ "$1" = vitest ]; then command npx "$@" --testTimeout=120000; else command npx "$@"; fi
+  if [ "$1" = vitest ] || [ "$1" = jest ]; then command npx "$@" --testTimeout=120000; else command npx "$@"; fi
 }`
 
 /** Folders of users' projects with the packed package, and their Hub. */
@@ -118,6 +118,7 @@ export class Workshop {
     const commands = {
       npx: 'exec "$@"',
       vitest: `exec node ${quote(join(modules, 'vitest', 'vitest.mjs'))} "$@"`,
+      jest: `exec node ${quote(join(modules, 'jest', 'bin', 'jest.js'))} "$@"`,
       'vitest-model-cache': `exec node ${quote(join(modules, 'vitest-model-cache', 'dist', 'cli', 'main.js'))} "$@"`,
     }
     for (const [name, line] of Object.entries(commands)) {
