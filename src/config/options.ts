@@ -16,11 +16,11 @@ export type Loading = 'mapped' | 'plain'
 export type Compression = 'auto' | 'none'
 export type Threads = 'shared' | 'as-is'
 
-/** The options of `modelCache()`. Precedence: environment variable, option, preset, default. */
+/** The options of `modelCache()`, and of `withModelCache()` for Jest. Precedence: environment variable, option, preset, default. */
 export interface ModelCacheOptions {
   /** The models to download before the tests. The models that the last runs used are downloaded too. */
   models?: ModelSpec[]
-  /** Default: `vitest-model-cache` in the platform's cache folder. Relative to Vitest's root. MODEL_CACHE_DIR. */
+  /** Default: `vitest-model-cache` in the platform's cache folder. Relative to the project's root. MODEL_CACHE_DIR. */
   cacheDir?: string
   /** Bytes, or a text such as `2GB` or `2GiB` (the default; both are 2 x 2^30 bytes). MODEL_CACHE_MAX_SIZE. */
   maxSize?: string | number
@@ -60,7 +60,7 @@ export interface ModelCacheOptions {
   /** Take verified files from your own Hugging Face cache instead of downloading them. Default true. */
   adopt?: boolean
   /**
-   * The lock file, relative to Vitest's root (default `models.lock.json`): models that it states are taken at its commits and with its
+   * The lock file, relative to the project's root (default `models.lock.json`): models that it states are taken at its commits and with its
    * digests. A project that has none uses the one of the run's root. `false`: none is used.
    */
   lockfile?: string | false
@@ -86,13 +86,13 @@ export interface ModelCacheOptions {
    * `fetch()`, @huggingface/hub. Default true. `hosts` are further origins to serve.
    */
   intercept?: boolean | { hosts?: string[] }
-  /** Modules that call `defineProvider`, relative to Vitest's root. */
+  /** Modules that call `defineProvider`, relative to the project's root: Vitest's `root` or Jest's `rootDir`. */
   providers?: string[]
   /** `false`: no report is printed, and no report file is written. */
   report?:
     | false
     | {
-        /** Write the report as JSON to this file, relative to Vitest's root. */
+        /** Write the report as JSON to this file, relative to the project's root. */
         outputFile?: string
         /** The hit rate to reach, 0 to 1. Default 0.8. */
         target?: number
