@@ -2,7 +2,7 @@ import { realpath } from 'node:fs/promises'
 import { isAt } from '../cache/find.ts'
 import type { ModelCache } from '../cache/model-cache.ts'
 import { stampOf } from '../cache/store/blobs.ts'
-import type { Entry } from '../model/entry.ts'
+import { type Entry, hasPacked } from '../model/entry.ts'
 import { ModelCacheError } from '../model/errors.ts'
 import { parseHubPath } from '../model/hub-path.ts'
 import { printable } from '../model/printable.ts'
@@ -18,6 +18,7 @@ export async function path(name: string, file: string | undefined, options: Glob
   const { layout } = cache.context
   const folder = layout.snapshot(entry.repo, entry.snapshot)
   const found = file === undefined ? folder : layout.file(entry.repo, entry.snapshot, parseHubPath(file, name))
+  if (hasPacked(entry) && !stampOf(found)) throw packed(entry)
   const isThere = file === undefined || [...entry.files.keys()].some((path) => path === file)
   if (!isThere || !stampOf(found)) throw missing(entry, file)
   // `path` keeps the file's name in the model. `realPath` follows the links, to the blob.
@@ -57,6 +58,15 @@ function severalModels(name: string, entries: Entry[]): ModelCacheError {
     asked: `Model ${name}`,
     reason: `It matches ${repos.length} models: ${some}.`,
     nextStep: 'Name one of them: the command prints one path.',
+  })
+}
+
+function packed(entry: Entry): ModelCacheError {
+  return new ModelCacheError({
+    code: 'FILE_NOT_FOUND',
+    asked: `Model ${entry.repo}`,
+    reason: `${atCommit(entry)} is packed, so its files are not on disk.`,
+    nextStep: `Restore it: \`npx vitest-model-cache unpack ${entry.repo}\`.`,
   })
 }
 

@@ -3,8 +3,10 @@ import { chmod, cp, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:f
 import { join } from 'node:path'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { hasPacked } from '../../src/model/entry.ts'
+import { Cli } from '../support/cli.ts'
 import { contentsOf, Engine, refusalOf } from '../support/engine.ts'
 import type { Repository } from '../support/hub/index.ts'
+import { canMount, mountMemory } from '../support/mount.ts'
 
 /** Random floats between -0.1 and 0.1, as weights are. */
 function weights(count: number): Float32Array {
@@ -265,16 +267,42 @@ test('a list of a packed model that can not be read keeps all pack files', async
   expect(await engine.listing('cold')).toEqual(before)
 })
 
-test('a read-only cache serves a packed model by the temporary cache of the run', async () => {
-  await engine.open().pack()
-  await mkdir(engine.inCache('incoming'), { recursive: true })
-  const cache = engine.open({ run: { id: 'ro-1-abcdef', pid: process.pid }, whenUnusable: 'temporary' })
-  for (const folder of ['incoming', '.']) await chmod(engine.inCache(folder), 0o555)
-  onTestFinished(async () => {
-    for (const folder of ['.', 'incoming']) await chmod(engine.inCache(folder), 0o755)
-  })
-  if (process.getuid?.() === 0) return
-  const model = await cache.get('org/name')
-  expect(model.tier).toBe('cold')
-  await cache.endRun()
+test('maintenance packs what was not used for `packAfter`, but no pinned model and none that a run uses', async () => {
+  await engine.open({ packAfter: 60_000 }).maintain()
+  expect((await engine.open().status()).packed.models).toBe(0)
+  const cache = engine.open({ packAfter: 0 })
+  await cache.pin(await cache.list())
+  await cache.maintain()
+  await cache.pin(await cache.list(), false)
+  const run = engine.open({ packAfter: 0, run: { id: 'live', pid: process.pid } })
+  await run.claim(...(await run.list()))
+  await run.maintain()
+  expect((await engine.open().status()).packed.models).toBe(0)
+  // The run is over. With the packed size, the model stays below the limit that would have evicted it.
+  await engine
+    .open({ packAfter: 0, maxSize: ALL_BYTES - 1, run: { id: 'live', pid: process.pid } })
+    .maintain({ isOver: true })
+  expect((await engine.open().status()).packed.models).toBe(1)
+  await run.endRun()
+})
+
+test.runIf(canMount)('on a full disk, a model stays as it is, and nothing is left of the attempt', async () => {
+  const cacheDir = join(engine.folder, 'full')
+  await mkdir(cacheDir)
+  onTestFinished(mountMemory(cacheDir, 4).unmount)
+  await engine.open({ cacheDir }).get('org/name')
+  const [packed] = await engine.open({ cacheDir }).pack()
+  expect(packed?.reason).toContain('The disk failed: ')
+  expect(await readdir(join(cacheDir, 'incoming'))).toEqual([])
+  expect((await engine.open({ cacheDir, offline: true }).get('org/name')).tier).toBe('disk')
+})
+
+test('the commands say what they packed, show it, and restore it', async () => {
+  const cli = new Cli(engine)
+  expect((await cli.run('pack', 'org/name')).stdout).toMatch(/^Packed org\/name at \w{7}: .* take .* \(8\d%\)\nFreed /)
+  const [list, status, path] = await Promise.all([cli.run('ls'), cli.run('status'), cli.run('path', 'org/name')])
+  expect(list.stdout).toMatch(/packed\n.* yes/)
+  expect(status.stdout).toMatch(/packed {5}1 model: .* take /)
+  expect(path).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('vitest-model-cache unpack org/name') })
+  expect((await cli.run('unpack')).stdout).toMatch(/^Restored org\/name at \w{7}: .* in /)
 })

@@ -52,8 +52,10 @@ test('the removal of a model completes an earlier removal by a stopped process',
 
 const FILES = { 'config.json': '{}', 'sub/a.json': '{"a":1}', 'weights.bin': 'weights'.repeat(5000) }
 
-// `npm run soak` tests `maintain` too.
-const verbs = process.env.KILLS ? (['remove', 'maintain', 'optimize'] as const) : (['remove', 'optimize'] as const)
+// With KILLS set, `maintain` and `pack` are tested, too.
+const verbs = process.env.KILLS
+  ? (['remove', 'maintain', 'optimize', 'pack'] as const)
+  : (['remove', 'optimize'] as const)
 
 describe.concurrent('a process that is stopped', () => {
   // With these limits, `maintain` removes all models without a claim; `optimize` removes unreferenced files too.
