@@ -57,7 +57,7 @@ function explained(error: unknown, file: string): unknown {
   return new ModelCacheError({
     code: 'INVALID_OPTION',
     asked: `Jest config ${file}`,
-    reason: lines.join(' '),
+    reason: lines.join(' ').replace(/(?<![.!?:])$/, '.'),
     nextStep: '`npx jest --showConfig` shows the same error.',
     cause: error,
   })

@@ -8,7 +8,7 @@ import type { InstalledJest } from '../../config/jest/find-jest.ts'
 import { count } from '../../report/words.ts'
 import { type Check, warn } from './check.ts'
 
-const LIST_WITHIN_MS = 30_000
+const LIST_WITHIN_MS = 60_000
 const FILES_AT_ONCE = 16
 const OWN = 'vitest-model-cache/jest/environments/'
 

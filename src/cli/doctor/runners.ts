@@ -1,7 +1,9 @@
 import { findJest } from '../../config/jest/find-jest.ts'
 import type { Options } from '../../config/options.ts'
+import { chooseRunner } from '../config/choose-runner.ts'
 import { readJestConfig } from '../config/read-jest.ts'
 import { readVitestConfig } from '../config/read-vitest.ts'
+import { installCommand } from '../init/install-command.ts'
 import { type Check, fail } from './check.ts'
 import { checkDocblocks } from './docblocks.ts'
 import { checkJest, checkJestConfig, checkJestHooks } from './jest.ts'
@@ -33,7 +35,7 @@ export async function checkRunners(from: string): Promise<Runners> {
       fail(
         'runner',
         'neither Vitest nor Jest is installed here',
-        'Run `npm install --save-dev vitest` in the project.',
+        `Run \`${installCommand(from, [chooseRunner(from, {})])}\`.`,
       ),
     )
   return { checks, roots: [...vitest.roots, ...jest.roots], options: [...vitest.options, ...jest.options], isOfVitest }
