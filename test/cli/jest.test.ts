@@ -59,14 +59,13 @@ test('commands count the models of Vitest and of all Jest projects', async () =>
       'package.json': MANIFEST,
       'vitest.config.ts': configSource({ models: ['org/a'], cacheDir: 'models' }),
       'jest.config.mjs': `
-        import { withModelCache } from 'vitest-model-cache/jest'
-        export default withModelCache({
-          reporters: ['default'],
+        const testEnvironmentOptions = { modelCache: { models: ['org/b'] } }
+        export default {
           projects: [
             '<rootDir>/two',
-            { displayName: 'one', extensionsToTreatAsEsm: ['.ts'], modelCache: { models: ['org/b'] } },
+            { displayName: 'one', extensionsToTreatAsEsm: ['.ts'], testEnvironmentOptions },
           ],
-        })
+        }
       `,
       'two/jest.config.json': `{
         "preset": "vitest-model-cache/jest",
@@ -88,7 +87,7 @@ test('commands count the models of Vitest and of all Jest projects', async () =>
     /✓ config +vitest.config.ts has modelCache\(\), 1 model.*✓ Jest config +jest.config.mjs has modelCache, 2 models declared/s,
   )
   expect(checked.stdout).toMatch(
-    /! Jest hooks +a setting replaces ours: `globalSetup` is two\/setup.js in project two → Wrap the config/,
+    /! Jest hooks +a setting replaces ours: `globalSetup` is two.setup.js in project two; .*`reporters` lack ours → Wrap/,
   )
   expect(checked.stdout).toMatch(/! ES modules +project one .*NODE_OPTIONS=--experimental-vm-modules/)
   expect(checked.stdout).toMatch(/! docblocks +two\/a.test.js: `@jest.environment jsdom` loads the builds of packages/)

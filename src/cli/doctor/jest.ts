@@ -52,11 +52,13 @@ export function checkJestConfig(config: JestConfig | { error: unknown } | undefi
 export function checkJestHooks({ globals, projects }: JestConfig, from: string): Check[] {
   const served = projects.filter(({ options }) => options !== undefined)
   const has = (path: string | null | undefined) => path != null && isWired(path)
+  // The global setup of one project, or of the root, sets up all projects.
+  const isSetUp = [globals, ...served.map(({ resolved }) => resolved)].some(({ globalSetup }) => has(globalSetup))
   const replaced = served.flatMap(({ name, resolved }) => {
     const { globalSetup, testRunner, testEnvironment } = resolved
     const where = served.length > 1 ? ` in project ${name}` : ''
     const parts = []
-    if (!has(globalSetup)) parts.push(`\`globalSetup\` is ${shown(globalSetup, from)}${where}`)
+    if (!isSetUp) parts.push(`\`globalSetup\` is ${shown(globalSetup, from)}${where}`)
     if (![testRunner, testEnvironment].some(has))
       parts.push(`\`testEnvironment\` is ${shown(testEnvironment, from)}${where}`)
     return parts
