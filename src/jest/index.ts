@@ -10,15 +10,16 @@ export type { ConfigWithModels } from './with-model-cache.ts'
 
 type WithModels = typeof import('./with-model-cache.ts')
 
+// The overload for functions is the first: TypeScript infers what a function returns only once.
 /**
  * Adds the cache to a config of Jest: `export default withModelCache({ ...config, modelCache: { models: ['org/name'] } })`. The config may
  * also be a promise or a function, as in Jest. Throws `INVALID_OPTION` and `INVALID_MODEL`.
  */
-export function withModelCache(config: ConfigWithModels): Config
-export function withModelCache(config: Promise<ConfigWithModels>): Promise<Config>
 export function withModelCache<Args extends unknown[]>(
   config: (...args: Args) => ConfigWithModels | Promise<ConfigWithModels>,
 ): (...args: Args) => Promise<Config>
+export function withModelCache(config: ConfigWithModels): Config
+export function withModelCache(config: Promise<ConfigWithModels>): Promise<Config>
 export function withModelCache(
   config: ConfigWithModels | Promise<ConfigWithModels> | ((...args: unknown[]) => unknown),
 ): unknown {
