@@ -64,12 +64,27 @@ test('Start works as written: one download, then no request, and the report and 
   expect(words(headsOf(stdout))).toEqual(words(headsOf(textOf('`stats`', 'text'))))
 })
 
-test('Start with Jest works as written, with the model that is cached', async () => {
+/** A project with Jest, of the files under a heading. */
+function withJest(heading: string): Promise<string> {
+  return workshop.folder({ 'package.json': '{ "private": true }', ...filesOf(under(heading, 'ts')) })
+}
+
+test('Start with Jest works as written, by the recipe for CI', async () => {
+  const folder = await withJest('Start with Jest')
+  const actions = new Actions(workshop, join(folder, 'storage'))
+  const workflow = parse(textOf('GitHub Actions, with Jest', 'yaml'))
+  await actions.run(workflow, folder, { ref: 'refs/heads/main', secrets: { HF_TOKEN: TOKEN } })
+  expect(actions.output).toContain('1 request: 0 hits, 1 miss')
+  expect(actions.keys).toEqual([expect.stringMatching(/^models-[0-9a-f]{64}$/)])
+})
+
+test('tests in TypeScript work with Jest as written, with the model that is cached', async () => {
+  const folder = await withJest('With @swc/jest')
   workshop.hub.clearRequests()
-  const folder = await workshop.folder({ 'package.json': '{ "private": true }', ...filesOf(under('Start with Jest')) })
   const { exitCode, output } = await workshop.run(textOf('Start with Jest', 'sh'), folder)
   expect(exitCode, output).toBe(0)
-  expect(output).toContain('1 request: 1 hit, 0 misses')
+  // One of the untouched pipeline, and one of `models`.
+  expect(output).toContain('2 requests: 2 hits, 0 misses')
   expect(workshop.hub.requests).toEqual([])
 })
 
