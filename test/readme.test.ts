@@ -59,7 +59,7 @@ test('Start works as written: one download, then no request, and the report and 
   expect(again.exitCode, again.output).toBe(0)
   expect(again.stdout).toContain('1 request: 1 hit, 0 misses')
   expect(workshop.hub.requests).toEqual([])
-  expect(reportShapes(again.stdout)).toEqual(reportShapes(textOf('Start', 'text')))
+  expect(reportShapes(again.stdout)).toEqual(reportShapes(textOf('The report', 'text')))
   const { stdout } = await workshop.run(`${CLI} stats`, started)
   expect(words(headsOf(stdout))).toEqual(words(headsOf(textOf('`stats`', 'text'))))
 })
