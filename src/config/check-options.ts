@@ -45,6 +45,7 @@ const REPORT = { outputFile: v.optional(text), target: v.optional(target), summa
 const Schema = v.object(
   {
     models: v.optional(v.array(v.unknown(), 'a list of models')),
+    warm: v.optional(v.picklist(['predicted', 'declared', 'all', 'none'], '"predicted", "declared", "all" or "none"')),
     cacheDir: v.optional(text),
     maxSize: v.optional(size),
     onTooLarge: v.optional(v.picklist(['keep', 'error'], '"keep" or "error"')),

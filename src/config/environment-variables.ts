@@ -7,6 +7,7 @@ const TEXTS = [
   'MODEL_CACHE_DIR',
   'MODEL_CACHE_MAX_SIZE',
   'MODEL_CACHE_MAX_AGE',
+  'MODEL_CACHE_WARM',
   'MODEL_CACHE_MODE',
   'MODEL_CACHE_LOAD',
   'MODEL_CACHE_THREADS',
@@ -26,6 +27,7 @@ const VARIABLES = [...TEXTS, ...SECRETS, ...SWITCHES]
 /** The settings from environment variables. An empty variable counts as unset. Texts are checked later, as options. */
 export interface EnvironmentSettings {
   cacheDir?: string
+  warm?: string
   mode?: string
   offline?: boolean
   frozen?: boolean
@@ -48,11 +50,12 @@ export type Environment = Readonly<Record<string, string | undefined>>
 export function readTexts(
   env: Environment,
 ): Record<
-  'cacheDir' | 'mode' | 'maxSize' | 'maxAge' | 'load' | 'threads' | 'remote' | 'hfEndpoint',
+  'cacheDir' | 'warm' | 'mode' | 'maxSize' | 'maxAge' | 'load' | 'threads' | 'remote' | 'hfEndpoint',
   string | undefined
 > {
   return {
     cacheDir: textOf(env, 'MODEL_CACHE_DIR'),
+    warm: textOf(env, 'MODEL_CACHE_WARM'),
     mode: textOf(env, 'MODEL_CACHE_MODE'),
     maxSize: textOf(env, 'MODEL_CACHE_MAX_SIZE'),
     maxAge: textOf(env, 'MODEL_CACHE_MAX_AGE'),

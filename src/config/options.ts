@@ -15,11 +15,18 @@ export type Validation = 'stat' | 'digest' | 'none'
 export type Loading = 'mapped' | 'plain'
 export type Compression = 'auto' | 'none'
 export type Threads = 'shared' | 'as-is'
+export type Warm = 'predicted' | 'declared' | 'all' | 'none'
 
 /** The options of `modelCache()`, and of `withModelCache()` for Jest. Precedence: environment variable, option, preset, default. */
 export interface ModelCacheOptions {
-  /** The models to download before the tests. The models that the last runs used are downloaded too. */
+  /** The models to download before the tests. The models that the last runs used are downloaded too: see `warm`. */
   models?: ModelSpec[]
+  /**
+   * What is downloaded before the tests. `predicted` (default): what earlier runs of the queued test files used. If one of these files is
+   * new, or if its tests did not all run and pass yet, the declared models too. `declared`: the declared models. `all`: the declared models
+   * and all that earlier runs used. `none`: nothing, so that a model is downloaded when a test asks for it. MODEL_CACHE_WARM.
+   */
+  warm?: Warm
   /** Default: `vitest-model-cache` in the platform's cache folder. Relative to the project's root. MODEL_CACHE_DIR. */
   cacheDir?: string
   /** Bytes, or a text such as `2GB` or `2GiB` (the default; both are 2 x 2^30 bytes). MODEL_CACHE_MAX_SIZE. */
@@ -133,6 +140,8 @@ export interface CacheSettings {
 
 export interface Options extends CacheSettings {
   models: Model[]
+  /** What is downloaded before the tests. */
+  warm: Warm
   mode: Mode
   /** Origins with base path: requests to them are served from the cache. If the list is empty, no request is. */
   intercept: string[]
@@ -149,6 +158,7 @@ const DEFAULTS = { maxSize: '2GB', maxAge: '7d', timeout: '1h' } as const
 const SOURCES: Record<string, string> = {
   'hub.endpoint': 'HF_ENDPOINT',
   cacheDir: 'MODEL_CACHE_DIR',
+  warm: 'MODEL_CACHE_WARM',
   mode: 'MODEL_CACHE_MODE',
   maxSize: 'MODEL_CACHE_MAX_SIZE',
   maxAge: 'MODEL_CACHE_MAX_AGE',
@@ -198,7 +208,7 @@ function complete(
   [root, runRoot]: [root: string, runRoot: string],
 ): Options {
   const environment = readEnvironment(env)
-  const { cacheDir, mode, maxSize, maxAge, load, threads } = variables
+  const { cacheDir, warm, mode, maxSize, maxAge, load, threads } = variables
   const limitsGiven = (given.maxSize ?? given.maxAge ?? maxSize ?? maxAge) !== undefined
   const preset = given.preset ?? (environment.ci && !limitsGiven ? 'ci' : undefined)
   const limits = { ...DEFAULTS, ...(preset && PRESETS[preset]) }
@@ -207,6 +217,7 @@ function complete(
   const hubEndpoint = withoutSlash(given.hub?.endpoint ?? environment.hfEndpoint ?? DEFAULT_ENDPOINT)
   return {
     models: (given.models ?? []).map(parseModel),
+    warm: warm ?? given.warm ?? 'predicted',
     cacheDir: cacheFolder(env, cacheDir, given.cacheDir, root),
     maxSize: parseSize(maxSize ?? given.maxSize ?? limits.maxSize) ?? 0,
     onTooLarge: given.onTooLarge ?? 'keep',

@@ -65,6 +65,8 @@ export interface ReportInput {
   /** The models of the warm-up. Each downloaded model is one miss, even if no test requested it. */
   warmed: WarmedModel[]
   warmUpMs: number | null
+  /** Default null. */
+  prediction?: Report['prediction']
   cache: Report['cache']
   removals?: Removals
   /** The plugin's own time in milliseconds, in the main process and in each process that requested a model. */
@@ -109,6 +111,7 @@ export function makeReport({ requests, errors, warmed, warmUpMs, cache, ...run }
     isFirstRun: run.isFirstRun ?? false,
     tiers: sumOfTiers(models),
     warmUpMs,
+    prediction: run.prediction ?? null,
     times: {
       lookup: distributionOf(requests.map(({ lookupMs }) => lookupMs)),
       restore: distributionOf(known([...warmed, ...requests], 'restoreMs')),

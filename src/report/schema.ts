@@ -93,6 +93,19 @@ export const ReportSchema = v.object({
   isFirstRun: about(v.optional(v.boolean(), false), 'True if no run of the project was recorded in this cache before.'),
   tiers: about(v.optional(tiers, {}), 'The number of requests that each tier served.'),
   warmUpMs: v.nullable(amount),
+  prediction: about(
+    v.optional(
+      v.nullable(
+        v.object({
+          used: about(texts, 'Models that were predicted and used: `org/name[@revision]`.'),
+          unused: about(texts, 'Models that were predicted and not used.'),
+          unpredicted: about(texts, 'Models that were used and not predicted.'),
+        }),
+      ),
+      null,
+    ),
+    'What was predicted for the test files, and what they used. Null if nothing was predicted.',
+  ),
   times: about(
     v.optional(v.object({ lookup: distribution, restore: distribution, download: distribution, load: distribution }), {
       lookup: null,

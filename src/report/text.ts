@@ -4,6 +4,7 @@ import { printableAll, withoutCommands } from '../model/printable.ts'
 import { TIERS } from '../model/tier.ts'
 import { failureLines } from './failures.ts'
 import { indented, joinParts, table, unbroken, wrap } from './lines.ts'
+import { predictionLines } from './prediction.ts'
 import { slowStep } from './slow-step.ts'
 import { isBelow, summaryOf } from './summary.ts'
 import type { ModelReport, Report } from './types.ts'
@@ -52,6 +53,7 @@ export function renderText(computed: Report, options: TextOptions): string[] {
     ...lines(isShort ? 'yellow' : 'green', joinParts(summaryOf(report, options.target).split(' · '), columns)),
     ...lines('reset', modelLines(report.models, columns)),
     ...marked('yellow', '→', [slowStep(report) ?? []].flat()),
+    ...marked('dim', '→', predictionLines(report)),
     ...lines('dim', footLines(report, options, columns)),
     ...marked('yellow', '⚠', report.models.flatMap(repairs)),
     ...marked('yellow', '⚠', printableAll(options.unused ?? [])),

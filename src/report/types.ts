@@ -99,6 +99,8 @@ export interface Report {
   /** The number of requests that each tier served. */
   tiers: { [tier in Tier]?: number }
   warmUpMs: number | null
+  /** The models that were predicted and used, predicted and not used, used and not predicted. Null if nothing was predicted. */
+  prediction: { used: string[]; unused: string[]; unpredicted: string[] } | null
   /** The times of each step. Null if there was no such step. */
   times: {
     lookup: Distribution | null

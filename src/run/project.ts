@@ -1,7 +1,9 @@
 import type { ModelCache } from '../cache/model-cache.ts'
 import type { Options } from '../config/options.ts'
+import type { Model } from '../model/model.ts'
 import type { FileReport, Workers } from '../model/request.ts'
 import type { EventsFolder } from './events-folder.ts'
+import type { History } from './history.ts'
 
 /** A project of the test runner, with its options and its cache. */
 export interface Project {
@@ -11,6 +13,10 @@ export interface Project {
   cache: ModelCache
   /** Where child processes of its tests report. Undefined until the folder is chosen, and if child processes are not served. */
   events?: EventsFolder
+  /** Which models its test files used in earlier runs. Undefined until that is read, and if no earlier run recorded it. */
+  history?: History
+  /** The models that were warmed in this session. */
+  warmed?: Model[]
   /** Set if the runner says how many workers it has, and if test files could share what a worker has loaded. */
   workers?: Omit<Workers, 'group'>
   /** Set if the project's tests run in browser pages. */

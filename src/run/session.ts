@@ -32,6 +32,10 @@ export interface Session {
   ownMs: number
   /** How many test files the current run has. Undefined until it is known. */
   testFiles?: number
+  /** The absolute paths of the test files of the current run, by the keys of `projects`. Undefined until they are known. */
+  queued?: Map<unknown, string[]>
+  /** In the current run, only tests with such names run. */
+  testNamePattern?: string
 }
 
 /** The result of one warm-up. */
@@ -44,6 +48,8 @@ export interface WarmUp {
   models: WarmedModel[]
   /** The declared models that could not be downloaded. */
   failures: WarmUpFailure[]
+  /** The names of the models that were predicted. Undefined if nothing could be predicted. */
+  predicted?: string[]
   /** True when this cache has no record of an earlier run of the project. */
   isFirstRun: boolean
 }

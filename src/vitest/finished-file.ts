@@ -14,7 +14,20 @@ export function finishedFile(session: Session, module: TestModule): FinishedFile
     report: readFileReport(module.meta()),
     hasPassed: (id) => (testOf(module, id)?.result().state ?? module.state()) === 'passed',
     errors: () => errorsOf(module),
+    isWhole: () => isWhole(module),
   }
+}
+
+/**
+ * True if all tests of the file ran and passed. With a pattern for the names of tests, the others are left out on purpose. Without
+ * isolation a test file may use what another one has loaded.
+ */
+function isWhole(module: TestModule): boolean {
+  const { project } = module
+  if (project.isBrowserEnabled() || !project.config.isolate) return false
+  const state = module.state()
+  if (project.vitest.getGlobalTestNamePattern()) return state === 'passed' || state === 'skipped'
+  return state === 'passed' && module.children.allTests('skipped').next().done === true
 }
 
 function testOf(module: TestModule, id: string | undefined) {

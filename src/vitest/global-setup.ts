@@ -1,3 +1,4 @@
+import { relative } from 'node:path'
 import type { TestProject } from 'vitest/node'
 import type { Manifest } from '../cache/context/manifest.ts'
 import type { Options } from '../config/options.ts'
@@ -5,13 +6,16 @@ import { originals } from '../platform/originals.ts'
 import { spent } from '../platform/own-time.ts'
 import { endProject } from '../run/end/end-project.ts'
 import type { Project } from '../run/project.ts'
+import type { Session } from '../run/session.ts'
 import { handOver, manifestOfRerun } from '../run/start/hand-over.ts'
+import type { Queue } from '../run/start/predict.ts'
 import { serveChildren } from '../run/start/serve-children.ts'
-import { NOTHING_WARMED, warmUp } from '../run/start/warm-up.ts'
+import { NOTHING_WARMED, warmUp, warmUpAgain } from '../run/start/warm-up.ts'
 import { findProject } from './add-project.ts'
 import { BROWSER_CHANNEL } from './browser/channel.ts'
 import { CHANNEL } from './channel.ts'
 import { keepCompiledCode } from './keep-compiled-code.ts'
+import { queuedFiles } from './queued-files.ts'
 import { openSession } from './session.ts'
 import { mostWorkers, workersOf } from './workers-of.ts'
 
@@ -40,8 +44,11 @@ async function setUp(testProject: TestProject): Promise<() => Promise<void>> {
   const project = findProject(session, testProject)
   // `vitest list` calls the global setup too, and runs no test (4.1). Without a reporter that can't be noticed.
   const willRun = session.isRunning || !session.hasReporter
-  const manifest = willRun ? await warmUp(session, project) : NOTHING_WARMED
-  if (testProject.isBrowserEnabled()) return serveBrowsers(testProject, project, manifest)
+  // A page gets no model that is not warmed, so what its test files may need is not narrowed.
+  const isBrowser = testProject.isBrowserEnabled()
+  const queue = isBrowser ? undefined : queueOf(session, testProject)
+  let manifest = willRun ? await warmUp(session, project, queue) : NOTHING_WARMED
+  if (isBrowser) return serveBrowsers(testProject, project, manifest)
   if (willRun) await serveChildren(session, project)
   if (willRun) keepCompiledCode(testProject, project)
   project.workers = workersOf(testProject)
@@ -50,8 +57,20 @@ async function setUp(testProject: TestProject): Promise<() => Promise<void>> {
     testProject.provide(CHANNEL, handOver(session, project, { manifest, filesAtOnce }))
   }
   provide(manifest, session.testFiles)
-  testProject.onTestsRerun(() => provide(manifestOfRerun(manifest)))
+  testProject.onTestsRerun(async (specifications) => {
+    session.queued = await queuedFiles(testProject.vitest, specifications)
+    const queue = queueOf(session, testProject)
+    manifest = queue ? await warmUpAgain(session, project, manifest, queue) : manifestOfRerun(manifest)
+    provide(manifest)
+  })
   return () => endProject(project)
+}
+
+/** Undefined if the reporter was not told which test files will run. */
+function queueOf({ queued }: Session, testProject: TestProject): Queue | undefined {
+  const files = queued?.get(testProject) ?? []
+  const testNamePattern = testProject.vitest.getGlobalTestNamePattern()?.source
+  return queued && { files: files.map((path) => relative(testProject.config.root, path)), testNamePattern }
 }
 
 /** The options of the plugin in a project's config; undefined where the config has no such plugin. */
@@ -63,7 +82,7 @@ function pluginOptions({ vite }: TestProject): Options | undefined {
 async function setUpAdopted(root: TestProject, options: Options): Promise<() => Promise<void>> {
   const { adoptProjects } = await import('./adopt-projects.ts')
   const ends: (() => Promise<void>)[] = []
-  for (const project of adoptProjects(root, options)) ends.push(await setUp(project))
+  for (const project of await adoptProjects(root, options)) ends.push(await setUp(project))
   return async () => {
     for (const end of ends) await end()
   }

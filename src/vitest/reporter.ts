@@ -1,4 +1,4 @@
-import type { Reporter, TestModule, Vitest } from 'vitest/node'
+import type { Reporter, TestModule, TestSpecification, Vitest } from 'vitest/node'
 import { messageOf } from '../model/errors.ts'
 import { isoNow } from '../platform/originals.ts'
 import { measured } from '../platform/own-time.ts'
@@ -7,6 +7,7 @@ import type { Session } from '../run/session.ts'
 import { writeFileReport } from './channel.ts'
 import { finishedFile } from './finished-file.ts'
 import { isPartialRun } from './is-partial-run.ts'
+import { queuedFiles } from './queued-files.ts'
 import { openSession } from './session.ts'
 
 /** Prints hits, misses and times after Vitest's own summary, and keeps the run's record. */
@@ -21,14 +22,17 @@ export default class ModelCacheReporter implements Reporter {
     this.#session.hasReporter = true
   }
 
-  onTestRunStart(specifications?: ReadonlyArray<unknown>): void {
-    if (!this.#session) return
-    this.#session.isRunning = true
+  async onTestRunStart(specifications?: ReadonlyArray<TestSpecification>): Promise<void> {
+    const [vitest, session] = [this.#vitest, this.#session]
+    if (!vitest || !session) return
+    session.isRunning = true
     // In watch mode, an upload must not slow the tests down.
-    this.#session.stopUpload()
-    this.#session.testFiles = specifications?.length
+    session.stopUpload()
+    session.testFiles = specifications?.length
+    session.testNamePattern = vitest.getGlobalTestNamePattern()?.source
     // The session set the start of the first run, which begins with the warm-up.
-    if (this.#runs > 0) this.#session.startedAt = isoNow()
+    if (this.#runs > 0) session.startedAt = isoNow()
+    session.queued = specifications && (await queuedFiles(vitest, specifications))
   }
 
   /** Now tests begin, and this process waits for them. */

@@ -32,6 +32,7 @@ describe('without options', () => {
       models: [],
       maxSize: 2 * GB,
       maxAge: 7 * DAY,
+      warm: 'predicted',
       mode: 'integration',
       offline: false,
       load: 'mapped',
@@ -64,6 +65,7 @@ describe('an invalid option', () => {
     ['maxAge', { maxAge: '7 days' }, '"7 days"', 'a duration such as "7d"'],
     ['preset', { preset: 'prod' }, '"prod"', '"dev" or "ci"'],
     ['mode', { mode: 'e2e' }, '"e2e"', '"integration" or "unit"'],
+    ['warm', { warm: 'used' }, '"used"', '"predicted", "declared", "all" or "none"'],
     ['offline', { offline: 'yes' }, '"yes"', 'true or false'],
     ['cacheDir', { cacheDir: '' }, '""', 'not empty'],
     ['cacheDir', { cacheDir: 5 }, '5', 'a string'],
@@ -269,10 +271,23 @@ describe('precedence', () => {
     expect(options({ maxSize: '4GB' })).toMatchObject({ maxSize: 4 * GB, maxAge: 7 * DAY })
   })
 
-  test('of the environment holds for mode, loading, threads, folder and offline', () => {
-    const given = { mode: 'integration', load: 'mapped', threads: 'shared', offline: false, cacheDir: '/option' }
-    const env = { MODEL_CACHE_MODE: 'unit', MODEL_CACHE_OFFLINE: '1', MODEL_CACHE_DIR: '/variable' }
-    const taken = { mode: 'unit', load: 'plain', threads: 'as-is', offline: true, cacheDir: resolve('/variable') }
+  test('of the environment holds for mode, warm-up, loading, threads, folder and offline', () => {
+    const own = { load: 'mapped', threads: 'shared', warm: 'all' }
+    const given = { mode: 'integration', ...own, offline: false, cacheDir: '/option' }
+    const env = {
+      MODEL_CACHE_WARM: 'none',
+      MODEL_CACHE_MODE: 'unit',
+      MODEL_CACHE_OFFLINE: '1',
+      MODEL_CACHE_DIR: '/variable',
+    }
+    const taken = {
+      mode: 'unit',
+      warm: 'none',
+      load: 'plain',
+      threads: 'as-is',
+      offline: true,
+      cacheDir: resolve('/variable'),
+    }
     expect(options(given, { ...env, MODEL_CACHE_LOAD: 'plain', MODEL_CACHE_THREADS: 'as-is' })).toMatchObject(taken)
     expect(options({ ...given, offline: true }, { MODEL_CACHE_OFFLINE: '0' }).offline).toBe(false)
   })
@@ -284,7 +299,7 @@ describe('precedence', () => {
   })
 
   test('treats an empty or blank variable as unset', () => {
-    const names = ['DIR', 'MODE', 'LOAD', 'THREADS', 'OFFLINE', 'MAX_SIZE', 'MAX_AGE', 'DEBUG'].map(
+    const names = ['DIR', 'WARM', 'MODE', 'LOAD', 'THREADS', 'OFFLINE', 'MAX_SIZE', 'MAX_AGE', 'DEBUG'].map(
       (name) => `MODEL_CACHE_${name}`,
     )
     const blank = Object.fromEntries([...names, 'CI', 'HF_ENDPOINT', 'HF_HUB_OFFLINE'].map((name) => [name, ' ']))

@@ -289,6 +289,7 @@ test('the JSON has exactly these keys', () => {
     ...{ mode: 'integration', mocks: 0 },
     ownMs: { main: null, workers: null, children: null },
     threads: null,
+    prediction: null,
     ...run,
     ...removals,
     tiers: { disk: 1, hub: 1 },

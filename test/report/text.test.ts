@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { printable } from '../../src/model/printable.ts'
 import type { Report } from '../../src/report/report.ts'
 import { renderText, type TextOptions } from '../../src/report/text.ts'
+import { labelOf } from '../../src/report/words.ts'
 import fc from '../support/property.ts'
 import { anyReport, MODEL, makeFailure, REPORT } from '../support/reports.ts'
 
@@ -48,6 +49,16 @@ describe('the report for people', () => {
   test('says that the threads of sessions are shared', () => {
     expect(render({ threads: 'shared' }).join('\n')).toContain('threads shared')
     for (const threads of ['as-is', null] as const) expect(render({ threads }).join('\n')).not.toContain('threads')
+  })
+
+  test('names the models whose prediction cost something', () => {
+    const came = { ...MODEL, downloadedBytes: 9 }
+    const models = [came, { ...came, repo: 'org/b' }, { ...came, repo: 'org/cached', downloadedBytes: 0 }]
+    const prediction = { used: [], unused: ['org/b', 'org/cached'], unpredicted: [labelOf(came)] }
+    const line = `  → not predicted: ${labelOf(came)} · predicted and downloaded, but not used: org/b`
+    expect(render({ models, prediction })).toContain(line)
+    const rest = { used: [labelOf(came), 'org/b'], unused: ['org/cached'], unpredicted: [] }
+    for (const each of [null, rest]) expect(render({ models, prediction: each }).join('\n')).not.toContain('predicted')
   })
 
   test('aligns the models', () => {

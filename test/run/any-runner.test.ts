@@ -13,9 +13,11 @@ import { newSession, setOwnMsAside } from '../../src/run/session.ts'
 import { addProject } from '../../src/run/start/add-project.ts'
 import { handOver, manifestOfRerun } from '../../src/run/start/hand-over.ts'
 import { serveChildren } from '../../src/run/start/serve-children.ts'
-import { warmUp } from '../../src/run/start/warm-up.ts'
+import { warmUp, warmUpAgain } from '../../src/run/start/warm-up.ts'
 import { openWorker } from '../../src/run/worker/worker.ts'
+import { Engine } from '../support/engine.ts'
 import { startHub } from '../support/hub/index.ts'
+import { makeRequest } from '../support/request.ts'
 
 // As long as nothing in this test takes.
 const MAIN_MS = 3_600_000
@@ -79,4 +81,54 @@ test('a runner that hands in plain data gets models for its workers, and a repor
     [{ repo: 'org/tiny', testFiles: ['a.test.js'], files: ['config.json'] }],
     [{ repo: 'org/tiny', testFiles: ['a.test.js'], files: ['config.json'] }],
   ])
+})
+
+test('each run warms what its own test files used before, and reruns of a watch session too', async () => {
+  const engine = await Engine.start(onTestFinished)
+  vi.stubEnv('HF_HOME', join(engine.folder, 'no other cache'))
+  vi.stubEnv('GITHUB_STEP_SUMMARY', undefined)
+  onTestFinished(() => void vi.unstubAllEnvs())
+  for (const repo of ['org/a', 'org/b']) engine.hub.addRepo(repo, { files: { 'config.json': `"${repo}"` } })
+  const root = join(engine.folder, 'project')
+  const hub = { endpoint: engine.hub.url }
+  const options = resolveOptions({ cacheDir: engine.cacheDir, hub, intercept: false, report: false }, {}, root)
+  /** A process of a runner. */
+  const open = () => {
+    const logger = { stream: { isTTY: false, columns: 80 }, print: () => undefined, printError: () => undefined }
+    const session = newSession(outputTo(logger), true)
+    Object.assign(session, { hasReporter: true, isRunning: true })
+    return { session, project: addProject(session, 'project', { root, options }) }
+  }
+  const run = async ({ session, project }: ReturnType<typeof open>, uses: Record<string, string>) => {
+    const files = Object.entries(uses).map(async ([name, repo]): Promise<FinishedFile> => {
+      const { commit } = await project.cache.get(repo)
+      const request = makeRequest({ repo, commit, files: [['config.json', 7]] })
+      const report = { requests: [request], errors: [] }
+      return { project, path: join(root, name), report, hasPassed: () => true, isWhole: () => true, errors: () => [] }
+    })
+    await finishRun(session, { files: await Promise.all(files), number: 1, isPartial: () => false })
+  }
+  const first = open()
+  await run(first, { 'a.test.js': 'org/a', 'b.test.js': 'org/b' })
+  await first.project.cache.remove('org/a', 'org/b')
+  await endProject(first.project)
+
+  engine.hub.clearRequests()
+  const second = open()
+  const { session, project } = second
+  const asked = () => [...new Set(engine.hub.requests.map(({ repo }) => repo))]
+  const manifest = await warmUp(session, project, { files: ['b.test.js'] })
+  expect(manifest.models.map(({ repo }) => repo)).toEqual(['org/b'])
+  expect(asked()).toEqual(['org/b'])
+  await run(second, { 'b.test.js': 'org/b' })
+  engine.hub.clearRequests()
+  const same = await warmUpAgain(session, project, manifest, { files: ['b.test.js'] })
+  expect(same).toEqual(manifestOfRerun(manifest))
+  const other = await warmUpAgain(session, project, same, { files: ['a.test.js'] })
+  expect(asked()).toEqual(['org/a'])
+  expect(other.models.map(({ repo, downloaded }) => [repo, downloaded])).toEqual([
+    ['org/a', true],
+    ['org/b', false],
+  ])
+  await endProject(project)
 })

@@ -45,6 +45,7 @@ export const REPORT: Report = {
   times: { lookup: null, restore: null, download: null, load: null },
   ownMs: { main: null, workers: null, children: null },
   threads: null,
+  prediction: null,
   ...{
     downloadedBytes: 0,
     restoredBytes: 0,
@@ -124,6 +125,9 @@ export const anyReport: fc.Arbitrary<Report> = fc.record({
   tiers,
   times: fc.record({ lookup: distribution, restore: distribution, download: distribution, load: distribution }),
   ownMs: fc.record({ main: ms, workers: distribution, children: distribution }),
+  prediction: fc.option(
+    fc.record({ used: fc.array(words(3)), unused: fc.array(words(3)), unpredicted: fc.array(words(3)) }),
+  ),
   threads: fc.constantFrom('shared', 'as-is', null),
   ...{
     downloadedBytes: fc.nat(),

@@ -1,3 +1,4 @@
+import { relative } from 'node:path'
 import type { Mode } from '../../config/options.ts'
 import { originals } from '../../platform/originals.ts'
 import { measured, spent } from '../../platform/own-time.ts'
@@ -42,6 +43,13 @@ function takeRun(session: Session, ending: Ending): FinishedRun {
     : []
   const run: FinishedRun = {
     mode: modeOf(session),
+    files: files.map(({ project, path, isWhole, report }) => ({
+      project,
+      testFile: relative(project.root, path),
+      // After a failed request, a file may have left out other requests.
+      isWhole: () => (isWhole?.() ?? false) && (report?.errors.length ?? 0) === 0,
+    })),
+    testNamePattern: session.testNamePattern,
     ...{ reports, warmUps, testErrors, startedAt, durationMs },
     removals: { evicted: [], expired: [], freedBytes: 0 },
   }

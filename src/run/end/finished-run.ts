@@ -13,6 +13,8 @@ export interface FinishedFile {
   report: FileReport | undefined
   /** True when the test with this id passed. Without an id, or with the id of no test: when the whole file passed. */
   hasPassed(test?: string): boolean
+  /** True if all of its tests ran and passed, and each model that they need was requested by this file. Undefined if not known. */
+  isWhole?(): boolean
   /** The messages of the errors that the runner shows for the file, its hooks and its tests, causes included. */
   errors(): string[]
 }
@@ -41,6 +43,10 @@ export interface RequestReport extends Omit<FileReport, 'errors'> {
 /** The result of a run of tests, or of a part of it. */
 export interface FinishedRun {
   mode: Mode
+  /** The test files, also those that requested nothing. */
+  files: { project: Project; testFile: string; isWhole(): boolean }[]
+  /** Only tests with such names ran. */
+  testNamePattern?: string
   reports: RequestReport[]
   warmUps: WarmUp[]
   /** The messages of the errors that the runner shows; empty if no request failed. */
@@ -77,5 +83,10 @@ export function addEvicted({ removals }: FinishedRun, { models, bytes } = { mode
 /** The part of a run that belongs to some of its projects. */
 export function partOf(run: FinishedRun, isMeant: (project: Project) => boolean): FinishedRun {
   const isOfPart = ({ project }: { project: Project }) => isMeant(project)
-  return { ...run, reports: run.reports.filter(isOfPart), warmUps: run.warmUps.filter(isOfPart) }
+  return {
+    ...run,
+    files: run.files.filter(isOfPart),
+    reports: run.reports.filter(isOfPart),
+    warmUps: run.warmUps.filter(isOfPart),
+  }
 }

@@ -3,8 +3,11 @@ import type { RequestEvent } from '../../model/request.ts'
 import type { WarmedModel } from '../../report/report.ts'
 import type { Span } from '../../report/types.ts'
 import { labelOf } from '../../report/words.ts'
+import { historyOf, storeHistory } from '../history.ts'
 import type { Project } from '../project.ts'
+import { RUNS_BACK } from '../start/last-used.ts'
 import { type FinishedRun, partOf, type RequestReport } from './finished-run.ts'
+import { learn } from './learn.ts'
 import type { RunReports } from './report-of.ts'
 
 /** The timeline of a run has this many requests: those that took longest. */
@@ -19,18 +22,32 @@ export async function recordRuns(id: string, writable: ModelCache[], reports: Ru
   // Projects with the same root and the same cache share a record.
   for (const { project } of [...run.reports, ...warmUps])
     projects.set(`${writable.indexOf(project.cache)} ${project.root}`, project)
-  for (const [index, { root, cache }] of [...projects.values()].entries()) {
+  for (const [index, { root, cache, history: historyBefore }] of [...projects.values()].entries()) {
     if (!writable.includes(cache)) continue
     const part = partOf(run, (project) => project.root === root && project.cache === cache)
     // Figures of the whole run are in the first record only, so that sums over the records are right.
     if (index > 0) Object.assign(part, { removals: NOTHING, ownMs: undefined })
+    const history = learn(historyBefore ?? historyOf(await cache.lastRuns(root, RUNS_BACK)) ?? new Map(), learned(part))
+    for (const { project } of part.files) project.history = history
     await cache.recordRun({
       ...{ schemaVersion: 1, id: `${id}-${index}`, startedAt: run.startedAt, project: root },
       used: usedBy(part.reports),
+      history: storeHistory(history),
       report: await reports.of(part, cache),
       timeline: timelineOf(part),
     })
   }
+}
+
+/** What the run tells about its test files. */
+function learned({ files, reports, testNamePattern }: FinishedRun) {
+  const uses = reports.flatMap(({ requests, testFile }) =>
+    requests.map(({ repo, revision, selection, ...request }) => ({
+      ...{ testFile, repo, revision, selection },
+      bytes: sizeOf(request),
+    })),
+  )
+  return { files: files.map((file) => ({ ...file, isWhole: file.isWhole() })), uses, testNamePattern }
 }
 
 /** Each requested model selection, with its files and the test files that requested it. */

@@ -5,26 +5,25 @@ import type { WarmResult } from '../../cache/warm.ts'
 import type { Entry } from '../../model/entry.ts'
 import { messageOf } from '../../model/errors.ts'
 import { describeModel, type Model, modelKey, modelLabel } from '../../model/model.ts'
-import { selectionKey } from '../../model/selection.ts'
 import { originals } from '../../platform/originals.ts'
 import { progressLines } from '../../report/progress-lines.ts'
 import type { WarmedModel, WarmUpFailure } from '../../report/report.ts'
+import { historyOf } from '../history.ts'
 import type { Project } from '../project.ts'
 import type { Session } from '../session.ts'
-import { declaredAsUsed } from './declared-as-used.ts'
-import { modelsUsedIn } from './last-used.ts'
-
-/** The number of earlier runs that count as the last runs. */
-const RUNS_BACK = 3
+import { manifestOfRerun } from './hand-over.ts'
+import { RUNS_BACK } from './last-used.ts'
+import { distinct, modelsToWarm, warmKey } from './models-to-warm.ts'
+import type { Queue } from './predict.ts'
 
 /** The manifest of a project without warmed models. */
 export const NOTHING_WARMED: Manifest = { models: [], failures: [] }
 
 /**
- * Downloads the models that a project declared and the models that its last runs used. Returns the manifest for its workers.
+ * Downloads the models that the queued tests will probably request (see `modelsToWarm`). Returns the manifest for the workers.
  * Never throws: a model that can't be downloaded fails the test that asks for it, and not the run.
  */
-export async function warmUp(session: Session, project: Project): Promise<Manifest> {
+export async function warmUp(session: Session, project: Project, queue?: Queue): Promise<Manifest> {
   const { root, options, cache } = project
   if (options.mode === 'unit') return NOTHING_WARMED
   const started = originals.monotonic()
@@ -32,25 +31,30 @@ export async function warmUp(session: Session, project: Project): Promise<Manife
   const warmed: WarmedModel[] = []
   const failures: WarmUpFailure[] = []
   let isFirstRun = false
+  let predicted: string[] | undefined
   try {
     const lastRuns = await cache.lastRuns(root, RUNS_BACK)
     isFirstRun = lastRuns.length === 0
-    const lastUsed = lastRuns.flatMap(modelsUsedIn)
-    const asUsed = await declaredAsUsed(options.models, lastUsed, () => recordedIn(cache))
-    const replaced = options.models.filter((model) => !asUsed.includes(model))
-    const models = distinct([...asUsed, ...lastUsed])
+    project.history ??= historyOf(lastRuns)
+    const known = { lastRuns, entries: () => recordedIn(cache) }
+    const chosen = await modelsToWarm(project, known, queue)
+    const models = distinct([...chosen.models, ...(project.warmed ?? [])])
+    predicted = chosen.predicted?.map(modelLabel)
     if (models.length === 0) return NOTHING_WARMED
+    project.warmed = models
+    const keys = new Set(models.map(warmKey))
+    const replaced = options.models.filter((model) => !keys.has(warmKey(model)))
     session.isWarmed = true
     const print = (line: string) => session.output.print(line)
     const { begunAt, results } = await warmModels(cache, models, replaced, progressLines(print))
     // Failures of undeclared models are not shown: perhaps no test uses these models any more. A test that requests one gets the error.
-    const declared = new Set(options.models.map(keyOf))
-    failures.push(...results.flatMap((result) => (declared.has(keyOf(result.model)) ? failureOf(result) : [])))
+    const declared = new Set(options.models.map(warmKey))
+    failures.push(...results.flatMap((result) => (declared.has(warmKey(result.model)) ? failureOf(result) : [])))
     // If a report is shown, it names each failure.
     if (!session.hasReporter || options.report === false)
       for (const { message } of failures) session.output.note(`The warm-up failed: ${message}`)
     await cache.claim(...results.flatMap((result) => ('cached' in result ? [result.cached] : [])))
-    warmed.push(...results.flatMap((result) => warmedModel(result, begunAt, declared.has(keyOf(result.model)))))
+    warmed.push(...results.flatMap((result) => warmedModel(result, begunAt, declared.has(warmKey(result.model)))))
     return await cache.manifest(results)
   } catch (error) {
     // The cache can't be used. A test that requests a model gets the error; the other tests do not need the cache.
@@ -59,8 +63,27 @@ export async function warmUp(session: Session, project: Project): Promise<Manife
   } finally {
     const { hasAskedHub: askedHub } = cache.context
     const ms = originals.monotonic() - started
-    session.warmUps.push({ project, ms, askedHub, models: warmed, failures, isFirstRun })
+    session.warmUps.push({ project, ms, askedHub, models: warmed, failures, predicted, isFirstRun })
   }
+}
+
+/**
+ * The manifest of a further run in watch mode. Warms what the queued test files need and the manifest before lacks. A download that
+ * failed is tried again.
+ */
+export async function warmUpAgain(
+  session: Session,
+  project: Project,
+  before: Manifest,
+  queue: Queue,
+): Promise<Manifest> {
+  const { options, cache, history, warmed = [] } = project
+  if (options.mode !== 'unit' && options.warm === 'predicted' && history) {
+    const { models } = await modelsToWarm(project, { lastRuns: [], entries: () => recordedIn(cache) }, queue)
+    const keys = new Set(warmed.map(warmKey))
+    if (models.some((model) => !keys.has(warmKey(model)))) return warmUp(session, project, queue)
+  }
+  return manifestOfRerun(before)
 }
 
 /** The recorded entries. Models that another tool put into the folder are left out: no run used them. */
@@ -70,7 +93,7 @@ async function recordedIn({ context }: ModelCache): Promise<Entry[]> {
 }
 
 /**
- * Warms models, and notes when the work on each began. `replaced` are the declared models for which `models` has the last runs' uses.
+ * Warms models, and notes when the work on each began. `replaced` are the declared models for which `models` has earlier uses at most.
  * If the present commit lacks a file of such a use, the model is warmed as it is declared.
  */
 async function warmModels(cache: ModelCache, models: Model[], replaced: Model[], show: (progress: Progress) => void) {
@@ -85,19 +108,6 @@ async function warmModels(cache: ModelCache, models: Model[], replaced: Model[],
   )
   const left = replaced.filter((model) => gone.includes(modelKey(model)))
   return { begunAt, results: left.length > 0 ? [...results, ...(await cache.warm(left, { onProgress }))] : results }
-}
-
-function distinct(models: Model[]): Model[] {
-  const keys = new Map<string, Model>()
-  for (const model of models) {
-    const key = keyOf(model)
-    if (!keys.has(key)) keys.set(key, model)
-  }
-  return [...keys.values()]
-}
-
-function keyOf(model: Model): string {
-  return `${modelKey(model)} ${selectionKey(model.selection)}`
 }
 
 function failureOf(result: WarmResult): WarmUpFailure[] {
