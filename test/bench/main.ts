@@ -10,6 +10,7 @@ import { jest } from './jest.ts'
 import { load } from './load.ts'
 import { ownTime } from './own-time.ts'
 import { plotGrowth } from './plot.ts'
+import { predict } from './predict.ts'
 import { remote } from './remote.ts'
 import { comparison, type Results, readResults, resultsOf, writeResults } from './results.ts'
 import type { Bench, Growth, Row } from './row.ts'
@@ -28,6 +29,7 @@ const BENCHES: Record<string, Bench> = {
   verify,
   'command-line': commandLine,
   'own-time': ownTime,
+  predict,
   load,
   'whole-run': wholeRun,
   jest,
