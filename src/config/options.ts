@@ -22,8 +22,8 @@ export interface ModelCacheOptions {
   /** The models to download before the tests. The models that the last runs used are downloaded too: see `warm`. */
   models?: ModelSpec[]
   /**
-   * What is downloaded before the tests. `predicted` (default): what earlier runs of the queued test files used. If one of these files is
-   * new, or if its tests did not all run and pass yet, the declared models too. `declared`: the declared models. `all`: the declared models
+   * What is downloaded before the tests. `predicted` (default): what earlier runs of the queued test files used, and declared models
+   * that no test file was seen to use. If a queued file is new, or if its tests did not all run and pass yet: all declared models too. `declared`: the declared models. `all`: the declared models
    * and all that earlier runs used. `none`: nothing, so that a model is downloaded when a test asks for it. MODEL_CACHE_WARM.
    */
   warm?: Warm

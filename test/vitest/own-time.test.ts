@@ -32,7 +32,7 @@ test('counts the work of the package, and no waiting: not for a download, also b
   expect(cold.report?.ownMs.workers?.max, cold.output).toBeLessThan(cold.report?.times.lookup?.max ?? 0)
 
   await consumer.write({
-    'vitest.config.ts': configSource({ models: ['org/never-there'], warm: 'declared' }),
+    'vitest.config.ts': configSource({ models: ['org/never-there'] }),
     'a.test.ts': ASKS_AND_LOADS_NO_CRYPTO,
   })
   await hub.stopListening()

@@ -41,7 +41,15 @@ export async function modelsToWarm(
   const { needed, isComplete }: Prediction = predict({ history, queue })
   const pinned = new Set(options.models.filter(({ pin }) => pin).map(modelKey))
   const predicted = needed.map((model) => ({ ...model, pin: pinned.has(modelKey(model)) }))
-  return { models: distinct([...predicted, ...(isComplete ? [] : await declared())]), predicted }
+  const others = isComplete ? options.models.filter(neverUsedIn(history)) : await declared()
+  return { models: distinct([...predicted, ...others]), predicted }
+}
+
+/** Selects the models that no test file was seen to use. Programs that do not report what they read may need them. */
+function neverUsedIn(history: History): (model: Model) => boolean {
+  const used = new Set<string>()
+  for (const { uses } of history.values()) for (const { repo, revision } of uses) used.add(`${repo}@${revision}`)
+  return (model) => !used.has(modelKey(model))
 }
 
 function allIn(history: History): Model[] {
