@@ -31,6 +31,9 @@ interface StoredHistory {
   files: [key: string, isWhole: 0 | 1, uses: [model: number, runsSince: number][]][]
 }
 
+/** The number of earlier runs that count as the last runs. */
+export const RUNS_BACK = 3
+
 /** The key of requests that belong to no test file, such as those of a global setup. */
 export const NO_FILE = ''
 

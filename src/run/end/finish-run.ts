@@ -43,7 +43,7 @@ function takeRun(session: Session, ending: Ending): FinishedRun {
     : []
   const run: FinishedRun = {
     mode: modeOf(session),
-    files: files.map(({ project, path, isWhole, report }) => ({
+    files: ending.files.map(({ project, path, isWhole, report }) => ({
       project,
       testFile: relative(project.root, path),
       // After a failed request, a file may have left out other requests.

@@ -4,9 +4,6 @@ import { parseRepoId } from '../../model/repo-id.ts'
 import { parseRevision } from '../../model/revision.ts'
 import { parseSelection } from '../../model/selection.ts'
 
-/** The number of earlier runs that count as the last runs. */
-export const RUNS_BACK = 3
-
 /** The models that a recorded run used. Uses that can't be read are left out. */
 export function modelsUsedIn({ used }: RunRecord): Model[] {
   return used.flatMap((use) => modelOfUse(use) ?? [])

@@ -8,11 +8,10 @@ import { describeModel, type Model, modelKey, modelLabel } from '../../model/mod
 import { originals } from '../../platform/originals.ts'
 import { progressLines } from '../../report/progress-lines.ts'
 import type { WarmedModel, WarmUpFailure } from '../../report/report.ts'
-import { historyOf } from '../history.ts'
+import { historyOf, RUNS_BACK } from '../history.ts'
 import type { Project } from '../project.ts'
 import type { Session } from '../session.ts'
 import { manifestOfRerun } from './hand-over.ts'
-import { RUNS_BACK } from './last-used.ts'
 import { distinct, modelsToWarm, warmKey } from './models-to-warm.ts'
 import type { Queue } from './predict.ts'
 
