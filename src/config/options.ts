@@ -23,8 +23,9 @@ export interface ModelCacheOptions {
   models?: ModelSpec[]
   /**
    * What is downloaded before the tests. `predicted` (default): what earlier runs of the queued test files used, and declared models
-   * that no test file was seen to use. If a queued file is new, or if its tests did not all run and pass yet: all declared models too. `declared`: the declared models. `all`: the declared models
-   * and all that earlier runs used. `none`: nothing, so that a model is downloaded when a test asks for it. MODEL_CACHE_WARM.
+   * that no test file was seen to use. If a queued file is new, or if its tests did not all run and pass yet: all declared models too.
+   * `declared`: the declared models. `all`: the declared models and all that earlier runs used. `none`: nothing, so that a model is
+   * downloaded when a test asks for it. MODEL_CACHE_WARM.
    */
   warm?: Warm
   /** Default: `vitest-model-cache` in the platform's cache folder. Relative to the project's root. MODEL_CACHE_DIR. */
