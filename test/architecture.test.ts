@@ -35,7 +35,8 @@ const WITHOUT_RUNNER = FLOORS.slice(FLOORS.findIndex((rooms) => rooms.includes('
 
 const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
   .map((path) => path.split(sep).join('/'))
-  .filter((path) => /\.[cm]?ts$|\.mjs$/.test(path))
+  // A `.d.cts` is copied, and names built files.
+  .filter((path) => /\.[cm]?ts$|\.mjs$/.test(path) && !path.endsWith('.d.cts'))
   .sort()
 
 interface Import {
@@ -91,7 +92,10 @@ describe('the house', () => {
   test('is read in full: every relative import means a file that is there', () => {
     const relatives = imports.filter(({ target }) => target !== undefined)
     expect(relatives.length).toBeGreaterThan(100)
-    expect(relatives.filter(({ target = '' }) => !files.includes(target)).map(shown)).toEqual([])
+    expect(relatives.filter(({ target = '' }) => !files.includes(target)).map(shown)).toEqual([
+      // The text of a module of transformers.js.
+      'jest/hook-vm.ts imports ./transformers.node.mjs',
+    ])
   })
 
   test('has imports that only point down, and none between rooms of one floor', () => {
