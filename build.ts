@@ -148,7 +148,10 @@ await withoutFacades('dist')
 await inAscii('dist/chunks')
 for (const schema of ['report/report', 'model/models.lock'])
   await copyFile(`src/${schema}.schema.json`, `dist/${schema}.schema.json`)
-for (const types of ['jest/index', 'jest/environment']) await copyFile(`src/${types}.d.cts`, `dist/${types}.d.cts`)
+for (const types of ['jest/index', 'jest/environment']) {
+  const source = await readFile(`src/${types}.d.cts`, 'utf8')
+  await writeFile(`dist/${types}.d.cts`, source.replaceAll(/\.ts(?=' with )/g, '.js'))
+}
 await chmod('dist/cli/main.js', 0o755)
 
 interface ModuleGraph {

@@ -1,4 +1,4 @@
-// The types for `require`, and for `import` in TypeScript that is compiled to CommonJS. build.ts copies this file.
-import type * as esm from './environment.js' with { 'resolution-mode': 'import' }
+// The types for CommonJS, also for TypeScript that is compiled to it. build.ts copies this file, with the endings of built files.
+import type * as esm from './environment.ts' with { 'resolution-mode': 'import' }
 
 export declare const withModels: typeof esm.withModels

@@ -1,5 +1,5 @@
-// The types for `require`, and for `import` in TypeScript that is compiled to CommonJS. build.ts copies this file.
-import type * as esm from './index.js' with { 'resolution-mode': 'import' }
+// The types for CommonJS, also for TypeScript that is compiled to it. build.ts copies this file, with the endings of built files.
+import type * as esm from './index.ts' with { 'resolution-mode': 'import' }
 
 export declare const models: typeof esm.models
 export declare const defineProvider: typeof esm.defineProvider
