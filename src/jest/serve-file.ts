@@ -45,6 +45,9 @@ export function serveFile({ projectConfig }: EnvironmentConfig, testFile: string
       (left) => report.write(left),
       () => report.writeSoon(),
     )
+    // A test may end the process at once.
+    const writeAtExit = () => report.write(worker.collected())
+    process.once('exit', writeAtExit)
     return {
       worker,
       giveTo: (global, inner = global) =>
@@ -58,6 +61,7 @@ export function serveFile({ projectConfig }: EnvironmentConfig, testFile: string
         }),
       end() {
         unhookVm()
+        process.off('exit', writeAtExit)
         report.write(worker.end())
       },
     }

@@ -7,7 +7,7 @@ import { jestFiles } from '../support/jest/jest-files.ts'
 import { startModelsHub } from '../support/models-hub.ts'
 
 const { hub, env } = await startModelsHub([])
-for (const name of ['hook', 'skipped', 'crash', 'both']) hub.addRepo(`org/${name}`, { files: { 'config.json': '{}' } })
+for (const name of ['hook', 'skipped', 'crash', 'exit']) hub.addRepo(`org/${name}`, { files: { 'config.json': '{}' } })
 hub.addRepo('org/large', { files: { 'weights.bin': randomBytes(1 << 20) } })
 
 const TESTS = {
@@ -24,6 +24,12 @@ const TESTS = {
       await new Promise((resolve) => setImmediate(resolve))
       process.kill(process.pid, 'SIGKILL')
       await new Promise(() => {})
+    })
+  `,
+  exit: `
+    test('ends the process', async () => {
+      await models.file('org/exit', 'config.json')
+      process.exit(3)
     })
   `,
   unknown: `
@@ -76,6 +82,8 @@ test('requests are reported of a file whose hook throws, that is skipped, that c
       { repo: 'org/hook', requests: 1, testFiles: ['before-all.test.js'] },
       { repo: 'org/skipped', requests: 1, testFiles: ['skipped.test.mjs'] },
       { repo: 'org/crash', requests: 1, testFiles: ['crash.test.js'] },
+      // Jest starts such a file again three times.
+      { repo: 'org/exit', requests: 4, testFiles: ['exit.test.js'] },
     ]),
   )
   expect(report?.errors).toEqual(
