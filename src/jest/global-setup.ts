@@ -12,6 +12,7 @@ import { handOver } from '../run/start/hand-over.ts'
 import { serveChildren } from '../run/start/serve-children.ts'
 import { warmUp } from '../run/start/warm-up.ts'
 import { callUsersHooks } from './call-users-hooks.ts'
+import { endRun } from './end-run.ts'
 import { projectsOf } from './projects-of.ts'
 import { RUN_VARIABLE, settingsFile } from './run-variable.ts'
 import { type JestRun, openRun } from './session.ts'
@@ -30,7 +31,13 @@ export default async function globalSetup(globalConfig: GlobalConfig, projectCon
   }
   spent('global setup', started)
   setOwnMsAside(session)
-  await callUsersHooks('globalSetup', globalConfig, run.projects)
+  try {
+    await callUsersHooks('globalSetup', globalConfig, run.projects)
+  } catch (error) {
+    // Jest calls no teardown then.
+    await endRun(run, globalConfig)
+    throw error
+  }
 }
 
 async function setUp(run: JestRun, globalConfig: GlobalConfig, { id }: ProjectConfig, project: Project): Promise<void> {

@@ -1,9 +1,6 @@
-import { messageOf } from '../model/errors.ts'
-import { endProject } from '../run/end/end-project.ts'
 import { callUsersHooks } from './call-users-hooks.ts'
-import { finish } from './finish.ts'
-import { disposeKept } from './keepers.ts'
-import { closeRun, currentRun, type JestRun } from './session.ts'
+import { endRun } from './end-run.ts'
+import { currentRun } from './session.ts'
 import type { GlobalConfig } from './types.ts'
 
 /** Ends the run: releases the claims on models, and removes what the run left for its workers. */
@@ -13,22 +10,6 @@ export default async function globalTeardown(globalConfig: GlobalConfig): Promis
   try {
     await callUsersHooks('globalTeardown', globalConfig, run.projects)
   } finally {
-    await end(run, globalConfig)
-  }
-}
-
-async function end(run: JestRun, globalConfig: GlobalConfig): Promise<void> {
-  closeRun()
-  const { session } = run
-  try {
-    // Tests that ran in this process loaded models here.
-    await disposeKept()
-    // The command line can replace the reporters.
-    if (!run.isReported) await finish(run, globalConfig)
-    for (const project of session.projects.values()) await endProject(project)
-  } catch (error) {
-    session.output.note(`The run could not be ended: ${messageOf(error)}`)
-  } finally {
-    run.restore()
+    await endRun(run, globalConfig)
   }
 }

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { Consumer } from '../support/consumer.ts'
@@ -69,7 +69,7 @@ test('hooks of projects that do not run are not called, and presets are found fr
   const project = await Consumer.create({
     files: {
       'package.json': '{ "private": true }',
-      'hooks/run.js': hook('run'),
+      'hooks/run.js': `${hook('run')}; if (process.env.THROWS) throw new Error('No setup')`,
       'hooks/end.js': hook('end'),
       'hooks/preset.js': hook('preset'),
       'hooks/absent.js': `module.exports = () => { throw new Error('Its server is not running') }`,
@@ -111,4 +111,9 @@ test('hooks of projects that do not run are not called, and presets are found fr
   const byPath = await project.jest(['--config=paths.config.js', '--runInBand'], env)
   expect(byPath.json, byPath.output).toMatchObject({ success: true, numPassedTests: 2 })
   expect(await calls()).toBe('preset ')
+
+  const failed = await project.jest(['one/'], { ...env, THROWS: '1' })
+  expect(failed.stderr).toContain('No setup')
+  for (const folder of ['events', 'leases'])
+    expect(await readdir(join(project.cacheDir, folder)).catch(() => [])).toEqual([])
 })
