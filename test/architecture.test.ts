@@ -60,9 +60,8 @@ function importsOf(path: string): Import[] {
     from: path,
     specifier,
     isType: /^declare/.test(statement) || TYPE_ONLY.test(text.slice(0, index)),
-    // A declaration file names the built file.
     target: specifier.startsWith('.')
-      ? relative(SRC, resolve(SRC, dirname(path), path.endsWith('.d.cts') ? specifier.replace(/js$/, 'ts') : specifier))
+      ? relative(SRC, resolve(SRC, dirname(path), specifier))
           .split(sep)
           .join('/')
       : undefined,
