@@ -59,7 +59,7 @@ function proxied<Class extends typeof vm.Script>(
 }
 
 const AS_COMMON_JS = "module.exports = require('./transformers.node.cjs')"
-const AS_MODULE = `export * from ${JSON.stringify('./transformers.node.mjs')}`
+const AS_MODULE = "export * from './transformers.node.mjs'"
 
 /** `forNode` is a source that loads the build of transformers.js for Node.js. */
 function changed(code: string, path: unknown, forNode: string): string {
