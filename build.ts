@@ -36,8 +36,9 @@ const CHUNKS: Record<string, string[]> = {
   // Pages load this chunk too, so its modules must not need Node.js. The command line loads it first.
   models: ['models', 'config/units', 'config/environment-variables'],
   worker: ['vitest/setup-file'],
-  'jest-worker': ['jest/environment', 'jest/test-runner'],
   engine: ['run/worker/engine', 'intercept/child'],
+  // After the engine: what both load is the engine's, and Vitest's workers load no chunk of Jest.
+  'jest-worker': ['jest/environment', 'jest/test-runner'],
   environment: ['vitest/environments/node'],
   main: ['index', 'vitest/global-setup', 'vitest/reporter', 'cache/index'],
   // For a run that finds every model on disk.

@@ -1,7 +1,7 @@
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { builtinModules } from 'node:module'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
 import { list } from 'tar'
@@ -56,6 +56,22 @@ test('the package imports only declared dependencies', async () => {
   }
   expect(imported.size).toBeGreaterThan(5)
   expect([...imported].filter((name) => !declared.has(name))).toEqual([])
+})
+
+test.each([
+  ['vitest/setup-file.js', /^(models|worker)\.js$/],
+  ['chunks/engine.js', /^(models|worker)\.js$/],
+  ['jest/test-runner.mjs', /^(models|worker|jest-worker)\.js$/],
+  ['models.js', /^models\.js$/],
+])('%s loads at once only the chunks of its process', async (file, allowed) => {
+  const dist = join(inject('packedPackage'), 'dist')
+  const loaded = new Set([join(dist, file)])
+  for (const path of loaded)
+    for (const [, chunk = ''] of (await readFile(path, 'utf8')).matchAll(/^(?:import|export)\b[^"']*"(\.[^"]+)"/gm))
+      if (!chunk.endsWith('.cjs')) loaded.add(join(dirname(path), chunk))
+  const chunks = [...loaded].slice(1).map((path) => basename(path))
+  expect(chunks.length).toBeGreaterThan(0)
+  expect(chunks.filter((name) => !allowed.test(name))).toEqual([])
 })
 
 test('the types of the package import only declared dependencies', async () => {

@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
-import { CHAIN, type UsersHooks } from '../config/jest/own-options.ts'
+import { CHAIN, type UsersHooks } from '../config/jest/option-keys.ts'
 import { loadOfJest } from './load-of-jest.ts'
 import type { GlobalConfig, ProjectConfig } from './types.ts'
 

@@ -1,4 +1,4 @@
-import { CHAIN, OPTIONS } from '../config/jest/own-options.ts'
+import { CHAIN, OPTIONS } from '../config/jest/option-keys.ts'
 import { notSetUp } from './not-set-up.ts'
 import { noteEvent } from './note-event.ts'
 import { type ServedFile, serveFile } from './serve-file.ts'

@@ -1,5 +1,5 @@
 import process from 'node:process'
-import { OPTIONS } from '../config/jest/own-options.ts'
+import { OPTIONS } from '../config/jest/option-keys.ts'
 import { readJestProjects } from '../config/jest/read-projects.ts'
 import { GLOBAL_SETUP } from './own-files.ts'
 import type { GlobalConfig, ProjectConfig } from './types.ts'

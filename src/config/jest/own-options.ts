@@ -2,23 +2,7 @@ import { ModelCacheError } from '../../model/errors.ts'
 import type { Environment } from '../environment-variables.ts'
 import { type ModelCacheOptions, type Options, resolveOptions } from '../options.ts'
 import { isUserRemote } from '../remote-settings.ts'
-
-/** The key of our options in `testEnvironmentOptions`. */
-export const OPTIONS = 'modelCache'
-
-/** What has the options, in messages. */
-export const OWNER = `\`${OPTIONS}\``
-
-/** The key of the user's global setup and teardown, which ours call. */
-export const CHAIN = 'modelCacheCalls'
-
-/** The paths of the user's global setup and teardown. */
-export interface UsersHooks {
-  globalSetup?: string | undefined
-  globalTeardown?: string | undefined
-  /** True if they are those of the config around the projects. */
-  isOfRun?: boolean
-}
+import { OPTIONS, OWNER } from './option-keys.ts'
 
 // On the global object: the config file and the global setup may load this module twice, as CommonJS and as ES modules do.
 const SECRETS = Symbol.for('vitest-model-cache.jest-options')

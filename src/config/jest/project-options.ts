@@ -1,7 +1,8 @@
 import { sep } from 'node:path'
 import type { Environment } from '../environment-variables.ts'
 import type { Options } from '../options.ts'
-import { OPTIONS, optionsIn } from './own-options.ts'
+import { OPTIONS } from './option-keys.ts'
+import { optionsIn } from './own-options.ts'
 import type { JestProject } from './read-projects.ts'
 
 /**
