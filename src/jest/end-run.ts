@@ -8,16 +8,22 @@ import type { GlobalConfig } from './types.ts'
 /** Ends a run: shows its report, releases the claims on models, and removes what the run left for its workers. */
 export async function endRun(run: JestRun, globalConfig: GlobalConfig): Promise<void> {
   closeRun()
-  const { session } = run
   try {
     // Tests that ran in this process loaded models here.
     await disposeKept()
     // The command line can replace the reporters.
     if (!run.isReported) await finish(run, globalConfig)
+    await endProjects(run)
+  } finally {
+    run.restore()
+  }
+}
+
+/** Releases the claims on models, and removes what the run left for its workers. */
+export async function endProjects({ session }: JestRun): Promise<void> {
+  try {
     for (const project of session.projects.values()) await endProject(project)
   } catch (error) {
     session.output.note(`The run could not be ended: ${messageOf(error)}`)
-  } finally {
-    run.restore()
   }
 }

@@ -1,5 +1,6 @@
 import { CHAIN, OPTIONS } from '../config/jest/option-keys.ts'
-import { notSetUp } from './not-set-up.ts'
+import { defineModels } from './define-models.ts'
+import { modelsNotSetUp } from './not-set-up.ts'
 import { noteEvent } from './note-event.ts'
 import { type ServedFile, serveFile } from './serve-file.ts'
 import type { EnvironmentClass, EnvironmentConfig, TestEvent, TestState } from './types.ts'
@@ -15,7 +16,7 @@ export function withModels(Base: EnvironmentClass): EnvironmentClass {
       super(withoutOwn(config), context)
       this.#served = served
       if (served) served.giveTo(this.global)
-      else Object.defineProperty(this.global, 'models', { get: () => raise(notSetUp()), configurable: true })
+      else defineModels(this.global, modelsNotSetUp)
     }
 
     override async setup(): Promise<void> {
@@ -39,8 +40,4 @@ export function withModels(Base: EnvironmentClass): EnvironmentClass {
 function withoutOwn(config: EnvironmentConfig): EnvironmentConfig {
   const { [OPTIONS]: _, [CHAIN]: __, ...testEnvironmentOptions } = config.projectConfig.testEnvironmentOptions
   return { ...config, projectConfig: { ...config.projectConfig, testEnvironmentOptions } }
-}
-
-function raise(error: Error): never {
-  throw error
 }

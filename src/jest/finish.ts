@@ -1,3 +1,4 @@
+import { messageOf } from '../model/errors.ts'
 import { finishRun } from '../run/end/finish-run.ts'
 import type { FinishedFile } from '../run/end/finished-run.ts'
 import { takeLeftReports } from '../run/end/take-left-reports.ts'
@@ -5,14 +6,18 @@ import type { LeftReport } from '../run/left-report.ts'
 import type { JestRun } from './session.ts'
 import type { GlobalConfig, TestFileResult } from './types.ts'
 
-/** Shows the report of a run and writes its record. */
+/** Shows the report of a run and writes its record. A report that fails must not fail the suite. */
 export async function finish(run: JestRun, globalConfig: GlobalConfig): Promise<void> {
   run.isReported = true
-  await finishRun(run.session, {
-    files: finishedFiles(run),
-    number: 1,
-    isPartial: () => isPartialRun(globalConfig),
-  })
+  try {
+    await finishRun(run.session, {
+      files: finishedFiles(run),
+      number: 1,
+      isPartial: () => isPartialRun(globalConfig),
+    })
+  } catch (error) {
+    run.session.output.note(`The report could not be made: ${messageOf(error)}`)
+  }
 }
 
 /** The results of the reporter, and the reports that the workers left. A crashed worker has no result, or left no report. */
@@ -65,9 +70,9 @@ function errorsOf(result: TestFileResult | undefined): string[] {
 
 /** True when a filter of the command line left out some of the tests. */
 function isPartialRun(config: GlobalConfig): boolean {
-  const { testNamePattern, testPathPattern, nonFlagArgs, shard, onlyChanged, onlyFailures, findRelatedTests } = config
-  const isFiltered = [testNamePattern, testPathPattern, shard, onlyChanged, onlyFailures, findRelatedTests].some(
-    Boolean,
-  )
-  return isFiltered || (nonFlagArgs ?? []).length > 0
+  const { testNamePattern, testPathPattern, testPathPatterns, nonFlagArgs, shard, bail } = config
+  const { onlyChanged, onlyFailures, findRelatedTests, runTestsByPath } = config
+  const filters = [testNamePattern, testPathPattern, shard, onlyChanged, onlyFailures, findRelatedTests, runTestsByPath]
+  const patterns = [...(nonFlagArgs ?? []), ...(testPathPatterns?.patterns ?? [])]
+  return filters.some(Boolean) || patterns.length > 0 || bail > 0
 }

@@ -23,15 +23,15 @@ export default async function globalSetup(globalConfig: GlobalConfig, projectCon
   const started = originals.monotonic()
   const run = openRun()
   const { session } = run
-  run.projects = await projectsOf(globalConfig, projectConfig)
-  for (const each of run.projects) {
-    if (session.projects.has(each.id)) continue
-    const options = optionsIn(each, process.env, globalConfig.rootDir)
-    await setUp(run, globalConfig, each, addProject(session, each.id, { root: each.rootDir, options }))
-  }
-  spent('global setup', started)
-  setOwnMsAside(session)
   try {
+    run.projects = await projectsOf(globalConfig, projectConfig)
+    for (const each of run.projects) {
+      if (session.projects.has(each.id)) continue
+      const options = optionsIn(each, process.env, globalConfig.rootDir)
+      await setUp(run, globalConfig, each, addProject(session, each.id, { root: each.rootDir, options }))
+    }
+    spent('global setup', started)
+    setOwnMsAside(session)
     await callUsersHooks('globalSetup', globalConfig, run.projects)
   } catch (error) {
     // Jest calls no teardown then.

@@ -13,7 +13,7 @@ export function keeperOf(project: string): object {
   const known = all.get(project)
   if (known) return known
   // Forked workers end when nothing keeps them alive. Then this event is emitted, in a process only.
-  if (all.size === 0) process.once('beforeExit', () => void disposeKept())
+  if (all.size === 0) process.once('beforeExit', disposeKept)
   const keeper = {}
   all.set(project, keeper)
   return keeper
@@ -21,6 +21,7 @@ export function keeperOf(project: string): object {
 
 /** Disposes all models that this process keeps. */
 export async function disposeKept(): Promise<void> {
+  process.off('beforeExit', disposeKept)
   const all = keepers()
   const kept = [...all.values()]
   all.clear()

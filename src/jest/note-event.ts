@@ -2,11 +2,14 @@ import type { Worker } from '../run/worker/worker.ts'
 import { explainTimeout } from './explain-timeout.ts'
 import type { CircusTest, TestEvent, TestState } from './types.ts'
 
+// A skipped test begins, too, and has no `test_done`.
+const ENDS = ['test_done', 'test_skip', 'test_todo']
+
 /** Notes which test runs, and explains a test or a hook that timed out. */
 export function noteEvent(worker: Worker, event: TestEvent, state: TestState): void {
   const { name, test } = event
   if (test && name === 'test_start') worker.running.add(fullName(test))
-  if (test && name === 'test_done') worker.running.delete(fullName(test))
+  if (test && ENDS.includes(name)) worker.running.delete(fullName(test))
   if (name !== 'test_fn_failure' && name !== 'hook_failure') return
   const downloads = [...worker.underWay()]
   const isExplained = explainTimeout(event, state, downloads, worker.manifest)

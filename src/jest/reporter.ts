@@ -1,5 +1,5 @@
-import { messageOf } from '../model/errors.ts'
 import { loadConclusion } from '../run/end/finish-run.ts'
+import { endProjects } from './end-run.ts'
 import { finish } from './finish.ts'
 import { GLOBAL_TEARDOWN } from './own-files.ts'
 import { currentRun } from './session.ts'
@@ -24,16 +24,12 @@ export default class ModelCacheReporter {
   async onRunComplete(_: unknown, { numFailedTests }: { numFailedTests: number }): Promise<void> {
     const run = currentRun()
     if (!run) return
-    const { bail } = this.globalConfig
-    // With `--bail`, Jest ends this process without a teardown.
-    const isBailed = bail > 0 && numFailedTests >= bail
+    const { bail, watch, watchAll } = this.globalConfig
+    // With `--bail`, Jest 29 ends this process without a teardown.
+    const isBailed = bail > 0 && numFailedTests >= bail && !watch && !watchAll
     const configs = [this.globalConfig, ...run.results.map(({ project }) => project)]
     if (!isBailed && configs.some(({ globalTeardown }) => globalTeardown === GLOBAL_TEARDOWN)) return
-    try {
-      await finish(run, this.globalConfig)
-    } catch (error) {
-      // A report that fails must not fail the suite.
-      run.session.output.note(`The report could not be made: ${messageOf(error)}`)
-    }
+    await finish(run, this.globalConfig)
+    if (isBailed) await endProjects(run)
   }
 }

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import process from 'node:process'
+import type { FileReport } from '../model/request.ts'
 import { hostGlobal } from '../platform/originals.ts'
 import { counted } from '../platform/own-time.ts'
 import { shareSlot, slotOf, type WorkerSlot } from '../providers/slot.ts'
@@ -8,6 +9,7 @@ import { ReportFile } from '../run/worker/report-file.ts'
 import { shareClasses } from '../run/worker/share-classes.ts'
 import { openWorker, type Worker } from '../run/worker/worker.ts'
 import type { WorkerSettings } from '../run/worker-settings.ts'
+import { defineModels } from './define-models.ts'
 import { hookVm, unhookVm } from './hook-vm.ts'
 import { keeperOf } from './keepers.ts'
 import { RUN_VARIABLE, settingsFile } from './run-variable.ts'
@@ -40,13 +42,14 @@ export function serveFile({ projectConfig }: EnvironmentConfig, testFile: string
     const preload = requirePreload()
     const worker = openWorker(settings, hostGlobal(), keeperOf(project))
     const report = new ReportFile(settings.events, { project, testFile }, () => worker.collected())
-    worker.begin(
-      testFile,
-      (left) => report.write(left),
-      () => report.writeSoon(),
-    )
     // A test may end the process at once.
     const writeAtExit = () => report.write(worker.collected())
+    const write = (left: FileReport) => {
+      process.off('exit', writeAtExit)
+      report.write(left)
+    }
+    // If a setup file fails, Jest does not end the environment. The next file then ends this one.
+    worker.begin(testFile, write, () => report.writeSoon())
     process.once('exit', writeAtExit)
     return {
       worker,
@@ -61,8 +64,7 @@ export function serveFile({ projectConfig }: EnvironmentConfig, testFile: string
         }),
       end() {
         unhookVm()
-        process.off('exit', writeAtExit)
-        report.write(worker.end())
+        write(worker.end())
       },
     }
   })
@@ -87,8 +89,7 @@ function give(global: typeof globalThis, slot: WorkerSlot, share: () => void): v
     return slot.active
   }
   shareSlot(global, Object.create(slot, { active: { get: active } }))
-  const own = (value: unknown) => Object.defineProperty(global, 'models', { value, writable: true, configurable: true })
-  Object.defineProperty(global, 'models', { get: () => active()?.models, set: own, configurable: true })
+  defineModels(global, () => active()?.models)
 }
 
 /**

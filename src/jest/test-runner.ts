@@ -1,5 +1,6 @@
 import process from 'node:process'
 import { runInContext } from 'node:vm'
+import { CHAIN, OPTIONS } from '../config/jest/option-keys.ts'
 import { loadOfJest } from './load-of-jest.ts'
 import { noteEvent } from './note-event.ts'
 import { isServed, type ServedFile, serveFile } from './serve-file.ts'
@@ -39,6 +40,10 @@ async function serveLate(
   const { env } = environment.global.process
   for (const [name, value] of Object.entries(process.env)) if (before[name] !== value) env[name] = value
   const context = environment.getVmContext()
+  // Jest's environment `node` copies its options to the global object.
+  for (const name of [OPTIONS, CHAIN])
+    if (Reflect.get(environment.global, name) === projectConfig.testEnvironmentOptions[name])
+      Reflect.deleteProperty(environment.global, name)
   // In happy-dom, a symbol that the code of the context sets on its global object is not on `environment.global`.
   served.giveTo(environment.global, context ? runInContext('globalThis', context) : undefined)
   const handle = environment.handleTestEvent?.bind(environment)

@@ -19,10 +19,14 @@ export interface GlobalConfig {
   maxWorkers: number
   /** The number of failed tests after which Jest ends. 0: it does not. */
   bail: number
+  watch?: boolean
+  watchAll?: boolean
   projects: unknown[]
   reporters?: [path: string, options: unknown][]
   testNamePattern?: string
   testPathPattern?: string
+  testPathPatterns?: { patterns?: string[] }
+  runTestsByPath?: boolean
   nonFlagArgs?: string[]
   shard?: object
   onlyChanged?: boolean

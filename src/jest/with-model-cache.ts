@@ -34,11 +34,14 @@ export function withModels(config: ConfigWithModels, folder: string): Config {
   const ofRun = { reporters: reporters.some(isOurs) ? reporters : [...reporters, REPORTER] }
   const hooks = { globalSetup: GLOBAL_SETUP, globalTeardown: GLOBAL_TEARDOWN }
   if (projects.length === 0) return { ...wired(rest, modelCache, folder, usersHooks(withPreset)), ...hooks, ...ofRun }
-  const isInline = (project: Project) => typeof project !== 'string'
+  const root = rootOf(rest, folder)
+  // A project that is the root itself has this config.
+  const hasThisConfig = (project: Project) =>
+    typeof project !== 'string' || resolve(root, project.replace(/^<rootDir>/, root)) === root
   return {
-    ...rest,
+    ...wired(rest, modelCache, folder, { ...usersHooks(withPreset), isOfRun: true }),
     // Jest calls the hooks of the projects that run, and those of the root.
-    ...(projects.some(isInline) && hooks),
+    ...(projects.some(hasThisConfig) && hooks),
     ...ofRun,
     projects: projects.map((project) => inProject(project, modelCache, folder, usersHooks(withPreset))),
   }

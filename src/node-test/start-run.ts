@@ -86,13 +86,19 @@ function leaveSettings(settings: WorkerSettings): void {
 }
 
 function isWithoutIsolation(): boolean {
-  return process.execArgv.some((option) => /^--(experimental-)?test-isolation=none$/.test(option))
+  return [optionOf('--test-isolation'), optionOf('--experimental-test-isolation')].includes('none')
+}
+
+/** The value of an option of Node.js: `--name=value` or `--name value`. */
+function optionOf(name: string): string | undefined {
+  const { execArgv } = process
+  const index = execArgv.findIndex((option) => option === name || option.startsWith(`${name}=`))
+  return execArgv[index] === name ? execArgv[index + 1] : execArgv[index]?.slice(name.length + 1)
 }
 
 /** The value of `--test-concurrency`, or its default. */
 function filesAtOnce(): number {
-  const given = process.execArgv.find((option) => option.startsWith('--test-concurrency='))?.split('=')[1]
-  return Math.max(1, Number(given) || availableParallelism() - 1)
+  return Math.max(1, Number(optionOf('--test-concurrency')) || availableParallelism() - 1)
 }
 
 /** True if options or patterns of the command line may leave out some of the tests. */

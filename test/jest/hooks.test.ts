@@ -35,7 +35,11 @@ const inEnvironment = (name: string, check: string, more = '') => `/** @jest-env
 const TESTS = {
   jsdom: inEnvironment('jsdom', `expect(document.body.nodeName).toBe('BODY')`, EMBEDS),
   'happy-dom': inEnvironment('@happy-dom/jest-environment', 'expect(window.happyDOM).toBeDefined()', EMBEDS),
-  own: inEnvironment('./own-environment.cjs', `expect(ofOwnEnvironment).toBe('setup')`, EMBEDS),
+  own: inEnvironment(
+    './own-environment.cjs',
+    `expect([ofOwnEnvironment, globalThis.modelCache]).toEqual(['setup', undefined])`,
+    EMBEDS,
+  ),
   'own-with-models': inEnvironment('./with-models.mjs', `expect(ofOwnEnvironment).toBe('setup')`),
   'modern-timers': `
     jest.useFakeTimers({ now: 0 })

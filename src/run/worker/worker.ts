@@ -82,6 +82,8 @@ function makeWorker(settings: WorkerSettings, global: typeof globalThis, { defin
     ready: prepare(settings, engine, global),
     begin(testFile, handOver, onChange) {
       handOverOpen?.(end())
+      // A file that was ended in the middle of a test left it here.
+      running.clear()
       const preload = loadedPreload()
       if (preload && mode === 'unit') interceptUnit({ preload, settings, global, recorder, whichTest })
       else if (preload)
