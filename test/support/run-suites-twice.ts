@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
 import { Consumer } from './consumer.ts'
 import { sha256 } from './engine.ts'
-import type { LoggedRequest } from './hub/index.ts'
 import type { ModelsHub } from './models-hub.ts'
 import type { RunResult } from './project-folder.ts'
+import { type ColdAndWarm, runColdAndWarm } from './run-cold-and-warm.ts'
 import { suitesInOneRun } from './suites-in-one-run.ts'
 
 const HEAD = `import { afterEach, beforeEach, expect, test, vi } from 'vitest'`
@@ -50,10 +50,8 @@ export function runSuitesTwice({ hub, env }: ModelsHub, group: Group): void {
     return { ...suite, repo, files, source: `${HEAD}\n${suite.source(ask)}`, file: String(index) }
   })
   const setup = setupFile === undefined ? '' : `, setupFiles: ['./setup.ts']`
-  let cold: RunResult
-  let warm: RunResult
+  let runs: ColdAndWarm
   let folder = ''
-  let requests: { cold: LoggedRequest[]; warm: LoggedRequest[] }
   const started = Date.now()
 
   beforeAll(async () => {
@@ -72,22 +70,18 @@ export function runSuitesTwice({ hub, env }: ModelsHub, group: Group): void {
     folder = cacheDir === undefined ? project.cacheDir : join(project.directory, cacheDir)
     for (const { repo } of placed)
       hub.fault({ kind: 'resolve', repo, file: 'config.json' }, { status: 503 }, { times: 1 })
-    cold = await project.vitest([], own)
-    const inCold = [...hub.requests]
-    hub.clearRequests()
-    // A run that hangs is ended after 280 s. Another one would take longer than a hook may.
-    warm = cold.exitCode === 0 ? await project.vitest([], own) : cold
-    requests = { cold: inCold, warm: [...hub.requests] }
+    runs = await runColdAndWarm(project, hub, own)
     return () => project.remove()
   })
 
   test.each(placed.map((one) => [one.name, one.pool, one] as const))(
     '%s, in the pool %s',
     async (_, __, { repo, files }) => {
+      const { cold, warm, asked } = runs
       expect(cold.exitCode, cold.output).toBe(0)
       const of = (run: RunResult) => run.report?.models.find((model) => model.repo === repo)
       expect(of(cold), cold.output).toMatchObject({ requests: 1, tiers: { hub: 1 } })
-      expect(requests.cold.filter((request) => request.repo === repo && request.status === 503)).toHaveLength(1)
+      expect(asked.cold.filter((request) => request.repo === repo && request.status === 503)).toHaveLength(1)
       // The wait between the two tries lasted real time, and is counted.
       expect(of(cold)?.downloadMs).toBeGreaterThan(100)
 
@@ -105,6 +99,7 @@ export function runSuitesTwice({ hub, env }: ModelsHub, group: Group): void {
   )
 
   test('no request failed, none was made when all was cached, and all dates are those of the real clock', async () => {
+    const { cold, warm, asked } = runs
     const { length } = placed
     expect(cold.report).toMatchObject({ requests: length, misses: length, hits: 0, errors: [] })
     expect(warm.report).toMatchObject({
@@ -114,7 +109,7 @@ export function runSuitesTwice({ hub, env }: ModelsHub, group: Group): void {
       errors: [],
       cache: { entries: length },
     })
-    expect(requests.warm).toEqual([])
+    expect(asked.warm).toEqual([])
     const entries = JSON.parse(await readFile(join(folder, 'cache_metadata.json'), 'utf8'))
     expect(entries).toHaveLength(length)
     for (const { cachedDate, lastAccessDate } of entries)

@@ -8,6 +8,7 @@ import { Consumer } from '../support/consumer.ts'
 import type { LoggedRequest } from '../support/hub/index.ts'
 import { DOG, startModelsHub } from '../support/models-hub.ts'
 import type { RunResult } from '../support/project-folder.ts'
+import { type ColdAndWarm, runColdAndWarm } from '../support/run-cold-and-warm.ts'
 import { type SuiteSource, suitesInOneRun } from '../support/suites-in-one-run.ts'
 
 const REPO = 'org/embeddings'
@@ -54,9 +55,7 @@ describe('downloads once for four workers', () => {
     ...['forks', 'vmThreads'].map((pool) => ({ pool, kind: 'on-demand' })),
   ].map((one) => ({ ...one, name: `org/${one.kind}-${one.pool}` }))
   const declared = cases.flatMap(({ kind, name }) => (kind === 'declared' ? [name] : []))
-  let cold: RunResult
-  let warm: RunResult
-  let asked: { cold: LoggedRequest[]; warm: LoggedRequest[] }
+  let runs: ColdAndWarm
 
   beforeAll(async () => {
     for (const { name } of cases) copyOf(REPO, name)
@@ -68,15 +67,12 @@ describe('downloads once for four workers', () => {
     )
     const files = suitesInOneRun(Object.fromEntries(suites), { models: declared })
     const consumer = await Consumer.createForTests({ files })
-    cold = await consumer.vitest([], env)
-    const inCold = [...hub.requests]
-    hub.clearRequests()
-    warm = await consumer.vitest([], env)
-    asked = { cold: inCold, warm: [...hub.requests] }
+    runs = await runColdAndWarm(consumer, hub, env)
     return () => consumer.remove()
   })
 
   test.each(cases)('$kind in the pool $pool, and then serves every run without the network', ({ name, kind }) => {
+    const { cold, warm, asked } = runs
     const of = ({ report }: RunResult) => report?.models.find((model) => model.repo === name)
     expect(of(cold), cold.output).toMatchObject({ requests: 4, tiers: { hub: 1, disk: 3 }, bytes: loadedBytes() })
     if (kind === 'declared') expect(of(cold)?.downloadedBytes).toBe(loadedBytes())
@@ -85,6 +81,7 @@ describe('downloads once for four workers', () => {
   })
 
   test('the report tells the hits of all, and what they saved', () => {
+    const { cold, warm, asked } = runs
     const { length } = cases
     const all = { requests: 4 * length, errors: [] }
     expect(cold).toMatchObject({ exitCode: 0, report: { ...all, misses: length, hits: 3 * length, hitRate: 0.75 } })

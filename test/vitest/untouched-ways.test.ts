@@ -2,9 +2,9 @@ import { join } from 'node:path'
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { configSource } from '../support/config-source.ts'
 import { Consumer } from '../support/consumer.ts'
-import type { LoggedRequest } from '../support/hub/index.ts'
 import { startModelsHub } from '../support/models-hub.ts'
 import type { RunResult } from '../support/project-folder.ts'
+import { type ColdAndWarm, runColdAndWarm } from '../support/run-cold-and-warm.ts'
 import { type SuiteSource, suitesInOneRun } from '../support/suites-in-one-run.ts'
 
 const REPO = 'org/embeddings'
@@ -40,9 +40,7 @@ describe('an untouched pipeline() comes from the cache', () => {
     const cases = ['forks', 'vmThreads'].flatMap((pool) =>
       ['jsdom', 'happy-dom'].map((window) => ({ pool, window, name: `org/${pool}-${window}` })),
     )
-    let cold: RunResult
-    let warm: RunResult
-    let asked: LoggedRequest[]
+    let runs: ColdAndWarm
 
     beforeAll(async () => {
       const suites = cases.flatMap(({ pool, window, name }) => {
@@ -54,21 +52,19 @@ describe('an untouched pipeline() comes from the cache', () => {
         return ['a', 'b'].map((file): [string, SuiteSource] => [`${pool}-${window}-${file}`, { source, options }])
       })
       const project = await Consumer.createForTests({ files: suitesInOneRun(Object.fromEntries(suites)) })
-      cold = await project.vitest([], env)
-      hub.clearRequests()
-      warm = await project.vitest([], env)
-      asked = [...hub.requests]
+      runs = await runColdAndWarm(project, hub, env)
       return () => project.remove()
     })
 
     test.each(cases)('in $pool for $window', ({ name }) => {
+      const { cold, warm, asked } = runs
       const of = ({ report }: RunResult) => report?.models.find(({ repo }) => repo === name)
       expect(cold.exitCode, cold.output).toBe(0)
       expect(of(cold)).toMatchObject({ requests: 2, tiers: { hub: 1, disk: 1 } })
       expect(cold.report?.errors).toEqual([])
       expect(warm.exitCode, warm.output).toBe(0)
       expect(of(warm)).toMatchObject({ requests: 2, tiers: { disk: 2 } })
-      expect(asked).toEqual([])
+      expect(asked.warm).toEqual([])
     })
   })
 
