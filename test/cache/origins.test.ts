@@ -4,7 +4,7 @@ import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import type { CacheOptions, ModelCache } from '../../src/cache/index.ts'
 import { originKey } from '../../src/model/origin-key.ts'
 import { Cli } from '../support/cli.ts'
-import { contentsOf, Engine, gitSha1, sha256 } from '../support/engine.ts'
+import { contentsOf, Engine, gitSha1, refusalOf, sha256 } from '../support/engine.ts'
 import { type Hub, type Repository, startHub } from '../support/hub/index.ts'
 
 const COMMIT = 'a'.repeat(40)
@@ -84,6 +84,19 @@ describe('a commit that two endpoints state differently', () => {
     const fields = ({ endpoint, snapshot, access, task }: (typeof after)[number]) => [endpoint, snapshot, access, task]
     expect(after.map(fields)).toEqual(before.map(fields))
     expect(after.map(({ access }) => access)).toEqual(['public', 'public'])
+  })
+
+  test('is packed and restored for each endpoint alone', async () => {
+    await openMirror().get('org/name')
+    await engine.open().pack()
+    clearRequests()
+    expect((await refusalOf(engine.open({ offline: true }).get('org/name'))).code).toBe('OFFLINE')
+    expect(await contentsOf(await engine.open().get('org/name'))).toEqual(GENUINE)
+    // What both endpoints state alike is restored.
+    expect(filesAsked(engine.hub).sort()).toEqual(['config.json', 'weights.bin'])
+    await engine.open().pack()
+    await rm(engine.inCache('cache_metadata.json'))
+    await expectBothWarm()
   })
 
   test('has two entries, which can be removed one by one', async () => {

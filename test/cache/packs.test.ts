@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { chmod, cp, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, cp, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { hasPacked } from '../../src/model/entry.ts'
@@ -255,6 +255,29 @@ describe('a damaged pack file', () => {
     await rm(engine.inCache('cold/packs'), { recursive: true })
     expect(await contentsOf(await engine.open().get('org/name'))).toEqual(CONTENTS)
   })
+})
+
+test('what others have in the folders of packed models stays, also behind a link', async () => {
+  await engine.open().pack()
+  const foreign = ['blobs/config.json', 'models/models.json', 'notes.txt', 'packs/old.pack']
+  for (const path of foreign) await writeFile(engine.inCache('cold', path), 'theirs')
+  const all = await engine.listing('cold')
+  const rooms = ['packs', 'blobs'].map((room) => ({
+    own: engine.inCache('cold', room),
+    away: join(engine.folder, room),
+  }))
+  for (const { own, away } of rooms) {
+    await rename(own, away)
+    await symlink(away, own)
+  }
+  await engine.open().remove('org/name')
+  for (const { own, away } of rooms) {
+    await rm(own)
+    await rename(away, own)
+  }
+  expect(await engine.listing('cold')).toEqual(all.filter((path) => !path.startsWith('models/models--')))
+  await engine.open().maintain()
+  expect(await engine.listing('cold')).toEqual(foreign)
 })
 
 test('a list of a packed model that can not be read keeps all pack files', async () => {

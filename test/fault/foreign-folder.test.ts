@@ -166,7 +166,7 @@ test('a folder that is not a cache is not changed if the cache folder is a link 
   expect(await stateOf(theirs)).toEqual(before)
 })
 
-describe.each(['events', 'leases', 'incoming', 'runs', 'origins', 'renames', 'api'])(
+describe.each(['events', 'leases', 'incoming', 'runs', 'origins', 'cold', 'renames', 'api'])(
   'a cache in which %s is a link',
   (room) => {
     test('writes and deletes nothing in the folder that the link leads to', async () => {
@@ -189,7 +189,11 @@ describe.each(['events', 'leases', 'incoming', 'runs', 'origins', 'renames', 'ap
       await cache.maintain({ isOver: true })
       await cache.endRun()
       expect(engine.warnings).toEqual([expect.stringContaining(`${engine.inCache(room)} is a link`)])
-      for (const call of [() => engine.open().clean(), () => engine.open().optimize({ aloneForMs: 0 })])
+      for (const call of [
+        () => engine.open().clean(),
+        () => engine.open().optimize({ aloneForMs: 0 }),
+        () => engine.open().pack(),
+      ])
         expect(await refusalOf(call())).toMatchObject({ code: 'CACHE_UNUSABLE' })
       await engine
         .open()

@@ -1,11 +1,12 @@
 import { statSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Digest, digestOfBlobName } from '../../../model/digest.ts'
+import { blobNameOf, type Digest, digestOfBlobName } from '../../../model/digest.ts'
 import type { Layout } from '../layout.ts'
 import { entriesIn } from '../list-folder.ts'
 import type { Hold } from '../locks/lock.ts'
 import { Aside } from '../removal/aside.ts'
+import { removeFiles } from '../remove-own.ts'
 import { indexOf, packNames } from './chunk-index.ts'
 import { type ChunkId, INDEXED_BYTES, PackWriter, type StoredChunk } from './pack-file.ts'
 import { readPackedModels } from './packed-models.ts'
@@ -70,10 +71,12 @@ export async function compactPacks(
   if (dryRun || compacted.files === 0) return compacted
   await copyUsed(layout, old, signal)
   const aside = Aside.begin(layout, hold)
+  const remove = (path: string) => aside.take(path)
+  const oldNames = old.map(({ name }) => name)
   try {
-    for (const { name } of old) aside.take(join(layout.packs, name))
-    // They go last: while one is there, the work is known to be unfinished.
-    for (const digest of unused) aside.take(recipePath(layout, digest))
+    await removeFiles(layout, layout.packs, oldNames, remove)
+    // The recipes are removed last: while an unused one is there, the next maintenance knows that this work is not finished.
+    await removeFiles(layout, layout.packedBlobs, unused.map(blobNameOf), remove)
   } finally {
     await aside.end()
   }
