@@ -1,4 +1,4 @@
-import { type Entry, hasPacked, isPacked } from '../model/entry.ts'
+import { type Entry, hasPacked, packedContents } from '../model/entry.ts'
 import { ModelCacheError } from '../model/errors.ts'
 import { modelLabel } from '../model/model.ts'
 import type { CacheContext } from './context/context.ts'
@@ -8,7 +8,7 @@ import { makeRoomFor } from './upkeep/make-room.ts'
 import { freePacks } from './upkeep/tend-packs.ts'
 
 export interface UnpackOptions {
-  /** Only returns what would be restored. */
+  /** Restores nothing, and returns what would be restored. */
   dryRun?: boolean
   signal?: AbortSignal
   onProgress?: (progress: Progress) => void
@@ -19,13 +19,16 @@ export interface UnpackedEntry {
   entry: Entry
   /** Bytes of the restored files. */
   bytes: number
-  /** Milliseconds. Null when nothing was done. */
+  /** Milliseconds that it took. Null when nothing was restored. */
   restoreMs: number | null
   /** Why it was not restored. */
   error?: ModelCacheError
 }
 
-/** Restores the packed ones among the entries, and frees what they took in the pack files. A failure does not end the others. */
+/**
+ * Restores the entries that are packed, and frees the bytes that they took in the pack files. If one of them fails, the others are still
+ * restored.
+ */
 export async function unpackEntries(
   context: CacheContext,
   entries: Entry[],
@@ -34,7 +37,7 @@ export async function unpackEntries(
   const unpacked: UnpackedEntry[] = []
   for (const entry of entries.filter(hasPacked)) {
     signal?.throwIfAborted()
-    const bytes = packedContent(entry)
+    const bytes = [...packedContents(entry).values()].reduce((sum, { size }) => sum + size, 0)
     if (dryRun) {
       unpacked.push({ entry, bytes, restoreMs: null })
       continue
@@ -53,17 +56,11 @@ export async function unpackEntries(
   return unpacked
 }
 
-/** The entries as they are once all of them are on disk. Throws the first failure. */
+/** Restores the entries that are packed, and returns all entries as they are then. Throws the first failure. */
 export async function onDisk(context: CacheContext, entries: Entry[], signal?: AbortSignal): Promise<Entry[]> {
   if (!entries.some(hasPacked)) return entries
   const [failure] = (await unpackEntries(context, entries, { signal })).flatMap(({ error }) => error ?? [])
   if (failure) throw failure
   const { findEntries } = await import('./find.ts')
   return findEntries(context, entries)
-}
-
-/** Bytes of the packed files when they are restored. */
-function packedContent({ files }: Entry): number {
-  const packed = new Map([...files.values()].filter(isPacked).map(({ digest, size }) => [digest, size]))
-  return [...packed.values()].reduce((sum, size) => sum + size, 0)
 }

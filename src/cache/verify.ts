@@ -58,11 +58,6 @@ interface Todo {
   file: EntryFile
 }
 
-function isPackedFile({ files }: Entry, path: HubPath): boolean {
-  const file = files.get(path)
-  return file !== undefined && isPacked(file)
-}
-
 interface Check {
   entry: Entry
   path: HubPath
@@ -76,14 +71,12 @@ export async function verifyEntries(
   options: VerifyOptions = {},
 ): Promise<Verification> {
   await recordStrangers(context)
-  const checks = [
-    ...(await checkAll(context, entries, options)),
-    ...(await checkPacked(context, entries, options.signal)),
-  ]
+  const onDisk = await checkOnDisk(context, entries, options)
+  const checks = [...onDisk, ...(await checkPacked(context, entries, options.signal))]
   const flawed = checks.filter(({ what }) => what !== undefined)
   await checkSkeletons(
     context,
-    checks.filter(({ entry, path, what }) => what === undefined && !isPackedFile(entry, path)),
+    onDisk.filter(({ what }) => what === undefined),
   )
   const now = new Map(flawed.length === 0 ? [] : (await listEntries(context)).map((entry) => [entryKey(entry), entry]))
   // The model may have been removed or downloaded again meanwhile. Then its record is gone or differs, and the flaw no longer counts.
@@ -103,7 +96,7 @@ export async function verifyEntries(
   return { entries: entries.length, files: files.length, bytes: files.reduce((sum, size) => sum + size, 0), problems }
 }
 
-async function checkAll(context: CacheContext, entries: Entry[], options: VerifyOptions): Promise<Check[]> {
+async function checkOnDisk(context: CacheContext, entries: Entry[], options: VerifyOptions): Promise<Check[]> {
   const todo = filesOf(entries).filter(({ file }) => !isPacked(file))
   const totalBytes = todo.reduce((sum, { file }) => sum + file.size, 0)
   const progress = { files: 0, totalFiles: todo.length, bytes: 0, totalBytes }

@@ -84,6 +84,11 @@ export function hasPacked({ files }: Pick<Entry, 'files'>): boolean {
   return [...files.values()].some(isPacked)
 }
 
+/** The packed contents of an entry, by digest. Several files may have the same content. */
+export function packedContents({ files }: Pick<Entry, 'files'>): Map<Digest, EntryFile> {
+  return new Map([...files.values()].filter(isPacked).map((file) => [file.digest, file]))
+}
+
 /** The bytes that all files take in the cache. Content that several files share counts once. */
 export function entrySize(entry: Entry): number {
   const seen = new Set<Digest>()

@@ -134,11 +134,9 @@ async function removals(engine: Engine, { within, isAlone }: Start): Promise<Sce
   const [fresh, old, later] = [publish(engine, FRESH), publish(engine, OLD), publish(engine, LATER)]
   await engine.open().warm([...fresh, ...old, ...kept.map((repo) => ({ repo, pin: true }))])
   for (const repo of old) await engine.setRecord(repo, { lastAccessDate: '2020-01-01T00:00:00.000Z' })
-  const run = isAlone ? undefined : await engine.spawn({ isRun: true })
   // The limit has room for three models.
   const victim = await engine.spawn({ maxSize: 65_000 })
-  const used = fresh.slice(0, 3)
-  const runEnded = run?.begin('get', used, Number.MAX_SAFE_INTEGER)
+  const others = await runBeside(engine, isAlone ? [] : fresh.slice(0, 3), models)
   const ended =
     [
       () => victim.begin('maintain', [], 1, within(80)),
@@ -146,13 +144,6 @@ async function removals(engine: Engine, { within, isAlone }: Start): Promise<Sce
       () => victim.begin('get', later, Number.MAX_SAFE_INTEGER, within(600)),
       () => victim.begin('remove', [...old, ...fresh.slice(3)], 1, within(120)),
     ][below(3)]?.() ?? Promise.resolve()
-  const others = async (report: Report) => {
-    run?.stop()
-    await runEnded
-    if (!run) return
-    expectRight([...run.turns, await run.do('revisit', used)], models, report)
-    await run.kill()
-  }
   return { models, kept, victims: [victim], ended, others, isRemoved: true }
 }
 
@@ -175,17 +166,21 @@ async function packing(engine: Engine, { within, isAlone }: Start): Promise<Scen
     },
   ]
   const ended = (await stages[below(3)]?.()) ?? Promise.resolve()
-  const run = isAlone ? undefined : await engine.spawn({ isRun: true })
-  const used = kept.slice(0, 2)
-  const runEnded = run?.begin('get', used, Number.MAX_SAFE_INTEGER)
-  const others = async (report: Report) => {
-    run?.stop()
-    await runEnded
-    if (!run) return
+  const others = await runBeside(engine, isAlone ? [] : kept.slice(0, 2), models)
+  return { models, kept, victims: [victim], ended, others }
+}
+
+/** Starts a test run that requests the `used` models again and again, if there are any. Returns how to end and to examine it. */
+async function runBeside(engine: Engine, used: string[], models: Models): Promise<Scene['others']> {
+  if (used.length === 0) return async () => undefined
+  const run = await engine.spawn({ isRun: true })
+  const ended = run.begin('get', used, Number.MAX_SAFE_INTEGER)
+  return async (report) => {
+    run.stop()
+    await ended
     expectRight([...run.turns, await run.do('revisit', used)], models, report)
     await run.kill()
   }
-  return { models, kept, victims: [victim], ended, others }
 }
 
 const KINDS = [

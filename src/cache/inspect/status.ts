@@ -1,4 +1,4 @@
-import { bytesOf, type Entry, entrySize, hasPacked, isPacked } from '../../model/entry.ts'
+import { bytesOf, type Entry, entrySize, hasPacked, packedContents } from '../../model/entry.ts'
 import { isCount, isObject } from '../../model/json.ts'
 import { groupBy } from '../../platform/group-by.ts'
 import { isoNow } from '../../platform/originals.ts'
@@ -105,8 +105,7 @@ function packedOf(entries: Entry[]): CacheStatus['packed'] {
   const packed = { models: 0, bytes: 0, contentBytes: 0 }
   for (const entry of entries.filter(hasPacked)) {
     packed.models++
-    const contents = new Map([...entry.files.values()].filter(isPacked).map((file) => [file.digest, file]))
-    for (const file of contents.values()) {
+    for (const file of packedContents(entry).values()) {
       packed.bytes += bytesOf(file)
       packed.contentBytes += file.size
     }

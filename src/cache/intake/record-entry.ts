@@ -1,10 +1,9 @@
-import { type Entry, entryKey, isPacked } from '../../model/entry.ts'
+import { existsSync } from 'node:fs'
+import { type Entry, entryKey } from '../../model/entry.ts'
 import type { HubPath } from '../../model/hub-path.ts'
 import type { CacheContext } from '../context/context.ts'
 import { syncNames } from '../store/durable.ts'
-import { toRecord } from '../store/entries/record.ts'
 import type { Layout } from '../store/layout.ts'
-import { isListedAsPacked, removePackedModel, writePackedModel } from '../store/packs/packed-models.ts'
 
 /**
  * Records the files of a model that are cached now, and keeps what was recorded before. The bytes of the `fresh` files must be
@@ -20,15 +19,13 @@ export async function recordEntry(context: CacheContext, recorded: Entry, fresh:
     now = before ? mergeEntries(before, recorded) : recorded
     entries.set(key, now)
   })
-  if (isListedAsPacked(context.layout, now)) await noteRestored(context.layout, now)
+  if (existsSync(context.layout.packedModels)) await noteRestored(context.layout, now)
 }
 
 /** From then on, the pack files need not keep what was restored. */
 async function noteRestored(layout: Layout, entry: Entry): Promise<void> {
-  const packed = [...entry.files.values()].filter(isPacked)
-  if (packed.length === 0) return removePackedModel(layout, entry)
-  const blobs = [...new Set(packed.map(({ digest }) => digest))]
-  await writePackedModel(layout, entry, { blobs, isSettled: true, record: toRecord(entry) }, () => true)
+  const { isListedAsPacked, listPacked } = await import('../store/packs/packed-models.ts')
+  if (isListedAsPacked(layout, entry)) await listPacked(layout, entry, true)
 }
 
 /**

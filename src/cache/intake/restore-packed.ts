@@ -1,6 +1,6 @@
+import { existsSync } from 'node:fs'
 import { isSystemError } from '../../model/errors.ts'
 import type { CacheContext } from '../context/context.ts'
-import { hasRecipe } from '../store/packs/recipe.ts'
 import { explainDiskError } from './explain-disk-error.ts'
 import { type FileTarget, targetLabel } from './file-target.ts'
 
@@ -11,7 +11,7 @@ import { type FileTarget, targetLabel } from './file-target.ts'
 export async function restorePacked(context: CacheContext, target: FileTarget): Promise<boolean> {
   const { stated, signal, onBytes } = target
   const layouts = [context.layout, context.standsInFor?.layout]
-  const from = layouts.find((layout) => layout && hasRecipe(layout, stated.digest))
+  const from = layouts.find((layout) => layout && existsSync(layout.packedBlob(stated.digest)))
   if (!from) return false
   const [{ readBlob, UnreadableBlob }, { CoderPool }, { IncomingFile }, { DigestMismatchError }] = await Promise.all([
     import('../store/packs/read-blob.ts'),

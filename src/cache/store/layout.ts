@@ -84,6 +84,11 @@ export class Layout extends HubFolder {
     this.formerApi = join(directory, 'api')
   }
 
+  /** The recipe of a packed blob. */
+  packedBlob(digest: Digest): string {
+    return join(this.packedBlobs, blobNameOf(digest))
+  }
+
   /** The cache folder that `hub/` belongs to: this one. */
   get cache(): Layout {
     return this

@@ -8,14 +8,13 @@ import { isImported } from '../lookup/imported-answers.ts'
 import { findLocked } from '../lookup/locked.ts'
 import { isHubLinked } from '../store/cache-folder.ts'
 import { linkKindOf } from '../store/downloads/links.ts'
-import { toRecord } from '../store/entries/record.ts'
 import type { Layout } from '../store/layout.ts'
 import { leasedEntries } from '../store/locks/leases.ts'
 import type { Hold } from '../store/locks/lock.ts'
-import { removePackedModel, writePackedModel } from '../store/packs/packed-models.ts'
+import { listPacked } from '../store/packs/packed-models.ts'
 import { withColdLock, withFreeRepoLock } from '../store/removal/aside.ts'
 import { unsharedFiles } from './delete-files.ts'
-import { isOnlyName, leaveHub, packedDigests } from './leave-hub.ts'
+import { isOnlyName, leaveHub } from './leave-hub.ts'
 import { areReadable, type Blob, lostLock, NotPacked, writeBlobs } from './write-blobs.ts'
 
 export interface PackEntriesOptions {
@@ -77,8 +76,8 @@ async function packOne(
   const all = await metadata.all()
   const entry = all.get(entryKey(asked))
   if (!entry) throw new NotPacked('It was removed meanwhile.')
-  await refuse(context, entry, options)
   const leased = await leasedEntries(layout, options.exceptRun)
+  refuse(context, entry, leased)
   const siblings = [...all.values()].filter(({ repo, snapshot }) => repo === entry.repo && snapshot !== entry.snapshot)
   // A packed commit without a snapshot needs no file on disk. What it shares with this entry is packed for both.
   const [apart, staying] = partition(siblings, (sibling) => isApart(layout, sibling) && !leased.has(entryKey(sibling)))
@@ -91,8 +90,8 @@ async function packOne(
     const packedBytes = [...shares.values()].reduce((sum, share) => sum + share, 0)
     if (options.dryRun) return { bytes, packedBytes }
     const packed = [entry, ...apart].map((each) => withPacked(each, shares))
-    await listAsPacked(layout, packed, { isSettled: false, mayGoOn })
-    const undo = () => listAsPacked(layout, [entry, ...apart], { isSettled: true, mayGoOn })
+    await listAllPacked(layout, packed, { isSettled: false, mayGoOn })
+    const undo = () => listAllPacked(layout, [entry, ...apart], { isSettled: true, mayGoOn })
     if (!(await areReadable(context, blobs)) || !mayGoOn()) {
       await undo()
       throw new NotPacked('What was written could not be read again.')
@@ -103,7 +102,7 @@ async function packOne(
     }
     for (const [at, each] of packed.entries())
       await leaveHub(layout, repoHold, each, [...staying, ...packed.filter((_, other) => other !== at)])
-    await listAsPacked(layout, packed, { isSettled: true, mayGoOn })
+    await listAllPacked(layout, packed, { isSettled: true, mayGoOn })
     context.debug(`Packed ${modelLabel(entry)}: ${bytes} bytes take ${packedBytes}`)
     return { bytes, packedBytes }
   }
@@ -119,25 +118,19 @@ function partition<T>(all: T[], isFirst: (each: T) => boolean): [T[], T[]] {
   return [all.filter(isFirst), all.filter((each) => !isFirst(each))]
 }
 
-/** Lists the packed blobs of entries, so that they are kept. An entry without any is taken from the list. */
-async function listAsPacked(
+async function listAllPacked(
   layout: Layout,
   entries: Entry[],
   { isSettled, mayGoOn }: { isSettled: boolean; mayGoOn: () => boolean },
 ): Promise<void> {
-  for (const entry of entries) {
-    const blobs = packedDigests(entry)
-    if (blobs.length === 0) removePackedModel(layout, entry)
-    else if (!(await writePackedModel(layout, entry, { blobs, isSettled, record: toRecord(entry) }, mayGoOn)))
-      throw lostLock()
-  }
+  for (const entry of entries) if (!(await listPacked(layout, entry, isSettled, mayGoOn))) throw lostLock()
 }
 
 /** Throws the reason why the entry can't be packed. */
-async function refuse(context: CacheContext, entry: Entry, { exceptRun }: PackEntriesOptions): Promise<void> {
+function refuse(context: CacheContext, entry: Entry, leased: ReadonlySet<string>): void {
   const { layout } = context
   if ([...entry.files.values()].every(isPacked)) throw new NotPacked('It is packed already.')
-  if ((await leasedEntries(layout, exceptRun)).has(entryKey(entry))) throw new NotPacked('A test run uses it now.')
+  if (leased.has(entryKey(entry))) throw new NotPacked('A test run uses it now.')
   if (isHubLinked(layout)) throw new NotPacked('`hub` is a link, and other tools may use its target.')
   const isKnown = entry.endpoint !== undefined || findLocked(context, entry)?.commit === entry.commit
   // Without the refs and the snapshot that the other tool wrote, the model would not be found any more.

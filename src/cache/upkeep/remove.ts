@@ -5,7 +5,6 @@ import type { CacheContext } from '../context/context.ts'
 import { isOurs } from '../store/cache-folder.ts'
 import { leasedEntries } from '../store/locks/leases.ts'
 import type { Hold } from '../store/locks/lock.ts'
-import { removePackedModel } from '../store/packs/packed-models.ts'
 import { deleteFiles, type Taken } from './delete-files.ts'
 import { type Held, type HoldRepos, holdEach, holdFree } from './hold-repos.ts'
 
@@ -50,30 +49,33 @@ async function deleteUnderLocks(
   signal?: AbortSignal,
 ): Promise<Removed> {
   const removed: Removed = { entries: [], freedBytes: 0 }
-  let isPackFreed = false
+  let hadPacked = false
   if (entries.length === 0 || !isOurs(context.layout)) return removed
   if (context.refusal) throw context.refusal
   // The locks are needed because a download relies on the blobs that it found, and has no record until it is complete.
   const work = async (held: Held[]) => {
     signal?.throwIfAborted()
     const taken = await takeRecords(context, held, exceptRun)
-    for (const { entry } of taken) if (hasPacked(entry)) isPackFreed = removePacked(context, entry)
+    const packed = taken.map(({ entry }) => entry).filter(hasPacked)
+    if (packed.length > 0) await removeFromList(context, packed)
+    hadPacked ||= packed.length > 0
     const removedKeys = new Set(taken.map(({ entry }) => entryKey(entry)))
     removed.freedBytes += await deleteFiles(context.layout, taken)
     const asked = held.flatMap(({ entries }) => entries)
     removed.entries.push(...asked.filter((entry) => removedKeys.has(entryKey(entry))))
   }
   await holdRepos(context, entries, work, signal)
-  if (isPackFreed) {
+  if (hadPacked) {
     const { freePacks } = await import('./tend-packs.ts')
     removed.freedBytes += (await freePacks(context)).bytes
   }
   return removed
 }
 
-function removePacked({ layout }: CacheContext, entry: Entry): true {
-  removePackedModel(layout, entry)
-  return true
+/** From then on, no pack file is kept for these models. */
+async function removeFromList({ layout }: CacheContext, packed: Entry[]): Promise<void> {
+  const { removePackedModel } = await import('../store/packs/packed-models.ts')
+  for (const entry of packed) removePackedModel(layout, entry)
 }
 
 /** Removes the records of the entries that no run has leased. Returns each entry with the other recorded entries of its repo. */

@@ -46,7 +46,8 @@ export async function freePacks(context: CacheContext, options: FreeOptions = {}
     if (compacted && !options.dryRun) await recordShares(context, compacted.shares)
     return compacted
   }
-  const { files, bytes } = (await (options.isAwaited ? withColdLock : withFreeColdLock)(layout, work)) ?? NOTHING
+  const freed = options.isAwaited ? withColdLock(layout, work, options.signal) : withFreeColdLock(layout, work)
+  const { files, bytes } = (await freed) ?? NOTHING
   return { files, bytes }
 }
 

@@ -10,7 +10,7 @@ import { removeFiles } from '../remove-own.ts'
 import { indexOf, packNames } from './chunk-index.ts'
 import { type ChunkId, INDEXED_BYTES, PackWriter, type StoredChunk } from './pack-file.ts'
 import { readPackedModels } from './packed-models.ts'
-import { type Recipe, readRecipe, recipeBytes, recipePath } from './recipe.ts'
+import { type Recipe, readRecipe, recipeBytes } from './recipe.ts'
 
 // A pack file is written again without its unused chunks when these take more of it. Before that, the copying costs more than it frees.
 const MOST_UNUSED = 0.25
@@ -64,7 +64,7 @@ export async function compactPacks(
     bytes: 0,
     shares: sharesOf(models, recipes, places),
   }
-  const sizes = unused.map((digest) => sizeOf(recipePath(layout, digest)))
+  const sizes = unused.map((digest) => sizeOf(layout.packedBlob(digest)))
   const kept = old.flatMap(({ used }) => used).reduce((sum, { stored }) => sum + stored + INDEXED_BYTES, 0)
   const taken = [...sizes, ...old.map(({ bytes }) => bytes)].reduce((sum, bytes) => sum + bytes, 0)
   compacted.bytes = Math.max(0, taken - kept)

@@ -1,8 +1,8 @@
+import { existsSync } from 'node:fs'
 import type { Digest } from '../../../model/digest.ts'
 import type { Layout } from '../layout.ts'
 import { CoderPool } from './coder-pool.ts'
 import { flawOfPacked } from './read-blob.ts'
-import { hasRecipe } from './recipe.ts'
 
 /** The packed contents that can't be restored as they were, by their digests. */
 export async function packedFlaws(
@@ -16,7 +16,7 @@ export async function packedFlaws(
   try {
     for (const [digest, file] of contents) {
       signal?.throwIfAborted()
-      if (!hasRecipe(layout, digest)) flaws.set(digest, 'missing')
+      if (!existsSync(layout.packedBlob(digest))) flaws.set(digest, 'missing')
       else if ((await flawOfPacked(layout, file, pool, signal)) !== undefined) flaws.set(digest, 'wrong digest')
     }
   } finally {

@@ -1,7 +1,7 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
-import { blobNameOf, type Digest } from '../../../model/digest.ts'
+import { dirname } from 'node:path'
+import type { Digest } from '../../../model/digest.ts'
 import { createHash } from '../../../platform/late-crypto.ts'
 import { isAbsent } from '../atomic-write.ts'
 import { replaceDurably } from '../durable.ts'
@@ -21,14 +21,6 @@ export interface Recipe {
   chunks: ChunkId[]
 }
 
-export function recipePath(layout: Layout, digest: Digest): string {
-  return join(layout.packedBlobs, blobNameOf(digest))
-}
-
-export function hasRecipe(layout: Layout, digest: Digest): boolean {
-  return existsSync(recipePath(layout, digest))
-}
-
 /** Bytes of the recipe on disk. */
 export function recipeBytes({ chunks }: Recipe): number {
   return HEAD_BYTES + ID_BYTES * (chunks.length + 1)
@@ -45,7 +37,7 @@ export async function writeRecipe(
   MARK.copy(head)
   head.writeBigUInt64LE(BigInt(size), MARK.length)
   const text = Buffer.concat([head, ...chunks.map((id) => Buffer.from(id, 'latin1'))])
-  const path = recipePath(layout, digest)
+  const path = layout.packedBlob(digest)
   await mkdir(dirname(path), { recursive: true, mode: 0o700 })
   return replaceDurably(
     path,
@@ -59,7 +51,7 @@ export async function writeRecipe(
 export function readRecipe(layout: Layout, digest: Digest): Recipe | undefined {
   let bytes: Buffer
   try {
-    bytes = readFileSync(recipePath(layout, digest))
+    bytes = readFileSync(layout.packedBlob(digest))
   } catch (error) {
     if (isAbsent(error)) return undefined
     throw error
