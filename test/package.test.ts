@@ -132,6 +132,7 @@ const TYPES = new Document('README.md').codeSpans
 
 test('`models` of the test context has types, by task where transformers.js is installed', async () => {
   const consumer = await Consumer.create({
+    hasTypes: true,
     files: {
       'tsconfig.json': JSON.stringify({
         compilerOptions: {

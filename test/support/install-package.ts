@@ -1,35 +1,45 @@
-import { copyFileSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 // `npm run matrix -- --tests` sets a `node_modules` with another Vitest, which takes precedence over the repository's.
-const REPOSITORY_MODULES = fileURLToPath(new URL('../../node_modules', import.meta.url))
-const MODULES = [process.env.CONSUMER_MODULES ?? [], REPOSITORY_MODULES].flat()
+const OTHER_MODULES = process.env.CONSUMER_MODULES
+const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url))
+const REPOSITORY_MODULES = join(REPOSITORY, 'node_modules')
+/** Packages that suites of the tests import, and that only packages of the repository depend on. */
+const INDIRECT = ['vite', 'jest-environment-node', '@jest/test-sequencer']
 
 /** Puts a file of the package into a project. */
 export type Place = (from: string, to: string) => void
 
 /**
- * Links the repository's modules, and puts the package in a real folder, so that Node.js resolves its imports from there.
- * `place` is called for each file of the package. All is synchronous: a thousand small steps that are handed to threads take ten
- * times as long.
+ * Links the packages that a project may import, and puts our package in a real folder, so that Node.js resolves its imports from
+ * there. A linked package finds its own dependencies where it really is. `place` is called for each file of our package. All is
+ * synchronous: hundreds of small steps that are handed to threads take ten times as long.
  */
 export function installPackage(packageDirectory: string, directory: string, place: Place = copyFileSync): void {
   const modules = join(directory, 'node_modules')
   mkdirSync(modules)
   const linked = new Set(['vitest-model-cache'])
-  for (const from of MODULES)
-    for (const name of packagesIn(from)) {
-      if (linked.has(name)) continue
-      linked.add(name)
-      const [scope = '', inner] = name.split('/')
-      if (inner !== undefined) mkdirSync(join(modules, scope), { recursive: true })
-      symlinkSync(join(from, name), join(modules, name))
-    }
+  const link = (name: string, from: string) => {
+    if (linked.has(name)) return
+    linked.add(name)
+    const [scope = '', inner] = name.split('/')
+    if (inner !== undefined) mkdirSync(join(modules, scope), { recursive: true })
+    symlinkSync(join(from, name), join(modules, name))
+  }
+  if (OTHER_MODULES !== undefined) for (const name of packagesIn(OTHER_MODULES)) link(name, OTHER_MODULES)
+  for (const name of [...namedPackages(), ...INDIRECT]) link(name, REPOSITORY_MODULES)
   const own = join(modules, 'vitest-model-cache')
   mkdirSync(own)
   place(join(packageDirectory, 'package.json'), join(own, 'package.json'))
   for (const part of ['dist', 'docs']) placeFolder(join(packageDirectory, part), join(own, part), place)
+}
+
+/** The packages that the repository's package.json names. */
+function namedPackages(): string[] {
+  const { dependencies, devDependencies } = JSON.parse(readFileSync(join(REPOSITORY, 'package.json'), 'utf8'))
+  return Object.keys({ ...dependencies, ...devDependencies })
 }
 
 /** The names of all packages in a `node_modules`, scoped packages included. */
