@@ -2,13 +2,13 @@
 // when that is called.
 import { createRequire } from 'node:module'
 import type { Config } from 'jest'
-import type { ConfigWithModels } from './with-model-cache.ts'
+import type { ConfigWithModels } from './wire-config.ts'
 
 export { models } from '../providers/models-of-test.ts'
 export { defineProvider } from '../providers/slot.ts'
-export type { ConfigWithModels } from './with-model-cache.ts'
+export type { ConfigWithModels } from './wire-config.ts'
 
-type WithModels = typeof import('./with-model-cache.ts')
+type Wiring = typeof import('./wire-config.ts')
 
 // The overload for functions is the first: TypeScript infers what a function returns only once.
 /**
@@ -24,9 +24,9 @@ export function withModelCache(
   config: ConfigWithModels | Promise<ConfigWithModels> | ((...args: unknown[]) => unknown),
 ): unknown {
   // A package of ES modules can be required since Node.js 20.19.
-  const { withModels, configFolder }: WithModels = createRequire(import.meta.url)('./with-model-cache.mjs')
+  const { wireConfig, configFolder }: Wiring = createRequire(import.meta.url)('./wire-config.mjs')
   const folder = configFolder()
   if (typeof config === 'function')
-    return async (...args: unknown[]) => withModels((await config(...args)) as Config, folder)
-  return config instanceof Promise ? config.then((given) => withModels(given, folder)) : withModels(config, folder)
+    return async (...args: unknown[]) => wireConfig((await config(...args)) as Config, folder)
+  return config instanceof Promise ? config.then((given) => wireConfig(given, folder)) : wireConfig(config, folder)
 }

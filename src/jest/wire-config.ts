@@ -26,20 +26,21 @@ type Project = NonNullable<Config['projects']>[number]
  * Adds this package to a config. The user's own global setup, environment and reporters stay. `folder` is that of the config file. Throws
  * `INVALID_OPTION`.
  */
-export function withModels(config: ConfigWithModels, folder: string): Config {
+export function wireConfig(config: ConfigWithModels, folder: string): Config {
   const { modelCache = {}, projects = [], ...rest } = config
   const withPreset = withPresetOf(rest, folder)
   const { reporters = ['default'] } = withPreset
   const isOurs = (reporter: unknown) => [reporter].flat()[0] === REPORTER
   const ofRun = { reporters: reporters.some(isOurs) ? reporters : [...reporters, REPORTER] }
   const hooks = { globalSetup: GLOBAL_SETUP, globalTeardown: GLOBAL_TEARDOWN }
-  if (projects.length === 0) return { ...wired(rest, modelCache, folder, usersHooks(withPreset)), ...hooks, ...ofRun }
+  if (projects.length === 0)
+    return { ...wireProject(rest, modelCache, folder, usersHooks(withPreset)), ...hooks, ...ofRun }
   const root = rootOf(rest, folder)
   // A project that is the root itself has this config.
   const hasThisConfig = (project: Project) =>
     typeof project !== 'string' || resolve(root, project.replace(/^<rootDir>/, root)) === root
   return {
-    ...wired(rest, modelCache, folder, { ...usersHooks(withPreset), isOfRun: true }),
+    ...wireProject(rest, modelCache, folder, { ...usersHooks(withPreset), isOfRun: true }),
     // Jest calls the hooks of the projects that run, and those of the root.
     ...(projects.some(hasThisConfig) && hooks),
     ...ofRun,
@@ -51,10 +52,10 @@ export function withModels(config: ConfigWithModels, folder: string): Config {
 function inProject(project: Project, inherited: ModelCacheOptions, folder: string, hooks: UsersHooks): Project {
   if (typeof project === 'string') return project
   const { modelCache = inherited, ...rest }: ConfigWithModels = project
-  return wired(rest, modelCache, folder, { ...hooks, isOfRun: true }) as Project
+  return wireProject(rest, modelCache, folder, { ...hooks, isOfRun: true }) as Project
 }
 
-function wired(config: Config, options: ModelCacheOptions, folder: string, hooks: UsersHooks): Config {
+function wireProject(config: Config, options: ModelCacheOptions, folder: string, hooks: UsersHooks): Config {
   const root = rootOf(config, folder)
   const resolved = withMessageOnly(() => resolveOptions(options, process.env, root, root, OWNER))
   const {
