@@ -90,6 +90,14 @@ test('hooks of projects that do not run are not called, and presets are found fr
           ],
         })
       `,
+      // Another version of Jest, which is not the one that runs.
+      ...Object.fromEntries(
+        ['jest', '@jest/core', 'jest-config', 'jest-circus'].map((name) => [
+          `one/node_modules/${name}/package.json`,
+          JSON.stringify({ name, version: '29.0.0' }),
+        ]),
+      ),
+      'one/node_modules/jest-circus/runner.js': `throw new Error('Another Jest')`,
       'paths.config.js': `module.exports = { projects: ['<rootDir>/one', '<rootDir>/two'] }`,
       ...Object.fromEntries(
         ['one', 'two'].flatMap((name) => [
