@@ -22,7 +22,7 @@ export async function finish(run: JestRun, globalConfig: GlobalConfig): Promise<
 
 /** The results of the reporter, and the reports that the workers left. A crashed worker has no result, or left no report. */
 function finishedFiles({ session, results }: JestRun): FinishedFile[] {
-  const left = [...session.projects.values()].flatMap(({ events }) => (events ? takeLeftReports(events) : []))
+  const left = [...session.projects.values()].flatMap(takeLeftReports)
   const keyOf = (project: string, testFile: string) => `${project} ${testFile}`
   const files = new Map<string, { project: string; path: string; reports: LeftReport[]; result?: TestFileResult }>()
   for (const { project, result } of results)

@@ -1,24 +1,16 @@
-import { readFileSync } from 'node:fs'
 import process from 'node:process'
 import type { FileReport } from '../model/request.ts'
 import { hostGlobal } from '../platform/originals.ts'
 import { counted } from '../platform/own-time.ts'
-import { shareSlot, slotOf, type WorkerSlot } from '../providers/slot.ts'
+import { slotOf } from '../providers/slot.ts'
 import { requirePreload } from '../run/preload.ts'
+import { readSettings } from '../run/worker/read-settings.ts'
 import { ReportFile } from '../run/worker/report-file.ts'
-import { shareClasses } from '../run/worker/share-classes.ts'
 import { openWorker, type Worker } from '../run/worker/worker.ts'
-import type { WorkerSettings } from '../run/worker-settings.ts'
-import { defineModels } from './define-models.ts'
+import { giveModels } from './give-models.ts'
 import { hookVm, unhookVm } from './hook-vm.ts'
 import { keeperOf } from './keepers.ts'
-import { RUN_VARIABLE, settingsFile } from './run-variable.ts'
 import type { EnvironmentConfig } from './types.ts'
-
-const BRIDGE = Symbol.for('vitest-model-cache.intercept')
-
-// A property of the global object of each test file that is served.
-const SERVED = Symbol.for('vitest-model-cache.jest-file')
 
 /** Serves one test file. */
 export interface ServedFile {
@@ -36,7 +28,7 @@ export interface ServedFile {
 export function serveFile({ projectConfig }: EnvironmentConfig, testFile: string): ServedFile | undefined {
   return counted('environment', () => {
     const { id: project } = projectConfig
-    const settings = settingsOf(project)
+    const settings = readSettings(project)
     if (!settings) return undefined
     // The worker looks for the preload.
     const preload = requirePreload()
@@ -55,12 +47,11 @@ export function serveFile({ projectConfig }: EnvironmentConfig, testFile: string
       worker,
       giveTo: (global, inner = global) =>
         counted('environment', () => {
-          const share = shareOnce(global)
-          hookVm({ onRuntime: share, preload: settings.intercept.length > 0 ? preload : undefined })
           const slot = slotOf(keeperOf(project))
           // If the environment is not one of ours, the setup files ran before this.
           for (const [name, definition] of slotOf(inner).definitions) slot.definitions.set(name, definition)
-          give(global, slot, share)
+          const onRuntime = giveModels(global, slot)
+          hookVm({ onRuntime, preload: settings.intercept.length > 0 ? preload : undefined })
         }),
       end() {
         unhookVm()
@@ -68,63 +59,4 @@ export function serveFile({ projectConfig }: EnvironmentConfig, testFile: string
       },
     }
   })
-}
-
-/** True if a test file with this global object is served already. */
-export function isServed(global: object): boolean {
-  return Reflect.has(global, SERVED)
-}
-
-function give(global: typeof globalThis, slot: WorkerSlot, share: () => void): void {
-  Reflect.set(global, SERVED, true)
-  // Jest itself shares ArrayBuffer and Uint8Array with the contexts of its environment `node`.
-  const isWindow = 'document' in global
-  if (!isWindow) share()
-  // The `process` of the context is a copy.
-  Reflect.set(global.process, BRIDGE, Reflect.get(process, BRIDGE))
-  // In Node.js 22 and newer, reading `Response` loads undici. A window may have a class of its own.
-  requirePreload().wrapFetch(global, isWindow ? global.Response : undefined)
-  const active = () => {
-    share()
-    return slot.active
-  }
-  shareSlot(global, Object.create(slot, { active: { get: active } }))
-  defineModels(global, () => active()?.models)
-}
-
-/**
- * Gives the classes of Node.js, and what jsdom lacks, to a global object when it is first called. In a window they are given only to test
- * files that use a model: a polyfill of `fetch` does nothing if there is one already, and React looks for `setImmediate`.
- */
-function shareOnce(global: typeof globalThis): () => void {
-  let isShared = false
-  return () => {
-    if (isShared) return
-    isShared = true
-    shareClasses(global)
-    for (const name of ['setImmediate', 'clearImmediate', 'structuredClone', 'TextEncoder', 'TextDecoder'] as const)
-      if (!(name in global)) Reflect.set(global, name, hostGlobal()[name])
-    requirePreload().wrapFetch(global, 'document' in global ? global.Response : undefined)
-  }
-}
-
-const known = new Map<string, WorkerSettings>()
-
-/** The settings that the global setup left. A process reads them once for each project. */
-function settingsOf(project: string): WorkerSettings | undefined {
-  const folder = process.env[RUN_VARIABLE]
-  if (!folder) return undefined
-  const path = settingsFile(folder, project)
-  const read = known.get(path) ?? readSettings(path)
-  if (read) known.set(path, read)
-  return read
-}
-
-function readSettings(path: string): WorkerSettings | undefined {
-  try {
-    return JSON.parse(readFileSync(path, 'utf8'))
-  } catch {
-    // The project has no global setup of ours.
-    return undefined
-  }
 }

@@ -1,5 +1,8 @@
+import process from 'node:process'
 import { outputToStderr } from '../run/output.ts'
 import { newSession, type Session } from '../run/session.ts'
+import { RUN_VARIABLE } from '../run/settings-file.ts'
+import { VARIABLES_FOR_CHILDREN } from '../run/worker/intercept.ts'
 import type { ProjectConfig, TestFileResult } from './types.ts'
 
 /** The present run of tests. In watch mode Jest calls the global setup and the global teardown for each run. */
@@ -12,7 +15,7 @@ export interface JestRun {
   /** The results of the test files, from the reporter. */
   results: { project: ProjectConfig; result: TestFileResult }[]
   isReported: boolean
-  /** Puts back the variables of this process that the run changed. */
+  /** Puts back the variables of this process that the run changes: its own, and in tests that run in this process those of workers. */
   restore: () => void
 }
 
@@ -44,5 +47,15 @@ function newRun(): JestRun {
   const session = newSession(outputToStderr(), false)
   session.isRunning = true
   session.hasReporter = true
-  return { session, projects: [], results: [], isReported: false, restore: () => undefined }
+  return { session, projects: [], results: [], isReported: false, restore: keepVariables() }
+}
+
+function keepVariables(): () => void {
+  const kept = [RUN_VARIABLE, ...VARIABLES_FOR_CHILDREN].map((name) => [name, process.env[name]] as const)
+  return () => {
+    for (const [name, value] of kept) {
+      if (value === undefined) delete process.env[name]
+      else process.env[name] = value
+    }
+  }
 }

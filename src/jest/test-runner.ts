@@ -1,9 +1,10 @@
 import process from 'node:process'
 import { runInContext } from 'node:vm'
 import { CHAIN, OPTIONS } from '../config/jest/option-keys.ts'
+import { isServed } from './give-models.ts'
 import { loadOfJest } from './load-of-jest.ts'
 import { noteEvent } from './note-event.ts'
-import { isServed, type ServedFile, serveFile } from './serve-file.ts'
+import { type ServedFile, serveFile } from './serve-file.ts'
 import type { Environment, GlobalConfig, ProjectConfig } from './types.ts'
 
 type TestRunner = (

@@ -1,4 +1,3 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
@@ -11,23 +10,20 @@ import { spent } from '../platform/own-time.ts'
 import { endProject } from '../run/end/end-project.ts'
 import { finishRun, loadConclusion } from '../run/end/finish-run.ts'
 import { takeLeftReports } from '../run/end/take-left-reports.ts'
-import { chooseEventsFolder, type EventsFolder } from '../run/events-folder.ts'
 import { outputToStderr } from '../run/output.ts'
 import type { Project } from '../run/project.ts'
 import { newSession, type Session, setOwnMsAside } from '../run/session.ts'
 import { addProject } from '../run/start/add-project.ts'
-import { handOver } from '../run/start/hand-over.ts'
-import { serveChildren } from '../run/start/serve-children.ts'
-import { warmUp } from '../run/start/warm-up.ts'
+import { prepareProject } from '../run/start/prepare-project.ts'
+import { disposeModels } from '../run/worker/dispose-models.ts'
 import { openWorker, type Worker } from '../run/worker/worker.ts'
-import type { WorkerSettings } from '../run/worker-settings.ts'
-import { SETTINGS_VARIABLE } from './serve-this-process.ts'
+import { PROJECT } from './serve-this-process.ts'
 
 interface Run {
   session: Session
-  project: Project & { events: EventsFolder }
-  /** Serves tests that run in this process. */
-  worker: Worker
+  project: Project
+  /** Serves tests that run in this process. Undefined if the tests run without models. */
+  worker: Worker | undefined
 }
 
 /** Warms the cache for the tests in the current folder. Returns the function that ends the run. */
@@ -37,17 +33,12 @@ export async function startRun(options: ModelCacheOptions): Promise<() => Promis
   const resolved = withMessageOnly(() => resolveOptions(options, process.env, root))
   const session = newSession(outputToStderr(), process.execArgv.includes('--watch'))
   session.hasReporter = true
-  const added = addProject(session, root, { root, options: resolved })
-  const manifest = await warmUp(session, added)
-  await serveChildren(session, added)
-  const project = { ...added, events: added.events ?? chooseEventsFolder(added.cache.context, session.runId) }
-  session.projects.set(root, project)
-  const settings = handOver(session, project, { manifest, filesAtOnce: filesAtOnce() })
-  leaveSettings(settings)
-  const worker = openWorker(settings, globalThis)
-  await worker.ready
+  const project = addProject(session, PROJECT, { root, options: resolved })
+  const settings = await prepareProject(session, project, { id: PROJECT, filesAtOnce: filesAtOnce() })
+  const worker = settings && openWorker(settings, globalThis)
+  await worker?.ready
   // Each test file has a process, which gets the preload as a child process of this one and names its test file itself.
-  worker.begin(isWithoutIsolation() ? ofThisProcess(root) : '')
+  worker?.begin(isWithoutIsolation() ? ofThisProcess(root) : '')
   if (session.isWarmed) loadConclusion()
   spent('global setup', started)
   setOwnMsAside(session)
@@ -61,28 +52,21 @@ async function endRun({ session, project, worker }: Run): Promise<void> {
     hasPassed: () => allPassed,
     errors: () => [],
   })
-  const left = takeLeftReports(project.events).map((report) => fileOf(report.testFile, report))
-  const files = [fileOf(ofThisProcess(project.root), worker.end()), ...left]
   try {
-    await finishRun(session, { files, allPassed, number: 1, isPartial })
+    const own = worker ? [fileOf(ofThisProcess(project.root), worker.end())] : []
+    const left = takeLeftReports(project).map((report) => fileOf(report.testFile, report))
+    await finishRun(session, { files: [...own, ...left], allPassed, number: 1, isPartial })
   } catch (error) {
     // A report that fails must not fail the suite.
     session.output.note(`The report could not be made: ${messageOf(error)}`)
   }
-  await worker.disposeAll()
+  await disposeModels(globalThis)
   await endProject(project)
 }
 
 /** The name, in reports, of the test files that run in this process. */
 function ofThisProcess(root: string): string {
   return join(root, 'node --test')
-}
-
-function leaveSettings(settings: WorkerSettings): void {
-  const file = join(settings.events, 'settings-node.json')
-  mkdirSync(settings.events, { recursive: true, mode: 0o700 })
-  writeFileSync(file, JSON.stringify(settings), { mode: 0o600 })
-  process.env[SETTINGS_VARIABLE] = file
 }
 
 function isWithoutIsolation(): boolean {

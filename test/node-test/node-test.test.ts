@@ -1,7 +1,9 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, expect, test } from 'vitest'
+import { afterAll, expect, test, vi } from 'vitest'
+import { ModelCache } from '../../src/cache/model-cache.ts'
+import { withModelCache } from '../../src/node-test/index.ts'
 import { Consumer } from '../support/consumer.ts'
 import { Document } from '../support/documents/document.ts'
 import { filesOf } from '../support/documents/workshop.ts'
@@ -62,4 +64,17 @@ test('the runner of Node.js gets one download, models in each process, a report 
   expect(warm.report).toMatchObject({ misses: 0, failed: 0, expectedErrors: 1, models: [{ repo: MODEL, testFiles }] })
   expect(await readdir(join(project.cacheDir, 'events'))).toEqual([])
   expect(await readdir(join(project.cacheDir, 'runs'))).toHaveLength(2)
+})
+
+test('tests run without models if nothing can be left for their processes', async () => {
+  const cacheDir = await mkdtemp(join(made, 'cache '))
+  await new ModelCache({ cacheDir }).prepare()
+  await writeFile(join(cacheDir, 'events'), 'no folder')
+  const told = vi.spyOn(process.stderr, 'write').mockReturnValue(true)
+  const { globalSetup, globalTeardown } = withModelCache({ cacheDir })
+  await globalSetup()
+  await globalTeardown()
+  const text = told.mock.calls.join('')
+  told.mockRestore()
+  expect(text).toMatch(/The tests of .+ run without models: /)
 })

@@ -1,12 +1,12 @@
 import { isReportName } from '../../cache/store/own-names.ts'
 import { isObject, isText } from '../../model/json.ts'
-import type { EventsFolder } from '../events-folder.ts'
 import type { LeftReport } from '../left-report.ts'
+import type { Project } from '../project.ts'
 import { takeFiles } from './take-files.ts'
 
-/** Reads the reports that workers left, and removes them. */
-export function takeLeftReports(folder: EventsFolder): LeftReport[] {
-  return takeFiles(folder, isReportName).flatMap((text) => parse(text) ?? [])
+/** Reads the reports that the workers of a project left, and removes them. */
+export function takeLeftReports({ events }: Project): LeftReport[] {
+  return events ? takeFiles(events, isReportName).flatMap((text) => parse(text) ?? []) : []
 }
 
 function parse(text: string): LeftReport | undefined {

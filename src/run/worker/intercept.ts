@@ -17,6 +17,9 @@ interface Interception {
   open: () => Promise<Bridge>
 }
 
+/** The variables that `intercept` and `interceptUnit` set in this process, for its child processes. */
+export const VARIABLES_FOR_CHILDREN = ['VITEST_MODEL_CACHE_CHILD', 'NODE_OPTIONS', 'HF_HUB_CACHE', 'HF_HUB_OFFLINE']
+
 /** Lets the untouched code of one test file use the cache: code in this worker, and the child processes that it starts. */
 export function intercept({ preload, settings, testFile, global, open }: Interception): void {
   const { intercept: bases, cache, threads, run, events, hub, debug } = settings

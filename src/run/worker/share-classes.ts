@@ -4,8 +4,11 @@ import { hostValue, TYPED_ARRAYS } from '../../platform/originals.ts'
 // its own, and jsdom replaces the classes of Node.js by those of its window. In both, every model would fail ("A float32 tensor's
 // data must be type of function Float32Array()"), for tensors that a test makes and for tensors that it gets.
 
-// transformers.js needs these to read a local file, and the vm contexts of jsdom lack some. They are added where they are missing.
-const FILLED_IN = ['ReadableStream', 'WritableStream', 'TransformStream', 'Response', 'Request', 'Headers', 'fetch']
+// transformers.js needs these, and the vm contexts of windows lack some. They are added where they are missing.
+const FILLED_IN = [
+  ...['ReadableStream', 'WritableStream', 'TransformStream', 'Response', 'Request', 'Headers', 'fetch'],
+  ...['setImmediate', 'clearImmediate', 'structuredClone', 'TextEncoder', 'TextDecoder'],
+]
 
 /** Gives the classes of Node.js to a global object: that of a vm context, or one that an environment changed. */
 export function shareClasses(global: object): void {
