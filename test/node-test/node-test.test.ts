@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test, vi } from 'vitest'
 import { ModelCache } from '../../src/cache/model-cache.ts'
+import { resolveOptions } from '../../src/config/options.ts'
 import { withModelCache } from '../../src/node-test/index.ts'
 import { Consumer } from '../support/consumer.ts'
 import { Document } from '../support/documents/document.ts'
@@ -68,7 +69,7 @@ test('the runner of Node.js gets one download, models in each process, a report 
 
 test('tests run without models if nothing can be left for their processes', async () => {
   const cacheDir = await mkdtemp(join(made, 'cache '))
-  await new ModelCache({ cacheDir }).prepare()
+  await new ModelCache(resolveOptions({ cacheDir }, {}, made)).prepare()
   await writeFile(join(cacheDir, 'events'), 'no folder')
   const told = vi.spyOn(process.stderr, 'write').mockReturnValue(true)
   const { globalSetup, globalTeardown } = withModelCache({ cacheDir })
