@@ -3,8 +3,7 @@ import type { ModelCache } from '../cache/model-cache.ts'
 import { nameMatcher } from '../cache/selection/glob.ts'
 import type { Entry } from '../model/entry.ts'
 import { ModelCacheError } from '../model/errors.ts'
-import { type Model, modelKey, parseModel } from '../model/model.ts'
-import { selectionKey } from '../model/selection.ts'
+import { type Model, modelKey, parseModel, selectedKey } from '../model/model.ts'
 import { declaredModels } from './config/declared-models.ts'
 import type { TestConfig } from './config/read-config.ts'
 
@@ -59,5 +58,5 @@ function modelOf({ repo, revision }: Entry): Model {
 }
 
 function distinct(models: Model[]): Model[] {
-  return [...new Map(models.map((model) => [`${modelKey(model)} ${selectionKey(model.selection)}`, model])).values()]
+  return [...new Map(models.map((model) => [selectedKey(model), model])).values()]
 }

@@ -2,7 +2,15 @@ import { ModelCacheError, showValue } from './errors.ts'
 import { nearest } from './nearest.ts'
 import { parseRepoId, type RepoId } from './repo-id.ts'
 import { parseRevision } from './revision.ts'
-import { DTYPES, type DtypeChoice, describeSelection, isDtype, parseSelection, type Selection } from './selection.ts'
+import {
+  DTYPES,
+  type DtypeChoice,
+  describeSelection,
+  isDtype,
+  parseSelection,
+  type Selection,
+  selectionKey,
+} from './selection.ts'
 import { canonicalTask, describeTasks, isTask } from './task.ts'
 
 /** A model as users write it: `[org/]name[@revision]`, or an object with more detail. */
@@ -97,6 +105,11 @@ export function describeModel(model: Model): string {
 /** The key of repo and revision. Models that differ only in their selection have the same key. */
 export function modelKey({ repo, revision }: Pick<Model, 'repo' | 'revision'>): string {
   return `${repo}@${revision}`
+}
+
+/** The key of repo, revision and selection. */
+export function selectedKey(model: Pick<Model, 'repo' | 'revision' | 'selection'>): string {
+  return `${modelKey(model)} ${selectionKey(model.selection)}`
 }
 
 function parseReference(text: string): Pick<Model, 'repo' | 'revision'> {

@@ -45,6 +45,11 @@ export function historyKey(testFile: string, testNamePattern?: string): string {
   return testNamePattern === undefined ? testFile : `${testFile} -t ${testNamePattern}`
 }
 
+/** The key of the model selection that a use requested. */
+export function useKey({ repo, revision, selection }: Pick<KnownUse, 'repo' | 'revision' | 'selection'>): string {
+  return `${repo}@${revision} ${selection}`
+}
+
 /** The history in a run record, which is outside input. Undefined if an older version wrote the record. Damaged parts are left out. */
 function readHistory({ history }: RunRecord): History | undefined {
   if (!isObject(history) || !Array.isArray(history.models) || !Array.isArray(history.files)) return undefined
@@ -96,16 +101,19 @@ function fileIn(file: unknown, models: ReturnType<typeof modelIn>[]): [string, K
 }
 
 export function storeHistory(history: History): StoredHistory {
-  const models = new Map<string, StoredHistory['models'][number]>()
-  const indexOf = ({ repo, revision, selection, bytes }: KnownUse) => {
-    const key = `${repo}@${revision} ${selection}`
-    if (!models.has(key)) models.set(key, [repo, revision, selection, bytes])
-    return [...models.keys()].indexOf(key)
+  const models: StoredHistory['models'] = []
+  const indexes = new Map<string, number>()
+  const indexOf = (use: KnownUse) => {
+    const { repo, revision, selection, bytes } = use
+    const key = useKey(use)
+    const index = indexes.get(key) ?? models.push([repo, revision, selection, bytes]) - 1
+    indexes.set(key, index)
+    return index
   }
   const files = [...history].map(([key, { isWhole, uses }]): StoredHistory['files'][number] => [
     key,
     isWhole ? 1 : 0,
     uses.map((use) => [indexOf(use), use.runsSince]),
   ])
-  return { models: [...models.values()], files }
+  return { models, files }
 }

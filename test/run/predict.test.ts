@@ -22,7 +22,7 @@ function run(before: History, uses: Record<string, string[]>, { whole = true, pa
 }
 
 function needed(history: History, queue: Queue): string[] {
-  return predict({ history, queue }).needed.map(modelLabel).sort()
+  return predict({ history, queue }).models.map(modelLabel).sort()
 }
 
 function record(history: unknown, used: { repo: string; testFiles: string[] }[] = []) {
@@ -36,7 +36,7 @@ describe('what is predicted', () => {
   test('is what the queued test files used', () => {
     expect(needed(known, { files: ['a.test.ts'] })).toEqual(['org/a'])
     expect(needed(known, { files: ['none.test.ts', 'b.test.ts'] })).toEqual(['org/b', 'org/c'])
-    expect(predict({ history: known, queue: { files: ['none.test.ts'] } })).toEqual({ needed: [], isComplete: true })
+    expect(predict({ history: known, queue: { files: ['none.test.ts'] } })).toEqual({ models: [], isComplete: true })
   })
 
   test('is incomplete for a test file that is new, failed, or left out tests', () => {
@@ -91,13 +91,13 @@ describe('what is predicted', () => {
         for (const { uses, isWhole } of runs)
           history = learn(history, { uses, files: ['a', 'b', 'c'].map((testFile) => ({ testFile, isWhole })) })
         const stored = historyOf([record(JSON.parse(JSON.stringify(storeHistory(history))))])
-        const { needed } = predict({ history: stored ?? NEVER, queue: { files } })
-        const keys = needed.map((model) => `${modelKey(model)} ${selectionKey(model.selection)}`)
+        const { models } = predict({ history: stored ?? NEVER, queue: { files } })
+        const keys = models.map((model) => `${modelKey(model)} ${selectionKey(model.selection)}`)
         expect(new Set(keys).size).toBe(keys.length)
         const uses = files.flatMap((file) => history.get(file)?.uses ?? [])
         const last = new Map(uses.map((each) => [`${each.repo}@${each.revision} ${each.selection}`, each]))
         expect(keys.sort()).toEqual([...last.keys()].sort())
-        const sizes = needed.map((model) =>
+        const sizes = models.map((model) =>
           uses.filter((each) => each.repo === model.repo && each.selection === selectionKey(model.selection)),
         )
         expect(sizes.every((some) => some.length > 0)).toBe(true)
@@ -107,7 +107,7 @@ describe('what is predicted', () => {
       files: [{ testFile: 'a', isWhole: true }],
       uses: [use('a', 'org/large', 9), use('a', 'org/small', 1), use('a', 'org/middle', 5)],
     })
-    const { needed: models } = predict({ history, queue: { files: ['a'] } })
+    const { models } = predict({ history, queue: { files: ['a'] } })
     expect(models.map(modelLabel)).toEqual(['org/small', 'org/middle', 'org/large'])
   })
 })

@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { basename, extname } from 'node:path'
-import { modelKey } from '../../model/model.ts'
-import { selectionKey } from '../../model/selection.ts'
+import { selectedKey } from '../../model/model.ts'
 import { addJestModels, addJestModelsToJson } from '../config/add-jest-models.ts'
 import { addModels } from '../config/add-models.ts'
 import { type ConfigEdit, problemOf } from '../config/check-edit.ts'
@@ -27,8 +26,8 @@ export async function editModels(
   const edit = { runner, path, before, after }
   if (after === before) return edit
   const problem = await problemOf(edit, ({ models }) => {
-    const declared = new Set(models.map((model) => `${modelKey(model)} ${selectionKey(model.selection)}`))
-    return suggestions.every((suggestion) => declared.has(`${modelKey(suggestion)} ${selectionKey(suggestion.fields)}`))
+    const declared = new Set(models.map(selectedKey))
+    return suggestions.every((suggestion) => declared.has(selectedKey({ ...suggestion, selection: suggestion.fields })))
   })
   return problem === undefined ? edit : `With these models it could not be read: ${problem}`
 }

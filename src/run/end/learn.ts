@@ -1,4 +1,4 @@
-import { type History, historyKey, type KnownFile, type KnownUse, NO_FILE } from '../history.ts'
+import { type History, historyKey, type KnownFile, type KnownUse, NO_FILE, useKey } from '../history.ts'
 
 /** A model counts as used by a test file until this many whole runs of the file did not use it. */
 const RUNS_KEPT = 3
@@ -31,7 +31,7 @@ export function learn(
   const byFile = new Map<string, LearnedUse[]>([...whole.keys()].map((testFile) => [testFile, []]))
   for (const use of uses) {
     const testFile = byFile.has(use.testFile) ? use.testFile : NO_FILE
-    byFile.set(testFile, [...(byFile.get(testFile) ?? []), use])
+    byFile.get(testFile)?.push(use)
   }
   for (const [testFile, ofFile] of byFile) {
     const key = testFile === NO_FILE ? NO_FILE : historyKey(testFile, testNamePattern)
@@ -46,14 +46,10 @@ export function learn(
 function learnFile(before: KnownFile | undefined, isWhole: boolean, uses: LearnedUse[]): KnownFile {
   const known = new Map<string, KnownUse>()
   for (const { repo, revision, selection, bytes } of uses)
-    known.set(keyOf({ repo, revision, selection }), { repo, revision, selection, bytes, runsSince: 0 })
+    known.set(useKey({ repo, revision, selection }), { repo, revision, selection, bytes, runsSince: 0 })
   for (const use of before?.uses ?? []) {
     const runsSince = use.runsSince + (isWhole ? 1 : 0)
-    if (!known.has(keyOf(use)) && runsSince < RUNS_KEPT) known.set(keyOf(use), { ...use, runsSince })
+    if (!known.has(useKey(use)) && runsSince < RUNS_KEPT) known.set(useKey(use), { ...use, runsSince })
   }
   return { isWhole: isWhole || (before?.isWhole ?? false), uses: [...known.values()] }
-}
-
-function keyOf({ repo, revision, selection }: Pick<KnownUse, 'repo' | 'revision' | 'selection'>): string {
-  return `${repo}@${revision} ${selection}`
 }

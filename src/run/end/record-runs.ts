@@ -3,7 +3,7 @@ import type { RequestEvent } from '../../model/request.ts'
 import type { WarmedModel } from '../../report/report.ts'
 import type { Span } from '../../report/types.ts'
 import { labelOf } from '../../report/words.ts'
-import { historyOf, RUNS_BACK, storeHistory } from '../history.ts'
+import { historyOf, RUNS_BACK, storeHistory, useKey } from '../history.ts'
 import type { Project } from '../project.ts'
 import { type FinishedRun, partOf, type RequestReport } from './finished-run.ts'
 import { learn } from './learn.ts'
@@ -54,7 +54,7 @@ function usedBy(reports: RequestReport[]) {
   const used = new Map<string, ReturnType<typeof newUse>>()
   for (const { requests, testFile } of reports)
     for (const request of requests) {
-      const key = `${request.repo}@${request.revision} ${request.selection}`
+      const key = useKey(request)
       const use = used.get(key) ?? newUse(request)
       if (!use.testFiles.includes(testFile)) use.testFiles.push(testFile)
       used.set(key, use)

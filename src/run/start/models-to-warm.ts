@@ -1,12 +1,11 @@
 import type { RunRecord } from '../../cache/store/entries/runs.ts'
 import type { Entry } from '../../model/entry.ts'
-import { type Model, modelKey } from '../../model/model.ts'
-import { selectionKey } from '../../model/selection.ts'
+import { type Model, modelKey, selectedKey } from '../../model/model.ts'
 import type { History } from '../history.ts'
 import type { Project } from '../project.ts'
 import { declaredAsUsed } from './declared-as-used.ts'
 import { modelOfUse, modelsUsedIn } from './last-used.ts'
-import { type Prediction, predict, type Queue } from './predict.ts'
+import { predict, type Queue } from './predict.ts'
 
 export interface ToWarm {
   /** What to warm, in this order. */
@@ -15,20 +14,20 @@ export interface ToWarm {
   predicted?: Model[]
 }
 
-/** What earlier runs of a project tell. */
-export interface Known {
+/** What the cache has recorded. */
+export interface Recorded {
+  /** The last runs of the project, the newest first. */
   lastRuns: RunRecord[]
-  /** The recorded entries. */
   entries: () => Promise<Entry[]>
 }
 
 /**
- * The models to warm by the option `warm`. `queue` is undefined if the runner does not tell which test files it will run: any test
- * file may be among them, so `predicted` then means the declared models and those that the last runs used.
+ * The models to warm by the option `warm`. `queue` is undefined if the runner does not tell which test files it will run. Then
+ * `predicted` warms the declared models and those that the last runs used.
  */
 export async function modelsToWarm(
   { options, history }: Pick<Project, 'options' | 'history'>,
-  { lastRuns, entries }: Known,
+  { lastRuns, entries }: Recorded,
   queue: Queue | undefined,
 ): Promise<ToWarm> {
   if (options.warm === 'none') return { models: [] }
@@ -38,9 +37,9 @@ export async function modelsToWarm(
   if (options.warm === 'all')
     return { models: distinct([...(await declared()), ...lastUsed, ...(history ? allIn(history) : [])]) }
   if (!history || !queue) return { models: distinct([...(await declared()), ...lastUsed]) }
-  const { needed, isComplete }: Prediction = predict({ history, queue })
+  const { models, isComplete } = predict({ history, queue })
   const pinned = new Set(options.models.filter(({ pin }) => pin).map(modelKey))
-  const predicted = needed.map((model) => ({ ...model, pin: pinned.has(modelKey(model)) }))
+  const predicted = models.map((model) => ({ ...model, pin: pinned.has(modelKey(model)) }))
   const others = isComplete ? options.models.filter(neverUsedIn(history)) : await declared()
   return { models: distinct([...predicted, ...others]), predicted }
 }
@@ -56,16 +55,11 @@ function allIn(history: History): Model[] {
   return [...history.values()].flatMap(({ uses }) => uses.flatMap((use) => modelOfUse(use) ?? []))
 }
 
-/** The key of a model and of its selection. */
-export function warmKey(model: Model): string {
-  return `${modelKey(model)} ${selectionKey(model.selection)}`
-}
-
 export function distinct(models: Model[]): Model[] {
-  const keys = new Map<string, Model>()
+  const found = new Map<string, Model>()
   for (const model of models) {
-    const key = warmKey(model)
-    if (!keys.has(key)) keys.set(key, model)
+    const key = selectedKey(model)
+    if (!found.has(key)) found.set(key, model)
   }
-  return [...keys.values()]
+  return [...found.values()]
 }

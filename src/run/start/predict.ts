@@ -1,6 +1,5 @@
-import { type Model, modelKey } from '../../model/model.ts'
-import { selectionKey } from '../../model/selection.ts'
-import { type History, historyKey, NO_FILE } from '../history.ts'
+import type { Model } from '../../model/model.ts'
+import { type History, historyKey, type KnownUse, NO_FILE, useKey } from '../history.ts'
 import { modelOfUse } from './last-used.ts'
 
 /** The tests that a run is about to run. */
@@ -12,36 +11,22 @@ export interface Queue {
 }
 
 /** The models that the queued test files will request, as far as that can be known. */
-export interface Prediction {
-  /** The models that earlier runs of these test files used, or that the files name. The smallest is first. */
-  needed: Model[]
+interface Prediction {
+  /** The models that earlier runs of these test files used. The smallest is first. */
+  models: Model[]
   /** True if the history of all queued test files is known. Otherwise they may request further models. */
   isComplete: boolean
 }
 
-interface PredictionInput {
-  history: History
-  queue: Queue
-  /** The models that a test file names in its source, for files whose source was read in whole. */
-  named?: ReadonlyMap<string, Model[]>
-}
-
-/** Predicts from the history and from the sources of the test files what a run will request. Pure. */
-export function predict({ history, queue, named }: PredictionInput): Prediction {
-  const found = new Map<string, { model: Model; bytes: number }>()
-  const add = (model: Model | undefined, bytes: number) => {
-    if (!model) return
-    const key = `${modelKey(model)} ${selectionKey(model.selection)}`
-    if (!found.has(key)) found.set(key, { model, bytes })
-  }
+/** Predicts from the history what a run will request. Pure. */
+export function predict({ history, queue }: { history: History; queue: Queue }): Prediction {
+  const found = new Map<string, KnownUse>()
   let isComplete = true
   for (const testFile of [NO_FILE, ...queue.files]) {
     const known = history.get(historyKey(testFile, queue.testNamePattern)) ?? history.get(testFile)
-    for (const use of known?.uses ?? []) add(modelOfUse(use), use.bytes)
-    const names = named?.get(testFile)
-    for (const model of names ?? []) add(model, Infinity)
-    if (testFile !== NO_FILE && !known?.isWhole && !names) isComplete = false
+    for (const use of known?.uses ?? []) if (!found.has(useKey(use))) found.set(useKey(use), use)
+    if (testFile !== NO_FILE && !known?.isWhole) isComplete = false
   }
-  const smallestFirst = [...found.values()].sort((a, b) => (a.bytes < b.bytes ? -1 : a.bytes > b.bytes ? 1 : 0))
-  return { needed: smallestFirst.map(({ model }) => model), isComplete }
+  const smallestFirst = [...found.values()].sort((a, b) => a.bytes - b.bytes)
+  return { models: smallestFirst.flatMap((use) => modelOfUse(use) ?? []), isComplete }
 }

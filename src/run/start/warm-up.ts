@@ -4,7 +4,7 @@ import type { ModelCache } from '../../cache/model-cache.ts'
 import type { WarmResult } from '../../cache/warm.ts'
 import type { Entry } from '../../model/entry.ts'
 import { messageOf } from '../../model/errors.ts'
-import { describeModel, type Model, modelKey, modelLabel } from '../../model/model.ts'
+import { describeModel, type Model, modelKey, modelLabel, selectedKey } from '../../model/model.ts'
 import { originals } from '../../platform/originals.ts'
 import { progressLines } from '../../report/progress-lines.ts'
 import type { WarmedModel, WarmUpFailure } from '../../report/report.ts'
@@ -12,7 +12,7 @@ import { historyOf, RUNS_BACK } from '../history.ts'
 import type { Project } from '../project.ts'
 import type { Session } from '../session.ts'
 import { manifestOfRerun } from './hand-over.ts'
-import { distinct, modelsToWarm, warmKey } from './models-to-warm.ts'
+import { distinct, modelsToWarm } from './models-to-warm.ts'
 import type { Queue } from './predict.ts'
 
 /** The manifest of a project without warmed models. */
@@ -35,25 +35,25 @@ export async function warmUp(session: Session, project: Project, queue?: Queue):
     const lastRuns = await cache.lastRuns(root, RUNS_BACK)
     isFirstRun = lastRuns.length === 0
     project.history ??= historyOf(lastRuns)
-    const known = { lastRuns, entries: () => recordedIn(cache) }
-    const chosen = await modelsToWarm(project, known, queue)
+    const recorded = { lastRuns, entries: () => recordedIn(cache) }
+    const chosen = await modelsToWarm(project, recorded, queue)
     const models = distinct([...chosen.models, ...(project.warmed ?? [])])
     predicted = chosen.predicted?.map(modelLabel)
     if (models.length === 0) return NOTHING_WARMED
     project.warmed = models
-    const keys = new Set(models.map(warmKey))
-    const replaced = options.models.filter((model) => !keys.has(warmKey(model)))
+    const keys = new Set(models.map(selectedKey))
+    const replaced = options.models.filter((model) => !keys.has(selectedKey(model)))
     session.isWarmed = true
     const print = (line: string) => session.output.print(line)
     const { begunAt, results } = await warmModels(cache, models, replaced, progressLines(print))
     // Failures of undeclared models are not shown: perhaps no test uses these models any more. A test that requests one gets the error.
-    const declared = new Set(options.models.map(warmKey))
-    failures.push(...results.flatMap((result) => (declared.has(warmKey(result.model)) ? failureOf(result) : [])))
+    const declared = new Set(options.models.map(selectedKey))
+    failures.push(...results.flatMap((result) => (declared.has(selectedKey(result.model)) ? failureOf(result) : [])))
     // If a report is shown, it names each failure.
     if (!session.hasReporter || options.report === false)
       for (const { message } of failures) session.output.note(`The warm-up failed: ${message}`)
     await cache.claim(...results.flatMap((result) => ('cached' in result ? [result.cached] : [])))
-    warmed.push(...results.flatMap((result) => warmedModel(result, begunAt, declared.has(warmKey(result.model)))))
+    warmed.push(...results.flatMap((result) => warmedModel(result, begunAt, declared.has(selectedKey(result.model)))))
     return await cache.manifest(results)
   } catch (error) {
     // The cache can't be used. A test that requests a model gets the error; the other tests do not need the cache.
@@ -79,8 +79,8 @@ export async function warmUpAgain(
   const { options, cache, history, warmed = [] } = project
   if (options.mode !== 'unit' && options.warm === 'predicted' && history) {
     const { models } = await modelsToWarm(project, { lastRuns: [], entries: () => recordedIn(cache) }, queue)
-    const keys = new Set(warmed.map(warmKey))
-    if (models.some((model) => !keys.has(warmKey(model)))) return warmUp(session, project, queue)
+    const keys = new Set(warmed.map(selectedKey))
+    if (models.some((model) => !keys.has(selectedKey(model)))) return warmUp(session, project, queue)
   }
   return manifestOfRerun(before)
 }
