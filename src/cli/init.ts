@@ -92,8 +92,7 @@ async function vitestStep(folder: string): Promise<ConfigStep> {
 
 async function jestStep(folder: string): Promise<ConfigStep> {
   const config = await readJestConfig()
-  const options = config ? config.projects.flatMap(({ options }) => options ?? []) : []
-  return { step: await jestConfigStep(folder, config), options }
+  return { step: await jestConfigStep(folder, config), options: config?.options ?? [] }
 }
 
 /** The cache folder that the config names. MODEL_CACHE_DIR may differ between machines, so its folder is not ignored. */

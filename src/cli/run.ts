@@ -9,6 +9,7 @@ import { formatSize } from '../config/units.ts'
 import type { Entry } from '../model/entry.ts'
 import { ModelCacheError } from '../model/errors.ts'
 import { count } from '../report/words.ts'
+import { RUNS_BACK } from '../run/history.ts'
 import { chooseRunner, nameOfRunner, type Runner, type RunnerFlag } from './config/choose-runner.ts'
 import { declaredModels } from './config/declared-models.ts'
 import { exitCodeOf, handInterruptsTo, interrupted } from './interruption.ts'
@@ -22,8 +23,6 @@ export interface RunFlags extends GlobalOptions, FrozenFlag, RunnerFlag {
   cacheInfo?: boolean
 }
 
-// The same number as in the warm-up.
-const RUNS_BACK = 3
 const COMMANDS_OF_VITEST = ['run', 'watch', 'dev', 'related', 'bench', 'list', 'init']
 
 /** Runs the project's own Vitest or Jest and returns its exit code. */

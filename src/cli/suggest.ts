@@ -86,7 +86,7 @@ async function write(
 async function runnerOf(config: TestConfig | undefined, flags: RunnerFlag): Promise<Runner | undefined> {
   const used: Runner[] = []
   if (config?.vitest?.options) used.push('vitest')
-  if (config?.jest?.projects.some(({ options }) => options)) used.push('jest')
+  if (config?.jest?.options.length) used.push('jest')
   if (used.length < 2) return used[0]
   const { chooseRunner } = await import('./config/choose-runner.ts')
   return chooseRunner(process.cwd(), flags)

@@ -1,8 +1,7 @@
 import { elementOf, jsonElementOf } from '../suggest/print-suggestions.ts'
 import type { Suggestion } from '../suggest/used-models.ts'
 import { modelsProperty, optionsEdits, type Writer } from './add-models.ts'
-import { objectIn } from './add-plugin.ts'
-import { exportedConfig } from './config-module.ts'
+import { exportedObject, objectIn } from './config-module.ts'
 import { applyEdits, type Edit, insertFirst } from './insertion.ts'
 import { asSource, fromSource } from './json-source.ts'
 import { allNodes, child, children, type Node, nameOfCall, propertyOf, unwrap } from './syntax.ts'
@@ -20,13 +19,7 @@ export function addJestModels(source: string, program: Node, suggestions: Sugges
   if (others.length > 0) return undefined
   const edits = call
     ? wrappedEdits(source, call, program, suggestions)
-    : nestedEdits(
-        source,
-        objectIn(exportedConfig(program), program),
-        [ENVIRONMENT_OPTIONS, OPTIONS],
-        program,
-        suggestions,
-      )
+    : nestedEdits(source, exportedObject(program), [ENVIRONMENT_OPTIONS, OPTIONS], program, suggestions)
   return edits && applyEdits(source, edits)
 }
 

@@ -1,6 +1,6 @@
-import { exportedConfig, importEdit } from './config-module.ts'
+import { exportedObject, importEdit } from './config-module.ts'
 import { applyEdits, type Edit, insertFirst } from './insertion.ts'
-import { allNodes, child, children, hasSpread, type Node, nameOfCall, propertyOf, textOf, unwrap } from './syntax.ts'
+import { allNodes, child, hasSpread, type Node, propertyOf, textOf, unwrap } from './syntax.ts'
 
 const PACKAGE = 'vitest-model-cache'
 
@@ -9,7 +9,7 @@ const PACKAGE = 'vitest-model-cache'
  * of where the plugin belongs. Pure.
  */
 export function addPlugin(source: string, program: Node): string | undefined {
-  const object = objectIn(exportedConfig(program), program)
+  const object = exportedObject(program)
   const plugins = object && pluginsEdit(source, object, program)
   const names = [...allNodes(program)].map((node) => (node.type === 'Identifier' ? textOf(node, 'name') : undefined))
   if (!plugins || names.includes('modelCache')) return undefined
@@ -24,22 +24,4 @@ function pluginsEdit(source: string, object: Node, program: Node): Edit | undefi
   }
   // The spread object may have `plugins`, which a second list would replace.
   return hasSpread(object) ? undefined : insertFirst(source, object, ['plugins: [modelCache()]'])
-}
-
-/** Through `defineConfig()`, the last argument of `mergeConfig()`, and a function that returns the options. */
-export function objectIn(expression: Node | undefined, program: Node): Node | undefined {
-  const node = unwrap(expression, program)
-  if (node?.type === 'ObjectExpression') return node
-  const name = nameOfCall(node)
-  const args = children(node, 'arguments')
-  if (name === 'defineConfig') return objectIn(args[0], program)
-  if (name === 'mergeConfig') return args.length > 1 ? objectIn(args.at(-1), program) : undefined
-  if (!node || !/Function/.test(node.type)) return undefined
-  const body = child(node, 'body')
-  if (body?.type !== 'BlockStatement') return objectIn(body, program)
-  const returns = [...allNodes(body)].filter(({ type }) => type === 'ReturnStatement')
-  const last = children(body, 'body').at(-1)
-  return returns.length === 1 && last?.type === 'ReturnStatement'
-    ? objectIn(child(last, 'argument'), program)
-    : undefined
 }

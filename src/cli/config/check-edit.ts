@@ -25,8 +25,7 @@ async function optionsAfter({ runner, path, after }: ConfigEdit): Promise<Option
   await writeFile(copy, after, { flag: 'wx' })
   try {
     if (runner === 'vitest') return [(await readVitestConfig(copy)).options ?? []].flat()
-    const config = await readJestConfig(copy)
-    return config ? config.projects.flatMap(({ options }) => options ?? []) : []
+    return (await readJestConfig(copy))?.options ?? []
   } finally {
     await rm(copy, { force: true })
   }

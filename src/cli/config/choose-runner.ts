@@ -19,7 +19,8 @@ export function nameOfRunner(runner: Runner): string {
 
 /**
  * The test runner that a command is for: the one that the flag names, else the one that is installed. If both are, it is the one that
- * the script `test` runs, else the one that has a config. Throws `INVALID_OPTION` if that decides nothing.
+ * `package.json` depends on, else the one that its script `test` runs, else the one that has a config. Throws `INVALID_OPTION` if that
+ * decides nothing.
  */
 export function chooseRunner(folder: string, { runner }: RunnerFlag): Runner {
   if (runner) return runner

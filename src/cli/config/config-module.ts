@@ -1,5 +1,5 @@
-import type { Edit } from './insertion.ts'
-import { child, children, type Node, nameOfCall, textOf } from './syntax.ts'
+import { type Edit, newlineOf } from './insertion.ts'
+import { allNodes, child, children, type Node, nameOfCall, textOf, unwrap } from './syntax.ts'
 
 /** The expression or function that a config file exports: as the default of an ES module, or as `module.exports`. */
 export function exportedConfig(program: Node): Node | undefined {
@@ -18,6 +18,29 @@ export function exportedConfig(program: Node): Node | undefined {
   return undefined
 }
 
+/** The object literal of the exported config. Undefined if it has an unusual shape. */
+export function exportedObject(program: Node): Node | undefined {
+  return objectIn(exportedConfig(program), program)
+}
+
+/** The object literal of a config: also that in `defineConfig()`, in the last argument of `mergeConfig()`, and in a function that returns it. */
+export function objectIn(expression: Node | undefined, program: Node): Node | undefined {
+  const node = unwrap(expression, program)
+  if (node?.type === 'ObjectExpression') return node
+  const name = nameOfCall(node)
+  const args = children(node, 'arguments')
+  if (name === 'defineConfig') return objectIn(args[0], program)
+  if (name === 'mergeConfig') return args.length > 1 ? objectIn(args.at(-1), program) : undefined
+  if (!node || !/Function/.test(node.type)) return undefined
+  const body = child(node, 'body')
+  if (body?.type !== 'BlockStatement') return objectIn(body, program)
+  const returns = [...allNodes(body)].filter(({ type }) => type === 'ReturnStatement')
+  const last = children(body, 'body').at(-1)
+  return returns.length === 1 && last?.type === 'ReturnStatement'
+    ? objectIn(child(last, 'argument'), program)
+    : undefined
+}
+
 /** Imports `name`: after the last import, in its quotes and with its semicolon; else at the top, with a semicolon if the last statement has one. */
 export function importEdit(source: string, program: Node, name: string, module: string): Edit {
   const body = children(program, 'body')
@@ -29,7 +52,7 @@ export function importEdit(source: string, program: Node, name: string, module: 
   const end = sample && source[sample.end - 1] === ';' ? ';' : ''
   const from = `${quote}${module}${quote}`
   const line = isModule ? `import { ${name} } from ${from}${end}` : `const { ${name} } = require(${from})${end}`
-  const newline = source.includes('\r\n') ? '\r\n' : '\n'
+  const newline = newlineOf(source)
   if (last) return { start: last.end, end: last.end, text: `${newline}${line}` }
   const directive = body.findLast((statement) => textOf(statement, 'directive') !== undefined)
   if (directive) return { start: directive.end, end: directive.end, text: `${newline}${line}` }

@@ -4,7 +4,7 @@ import type { TestConfig } from './read-config.ts'
 /** The models that the configs of Vitest and Jest declare, and those that their projects declare. */
 export async function declaredModels(config: TestConfig | undefined): Promise<Model[]> {
   const { vitest, jest } = config ?? {}
-  const own = [vitest, ...(jest?.projects ?? [])].flatMap((each) => each?.options?.models ?? [])
+  const own = [vitest?.options ?? [], jest?.options ?? []].flat().flatMap(({ models }) => models)
   if (!vitest?.hasProjects) return own
   const { withProjects } = await import('../doctor/projects.ts')
   const { projects } = await withProjects(vitest)

@@ -25,7 +25,7 @@ export async function readTestConfig(): Promise<TestConfig> {
   }
   const vitest = await readVitestConfig().catch(keep)
   const jest = await readJestConfig().catch(keep)
-  const options = vitest?.options ?? jest?.projects.find((project) => project.options)?.options
+  const options = vitest?.options ?? jest?.options[0]
   if (errors.length > 0 && !options) throw errors[0]
   for (const error of errors) printNotes(`A config is not used, because it can't be read: ${messageOf(error)}`)
   return { vitest, jest, options }

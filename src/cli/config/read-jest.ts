@@ -14,6 +14,8 @@ export interface JestConfig {
   file: string
   globals: JestGlobals
   projects: JestProjectConfig[]
+  /** The options of those projects that use this package. */
+  options: Options[]
 }
 
 export interface JestProjectConfig {
@@ -44,7 +46,7 @@ export async function readJestConfig(path?: string): Promise<JestConfig | undefi
     options: optionsOfProject(resolved, process.env, globals.rootDir),
     resolved,
   }))
-  return { root: globals.rootDir, file, globals, projects }
+  return { root: globals.rootDir, file, globals, projects, options: projects.flatMap(({ options }) => options ?? []) }
 }
 
 /** An error of Jest fills several lines, of which some only name its documents. */

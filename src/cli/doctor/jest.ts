@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { join, relative } from 'node:path'
 import process from 'node:process'
+import { findPackage } from '../../config/jest/find-jest.ts'
 import { isOfThisPackage } from '../../config/jest/project-options.ts'
 import { count } from '../../report/words.ts'
 import type { JestConfig, JestProjectConfig } from '../config/read-jest.ts'
@@ -12,7 +12,7 @@ import { type Installed, problemCheck } from './project.ts'
 const FLAG = '--experimental-vm-modules'
 const CONFIG = 'Jest config'
 const HOOKS = 'Jest hooks'
-const WRAP = 'Wrap the config: `withModelCache({ ... })` of vitest-model-cache/jest calls both.'
+const WRAP = 'Wrap the config in `withModelCache()` of vitest-model-cache/jest. It keeps your settings and adds ours.'
 const INIT = 'Run `npx vitest-model-cache init --runner jest`.'
 
 export function checkJest({ version }: Pick<Installed, 'version'>): Check {
@@ -26,10 +26,9 @@ export function checkJestConfig(config: JestConfig | { error: unknown } | undefi
   if (!config) return warn(CONFIG, 'there is no Jest config here', INIT)
   if ('error' in config) return problemCheck(CONFIG, config.error, 'Correct the Jest config.')
   const name = relative(from, config.file)
-  const [served, without] = [true, false].map((isServed) =>
-    config.projects.filter(({ options }) => (options !== undefined) === isServed),
-  )
-  if (!served?.length) {
+  const served = config.projects.filter(({ options }) => options !== undefined)
+  const without = config.projects.filter(({ options }) => options === undefined)
+  if (served.length === 0) {
     const isWrapped = config.globals.reporters?.some(([path]) => isOfThisPackage(path))
     if (!isWrapped) return warn(CONFIG, `${name} does not use vitest-model-cache`, INIT)
     return warn(
@@ -38,13 +37,13 @@ export function checkJestConfig(config: JestConfig | { error: unknown } | undefi
       'Wrap the configs of the projects that use models by `withModelCache()`.',
     )
   }
-  const models = served.flatMap(({ options }) => options?.models ?? [])
-  const modes = [...new Set(served.flatMap(({ options }) => options?.mode ?? []))].join(' and ')
+  const models = config.options.flatMap(({ models }) => models)
+  const modes = [...new Set(config.options.map(({ mode }) => mode))].join(' and ')
   const text = `${name} has modelCache, ${count(models.length, 'model')} declared, mode ${modes}`
   if (config.projects.length === 1) return ok(CONFIG, text)
   return ok(
     CONFIG,
-    `${text}; projects ${namesOf(served)} with it${without?.length ? `, ${namesOf(without)} without` : ''}`,
+    `${text}; projects ${namesOf(served)} with it${without.length > 0 ? `, ${namesOf(without)} without` : ''}`,
   )
 }
 
@@ -94,12 +93,8 @@ function shown(path: string | null | undefined, from: string): string {
 function checkJsdom({ root, resolved: { testEnvironment } }: JestProjectConfig): Check[] {
   if (!isOfThisPackage(testEnvironment) || !/[\\/]jsdom\.[cm]?js$/.test(testEnvironment)) return []
   const name = 'jest-environment-jsdom'
-  try {
-    createRequire(join(root, 'package.json')).resolve(name)
-    return []
-  } catch {
-    return [fail('jsdom', `${name} is not installed in ${root}`, `Run \`npm install --save-dev ${name}\`.`)]
-  }
+  if (findPackage(name, join(root, 'package.json'))) return []
+  return [fail('jsdom', `${name} is not installed in ${root}`, `Run \`npm install --save-dev ${name}\`.`)]
 }
 
 /** Jest runs ES modules with a flag of Node.js only. */

@@ -68,7 +68,7 @@ async function checkedJest(from: string): Promise<Checked> {
   const config = await readJestConfig().catch((error: unknown) => ({ error }))
   const checks = [checkJest(found), checkJestConfig(config, from)]
   if (!config || 'error' in config) return { ...NOT_INSTALLED, checks }
-  const options = config.projects.flatMap(({ options }) => options ?? [])
+  const { options } = config
   if (options.length > 0) checks.push(...checkJestHooks(config, from), ...(await checkDocblocks(found, from)))
   return { checks, options, roots: config.projects.map(({ root }) => root) }
 }

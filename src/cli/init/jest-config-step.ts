@@ -17,7 +17,7 @@ export async function jestConfigStep(folder: string, config: JestConfig | undefi
   const file = findJestConfig(folder)
   if (file === undefined) return newConfig(folder)
   const path = relative(folder, file)
-  if (config?.projects.some(({ options }) => options)) return { kind: 'done', path, what: 'has modelCache' }
+  if (config?.options.length) return { kind: 'done', path, what: 'has modelCache' }
   const isInManifest = basename(file) === 'package.json'
   const before = readText(file) ?? ''
   const paste = (why: string): Step => ({ kind: 'paste', path, why, lines: linesFor(isInManifest, before) })
@@ -45,7 +45,9 @@ async function editJson(before: string, isInManifest: boolean): Promise<string |
   const root = await parseJsonObject(before)
   if (!root) return { why: 'It can not be parsed.' }
   const after = addPreset(before, root, isInManifest ? 'jest' : undefined)
-  return after ?? { why: 'It has settings that our preset would lose. A config in JavaScript keeps them.' }
+  return (
+    after ?? { why: 'It has a preset, or a setting that would replace a part of ours. `withModelCache()` keeps both.' }
+  )
 }
 
 function newConfig(folder: string): Step {
