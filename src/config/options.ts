@@ -24,6 +24,7 @@ export interface ModelCacheOptions {
   /**
    * What is downloaded before the tests. `predicted` (default): what earlier runs of the queued test files used, and declared models
    * that no test file was seen to use. If a queued file is new, or if its tests did not all run and pass yet: all declared models too.
+   * Jest does not tell which test files it will run: there, the declared models and what the last runs used.
    * `declared`: the declared models. `all`: the declared models and all that earlier runs used. `none`: nothing, so that a model is
    * downloaded when a test asks for it. MODEL_CACHE_WARM.
    */
@@ -41,7 +42,7 @@ export interface ModelCacheOptions {
    * they are asked for. Milliseconds, or a text such as `2d`. Default `false`: only the command `pack` packs.
    */
   packAfter?: string | number | false
-  /** How packed models are compressed. `auto` (default): where it saves at least 5%. `none`: not. */
+  /** How packed models are compressed. `auto` (default): where it saves at least 5%. `none`: never. */
   compression?: Compression
   /** `dev`: 1 GiB, 3 days. `ci`: 5 GiB, 30 days; taken in CI when neither limit nor preset is given. */
   preset?: 'dev' | 'ci'

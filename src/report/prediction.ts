@@ -2,17 +2,18 @@ import type { Report } from './types.ts'
 import { labelOf } from './words.ts'
 
 /**
- * A line about models that were downloaded although they were not used, and models that were downloaded only when a test asked for
- * them. Empty if the prediction cost nothing.
+ * A line about models that were downloaded in this run: those that were used and not predicted, and those that were predicted and not
+ * used. Empty if there are none.
  */
 export function predictionLines({ prediction, models }: Report): string[] {
   if (!prediction) return []
-  const cameInThisRun = new Set(models.filter((model) => model.downloadedBytes + model.restoredBytes > 0).map(labelOf))
-  const came = (names: string[]) => names.filter((name) => cameInThisRun.has(name)).join(', ')
-  const [late, vain] = [came(prediction.unpredicted), came(prediction.unused)]
+  const downloaded = new Set(models.filter((model) => model.downloadedBytes + model.restoredBytes > 0).map(labelOf))
+  const [unpredicted, unused] = [prediction.unpredicted, prediction.unused].map((names) =>
+    names.filter((name) => downloaded.has(name)).join(', '),
+  )
   const parts = [
-    ...(late ? [`not predicted: ${late}`] : []),
-    ...(vain ? [`predicted and downloaded, but not used: ${vain}`] : []),
+    ...(unpredicted ? [`not predicted: ${unpredicted}`] : []),
+    ...(unused ? [`predicted and downloaded, but not used: ${unused}`] : []),
   ]
   return parts.length > 0 ? [parts.join(' · ')] : []
 }
