@@ -1,9 +1,10 @@
 import { join } from 'node:path'
+import type { ChunkId } from '../../../model/chunk-id.ts'
 import { isAbsent } from '../atomic-write.ts'
 import type { Layout } from '../layout.ts'
 import { entriesIn } from '../list-folder.ts'
 import { isPackName } from '../own-names.ts'
-import { type ChunkId, readIndex, type StoredChunk } from './pack-file.ts'
+import { readIndex, type StoredChunk } from './pack-file.ts'
 
 /** A chunk, and the pack file that has it. */
 export interface FoundChunk extends StoredChunk {

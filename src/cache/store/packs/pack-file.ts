@@ -1,6 +1,7 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { chmod, type FileHandle, mkdir, open } from 'node:fs/promises'
 import { join } from 'node:path'
+import { type ChunkId, idFrom } from '../../../model/chunk-id.ts'
 import { createHash, randomBytes } from '../../../platform/late-crypto.ts'
 import { moveInto } from '../atomic-write.ts'
 import type { Layout } from '../layout.ts'
@@ -22,17 +23,6 @@ export const INDEXED_BYTES = 52
 const TRAILER_BYTES = 40
 const LARGEST_BYTES = 64 << 20
 const WRITE_AT_BYTES = 1 << 20
-
-/** The sha256 of a chunk, as a text of 32 characters of Latin-1. */
-export type ChunkId = string & { readonly ChunkId: unique symbol }
-
-export function chunkId(chunk: Uint8Array): ChunkId {
-  return idFrom(createHash('sha256').update(chunk).digest())
-}
-
-export function idFrom(digest: Buffer): ChunkId {
-  return digest.toString('latin1') as ChunkId
-}
 
 /** Where a chunk is in its pack file. */
 export interface StoredChunk {

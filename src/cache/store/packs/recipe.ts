@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { type ChunkId, idFrom } from '../../../model/chunk-id.ts'
 import type { Digest } from '../../../model/digest.ts'
 import { createHash } from '../../../platform/late-crypto.ts'
 import { isAbsent } from '../atomic-write.ts'
 import { replaceDurably } from '../durable.ts'
 import type { Layout } from '../layout.ts'
-import { type ChunkId, idFrom } from './pack-file.ts'
 
 // The recipe of a packed blob: of which chunks it is made. `cold/blobs/<blob name>`: the mark, the size of the blob (8 bytes), the sha256
 // of each chunk, and the sha256 of all that.

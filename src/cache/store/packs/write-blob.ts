@@ -1,11 +1,12 @@
 import { type FileHandle, open } from 'node:fs/promises'
+import { type ChunkId, chunkId } from '../../../model/chunk-id.ts'
 import { type Digest, Hasher } from '../../../model/digest.ts'
 import type { Layout } from '../layout.ts'
 import type { Encoded } from './chunk-coder.mjs'
 import type { ChunkIndex } from './chunk-index.ts'
-import { chunkEnds } from './chunker.ts'
+import { chunkEnds } from './chunker.mjs'
 import type { CoderPool } from './coder-pool.ts'
-import { type ChunkId, chunkId, type PackWriter } from './pack-file.ts'
+import type { PackWriter } from './pack-file.ts'
 import type { Recipe } from './recipe.ts'
 
 const READ_BYTES = 4 << 20

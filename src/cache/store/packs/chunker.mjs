@@ -1,5 +1,6 @@
 // Content-defined chunking with a gear hash: a chunk ends where the hash of the last 17 bytes has a pattern. So bytes that are inserted
-// or changed move only the chunk ends near them, and the other chunks are found again by their digests.
+// or changed move only the chunk ends near them, and the other chunks are found again by their digests. Plain JavaScript, because a thread
+// has no loader for TypeScript.
 
 /** Bytes. A chunk is shorter only at the end of a file. */
 const SHORTEST = 32 << 10
@@ -12,9 +13,15 @@ const WINDOW = 32
 
 const GEAR = gearTable()
 
-/** The ends of the chunks that are certain. What follows the last end needs more bytes, unless `isLast`. Pure. */
-export function chunkEnds(bytes: Uint8Array, isLast: boolean): number[] {
-  const ends: number[] = []
+/**
+ * The ends of the chunks that are certain. What follows the last end needs more bytes, unless `isLast`. Pure.
+ * @param {Uint8Array} bytes
+ * @param {boolean} isLast
+ * @returns {number[]}
+ */
+export function chunkEnds(bytes, isLast) {
+  /** @type {number[]} */
+  const ends = []
   for (let start = 0; start < bytes.length; ) {
     const end = endOf(bytes, start)
     const isCertain = isLast || end < bytes.length || end - start === LONGEST
@@ -25,7 +32,8 @@ export function chunkEnds(bytes: Uint8Array, isLast: boolean): number[] {
   return ends
 }
 
-function endOf(bytes: Uint8Array, start: number): number {
+/** @param {Uint8Array} bytes @param {number} start */
+function endOf(bytes, start) {
   const last = Math.min(start + LONGEST, bytes.length)
   let at = start + SHORTEST
   if (at >= last) return last
@@ -39,7 +47,7 @@ function endOf(bytes: Uint8Array, start: number): number {
 }
 
 /** One fixed random number for each byte value. With another table, chunks that are stored already would not be found again. */
-function gearTable(): Int32Array {
+function gearTable() {
   let state = 0x9e3779b9
   return Int32Array.from({ length: 256 }, () => {
     state = (state + 0x6d2b79f5) | 0
