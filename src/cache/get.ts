@@ -53,15 +53,28 @@ export async function whereUsable<T>(
 /** Does the work of `getModel` in this cache, and uses no temporary cache. */
 export async function findModel(context: CacheContext, model: Model, options: GetOptions): Promise<CachedModel> {
   const started = originals.monotonic()
+  const found = await findComplete(context, model, started)
+  if (found) return found
+  const arrival = await completeWithProgress(context, model, { ...options, started })
+  return tellHit(context, model, serve(context, model, arrival, started))
+}
+
+/** Returns a model if it is complete on disk. Undefined if something of it is to be downloaded, adopted or restored. */
+export async function getComplete(context: CacheContext, model: Model): Promise<CachedModel | undefined> {
+  return findComplete(await context.usable(), model, originals.monotonic())
+}
+
+async function findComplete(context: CacheContext, model: Model, started: number): Promise<CachedModel | undefined> {
   const warmed = await locateInManifest(context, model)
   const located = warmed ?? (await locateOnDisk(context, model))
   if (located?.changed.length !== 0) throwRecordedFailure(context, model)
   const isThere =
     located?.changed.length === 0 && (warmed !== undefined || (await claimAndLookAgain(context, model, located)))
-  const cached =
-    located && isThere
-      ? serve(context, model, { ...NOTHING_DONE, located }, started)
-      : serve(context, model, await completeWithProgress(context, model, { ...options, started }), started)
+  if (!located || !isThere) return undefined
+  return tellHit(context, model, serve(context, model, { ...NOTHING_DONE, located }, started))
+}
+
+async function tellHit(context: CacheContext, model: Model, cached: CachedModel): Promise<CachedModel> {
   if (cached.tier === 'disk') context.debug(`🎯 Cache HIT: ${describeModel(model)}${await ageOf(context, cached)}`)
   return cached
 }

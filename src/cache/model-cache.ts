@@ -37,7 +37,7 @@ import type { Optimized, OptimizeOptions } from './upkeep/optimize.ts'
 import type { PackedEntry } from './upkeep/pack-entries.ts'
 import type { Removed } from './upkeep/remove.ts'
 import type { Verification, VerifyOptions } from './verify.ts'
-import type { WarmOptions, WarmResult } from './warm.ts'
+import type { BegunModel, WarmOptions, WarmResult } from './warm.ts'
 
 /**
  * The engine: it downloads models of a Hugging Face Hub once, verifies them, and serves them as paths. The constructor touches
@@ -116,6 +116,12 @@ export class ModelCache {
   async warm(models: (ModelSpec | Model)[], options?: WarmOptions): Promise<WarmResult[]> {
     const { warmModels } = await import('./on-disk.ts')
     return warmModels(this.context, models.map(toModel), options)
+  }
+
+  /** As `warm`, but returns when all models were looked up on disk, and before the others arrive. */
+  async beginWarm(models: Model[], options?: WarmOptions): Promise<BegunModel[]> {
+    const { beginWarm } = await import('./on-disk.ts')
+    return beginWarm(this.context, models, options)
   }
 
   /** True when the selection would be served without the network. */

@@ -3,4 +3,4 @@
 export { findLocked } from './lookup/locked.ts'
 export { treeOf } from './lookup/tree-of.ts'
 export { makeManifest } from './make-manifest.ts'
-export { warmModels } from './warm.ts'
+export { beginWarm, warmModels } from './warm.ts'

@@ -6,7 +6,7 @@ import { cacheUnusable } from './cache-unusable.ts'
 import type { CachedModel } from './cached-model.ts'
 import type { CacheContext } from './context/context.ts'
 import type { Progress } from './context/progress.ts'
-import { getModel } from './get.ts'
+import { getComplete, getModel } from './get.ts'
 import { prepareMapping } from './lookup/mapped-path.ts'
 import { resolveOnDisk } from './lookup/resolve-on-disk.ts'
 
@@ -21,29 +21,69 @@ export type WarmResult = { model: Model; cached: CachedModel } | { model: Model;
 // The files of one model are already downloaded in parallel. More models at once only help when there are many small models.
 const MODELS_AT_ONCE = 4
 
+/** A model of a warm-up that has begun. */
+export interface BegunModel {
+  model: Model
+  /** True if it was not complete on disk, so that it is downloaded, restored or adopted now. */
+  isArriving: boolean
+  /** Rejects only if the warm-up was aborted. */
+  result: Promise<WarmResult>
+}
+
 /** Downloads models before they are asked for. A model that fails does not throw: its result holds the error. */
 export async function warmModels(
   context: CacheContext,
   models: Model[],
   options: WarmOptions = {},
 ): Promise<WarmResult[]> {
+  const begun = await beginWarm(context, models, options)
+  return Promise.all(begun.map(({ result }) => result))
+}
+
+/** As `warmModels`, but returns when all models were looked up on disk. The others arrive in the given order, some at a time. */
+export async function beginWarm(
+  context: CacheContext,
+  models: Model[],
+  options: WarmOptions = {},
+): Promise<BegunModel[]> {
   const usable = await context.usable().catch(() => undefined)
   if (usable) await claimCached(usable, models)
   const limit = pLimit(MODELS_AT_ONCE)
-  const results = await Promise.all(
-    models.map((model) =>
-      limit(async (): Promise<WarmResult> => {
-        try {
-          return { model, cached: await prepared(context, await getModel(context, model, options)) }
-        } catch (error) {
-          if (options.signal?.aborted) throw error
-          return { model, error: error instanceof ModelCacheError ? error : cacheUnusable(model, error) }
-        }
-      }),
-    ),
-  )
-  if (usable) await pin(usable, results)
-  return results
+  const onDisk = await Promise.all(models.map((model) => limit(() => lookUp(context, model))))
+  if (usable)
+    await pin(
+      usable,
+      onDisk.filter((result) => result !== undefined),
+    )
+  const arrive = async (model: Model): Promise<WarmResult> => {
+    const result = await download(context, model, options)
+    if (usable) await pin(usable, [result])
+    return result
+  }
+  return models.map((model, index) => {
+    const result = onDisk[index]
+    return { model, isArriving: !result, result: result ? Promise.resolve(result) : limit(() => arrive(model)) }
+  })
+}
+
+/** Undefined for a model that is not complete on disk. */
+async function lookUp(context: CacheContext, model: Model): Promise<WarmResult | undefined> {
+  try {
+    const cached = await getComplete(context, model)
+    return cached && { model, cached: await prepared(context, cached) }
+  } catch {
+    // The download throws this error again.
+    return undefined
+  }
+}
+
+async function download(context: CacheContext, model: Model, options: WarmOptions): Promise<WarmResult> {
+  try {
+    return { model, cached: await prepared(context, await getModel(context, model, options)) }
+  } catch (error) {
+    if (options.signal?.aborted) throw error
+    return { model, error: error instanceof ModelCacheError ? error : cacheUnusable(model, error) }
+  }
 }
 
 /**

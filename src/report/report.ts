@@ -67,6 +67,8 @@ export interface ReportInput {
   warmUpMs: number | null
   /** Default null. */
   prediction?: Report['prediction']
+  /** Default null. */
+  prefetch?: Report['prefetch']
   cache: Report['cache']
   removals?: Removals
   /** The plugin's own time in milliseconds, in the main process and in each process that requested a model. */
@@ -112,6 +114,7 @@ export function makeReport({ requests, errors, warmed, warmUpMs, cache, ...run }
     tiers: sumOfTiers(models),
     warmUpMs,
     prediction: run.prediction ?? null,
+    prefetch: run.prefetch ?? null,
     times: {
       lookup: distributionOf(requests.map(({ lookupMs }) => lookupMs)),
       restore: distributionOf(known([...warmed, ...requests], 'restoreMs')),

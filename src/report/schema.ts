@@ -106,6 +106,19 @@ export const ReportSchema = v.object({
     ),
     'What was predicted for the test files, and what they used. Null if nothing was predicted.',
   ),
+  prefetch: about(
+    v.optional(
+      v.nullable(
+        v.object({
+          aheadMs: about(amount, 'Milliseconds from the start of the tests to the end of the last download.'),
+          models: about(texts, 'Models that arrived while tests ran: `org/name[@revision]`.'),
+          unfinished: about(texts, 'Models whose download was not at its end when the tests were.'),
+        }),
+      ),
+      null,
+    ),
+    'The downloads during which tests ran. Null if all models were there before the tests.',
+  ),
   times: about(
     v.optional(v.object({ lookup: distribution, restore: distribution, download: distribution, load: distribution }), {
       lookup: null,

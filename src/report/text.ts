@@ -5,6 +5,7 @@ import { TIERS } from '../model/tier.ts'
 import { failureLines } from './failures.ts'
 import { indented, joinParts, table, unbroken, wrap } from './lines.ts'
 import { predictionLines } from './prediction.ts'
+import { prefetchLines } from './prefetch.ts'
 import { slowStep } from './slow-step.ts'
 import { isBelow, summaryOf } from './summary.ts'
 import type { ModelReport, Report } from './types.ts'
@@ -35,7 +36,8 @@ const INDENT = '  '
 /** The report for people, as whole lines. Empty when no model was asked for, but for a run in unit mode. */
 export function renderText(computed: Report, options: TextOptions): string[] {
   const report = printableAll(computed)
-  if (report.requests === 0 && report.errors.length === 0 && report.mode !== 'unit') return []
+  const isEmpty = report.requests === 0 && report.errors.length === 0 && !report.prefetch?.unfinished.length
+  if (isEmpty && report.mode !== 'unit') return []
   const paint = (style: Style, text: string) =>
     options.color ? styleText(style, text, { validateStream: false }) : text
   const columns = Math.min(options.columns, WIDEST) - INDENT.length
@@ -54,6 +56,7 @@ export function renderText(computed: Report, options: TextOptions): string[] {
     ...lines('reset', modelLines(report.models, columns)),
     ...marked('yellow', '→', [slowStep(report) ?? []].flat()),
     ...marked('dim', '→', predictionLines(report)),
+    ...marked('dim', '→', prefetchLines(report)),
     ...lines('dim', footLines(report, options, columns)),
     ...marked('yellow', '⚠', report.models.flatMap(repairs)),
     ...marked('yellow', '⚠', printableAll(options.unused ?? [])),

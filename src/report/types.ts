@@ -101,6 +101,11 @@ export interface Report {
   warmUpMs: number | null
   /** The models that were predicted and used, predicted and not used, used and not predicted. Null if nothing was predicted. */
   prediction: { used: string[]; unused: string[]; unpredicted: string[] } | null
+  /**
+   * The downloads during which tests ran: how long before the end of the last one the tests began, the models that arrived, and those
+   * whose download was not at its end when the tests were. Null if all models were there before the tests.
+   */
+  prefetch: { aheadMs: number; models: string[]; unfinished: string[] } | null
   /** The times of each step. Null if there was no such step. */
   times: {
     lookup: Distribution | null

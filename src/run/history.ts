@@ -45,6 +45,11 @@ export function historyKey(testFile: string, testNamePattern?: string): string {
   return testNamePattern === undefined ? testFile : `${testFile} -t ${testNamePattern}`
 }
 
+/** What is known of the tests of a file that run. */
+export function knownOf(history: History, testFile: string, testNamePattern?: string): KnownFile | undefined {
+  return history.get(historyKey(testFile, testNamePattern)) ?? history.get(testFile)
+}
+
 /** The key of the model selection that a use requested. */
 export function useKey({ repo, revision, selection }: Pick<KnownUse, 'repo' | 'revision' | 'selection'>): string {
   return `${repo}@${revision} ${selection}`

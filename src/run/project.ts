@@ -1,9 +1,12 @@
+import type { Manifest } from '../cache/context/manifest.ts'
 import type { ModelCache } from '../cache/model-cache.ts'
 import type { Options } from '../config/options.ts'
 import type { Model } from '../model/model.ts'
 import type { FileReport, Workers } from '../model/request.ts'
 import type { EventsFolder } from './events-folder.ts'
 import type { History } from './history.ts'
+import type { Queue } from './start/predict.ts'
+import type { Arrivals } from './worker-settings.ts'
 
 /** A project of the test runner, with its options and its cache. */
 export interface Project {
@@ -17,10 +20,28 @@ export interface Project {
   history?: History
   /** The models that were warmed in this session. */
   warmed?: Model[]
+  /** Set if tests began, or are about to begin, while models were on their way. */
+  prefetch?: Prefetch
   /** Set if the runner says how many workers it has, and if test files could share what a worker has loaded. */
   workers?: Omit<Workers, 'group'>
   /** Set if the project's tests run in browser pages. */
   pages?: PageReports
+}
+
+/** The models of a project that are on their way while its tests run. Test files are named relative to the project's root. */
+export interface Prefetch {
+  /** The manifest of a further run in watch mode, for the test files that are queued then. */
+  manifestOfRerun(queue: Queue): Promise<Manifest>
+  /** Called when the tests are about to begin. Returns what their workers have to know; undefined if all models have arrived. */
+  beginTests(): Arrivals | undefined
+  /** How late the last model of a test file is expected: 0 if it waits for none. */
+  rankOf(testFile: string): number
+  /** Lets all test files begin at once: the run was cancelled. */
+  release(): void
+  /** Called when the tests have ended. Ends the downloads, but not in watch mode. Adds what was ahead to the record of the warm-up. */
+  endTests(isWatching: boolean): Promise<void>
+  /** Ends the downloads. What came of a file is kept for the next run. */
+  stop(): Promise<void>
 }
 
 /** The requests of browser pages. The main process answers pages itself, so it also counts their requests. */

@@ -3,7 +3,7 @@ import type { ModelCache } from '../cache/model-cache.ts'
 import { warnOfUnknownVariables } from '../config/environment-variables.ts'
 import { isoNow, originals } from '../platform/originals.ts'
 import { takeOwnMs } from '../platform/own-time.ts'
-import type { WarmedModel, WarmUpFailure } from '../report/report.ts'
+import type { Report, WarmedModel, WarmUpFailure } from '../report/report.ts'
 import type { Output } from './output.ts'
 import type { Project } from './project.ts'
 
@@ -49,7 +49,9 @@ export interface WarmUp {
   /** The declared models that could not be downloaded. */
   failures: WarmUpFailure[]
   /** The names of the models that were predicted. Undefined if nothing could be predicted. */
-  predicted?: string[]
+  predicted?: string[] | undefined
+  /** Set if tests ran while models were on their way. */
+  prefetch?: Report['prefetch'] | undefined
   /** True when this cache has no record of an earlier run of the project. */
   isFirstRun: boolean
 }

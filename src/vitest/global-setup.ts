@@ -16,6 +16,7 @@ import { BROWSER_CHANNEL } from './browser/channel.ts'
 import { CHANNEL } from './channel.ts'
 import { keepCompiledCode } from './keep-compiled-code.ts'
 import { queuedFiles } from './queued-files.ts'
+import { runReadyFirst } from './run-ready-first.ts'
 import { openSession } from './session.ts'
 import { mostWorkers, workersOf } from './workers-of.ts'
 
@@ -47,7 +48,8 @@ async function setUp(testProject: TestProject): Promise<() => Promise<void>> {
   // A page gets no model that is not warmed, so what its test files may need is not narrowed.
   const isBrowser = testProject.isBrowserEnabled()
   const queue = isBrowser ? undefined : queueOf(session, testProject)
-  let manifest = willRun ? await warmUp(session, project, queue) : NOTHING_WARMED
+  const canPrefetch = !isBrowser && !hasBenchmarks(testProject)
+  let manifest = willRun ? await warmUp(session, project, queue, { canPrefetch }) : NOTHING_WARMED
   if (isBrowser) return serveBrowsers(testProject, project, manifest)
   if (willRun) await serveChildren(session, project)
   if (willRun) keepCompiledCode(testProject, project)
@@ -55,12 +57,13 @@ async function setUp(testProject: TestProject): Promise<() => Promise<void>> {
   const provide = (manifest: Manifest, files?: number) => {
     const filesAtOnce = Math.min(mostWorkers(testProject), files ?? Number.MAX_SAFE_INTEGER)
     testProject.provide(CHANNEL, handOver(session, project, { manifest, filesAtOnce }))
+    if (project.prefetch) runReadyFirst(testProject.vitest, session)
   }
   provide(manifest, session.testFiles)
   testProject.onTestsRerun(async (specifications) => {
     session.queued = await queuedFiles(testProject.vitest, specifications)
     const queue = queueOf(session, testProject)
-    manifest = queue ? await warmUpAgain(session, project, manifest, queue) : manifestOfRerun(manifest)
+    manifest = queue ? await warmUpAgain(session, project, manifest, queue, { canPrefetch }) : manifestOfRerun(manifest)
     provide(manifest)
   })
   return () => endProject(project)
@@ -71,6 +74,13 @@ function queueOf({ queued }: Session, testProject: TestProject): Queue | undefin
   const files = queued?.get(testProject) ?? []
   const testNamePattern = testProject.vitest.getGlobalTestNamePattern()?.source
   return queued && { files: files.map((path) => relative(testProject.config.root, path)), testNamePattern }
+}
+
+/** A download would change the times of a benchmark. */
+function hasBenchmarks({ vitest }: TestProject): boolean {
+  // In Vitest 5, benchmarks are projects of a run of tests.
+  const isOfBenchmarks = ({ config }: TestProject) => Reflect.get(Object(config.benchmark), 'enabled') === true
+  return vitest.config.mode === 'benchmark' || vitest.projects.some(isOfBenchmarks)
 }
 
 /** The options of the plugin in a project's config; undefined where the config has no such plugin. */

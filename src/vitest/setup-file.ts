@@ -18,6 +18,7 @@ const worker = counted('setup file', () => {
   return openWorker(settings, globalThis)
 })
 await worker.ready
+await worker.awaitModels(expect.getState().testPath ?? '')
 counted('setup file', () => {
   const meta = TestRunner.getCurrentSuite().file?.meta
   // With --no-isolate this worker has run other test files. If the file before got no `afterAll`, Vitest has sent its meta by now.

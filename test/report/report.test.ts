@@ -290,6 +290,7 @@ test('the JSON has exactly these keys', () => {
     ownMs: { main: null, workers: null, children: null },
     threads: null,
     prediction: null,
+    prefetch: null,
     ...run,
     ...removals,
     tiers: { disk: 1, hub: 1 },

@@ -46,6 +46,7 @@ export const REPORT: Report = {
   ownMs: { main: null, workers: null, children: null },
   threads: null,
   prediction: null,
+  prefetch: null,
   ...{
     downloadedBytes: 0,
     restoredBytes: 0,
@@ -128,6 +129,7 @@ export const anyReport: fc.Arbitrary<Report> = fc.record({
   prediction: fc.option(
     fc.record({ used: fc.array(words(3)), unused: fc.array(words(3)), unpredicted: fc.array(words(3)) }),
   ),
+  prefetch: fc.option(fc.record({ aheadMs: amount, models: fc.array(words(3)), unfinished: fc.array(words(3)) })),
   threads: fc.constantFrom('shared', 'as-is', null),
   ...{
     downloadedBytes: fc.nat(),

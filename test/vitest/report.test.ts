@@ -57,6 +57,7 @@ test('is written as JSON that fits the schema', async () => {
     ownMs: { main: ANY, workers: ANY_SPREAD, children: null },
     threads: 'shared',
     prediction: null,
+    prefetch: null,
     ...{
       downloadedBytes: expect.any(Number),
       restoredBytes: 0,

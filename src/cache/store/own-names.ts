@@ -57,13 +57,15 @@ export function isRunId(name: string): boolean {
 }
 
 /**
- * A file in the folder of a run in `events/`: the manifest, the mark of a remote, the settings of a project's workers, the report of a
- * test file, or the events of one thread of a child process.
+ * A file in the folder of a run in `events/`: a manifest, the mark of a remote or of a model on its way, the settings of a project's
+ * workers, the report of a test file, or the events of one thread of a child process.
  */
 export function isEventsName(name: string): boolean {
   return (
-    name === 'manifest.json' ||
+    /^([0-9a-f]{12}\.)?manifest\.json$/.test(name) ||
     name === 'remote.json' ||
+    /^[0-9a-f]{12}-\d+\.pending$/.test(name) ||
+    isTemporaryName(name) ||
     /^settings-\w+\.json$/.test(name) ||
     isReportName(name.replace(/\.new$/, '')) ||
     /^[0-9a-f]{12}-\d+-\d+\.jsonl(\.new)?$/.test(name)

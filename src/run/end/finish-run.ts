@@ -8,6 +8,7 @@ import { addEvicted, type Ending, type FinishedRun, hasNews } from './finished-r
 
 /** Ends one run of tests: writes its record, maintains the cache and shows the report. Loads no code if there is nothing to do. */
 export async function finishRun(session: Session, ending: Ending): Promise<void> {
+  for (const { prefetch } of session.projects.values()) await prefetch?.endTests(session.isWatching)
   const run = measured('collecting', () => takeRun(session, ending))
   const isNeeded = hasNews(run) || isWritten(session) || run.mode === 'unit' || session.toUpload.size > 0
   if (!isNeeded) return

@@ -61,11 +61,12 @@ export interface FinishedRun {
   durationMs: number
 }
 
-/** True when a request or a warm-up failed, or when models were used (`usedModels`). */
+/** True when a request or a warm-up failed or a download was not finished, or when models were used (`usedModels`). */
 export function hasNews(run: FinishedRun): boolean {
   const { reports, warmUps } = run
   const hasFailed =
-    reports.some(({ errors }) => errors.length > 0) || warmUps.some(({ failures }) => failures.length > 0)
+    reports.some(({ errors }) => errors.length > 0) ||
+    warmUps.some(({ failures, prefetch }) => failures.length > 0 || prefetch?.unfinished.length)
   return hasFailed || usedModels(run)
 }
 

@@ -4,6 +4,7 @@ import { sum } from '../../report/distribution.ts'
 import { makeReport, type Report } from '../../report/report.ts'
 import type { FinishedRun, RequestReport } from './finished-run.ts'
 import { predictionOf } from './prediction-of.ts'
+import { prefetchOf } from './prefetch-of.ts'
 
 /** Makes the reports of a run and of its parts. Most runs have only one part. Its report is also the run's, and is made once. */
 export class RunReports {
@@ -43,6 +44,7 @@ async function reportOf(run: FinishedRun, cache: ModelCache): Promise<Report> {
     warmed: warmUps.flatMap(({ models }) => models),
     warmUpMs: warmUps.length === 0 ? null : warmUps.reduce((sum, { ms }) => sum + ms, 0),
     prediction: predictionOf(run),
+    prefetch: prefetchOf(run),
     ownMs: { main: run.ownMs ?? null, workers, children },
     // In unit mode the cache is not read.
     cache: run.mode === 'unit' ? null : await stateOf(cache),

@@ -1,10 +1,11 @@
 import type { Manifest } from '../../cache/context/manifest.ts'
 import { isMarked } from '../../cache/store/remove-own.ts'
 import { cacheSettings } from '../../config/options.ts'
-import { writeManifest } from '../manifest-file.ts'
+import { manifestFile } from '../manifest-file.ts'
 import type { Project } from '../project.ts'
 import type { Session } from '../session.ts'
 import type { WorkerSettings } from '../worker-settings.ts'
+import { writeManifest } from './write-manifest.ts'
 
 /**
  * Hands a manifest over to the workers of a project and to their child processes. Writes the manifest for the child processes, and
@@ -15,9 +16,9 @@ export function handOver(
   project: Project,
   { manifest, filesAtOnce }: { manifest: Manifest; filesAtOnce: number },
 ): WorkerSettings {
-  const { root, options, events, workers } = project
+  const { root, options, events, workers, prefetch } = project
   const { layout, refusal } = project.cache.context
-  if (events) writeManifest(events.folder, manifest)
+  if (events) writeManifest(manifestFile(events.folder), manifest)
   const { mode, debug, intercept, threads } = options
   // The settings of the Hub are listed by name: the token must not be among them.
   const { endpoint, concurrency, timeoutMs } = options.hub
@@ -27,6 +28,7 @@ export function handOver(
   const cache = { ...cacheSettings(options), remote, hub: { endpoint, concurrency, timeoutMs } }
   return {
     ...{ run: { id: runId, pid: process.pid }, root, mode, debug, cache, manifest },
+    arrivals: prefetch?.beginTests(),
     intercept,
     threads: { threads, filesAtOnce },
     events: events?.folder ?? '',

@@ -45,7 +45,7 @@ export async function modelsToWarm(
 }
 
 /** Selects the models that no test file was seen to use. Programs that do not report what they read may need them. */
-function neverUsedIn(history: History): (model: Model) => boolean {
+export function neverUsedIn(history: History): (model: Model) => boolean {
   const used = new Set<string>()
   for (const { uses } of history.values()) for (const { repo, revision } of uses) used.add(`${repo}@${revision}`)
   return (model) => !used.has(modelKey(model))

@@ -1,5 +1,5 @@
 import type { Model } from '../../model/model.ts'
-import { type History, historyKey, type KnownUse, NO_FILE, useKey } from '../history.ts'
+import { type History, type KnownUse, knownOf, NO_FILE, useKey } from '../history.ts'
 import { modelOfUse } from './last-used.ts'
 
 /** The tests that a run is about to run. */
@@ -23,7 +23,7 @@ export function predict({ history, queue }: { history: History; queue: Queue }):
   const found = new Map<string, KnownUse>()
   let isComplete = true
   for (const testFile of [NO_FILE, ...queue.files]) {
-    const known = history.get(historyKey(testFile, queue.testNamePattern)) ?? history.get(testFile)
+    const known = knownOf(history, testFile, queue.testNamePattern)
     for (const use of known?.uses ?? []) if (!found.has(useKey(use))) found.set(useKey(use), use)
     if (testFile !== NO_FILE && !known?.isWhole) isComplete = false
   }

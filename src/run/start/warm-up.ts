@@ -1,69 +1,90 @@
 import type { Manifest } from '../../cache/context/manifest.ts'
-import type { Progress } from '../../cache/context/progress.ts'
 import type { ModelCache } from '../../cache/model-cache.ts'
-import type { WarmResult } from '../../cache/warm.ts'
 import type { Entry } from '../../model/entry.ts'
 import { messageOf } from '../../model/errors.ts'
-import { describeModel, type Model, modelKey, modelLabel, selectedKey } from '../../model/model.ts'
+import { modelLabel, selectedKey } from '../../model/model.ts'
 import { originals } from '../../platform/originals.ts'
-import { progressLines } from '../../report/progress-lines.ts'
-import type { WarmedModel, WarmUpFailure } from '../../report/report.ts'
+import { chooseEventsFolder } from '../events-folder.ts'
 import { historyOf, RUNS_BACK } from '../history.ts'
 import type { Project } from '../project.ts'
-import type { Session } from '../session.ts'
+import type { Session, WarmUp } from '../session.ts'
 import { manifestOfRerun } from './hand-over.ts'
 import { distinct, modelsToWarm } from './models-to-warm.ts'
+import { needsOf } from './needs.ts'
 import type { Queue } from './predict.ts'
+import { Warming } from './warming.ts'
 
 /** The manifest of a project without warmed models. */
 export const NOTHING_WARMED: Manifest = { models: [], failures: [] }
 
+interface WarmUpOptions {
+  /** True if the runner has test files wait for the models that they need. */
+  canPrefetch?: boolean
+}
+
 /**
  * Downloads the models that the queued tests will probably request (see `modelsToWarm`). Returns the manifest for the workers.
+ * With `canPrefetch` it returns when some test file can begin, and sets `project.prefetch` if models are still on their way.
  * Never throws: a model that can't be downloaded fails the test that asks for it, and not the run.
  */
-export async function warmUp(session: Session, project: Project, queue?: Queue): Promise<Manifest> {
+export async function warmUp(
+  session: Session,
+  project: Project,
+  queue?: Queue,
+  { canPrefetch = false }: WarmUpOptions = {},
+): Promise<Manifest> {
   const { root, options, cache } = project
   if (options.mode === 'unit') return NOTHING_WARMED
   const started = originals.monotonic()
   cache.context.hasAskedHub = false
-  const warmed: WarmedModel[] = []
-  const failures: WarmUpFailure[] = []
-  let isFirstRun = false
-  let predicted: string[] | undefined
+  const record: WarmUp = { project, ms: 0, askedHub: false, models: [], failures: [], isFirstRun: false }
+  session.warmUps.push(record)
   try {
     const lastRuns = await cache.lastRuns(root, RUNS_BACK)
-    isFirstRun = lastRuns.length === 0
+    record.isFirstRun = lastRuns.length === 0
     project.history ??= historyOf(lastRuns)
     const recorded = { lastRuns, entries: () => recordedIn(cache) }
     const chosen = await modelsToWarm(project, recorded, queue)
     const models = distinct([...chosen.models, ...(project.warmed ?? [])])
-    predicted = chosen.predicted?.map(modelLabel)
+    record.predicted = chosen.predicted?.map(modelLabel)
     if (models.length === 0) return NOTHING_WARMED
     project.warmed = models
-    const keys = new Set(models.map(selectedKey))
-    const replaced = options.models.filter((model) => !keys.has(selectedKey(model)))
     session.isWarmed = true
-    const print = (line: string) => session.output.print(line)
-    const { begunAt, results } = await warmModels(cache, models, replaced, progressLines(print))
-    // Failures of undeclared models are not shown: perhaps no test uses these models any more. A test that requests one gets the error.
-    const declared = new Set(options.models.map(selectedKey))
-    failures.push(...results.flatMap((result) => (declared.has(selectedKey(result.model)) ? failureOf(result) : [])))
-    // If a report is shown, it names each failure.
-    if (!session.hasReporter || options.report === false)
-      for (const { message } of failures) session.output.note(`The warm-up failed: ${message}`)
-    await cache.claim(...results.flatMap((result) => ('cached' in result ? [result.cached] : [])))
-    warmed.push(...results.flatMap((result) => warmedModel(result, begunAt, declared.has(selectedKey(result.model)))))
-    return await cache.manifest(results)
+    const warming = new Warming(session, project, record)
+    await warming.begin(models)
+    return canPrefetch ? await manifestAhead(session, project, warming, queue) : await manifestOfAll(warming)
   } catch (error) {
     // The cache can't be used. A test that requests a model gets the error; the other tests do not need the cache.
     session.output.note(`Warm-up failed: ${messageOf(error)}`)
     return NOTHING_WARMED
   } finally {
-    const { hasAskedHub: askedHub } = cache.context
-    const ms = originals.monotonic() - started
-    session.warmUps.push({ project, ms, askedHub, models: warmed, failures, predicted, isFirstRun })
+    record.askedHub = cache.context.hasAskedHub
+    record.ms = originals.monotonic() - started
   }
+}
+
+async function manifestOfAll(warming: Warming): Promise<Manifest> {
+  await warming.waitUntil(() => false)
+  return warming.manifest()
+}
+
+/** The manifest of the models that are there when the first test file can begin. */
+async function manifestAhead(
+  { runId }: Session,
+  project: Project,
+  warming: Warming,
+  queue: Queue | undefined,
+): Promise<Manifest> {
+  const { context } = project.cache
+  const needs = warming.onTheWay.length > 0 && !context.refusal ? needsOf(project, queue) : undefined
+  await warming.waitUntil((onTheWay) => needs?.letBegin(onTheWay) ?? false)
+  if (!needs || warming.onTheWay.length === 0) return warming.manifest()
+  await project.cache.prepare()
+  project.events ??= chooseEventsFolder(context, runId)
+  const { MarkedPrefetch } = await import('./prefetch.ts')
+  const prefetch = new MarkedPrefetch(warming, needs, project.events.folder)
+  project.prefetch = prefetch
+  return prefetch.manifest()
 }
 
 /**
@@ -75,52 +96,25 @@ export async function warmUpAgain(
   project: Project,
   before: Manifest,
   queue: Queue,
+  options: WarmUpOptions = {},
 ): Promise<Manifest> {
-  const { options, cache, history, warmed = [] } = project
-  if (options.mode !== 'unit' && options.warm === 'predicted' && history) {
+  const { cache, history, warmed = [] } = project
+  const { mode, warm } = project.options
+  if (mode !== 'unit' && warm === 'predicted' && history) {
     const { models } = await modelsToWarm(project, { lastRuns: [], entries: () => recordedIn(cache) }, queue)
     const keys = new Set(warmed.map(selectedKey))
-    if (models.some((model) => !keys.has(selectedKey(model)))) return warmUp(session, project, queue)
+    if (models.some((model) => !keys.has(selectedKey(model)))) {
+      // Its downloads go on in the new warm-up.
+      await project.prefetch?.stop()
+      project.prefetch = undefined
+      return warmUp(session, project, queue, options)
+    }
   }
-  return manifestOfRerun(before)
+  return project.prefetch ? project.prefetch.manifestOfRerun(queue) : manifestOfRerun(before)
 }
 
 /** The recorded entries. Models that another tool put into the folder are left out: no run used them. */
 async function recordedIn({ context }: ModelCache): Promise<Entry[]> {
   const metadata = await context.metadata()
   return [...(await metadata.all()).values()]
-}
-
-/**
- * Warms models, and notes when the work on each began. `replaced` are the declared models for which `models` has earlier uses at most.
- * If the present commit lacks a file of such a use, the model is warmed as it is declared.
- */
-async function warmModels(cache: ModelCache, models: Model[], replaced: Model[], show: (progress: Progress) => void) {
-  const begunAt = new Map<string, number>()
-  const onProgress = (progress: Progress) => {
-    if (!begunAt.has(progress.model)) begunAt.set(progress.model, originals.now())
-    show(progress)
-  }
-  const results = await cache.warm(models, { onProgress })
-  const gone = results.flatMap((result) =>
-    'error' in result && result.error.code === 'FILE_NOT_FOUND' ? [modelKey(result.model)] : [],
-  )
-  const left = replaced.filter((model) => gone.includes(modelKey(model)))
-  return { begunAt, results: left.length > 0 ? [...results, ...(await cache.warm(left, { onProgress }))] : results }
-}
-
-function failureOf(result: WarmResult): WarmUpFailure[] {
-  if (!('error' in result)) return []
-  const { model, error } = result
-  return [{ repo: model.repo, model: describeModel(model), code: error.code, message: error.message }]
-}
-
-/** The part of the report about a warmed model. Empty for a model that was on disk already. */
-function warmedModel(result: WarmResult, begunAt: Map<string, number>, isDeclared: boolean): WarmedModel[] {
-  if (!('cached' in result) || result.cached.tier === 'disk') return []
-  const { repo, revision, commit, tier, files, downloadMs, downloadedBytes, adoptedBytes, repaired } = result.cached
-  const { restoreMs, restoredBytes, unpackedBytes } = result.cached
-  const shape = { files: [...files], repaired: [...repaired], at: begunAt.get(modelLabel(result.model)), isDeclared }
-  const amounts = { downloadMs, downloadedBytes, restoreMs, restoredBytes, unpackedBytes, adoptedBytes }
-  return [{ repo, revision, commit, tier, ...amounts, ...shape }]
 }

@@ -25,6 +25,8 @@ export interface Worker extends ActiveModels {
   /** The ids of the tests that run now. Concurrent tests run at the same time. */
   running: Set<string>
   manifest: Manifest
+  /** Resolves when the models have arrived that a test file is expected to request. Called before its tests begin. */
+  awaitModels(testFile: string): Promise<void>
   /**
    * Called when a test file begins. From now on, requests of untouched code are answered, and count for this file. If `end` was not
    * called for the previous file, its report is passed to the `handOver` of that file. `onChange` is called after each request.
@@ -80,6 +82,12 @@ function makeWorker(settings: WorkerSettings, global: typeof globalThis, { defin
   return {
     ...{ runId: run.id, running, manifest, end },
     ready: prepare(settings, engine, global),
+    async awaitModels(testFile) {
+      if (!settings.arrivals) return
+      const load = () => import('./await-models.ts')
+      const { awaitModels } = await (loadedPreload()?.importAsIs(load) ?? load())
+      await awaitModels(settings, settings.arrivals, testFile)
+    },
     begin(testFile, handOver, onChange) {
       handOverOpen?.(end())
       // A file that was ended in the middle of a test left it here.

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Exchange } from './exchange.ts'
 import type { AnswerFault, Faults } from './faults.ts'
@@ -13,6 +14,8 @@ export async function answer(
   try {
     const delayMs = (throttle.settings.latencyMs ?? 0) + faults.takeDelay(exchange.log)
     if (delayMs > 0) await sleep(delayMs, undefined, { signal: exchange.signal })
+    const hold = faults.takeHold(exchange.log)
+    if (hold) await Promise.race([hold, once(exchange.signal, 'abort')])
     const fault = faults.takeAnswer(exchange.log)
     if (fault !== undefined) sendFault(exchange, fault)
     else if (exchange.request.method === 'OPTIONS') exchange.sendEmpty(204, preflightHeaders)

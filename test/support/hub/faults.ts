@@ -5,6 +5,11 @@ export interface DelayFault {
   delayMs: number
 }
 
+/** Holds the response back until the promise is settled. */
+export interface HoldFault {
+  until: Promise<unknown>
+}
+
 /** Replaces the response. `'refused'` closes the socket before the first byte. */
 export type AnswerFault =
   | 'refused'
@@ -30,7 +35,7 @@ export type BodyFault =
   /** Resets the connection (RST). */
   | { reset: number }
 
-export type Fault = DelayFault | AnswerFault | BodyFault
+export type Fault = DelayFault | HoldFault | AnswerFault | BodyFault
 
 export interface FaultOptions {
   /** The number of requests that get the fault. Default: all. */
@@ -44,7 +49,7 @@ export interface Span {
 }
 
 /**
- * The installed faults, oldest first. A request gets at most one delay and one other fault. So several faults with `times: 1`
+ * The installed faults, oldest first. A request gets at most one delay, one hold and one other fault. So several faults with `times: 1`
  * apply to one request each, in the order of their installation.
  */
 export class Faults {
@@ -63,13 +68,17 @@ export class Faults {
     return this.take(request, (fault) => (isDelay(fault) ? fault : undefined))?.delayMs ?? 0
   }
 
+  takeHold(request: LoggedRequest): Promise<unknown> | undefined {
+    return this.take(request, (fault) => (isHold(fault) ? fault : undefined))?.until
+  }
+
   takeAnswer(request: LoggedRequest): AnswerFault | undefined {
     return this.take(request, (fault) => (isAnswer(fault) ? fault : undefined))
   }
 
   takeBody(request: LoggedRequest, span: Span): BodyFault | undefined {
     return this.take(request, (fault) =>
-      isDelay(fault) || isAnswer(fault) || !isFelt(fault, span) ? undefined : fault,
+      isDelay(fault) || isHold(fault) || isAnswer(fault) || !isFelt(fault, span) ? undefined : fault,
     )
   }
 
@@ -87,6 +96,10 @@ export class Faults {
 
 function isDelay(fault: Fault): fault is DelayFault {
   return typeof fault === 'object' && 'delayMs' in fault
+}
+
+function isHold(fault: Fault): fault is HoldFault {
+  return typeof fault === 'object' && 'until' in fault
 }
 
 function isAnswer(fault: Fault): fault is AnswerFault {

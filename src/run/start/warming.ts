@@ -1,0 +1,155 @@
+import type { Manifest } from '../../cache/context/manifest.ts'
+import type { Progress } from '../../cache/context/progress.ts'
+import type { BegunModel, WarmResult } from '../../cache/warm.ts'
+import { messageOf } from '../../model/errors.ts'
+import { describeModel, type Model, modelKey, modelLabel, selectedKey } from '../../model/model.ts'
+import { linkedController, originals } from '../../platform/originals.ts'
+import { progressLines } from '../../report/progress-lines.ts'
+import type { WarmedModel, WarmUpFailure } from '../../report/report.ts'
+import type { Project } from '../project.ts'
+import type { Session, WarmUp } from '../session.ts'
+
+/** Warms models of a project, and adds each to the record of the warm-up when it has arrived. */
+export class Warming {
+  /** The arrivals that are awaited, in the order of the downloads. */
+  readonly #arrivals = new Map<string, { model: Model; arrival: Promise<void> }>()
+  readonly #results: WarmResult[] = []
+  readonly #begunAt = new Map<string, number>()
+  readonly #declared: ReadonlySet<string>
+  #replaced: Model[]
+  readonly #abort = linkedController().controller
+  readonly #show: (progress: Progress) => void
+  /** Called after each arrival. */
+  onArrival: (key: string) => Promise<void> = async () => undefined
+
+  constructor(
+    readonly session: Session,
+    readonly project: Project,
+    private record: WarmUp,
+  ) {
+    const { models } = project.options
+    const keys = new Set(project.warmed?.map(selectedKey))
+    this.#declared = new Set(models.map(selectedKey))
+    // The declared models for which earlier uses are warmed at most. If the present commit lacks a file of such a use, the model is
+    // warmed as it is declared.
+    this.#replaced = models.filter((model) => !keys.has(selectedKey(model)))
+    this.#show = progressLines((line) => session.output.print(line))
+  }
+
+  /** The record of this warm-up. In watch mode, each run has one of its own. */
+  get recordOfRun(): WarmUp {
+    const { warmUps } = this.session
+    if (warmUps.includes(this.record)) return this.record
+    this.record = { ...this.record, ms: 0, models: [], failures: [], predicted: undefined, prefetch: undefined }
+    warmUps.push(this.record)
+    return this.record
+  }
+
+  /** The keys (`selectedKey`) of the models that have not arrived. */
+  get onTheWay(): string[] {
+    return [...this.#arrivals.keys()]
+  }
+
+  /** The names of these models. */
+  get namesOnTheWay(): string[] {
+    return [...new Set([...this.#arrivals.values()].map(({ model }) => modelLabel(model)))]
+  }
+
+  /** Resolves when all models were looked up on disk, and the others are on the way. */
+  async begin(models: Model[]): Promise<void> {
+    const begun = await this.project.cache.beginWarm(models, this.#options)
+    const onDisk: Promise<WarmResult>[] = []
+    for (const each of begun) {
+      if (!each.isArriving) onDisk.push(each.result)
+      else this.#arrivals.set(selectedKey(each.model), { model: each.model, arrival: this.#arrive(each) })
+    }
+    await this.#take(await Promise.all(onDisk))
+  }
+
+  /** Resolves when `isEnough`, or when no model is on the way. */
+  async waitUntil(isEnough: (onTheWay: string[]) => boolean): Promise<void> {
+    while (this.#arrivals.size > 0 && !this.#abort.signal.aborted && !isEnough(this.onTheWay))
+      await Promise.race([...this.#arrivals.values()].map(({ arrival }) => arrival))
+  }
+
+  /** The manifest of the models that have arrived. */
+  manifest(): Promise<Manifest> {
+    const { cache, warmed = [] } = this.project
+    const placeOf = ({ model }: WarmResult) => warmed.indexOf(model)
+    return cache.manifest(this.#results.toSorted((a, b) => placeOf(a) - placeOf(b)))
+  }
+
+  /** The models that have arrived count as cached before. */
+  beginNextRun(): void {
+    for (const [index, result] of this.#results.entries())
+      if ('cached' in result) this.#results[index] = { ...result, cached: { ...result.cached, tier: 'disk' } }
+  }
+
+  /** Ends the downloads. What came of a file is kept. */
+  async stop(): Promise<void> {
+    this.#abort.abort(new Error('The run is over.'))
+    await Promise.all([...this.#arrivals.values()].map(({ arrival }) => arrival))
+  }
+
+  get #options() {
+    const onProgress = (progress: Progress) => {
+      if (!this.#begunAt.has(progress.model)) this.#begunAt.set(progress.model, originals.now())
+      this.#show(progress)
+    }
+    return { onProgress, signal: this.#abort.signal }
+  }
+
+  /** Never rejects. A model whose download was ended stays on the way. */
+  async #arrive({ model, result }: BegunModel): Promise<void> {
+    const key = selectedKey(model)
+    try {
+      await this.#take(await this.#orAsDeclared(await result))
+    } catch (error) {
+      if (this.#abort.signal.aborted) return
+      this.session.output.note(`Warm-up failed: ${messageOf(error)}`)
+    }
+    this.#arrivals.delete(key)
+    await this.onArrival(key)
+  }
+
+  async #orAsDeclared(result: WarmResult): Promise<WarmResult[]> {
+    if (!('error' in result) || result.error.code !== 'FILE_NOT_FOUND') return [result]
+    const isMeant = (model: Model) => modelKey(model) === modelKey(result.model)
+    const declared = this.#replaced.filter(isMeant)
+    this.#replaced = this.#replaced.filter((model) => !isMeant(model))
+    return [result, ...(declared.length > 0 ? await this.project.cache.warm(declared, this.#options) : [])]
+  }
+
+  async #take(results: WarmResult[]): Promise<void> {
+    const { session, project } = this
+    const { cache, options } = project
+    this.#results.push(...results)
+    const isDeclared = ({ model }: WarmResult) => this.#declared.has(selectedKey(model))
+    // Failures of undeclared models are not shown: perhaps no test uses these models any more. A test that requests one gets the error.
+    const failures = results.filter(isDeclared).flatMap(failureOf)
+    // If a report is shown, it names each failure.
+    if (!session.hasReporter || options.report === false)
+      for (const { message } of failures) session.output.note(`The warm-up failed: ${message}`)
+    await cache.claim(...results.flatMap((result) => ('cached' in result ? [result.cached] : [])))
+    const warmed = results.flatMap((result) => warmedModel(result, this.#begunAt, isDeclared(result)))
+    if (failures.length + warmed.length === 0) return
+    this.recordOfRun.failures.push(...failures)
+    this.recordOfRun.models.push(...warmed)
+  }
+}
+
+function failureOf(result: WarmResult): WarmUpFailure[] {
+  if (!('error' in result)) return []
+  const { model, error } = result
+  return [{ repo: model.repo, model: describeModel(model), code: error.code, message: error.message }]
+}
+
+/** The part of the report about a warmed model. Empty for a model that was on disk already. */
+function warmedModel(result: WarmResult, begunAt: Map<string, number>, isDeclared: boolean): WarmedModel[] {
+  if (!('cached' in result) || result.cached.tier === 'disk') return []
+  const { repo, revision, commit, tier, files, downloadMs, downloadedBytes, adoptedBytes, repaired } = result.cached
+  const { restoreMs, restoredBytes, unpackedBytes } = result.cached
+  const shape = { files: [...files], repaired: [...repaired], at: begunAt.get(modelLabel(result.model)), isDeclared }
+  const amounts = { downloadMs, downloadedBytes, restoreMs, restoredBytes, unpackedBytes, adoptedBytes }
+  return [{ repo, revision, commit, tier, ...amounts, ...shape }]
+}

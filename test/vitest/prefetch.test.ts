@@ -1,0 +1,69 @@
+import { randomBytes } from 'node:crypto'
+import { cp, mkdir, writeFile } from 'node:fs/promises'
+import { expect, onTestFinished, test } from 'vitest'
+import { configSource } from '../support/config-source.ts'
+import { Consumer } from '../support/consumer.ts'
+import { startModelsHub } from '../support/models-hub.ts'
+
+const { hub, env } = await startModelsHub([])
+const LARGE = randomBytes(300_000)
+hub.addRepo('org/small', { files: { 'weights.bin': randomBytes(1000) } })
+hub.addRepo('org/large', { files: { 'weights.bin': LARGE } })
+
+/** A test file whose name the Hub learns when its test runs. */
+const testOf = (name: string, repo?: string) => `
+  import { test } from 'vitest'
+  test('runs', async ({ models }) => {
+    ${repo ? `await models.path('${repo}')` : ''}
+    await fetch('${hub.url}/ran/${name}')
+  })
+`
+
+function ran(): string[] {
+  return hub.requests.flatMap(({ path }) => path.split('/ran/')[1] ?? [])
+}
+
+test('tests run while the models of others are downloaded, in the order of the arrivals', async () => {
+  const consumer = await Consumer.create({
+    files: {
+      'vitest.config.ts': configSource({}, 'maxWorkers: 1, sequence: { sequencer }').replace(
+        'export default',
+        `import { BaseSequencer } from 'vitest/node'
+         class sequencer extends BaseSequencer {
+           sort(files) { return files.toSorted((a, b) => a.moduleId < b.moduleId ? -1 : 1) }
+         }
+         export default`,
+      ),
+      'a.test.ts': testOf('a', 'org/large'),
+      'b.test.ts': testOf('b', 'org/small'),
+      'c.test.ts': testOf('c'),
+      'd.test.ts': testOf('d'),
+    },
+  })
+  const trained = await consumer.vitest([], env)
+  expect(trained.exitCode, trained.output).toBe(0)
+  expect(trained.report).toMatchObject({ prefetch: null, misses: 2 })
+  expect(ran()).toEqual(['a', 'b', 'c', 'd'])
+
+  const folder = `${consumer.cacheDir} cold`
+  await mkdir(folder)
+  for (const name of ['cache.json', 'runs'])
+    await cp(`${consumer.cacheDir}/${name}`, `${folder}/${name}`, { recursive: true })
+  await writeFile(`${folder}/cache_metadata.json`, '[]')
+  hub.clearRequests()
+  const has = (name: string) => hub.waitForRequest(({ path }) => path === `/ran/${name}`)
+  const holdSmall = hub.fault({ repo: 'org/small', kind: 'resolve' }, { until: has('d') })
+  const holdLarge = hub.fault({ repo: 'org/large', kind: 'resolve' }, { until: has('b') })
+  onTestFinished(() =>
+    [holdSmall, holdLarge].forEach((mend) => {
+      mend()
+    }),
+  )
+  const { exitCode, output, report } = await consumer.vitest([], { ...env, MODEL_CACHE_DIR: folder })
+  expect(exitCode, output).toBe(0)
+  expect(ran()).toEqual(['c', 'd', 'b', 'a'])
+  expect(report?.prefetch).toMatchObject({ models: ['org/large', 'org/small'], unfinished: [] })
+  // The downloads of the warm-up are the only ones: no test waited for its model within its time limit.
+  expect(report).toMatchObject({ requests: 2, misses: 2, tiers: { hub: 2 }, times: { download: { count: 2 } } })
+  expect(hub.bytesSent({ origin: 'cdn' })).toBe(LARGE.length + 1000)
+})
