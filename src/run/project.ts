@@ -5,7 +5,7 @@ import type { Model } from '../model/model.ts'
 import type { FileReport, Workers } from '../model/request.ts'
 import type { EventsFolder } from './events-folder.ts'
 import type { History } from './history.ts'
-import type { Queue } from './start/predict.ts'
+import type { Queue } from './queue.ts'
 import type { Arrivals } from './worker-settings.ts'
 
 /** A project of the test runner, with its options and its cache. */

@@ -3,9 +3,10 @@ import type { Entry } from '../../model/entry.ts'
 import { type Model, modelKey, selectedKey } from '../../model/model.ts'
 import type { History } from '../history.ts'
 import type { Project } from '../project.ts'
+import type { Queue } from '../queue.ts'
 import { declaredAsUsed } from './declared-as-used.ts'
 import { modelOfUse, modelsUsedIn } from './last-used.ts'
-import { predict, type Queue } from './predict.ts'
+import { predict } from './predict.ts'
 
 export interface ToWarm {
   /** What to warm, in this order. */

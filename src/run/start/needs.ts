@@ -1,9 +1,9 @@
 import { selectedKey } from '../../model/model.ts'
 import { knownOf, NO_FILE } from '../history.ts'
 import type { Project } from '../project.ts'
+import type { Queue } from '../queue.ts'
 import { modelOfUse } from './last-used.ts'
 import { neverUsedIn } from './models-to-warm.ts'
-import type { Queue } from './predict.ts'
 
 /** What the queued test files wait for, while models are on their way. Models are named by `selectedKey`. */
 export interface Needs {

@@ -1,14 +1,7 @@
 import type { Model } from '../../model/model.ts'
 import { type History, type KnownUse, knownOf, NO_FILE, useKey } from '../history.ts'
+import type { Queue } from '../queue.ts'
 import { modelOfUse } from './last-used.ts'
-
-/** The tests that a run is about to run. */
-export interface Queue {
-  /** The test files, relative to the project's root. */
-  files: string[]
-  /** Only tests with such names run. */
-  testNamePattern?: string
-}
 
 /** The models that the queued test files will request, as far as that can be known. */
 interface Prediction {

@@ -7,11 +7,11 @@ import { originals } from '../../platform/originals.ts'
 import { chooseEventsFolder } from '../events-folder.ts'
 import { historyOf, RUNS_BACK } from '../history.ts'
 import type { Project } from '../project.ts'
+import type { Queue } from '../queue.ts'
 import type { Session, WarmUp } from '../session.ts'
 import { manifestOfRerun } from './hand-over.ts'
 import { distinct, modelsToWarm } from './models-to-warm.ts'
 import { needsOf } from './needs.ts'
-import type { Queue } from './predict.ts'
 import { Warming } from './warming.ts'
 
 /** The manifest of a project without warmed models. */
