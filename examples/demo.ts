@@ -3,24 +3,12 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
 import { formatDuration, formatSize } from '../src/config/units.ts'
 import { childTicks } from '../test/bench/process.ts'
 import { startHub } from '../test/support/hub/index.ts'
-import { ENCODER_SIZES, type EncoderSize, isEncoderSize, makeEncoder } from '../test/support/model-maker/index.ts'
+import { makeEncoder } from '../test/support/model-maker/index.ts'
 import { ProjectFolder, type RunResult } from '../test/support/project-folder.ts'
-
-const MODEL = 'Xenova/all-MiniLM-L6-v2'
-const SIZE = 'small'
-const ROUNDS = 3
-const USAGE = `Usage: npm run demo [-- options]
-
-  --model <repo>   the model that the tests ask for (default ${MODEL})
-  --size <size>    the encoder to make: ${ENCODER_SIZES.join(', ')} (default ${SIZE}: 90 MB); a stand-in for the Hub
-                   on this machine serves it
-  --hub <url>      download from this Hub instead, such as https://huggingface.co
-  --rounds <n>     how often mapped and plain loading are compared (default ${ROUNDS})
-  --help           show this`
+import { Failure, type Settings, settingsOf, USAGE } from './demo-options.ts'
 
 // What the stand-in lets through over all connections, some 170 Mbit/s, and the delay of a server far away.
 const BANDWIDTH = { total: 20 * 2 ** 20, latencyMs: 30 }
@@ -29,14 +17,6 @@ const WAYS = ['mapped', 'plain'] as const
 type Way = (typeof WAYS)[number]
 
 const REACH_WITHIN_MS = 15_000
-
-interface Settings {
-  model: string
-  size: EncoderSize
-  /** Undefined for the stand-in. */
-  hub: string | undefined
-  rounds: number
-}
 
 /** Where the runs download from. */
 interface Source {
@@ -56,16 +36,6 @@ interface Run extends RunResult {
   traffic: Traffic | undefined
 }
 
-/** A failure that needs no stack: the message says it all. */
-class Failure extends Error {
-  constructor(
-    message: string,
-    readonly exitCode: number,
-  ) {
-    super(message)
-  }
-}
-
 const stopped = new AbortController()
 const cleanUps: (() => Promise<void>)[] = []
 process.on('SIGINT', () => stopped.abort(new Failure('Interrupted.', 130)))
@@ -83,43 +53,18 @@ try {
 
 /** Gives the exit code. */
 async function main(args: string[]): Promise<number> {
-  const options = parseOptions(args)
-  if (options.help) {
+  const settings = settingsOf(args)
+  if (settings === undefined) {
     console.log(USAGE)
     return 0
   }
-  const settings = checkOptions(options)
   const source = settings.hub === undefined ? await serveMadeModel(settings) : await reachHub(settings.hub, settings)
   const project = await openProject()
   const runs = await runTwice(project, source, settings)
   const isGreen = runs.every(({ exitCode }) => exitCode === 0)
   const loading = isGreen ? await compareLoading(project, source, settings) : []
   console.log([...summary(runs), ...loading].join('\n'))
-  return runs.find(({ exitCode }) => exitCode !== 0)?.exitCode ?? 0
-}
-
-function parseOptions(args: string[]) {
-  const text = { type: 'string' } as const
-  try {
-    const options = { model: text, size: text, hub: text, rounds: text, help: { type: 'boolean' } } as const
-    return parseArgs({ args, options }).values
-  } catch (error) {
-    throw wrongUsage(error instanceof Error ? error.message : String(error))
-  }
-}
-
-function checkOptions({ model = MODEL, size, hub, rounds }: ReturnType<typeof parseOptions>): Settings {
-  const made = size ?? SIZE
-  if (!isEncoderSize(made)) throw wrongUsage(`--size ${size}: one of ${ENCODER_SIZES.join(', ')} is wanted.`)
-  if (rounds !== undefined && !/^\d+$/.test(rounds)) throw wrongUsage(`--rounds ${rounds}: a number is wanted.`)
-  if (hub !== undefined && size !== undefined) throw wrongUsage('--size is for the made model, and --hub has its own.')
-  if (hub !== undefined && !(URL.canParse(hub) && /^https?:/.test(hub)))
-    throw wrongUsage(`--hub ${hub}: a URL such as https://huggingface.co is wanted.`)
-  return { model, size: made, hub: hub?.replace(/\/+$/, ''), rounds: rounds === undefined ? ROUNDS : Number(rounds) }
-}
-
-function wrongUsage(message: string): Failure {
-  return new Failure(`${message}\n\n${USAGE}`, 2)
+  return runs.at(-1)?.exitCode ?? 0
 }
 
 async function serveMadeModel({ model, size }: Settings): Promise<Source> {
@@ -164,6 +109,7 @@ async function openProject(): Promise<ProjectFolder> {
   return project
 }
 
+/** Both runs, or the first one alone if it failed. */
 async function runTwice(project: ProjectFolder, source: Source, { model }: Settings): Promise<Run[]> {
   const env = { HF_ENDPOINT: source.url, EMBEDDING_MODEL: model }
   const runs: Run[] = []
@@ -173,6 +119,7 @@ async function runTwice(project: ProjectFolder, source: Source, { model }: Setti
     const result = await runTests(project, env, true)
     const ms = performance.now() - started
     runs.push({ ...result, name, ms, traffic: await source.takeTraffic?.() })
+    if (result.exitCode !== 0) break
   }
   return runs
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { settingsOf } from '../examples/demo-options.ts'
 import { CHROMIUM } from './support/chromium.ts'
 import { Consumer } from './support/consumer.ts'
 import { Document } from './support/documents/document.ts'
@@ -42,9 +43,9 @@ afterAll(async () => {
 })
 beforeEach(() => hub.clearRequests())
 
+// The demo runs the example `embeddings`, cold and warm.
 describe('the example', () => {
   test.each([
-    { name: 'embeddings', models: [EMBEDDINGS], requests: 4, tests: 5 },
     { name: 'transcription', models: [WHISPER], requests: 2, tests: 3 },
     { name: 'jest', models: [EMBEDDINGS, WHISPER], requests: 3, tests: 4 },
   ])('$name downloads its models once, and then passes without network', async ({ name, models, requests, tests }) => {
@@ -74,20 +75,14 @@ describe('the example', () => {
     expect(hub.requests).toEqual([])
   })
 
-  test.skipIf(!CHROMIUM)('browser downloads its model once, and then passes without network', async () => {
+  // test/vitest/browser.test.ts has the warm run.
+  test.skipIf(!CHROMIUM)('browser downloads its model once', async () => {
     const consumer = await copyOf('browser')
-    const env = { HF_ENDPOINT: hub.url, CHROMIUM_PATH: CHROMIUM }
-    const cold = await consumer.vitest([], env)
-    expect(cold.exitCode, cold.output).toBe(0)
-    expect(cold.report).toMatchObject({ requests: 1, misses: 1, errors: [], models: [{ repo: EMBEDDINGS }] })
+    const { exitCode, output, report } = await consumer.vitest([], { HF_ENDPOINT: hub.url, CHROMIUM_PATH: CHROMIUM })
+    expect(exitCode, output).toBe(0)
+    expect(report).toMatchObject({ requests: 1, misses: 1, errors: [], models: [{ repo: EMBEDDINGS }] })
     const weights = hub.requests.filter(({ kind, method }) => kind === 'cdn' && method === 'GET')
     expect(weights).toHaveLength(1)
-
-    hub.clearRequests()
-    const warm = await consumer.vitest([], env)
-    expect(warm.exitCode, warm.output).toBe(0)
-    expect(warm.report).toMatchObject({ requests: 1, hitRate: 1, errors: [] })
-    expect(hub.requests).toEqual([])
   })
 
   test('transcription runs in unit mode without model, cache and network', async () => {
@@ -127,6 +122,7 @@ describe('the demo', () => {
     const { exitCode, all } = await run
     expect(exitCode).toBe(1)
     expect(all).toMatch(/^ {2}cold .* failed \(1\)$/m)
+    expect(all).not.toMatch(/^ {2}warm /m)
     expect(await leftIn(temporary)).toEqual([])
   })
 
@@ -141,17 +137,14 @@ describe('the demo', () => {
     ['--modle', 'x/y'],
     ['--size', 'huge'],
     ['--hub', 'huggingface.co'],
-  ])('refuses %s %s', async (option, value) => {
-    const { run } = await demo([option, value])
-    const { exitCode, all } = await run
-    expect(exitCode).toBe(2)
-    expect(all).toContain(option)
-    expect(all).toContain('Usage: npm run demo')
+  ])('refuses %s %s', (option, value) => {
+    const message = expect.stringMatching(new RegExp(`${option}(.|\\n)*Usage: npm run demo`))
+    expect(() => settingsOf([option, value])).toThrow(expect.objectContaining({ exitCode: 2, message }))
   })
 
   test('cleans up when it is interrupted', async () => {
-    const { run, temporary } = await demo([])
-    // The interrupt is sent when Vitest has started: its download takes seconds.
+    const { run, temporary } = await demo(['--size', 'tiny'])
+    // The interrupt is sent when Vitest has started.
     run.stdout.on('data', (chunk) => String(chunk).includes('RUN') && run.kill('SIGINT'))
     const { exitCode, all } = await run
     expect(exitCode, all).toBe(130)
