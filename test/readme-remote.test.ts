@@ -7,11 +7,12 @@ import { Document } from './support/documents/document.ts'
 import { type DocumentsHub, startDocumentsHub } from './support/documents/models.ts'
 import { reportShapes } from './support/documents/shape.ts'
 import { Actions, type Trigger } from './support/documents/workflow.ts'
-import { filesOf, Workshop } from './support/documents/workshop.ts'
+import { ASKS, filesOf, Workshop } from './support/documents/workshop.ts'
 import { NGINX, NGINX_PASSWORD, NGINX_USER, startNginx } from './support/remote/nginx.ts'
 import { BUCKET, S3_ENV, s3Address, startS3rver } from './support/remote/s3-servers.ts'
 
 const blocks = ['docs/remote.md', 'docs/ci.md'].flatMap((path) => new Document(path).blocks)
+/** The test of Start. */
 const TEST = filesOf(new Document('README.md').blocks.filter(({ heading }) => heading === 'Start'))[
   'embeddings.test.ts'
 ]
@@ -42,9 +43,9 @@ async function ownHub(onTestFinished: (close: OnTestFinishedHandler) => void): P
   return hub
 }
 
-/** A project with the config under a heading and the test of Start. `replaced`: what the reader replaces, and by what. */
-async function projectOf(heading: string, replaced: Record<string, string>): Promise<string> {
-  const files = { ...filesOf(under(heading, 'ts')), 'embeddings.test.ts': TEST ?? '' }
+/** A project with the config under a heading and a test. `replaced`: what the reader replaces, and by what. */
+async function projectOf(heading: string, replaced: Record<string, string>, test = ASKS): Promise<string> {
+  const files = { ...filesOf(under(heading, 'ts')), 'embeddings.test.ts': test }
   const own = Object.entries(files).map(([name, text]) => [name, replacedIn(text, replaced)])
   return workshop.folder(Object.fromEntries(own))
 }
@@ -59,7 +60,7 @@ describe.concurrent('docs/remote.md:', () => {
   }) => {
     const hub = await ownHub(onTestFinished)
     const shared = join(await workshop.folder({}), 'models')
-    const folder = await projectOf('Share a folder', { 'file:///mnt/models': pathToFileURL(shared).href })
+    const folder = await projectOf('Share a folder', { 'file:///mnt/models': pathToFileURL(shared).href }, TEST)
     const machine = (name: string) => ({ HF_ENDPOINT: hub.url, MODEL_CACHE_DIR: join(shared, '..', name) })
     const first = await workshop.run(textOf('Share a folder', 'sh'), folder, machine('first'))
     expect(first.exitCode, first.output).toBe(0)

@@ -20,6 +20,12 @@ const NOT_EXECUTED: [RegExp, string][] = [
   [/^docker run /, 'Docker is not available'],
 ]
 
+/** A test that only asks for the model of Start: loading it takes as long as all the rest of a run. */
+export const ASKS = `
+  import { test } from 'vitest'
+  test('asks', async ({ models }) => { await models.path('Xenova/all-MiniLM-L6-v2') })
+`
+
 export interface Outcome {
   exitCode: number
   stdout: string
