@@ -134,7 +134,7 @@ const BUNDLES: BuildOptions[] = [
     output: { dir: 'dist', entryFileNames: '[name].cjs', format: 'cjs' },
   },
   // The tasks of worker threads, which have no loader for TypeScript.
-  ...['cache/store/downloads/digest-worker', 'cache/store/packs/chunk-coder'].map((name) => ({
+  ...['cache/store/downloads/digest-worker', 'cache/store/packs/coder-thread'].map((name) => ({
     input: { [name]: join(SRC, `${name}.mjs`) },
     external: isExternal,
     platform: 'node' as const,

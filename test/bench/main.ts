@@ -9,6 +9,7 @@ import { growth } from './growth.ts'
 import { jest } from './jest.ts'
 import { load } from './load.ts'
 import { ownTime } from './own-time.ts'
+import { packs } from './packs.ts'
 import { plotGrowth } from './plot.ts'
 import { predict } from './predict.ts'
 import { remote } from './remote.ts'
@@ -26,6 +27,7 @@ const BENCHES: Record<string, Bench> = {
   'cold-workers': coldWorkers,
   'cold-download': coldDownload,
   remote,
+  packs,
   verify,
   'command-line': commandLine,
   'own-time': ownTime,
@@ -40,7 +42,8 @@ const USAGE = `Usage: npm run bench [-- names and options]
 
   Names: ${Object.keys(BENCHES).join(', ')} (default: all)
   --quick         fewer rounds, smaller models
-  --only PARTS    only these parts: of whole-run a,b,c,d,e; of load 90,435,memory,inferences
+  --only PARTS    only these parts: of whole-run a,b,c,d,e; of load 90,435,memory,inferences; of packs
+                  500,1500,fp16,int8,two,processes
   --node NODE     runs the projects with this Node.js: a path, or a version that npm installs
   --vitest 5      runs the projects with Vitest 5, and Node.js 24 if there is no --node
   --output FILE   writes the results as JSON

@@ -1,7 +1,7 @@
 import { execa } from 'execa'
 
 /** System commands that the benches compare with, and the packages that contain them. */
-const PEERS = { aria2c: 'aria2', curl: 'curl', openssl: 'openssl', tee: 'coreutils' }
+const PEERS = { aria2c: 'aria2', curl: 'curl', openssl: 'openssl', tee: 'coreutils', zstd: 'zstd' }
 
 export type Peer = keyof typeof PEERS
 

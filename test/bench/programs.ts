@@ -122,6 +122,31 @@ export const PROGRAMS = {
     }
     if (hash.digest('hex') !== sha256) throw new Error('The digest is wrong.')
   `,
+  // Packs all models.
+  'pack.mjs': `
+    import { openModelCache } from 'vitest-model-cache/cache'
+    const before = process.cpuUsage()
+    const packed = await openModelCache().pack()
+    const { user, system } = process.cpuUsage(before)
+    for (const { reason } of packed) if (reason !== undefined) throw new Error(reason)
+    const sum = (name) => packed.reduce((sum, each) => sum + each[name], 0)
+    console.log(JSON.stringify({ bytes: sum('bytes'), packedBytes: sum('packedBytes'), cpuMs: (user + system) / 1000 }))
+  `,
+  // Restores packed models. Several arguments are the models of as many processes at once, each a list.
+  'restore-packed.mjs': `
+    import { spawn } from 'node:child_process'
+    import { once } from 'node:events'
+    import { openModelCache } from 'vitest-model-cache/cache'
+    const [models, ...others] = process.argv.slice(2)
+    const before = process.cpuUsage()
+    const started = performance.now()
+    const children = others.map((each) => spawn(process.execPath, [process.argv[1], each], { stdio: 'inherit' }))
+    const results = await openModelCache().warm(models.split(' '))
+    for (const { cached, error } of results) if (cached?.tier !== 'cold') throw error ?? new Error(cached.tier)
+    for (const [code] of await Promise.all(children.map((child) => once(child, 'close')))) if (code !== 0) throw code
+    const { user, system } = process.cpuUsage(before)
+    console.log(JSON.stringify({ ms: performance.now() - started, cpuMs: (user + system) / 1000 }))
+  `,
   'snapshot.mjs': `
     import { snapshotDownload } from '@huggingface/hub'
     const [repo, cacheDir] = process.argv.slice(2)

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { renameSync } from 'node:fs'
 import { chmod, cp, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
@@ -217,6 +218,23 @@ describe('a model that is packed', () => {
     expect(after).toMatchObject({ pinned: true, lastAccessDate: before?.lastAccessDate })
     expect((await engine.open({ offline: true }).get('org/name')).tier).toBe('cold')
   })
+})
+
+test('a large model is restored by threads, also if its chunks get into another pack file meanwhile', async () => {
+  const large = Buffer.concat(Array(12).fill(WEIGHTS))
+  engine.hub.addRepo('org/large', { files: { 'weights.bin': large } })
+  await engine.open().get('org/large')
+  await engine.open().pack(['org/large'])
+  const [name = ''] = await readdir(engine.inCache('cold/packs'))
+  let isMoved = false
+  const onProgress = () => {
+    if (!isMoved) renameSync(engine.inCache('cold/packs', name), engine.inCache('cold/packs', `${'0'.repeat(24)}.pack`))
+    isMoved = true
+  }
+  const model = await engine.open({ offline: true }).get('org/large', { onProgress })
+  expect(model).toMatchObject({ tier: 'cold', unpackedBytes: large.length })
+  expect(isMoved).toBe(true)
+  expect((await readFile(model.file('weights.bin'))).equals(large)).toBe(true)
 })
 
 test('a dry run says what packing would save, and changes nothing', async () => {

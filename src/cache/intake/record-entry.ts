@@ -24,7 +24,10 @@ export async function recordEntry(context: CacheContext, recorded: Entry, fresh:
 
 /** From then on, the pack files need not keep what was restored. */
 async function noteRestored(layout: Layout, entry: Entry): Promise<void> {
-  const { isListedAsPacked, listPacked } = await import('../store/packs/packed-models.ts')
+  const [{ isListedAsPacked }, { listPacked }] = await Promise.all([
+    import('../store/packs/packed-models.ts'),
+    import('../store/entries/list-packed.ts'),
+  ])
   if (isListedAsPacked(layout, entry)) await listPacked(layout, entry, true)
 }
 

@@ -104,7 +104,10 @@ export class IncomingFile {
     return this.#received.gaps(this.#size)
   }
 
-  /** Takes a chunk that belongs at byte `at`. Throws when this or an earlier write failed. */
+  /**
+   * Takes a chunk that belongs at byte `at`. Throws when this or an earlier write failed. A chunk of 1 MB or more is on the disk when the
+   * next `write` returns, so its memory can be used again then.
+   */
   async write(chunk: Uint8Array, at: number): Promise<void> {
     if (this.#lost) throw this.#lost.error
     const end = at + chunk.byteLength

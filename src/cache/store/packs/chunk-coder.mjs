@@ -1,17 +1,14 @@
-// Encodes and decodes chunks, in the calling thread or in the threads of `coder-pool.ts`. Plain JavaScript, because a thread has no
-// loader for TypeScript.
+// Encodes and decodes chunks. Plain JavaScript, because a thread has no loader for TypeScript.
 //
 // Weights hardly repeat, but the first byte of a float, which holds its exponent, has few values. So the bytes of a chunk are divided
 // into planes by their position in a value of 1, 2 or 4 bytes, and each plane that gains is deflated. With Huffman codes alone that is
 // smaller and faster than what gzip or zstd make of the whole, and each version of Node.js can read it.
-import { closeSync, openSync, readSync } from 'node:fs'
 import { constants, deflateRawSync, inflateRawSync } from 'node:zlib'
+import { joinPlanes, splitPlanes } from './planes.mjs'
 
 /**
  * @typedef {{ coding: number, bytes: Uint8Array }} Encoded
  * `coding`: 0 for the bytes as they are. Otherwise the width of a value in bits 0 to 3, and in bits 4 to 7 which planes are deflated.
- * @typedef {{ path: string, chunks: { offset: number, stored: number, size: number, coding: number }[] }} Stored
- * Chunks of one pack file: where each begins, its bytes in the file and its bytes when it is decoded.
  */
 
 /** A plane with more bits of information in a byte is stored as it is. */
@@ -21,16 +18,7 @@ const REPEATS_BELOW_BITS = 6
 /** Below this, a plane of floats has the same byte nearly everywhere. */
 const CONSTANT_BELOW_BITS = 1
 const MOST_OF_THE_SIZE = 0.95
-const SAMPLED_EACH = 5
-
-/**
- * The task of a worker thread.
- * @param {{ encode: Uint8Array[] } | { decode: Stored }} task
- * @returns {Encoded[] | Uint8Array}
- */
-export default function run(task) {
-  return 'encode' in task ? task.encode.map(encode) : decodeFrom(task.decode)
-}
+const SAMPLED_EACH = 10
 
 /**
  * @param {Uint8Array} chunk
@@ -44,8 +32,7 @@ export function encode(chunk) {
   /** @type {Uint8Array[]} */
   const parts = []
   let coding = width
-  for (let plane = 0; plane < width; plane++) {
-    const bytes = planeOf(chunk, plane, width, values)
+  for (const [plane, bytes] of splitPlanes(chunk, width, values).entries()) {
     const information = bits[plane] ?? 8
     const isRepeating = information < (width === 1 ? REPEATS_BELOW_BITS : CONSTANT_BELOW_BITS)
     const deflated = information > WORTH_DEFLATING_BITS ? undefined : deflate(bytes, isRepeating)
@@ -84,69 +71,21 @@ export function decode(stored, coding, target) {
     if (isDeflated) at += 4
     const bytes = stored.subarray(at, at + length)
     at += length
-    // Without a limit, a damaged file could make the process allocate any amount of memory.
-    planes.push(isDeflated ? inflateRawSync(bytes, { maxOutputLength: Math.max(values, 1) }) : bytes)
+    planes.push(isDeflated ? inflate(bytes, values) : bytes)
   }
   if (planes.some(({ length }) => length !== values)) throw new Error('A chunk has another size than the index says')
-  join(planes, target, values)
+  joinPlanes(planes, target)
   target.set(stored.subarray(at, at + target.length - values * width), values * width)
 }
 
-/** @param {Uint8Array[]} planes @param {Uint8Array} target @param {number} values */
-function join(planes, target, values) {
-  const [first, second, third, fourth] = planes
-  if (first && planes.length === 1) target.set(first)
-  else if (first && second && third && fourth) {
-    // Writing whole values takes half the time of writing bytes.
-    const whole = new Uint32Array(values)
-    for (let i = 0; i < values; i++)
-      whole[i] = (first[i] ?? 0) | ((second[i] ?? 0) << 8) | ((third[i] ?? 0) << 16) | ((fourth[i] ?? 0) << 24)
-    target.set(new Uint8Array(whole.buffer))
-  } else if (first && second) {
-    const whole = new Uint16Array(values)
-    for (let i = 0; i < values; i++) whole[i] = (first[i] ?? 0) | ((second[i] ?? 0) << 8)
-    target.set(new Uint8Array(whole.buffer))
-  }
-}
-
 /**
- * Reads chunks of a pack file, and decodes them into one array, one after the other.
- * @param {Stored} stored
- * @returns {Uint8Array}
+ * Without a limit, a damaged file could make the process allocate any amount of memory. With room for one byte more, the end is found
+ * in one step.
+ * @param {Uint8Array} bytes
+ * @param {number} length
  */
-export function decodeFrom({ path, chunks }) {
-  const whole = new Uint8Array(chunks.reduce((sum, { size }) => sum + size, 0))
-  const file = openSync(path, 'r')
-  try {
-    let at = 0
-    for (const run of adjacent(chunks)) {
-      const [first] = run
-      if (!first) continue
-      const bytes = Buffer.allocUnsafe(run.reduce((sum, { stored }) => sum + stored, 0))
-      if (readSync(file, bytes, 0, bytes.length, first.offset) < bytes.length) throw new Error(`${path} is too short`)
-      for (const { offset, stored, size, coding } of run) {
-        const from = offset - first.offset
-        decode(bytes.subarray(from, from + stored), coding, whole.subarray(at, at + size))
-        at += size
-      }
-    }
-  } finally {
-    closeSync(file)
-  }
-  return whole
-}
-
-/** Chunks that follow each other in the file are read at once. @param {Stored['chunks']} chunks */
-function adjacent(chunks) {
-  /** @type {Stored['chunks'][]} */
-  const runs = []
-  let end = -1
-  for (const chunk of chunks) {
-    if (chunk.offset === end) runs.at(-1)?.push(chunk)
-    else runs.push([chunk])
-    end = chunk.offset + chunk.stored
-  }
-  return runs
+function inflate(bytes, length) {
+  return inflateRawSync(bytes, { maxOutputLength: Math.max(length, 1), chunkSize: Math.max(length + 1, 64) })
 }
 
 /** @param {Uint8Array} bytes @param {boolean} isRepeating */
@@ -155,14 +94,6 @@ function deflate(bytes, isRepeating) {
     level: 1,
     strategy: isRepeating ? constants.Z_DEFAULT_STRATEGY : constants.Z_HUFFMAN_ONLY,
   })
-}
-
-/** @param {Uint8Array} chunk @param {number} plane @param {number} width @param {number} values */
-function planeOf(chunk, plane, width, values) {
-  if (width === 1) return chunk
-  const bytes = new Uint8Array(values)
-  for (let value = 0, at = plane; value < values; value++, at += width) bytes[value] = chunk[at] ?? 0
-  return bytes
 }
 
 /** @param {Uint8Array} bytes */

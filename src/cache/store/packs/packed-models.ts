@@ -2,11 +2,10 @@ import { existsSync, readFileSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { type Digest, isDigest } from '../../../model/digest.ts'
-import { type Entry, type EntryId, packedContents } from '../../../model/entry.ts'
+import type { EntryId } from '../../../model/entry.ts'
 import { isObject } from '../../../model/json.ts'
 import { isAbsent } from '../atomic-write.ts'
 import { replaceDurably } from '../durable.ts'
-import { toRecord } from '../entries/record.ts'
 import type { Layout } from '../layout.ts'
 import { entriesIn } from '../list-folder.ts'
 import { isPackedModelName } from '../own-names.ts'
@@ -38,22 +37,6 @@ export function packedModelName(layout: Layout, { repo, snapshot }: EntryId): st
 
 export function isListedAsPacked(layout: Layout, id: EntryId): boolean {
   return existsSync(join(layout.packedModels, packedModelName(layout, id)))
-}
-
-/**
- * Lists the packed blobs of an entry, so that they are kept in the pack files. An entry without any is removed from the list. Returns false
- * when `isAllowed` says no, right before the file gets its name.
- */
-export async function listPacked(
-  layout: Layout,
-  entry: Entry,
-  isSettled: boolean,
-  isAllowed: () => boolean = () => true,
-): Promise<boolean> {
-  const blobs = [...packedContents(entry).keys()]
-  if (blobs.length > 0) return writePackedModel(layout, entry, { blobs, isSettled, record: toRecord(entry) }, isAllowed)
-  removePackedModel(layout, entry)
-  return true
 }
 
 /** Returns false when `isAllowed` says no, right before the file gets its name. */

@@ -1,5 +1,6 @@
+import type { ChunkId } from '../../../model/chunk-id.ts'
 import { type Digest, Hasher } from '../../../model/digest.ts'
-import { isAbsent } from '../atomic-write.ts'
+import { messageOf } from '../../../model/errors.ts'
 import type { Layout } from '../layout.ts'
 import { ChunkIndex, type FoundChunk } from './chunk-index.ts'
 import type { CoderPool } from './coder-pool.ts'
@@ -12,27 +13,50 @@ export class UnreadableBlob extends Error {
 
 // A task of a thread: small enough that all threads have work, and large enough that handing it over costs little.
 const TASK_BYTES = 1 << 20
+/** The most bytes of a task, because a chunk has at most 256 kB. */
+const MOST_BYTES = TASK_BYTES + (256 << 10)
+
+type Memory = Uint8Array<ArrayBuffer>
+
+/** Chunks of at least `TASK_BYTES` together, unless they are the last ones. */
+interface Task {
+  chunks: FoundChunk[]
+  /** Bytes of the decoded chunks. */
+  size: number
+}
 
 /**
- * The bytes of a packed blob, in order. Chunks are read and decoded ahead, in threads. The caller checks the digest. Throws
- * `UnreadableBlob`.
+ * The bytes of a packed blob, in order. Chunks are read and decoded ahead, in threads. All but the last bytes are at least 1 MB. What was
+ * yielded is overwritten once the next two were asked for. The caller checks the digest. Throws `UnreadableBlob`.
  */
 export async function* readBlob(layout: Layout, digest: Digest, pool: CoderPool): AsyncGenerator<Uint8Array> {
   const recipe = readRecipe(layout, digest)
   if (!recipe) throw new UnreadableBlob('The list of its chunks is missing or damaged')
-  const ahead: Promise<Uint8Array>[] = []
+  const ahead: Promise<Memory>[] = []
+  // Memory is used again: new memory costs half as much as decoding.
+  const unused: ArrayBuffer[] = []
+  let before: Memory | undefined
   try {
-    for (const chunks of tasksOf(layout, recipe)) {
-      ahead.push(decode(layout, pool, chunks))
+    for (const { chunks, size } of tasksOf(layout, recipe)) {
+      const decoded = decode(layout, pool, chunks, memoryOf(size, unused.pop()))
       // A failure is thrown when its turn comes.
-      ahead.at(-1)?.catch(() => undefined)
-      const first = ahead.length >= pool.atOnce ? ahead.shift() : undefined
-      if (first) yield await first
+      decoded.catch(() => undefined)
+      ahead.push(decoded)
+      const next = ahead.length < pool.atOnce ? undefined : await ahead.shift()
+      if (!next) continue
+      yield next
+      if (before) unused.push(before.buffer)
+      before = next
     }
     for (let next = ahead.shift(); next; next = ahead.shift()) yield await next
   } finally {
     await Promise.allSettled(ahead)
   }
+}
+
+function memoryOf(size: number, old: ArrayBuffer | undefined): Memory {
+  if (old && old.byteLength >= size) return new Uint8Array(old, 0, size)
+  return new Uint8Array(new ArrayBuffer(size < TASK_BYTES ? size : Math.max(size, MOST_BYTES)), 0, size)
 }
 
 /** Undefined when the packed blob has the digest that its name states, else what is wrong with it. */
@@ -55,44 +79,43 @@ export async function flawOfPacked(
   return hasher.digest() === digest ? undefined : 'It has another digest'
 }
 
-function* tasksOf(layout: Layout, { chunks }: Recipe): Generator<FoundChunk[]> {
+function* tasksOf(layout: Layout, { chunks }: Recipe): Generator<Task> {
   const index = new ChunkIndex(layout)
-  let task: FoundChunk[] = []
-  let bytes = 0
+  let task: Task = { chunks: [], size: 0 }
   for (const id of chunks) {
-    const chunk = index.find(id)
-    if (!chunk) throw new UnreadableBlob('A chunk of it is in no pack file')
-    if (task[0] && (task[0].path !== chunk.path || bytes + chunk.size > TASK_BYTES)) {
-      yield task
-      task = []
-      bytes = 0
-    }
-    task.push(chunk)
-    bytes += chunk.size
+    const chunk = foundIn(index, id)
+    task.chunks.push(chunk)
+    task.size += chunk.size
+    if (task.size < TASK_BYTES) continue
+    yield task
+    task = { chunks: [], size: 0 }
   }
-  if (task.length > 0) yield task
+  if (task.chunks.length > 0) yield task
 }
 
-async function decode(layout: Layout, pool: CoderPool, chunks: FoundChunk[]): Promise<Uint8Array> {
-  const path = chunks[0]?.path ?? ''
+function foundIn(index: ChunkIndex, id: ChunkId): FoundChunk {
+  const chunk = index.find(id)
+  if (!chunk) throw new UnreadableBlob('A chunk of it is in no pack file')
+  return chunk
+}
+
+async function decode(layout: Layout, pool: CoderPool, chunks: FoundChunk[], memory: Memory): Promise<Memory> {
+  const size = memory.length
   try {
-    return await pool.decode({ path, chunks: chunks.map(({ id: _, path: __, ...chunk }) => chunk) })
+    const decoded = await pool.decode(chunks.map(withoutId), memory)
+    if (decoded) return decoded
+    // Another process has moved chunks to other pack files, and removed theirs.
+    const index = new ChunkIndex(layout)
+    const moved = chunks.map(({ id }) => withoutId(foundIn(index, id)))
+    const found = await pool.decode(moved, memoryOf(size, undefined))
+    if (found) return found
   } catch (error) {
-    if (isAbsent(error)) return decodeMoved(layout, pool, chunks)
-    throw new UnreadableBlob(
-      `${path} is damaged or unreadable: ${error instanceof Object ? Reflect.get(error, 'message') : error}`,
-    )
+    if (error instanceof UnreadableBlob) throw error
+    throw new UnreadableBlob(`A pack file is damaged or unreadable: ${messageOf(error)}`)
   }
+  throw new UnreadableBlob('A pack file of it is missing')
 }
 
-/** Another process has moved the chunks to other pack files, and removed this one. */
-async function decodeMoved(layout: Layout, pool: CoderPool, chunks: FoundChunk[]): Promise<Uint8Array> {
-  const index = new ChunkIndex(layout)
-  const parts: Uint8Array[] = []
-  for (const { id } of chunks) {
-    const chunk = index.find(id)
-    if (!chunk) throw new UnreadableBlob('A chunk of it is in no pack file')
-    parts.push(await pool.decode({ path: chunk.path, chunks: [chunk] }))
-  }
-  return Buffer.concat(parts)
+function withoutId({ id: _, ...chunk }: FoundChunk): Omit<FoundChunk, 'id'> {
+  return chunk
 }
