@@ -134,12 +134,14 @@ const BUNDLES: BuildOptions[] = [
     output: { dir: 'dist', entryFileNames: '[name].cjs', format: 'cjs' },
   },
   // The tasks of worker threads, which have no loader for TypeScript.
-  ...['cache/store/downloads/digest-worker', 'cache/store/packs/coder-thread'].map((name) => ({
-    input: { [name]: join(SRC, `${name}.mjs`) },
-    external: isExternal,
-    platform: 'node' as const,
-    output: { dir: 'dist', entryFileNames: '[name].mjs' },
-  })),
+  ...['cache/store/downloads/digest-worker', 'cache/store/packs/coder-thread', 'cache/store/packs/file-cutter'].map(
+    (name) => ({
+      input: { [name]: join(SRC, `${name}.mjs`) },
+      external: isExternal,
+      platform: 'node' as const,
+      output: { dir: 'dist', entryFileNames: '[name].mjs' },
+    }),
+  ),
 ]
 
 await rm('dist', { recursive: true, force: true })

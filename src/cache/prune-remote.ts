@@ -2,12 +2,14 @@ import pLimit from 'p-limit'
 import { asSentence, messageOf } from '../model/errors.ts'
 import { isObject } from '../model/json.ts'
 import { originals } from '../platform/originals.ts'
+import { blobKey } from '../remote/keys.ts'
 import { type ObjectKind, type OwnKey, parseKey } from '../remote/parse-key.ts'
 import { parseObject } from '../remote/read-object.ts'
 import { LARGEST_REF } from '../remote/refs.ts'
 import { RemoteError, type StoredObject } from '../remote/store.ts'
-import { UnusableObject } from '../remote/unusable.ts'
+import { NewerObject, UnusableObject } from '../remote/unusable.ts'
 import type { CacheContext } from './context/context.ts'
+import { namedSources } from './share/chunk-maps.ts'
 import { callsOfCommand, type StoreCalls } from './share/store-calls.ts'
 import { remoteOf, unusable, writableRemote } from './share/store-of.ts'
 
@@ -35,14 +37,14 @@ export interface Pruned {
 }
 
 /** First what is said about a model, then its files: whoever reads meanwhile, and a prune that is killed, find nothing that misleads. */
-const ORDER: ObjectKind[] = ['ref', 'signature', 'listing', 'bundle', 'blob']
+const ORDER: ObjectKind[] = ['ref', 'signature', 'listing', 'bundle', 'map', 'blob']
 const AT_ONCE = 8
 const OTHER_MEANS = 'Use the means of the store itself, such as its rules for old objects. Nothing was changed.'
 const DOCTOR = 'Nothing was changed. `npx vitest-model-cache doctor` checks the remote.'
 
 /**
- * Removes objects of the remote that were last written long ago, the signatures of removed listings, and the refs to them. Objects that are
- * not ours by their keys stay. Throws `INVALID_OPTION` without a remote, and `REMOTE_UNUSABLE` if it must not be written, or can't list or
+ * Removes objects of the remote that were last written long ago, the signatures of removed listings, and the refs to them. Blobs that a
+ * chunk map names stay with it, and so do objects that are not ours by their keys. Throws `INVALID_OPTION` without a remote, and `REMOTE_UNUSABLE` if it must not be written, or can't list or
  * remove.
  */
 export async function pruneRemote(
@@ -67,6 +69,8 @@ export async function pruneRemote(
     }
   } catch (error) {
     signal.throwIfAborted()
+    if (error instanceof NewerObject)
+      throw unusable(settings, error.message, 'Nothing was changed. Prune with that version.')
     if (!(error instanceof RemoteError)) throw error
     throw unusable(settings, messageOf(error), error.failure === 'misused' ? OTHER_MEANS : DOCTOR)
   }
@@ -91,7 +95,11 @@ async function listOwn(calls: StoreCalls): Promise<{ own: OwnObject[]; foreign: 
 async function choose(calls: StoreCalls, own: OwnObject[], beforeMs: number): Promise<OwnObject[]> {
   const isOld = ({ modifiedMs }: OwnObject) => modifiedMs < beforeMs
   const old = new Set(own.filter(isOld).flatMap(({ is }) => (is.kind === 'listing' ? [is.model] : [])))
-  const chosen = own.filter((object) => isOld(object) || (object.is.kind === 'signature' && old.has(object.is.model)))
+  const needed = await neededBlobs(calls, own, isOld)
+  const isUnneeded = (object: OwnObject) => isOld(object) && !needed.has(object.key)
+  const chosen = own.filter(
+    (object) => isUnneeded(object) || (object.is.kind === 'signature' && old.has(object.is.model)),
+  )
   const repos = new Set([...old].map((model) => model.slice(0, model.lastIndexOf('/'))))
   const limit = pLimit(AT_ONCE)
   const others = own.filter((object) => !isOld(object))
@@ -100,6 +108,19 @@ async function choose(calls: StoreCalls, own: OwnObject[], beforeMs: number): Pr
   )
   const isChosen = await Promise.all(dangling)
   return [...chosen, ...others.filter((_, index) => isChosen[index])]
+}
+
+/** The keys of the blobs that the chunk maps name which are not old. A map that is damaged names none. */
+async function neededBlobs(
+  calls: StoreCalls,
+  own: OwnObject[],
+  isOld: (object: OwnObject) => boolean,
+): Promise<Set<string>> {
+  if (!own.some((object) => object.is.kind === 'blob' && isOld(object))) return new Set()
+  const maps = own.filter((object) => object.is.kind === 'map' && !isOld(object))
+  const limit = pLimit(AT_ONCE)
+  const sources = await Promise.all(maps.map(({ key }) => limit(() => namedSources(calls, key))))
+  return new Set(sources.flat().map(({ digest }) => blobKey(digest)))
 }
 
 /** True for a ref to one of these models, whose listings are removed. Nobody can use it then. */
@@ -141,8 +162,8 @@ async function removeAll(calls: StoreCalls, objects: OwnObject[]): Promise<{ rem
 function amountsOf(objects: OwnObject[]): Record<ObjectKind, Amount> {
   const of = (kind: ObjectKind) => amountOf(objects.filter(({ is }) => is.kind === kind))
   return {
-    ...{ blob: of('blob'), bundle: of('bundle'), listing: of('listing') },
-    ...{ signature: of('signature'), ref: of('ref') },
+    ...{ blob: of('blob'), map: of('map'), bundle: of('bundle') },
+    ...{ listing: of('listing'), signature: of('signature'), ref: of('ref') },
   }
 }
 

@@ -41,6 +41,11 @@ export interface PulledModel {
   /** Of these, the files that were taken from the remote, or with `dryRun` would be, and their bytes. */
   pulledFiles: number
   pulledBytes: number
+  /**
+   * Bytes that were received for that: fewer than `pulledBytes` where this machine has a part of them in another revision. Null if it is not
+   * known, because a file failed.
+   */
+  receivedBytes: number | null
   /** The files that the remote does not have. */
   lacking: HubPath[]
   /** `partial`: some of its files are not cached now. `absent`: none is. `failed`: see `error`. */
@@ -85,7 +90,7 @@ interface Work extends PullOptions {
 
 async function pullModel(work: Work, model: Model): Promise<PulledModel> {
   const { repo, revision } = model
-  const counts = { files: 0, bytes: 0, presentFiles: 0, pulledFiles: 0, pulledBytes: 0 }
+  const counts = { files: 0, bytes: 0, presentFiles: 0, pulledFiles: 0, pulledBytes: 0, receivedBytes: 0 }
   const pulled: PulledModel = { repo, revision, commit: null, ...counts, lacking: [], outcome: 'failed' }
   try {
     if (work.down) throw work.down
@@ -96,7 +101,7 @@ async function pullModel(work: Work, model: Model): Promise<PulledModel> {
     pulled.bytes = bytesOf(stated.files, chosen.paths)
     pulled.lacking.push(...chosen.lacking)
     const { present, onRemote } = chosen
-    const all = work.dryRun ? [...present, ...onRemote] : await take(work, model, chosen, pulled.lacking)
+    const all = work.dryRun ? [...present, ...onRemote] : await take(work, model, chosen, pulled)
     const cachedNow = new Set(all)
     const taken = onRemote.filter((path) => cachedNow.has(path))
     pulled.presentFiles = present.filter((path) => cachedNow.has(path)).length
@@ -175,21 +180,24 @@ async function configOf({ layout }: CacheContext, { model, files, entry, remote 
   })
 }
 
-/** Puts files into the cache, and checks those that are there. Returns all that it has now. What could not be taken is added to `lacking`. */
-async function take(work: Work, model: Model, chosen: Chosen, lacking: HubPath[]): Promise<HubPath[]> {
+/** Puts files into the cache, and checks those that are there. Returns all that it has now. What could not be taken is added to `lacking` of `pulled`. */
+async function take(work: Work, model: Model, chosen: Chosen, pulled: PulledModel): Promise<HubPath[]> {
   const { own, signal, onProgress } = work
   let paths = [...chosen.present, ...chosen.onRemote]
   while (paths.length > 0) {
     const isAll = paths.length === chosen.paths.length && !work.isWhole
     try {
-      await getModel(own, isAll ? model : { ...model, selection: { paths } }, { signal, onProgress })
+      const asked = isAll ? model : { ...model, selection: { paths } }
+      const { restoredBytes } = await getModel(own, asked, { signal, onProgress })
+      if (pulled.receivedBytes !== null) pulled.receivedBytes = restoredBytes
       return paths
     } catch (error) {
       // One damaged object does not keep the others from being taken.
       const isOne = error instanceof NotOnRemote && error.code === 'REMOTE_UNUSABLE'
       if (!isOne || (await own.remote())?.leftAlone !== undefined) throw error
       paths = paths.filter((path) => path !== error.path)
-      lacking.push(error.path)
+      pulled.lacking.push(error.path)
+      pulled.receivedBytes = null
     }
   }
   return paths

@@ -8,10 +8,11 @@ import { readSigningKey, type SigningKey } from '../remote/signature.ts'
 import { RemoteError } from '../remote/store.ts'
 import { UnusableObject } from '../remote/unusable.ts'
 import type { CacheContext } from './context/context.ts'
+import { OtherContents } from './share/other-contents.ts'
 import { reasonOfAccess, statementOf } from './share/statement-of.ts'
 import { writableRemote } from './share/store-of.ts'
-import { Upload } from './share/upload.ts'
-import { ForeignObject, uploadModel } from './share/upload-model.ts'
+import { ForeignObject, Upload } from './share/upload.ts'
+import { uploadModel } from './share/upload-model.ts'
 import { DamagedFile } from './share/verified-body.ts'
 import { unpackEntries } from './unpack.ts'
 
@@ -130,7 +131,9 @@ async function pushEntry(context: CacheContext, entry: Readonly<Entry>, work: Wo
   }
   const { repo, commit } = entry
   try {
-    await uploadModel(work.upload, { endpoint: statement.endpoint, repo, commit }, statement, { key: work.key, count })
+    const model = { endpoint: statement.endpoint, repo, commit }
+    const other = new OtherContents(context, work.upload, model)
+    await uploadModel(work.upload, model, statement, { key: work.key, count, other })
     return { ...pushed, outcome: 'shared' }
   } catch (error) {
     return { ...pushed, ...failureOf(context, work, error) }

@@ -1,6 +1,9 @@
 /** Bytes. The small files of a model are one object of a remote. A larger file is an object of its own. */
 export const LARGEST_SMALL_FILE = 256 << 10
 
+/** Bytes. Only files of this size have chunk maps: to send a smaller one again costs little. */
+export const SMALLEST_MAPPED_FILE = 4 << 20
+
 /** Bytes that are written to a remote. They can be read several times, whole or in parts, and parts can be read at once. */
 export interface ObjectBody {
   /** Bytes. */

@@ -21,6 +21,16 @@ export function blobKey(digest: Digest): string {
   return `blobs/${algorithm}/${hex.slice(0, 2)}/${hex}`
 }
 
+/** The chunk map of a blob. */
+export function mapKey(digest: Digest): string {
+  return `${blobKey(digest)}.map`
+}
+
+/** What the keys of all objects of a repo begin with. */
+export function repoPrefix({ endpoint, repo }: Pick<RemoteModel, 'endpoint' | 'repo'>): string {
+  return `models/${originKey(endpoint)}/${encodedRepo(repo)}/`
+}
+
 /** What the endpoint stated about a model. */
 export function listingKey(model: RemoteModel): string {
   return `${folderOf(model)}/listing.json`
@@ -44,8 +54,8 @@ export function refKey(
   return `refs/${originKey(endpoint)}/${encodedRepo(repo)}/${encodedRevision(revision)}.${keyId}.json`
 }
 
-function folderOf({ endpoint, repo, commit }: RemoteModel): string {
-  return `models/${originKey(endpoint)}/${encodedRepo(repo)}/${commit}`
+function folderOf(model: RemoteModel): string {
+  return `${repoPrefix(model)}${model.commit}`
 }
 
 /** One part of a key, as in the cache folder. A repo id has no `--` itself. */

@@ -32,6 +32,7 @@ export class Remote {
   /** The objects that could not be read, since the last one that could. */
   #failures = 0
   #wrongObjects = 0
+  #isLackTold = false
   readonly #fruitless = new FruitlessTime()
   readonly #calls = new Set<AbortController>()
   readonly #limits: typeof LIMITS
@@ -111,6 +112,13 @@ export class Remote {
         `An object of the remote ${this.name} is wrong, and is not used. ${reason.replace(/\.$/, '')}. Remove it there.`,
       )
     if (this.#wrongObjects >= MOST_FAILURES) this.#stop(reason)
+  }
+
+  /** Called after an object was not found that another one names. Only the first one is worth a warning. */
+  noteLack(reason: string): void {
+    if (this.#isLackTold) return
+    this.#isLackTold = true
+    this.tell.warn(`The remote ${this.name} is not complete. ${reason} The next upload of the file completes it.`)
   }
 
   /** Ends all calls, and makes no more. Warns once. */

@@ -14,6 +14,7 @@ import { plotGrowth } from './plot.ts'
 import { predict } from './predict.ts'
 import { remote } from './remote.ts'
 import { comparison, type Results, readResults, resultsOf, writeResults } from './results.ts'
+import { revisions } from './revisions.ts'
 import type { Bench, Growth, Row } from './row.ts'
 import { growthTable, table } from './table.ts'
 import { verify } from './verify.ts'
@@ -28,6 +29,7 @@ const BENCHES: Record<string, Bench> = {
   'cold-download': coldDownload,
   remote,
   packs,
+  revisions,
   verify,
   'command-line': commandLine,
   'own-time': ownTime,

@@ -95,6 +95,21 @@ export const PROGRAMS = {
     import { openModelCache } from 'vitest-model-cache/cache'
     for (const { outcome, reason } of await openModelCache().push()) if (outcome !== 'shared') throw new Error(reason)
   `,
+  // As the ones above, and say what crossed the network.
+  'get.mjs': `
+    import { openModelCache } from 'vitest-model-cache/cache'
+    const started = performance.now()
+    const { restoredBytes: received } = await openModelCache().get(process.argv[2])
+    console.log(JSON.stringify({ ms: performance.now() - started, received }))
+  `,
+  'push-told.mjs': `
+    import { openModelCache } from 'vitest-model-cache/cache'
+    const started = performance.now()
+    const pushed = await openModelCache().push()
+    for (const { outcome, reason } of pushed) if (outcome !== 'shared') throw new Error(reason)
+    const sent = pushed.reduce((sum, { sentBytes }) => sum + sentBytes, 0)
+    console.log(JSON.stringify({ ms: performance.now() - started, sent }))
+  `,
   // The simplest upload that knows what it sends: one request, whose bytes are hashed as they leave.
   'one-upload.mjs': `
     import { createHash } from 'node:crypto'

@@ -1,10 +1,20 @@
 import { describe, expect, test } from 'vitest'
+import { idFrom } from '../../src/model/chunk-id.ts'
 import { isDigest } from '../../src/model/digest.ts'
 import { ModelCacheError } from '../../src/model/errors.ts'
 import { parseRepoId } from '../../src/model/repo-id.ts'
 import { isCommit, parseRevision } from '../../src/model/revision.ts'
 import { addToTree, type Tree } from '../../src/model/tree.ts'
-import { blobKey, bundleKey, listingKey, type RemoteModel, refKey, signatureKey } from '../../src/remote/keys.ts'
+import { type ChunkMap, largestMap, parseMap, parseSources, printMap, sourcesOf } from '../../src/remote/chunk-map.ts'
+import {
+  blobKey,
+  bundleKey,
+  listingKey,
+  mapKey,
+  type RemoteModel,
+  refKey,
+  signatureKey,
+} from '../../src/remote/keys.ts'
 import { type Listing, parseListing, printListing } from '../../src/remote/listing.ts'
 import { parseKey } from '../../src/remote/parse-key.ts'
 import { parseRef, printRef, type RemoteRef } from '../../src/remote/refs.ts'
@@ -271,5 +281,72 @@ describe('a bundle of small files', () => {
     expect(chosen).toEqual(chooseSmallFiles([...files].reverse()))
     expect(chosen[0]).toEqual(file(1, 99))
     expect(chosen.length).toBe(17)
+  })
+})
+
+const anyMap: fc.Arbitrary<ChunkMap> = fc
+  .tuple(
+    fc.array(fc.tuple(fc.uint8Array({ minLength: 32, maxLength: 32 }), fc.integer({ min: 32 << 10, max: 256 << 10 })), {
+      minLength: 1,
+      maxLength: 20,
+    }),
+    fc.array(fc.tuple(hex(64), fc.nat(1 << 30)), { minLength: 1, maxLength: 4 }),
+    fc.integer({ min: 1, max: 5 }),
+  )
+  .map(([records, sources, each]) => {
+    const chunks = records.map(([id, size]) => ({ id: idFrom(Buffer.from(id)), size }))
+    const size = chunks.reduce((sum, chunk) => sum + chunk.size, 0)
+    const named = sources.map(([digits, more]) => ({ digest: `sha256:${digits}` as const, size: size + more }))
+    const length = Math.ceil(size / each)
+    const parts = Array.from({ length: each }, (_, index) => ({
+      source: named[index % named.length] ?? { digest: 'sha1:' as const, size: 0 },
+      start: index,
+      size: Math.min(length, size - index * length),
+    }))
+    return { size, parts: parts.filter((part) => part.size > 0), chunks }
+  })
+
+describe('a chunk map', () => {
+  test('is read as it was written', () => {
+    fc.assert(
+      fc.property(anyMap, (map) => {
+        const bytes = printMap(map)
+        expect(parseMap(bytes, map.size)).toEqual(map)
+        expect(parseSources(bytes)).toEqual(sourcesOf(map))
+        expect(bytes.byteLength).toBeLessThan(largestMap(map.size))
+        expect(accepted(() => parseMap(bytes, map.size + 1))).toBeUndefined()
+      }),
+      cases(500),
+    )
+    expect(parseKey(mapKey(`sha256:${'a'.repeat(64)}`))).toEqual({ kind: 'map' })
+  })
+
+  test('that is damaged or hostile names no bytes outside of an object, and no other size', {
+    timeout: FUZZ_TIMEOUT,
+  }, () => {
+    fc.assert(
+      fc.property(anyMap, damage, fc.nat(), (map, how, at) => {
+        const bytes = Buffer.from(printMap(map))
+        const headerEnd = bytes.indexOf('\n')
+        const header = spoil(bytes.subarray(0, headerEnd).toString(), how)
+        const flipped = Buffer.from(bytes)
+        flipped[at % flipped.length] = (flipped[at % flipped.length] ?? 0) ^ 1
+        for (const each of [
+          Buffer.concat([header, bytes.subarray(headerEnd)]),
+          flipped,
+          bytes.subarray(0, at % bytes.length),
+        ]) {
+          const read = accepted(() => parseMap(each, map.size))
+          if (!read) continue
+          expect(Buffer.from(printMap(read)).equals(each)).toBe(true)
+          expect(
+            read.parts.every(({ source, start, size }) => isDigest(source.digest) && start + size <= source.size),
+          ).toBe(true)
+          for (const items of [read.parts, read.chunks])
+            expect(items.reduce((sum, { size }) => sum + size, 0)).toBe(map.size)
+        }
+      }),
+      cases(2000),
+    )
   })
 })

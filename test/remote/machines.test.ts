@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import type { CacheOptions, ModelCache } from '../../src/cache/index.ts'
@@ -8,7 +8,7 @@ import { blobKey } from '../../src/remote/keys.ts'
 import { contentsOf, Engine, sha256 } from '../support/engine.ts'
 import type { StartedBackend } from '../support/remote/backend.ts'
 import { backends } from '../support/remote/backends.ts'
-import { bodyOf } from '../support/remote/bodies.ts'
+import { bodyOf, madeBytes } from '../support/remote/bodies.ts'
 import type { Fault } from '../support/remote/faulty-proxy.ts'
 import { useBackend } from '../support/remote/use-backend.ts'
 
@@ -79,6 +79,27 @@ describe.each(backends)('machines that share $name', (kind) => {
     const warm = await open('B', { lockfile: lockfile() }).get('org/name')
     expect(warm).toMatchObject({ tier: 'disk', restoredBytes: 0 })
     expect([...engine.hub.requests, ...(backend.proxy?.requests ?? []), ...engine.warnings]).toEqual([])
+  })
+
+  test('a new revision of a large file costs its difference, with and without the earlier one', async () => {
+    const [first, second] = [madeBytes(4.5 * 2 ** 20), madeBytes(4.5 * 2 ** 20)]
+    second.fill('changed', 2_000_000, 2_040_000)
+    const repository = engine.hub.addRepo('org/large', { files: { 'weights.bin': first }, lfsThreshold: 1000 })
+    await open('A').get('org/large')
+    await open('A').push()
+    await open('B').get('org/large')
+    repository.addCommit({ files: { 'weights.bin': second } })
+    await open('A', { remote: undefined, maxAge: 0 }).get('org/large')
+    engine.hub.clearRequests()
+    const sent = (await open('A').push()).reduce((sum, { sentBytes }) => sum + sentBytes, 0)
+    expect(sent).toBeLessThan(0.2 * first.length)
+    for (const machine of ['B', 'C']) {
+      const model = await open(machine, { maxAge: 0 }).get('org/large')
+      expect(model.tier).toBe('remote')
+      expect(second.equals(await readFile(model.file('weights.bin')))).toBe(true)
+      expect(model.restoredBytes < 0.2 * first.length).toBe(machine === 'B')
+    }
+    expect([...engine.filesAsked, ...engine.warnings]).toEqual([])
   })
 
   test('flipped, truncated and foreign objects are discarded, and the Hub sends these files', async () => {

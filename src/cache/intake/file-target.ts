@@ -37,7 +37,7 @@ export interface FileTarget extends BlobTarget {
 export interface FileProgress {
   /** Bytes that need no download. */
   present: (bytes: number) => void
-  /** Bytes that an unfinished download has already. */
+  /** Bytes that this machine has already: in an unfinished download, or in another revision of the file. */
   kept: (bytes: number) => void
   /** Bytes that are received from the Hub. */
   received: (bytes: number) => void

@@ -3,6 +3,7 @@ import { LARGEST_SMALL_FILE } from '../../model/remote-object.ts'
 import { blobKey, bundleKey, type RemoteModel } from '../../remote/keys.ts'
 import { LARGEST_BUNDLE, unpackBundle } from '../../remote/small-bundle.ts'
 import { UnusableObject } from '../../remote/unusable.ts'
+import { usableMap } from './chunk-maps.ts'
 import type { StoreCalls } from './store-calls.ts'
 
 interface Stated {
@@ -20,11 +21,12 @@ export class FilesOnRemote {
     readonly model: RemoteModel,
   ) {}
 
-  /** True if the remote has an object of this name and size. Its content is not checked. Throws `RemoteError`. */
+  /** True if the remote has an object of this name and size, or what its chunk map names. The content is not checked. Throws `RemoteError`. */
   async has({ digest, size }: Stated): Promise<boolean> {
     if (size <= LARGEST_SMALL_FILE && (await this.#small()).has(digest)) return true
     const there = await this.calls.has(blobKey(digest))
-    return there !== undefined && (there.size ?? size) === size
+    if (there !== undefined) return (there.size ?? size) === size
+    return (await usableMap(this.calls, { digest, size })) !== undefined
   }
 
   /** The bytes of a small file, if the remote has them with the right digest. Throws `RemoteError`. */

@@ -43,7 +43,10 @@ export async function statementOf(context: CacheContext, entry: Readonly<Entry>)
     [...entry.files]
       .filter(([path, file]) => stated.get(path)?.digest === file.digest && stated.get(path)?.size === file.size)
       .map(([path, { digest, size }]) => {
-        return [digest, { path: context.layout.file(entry.repo, entry.snapshot, path), digest, size }] as const
+        return [
+          digest,
+          { path: context.layout.file(entry.repo, entry.snapshot, path), name: path, digest, size },
+        ] as const
       }),
   )
   const access = mostRestricted([own?.info?.access, locked?.access, entry.access])

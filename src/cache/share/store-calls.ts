@@ -1,4 +1,6 @@
+import { GrowingBytes } from '../../platform/growing-bytes.ts'
 import { linkedController, originals, sleep } from '../../platform/originals.ts'
+import { part } from '../../remote/part.ts'
 import { readObject } from '../../remote/read-object.ts'
 import { RemoteError, type RemoteStore, type StoredObject } from '../../remote/store.ts'
 import { untilAborted } from '../../remote/until-aborted.ts'
@@ -31,6 +33,17 @@ export class StoreCalls<Settings extends CallSettings = CallSettings> {
   /** A whole object. Throws `UnusableObject` if it is larger than `limit` bytes. */
   read(key: string, limit: number): Promise<Uint8Array | undefined> {
     return this.call((signal) => readObject(this.store, key, { limit, signal }))
+  }
+
+  /** The first `bytes` bytes of an object. */
+  readStart(key: string, bytes: number): Promise<Uint8Array | undefined> {
+    return this.call(async (signal) => {
+      const chunks = await this.store.get(key, { signal, start: 0, end: bytes })
+      if (!chunks) return undefined
+      const read = new GrowingBytes()
+      for await (const chunk of part(chunks, 0, bytes)) read.add(chunk)
+      return read.all
+    })
   }
 
   /** All objects whose keys begin with `prefix`. None if the store can't list. */

@@ -2,31 +2,22 @@ import { readFile } from 'node:fs/promises'
 import pLimit from 'p-limit'
 import { type Digest, isContent } from '../../model/digest.ts'
 import { linkedController } from '../../platform/originals.ts'
-import { blobKey, bundleKey, listingKey, type RemoteModel, refKey, signatureKey } from '../../remote/keys.ts'
+import { bundleKey, listingKey, type RemoteModel, refKey, signatureKey } from '../../remote/keys.ts'
 import { LARGEST_LISTING, type Listing, parseListing, printListing } from '../../remote/listing.ts'
 import { LARGEST_REF, parseRef, printRef, type RemoteRef } from '../../remote/refs.ts'
 import { printSignature, type SigningKey } from '../../remote/signature.ts'
 import { chooseSmallFiles, LARGEST_BUNDLE, packBundle, unpackBundle } from '../../remote/small-bundle.ts'
 import { NewerObject, UnusableObject } from '../../remote/unusable.ts'
+import type { OtherContents } from './other-contents.ts'
 import type { Statement } from './statement-of.ts'
-import { bodyOf, type Upload } from './upload.ts'
-import { DamagedFile, type LocalFile, VerifiedBody } from './verified-body.ts'
+import { bodyOf, ForeignObject, type Sent, type Upload } from './upload.ts'
+import { type BlobOptions, uploadBlob } from './upload-blob.ts'
+import { DamagedFile, type LocalFile } from './verified-body.ts'
 
 // Stores send the parts of a large object side by side, and keep some parts in memory.
 const LARGE_BYTES = 32 << 20
 const LARGE_AT_ONCE = 2
 const SMALL_AT_ONCE = 8
-
-/** Something in the store contradicts what this cache knows, and objects are never overwritten. */
-export class ForeignObject extends Error {
-  override readonly name = 'ForeignObject'
-}
-
-/** Counts what was done for a model. Bytes. */
-export interface Sent {
-  sent(bytes: number): void
-  present(bytes: number): void
-}
 
 /**
  * Writes a model into the store. First its files, then what is said about it: a push that is killed leaves nothing that misleads. Objects
@@ -36,16 +27,16 @@ export async function uploadModel(
   upload: Upload,
   model: RemoteModel,
   { files, listing, refs }: Statement,
-  { key, count }: { key: SigningKey | undefined; count: Sent },
+  { key, count, other }: { key: SigningKey | undefined; count: Sent; other: OtherContents },
 ): Promise<void> {
   const small = chooseSmallFiles(files)
   const large = files.filter((file) => !small.includes(file))
-  await uploadBlobs(upload, large, count)
+  await uploadBlobs(upload, large, { count, other })
   const bundled = small.length > 0 ? await uploadBundle(upload, model, small, count) : new Set()
   await uploadBlobs(
     upload,
     small.filter(({ digest }) => !bundled.has(digest)),
-    count,
+    { count, other },
   )
   if (!listing) return
   const bytes = await uploadListing(upload, listing)
@@ -55,7 +46,7 @@ export async function uploadModel(
 }
 
 /** Several files at once. The first failure ends the others. */
-async function uploadBlobs(upload: Upload, files: LocalFile[], count: Sent): Promise<void> {
+async function uploadBlobs(upload: Upload, files: LocalFile[], options: BlobOptions): Promise<void> {
   const [largeLimit, limit] = [pLimit(LARGE_AT_ONCE), pLimit(SMALL_AT_ONCE)]
   const { controller, unlink } = linkedController(upload.options.signal)
   const linked = upload.within(controller.signal)
@@ -65,7 +56,7 @@ async function uploadBlobs(upload: Upload, files: LocalFile[], count: Sent): Pro
       (file.size > LARGE_BYTES ? largeLimit : limit)(async () => {
         if (failure) return
         try {
-          await uploadBlob(linked, file, count)
+          await uploadBlob(linked, file, options)
         } catch (error) {
           failure ??= { error }
           controller.abort(error)
@@ -75,17 +66,6 @@ async function uploadBlobs(upload: Upload, files: LocalFile[], count: Sent): Pro
   )
   unlink()
   if (failure) throw failure.error
-}
-
-async function uploadBlob(upload: Upload, file: LocalFile, count: Sent): Promise<void> {
-  const key = blobKey(file.digest)
-  const there = await upload.has(key)
-  if (there?.size !== undefined && there.size !== file.size)
-    throw new ForeignObject(`${key} has ${there.size} bytes, and the file of this name has ${file.size} bytes.`)
-  const done = there
-    ? 'exists'
-    : await upload.put(key, (onBytes) => new VerifiedBody(file, onBytes), { onBytes: count.sent })
-  if (done === 'exists') count.present(file.size)
 }
 
 /** Writes the small files as one object. Returns the digests of those that are in it: another machine may have written another selection. */

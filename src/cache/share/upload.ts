@@ -1,6 +1,17 @@
 import type { ObjectBody } from '../../remote/store.ts'
 import { type CallSettings, StoreCalls } from './store-calls.ts'
 
+/** Something in the store contradicts what this cache knows, and objects are never overwritten. */
+export class ForeignObject extends Error {
+  override readonly name = 'ForeignObject'
+}
+
+/** Counts what was done for a model. Bytes. */
+export interface Sent {
+  sent(bytes: number): void
+  present(bytes: number): void
+}
+
 interface UploadOptions extends CallSettings {
   /** True: nothing is written. */
   isDry?: boolean

@@ -1,5 +1,6 @@
 import { createReadStream } from 'node:fs'
 import { type Digest, Hasher } from '../../model/digest.ts'
+import type { HubPath } from '../../model/hub-path.ts'
 import type { ObjectBody } from '../../remote/store.ts'
 import { isAsRecorded, matchesDigest, stampOf } from '../store/blobs.ts'
 
@@ -13,6 +14,8 @@ export class DamagedFile extends Error {
 export interface LocalFile {
   /** Where it is on disk. */
   path: string
+  /** Its path in the repo. */
+  name: HubPath
   digest: Digest
   /** Bytes. */
   size: number

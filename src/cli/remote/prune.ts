@@ -55,9 +55,10 @@ function total({ removed }: Pruned): { objects: number; bytes: number } {
 /** `12 objects (1.2 GiB; 9 model files, 1 list of files)` */
 function what(pruned: Pruned): string {
   const { objects, bytes } = total(pruned)
-  const { blob, bundle, listing, signature, ref } = pruned.removed
+  const { blob, map, bundle, listing, signature, ref } = pruned.removed
   const names = [
     [blob.objects, 'model file'],
+    [map.objects, 'chunk map'],
     [bundle.objects, 'bundle of small files', 'bundles of small files'],
     [listing.objects, 'list of files', 'lists of files'],
     [signature.objects, 'signature'],

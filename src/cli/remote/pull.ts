@@ -114,11 +114,16 @@ function print(pulled: PulledModel[], { remote, dryRun, ms }: { remote: string; 
   if (files > 0) printLines(dryRun ? `Would take ${what}` : `Took ${what} in ${formatDuration(ms)}`)
 }
 
-/** `3 files (12 MiB), 2 already cached, 9 not on the remote` */
-function amounts({ pulledFiles, pulledBytes, presentFiles, lacking }: PulledModel, dryRun: boolean): string {
+/** `3 files (12 MiB, 1 MiB received), 2 already cached, 9 not on the remote` */
+function amounts(
+  { pulledFiles, pulledBytes, receivedBytes, presentFiles, lacking }: PulledModel,
+  dryRun: boolean,
+): string {
+  const received =
+    dryRun || receivedBytes === null || receivedBytes >= pulledBytes ? '' : `, ${formatSize(receivedBytes)} received`
   const parts = [
     ...(pulledFiles > 0
-      ? [`${dryRun ? 'would take ' : ''}${count(pulledFiles, 'file')} (${formatSize(pulledBytes)})`]
+      ? [`${dryRun ? 'would take ' : ''}${count(pulledFiles, 'file')} (${formatSize(pulledBytes)}${received})`]
       : []),
     ...(presentFiles > 0 ? [`${presentFiles} already cached`] : []),
     ...(lacking.length > 0 ? [`${lacking.length} not on the remote`] : []),

@@ -4,7 +4,7 @@ import { messageOf } from '../../../model/errors.ts'
 import type { Layout } from '../layout.ts'
 import { ChunkIndex, type FoundChunk } from './chunk-index.ts'
 import type { CoderPool } from './coder-pool.ts'
-import { type Recipe, readRecipe } from './recipe.ts'
+import { readRecipe } from './recipe.ts'
 
 /** A packed blob can't be read: a part of it is missing or damaged. */
 export class UnreadableBlob extends Error {
@@ -25,19 +25,27 @@ interface Task {
   size: number
 }
 
-/**
- * The bytes of a packed blob, in order. Chunks are read and decoded ahead, in threads. All but the last bytes are at least 1 MB. What was
- * yielded is overwritten once the next two were asked for. The caller checks the digest. Throws `UnreadableBlob`.
- */
+/** The bytes of a packed blob, in order, as of `readChunks`. The caller checks the digest. Throws `UnreadableBlob`. */
 export async function* readBlob(layout: Layout, digest: Digest, pool: CoderPool): AsyncGenerator<Uint8Array> {
   const recipe = readRecipe(layout, digest)
   if (!recipe) throw new UnreadableBlob('The list of its chunks is missing or damaged')
+  yield* readChunks({ layout, index: new ChunkIndex(layout), pool }, recipe.chunks)
+}
+
+/**
+ * The bytes of chunks, in order. They are read and decoded ahead, in threads. All but the last bytes are at least 1 MB. What was yielded is
+ * overwritten once the next two were asked for. Throws `UnreadableBlob`.
+ */
+export async function* readChunks(
+  { layout, index, pool }: { layout: Layout; index: ChunkIndex; pool: CoderPool },
+  ids: readonly ChunkId[],
+): AsyncGenerator<Uint8Array> {
   const ahead: Promise<Memory>[] = []
   // Memory is used again: new memory costs half as much as decoding.
   const unused: ArrayBuffer[] = []
   let before: Memory | undefined
   try {
-    for (const { chunks, size } of tasksOf(layout, recipe)) {
+    for (const { chunks, size } of tasksOf(index, ids)) {
       const decoded = decode(layout, pool, chunks, memoryOf(size, unused.pop()))
       // A failure is thrown when its turn comes.
       decoded.catch(() => undefined)
@@ -79,10 +87,9 @@ export async function flawOfPacked(
   return hasher.digest() === digest ? undefined : 'It has another digest'
 }
 
-function* tasksOf(layout: Layout, { chunks }: Recipe): Generator<Task> {
-  const index = new ChunkIndex(layout)
+function* tasksOf(index: ChunkIndex, ids: readonly ChunkId[]): Generator<Task> {
   let task: Task = { chunks: [], size: 0 }
-  for (const id of chunks) {
+  for (const id of ids) {
     const chunk = foundIn(index, id)
     task.chunks.push(chunk)
     task.size += chunk.size

@@ -1,0 +1,61 @@
+import { fileURLToPath } from 'node:url'
+import { type ChunkId, idFrom } from '../../../model/chunk-id.ts'
+import { blobNameOf, type Digest, hashRecipe } from '../../../model/digest.ts'
+import { originals } from '../../../platform/originals.ts'
+import { Slices } from '../../../platform/slices.ts'
+import { type Cut, cutInSteps } from './file-cutter.mjs'
+
+// Starting a thread takes as long as cutting some 30 MB.
+const WORTH_A_THREAD_BYTES = 32 << 20
+
+/** A chunk of a file. */
+export interface FileChunk {
+  id: ChunkId
+  /** Bytes. */
+  size: number
+}
+
+/**
+ * The chunks of a file, in order. Undefined when the file has another digest or size than stated. Throws the errors of the disk, and the
+ * reason of the signal.
+ */
+export async function cutFile(
+  { path, digest, size }: { path: string; digest: Digest; size: number },
+  signal?: AbortSignal,
+): Promise<FileChunk[] | undefined> {
+  signal?.throwIfAborted()
+  const task = { path, ...hashRecipe(digest, size) }
+  const cut = size < WORTH_A_THREAD_BYTES ? await cutHere(task, signal) : await cutInThread(task, signal)
+  if (cut.size !== size || cut.hex !== blobNameOf(digest)) return undefined
+  const ids = Buffer.from(cut.ids.buffer, cut.ids.byteOffset, cut.ids.byteLength)
+  return Array.from(cut.sizes, (size, index) => ({ id: idFrom(ids.subarray(32 * index, 32 * index + 32)), size }))
+}
+
+type Task = Parameters<typeof cutInSteps>[0]
+
+async function cutHere(task: Task, signal?: AbortSignal): Promise<Cut> {
+  const slices = new Slices()
+  const steps = cutInSteps(task)
+  try {
+    let step = steps.next()
+    for (; !step.done; step = steps.next()) {
+      if (slices.areOver) await slices.pause()
+      signal?.throwIfAborted()
+    }
+    return step.value
+  } finally {
+    // Closes the file when the work was aborted.
+    steps.return({ hex: '', size: 0, ids: new Uint8Array(), sizes: new Uint32Array() })
+  }
+}
+
+async function cutInThread(task: Task, signal = new originals.AbortController().signal): Promise<Cut> {
+  const { Tinypool } = await import('tinypool')
+  const filename = fileURLToPath(new URL('./file-cutter.mjs', import.meta.url))
+  const pool = new Tinypool({ filename, minThreads: 0, maxThreads: 1 })
+  try {
+    return await pool.run(task, { signal })
+  } finally {
+    await pool.destroy()
+  }
+}

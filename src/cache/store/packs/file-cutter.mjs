@@ -1,0 +1,63 @@
+// Cuts a file into chunks, in the calling thread or in a thread of `cut-file.ts`. Plain JavaScript, because a thread has no loader for
+// TypeScript.
+import { createHash } from 'node:crypto'
+import { closeSync, openSync, readSync } from 'node:fs'
+import { chunkEnds } from './chunker.mjs'
+
+// It is hashed twice while it is in the processor's cache.
+const READ_BYTES = 1 << 20
+
+/**
+ * @typedef {{ path: string, algorithm: string, header: string }} Task
+ * @typedef {{ hex: string, size: number, ids: Uint8Array, sizes: Uint32Array }} Cut
+ * `hex`: the hexadecimal digest of `header` followed by the file's bytes. `ids`: the sha256 of each chunk, 32 bytes each.
+ */
+
+/**
+ * The task of a worker thread.
+ * @param {Task} task
+ * @returns {Cut}
+ */
+export default function cutFile(task) {
+  const steps = cutInSteps(task)
+  let step = steps.next()
+  while (!step.done) step = steps.next()
+  return step.value
+}
+
+/**
+ * Yields after each piece that was read.
+ * @param {Task} task
+ * @returns {Generator<void, Cut, void>}
+ */
+export function* cutInSteps({ path, algorithm, header }) {
+  const whole = createHash(algorithm).update(header)
+  const buffer = Buffer.allocUnsafeSlow(2 * READ_BYTES)
+  /** @type {Buffer[]} */
+  const ids = []
+  /** @type {number[]} */
+  const sizes = []
+  let size = 0
+  const file = openSync(path, 'r')
+  try {
+    for (let [read, kept] = [-1, 0]; read !== 0; ) {
+      read = readSync(file, buffer, kept, READ_BYTES, null)
+      whole.update(buffer.subarray(kept, kept + read))
+      size += read
+      const bytes = buffer.subarray(0, kept + read)
+      let start = 0
+      for (const end of chunkEnds(bytes, read === 0)) {
+        ids.push(createHash('sha256').update(bytes.subarray(start, end)).digest())
+        sizes.push(end - start)
+        start = end
+      }
+      // Less than a chunk is left.
+      buffer.copyWithin(0, start, bytes.length)
+      kept = bytes.length - start
+      yield
+    }
+  } finally {
+    closeSync(file)
+  }
+  return { hex: whole.digest('hex'), size, ids: Buffer.concat(ids), sizes: Uint32Array.from(sizes) }
+}
