@@ -50,6 +50,34 @@ test('the removal of a model completes an earlier removal by a stopped process',
   expect(await engine.listing('incoming')).toEqual([])
 })
 
+test('the removal of a packed model ends or is undone if its process was killed', async ({
+  expect,
+  onTestFinished,
+}) => {
+  const engine = await Engine.start(onTestFinished)
+  engine.hub.addRepo('org/m', { files: { 'config.json': '{}' } })
+  const victim = await engine.spawn()
+  const outcomes = new Set<string>()
+  for (let step = 1; ; step++) {
+    await engine.open().get('org/m')
+    await engine.open().pack()
+    const change = await victim.beginAndStop('remove', ['org/m'], step)
+    if (change === undefined) break
+    await takeLocks(engine)
+    const isRecorded = (await engine.records()).length > 0
+    // What the process left is like what a killed one leaves.
+    await engine.open().maintain()
+    await engine.open().maintain()
+    const [entry] = await engine.open().list()
+    if (entry) expect((await engine.open({ offline: true }).get('org/m')).tier, change).toBe('cold')
+    else expect(await engine.listing('cold'), change).toEqual([])
+    expect(entry !== undefined, change).toBe(isRecorded)
+    outcomes.add(entry ? 'stays' : 'is gone')
+    expect(await victim.goOn()).toMatchObject({ errors: [] })
+  }
+  expect([...outcomes]).toEqual(['stays', 'is gone'])
+})
+
 const FILES = { 'config.json': '{}', 'sub/a.json': '{"a":1}', 'weights.bin': 'weights'.repeat(5000) }
 
 // With KILLS set, `maintain` and `pack` are tested, too.

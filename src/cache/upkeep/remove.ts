@@ -1,4 +1,5 @@
-import { type Entry, entryKey, hasPacked } from '../../model/entry.ts'
+import { existsSync } from 'node:fs'
+import { type Entry, entryKey } from '../../model/entry.ts'
 import { ModelCacheError } from '../../model/errors.ts'
 import { groupBy } from '../../platform/group-by.ts'
 import type { CacheContext } from '../context/context.ts'
@@ -55,11 +56,10 @@ async function deleteUnderLocks(
   // The locks are needed because a download relies on the blobs that it found, and has no record until it is complete.
   const work = async (held: Held[]) => {
     signal?.throwIfAborted()
+    const unlist = existsSync(context.layout.packedModels) ? await beginUnlisting(context, held) : undefined
     const taken = await takeRecords(context, held, exceptRun)
-    const packed = taken.map(({ entry }) => entry).filter(hasPacked)
-    if (packed.length > 0) await removeFromList(context, packed)
-    hadPacked ||= packed.length > 0
     const removedKeys = new Set(taken.map(({ entry }) => entryKey(entry)))
+    if (await unlist?.(removedKeys)) hadPacked = true
     removed.freedBytes += await deleteFiles(context.layout, taken)
     const asked = held.flatMap(({ entries }) => entries)
     removed.entries.push(...asked.filter((entry) => removedKeys.has(entryKey(entry))))
@@ -72,10 +72,24 @@ async function deleteUnderLocks(
   return removed
 }
 
-/** From then on, no pack file is kept for these models. */
-async function removeFromList({ layout }: CacheContext, packed: Entry[]): Promise<void> {
-  const { removePackedModel } = await import('../store/packs/packed-models.ts')
-  for (const entry of packed) removePackedModel(layout, entry)
+/**
+ * Marks the packed models among the entries. Without the mark, a process that finds their list after a kill would put their records back.
+ * Returns a function that takes the removed ones from the list, and reports whether there was one.
+ */
+async function beginUnlisting({ layout }: CacheContext, held: Held[]) {
+  const { isListedAsPacked, markRemoved, removePackedModel } = await import('../store/packs/packed-models.ts')
+  const marked = held.flatMap(({ entries, hold }) =>
+    entries.filter((entry) => isListedAsPacked(layout, entry)).map((entry) => ({ entry, hold })),
+  )
+  const mark = async ({ entry, hold }: (typeof marked)[number], isRemoved: boolean) =>
+    markRemoved(layout, entry, isRemoved, () => hold.isOurs())
+  for (const each of marked) await mark(each, true)
+  return async (removedKeys: ReadonlySet<string>) => {
+    const isGone = ({ entry }: { entry: Entry }) => removedKeys.has(entryKey(entry))
+    for (const each of marked) if (!isGone(each)) await mark(each, false)
+    for (const { entry } of marked.filter(isGone)) removePackedModel(layout, entry)
+    return marked.some(isGone)
+  }
 }
 
 /** Removes the records of the entries that no run has leased. Returns each entry with the other recorded entries of its repo. */

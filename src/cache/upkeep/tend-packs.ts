@@ -9,6 +9,7 @@ import type { Hold } from '../store/locks/lock.ts'
 import { type Compacted, compactPacks, hasUnusedRecipes } from '../store/packs/compact-packs.ts'
 import {
   isListedAsPacked,
+  markRemoved,
   packedModelName,
   readPackedModel,
   readPackedModels,
@@ -82,7 +83,7 @@ async function settlePacked(context: CacheContext): Promise<void> {
     const listed = model && fromRecord(model.record)
     if (!listed) continue
     const current = (await metadata.all()).get(entryKey(listed))
-    if (current && hasPacked(current) && model.isSettled) continue
+    if (current && hasPacked(current) && model.isSettled && !model.isRemoved) continue
     await withFreeRepoLock(context.layout, listed.repo, (hold) => settleOne(context, hold, listed))
   }
 }
@@ -96,14 +97,16 @@ async function settleOne(context: CacheContext, hold: Hold, { repo, snapshot }: 
   if (!model || !listed) return
   const all = await metadata.all()
   const current = all.get(key)
-  if (current && !hasPacked(current)) return removePackedModel(layout, current)
-  // The metadata was lost, or was made again by a version without packed models. Or a removal was killed after its first step.
+  const isStale = current ? !hasPacked(current) : model.isRemoved
+  if (isStale) return removePackedModel(layout, listed)
+  // The metadata was lost, or was made again by a version without packed models.
   if (!current)
     await metadata.update((entries) => {
       if (!entries.has(key) && isListedAsPacked(layout, listed)) entries.set(key, listed)
     })
+  if (model.isRemoved) await markRemoved(layout, listed, false, () => hold.isOurs())
   if (model.isSettled) return
   const siblings = [...all.values()].filter((other) => other.repo === repo && other.snapshot !== snapshot)
   await leaveHub(layout, hold, current ?? listed, siblings)
-  await writePackedModel(layout, listed, { ...model, isSettled: true }, () => hold.isOurs())
+  await writePackedModel(layout, listed, { ...model, isSettled: true, isRemoved: false }, () => hold.isOurs())
 }

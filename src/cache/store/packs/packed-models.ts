@@ -21,6 +21,8 @@ export interface PackedModel {
   blobs: Digest[]
   /** False until all files of the model were removed from `hub/`. */
   isSettled: boolean
+  /** True while it is being removed: then it is not put back into the metadata. */
+  isRemoved?: boolean
   /** The record in the metadata. */
   record: unknown
 }
@@ -49,6 +51,17 @@ export async function writePackedModel(
   await mkdir(layout.packedModels, { recursive: true, mode: 0o700 })
   const path = join(layout.packedModels, packedModelName(layout, id))
   return replaceDurably(path, JSON.stringify({ version: VERSION, ...model }), isAllowed, layout.incoming)
+}
+
+/** Marks a packed model before its record is removed, or takes the mark back. */
+export async function markRemoved(
+  layout: Layout,
+  id: EntryId,
+  isRemoved: boolean,
+  isAllowed: () => boolean,
+): Promise<void> {
+  const model = readPackedModel(layout, id)
+  if (model) await writePackedModel(layout, id, { ...model, isRemoved }, isAllowed)
 }
 
 /** The caller holds the lock of the repo. */
@@ -85,7 +98,7 @@ function parse(text: string): PackedModel | undefined {
     if (!isObject(value) || value.version !== VERSION || !Array.isArray(value.blobs)) return undefined
     const blobs = value.blobs.filter((blob): blob is Digest => typeof blob === 'string' && isDigest(blob))
     if (blobs.length < value.blobs.length) return undefined
-    return { blobs, isSettled: value.isSettled === true, record: value.record }
+    return { blobs, isSettled: value.isSettled === true, isRemoved: value.isRemoved === true, record: value.record }
   } catch {
     return undefined
   }
