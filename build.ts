@@ -15,6 +15,7 @@ const ENTRIES = [
   'intercept/child',
   'intercept/unit',
   'node-test/index',
+  'run/end/maintenance',
   'vitest/global-setup',
   'vitest/reporter',
   'vitest/setup-file',
@@ -46,9 +47,9 @@ const CHUNKS: Record<string, string[]> = {
   // For commands that only look, and for the end of a run. A run loads it while its tests run.
   look: [
     ...['cache/inspect/status', 'cache/inspect/statistics', 'cache/lookup/list-entries', 'cache/upkeep/record-uses'],
-    ...['report/words', 'report/lines'],
+    ...['cache/upkeep/look-due', 'report/words', 'report/lines'],
   ],
-  'after-run': ['run/end/conclude-run', 'cache/upkeep/maintain'],
+  'after-run': ['run/end/conclude-run', 'cache/upkeep/maintain-briefly'],
   'complete-model': ['cache/intake/complete-model', 'cache/upkeep/make-room', 'cache/context/connections'],
   jest: ['jest/global-setup', 'jest/global-teardown', 'jest/reporter', 'jest/wire-config'],
   'command-line': ['cli/main'],

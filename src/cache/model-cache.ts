@@ -29,6 +29,7 @@ import type { StateOptions } from './state-model.ts'
 import { isWritable } from './store/cache-folder.ts'
 // Not by `on-disk.ts`: a run of a suite that never used a model only looks for records, and loads nothing else.
 import { type RunRecord, readAllRuns, readRuns, writeRun } from './store/entries/runs.ts'
+import { stopMaintenance } from './store/locks/stop-maintenance.ts'
 import { isMarked } from './store/remove-own.ts'
 import type { UnpackedEntry, UnpackOptions } from './unpack.ts'
 import type { Cleaned, CleanOptions } from './upkeep/clean.ts'
@@ -233,7 +234,8 @@ export class ModelCache {
   /** The state of the cache: sizes, ages, hit rates, unfinished downloads, live runs. */
   async status(): Promise<CacheStatus> {
     const { cacheStatus } = await import('./inspect/status.ts')
-    return cacheStatus(this.context)
+    const { dueAmong } = await import('./upkeep/look-due.ts')
+    return cacheStatus(this.context, dueAmong)
   }
 
   /** The manifest of a warm-up: with it, workers find the models without metadata. */
@@ -288,6 +290,11 @@ export class ModelCache {
     await this.prepare()
     const { recordUses } = await import('./upkeep/record-uses.ts')
     return recordUses(this.context, requests)
+  }
+
+  /** Has the process stop that maintains the cache in the background, if there is one. */
+  stopMaintenance(): void {
+    stopMaintenance(this.context.layout)
   }
 
   /** Enforces `maxAge` and `maxSize`. Models of the cache's own run stay, unless `isOver` says that the run is over. */

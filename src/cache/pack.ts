@@ -1,6 +1,7 @@
 import type { Entry } from '../model/entry.ts'
 import { originals } from '../platform/originals.ts'
 import type { CacheContext } from './context/context.ts'
+import { stopMaintenance } from './store/locks/stop-maintenance.ts'
 import { chooseToPack } from './upkeep/choose-to-pack.ts'
 import { type PackEntriesOptions, type PackedEntry, packEntries } from './upkeep/pack-entries.ts'
 import { recordStrangers } from './upkeep/record-strangers.ts'
@@ -18,6 +19,8 @@ export async function packModels(
   { unusedForMs = 0, ...options }: PackOptions = {},
 ): Promise<PackedEntry[]> {
   if (context.refusal) throw context.refusal
+  // It may hold the lock of the pack files.
+  stopMaintenance(context.layout)
   if (!options.dryRun) await recordStrangers(context)
   const chosen = chooseToPack(entries, { now: originals.now(), unusedForMs })
   const isCompressed = context.options.compression !== 'none'

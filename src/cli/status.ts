@@ -56,6 +56,7 @@ function statusLines(origin: string, found: CacheStatus): [string, string][] {
     ['disk', disk ? `${formatSize(disk.freeBytes)} free` : undefined],
     ['unfinished', unfinishedText(incoming)],
     ['code', code.files > 0 ? `${formatSize(code.bytes)} of compiled modules for workers` : undefined],
+    ['maintained', maintenanceText(found)],
     ['in use', leases.runs > 0 ? `${count(leases.models, 'model')} by ${count(leases.runs, 'live run')}` : undefined],
   ]
   return lines.flatMap(([name, text]): [string, string][] => (text === undefined ? [] : [[name, text]]))
@@ -106,6 +107,16 @@ function usedText({ oldest, newest }: CacheStatus): string | undefined {
   return oldest.commit === newest.commit && oldest.model === newest.model
     ? ago(newest)
     : `last ${ago(newest)} · longest unused ${ago(oldest)}`
+}
+
+/** Undefined if there is nothing to do and nothing was done. */
+function maintenanceText({ maintenance }: CacheStatus): string | undefined {
+  const { completedAt, toExpire, toEvict, toPack } = maintenance
+  const todo = Object.entries({ expire: toExpire, evict: toEvict, pack: toPack }).filter(([, { models }]) => models > 0)
+  if (completedAt === null && todo.length === 0) return undefined
+  const parts = todo.map(([verb, { models, bytes }]) => `${count(models, 'model')} to ${verb} (${formatSize(bytes)})`)
+  const ageMs = originals.now() - Date.parse(completedAt ?? '')
+  return [Number.isNaN(ageMs) ? 'not yet' : `${formatAge(Math.max(0, ageMs))} ago`, ...parts].join(' · ')
 }
 
 function unfinishedText({ left, underWay }: CacheStatus['incoming']): string | undefined {

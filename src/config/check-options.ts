@@ -52,6 +52,9 @@ const Schema = v.object(
     maxAge: v.optional(duration),
     packAfter: v.optional(v.union([v.literal(false), duration], 'false, or a duration such as "2d"')),
     compression: v.optional(v.picklist(['auto', 'none'], '"auto" or "none"')),
+    maintenance: v.optional(
+      v.picklist(['background', 'brief', 'run', 'none'], '"background", "brief", "run" or "none"'),
+    ),
     preset: v.optional(v.picklist(['dev', 'ci'], '"dev" or "ci"')),
     mode: v.optional(v.picklist(['integration', 'unit'], '"integration" or "unit"')),
     offline: v.optional(v.boolean('true or false')),

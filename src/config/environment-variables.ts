@@ -8,6 +8,7 @@ const TEXTS = [
   'MODEL_CACHE_MAX_SIZE',
   'MODEL_CACHE_MAX_AGE',
   'MODEL_CACHE_WARM',
+  'MODEL_CACHE_MAINTENANCE',
   'MODEL_CACHE_MODE',
   'MODEL_CACHE_LOAD',
   'MODEL_CACHE_THREADS',
@@ -28,6 +29,7 @@ const VARIABLES = [...TEXTS, ...SECRETS, ...SWITCHES]
 export interface EnvironmentSettings {
   cacheDir?: string
   warm?: string
+  maintenance?: string
   mode?: string
   offline?: boolean
   frozen?: boolean
@@ -50,12 +52,13 @@ export type Environment = Readonly<Record<string, string | undefined>>
 export function readTexts(
   env: Environment,
 ): Record<
-  'cacheDir' | 'warm' | 'mode' | 'maxSize' | 'maxAge' | 'load' | 'threads' | 'remote' | 'hfEndpoint',
+  'cacheDir' | 'warm' | 'maintenance' | 'mode' | 'maxSize' | 'maxAge' | 'load' | 'threads' | 'remote' | 'hfEndpoint',
   string | undefined
 > {
   return {
     cacheDir: textOf(env, 'MODEL_CACHE_DIR'),
     warm: textOf(env, 'MODEL_CACHE_WARM'),
+    maintenance: textOf(env, 'MODEL_CACHE_MAINTENANCE'),
     mode: textOf(env, 'MODEL_CACHE_MODE'),
     maxSize: textOf(env, 'MODEL_CACHE_MAX_SIZE'),
     maxAge: textOf(env, 'MODEL_CACHE_MAX_AGE'),

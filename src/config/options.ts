@@ -15,6 +15,7 @@ export type Validation = 'stat' | 'digest' | 'none'
 export type Loading = 'mapped' | 'plain'
 export type Compression = 'auto' | 'none'
 export type Threads = 'shared' | 'as-is'
+export type Maintenance = 'background' | 'brief' | 'run' | 'none'
 export type Warm = 'predicted' | 'declared' | 'all' | 'none'
 
 /** The options of `modelCache()`, and of `withModelCache()` for Jest. Precedence: environment variable, option, preset, default. */
@@ -44,6 +45,12 @@ export interface ModelCacheOptions {
   packAfter?: string | number | false
   /** How packed models are compressed. `auto` (default): where it saves at least 5%. `none`: never. */
   compression?: Compression
+  /**
+   * When models are removed for age and size, models are packed, and leftovers are removed. `background` (default): for at most 0.1 s at the
+   * end of a run; another process does the rest, and stops when a run starts. `brief` (default in CI): without that process, the next run
+   * goes on. `run`: all of it at the end of the run, up to some seconds. `none`: never. MODEL_CACHE_MAINTENANCE.
+   */
+  maintenance?: Maintenance
   /** `dev`: 1 GiB, 3 days. `ci`: 5 GiB, 30 days; taken in CI when neither limit nor preset is given. */
   preset?: 'dev' | 'ci'
   /** `integration` (default): real models. `unit`: the mock of each provider, without files or network. MODEL_CACHE_MODE. */
@@ -126,6 +133,8 @@ export interface CacheSettings {
   packAfter: number | undefined
   /** How packed models are compressed: where it saves something, or not. */
   compression: Compression
+  /** When the cache is maintained. */
+  maintenance: Maintenance
   /** The check of a cached file before it is served. */
   validate: Validation
   /** How ONNX Runtime loads a cached ONNX file: by mapping its weights, or by reading it. */
@@ -161,6 +170,7 @@ const SOURCES: Record<string, string> = {
   'hub.endpoint': 'HF_ENDPOINT',
   cacheDir: 'MODEL_CACHE_DIR',
   warm: 'MODEL_CACHE_WARM',
+  maintenance: 'MODEL_CACHE_MAINTENANCE',
   mode: 'MODEL_CACHE_MODE',
   maxSize: 'MODEL_CACHE_MAX_SIZE',
   maxAge: 'MODEL_CACHE_MAX_AGE',
@@ -210,7 +220,7 @@ function complete(
   [root, runRoot]: [root: string, runRoot: string],
 ): Options {
   const environment = readEnvironment(env)
-  const { cacheDir, warm, mode, maxSize, maxAge, load, threads } = variables
+  const { cacheDir, warm, maintenance, mode, maxSize, maxAge, load, threads } = variables
   const limitsGiven = (given.maxSize ?? given.maxAge ?? maxSize ?? maxAge) !== undefined
   const preset = given.preset ?? (environment.ci && !limitsGiven ? 'ci' : undefined)
   const limits = { ...DEFAULTS, ...(preset && PRESETS[preset]) }
@@ -226,6 +236,7 @@ function complete(
     maxAge: parseDuration(maxAge ?? given.maxAge ?? limits.maxAge) ?? 0,
     packAfter: given.packAfter === undefined || given.packAfter === false ? undefined : parseDuration(given.packAfter),
     compression: given.compression ?? 'auto',
+    maintenance: maintenance ?? given.maintenance ?? (environment.ci || preset === 'ci' ? 'brief' : 'background'),
     mode: mode ?? given.mode ?? 'integration',
     offline: environment.offline ?? given.offline ?? false,
     validate: given.validate ?? 'stat',
@@ -271,9 +282,9 @@ function withoutSlash(endpoint: string): string {
 
 /** The part of the options that the engine needs. */
 export function cacheSettings(options: Options): CacheSettings {
-  const { cacheDir, hub, offline, maxSize, onTooLarge, maxAge, packAfter, compression } = options
+  const { cacheDir, hub, offline, maxSize, onTooLarge, maxAge, packAfter, compression, maintenance } = options
   const { validate, load, adopt, lockfile, frozen, remote } = options
-  const kept = { cacheDir, hub, offline, maxSize, onTooLarge, maxAge, packAfter, compression }
+  const kept = { cacheDir, hub, offline, maxSize, onTooLarge, maxAge, packAfter, compression, maintenance }
   return { ...kept, validate, load, adopt, lockfile, frozen, remote }
 }
 

@@ -28,6 +28,7 @@ export default class ModelCacheReporter implements Reporter {
     session.isRunning = true
     // In watch mode, an upload must not slow the tests down.
     session.stopUpload()
+    for (const { cache } of session.projects.values()) cache.stopMaintenance()
     session.testFiles = specifications?.length
     session.testNamePattern = vitest.getGlobalTestNamePattern()?.source
     // The session set the start of the first run, which begins with the warm-up.

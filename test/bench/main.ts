@@ -6,6 +6,7 @@ import { coldWorkers } from './cold-workers.ts'
 import { commandLine } from './command-line.ts'
 import { elsewhere } from './elsewhere.ts'
 import { growth } from './growth.ts'
+import { idle } from './idle.ts'
 import { jest } from './jest.ts'
 import { load } from './load.ts'
 import { ownTime } from './own-time.ts'
@@ -34,6 +35,7 @@ const BENCHES: Record<string, Bench> = {
   'command-line': commandLine,
   'own-time': ownTime,
   predict,
+  idle,
   load,
   'whole-run': wholeRun,
   jest,

@@ -80,6 +80,7 @@ test('an import that is killed at any step leaves only whole models, and the nex
       'cache.json',
       'cache_metadata.json',
       'endpoint',
+      'maintenance.json',
     ])
   }
   expect(engine.hub.requests).toEqual([])

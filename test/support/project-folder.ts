@@ -187,6 +187,8 @@ export class ProjectFolder {
   private ownFolders(): Record<string, string> {
     return {
       MODEL_CACHE_DIR: this.cacheDir,
+      // All of it at the end of each run, so that no run depends on its speed and no process goes on after it.
+      MODEL_CACHE_MAINTENANCE: 'run',
       // The runs must not use the token or the models of the machine's owner.
       HF_HOME: join(this.parent, 'huggingface'),
       // A Vitest process that is killed leaves its temporary folder behind.

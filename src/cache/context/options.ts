@@ -3,11 +3,20 @@ import type { Fetch } from '../../net/fetch.ts'
 import type { Run } from '../store/locks/leases.ts'
 import type { Manifest } from './manifest.ts'
 
-type Defaulted = 'packAfter' | 'compression' | 'onTooLarge' | 'validate' | 'load' | 'adopt' | 'lockfile' | 'frozen'
+type Defaulted =
+  | 'packAfter'
+  | 'compression'
+  | 'maintenance'
+  | 'onTooLarge'
+  | 'validate'
+  | 'load'
+  | 'adopt'
+  | 'lockfile'
+  | 'frozen'
 
 /**
  * The settings of a cache. The defaults of `onTooLarge`, `validate`, `load`, `adopt` and `compression` are `keep`, `stat`, `mapped`, true
- * and `auto`. By default there is no lock file, `frozen` is false, and only `pack` packs.
+ * and `auto`. By default there is no lock file, `frozen` is false, and only `pack` packs. `maintenance` is for the end of a run.
  */
 export interface CacheOptions extends Omit<CacheSettings, Defaulted>, Partial<Pick<CacheSettings, Defaulted>> {
   /** The run that uses this cache. Models that it asks for are claimed, so that no other run removes them. */

@@ -9,6 +9,7 @@ import { type Amount, addTo, findIncomplete } from '../store/downloads/leftovers
 import { type RunRecord, readAllRuns } from '../store/entries/runs.ts'
 import { totalSize } from '../store/entries/used-bytes.ts'
 import { liveRuns } from '../store/locks/leases.ts'
+import { maintainedAt } from '../store/maintained.ts'
 import { freeBytes } from './disk-use.ts'
 
 const RUNS_SHOWN = 30
@@ -21,6 +22,12 @@ export interface RunCounts {
   misses: number
   /** Hits divided by requests, 0 to 1. Null without requests. */
   hitRate: number | null
+}
+
+/** A number of models, and their bytes on disk. */
+interface ModelAmount {
+  models: number
+  bytes: number
 }
 
 /** The state of the cache: its models, their use, its runs, and its disk. */
@@ -56,14 +63,23 @@ export interface CacheStatus {
   incoming: { left: Amount; underWay: Amount }
   /** The compiled code of modules that workers load. It does not count for the size limit. */
   code: Amount
+  /** What maintenance has to do, and when it was last complete (ISO 8601; null before the first time). Models in use are left out. */
+  maintenance: { completedAt: string | null } & Record<'toExpire' | 'toEvict' | 'toPack', ModelAmount>
   /** The number of live test runs, and how many models they claim. */
   leases: { runs: number; models: number }
   /** ISO 8601: when the status was taken. */
   takenAt: string
 }
 
+/** Returns what maintenance has to do for these entries, of which `leased` are in use. */
+type LookDue = (
+  context: CacheContext,
+  entries: Entry[],
+  leased: ReadonlySet<string>,
+) => Record<'expired' | 'evicted' | 'toPack', Entry[]>
+
 /** Reads the state of the cache from its metadata, run records, leases and folders. Opens no model files. */
-export async function cacheStatus(context: CacheContext): Promise<CacheStatus> {
+export async function cacheStatus(context: CacheContext, lookDue: LookDue): Promise<CacheStatus> {
   const { layout, options } = context
   const [entries, runs, live, incomplete, free] = await Promise.all([
     listEntries(context),
@@ -79,6 +95,7 @@ export async function cacheStatus(context: CacheContext): Promise<CacheStatus> {
   const byRun = groupBy(runs, ({ id }) => id.replace(/-\d+$/, ''))
   const counted = [...byRun.values()].slice(0, RUNS_SHOWN)
   const [last] = counted[0] ?? []
+  const leased = new Set([...live.values()].flatMap((keys) => [...keys]))
   return {
     directory: layout.directory,
     bytes,
@@ -96,8 +113,20 @@ export async function cacheStatus(context: CacheContext): Promise<CacheStatus> {
     disk: free === null ? null : { freeBytes: free },
     incoming: { left: amountOf(incomplete.free), underWay: amountOf(incomplete.held) },
     code: compiledCode(layout),
-    leases: { runs: live.size, models: new Set([...live.values()].flatMap((keys) => [...keys])).size },
+    maintenance: maintenanceOf(context, lookDue(context, entries, leased)),
+    leases: { runs: live.size, models: leased.size },
     takenAt: isoNow(),
+  }
+}
+
+function maintenanceOf(
+  { layout }: CacheContext,
+  { expired, evicted, toPack }: ReturnType<LookDue>,
+): CacheStatus['maintenance'] {
+  const amount = (all: Entry[]) => ({ models: all.length, bytes: totalSize(all) })
+  return {
+    completedAt: maintainedAt(layout),
+    ...{ toExpire: amount(expired), toEvict: amount(evicted), toPack: amount(toPack) },
   }
 }
 

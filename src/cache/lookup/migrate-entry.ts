@@ -1,5 +1,6 @@
 import { dirname } from 'node:path'
 import type { Entry } from '../../model/entry.ts'
+import { Slices } from '../../platform/slices.ts'
 import type { CacheContext } from '../context/context.ts'
 import { allRefs, writeRef } from '../store/answers/refs.ts'
 import { moveRenames } from '../store/answers/renames.ts'
@@ -34,12 +35,15 @@ export async function migrateEntry(layout: Layout, entry: Entry): Promise<void> 
 }
 
 /** Migrates all entries whose repo's lock is free, and the stored renames of repos. */
-export async function migrateEntries(context: CacheContext): Promise<void> {
+export async function migrateEntries(context: CacheContext, signal?: AbortSignal): Promise<void> {
   const { layout } = context
   const metadata = await context.metadata()
   const entries = [...(await metadata.all()).values()]
   migrateNames(layout, entries)
+  const slices = new Slices()
   for (const entry of entries) {
+    if (slices.areOver) await slices.pause()
+    signal?.throwIfAborted()
     const { repo, endpoint } = entry
     if (endpoint === undefined || !needsMigration(new Origin(layout, endpoint), entry)) continue
     await withFreeRepoLock(layout, repo, () => migrateEntry(layout, entry))

@@ -58,6 +58,10 @@ export class Layout extends HubFolder {
   readonly packedModels: string
   readonly packedBlobs: string
   readonly packs: string
+  /** Its content says when maintenance was last complete. */
+  readonly maintained: string
+  /** The lock file of maintenance at the end of a run and in the background. No repo has this name. */
+  readonly maintenanceLock: string
   /** The lock file of the pack files. No repo has this name. */
   readonly coldLock: string
   /** Where earlier versions stored the renames of all endpoints together. */
@@ -79,6 +83,8 @@ export class Layout extends HubFolder {
     this.packedModels = join(this.cold, 'models')
     this.packedBlobs = join(this.cold, 'blobs')
     this.packs = join(this.cold, 'packs')
+    this.maintained = join(directory, 'maintenance.json')
+    this.maintenanceLock = join(this.incoming, '~maintenance.lock')
     this.coldLock = join(this.incoming, '~cold.lock')
     this.formerRenames = join(directory, 'renames')
     this.formerApi = join(directory, 'api')

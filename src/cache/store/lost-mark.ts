@@ -11,7 +11,7 @@ export const CACHEDIR_TAG = `Signature: 8a477f597d28d172789f06886806bc55
 
 /** Names that do not make a folder count as used: no user would miss these files. The cache never deletes them. */
 const HARMLESS = ['.gitignore', '.gitkeep', '.keep', '.DS_Store', 'desktop.ini', 'Thumbs.db', 'lost+found']
-const OWN_FILES = ['cache.json', 'CACHEDIR.TAG', 'cache_metadata.json']
+const OWN_FILES = ['cache.json', 'CACHEDIR.TAG', 'cache_metadata.json', 'maintenance.json']
 const OWN_LOCK = /^cache_metadata\.json\.lock(\.takeover)*$/
 const OWN_FOLDERS = ['hub', 'cold', 'incoming', 'leases', 'events', 'runs', 'renames', 'origins', 'api']
 

@@ -1,5 +1,20 @@
-import { type Entry, isPacked } from '../../model/entry.ts'
+import { type Entry, entryKey, entrySize, isPacked } from '../../model/entry.ts'
 import { modelKey } from '../../model/model.ts'
+
+// Reading a larger one takes all of the time that maintenance has, so it would never be packed.
+const LARGEST_BYTES = 2 ** 31
+
+/**
+ * The entries that maintenance packs. Pinned and leased models stay, and so do very large ones, which only the command `pack` packs. Pure.
+ */
+export function chooseUnused(
+  entries: Entry[],
+  times: { now: number; unusedForMs: number },
+  leased: ReadonlySet<string>,
+): Entry[] {
+  const mayPack = (entry: Entry) => !entry.pinned && entrySize(entry) <= LARGEST_BYTES && !leased.has(entryKey(entry))
+  return chooseToPack(entries, times).filter(mayPack)
+}
 
 /** The entries that are not packed and were not used for long enough, in the order in which they are packed. Pure. */
 export function chooseToPack(entries: Entry[], { now, unusedForMs }: { now: number; unusedForMs: number }): Entry[] {

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { formatAge, formatSize } from '../../config/units.ts'
-import type { Entry } from '../../model/entry.ts'
+import { type Entry, entrySize } from '../../model/entry.ts'
 import { modelLabel } from '../../model/model.ts'
 import { originals } from '../../platform/originals.ts'
 import type { CacheContext } from '../context/context.ts'
@@ -8,10 +8,10 @@ import { migrateEntries } from '../lookup/migrate-entry.ts'
 import { isHubLinked, isOurs } from '../store/cache-folder.ts'
 import { trimCompiledCode } from '../store/compile-cache.ts'
 import { sweepIncoming } from '../store/downloads/leftovers.ts'
-import { leasedEntries } from '../store/locks/leases.ts'
-import { planRemovals, type Removals } from './limits.ts'
+import { markMaintained } from '../store/maintained.ts'
+import type { Removals } from './limits.ts'
+import { lookDue } from './look-due.ts'
 import { recordStrangers } from './record-strangers.ts'
-import { removable } from './removable.ts'
 import { deleteEntries, type Removed } from './remove.ts'
 import { removeOrphans } from './remove-orphans.ts'
 
@@ -21,28 +21,41 @@ export type Maintained = Removed & Removals
 export interface MaintainOptions {
   /** True when the run of the cache is over: its models are not protected any more. */
   isOver?: boolean
+  /** Another run that is over. */
+  exceptRun?: string
   /** A write of the metadata that has begun. The limits wait for it, and the other steps do not. */
   written?: Promise<unknown>
+  /** Ends the work with an error. */
+  signal?: AbortSignal
+  /** The largest number of models that one write of the metadata removes. Default: all. */
+  atOnce?: number
 }
 
 /**
  * Enforces `maxAge` and `maxSize`. Offline nothing expires, because it could not be downloaded again. Models of the cache's own
  * run are protected, too, unless `isOver` says that the run is over.
  */
-export async function maintain(
-  context: CacheContext,
-  { isOver = false, written }: MaintainOptions = {},
-): Promise<Maintained> {
-  await Promise.all([written, written ? nextTurn().then(() => tidy(context, isOver)) : tidy(context, isOver)])
-  if (!mayMaintain(context)) return { entries: [], freedBytes: 0, expired: [], evicted: [] }
-  const ownRun = isOver ? context.options.run?.id : undefined
+export async function maintain(context: CacheContext, options: MaintainOptions = {}): Promise<Maintained> {
+  const { isOver = false, written, signal, atOnce } = options
+  await Promise.all([written, written ? nextTurn().then(() => tidy(context, options)) : tidy(context, options)])
+  if (!mayMaintain(context)) return nothingRemoved()
+  const exceptRun = isOver ? context.options.run?.id : options.exceptRun
   // Before the limits: what is packed takes less space, and may stay.
-  if (context.options.packAfter !== undefined) await (await import('./pack-unused.ts')).packUnused(context, ownRun)
-  return enforceLimits(context, await planLimits(context, ownRun), ownRun)
+  const { toPack } = await lookDue(context, exceptRun)
+  if (toPack.length > 0) await (await import('./pack-unused.ts')).packUnused(context, toPack, { exceptRun, signal })
+  const removed = nothingRemoved()
+  await enforceInSteps(context, await lookDue(context, exceptRun), removed, { exceptRun, signal, atOnce })
+  markMaintained(context.layout)
+  return removed
 }
 
-function mayMaintain({ layout, refusal }: CacheContext): boolean {
+/** False for a folder that has no marker or is refused. */
+export function mayMaintain({ layout, refusal }: CacheContext): boolean {
   return isOurs(layout) && !refusal
+}
+
+export function nothingRemoved(): Maintained {
+  return { entries: [], freedBytes: 0, expired: [], evicted: [] }
 }
 
 /** Lets a write hand its bytes to the disk. Without it, the synchronous steps of `tidy` come first, and the disk has nothing to do. */
@@ -51,38 +64,87 @@ function nextTurn(): Promise<void> {
 }
 
 /** The steps that need no limits. They change no use that a run records. */
-async function tidy(context: CacheContext, isOver: boolean): Promise<void> {
-  const { layout } = context
+async function tidy(context: CacheContext, { isOver, signal }: MaintainOptions): Promise<void> {
   if (!mayMaintain(context)) return
   if (!isOver) await context.gatherClaims()
-  await sweepIncoming(layout)
-  if (!isHubLinked(layout)) await recordStrangers(context)
-  await migrateEntries(context)
-  const metadata = await context.metadata()
-  await removeOrphans(context, [...(await metadata.all()).values()])
-  await trimCompiledCode(layout)
-  if (existsSync(layout.cold) || existsSync(layout.coldLock)) await (await import('./tend-packs.ts')).tendPacks(context)
+  await removeLeftovers(context)
+  await scanHub(context, signal)
+  await tidyPacks(context, signal)
 }
 
-/** Plans which entries the limits remove. Entries that runs use now stay. */
-export async function planLimits(context: CacheContext, ownRun?: string): Promise<Removals> {
-  const { maxSize, maxAge, offline } = context.options
+/** Removes what other processes left in `incoming`, and compiled code that no worker needs. */
+export async function removeLeftovers({ layout }: CacheContext): Promise<void> {
+  await sweepIncoming(layout)
+  await trimCompiledCode(layout)
+}
+
+/** Looks at each repo: records the models that another tool wrote, and removes what no model needs. */
+export async function scanHub(context: CacheContext, signal?: AbortSignal): Promise<void> {
+  signal?.throwIfAborted()
+  if (!isHubLinked(context.layout)) await recordStrangers(context)
+  await migrateEntries(context, signal)
   const metadata = await context.metadata()
-  return planRemovals(
-    removable(context.layout, [...(await metadata.all()).values()]),
-    { maxSize, maxAge: offline ? Number.POSITIVE_INFINITY : maxAge },
-    { now: originals.now(), leased: await leasedEntries(context.layout, ownRun) },
-  )
+  await removeOrphans(context, [...(await metadata.all()).values()], { signal })
+}
+
+/** Finishes what killed processes left of packed models, and frees what no packed model needs. */
+export async function tidyPacks(context: CacheContext, signal?: AbortSignal): Promise<void> {
+  const { cold, coldLock } = context.layout
+  signal?.throwIfAborted()
+  if (existsSync(cold) || existsSync(coldLock)) await (await import('./tend-packs.ts')).tendPacks(context, signal)
+}
+
+interface StepOptions {
+  exceptRun?: string
+  signal?: AbortSignal
+  /** The largest number of models of one step, and their bytes. Default: all. */
+  atOnce?: number
+  bytesAtOnce?: number
+}
+
+/** Removes the planned entries, some at once, and adds to `removed` what is done. Throws when `signal` aborts. */
+export async function enforceInSteps(
+  context: CacheContext,
+  { expired, evicted }: Removals,
+  removed: Maintained,
+  { exceptRun, signal, ...most }: StepOptions,
+): Promise<void> {
+  const isForAge = new Set(expired)
+  for (const next of inSteps([...expired, ...evicted], most)) {
+    signal?.throwIfAborted()
+    const [old, large] = [true, false].map((age) => next.filter((entry) => isForAge.has(entry) === age))
+    const step = { expired: old ?? [], evicted: large ?? [] }
+    const done = await enforceLimits(context, step, exceptRun, signal)
+    removed.entries.push(...done.entries)
+    removed.freedBytes += done.freedBytes
+    removed.expired.push(...done.expired)
+    removed.evicted.push(...done.evicted)
+  }
+}
+
+function inSteps(entries: Entry[], { atOnce = Infinity, bytesAtOnce = Infinity }: StepOptions): Entry[][] {
+  const steps: Entry[][] = []
+  let bytes = 0
+  for (const entry of entries) {
+    const step = steps.at(-1)
+    bytes += entrySize(entry)
+    if (step && step.length < atOnce && bytes <= bytesAtOnce) step.push(entry)
+    else {
+      steps.push([entry])
+      bytes = entrySize(entry)
+    }
+  }
+  return steps
 }
 
 /** Removes the planned entries. */
 export async function enforceLimits(
   context: CacheContext,
   { expired, evicted }: Removals,
-  ownRun?: string,
+  exceptRun?: string,
   signal?: AbortSignal,
 ): Promise<Maintained> {
-  const removed = await deleteEntries(context, [...expired, ...evicted], ownRun, signal)
+  const removed = await deleteEntries(context, [...expired, ...evicted], exceptRun, signal)
   const gone = new Set(removed.entries)
   const isGone = (entry: Entry) => gone.has(entry)
   const age = (entry: Entry) => formatAge(originals.now() - Date.parse(entry.lastAccessDate))

@@ -6,10 +6,12 @@ import { isHubLinked, isOurs } from '../store/cache-folder.ts'
 import { trimCompiledCode } from '../store/compile-cache.ts'
 import { type Amount, sweepIncoming } from '../store/downloads/leftovers.ts'
 import { totalSize } from '../store/entries/used-bytes.ts'
+import { stopMaintenance } from '../store/locks/stop-maintenance.ts'
 import { compact } from './compact.ts'
 import type { Removals } from './limits.ts'
 import { linkShared } from './link-shared.ts'
-import { enforceLimits, planLimits } from './maintain.ts'
+import { lookDue } from './look-due.ts'
+import { enforceLimits } from './maintain.ts'
 import { recordStrangers } from './record-strangers.ts'
 import { removeOrphans } from './remove-orphans.ts'
 
@@ -54,11 +56,12 @@ export async function optimize(context: CacheContext, options: OptimizeOptions =
   const steps = nothing()
   if (context.refusal) throw context.refusal
   if (!isOurs(context.layout)) return steps
+  stopMaintenance(context.layout)
   steps.leftovers = await sweepIncoming(context.layout, options)
   signal?.throwIfAborted()
   if (!dryRun && !isHubLinked(context.layout)) await recordStrangers(context)
   if (!dryRun) await migrateEntries(context)
-  const plan = await planLimits(context)
+  const plan = await lookDue(context)
   const removed = dryRun ? await estimate(context, plan) : await enforceLimits(context, plan, undefined, signal)
   const gone = new Set(removed.entries)
   const isGone = (entry: Entry) => gone.has(entry)

@@ -22,13 +22,13 @@ import { leaveHub } from './leave-hub.ts'
 const NOTHING = { files: 0, bytes: 0 }
 
 /** Finishes what killed processes left of packed models, and frees what no model needs when something became unused. */
-export async function tendPacks(context: CacheContext): Promise<void> {
+export async function tendPacks(context: CacheContext, signal?: AbortSignal): Promise<void> {
   const { layout } = context
   if (!isWritable(layout)) return
   // A lock without a live owner: a killed process may have left chunks that no model has.
   const wasKilled = existsSync(layout.coldLock) && (await withFreeColdLock(layout, async () => true))
-  await settlePacked(context)
-  if (wasKilled || hasUnusedRecipes(layout)) await freePacks(context)
+  await settlePacked(context, signal)
+  if (wasKilled || hasUnusedRecipes(layout)) await freePacks(context, { signal })
 }
 
 interface FreeOptions {
@@ -77,9 +77,10 @@ function withShares(layout: Layout, entry: Entry, shares: Compacted['shares']): 
 }
 
 /** Compares the list of packed models with the metadata. Repos whose locks are held are left for the next time. */
-async function settlePacked(context: CacheContext): Promise<void> {
+async function settlePacked(context: CacheContext, signal: AbortSignal | undefined): Promise<void> {
   const metadata = await context.metadata()
   for (const { model } of readPackedModels(context.layout)) {
+    signal?.throwIfAborted()
     const listed = model && fromRecord(model.record)
     if (!listed) continue
     const current = (await metadata.all()).get(entryKey(listed))

@@ -18,17 +18,29 @@ import { showReport } from './show-report.ts'
 export async function concludeRun(session: Session, run: FinishedRun, ending: Ending): Promise<void> {
   const isToSend = noteDownloaded(session, run)
   // What is sent must not be removed before.
-  await recordAndShow(session, run, { ...ending, isOver: !session.isWatching && !isToSend })
-  if (!isToSend) return
+  const isOver = !session.isWatching && !isToSend
+  const left = await recordAndShow(session, run, { ...ending, isOver, isFollowed: !isToSend })
+  if (!isToSend) return goOn(left, isOver)
   const { applyLimits, uploadModels } = await import('./upload.ts')
   const sent = uploadModels(session)
   if (session.isWatching) return
   await sent
-  await applyLimits(session)
+  await goOn(await applyLimits(session), true)
 }
 
-/** `isOver`: no further work of this process needs the models of the run. */
-async function recordAndShow(session: Session, run: FinishedRun, ending: Ending & { isOver: boolean }): Promise<void> {
+/** Has another process do what maintenance left. */
+async function goOn(left: ModelCache[], isOver: boolean): Promise<void> {
+  if (left.length === 0) return
+  const { leaveMaintenance } = await import('./leave-maintenance.ts')
+  for (const cache of left) leaveMaintenance(cache, isOver)
+}
+
+/** Returns the caches in which maintenance left something to do. `isOver`: nothing in this process needs the models of the run. */
+async function recordAndShow(
+  session: Session,
+  run: FinishedRun,
+  ending: Ending & { isOver: boolean; isFollowed: boolean },
+): Promise<ModelCache[]> {
   let started = originals.monotonic()
   const projects = [...session.projects.values()]
   const caches = [...new Set(projects.map(({ cache }) => cache))]
@@ -38,8 +50,12 @@ async function recordAndShow(session: Session, run: FinishedRun, ending: Ending 
   // The report is shown also after such a failure.
   const note = (error: unknown) => session.output.note(`The run could not be recorded: ${messageOf(error)}`)
   const reports = new RunReports(run)
+  let left: ModelCache[] = []
   if (usedModels(run)) {
-    await foldIn(writable, run, ending.isOver).catch(note)
+    left = await foldIn(writable, run, ending).catch((error) => {
+      note(error)
+      return []
+    })
     spent('maintenance', started)
     run.ownMs = Math.max(0, session.ownMs + takeOwnMs() - hubWarmUpMs(run))
     session.ownMs = 0
@@ -49,12 +65,13 @@ async function recordAndShow(session: Session, run: FinishedRun, ending: Ending 
   // A project with `report: false` has a record too: its next run warms the models that it used.
   const isShown = ({ options }: Project) => options.report !== false
   const first = projects.find(isShown)
-  if (!first) return
+  if (!first) return left
   const shown = partOf(run, isShown)
   const settings = projects.flatMap(({ options }) => options.report || [])
   const unused = await unusedIn(shown, ending)
   await showReport(session.output, await reports.of(shown, first.cache), settings, { ...run, unused })
   spent('report', started)
+  return left
 }
 
 /** Lines about declared models that were downloaded and not used. None if only some tests ran: other tests may use the model. */

@@ -1,3 +1,4 @@
+import type { ModelCache } from '../../cache/model-cache.ts'
 import type { PushedModel } from '../../cache/push.ts'
 import { formatDuration, formatSize } from '../../config/units.ts'
 import { ModelCacheError, messageOf } from '../../model/errors.ts'
@@ -5,7 +6,7 @@ import { linkedController, originals } from '../../platform/originals.ts'
 import type { Remote } from '../../remote/remote.ts'
 import { count, labelOf } from '../../report/words.ts'
 import type { Session } from '../session.ts'
-import { inTime } from './fold-in.ts'
+import { maintainAfterRun } from './maintain-after-run.ts'
 
 // Without a word for longer than this, a run seems to hang.
 const QUIET_MS = 3_000
@@ -47,13 +48,16 @@ export async function uploadModels(session: Session): Promise<void> {
   }
 }
 
-/** Applies the limits of the caches, once nothing of the run is needed any more. */
-export async function applyLimits({ output, projects }: Session): Promise<void> {
+/** Maintains the caches, once nothing of the run is needed any more. Returns those in which something is left to do. */
+export async function applyLimits({ output, projects }: Session): Promise<ModelCache[]> {
+  const left: ModelCache[] = []
   for (const cache of new Set([...projects.values()].map((project) => project.cache))) {
     if (!(await cache.isWritable())) continue
     const note = (error: unknown) => output.note(`The limits of the cache could not be applied: ${messageOf(error)}`)
-    await inTime(cache.maintain({ isOver: true })).catch(note)
+    const removed = await maintainAfterRun(cache, { isOver: true, isFollowed: true }).catch(note)
+    if (removed?.isLeft) left.push(cache)
   }
+  return left
 }
 
 /** What was sent and what is left. Undefined if nothing was, and nothing is. */

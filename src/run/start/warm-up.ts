@@ -37,6 +37,7 @@ export async function warmUp(
   if (options.mode === 'unit') return NOTHING_WARMED
   const started = originals.monotonic()
   cache.context.hasAskedHub = false
+  cache.stopMaintenance()
   const record: WarmUp = { project, ms: 0, askedHub: false, models: [], failures: [], isFirstRun: false }
   session.warmUps.push(record)
   try {

@@ -110,7 +110,7 @@ async function allSettled(all: Promise<void>[]): Promise<void> {
 }
 
 async function takeFree(path: string): Promise<Hold | undefined> {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  makeFolder(dirname(path))
   const id = randomBytes(8).toString('hex')
   const isFree = create(path, id) || ((await takeFromDead(path)) && create(path, id))
   return isFree ? new Hold(path, id) : undefined
@@ -133,7 +133,7 @@ async function isAbandoned(path: string, { owner, heartbeat }: Seen): Promise<bo
 
 async function acquire(path: string, signal?: AbortSignal): Promise<Hold> {
   const id = randomBytes(8).toString('hex')
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  makeFolder(dirname(path))
   const watch = new HeartbeatWatch()
   for (let pollMs = 2; ; pollMs = Math.min(pollMs * 1.6, LONGEST_POLL_MS)) {
     if (create(path, id)) return new Hold(path, id)
@@ -164,6 +164,15 @@ class HeartbeatWatch {
     }
     // A live process whose thread computes for long gives no heartbeat, and continues its work afterwards.
     return state !== 'alive' && originals.monotonic() - this.#since > STALE_AFTER_MS
+  }
+}
+
+/** A cache folder that was removed meanwhile is not made again: it would have no marker, and the next run would refuse it. */
+function makeFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { mode: 0o700 })
+  } catch (error) {
+    if (systemCode(error) !== 'EEXIST') throw error
   }
 }
 

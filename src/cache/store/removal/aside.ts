@@ -5,6 +5,7 @@ import type { RepoId } from '../../../model/repo-id.ts'
 import { isAbsent } from '../atomic-write.ts'
 import type { Layout } from '../layout.ts'
 import { type Hold, withFreeLock, withFreeLocks, withLock } from '../locks/lock.ts'
+import { stopMaintenance } from '../locks/stop-maintenance.ts'
 import { isAsideContainer, uniqueBeside } from '../own-names.ts'
 import { mayRemove, removeAside, removeEmptyFolder, removeFile, removeFiles } from '../remove-own.ts'
 
@@ -13,13 +14,17 @@ import { mayRemove, removeAside, removeEmptyFolder, removeFile, removeFiles } fr
 // deleted there. The next process that takes the repo's lock moves that folder away before it does anything else. From then on, moves
 // into the folder fail, because the folder is gone.
 
-/** As `withLock`, for the lock of a repo. When `work` begins, earlier holders of the lock can't remove files of the repo any more. */
+/**
+ * As `withLock`, for the lock of a repo. When `work` begins, earlier holders of the lock can't remove files of the repo any more.
+ * Maintenance in the background may hold the lock for long, so it is stopped.
+ */
 export async function withRepoLock<T>(
   layout: Layout,
   repo: RepoId,
   work: (hold: Hold) => Promise<T>,
   signal?: AbortSignal,
 ): Promise<T> {
+  stopMaintenance(layout)
   return withLock(layout.lock(repo), afterRemovals(layout, work), signal)
 }
 

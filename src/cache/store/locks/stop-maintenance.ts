@@ -1,0 +1,14 @@
+import type { Layout } from '../layout.ts'
+import { removeLockFile } from '../remove-own.ts'
+
+/**
+ * Asks the process that maintains the cache in the background to stop, by taking its lock away. It notices that within 20 ms, and holds
+ * no other lock for long. A failure is ignored: that process ends by itself.
+ */
+export function stopMaintenance(layout: Layout): void {
+  try {
+    removeLockFile(layout.maintenanceLock)
+  } catch {
+    // The folder is read-only or another user's.
+  }
+}

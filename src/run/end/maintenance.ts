@@ -1,0 +1,27 @@
+// The process that goes on with the maintenance of a cache after a run. It says nothing, and its end is never a failure: a kill at any
+// instant loses nothing, and the next run goes on.
+import { constants, setPriority } from 'node:os'
+import process from 'node:process'
+import { CacheContext } from '../../cache/context/context.ts'
+import { maintainInBackground } from '../../cache/upkeep/maintain-in-background.ts'
+import { originals } from '../../platform/originals.ts'
+import { type MaintenanceTask, TASK_VARIABLE } from './leave-maintenance.ts'
+
+const MOST_MS = 60_000
+// What can't be stopped at once, such as a read of a large file, is given up.
+const GRACE_MS = 100
+
+const end = () => process.exit(0)
+
+try {
+  originals.setTimeout(end, MOST_MS)
+  setPriority(constants.priority.PRIORITY_BELOW_NORMAL)
+  const { cache, run, isOver }: MaintenanceTask = JSON.parse(process.env[TASK_VARIABLE] ?? '')
+  const onStop = (isAtOnce: boolean) => (isAtOnce ? end() : originals.setTimeout(end, GRACE_MS))
+  const context = new CacheContext({ ...cache, hub: { ...cache.hub, concurrency: 1 } })
+  await maintainInBackground(context, { run, isOver, onStop })
+} catch {
+  // The cache folder is gone, or its disk is full.
+} finally {
+  end()
+}
