@@ -33,6 +33,7 @@ describe('without options', () => {
       maxSize: 2 * GB,
       maxAge: 7 * DAY,
       warm: 'predicted',
+      maintenance: 'background',
       mode: 'integration',
       offline: false,
       load: 'mapped',
@@ -65,6 +66,7 @@ describe('an invalid option', () => {
     ['maxAge', { maxAge: '7 days' }, '"7 days"', 'a duration such as "7d"'],
     ['preset', { preset: 'prod' }, '"prod"', '"dev" or "ci"'],
     ['mode', { mode: 'e2e' }, '"e2e"', '"integration" or "unit"'],
+    ['maintenance', { maintenance: 'later' }, '"later"', '"background", "brief", "run" or "none"'],
     ['warm', { warm: 'used' }, '"used"', '"predicted", "declared", "all" or "none"'],
     ['offline', { offline: 'yes' }, '"yes"', 'true or false'],
     ['cacheDir', { cacheDir: '' }, '""', 'not empty'],
@@ -269,6 +271,13 @@ describe('precedence', () => {
     expect(options({ maxSize: '4GB', preset: 'dev' })).toMatchObject({ maxSize: 4 * GB, maxAge: 3 * DAY })
     expect(options({ preset: 'dev' })).toMatchObject({ maxSize: GB, maxAge: 3 * DAY })
     expect(options({ maxSize: '4GB' })).toMatchObject({ maxSize: 4 * GB, maxAge: 7 * DAY })
+  })
+
+  test('in CI, maintenance starts no process unless the project says so', () => {
+    expect(options({}, { CI: '1' }).maintenance).toBe('brief')
+    expect(options({ preset: 'ci' }).maintenance).toBe('brief')
+    expect(options({ maintenance: 'background' }, { CI: '1' }).maintenance).toBe('background')
+    expect(options({ maintenance: 'none' }, { MODEL_CACHE_MAINTENANCE: 'run' }).maintenance).toBe('run')
   })
 
   test('of the environment holds for mode, warm-up, loading, threads, folder and offline', () => {

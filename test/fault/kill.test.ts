@@ -139,7 +139,8 @@ async function removals(engine: Engine, { within, isAlone }: Start): Promise<Sce
   const others = await runBeside(engine, isAlone ? [] : fresh.slice(0, 3), models)
   const ended =
     [
-      () => victim.begin('maintain', [], 1, within(80)),
+      // In the background, nothing is removed while a run is live.
+      () => victim.begin(isAlone && sometimes() ? 'maintainInBackground' : 'maintain', [], 1, within(80)),
       // Each download evicts another model.
       () => victim.begin('get', later, Number.MAX_SAFE_INTEGER, within(600)),
       () => victim.begin('remove', [...old, ...fresh.slice(3)], 1, within(120)),

@@ -133,7 +133,8 @@ describe('the process that goes on after a run', () => {
 
   test('ends when the cache folder is removed, and does not make it again', async () => {
     await whilePacking(async (ended) => {
-      await rm(engine.cacheDir, { recursive: true })
+      // A file that the process has just made is in the way of the removal.
+      await rm(engine.cacheDir, { recursive: true, maxRetries: 10, retryDelay: 20 })
       expect(await ended).toEqual([0])
       expect(await readdir(engine.folder, { recursive: true })).toEqual([])
     })

@@ -1,8 +1,11 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { isObject } from '../../model/json.ts'
 import { isoNow, originals } from '../../platform/originals.ts'
+import { stampOf } from './blobs.ts'
 import type { Layout } from './layout.ts'
 import { isMarked } from './remove-own.ts'
+
+const DAY_MS = 24 * 3_600_000
 
 /** When maintenance was last complete: ISO 8601. Null before the first time. */
 export function maintainedAt(layout: Layout): string | null {
@@ -18,6 +21,12 @@ export function maintainedAt(layout: Layout): string | null {
 export function wasMaintainedWithin(layout: Layout, ms: number): boolean {
   const ageMs = originals.now() - Date.parse(maintainedAt(layout) ?? '')
   return ageMs >= 0 && ageMs < ms
+}
+
+/** True if maintenance was not complete for a day, in a cache folder that is older than a day. */
+export function isMaintenanceOverdue(layout: Layout): boolean {
+  const ageMs = originals.now() - (stampOf(layout.marker)?.mtimeMs ?? originals.now())
+  return ageMs > DAY_MS && !wasMaintainedWithin(layout, DAY_MS)
 }
 
 /** Notes that maintenance was complete. A cache folder that was removed meanwhile is not made again. */

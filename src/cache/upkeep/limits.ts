@@ -1,4 +1,4 @@
-import { type Entry, entryKey } from '../../model/entry.ts'
+import { type Entry, entryKey, entrySize } from '../../model/entry.ts'
 import { UsedBytes } from '../store/entries/used-bytes.ts'
 
 export interface Limits {
@@ -34,6 +34,8 @@ export function planRemovals(
 
 /** Chooses entries to remove so that the rest fits. */
 function planEvictions(entries: Entry[], maxSize: number, isFree: (entry: Entry) => boolean): Entry[] {
+  // Without what they share. Nearly always that fits already, and is added up in a tenth of the time.
+  if (entries.reduce((sum, entry) => sum + entrySize(entry), 0) <= maxSize) return []
   const disk = new UsedBytes(entries)
   const candidates: Entry[] = []
   for (const entry of byLastAccess(entries.filter(isFree))) {

@@ -1,7 +1,7 @@
 import { linkedController, originals } from '../../platform/originals.ts'
 import type { CacheContext } from '../context/context.ts'
 import { withFreeLock } from '../store/locks/lock.ts'
-import { markMaintained, wasMaintainedWithin } from '../store/maintained.ts'
+import { isMaintenanceOverdue, markMaintained, wasMaintainedWithin } from '../store/maintained.ts'
 import { lookDue } from './look-due.ts'
 import {
   enforceInSteps,
@@ -78,11 +78,12 @@ async function workBriefly(
   const { layout, options } = context
   // What was left by complete maintenance can't be done now, so no process is started for it.
   const mayBeLeft = !wasMaintainedWithin(layout, SCANNED_AGAIN_AFTER_MS)
-  done.isLeft = mayBeLeft
+  done.isLeft = isMaintenanceOverdue(layout)
   if (!isOver) await context.gatherClaims()
   const exceptRun = isOver ? options.run?.id : undefined
   const { expired, evicted, toPack } = await lookDue(context, exceptRun)
   const isPackingLeft = toPack.length > 0 && isFollowed && mayBeLeft
+  done.isLeft = isPackingLeft || (mayBeLeft && expired.length + evicted.length > 0)
   const removals = { expired, evicted: isPackingLeft ? [] : evicted }
   await enforceInSteps(context, removals, done, { exceptRun, signal, atOnce: AT_ONCE, bytesAtOnce: MOST_BYTES_AT_ONCE })
   await removeLeftovers(context)
@@ -92,7 +93,7 @@ async function workBriefly(
   signal.throwIfAborted()
   done.isLeft = isPackingLeft
   if (!mayBeLeft) return
-  done.isLeft ||= !wasMaintainedWithin(layout, 24 * SCANNED_AGAIN_AFTER_MS)
+  done.isLeft ||= isMaintenanceOverdue(layout)
   const metadata = await context.metadata()
   const { size } = await metadata.all()
   if (originals.monotonic() + size * SCAN_MS_PER_ENTRY > endsAt) return

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import type { CachedModel } from '../../../src/cache/cached-model.ts'
 import { ModelCache } from '../../../src/cache/model-cache.ts'
+import { maintainInBackground } from '../../../src/cache/upkeep/maintain-in-background.ts'
 import { directFetch } from '../../../src/net/direct-fetch.ts'
 import { makeRequest } from '../request.ts'
 import { dieAt } from './steps.ts'
@@ -48,6 +49,10 @@ const verbs: Record<Task['verb'], (models: string[]) => Promise<CachedModel[]>> 
   },
   async maintain() {
     await cache.maintain()
+    return []
+  },
+  async maintainInBackground() {
+    await maintainInBackground(cache.context, { run: 'over', isOver: true, onStop: () => undefined })
     return []
   },
   async clean() {

@@ -21,6 +21,7 @@ export interface Task {
     | 'use'
     | 'remove'
     | 'maintain'
+    | 'maintainInBackground'
     | 'clean'
     | 'optimize'
     | 'pin'
