@@ -29,7 +29,6 @@ import type { StateOptions } from './state-model.ts'
 import { isWritable } from './store/cache-folder.ts'
 // Not by `on-disk.ts`: a run of a suite that never used a model only looks for records, and loads nothing else.
 import { type RunRecord, readAllRuns, readRuns, writeRun } from './store/entries/runs.ts'
-import { stopMaintenance } from './store/locks/stop-maintenance.ts'
 import { isMarked } from './store/remove-own.ts'
 import type { UnpackedEntry, UnpackOptions } from './unpack.ts'
 import type { Cleaned, CleanOptions } from './upkeep/clean.ts'
@@ -290,11 +289,6 @@ export class ModelCache {
     await this.prepare()
     const { recordUses } = await import('./upkeep/record-uses.ts')
     return recordUses(this.context, requests)
-  }
-
-  /** Has the process stop that maintains the cache in the background, if there is one. */
-  stopMaintenance(): void {
-    stopMaintenance(this.context.layout)
   }
 
   /** Enforces `maxAge` and `maxSize`. Models of the cache's own run stay, unless `isOver` says that the run is over. */

@@ -1,4 +1,5 @@
 import type { Reporter, TestModule, TestSpecification, Vitest } from 'vitest/node'
+import { stopMaintenance } from '../cache/store/locks/stop-maintenance.ts'
 import { messageOf } from '../model/errors.ts'
 import { isoNow } from '../platform/originals.ts'
 import { measured } from '../platform/own-time.ts'
@@ -28,7 +29,7 @@ export default class ModelCacheReporter implements Reporter {
     session.isRunning = true
     // In watch mode, an upload must not slow the tests down.
     session.stopUpload()
-    for (const { cache } of session.projects.values()) cache.stopMaintenance()
+    for (const { cache } of session.projects.values()) stopMaintenance(cache.context.layout)
     session.testFiles = specifications?.length
     session.testNamePattern = vitest.getGlobalTestNamePattern()?.source
     // The session set the start of the first run, which begins with the warm-up.

@@ -129,7 +129,8 @@ async function startPacking(project: ProjectFolder, hub: Hub, cacheDir: string):
 
 /** Much faster than the functions of Node.js for thousands of files. */
 async function copyCache(from: string, to: string): Promise<void> {
-  await execa('rm', ['-rf', to])
+  // The process of the run before may still work in it.
+  while ((await execa('rm', ['-rf', to], { reject: false })).failed);
   await execa('cp', ['-a', from, to])
 }
 

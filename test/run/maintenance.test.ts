@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { Layout } from '../../src/cache/store/layout.ts'
 import { withLock } from '../../src/cache/store/locks/lock.ts'
+import { stopMaintenance } from '../../src/cache/store/locks/stop-maintenance.ts'
 import { maintainBriefly } from '../../src/cache/upkeep/maintain-briefly.ts'
 import { parseRepoId } from '../../src/model/repo-id.ts'
 import { Cli } from '../support/cli.ts'
@@ -117,7 +118,7 @@ describe('the process that goes on after a run', () => {
   test.each([
     ['a run claims a model', () => claimInRun('org/used')],
     ['a download needs the lock of the repo', () => getNewRevision('org/idle')],
-    ['a command asks for it', async () => engine.open().stopMaintenance()],
+    ['a command asks for it', async () => stopMaintenance(new Layout(engine.cacheDir))],
   ])('stops when %s, and loses nothing', async (_, ask) => {
     await whilePacking(async (ended) => {
       await ask()

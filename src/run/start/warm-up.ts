@@ -1,5 +1,6 @@
 import type { Manifest } from '../../cache/context/manifest.ts'
 import type { ModelCache } from '../../cache/model-cache.ts'
+import { stopMaintenance } from '../../cache/store/locks/stop-maintenance.ts'
 import type { Entry } from '../../model/entry.ts'
 import { messageOf } from '../../model/errors.ts'
 import { modelLabel, selectedKey } from '../../model/model.ts'
@@ -37,7 +38,7 @@ export async function warmUp(
   if (options.mode === 'unit') return NOTHING_WARMED
   const started = originals.monotonic()
   cache.context.hasAskedHub = false
-  cache.stopMaintenance()
+  stopMaintenance(cache.context.layout)
   const record: WarmUp = { project, ms: 0, askedHub: false, models: [], failures: [], isFirstRun: false }
   session.warmUps.push(record)
   try {
