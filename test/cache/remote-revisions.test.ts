@@ -9,7 +9,7 @@ import { pullModels } from '../../src/cache/pull.ts'
 import { remoteStatus } from '../../src/cache/remote-status.ts'
 import { toModel } from '../../src/model/model.ts'
 import { type MappedPart, parseMap, printMap } from '../../src/remote/chunk-map.ts'
-import { mapKey } from '../../src/remote/keys.ts'
+import { blobKey, mapKey } from '../../src/remote/keys.ts'
 import { Engine, sha256 } from '../support/engine.ts'
 import type { Repository } from '../support/hub/index.ts'
 import { MemoryRemote } from '../support/memory-remote.ts'
@@ -121,6 +121,32 @@ describe('a new revision of a large file', () => {
     expect(model.restoredBytes).toBeLessThan(LITTLE)
     expect(model.unpackedBytes).toBeGreaterThan(SIZE - LITTLE)
     await has(model, SECOND)
+  })
+
+  test('takes few requests, also if it has changed in many places', async () => {
+    const store = new RangedMemory()
+    const remote = { store, timeoutMs: 60_000, uploadPrivate: false }
+    // A file that the store lacks costs a request for the map, too, if it is large.
+    await machine('first', { remote }).get('org/name')
+    const weightsKey = blobKey(digestOf(FIRST))
+    const gets = () => store.calls.filter((call) => call.startsWith('get blobs/'))
+    expect(gets().sort()).toEqual([expect.stringContaining('sha1/'), `get ${weightsKey}`, `get ${weightsKey}.map`])
+    await machine('first', { remote }).push()
+    await machine('second', { remote }).get('org/name')
+    const scattered = Buffer.from(FIRST)
+    for (let place = 0; place < 10; place++) scattered.fill(`change ${place}`, place * 500_000, place * 500_000 + 99)
+    repository.addCommit({ files: { 'onnx/weights.bin': scattered } })
+    await machine('first', { remote: undefined }).get('org/name')
+    await machine('first', { remote }).push()
+    for (const [name, most] of [
+      ['second', 2],
+      ['empty', 14],
+    ] as const) {
+      engine.hub.clearRequests()
+      store.calls.length = 0
+      await has(await machine(name, { remote: { ...remote, mode: 'read' } }).get('org/name'), scattered)
+      expect(gets().length, gets().join('\n')).toBeLessThanOrEqual(most)
+    }
   })
 
   test('that has little of the earlier one is sent whole, and without ranges each one is', async () => {

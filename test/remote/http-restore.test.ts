@@ -1,10 +1,11 @@
-import { writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { CacheOptions } from '../../src/cache/index.ts'
 import { printLockFile } from '../../src/model/lock-file.ts'
 import { toModel } from '../../src/model/model.ts'
 import { contentsOf, Engine, sha256 } from '../support/engine.ts'
+import { madeBytes } from '../support/remote/bodies.ts'
 import { type Answer, FAULTS, FaultyServer, sendStatus, sendWhole } from '../support/remote/faulty-server.ts'
 
 // More than one file is an object of its own, and the small files are one object.
@@ -136,6 +137,36 @@ describe('an empty machine with a lock file restores what another one pushed, wi
     const { given } = await (await engine.spawn(options)).do('get', [NAMES[0] ?? ''])
     expect(given.map(({ tier }) => tier)).toEqual(['remote'])
   })
+})
+
+test('a new revision is put together without ranges, too, or comes from the Hub if that takes less', async () => {
+  const plain = await FaultyServer.start((close) => closing.push(close))
+  const weights = madeBytes(4.5 * 2 ** 20)
+  const repository = engine.hub.addRepo('org/revisions', { files: { 'weights.bin': weights }, lfsThreshold })
+  const use = (name: string) => machine(name, `${plain.url}/models`, { maxAge: 0 })
+  /** Changes the weights at these places. */
+  const push = async (places: number[]) => {
+    for (const place of places) weights.fill(`changed ${place}`, place * 2 ** 20, place * 2 ** 20 + 1000)
+    repository.addCommit({ files: { 'weights.bin': Buffer.from(weights) } })
+    await machine('sender', '', { maxAge: 0, remote: undefined }).cache.get('org/revisions')
+    expect((await use('sender').cache.push()).every(({ outcome }) => outcome === 'shared')).toBe(true)
+  }
+  const get = async (name: string) => {
+    const { cache, warnings } = use(name)
+    const model = await cache.get('org/revisions')
+    expect(weights.equals(await readFile(model.file('weights.bin')))).toBe(true)
+    expect(warnings).toEqual([])
+    return model.tier
+  }
+  await push([])
+  await get('earlier')
+  plain.faults.set('GET', (asked, answer, object) =>
+    object ? sendWhole(object)(asked, answer, object) : sendStatus(404)(asked, answer, object),
+  )
+  await push([2])
+  expect([await get('earlier'), await get('empty')]).toEqual(['remote', 'remote'])
+  await push([1.5, 2.5, 3.5])
+  expect([await get('earlier'), await get('other')]).toEqual(['remote', 'hub'])
 })
 
 // One status of each kind. The others differ in no step of a restore.

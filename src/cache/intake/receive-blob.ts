@@ -21,9 +21,14 @@ export class LocalBytesError extends Error {
   override readonly name = 'LocalBytesError'
 }
 
+/** The remote has the parts of the blob, and reading them would take longer than the whole blob. */
+export class CostlyError extends Error {
+  override readonly name = 'CostlyError'
+}
+
 /** Why a blob could not be received. `wrong`: all of it arrived, and it is not what was stated. `unreadable`: see `LocalBytesError`. */
 export interface Failed {
-  is: 'absent' | 'wrong' | 'unreadable' | 'failed'
+  is: 'absent' | 'wrong' | 'unreadable' | 'costly' | 'failed'
   reason: string
 }
 
@@ -60,6 +65,7 @@ export async function receiveBlob(context: CacheContext, target: FileTarget, rec
 
 function kindOf(error: unknown): Failed['is'] {
   if (error instanceof AbsentError) return 'absent'
+  if (error instanceof CostlyError) return 'costly'
   return error instanceof LocalBytesError ? 'unreadable' : 'failed'
 }
 

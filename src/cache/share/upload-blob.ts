@@ -2,7 +2,7 @@ import { SMALLEST_MAPPED_FILE } from '../../model/remote-object.ts'
 import { linkedController } from '../../platform/originals.ts'
 import { type MappedPart, printMap } from '../../remote/chunk-map.ts'
 import { blobKey, mapKey } from '../../remote/keys.ts'
-import { stampOf } from '../store/blobs.ts'
+import { isAsRecorded, stampOf } from '../store/blobs.ts'
 import { cutFile, type FileChunk } from '../store/packs/cut-file.ts'
 import { chunksIn, usableMap } from './chunk-maps.ts'
 import { differenceOf } from './difference.ts'
@@ -75,12 +75,17 @@ async function uploadWhole(upload: Upload, file: LocalFile, count: Sent): Promis
 /** Cuts the file while it is sent. */
 async function uploadWithMap(upload: Upload, file: LocalFile, count: Sent): Promise<void> {
   const { controller, unlink } = linkedController(upload.options.signal)
-  const cutting = upload.options.isDry ? undefined : cut(file, controller.signal)
+  const { path, size } = file
+  const stamp = stampOf(path)
+  // Its digest is computed while it is sent.
+  const cutting = upload.options.isDry ? undefined : cutFile({ path, size }, controller.signal)
   // A failure is thrown when it is awaited.
   cutting?.catch(() => undefined)
   try {
     await uploadWhole(upload, file, count)
-    if (cutting) await uploadMap(upload, file, { parts: whole(file), chunks: await cutting, count })
+    const chunks = await cutting
+    if (chunks && isAsRecorded(stampOf(path), stamp))
+      await uploadMap(upload, file, { parts: whole(file), chunks, count })
   } finally {
     controller.abort()
     unlink()

@@ -13,7 +13,7 @@ import { CoderPool } from '../../store/packs/coder-pool.ts'
 import { readChunks } from '../../store/packs/read-blob.ts'
 import type { FileProgress } from '../file-target.ts'
 import { openObject } from '../object-bytes.ts'
-import { AbsentError, LocalBytesError } from '../receive-blob.ts'
+import { CostlyError, LocalBytesError } from '../receive-blob.ts'
 import { type ObjectPiece, type Piece, type SharedRange, sharedRanges } from './pieces.ts'
 
 const READ_BYTES = 1 << 20
@@ -140,7 +140,7 @@ export class MappedSource implements PartSource {
     if (this.remote.store.lacksRanges) {
       this.#skippedBytes += span.start
       // Reading the objects from their beginning would take longer than the whole file.
-      if (this.#skippedBytes > this.#size) throw new AbsentError(`${this.remote.name} sends no ranges of objects`)
+      if (this.#skippedBytes > this.#size) throw new CostlyError(`${this.remote.name} sends no ranges`)
     }
     const isWhole = span.start === 0 && span.end === size
     return openObject(this.remote, blobKey(digest), { size, ...(!isWhole && { span }) }, signal)

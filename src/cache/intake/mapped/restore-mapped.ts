@@ -72,7 +72,7 @@ async function receiveFrom(
 function note(context: CacheContext, target: FileTarget, remote: Remote, { is, reason }: Failed): void {
   const label = targetLabel(target)
   context.debug(`${label} could not be put together from ${remote.name}: ${reason}`)
-  if (remote.leftAlone !== undefined) return
+  if (is === 'costly' || remote.leftAlone !== undefined) return
   if (is === 'wrong') remote.noteWrong(`${label}: ${reason}`)
   else if (is === 'absent') remote.noteLack(`It lacks a part of ${label}.`)
   else remote.noteFailure(reason)

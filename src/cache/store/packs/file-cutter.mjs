@@ -4,13 +4,13 @@ import { createHash } from 'node:crypto'
 import { closeSync, openSync, readSync } from 'node:fs'
 import { chunkEnds } from './chunker.mjs'
 
-// It is hashed twice while it is in the processor's cache.
+// Pieces stay in the processor's cache while they are hashed.
 const READ_BYTES = 1 << 20
 
 /**
- * @typedef {{ path: string, algorithm: string, header: string }} Task
- * @typedef {{ hex: string, size: number, ids: Uint8Array, sizes: Uint32Array }} Cut
- * `hex`: the hexadecimal digest of `header` followed by the file's bytes. `ids`: the sha256 of each chunk, 32 bytes each.
+ * @typedef {{ path: string, whole?: { algorithm: string, header: string } }} Task
+ * @typedef {{ hex: string | undefined, size: number, ids: Uint8Array, sizes: Uint32Array }} Cut
+ * `hex`: with `whole`, the hexadecimal digest of its header followed by the file's bytes. `ids`: the sha256 of each chunk, 32 bytes each.
  */
 
 /**
@@ -30,8 +30,8 @@ export default function cutFile(task) {
  * @param {Task} task
  * @returns {Generator<void, Cut, void>}
  */
-export function* cutInSteps({ path, algorithm, header }) {
-  const whole = createHash(algorithm).update(header)
+export function* cutInSteps({ path, whole }) {
+  const hash = whole && createHash(whole.algorithm).update(whole.header)
   const buffer = Buffer.allocUnsafeSlow(2 * READ_BYTES)
   /** @type {Buffer[]} */
   const ids = []
@@ -42,7 +42,7 @@ export function* cutInSteps({ path, algorithm, header }) {
   try {
     for (let [read, kept] = [-1, 0]; read !== 0; ) {
       read = readSync(file, buffer, kept, READ_BYTES, null)
-      whole.update(buffer.subarray(kept, kept + read))
+      hash?.update(buffer.subarray(kept, kept + read))
       size += read
       const bytes = buffer.subarray(0, kept + read)
       let start = 0
@@ -59,5 +59,5 @@ export function* cutInSteps({ path, algorithm, header }) {
   } finally {
     closeSync(file)
   }
-  return { hex: whole.digest('hex'), size, ids: Buffer.concat(ids), sizes: Uint32Array.from(sizes) }
+  return { hex: hash?.digest('hex'), size, ids: Buffer.concat(ids), sizes: Uint32Array.from(sizes) }
 }
