@@ -1,7 +1,6 @@
 import process from 'node:process'
 import { ModelCache } from '../cache/model-cache.ts'
-import { isWritable } from '../cache/store/cache-folder.ts'
-import { writeMarkerAgain } from '../cache/store/locks/prepare-cache-folder.ts'
+import { isOurs, isWritable } from '../cache/store/cache-folder.ts'
 import { readEnvironment } from '../config/environment-variables.ts'
 import { defaultCacheFolder } from '../config/folders.ts'
 import { type Options, resolveOptions } from '../config/options.ts'
@@ -65,7 +64,11 @@ export async function openCache(
   const { layout, refusal } = cache.context
   if (refusal) throw refusal
   if (needsWriting && !isWritable(layout)) throw readOnly(layout.directory)
-  await writeMarkerAgain(layout)
+  if (!isOurs(layout)) {
+    // In a chunk that most commands do not need.
+    const { writeMarkerAgain } = await import('../cache/store/locks/prepare-cache-folder.ts')
+    await writeMarkerAgain(layout)
+  }
   return {
     cache,
     options,

@@ -1,4 +1,4 @@
-import { join } from 'node:path'
+import { join, sep } from 'node:path'
 import { blobNameOf, type Digest } from '../../model/digest.ts'
 import type { HubPath } from '../../model/hub-path.ts'
 import type { RepoId } from '../../model/repo-id.ts'
@@ -11,7 +11,8 @@ export class RepoFolders {
 
   /** `models--<org>--<name>`, as huggingface_hub's `repo_folder_name`. */
   repo(repo: RepoId): string {
-    return join(this.hub, `models--${repo.replaceAll('/', '--')}`)
+    // Not by `join`: commands call this for each of thousands of repos.
+    return `${this.hub}${sep}models--${repo.replaceAll('/', '--')}`
   }
 
   ref(repo: RepoId, revision: string): string {

@@ -39,7 +39,8 @@ export function leaveMaintenance({ context }: ModelCache, isOver: boolean): void
     const child = spawn(process.execPath, [program], {
       // The folder of a project or of a test could not be removed on Windows while a process is in it.
       cwd: dirname(process.execPath),
-      env: { ...Object.fromEntries(kept), [TASK_VARIABLE]: JSON.stringify(task) },
+      // Electron's own program would start as an app.
+      env: { ...Object.fromEntries(kept), ELECTRON_RUN_AS_NODE: '1', [TASK_VARIABLE]: JSON.stringify(task) },
       ...{ detached: true, stdio: 'ignore', windowsHide: true },
     })
     child.on('error', (error) => context.debug(`Maintenance goes on after the next run: ${messageOf(error)}`))

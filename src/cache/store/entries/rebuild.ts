@@ -1,4 +1,4 @@
-import { join } from 'node:path'
+import { sep } from 'node:path'
 import { type Entry, type EntryFile, entryKey } from '../../../model/entry.ts'
 import type { HubPath } from '../../../model/hub-path.ts'
 import type { RepoId } from '../../../model/repo-id.ts'
@@ -11,7 +11,7 @@ import { allRefs } from '../answers/refs.ts'
 import { type RepoInfo, readRepoInfo } from '../answers/repo-info.ts'
 import { listedCommits, readTree } from '../answers/trees.ts'
 import type { Layout, RepoFolders } from '../layout.ts'
-import { entriesIn } from '../list-folder.ts'
+import { namesIn } from '../list-folder.ts'
 import { Origin } from '../origin.ts'
 import { repoFolders, type SnapshotFile, snapshotFiles } from './snapshot-files.ts'
 
@@ -31,8 +31,7 @@ export async function rebuildEntries(
   const entries: Entry[] = []
   let origins: Origin[] | undefined
   for await (const repo of repoFolders(layout.hub)) {
-    const names = entriesIn(join(layout.repo(repo), 'snapshots')).map(({ name }) => name)
-    const snapshots = names.filter(isSnapshotId)
+    const snapshots = namesIn(`${layout.repo(repo)}${sep}snapshots`).filter(isSnapshotId)
     const unknown = snapshots.filter((snapshot) => !isRecorded(entryKey({ repo, snapshot })))
     if (unknown.length === 0) continue
     origins ??= originsByPreference(layout, preferred)

@@ -38,7 +38,7 @@ export async function prepareCacheFolder(layout: Layout): Promise<void> {
 
 /** Writes a new marker file into a cache folder that lost it. Does nothing when the folder is read-only. */
 export async function writeMarkerAgain(layout: Layout): Promise<void> {
-  if (isOurs(layout) || !stampOf(layout.directory) || !hasLostMarker(layout)) return
+  if (!stampOf(layout.directory) || !hasLostMarker(layout)) return
   // A read-only cache is still read.
   await prepareCacheFolder(layout).catch(() => undefined)
 }
