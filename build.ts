@@ -20,7 +20,7 @@ const ENTRIES = [
   'vitest/reporter',
   'vitest/setup-file',
   ...['node', 'jsdom', 'happy-dom', 'edge-runtime'].map((name) => `vitest/environments/${name}`),
-  ...['index', 'wire-config', 'jest-preset', 'global-setup', 'global-teardown', 'reporter'].map(
+  ...['index', 'wire-config', 'jest-preset', 'global-setup', 'global-teardown', 'reporter', 'test-sequencer'].map(
     (name) => `jest/${name}`,
   ),
   ...['environment', 'environments/node', 'environments/jsdom', 'test-runner'].map((name) => `jest/${name}`),
@@ -51,7 +51,7 @@ const CHUNKS: Record<string, string[]> = {
   ],
   'after-run': ['run/end/conclude-run', 'cache/upkeep/maintain-briefly'],
   'complete-model': ['cache/intake/complete-model', 'cache/upkeep/make-room', 'cache/context/connections'],
-  jest: ['jest/global-setup', 'jest/global-teardown', 'jest/reporter', 'jest/wire-config'],
+  jest: ['jest/global-setup', 'jest/global-teardown', 'jest/reporter', 'jest/wire-config', 'jest/test-sequencer'],
   'command-line': ['cli/main'],
   'open-cache': ['cli/open-cache'],
 }

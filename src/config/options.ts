@@ -25,7 +25,7 @@ export interface ModelCacheOptions {
   /**
    * What is downloaded before the tests. `predicted` (default): what earlier runs of the queued test files used, and declared models
    * that no test file was seen to use. If a queued file is new, or if its tests did not all run and pass yet: all declared models too.
-   * Jest does not tell which test files it will run: there, the declared models and what the last runs used.
+   * Where it is not known which test files will run: the declared models and what the last runs used.
    * `declared`: the declared models. `all`: the declared models and all that earlier runs used. `none`: nothing, so that a model is
    * downloaded when a test asks for it. MODEL_CACHE_WARM.
    */

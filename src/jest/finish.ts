@@ -45,6 +45,7 @@ function finishedFiles({ session, results }: JestRun): FinishedFile[] {
       ...{ project, path },
       hasPassed: (test?: string) => hasPassed(result, test),
       errors: () => errorsOf(result),
+      isWhole: () => isWhole(result, session.testNamePattern),
     }
     return reports.length > 0 ? reports.map((report) => ({ ...file, report })) : [{ ...file, report: undefined }]
   })
@@ -56,6 +57,13 @@ function hasPassed(result: TestFileResult | undefined, test: string | undefined)
   const named = result.testResults.filter(({ fullName }) => fullName === test)
   const tests = named.length > 0 ? named : result.testResults
   return tests.every(({ status }) => status !== 'failed')
+}
+
+/** True if all tests of a file ran and passed. With a pattern for the names of tests, the others are left out on purpose. */
+function isWhole(result: TestFileResult | undefined, testNamePattern: string | undefined): boolean {
+  if (!result || result.testExecError || result.failureMessage) return false
+  const accepted = ['passed', 'todo', ...(testNamePattern === undefined ? [] : ['pending'])]
+  return result.testResults.every(({ status }) => accepted.includes(status))
 }
 
 function errorsOf(result: TestFileResult | undefined): string[] {

@@ -1,13 +1,16 @@
+import { relative } from 'node:path'
 import process from 'node:process'
 import { optionsIn } from '../config/jest/own-options.ts'
 import { originals } from '../platform/originals.ts'
 import { spent } from '../platform/own-time.ts'
-import { setOwnMsAside } from '../run/session.ts'
+import type { Queue } from '../run/queue.ts'
+import { type Session, setOwnMsAside } from '../run/session.ts'
 import { addProject } from '../run/start/add-project.ts'
 import { prepareProject } from '../run/start/prepare-project.ts'
 import { callUsersHooks } from './call-users-hooks.ts'
 import { endRun } from './end-run.ts'
 import { projectsOf } from './projects-of.ts'
+import { takeQueue } from './queued-files.ts'
 import { openRun } from './session.ts'
 import type { GlobalConfig, ProjectConfig } from './types.ts'
 
@@ -17,12 +20,15 @@ export default async function globalSetup(globalConfig: GlobalConfig, projectCon
   const run = openRun()
   const { session } = run
   try {
+    session.queued = takeQueue(globalConfig)
+    session.testNamePattern = globalConfig.testNamePattern || undefined
     run.projects = await projectsOf(globalConfig, projectConfig)
     for (const each of run.projects) {
       if (session.projects.has(each.id)) continue
       const options = optionsIn(each, process.env, globalConfig.rootDir)
       const project = addProject(session, each.id, { root: each.rootDir, options })
-      const how = { id: each.id, filesAtOnce: globalConfig.maxWorkers, folder: run.folder }
+      const queue = queueOf(session, each)
+      const how = { id: each.id, filesAtOnce: globalConfig.maxWorkers, folder: run.folder, queue }
       const settings = await prepareProject(session, project, how)
       run.folder ??= settings?.events
     }
@@ -34,4 +40,9 @@ export default async function globalSetup(globalConfig: GlobalConfig, projectCon
     await endRun(run, globalConfig)
     throw error
   }
+}
+
+/** Undefined if it is not known which test files will run. */
+function queueOf({ queued, testNamePattern }: Session, { id, rootDir }: ProjectConfig): Queue | undefined {
+  return queued && { files: (queued.get(id) ?? []).map((path) => relative(rootDir, path)), testNamePattern }
 }

@@ -1,4 +1,4 @@
-import { GLOBAL_SETUP, GLOBAL_TEARDOWN, NODE_ENVIRONMENT, REPORTER, TEST_RUNNER } from './own-files.ts'
+import { GLOBAL_SETUP, GLOBAL_TEARDOWN, NODE_ENVIRONMENT, REPORTER, TEST_RUNNER, TEST_SEQUENCER } from './own-files.ts'
 
 /** For `preset: 'vitest-model-cache/jest'`. The options are in `testEnvironmentOptions.modelCache`. */
 export default {
@@ -6,5 +6,6 @@ export default {
   globalTeardown: GLOBAL_TEARDOWN,
   testEnvironment: NODE_ENVIRONMENT,
   testRunner: TEST_RUNNER,
+  testSequencer: TEST_SEQUENCER,
   reporters: ['default', REPORTER],
 }

@@ -5,6 +5,7 @@ export const GLOBAL_SETUP = ownFile('global-setup')
 export const GLOBAL_TEARDOWN = ownFile('global-teardown')
 export const REPORTER = ownFile('reporter')
 export const TEST_RUNNER = ownFile('test-runner')
+export const TEST_SEQUENCER = ownFile('test-sequencer')
 export const NODE_ENVIRONMENT = ownFile('environments/node')
 export const JSDOM_ENVIRONMENT = ownFile('environments/jsdom')
 

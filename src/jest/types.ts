@@ -16,6 +16,7 @@ export interface ProjectConfig {
 export interface GlobalConfig {
   rootDir: string
   globalTeardown?: string | null
+  testSequencer?: string
   maxWorkers: number
   /** The number of failed tests after which Jest ends. 0: it does not. */
   bail: number
@@ -81,6 +82,13 @@ export interface TestEvent {
 
 export interface TestState {
   unhandledErrors: ErrorEntry[]
+}
+
+/** A test file that will run. */
+export interface QueuedTest {
+  /** Absolute. */
+  path: string
+  context: { config: ProjectConfig }
 }
 
 /** The result of one test file. */

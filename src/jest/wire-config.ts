@@ -13,7 +13,9 @@ import {
   NODE_ENVIRONMENT,
   REPORTER,
   TEST_RUNNER,
+  TEST_SEQUENCER,
 } from './own-files.ts'
+import { keepUsersSequencer } from './users-sequencer.ts'
 
 export { configFolder } from './config-folder.ts'
 
@@ -23,15 +25,19 @@ export type ConfigWithModels = Config & { modelCache?: ModelCacheOptions }
 type Project = NonNullable<Config['projects']>[number]
 
 /**
- * Adds this package to a config. The user's own global setup, environment and reporters stay. `folder` is that of the config file. Throws
+ * Adds this package to a config. The user's own global setup, environment, sequencer and reporters stay. `folder` is that of the config file. Throws
  * `INVALID_OPTION`.
  */
 export function wireConfig(config: ConfigWithModels, folder: string): Config {
   const { modelCache = {}, projects = [], ...rest } = config
   const withPreset = withPresetOf(rest, folder)
-  const { reporters = ['default'] } = withPreset
+  const { reporters = ['default'], testSequencer } = withPreset
   const isOurs = (reporter: unknown) => [reporter].flat()[0] === REPORTER
-  const ofRun = { reporters: reporters.some(isOurs) ? reporters : [...reporters, REPORTER] }
+  if (testSequencer !== TEST_SEQUENCER) keepUsersSequencer({ root: rootOf(rest, folder), sequencer: testSequencer })
+  const ofRun = {
+    reporters: reporters.some(isOurs) ? reporters : [...reporters, REPORTER],
+    testSequencer: TEST_SEQUENCER,
+  }
   const hooks = { globalSetup: GLOBAL_SETUP, globalTeardown: GLOBAL_TEARDOWN }
   if (projects.length === 0)
     return { ...wireProject(rest, modelCache, folder, usersHooks(withPreset)), ...hooks, ...ofRun }

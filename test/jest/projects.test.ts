@@ -63,11 +63,14 @@ test('each project has its own options', async () => {
 
 test('a preset, and options of the command line that end a run early or run no test', async () => {
   const { 'jest.config.mjs': _, ...files } = jestFiles({
-    tests: { one: asks('org/one'), two: `test('fails', () => { throw new Error('Not this one') })` },
+    tests: {
+      one: `${asks('org/one')} // Jest begins with the largest file${'.'.repeat(200)}`,
+      two: `${asks('org/two')} test('fails', () => { throw new Error('Not this one') })`,
+    },
   })
   const jest = {
     ...{ preset: 'vitest-model-cache/jest', transform: {} },
-    testEnvironmentOptions: { modelCache: { models: ['org/one'], report: { outputFile: 'report.json' } } },
+    testEnvironmentOptions: { modelCache: { models: ['org/one', 'org/two'], report: { outputFile: 'report.json' } } },
   }
   const project = await Consumer.create({ files: { ...files, 'package.json': JSON.stringify({ jest }) } })
 
@@ -87,6 +90,8 @@ test('a preset, and options of the command line that end a run early or run no t
   const forced = await project.jest(['one.test.js', '--forceExit', '--reporters=default'], env)
   expect(forced.json, forced.output).toMatchObject({ numPassedTests: 1 })
   expect(forced.report).toMatchObject({ requests: 1, hits: 1 })
+  // What the other file used is not predicted.
+  expect(forced.report?.prediction).toEqual({ used: ['org/one'], unused: [], unpredicted: [] })
   await expectNothingLeft(project)
 })
 
@@ -114,7 +119,7 @@ test('in watch mode each run has its own report, and asks the Hub no more', asyn
     await project.write({
       'one.test.js': `${asks('org/one')}${asks('org/one').replace('is served', 'is served again')}`,
     })
-    expect(await again).toMatchObject({ requests: 2, misses: 0, hits: 2 })
+    expect(await again).toMatchObject({ requests: 2, misses: 0, hits: 2, prediction: { used: ['org/one'] } })
     expect(hub.requests).toEqual([])
   } finally {
     watcher.kill()

@@ -3,6 +3,7 @@ import process from 'node:process'
 import { messageOf } from '../../model/errors.ts'
 import { chooseEventsFolder } from '../events-folder.ts'
 import type { Project } from '../project.ts'
+import type { Queue } from '../queue.ts'
 import type { Session } from '../session.ts'
 import { RUN_VARIABLE, settingsFile } from '../settings-file.ts'
 import type { WorkerSettings } from '../worker-settings.ts'
@@ -17,6 +18,8 @@ interface HowToPrepare {
   filesAtOnce: number
   /** The folder with the settings of the projects before: all settings of a run are in one folder. */
   folder?: string | undefined
+  /** The tests that will run, if they are known. */
+  queue?: Queue | undefined
 }
 
 /**
@@ -26,10 +29,10 @@ interface HowToPrepare {
 export async function prepareProject(
   session: Session,
   project: Project,
-  { id, filesAtOnce, folder }: HowToPrepare,
+  { id, filesAtOnce, folder, queue }: HowToPrepare,
 ): Promise<WorkerSettings | undefined> {
   try {
-    const manifest = await warmUp(session, project)
+    const manifest = await warmUp(session, project, queue)
     await serveChildren(session, project)
     project.events ??= chooseEventsFolder(project.cache.context, session.runId)
     const settings = handOver(session, project, { manifest, filesAtOnce })
