@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, stat } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Hub, startHub } from '../support/hub/index.ts'
 import { cleanEnvironment, ProjectFolder } from '../support/project-folder.ts'
@@ -93,6 +93,16 @@ export class ColdProject {
     const parent = join(this.project.directory, 'runs')
     await mkdir(parent, { recursive: true })
     return mkdtemp(join(parent, 'run-'))
+  }
+
+  /** As `freshFolder`, with an empty cache that has the records of the runs in another such folder. */
+  async freshFolderAfter(trained: string): Promise<string> {
+    const folder = await this.freshFolder()
+    await mkdir(join(folder, 'cache'))
+    for (const name of ['cache.json', 'runs'])
+      await cp(join(trained, 'cache', name), join(folder, 'cache', name), { recursive: true })
+    await writeFile(join(folder, 'cache', 'cache_metadata.json'), '[]')
+    return folder
   }
 
   /** The environment of a cold start: all caches are below that folder. */

@@ -13,6 +13,7 @@ import { ownTime } from './own-time.ts'
 import { packs } from './packs.ts'
 import { plotGrowth } from './plot.ts'
 import { predict } from './predict.ts'
+import { prefetch } from './prefetch.ts'
 import { remote } from './remote.ts'
 import { comparison, type Results, readResults, resultsOf, writeResults } from './results.ts'
 import { revisions } from './revisions.ts'
@@ -35,6 +36,7 @@ const BENCHES: Record<string, Bench> = {
   'command-line': commandLine,
   'own-time': ownTime,
   predict,
+  prefetch,
   idle,
   load,
   'whole-run': wholeRun,
@@ -46,7 +48,8 @@ const USAGE = `Usage: npm run bench [-- names and options]
 
   Names: ${Object.keys(BENCHES).join(', ')} (default: all)
   --quick         fewer rounds, smaller models
-  --only PARTS    only these parts: of whole-run a,b,c,d,e; of load 90,435,memory,inferences; of packs
+  --only PARTS    only these parts: of whole-run a,b,c,d,e; of load 90,435,memory,inferences
+                  of prefetch MB,MB/s: the size of the model, and the rate of the Hub; of packs
                   500,1500,fp16,int8,two,processes
   --node NODE     runs the projects with this Node.js: a path, or a version that npm installs
   --vitest 5      runs the projects with Vitest 5, and Node.js 24 if there is no --node

@@ -1,6 +1,5 @@
 // What prediction spares and how good it is: a suite of 20 test files over 6 models.
-import { cp, mkdir, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { rm } from 'node:fs/promises'
 import { ColdProject } from './cold-project.ts'
 import { interleave, paired, type Sample, sample } from './rounds.ts'
 import type { BenchContext, Findings, Row } from './row.ts'
@@ -83,10 +82,7 @@ class Suite {
 
   /** Runs test files with an empty cache that has the records of another one. */
   async runCold(trained: string, args: string[], env: Record<string, string>): Promise<Cold> {
-    const folder = await this.cold.freshFolder()
-    await mkdir(join(folder, 'cache'))
-    for (const name of ['cache.json', 'runs'])
-      await cp(join(trained, 'cache', name), join(folder, 'cache', name), { recursive: true })
+    const folder = await this.cold.freshFolderAfter(trained)
     this.cold.hub.clearRequests()
     const started = performance.now()
     await this.run(folder, args, env)

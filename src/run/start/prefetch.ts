@@ -78,7 +78,7 @@ export class MarkedPrefetch implements Prefetch {
     if (!isWatching) await this.stop()
     const unfinished = this.warming.namesOnTheWay
     const end = unfinished.length > 0 ? originals.monotonic() : this.#lastArrivalAt
-    const models = names.filter((name) => !unfinished.includes(name))
+    const models = names.filter((name) => !unfinished.includes(name) && this.warming.hasArrived(name))
     this.warming.recordOfRun.prefetch = { aheadMs: Math.max(0, end - this.#beganAt), models, unfinished }
     this.#names = []
   }

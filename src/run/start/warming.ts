@@ -50,7 +50,7 @@ export class Warming {
     return [...this.#arrivals.keys()]
   }
 
-  /** The names of these models. */
+  /** The names of these models, each once. */
   get namesOnTheWay(): string[] {
     return [...new Set([...this.#arrivals.values()].map(({ model }) => modelLabel(model)))]
   }
@@ -70,6 +70,11 @@ export class Warming {
   async waitUntil(isEnough: (onTheWay: string[]) => boolean): Promise<void> {
     while (this.#arrivals.size > 0 && !this.#abort.signal.aborted && !isEnough(this.onTheWay))
       await Promise.race([...this.#arrivals.values()].map(({ arrival }) => arrival))
+  }
+
+  /** True if a model with this name has arrived. */
+  hasArrived(name: string): boolean {
+    return this.#results.some((result) => 'cached' in result && modelLabel(result.model) === name)
   }
 
   /** The manifest of the models that have arrived. */

@@ -1,0 +1,107 @@
+// When the first test has its result, and when a cold run ends, with models that are downloaded while tests run, and before them.
+import { readFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { ColdProject } from './cold-project.ts'
+import { interleave, paired, type Sample, sample } from './rounds.ts'
+import type { BenchContext, Findings, Row } from './row.ts'
+
+const FILES = 20
+const REPO = 'org/model'
+
+/** Milliseconds from the start of the process. */
+interface Cold {
+  firstResult: number
+  end: number
+  bytes: number
+}
+
+/** `only`: megabytes of the model, and megabytes a second of the Hub. */
+export async function prefetch({ packageDirectory, isQuick, only }: BenchContext): Promise<Findings> {
+  const [megabytes = isQuick ? 20 : 500, rate = isQuick ? 20 : 50] = (only ?? []).map(Number)
+  const cold = await ColdProject.create(packageDirectory, { 'vitest.config.mjs': CONFIG })
+  try {
+    await cold.serveFiles(REPO, [megabytes * 1e6])
+    cold.hub.throttle({ total: rate * 1e6 })
+    const rounds = isQuick ? 1 : 4
+    const some = await measure(cold, 2, rounds)
+    const all = await measure(cold, FILES, rounds)
+    const size = `${megabytes} MB at ${rate} MB/s`
+    return {
+      rows: [
+        ...rowsOf(`2 of ${FILES} files need ${size}`, 'first result', some, 'firstResult'),
+        ...rowsOf(`2 of ${FILES} files need ${size}`, 'whole run', some, 'end', 1),
+        ...rowsOf(`all ${FILES} files need it`, 'whole run', all, 'end', 1.02),
+        {
+          what: 'bytes from the Hub, of those of the model',
+          unit: 'x',
+          value: bytesOf(some, megabytes * 1e6),
+          atMost: 1.001,
+        },
+      ],
+    }
+  } finally {
+    await cold.remove()
+  }
+}
+
+type Runs = Record<'during' | 'before', Cold[]>
+
+/** Cold runs of a suite in which the first files need the model. `warm: 'all'` warms the same, and tests wait for it. */
+async function measure(cold: ColdProject, needing: number, rounds: number): Promise<Runs> {
+  for (let file = 0; file < FILES; file++) await writeTest(cold, file, file < needing)
+  const trained = await cold.freshFolder()
+  await run(cold, trained, {})
+  const way = (warm: string) => async () => {
+    const folder = await cold.freshFolderAfter(trained)
+    cold.hub.clearRequests()
+    const times = await run(cold, folder, { MODEL_CACHE_WARM: warm })
+    await rm(folder, { recursive: true })
+    return { ...times, bytes: cold.hub.bytesSent({ origin: 'cdn' }) }
+  }
+  return interleave({ during: way('predicted'), before: way('all') }, rounds)
+}
+
+function writeTest({ project }: ColdProject, file: number, needsModel: boolean): Promise<void> {
+  const body = needsModel
+    ? `await models.file('${REPO}', '0.bin')`
+    : 'await new Promise((done) => setTimeout(done, 100))'
+  return project.write({
+    [`file-${file}.test.js`]: `import { test } from 'vitest'\ntest('runs', async ({ models }) => { ${body} })`,
+  })
+}
+
+async function run(cold: ColdProject, folder: string, env: Record<string, string>) {
+  const mark = join(cold.project.directory, 'first')
+  await rm(mark, { force: true })
+  const started = Date.now()
+  const result = await cold.project.vitest([], { ...cold.environment(folder), ...env })
+  const end = Date.now() - started
+  if (result.exitCode !== 0) throw new Error(result.output)
+  return { firstResult: Number(await readFile(mark, 'utf8')) - started, end }
+}
+
+function rowsOf(suite: string, what: string, runs: Runs, key: 'firstResult' | 'end', atMost?: number): Row[] {
+  const of = (way: keyof Runs) => runs[way].map((run) => run[key])
+  return [
+    { what: `${suite}: ${what}, tests during the download`, unit: 'ms', value: sample(of('during')) },
+    { what: '  tests after it', unit: 'ms', value: sample(of('before')) },
+    { what: '  during against after (paired)', unit: 'x', value: paired(of('during'), of('before')), atMost },
+  ]
+}
+
+function bytesOf({ during }: Runs, bytes: number): Sample {
+  return sample(during.map((run) => run.bytes / bytes))
+}
+
+const CONFIG = `
+  import { writeFileSync } from 'node:fs'
+  import { modelCache } from 'vitest-model-cache'
+  let isFirst = true
+  const noteFirst = {
+    onTestCaseResult() {
+      if (isFirst) writeFileSync('first', String(Date.now()))
+      isFirst = false
+    },
+  }
+  export default { plugins: [modelCache()], test: { maxWorkers: 2, reporters: ['default', noteFirst] } }
+`
