@@ -135,7 +135,7 @@ const BUNDLES: BuildOptions[] = [
     output: { dir: 'dist', entryFileNames: '[name].cjs', format: 'cjs' },
   },
   // The tasks of worker threads, which have no loader for TypeScript.
-  ...['cache/store/downloads/digest-worker', 'cache/store/packs/coder-thread', 'cache/store/packs/file-cutter'].map(
+  ...['cache/store/downloads/digest-worker', 'cache/store/packs/coder-thread', 'cache/store/packs/cutter-thread'].map(
     (name) => ({
       input: { [name]: join(SRC, `${name}.mjs`) },
       external: isExternal,

@@ -3,6 +3,7 @@ import { type ChunkId, idFrom } from '../../../model/chunk-id.ts'
 import { blobNameOf, type Digest, hashRecipe } from '../../../model/digest.ts'
 import { originals } from '../../../platform/originals.ts'
 import { Slices } from '../../../platform/slices.ts'
+import { untilAborted } from '../../../remote/until-aborted.ts'
 import { type Cut, cutInSteps } from './file-cutter.mjs'
 
 // Starting a thread takes as long as cutting some 30 MB.
@@ -25,7 +26,8 @@ export async function cutFile(
 ): Promise<FileChunk[] | undefined> {
   signal?.throwIfAborted()
   const task = { path, ...(digest && { whole: hashRecipe(digest, size) }) }
-  const cut = size < WORTH_A_THREAD_BYTES ? await cutHere(task, signal) : await cutInThread(task, signal)
+  const inThread = size < WORTH_A_THREAD_BYTES ? undefined : await cutInThread(task, signal)
+  const cut = inThread ?? (await cutHere(task, signal))
   if (cut.size !== size || (digest && cut.hex !== blobNameOf(digest))) return undefined
   const ids = Buffer.from(cut.ids.buffer, cut.ids.byteOffset, cut.ids.byteLength)
   return Array.from(cut.sizes, (size, index) => ({ id: idFrom(ids.subarray(32 * index, 32 * index + 32)), size }))
@@ -49,13 +51,25 @@ async function cutHere(task: Task, signal?: AbortSignal): Promise<Cut> {
   }
 }
 
-async function cutInThread(task: Task, signal = new originals.AbortController().signal): Promise<Cut> {
-  const { Tinypool } = await import('tinypool')
-  const filename = fileURLToPath(new URL('./file-cutter.mjs', import.meta.url))
-  const pool = new Tinypool({ filename, minThreads: 0, maxThreads: 1 })
+/** Undefined if the thread can't be started, or if it failed. */
+async function cutInThread(task: Task, signal = new originals.AbortController().signal): Promise<Cut | undefined> {
+  const { Worker } = await import('node:worker_threads')
+  const file = fileURLToPath(new URL('./cutter-thread.mjs', import.meta.url))
+  let worker: InstanceType<typeof Worker>
   try {
-    return await pool.run(task, { signal })
+    // Some flags of the process can't be used in a thread, and `--import` would load the user's code into it.
+    worker = new Worker(file, { workerData: task, execArgv: [] })
+  } catch {
+    return undefined
+  }
+  const done = new Promise<Cut | undefined>((resolve) => {
+    worker.once('message', resolve)
+    worker.once('error', () => resolve(undefined))
+    worker.once('exit', () => resolve(undefined))
+  })
+  try {
+    return await untilAborted(signal, done)
   } finally {
-    await pool.destroy()
+    await worker.terminate()
   }
 }

@@ -1,4 +1,4 @@
-// Cuts a file into chunks, in the calling thread or in a thread of `cut-file.ts`. Plain JavaScript, because a thread has no loader for
+// Cuts a file into chunks, in the calling thread or in `cutter-thread.mjs`. Plain JavaScript, because a thread has no loader for
 // TypeScript.
 import { createHash } from 'node:crypto'
 import { closeSync, openSync, readSync } from 'node:fs'
@@ -12,18 +12,6 @@ const READ_BYTES = 1 << 20
  * @typedef {{ hex: string | undefined, size: number, ids: Uint8Array, sizes: Uint32Array }} Cut
  * `hex`: with `whole`, the hexadecimal digest of its header followed by the file's bytes. `ids`: the sha256 of each chunk, 32 bytes each.
  */
-
-/**
- * The task of a worker thread.
- * @param {Task} task
- * @returns {Cut}
- */
-export default function cutFile(task) {
-  const steps = cutInSteps(task)
-  let step = steps.next()
-  while (!step.done) step = steps.next()
-  return step.value
-}
 
 /**
  * Yields after each piece that was read.
