@@ -56,8 +56,9 @@ async function setUp(testProject: TestProject): Promise<() => Promise<void>> {
   project.workers = workersOf(testProject)
   const provide = (manifest: Manifest, files?: number) => {
     const filesAtOnce = Math.min(mostWorkers(testProject), files ?? Number.MAX_SAFE_INTEGER)
-    testProject.provide(CHANNEL, handOver(session, project, { manifest, filesAtOnce }))
-    if (project.prefetch) runReadyFirst(testProject.vitest, session)
+    const settings = handOver(session, project, { manifest, filesAtOnce })
+    testProject.provide(CHANNEL, settings)
+    if (settings.arrivals) runReadyFirst(testProject.vitest, session)
   }
   provide(manifest, session.testFiles)
   testProject.onTestsRerun(async (specifications) => {

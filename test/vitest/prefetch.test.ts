@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { cp, mkdir, writeFile } from 'node:fs/promises'
+import { cp, mkdir, readdir, writeFile } from 'node:fs/promises'
 import { expect, onTestFinished, test } from 'vitest'
 import { configSource } from '../support/config-source.ts'
 import { Consumer } from '../support/consumer.ts'
@@ -23,6 +23,18 @@ function ran(): string[] {
   return hub.requests.flatMap(({ path }) => path.split('/ran/')[1] ?? [])
 }
 
+/** Settles when a test has run. */
+function hasRun(name: string): Promise<unknown> {
+  return hub.waitForRequest(({ path }) => path === `/ran/${name}`)
+}
+
+/** Holds back the download of a repo. Returns a function that ends that for later requests. */
+function hold(repo: string, until: Promise<unknown>): () => void {
+  const mend = hub.fault({ repo, kind: 'resolve' }, { until })
+  onTestFinished(mend)
+  return mend
+}
+
 test('tests run while the models of others are downloaded, in the order of the arrivals', async () => {
   const consumer = await Consumer.create({
     files: {
@@ -44,26 +56,35 @@ test('tests run while the models of others are downloaded, in the order of the a
   expect(trained.exitCode, trained.output).toBe(0)
   expect(trained.report).toMatchObject({ prefetch: null, misses: 2 })
   expect(ran()).toEqual(['a', 'b', 'c', 'd'])
+  let copies = 0
+  /** Runs tests with an empty cache that has the record of the first run. */
+  const runCold = async (...args: string[]) => {
+    const folder = `${consumer.cacheDir} ${++copies}`
+    await mkdir(folder)
+    for (const name of ['cache.json', 'runs'])
+      await cp(`${consumer.cacheDir}/${name}`, `${folder}/${name}`, { recursive: true })
+    await writeFile(`${folder}/cache_metadata.json`, '[]')
+    const result = await consumer.vitest(args, { ...env, MODEL_CACHE_DIR: folder })
+    return { ...result, left: await readdir(`${folder}/events`).catch(() => []) }
+  }
 
-  const folder = `${consumer.cacheDir} cold`
-  await mkdir(folder)
-  for (const name of ['cache.json', 'runs'])
-    await cp(`${consumer.cacheDir}/${name}`, `${folder}/${name}`, { recursive: true })
-  await writeFile(`${folder}/cache_metadata.json`, '[]')
   hub.clearRequests()
-  const has = (name: string) => hub.waitForRequest(({ path }) => path === `/ran/${name}`)
-  const holdSmall = hub.fault({ repo: 'org/small', kind: 'resolve' }, { until: has('d') })
-  const holdLarge = hub.fault({ repo: 'org/large', kind: 'resolve' }, { until: has('b') })
-  onTestFinished(() =>
-    [holdSmall, holdLarge].forEach((mend) => {
-      mend()
-    }),
-  )
-  const { exitCode, output, report } = await consumer.vitest([], { ...env, MODEL_CACHE_DIR: folder })
+  const mends = [hold('org/small', hasRun('d')), hold('org/large', hasRun('b'))]
+  const { exitCode, output, report } = await runCold()
   expect(exitCode, output).toBe(0)
   expect(ran()).toEqual(['c', 'd', 'b', 'a'])
   expect(report?.prefetch).toMatchObject({ models: ['org/large', 'org/small'], unfinished: [] })
   // The downloads of the warm-up are the only ones: no test waited for its model within its time limit.
   expect(report).toMatchObject({ requests: 2, misses: 2, tiers: { hub: 2 }, times: { download: { count: 2 } } })
   expect(hub.bytesSent({ origin: 'cdn' })).toBe(LARGE.length + 1000)
+
+  // A run that is cancelled does not wait for downloads. These end when the test does.
+  hub.clearRequests()
+  for (const mend of mends) mend()
+  for (const repo of ['org/small', 'org/large']) hold(repo, new Promise((end) => onTestFinished(end)))
+  await consumer.write({ 'c.test.ts': "import { test } from 'vitest'\ntest('fails', () => { throw new Error('c') })" })
+  const cancelled = await runCold('--bail=1', '--maxWorkers=2')
+  expect(cancelled).toMatchObject({ exitCode: 1, left: [] })
+  expect(cancelled.report?.prefetch).toMatchObject({ models: [], unfinished: ['org/large', 'org/small'] })
+  expect(cancelled.output).toContain('the tests ended before these downloads')
 })
