@@ -1,6 +1,7 @@
 import { type Entry, hasPacked, packedContents } from '../model/entry.ts'
-import { ModelCacheError } from '../model/errors.ts'
+import { isSystemError, ModelCacheError } from '../model/errors.ts'
 import { modelLabel } from '../model/model.ts'
+import { cacheUnusable } from './cache-unusable.ts'
 import type { CacheContext } from './context/context.ts'
 import type { Progress } from './context/progress.ts'
 import { unpackEntry } from './intake/unpack-entry.ts'
@@ -48,8 +49,10 @@ export async function unpackEntries(
       unpacked.push({ entry, bytes: done?.bytes ?? 0, restoreMs: done?.restoreMs ?? null })
     } catch (error) {
       signal?.throwIfAborted()
-      if (!(error instanceof ModelCacheError)) throw error
-      unpacked.push({ entry, bytes: 0, restoreMs: null, error })
+      const { repo, revision, pinned: pin } = entry
+      const explained = isSystemError(error) ? cacheUnusable({ repo, revision, selection: {}, pin }, error) : error
+      if (!(explained instanceof ModelCacheError)) throw error
+      unpacked.push({ entry, bytes: 0, restoreMs: null, error: explained })
     }
   }
   if (unpacked.some(({ restoreMs }) => restoreMs !== null)) await freePacks(context)

@@ -155,10 +155,12 @@ export const PROGRAMS = {
     const [models, ...others] = process.argv.slice(2)
     const before = process.cpuUsage()
     const started = performance.now()
-    const children = others.map((each) => spawn(process.execPath, [process.argv[1], each], { stdio: 'inherit' }))
+    const ends = others.map((each) => {
+      return once(spawn(process.execPath, [process.argv[1], each], { stdio: ['ignore', 'ignore', 'inherit'] }), 'close')
+    })
     const results = await openModelCache().warm(models.split(' '))
     for (const { cached, error } of results) if (cached?.tier !== 'cold') throw error ?? new Error(cached.tier)
-    for (const [code] of await Promise.all(children.map((child) => once(child, 'close')))) if (code !== 0) throw code
+    for (const [code] of await Promise.all(ends)) if (code !== 0) throw code
     const { user, system } = process.cpuUsage(before)
     console.log(JSON.stringify({ ms: performance.now() - started, cpuMs: (user + system) / 1000 }))
   `,

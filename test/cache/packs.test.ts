@@ -190,6 +190,21 @@ describe('a model that is packed', () => {
     expect((await engine.open({ offline: true }).get('org/name')).tier).toBe('cold')
   })
 
+  test('is no longer packed once an earlier version downloaded it again', async () => {
+    const text = await readFile(engine.inCache('cache_metadata.json'), 'utf8')
+    await cp(engine.inCache('hub'), join(engine.folder, 'hub'), { recursive: true, verbatimSymlinks: true })
+    await engine.open().pack()
+    await cp(join(engine.folder, 'hub'), engine.inCache('hub'), { recursive: true, verbatimSymlinks: true })
+    // The earlier version keeps the record that it can't read behind its own.
+    const packed: unknown[] = JSON.parse(await readFile(engine.inCache('cache_metadata.json'), 'utf8'))
+    await writeFile(engine.inCache('cache_metadata.json'), JSON.stringify([...JSON.parse(text), ...packed]))
+    expect(await engine.open().status()).toMatchObject({ models: 1, packed: { models: 0 } })
+    await engine.open().maintain()
+    expect(await engine.listing('cold')).toEqual([])
+    expect((await engine.open({ offline: true }).get('org/name')).tier).toBe('disk')
+    expect(await engine.records()).toHaveLength(1)
+  })
+
   test('is unpacked, exported and verified', async () => {
     const cache = engine.open()
     await cache.pack()
@@ -336,6 +351,41 @@ test.runIf(canMount)('on a full disk, a model stays as it is, and nothing is lef
   expect(packed?.reason).toContain('The disk failed: ')
   expect(await readdir(join(cacheDir, 'incoming'))).toEqual([])
   expect((await engine.open({ cacheDir, offline: true }).get('org/name')).tier).toBe('disk')
+})
+
+test.runIf(canMount)('in a read-only folder, a model is restored into the temporary cache of a run', async () => {
+  const cacheDir = join(engine.folder, 'copy')
+  await mkdir(cacheDir)
+  const disk = mountMemory(cacheDir, 16)
+  onTestFinished(disk.unmount)
+  await engine.open({ cacheDir }).get('org/name')
+  await engine.open({ cacheDir }).pack()
+  disk.makeReadOnly()
+  const refusal = await refusalOf(engine.open({ cacheDir }).get('org/name'))
+  expect(refusal.message).toContain('It is packed in')
+  expect(await engine.open({ cacheDir }).unpack()).toMatchObject([
+    { restoreMs: null, error: { code: 'CACHE_UNUSABLE' } },
+  ])
+  const run = { id: 'live', pid: process.pid }
+  const cache = engine.open({ cacheDir, offline: true, run, whenUnusable: 'temporary' })
+  const model = await cache.get('org/name')
+  expect(model.tier).toBe('cold')
+  expect(await contentsOf(model)).toEqual(CONTENTS)
+  await cache.endRun()
+})
+
+test.runIf(canMount)('on a full disk, a model stays packed, and is restored once there is room', async () => {
+  const cacheDir = join(engine.folder, 'full')
+  await mkdir(cacheDir)
+  onTestFinished(mountMemory(cacheDir, 7).unmount)
+  await engine.open({ cacheDir }).get('org/name')
+  await engine.open({ cacheDir }).pack()
+  const others = join(cacheDir, 'theirs')
+  await writeFile(others, Buffer.alloc(3 << 20))
+  expect((await refusalOf(engine.open({ cacheDir, offline: true }).get('org/name'))).code).toBe('CACHE_UNUSABLE')
+  expect(await readdir(join(cacheDir, 'incoming'))).toEqual([])
+  await rm(others)
+  expect((await engine.open({ cacheDir, offline: true }).get('org/name')).tier).toBe('cold')
 })
 
 test('the commands say what they packed, show it, and restore it', async () => {

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { formatDuration, formatSize } from '../../config/units.ts'
 import type { Digest } from '../../model/digest.ts'
-import { type Entry, type EntryId, recordedDownloadMs } from '../../model/entry.ts'
+import { type Entry, type EntryId, entryKey, hasPacked, recordedDownloadMs } from '../../model/entry.ts'
 import { isSystemError, ModelCacheError } from '../../model/errors.ts'
 import type { HubPath } from '../../model/hub-path.ts'
 import { describeModel, type Model, modelLabel } from '../../model/model.ts'
@@ -93,15 +93,22 @@ async function completeUnderLock(context: CacheContext, model: Model, options: W
 }
 
 async function readOnly(context: CacheContext, model: Model): Promise<ModelCacheError> {
-  const [wrong] = (await findOnDisk(context, model))?.changed ?? []
+  const found = await findOnDisk(context, model)
+  const [wrong] = found?.changed ?? []
   const folder = `the cache folder ${context.layout.directory}`
+  const entry = found && (await (await context.metadata()).find(entryKey(found)))
+  const isPackedThere = entry && hasPacked(entry)
   return new ModelCacheError({
     code: 'CACHE_UNUSABLE',
     asked: `Model ${describeModel(model)}`,
-    reason: wrong
-      ? `In ${folder} the file ${wrong} is missing or is not what the Hub stated, and this folder is read-only.`
-      : `It is not in ${folder}, and this folder is read-only.`,
-    nextStep: 'Download it where the folder can be written, or set MODEL_CACHE_DIR to another folder.',
+    reason: isPackedThere
+      ? `It is packed in ${folder}, and this folder is read-only.`
+      : wrong
+        ? `In ${folder} the file ${wrong} is missing or is not what the Hub stated, and this folder is read-only.`
+        : `It is not in ${folder}, and this folder is read-only.`,
+    nextStep: isPackedThere
+      ? `Restore it where the folder can be written: \`npx vitest-model-cache unpack ${model.repo}\`. Or set MODEL_CACHE_DIR to another folder.`
+      : 'Download it where the folder can be written, or set MODEL_CACHE_DIR to another folder.',
   })
 }
 

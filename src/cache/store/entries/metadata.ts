@@ -150,11 +150,17 @@ function textOf(records: unknown[]): string {
   return `${FIRST}${records.map((record) => JSON.stringify(record)).join(BETWEEN)}${LAST}`
 }
 
-/** The records of a JSON array, by their keys. Undefined when the text is no JSON array. */
+/**
+ * The records of a JSON array, by their keys. Undefined when the text is no JSON array. When two records have the same key, the first one
+ * counts: an older version of this package writes its own records first, and keeps behind them those that it can't read.
+ */
 function recordsIn(text: string): Map<string, unknown> | undefined {
   try {
-    const records: unknown = JSON.parse(text)
-    return Array.isArray(records) ? new Map(records.flatMap(keyed)) : undefined
+    const parsed: unknown = JSON.parse(text)
+    if (!Array.isArray(parsed)) return undefined
+    const records = new Map<string, unknown>()
+    for (const [key, record] of parsed.flatMap(keyed)) if (!records.has(key)) records.set(key, record)
+    return records
   } catch {
     return undefined
   }
@@ -164,13 +170,12 @@ function recordsIn(text: string): Map<string, unknown> | undefined {
 function recordByLine(text: string, key: string): { record: unknown } | undefined {
   if (!text.startsWith(`${FIRST}{`) || !text.endsWith(`}${LAST}`)) return undefined
   const snapshot = key.slice(key.lastIndexOf('@') + 1)
-  // Searches backwards: when two records have the same key, the last one counts, as in `recordsIn`.
-  for (let at = text.lastIndexOf(snapshot); at > 0; ) {
-    const start = text.lastIndexOf('\n', at) + 1
-    const records = recordsIn(`[${text.slice(start, text.indexOf('\n', at)).replace(/,$/, '')}]`)
+  for (let at = text.indexOf(snapshot); at > 0; ) {
+    const end = text.indexOf('\n', at)
+    const records = recordsIn(`[${text.slice(text.lastIndexOf('\n', at) + 1, end).replace(/,$/, '')}]`)
     if (!records) return undefined
     if (records.has(key)) return { record: records.get(key) }
-    at = text.lastIndexOf(snapshot, start - 1)
+    at = text.indexOf(snapshot, end)
   }
   return { record: undefined }
 }
