@@ -181,16 +181,6 @@ test('each project uses the cache folder of its own config', async () => {
   expect(stdout.split('\n')).toEqual(['app/cache-one/hub/models--org--one', 'app/cache-two/hub/models--org--two'])
 })
 
-test('listing the tests downloads nothing', async () => {
-  const consumer = await Consumer.create({
-    files: { 'vitest.config.ts': configSource({ models: ['org/one'] }), 'a.test.ts': asks('org/one') },
-  })
-  const { exitCode, stdout } = await listTests(consumer)
-  expect(exitCode).toBe(0)
-  expect(stdout).toContain('a.test.ts > x')
-  expect(hub.requests).toEqual([])
-})
-
 test('the command line finds the cache of the config, also when the root is another folder', async () => {
   const consumer = await Consumer.create({
     files: {

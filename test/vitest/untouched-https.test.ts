@@ -182,12 +182,4 @@ describe('a request to the Hub by node:http and node:https', () => {
     ])
     expect(report).toMatchObject({ requests: 4, hits: 4, misses: 0 })
   })
-
-  test('is left alone with `intercept: false`', async () => {
-    const source = `${USES} test('x', async () => {
-      expect((await ask(request, HUB + '/org/files/resolve/main/config.json')).status).toBe(200)
-    })`
-    await runTwice({ 'a.test.ts': source }, configSource({ intercept: false }))
-    expect(sent()).toEqual(['GET /org/files/resolve/main/config.json'])
-  })
 })

@@ -36,14 +36,30 @@ function downloads(): string[] {
 }
 
 describe('an untouched pipeline() comes from the cache', () => {
-  describe('where a docblock asks for a window, and replaces our environment', () => {
-    const cases = ['forks', 'vmThreads'].flatMap((pool) =>
+  describe('in projects of one run:', () => {
+    const windows = ['forks', 'vmThreads'].flatMap((pool) =>
       ['jsdom', 'happy-dom'].map((window) => ({ pool, window, name: `org/${pool}-${window}` })),
     )
+    const OF_CHILD = copyOf(REPO, 'org/child')
+    const WITH_OPTIONS = copyOf(REPO, 'org/with-options')
+    const program = `
+      import { env, pipeline } from '@huggingface/transformers'
+      env.cacheDir = './own-cache'
+      const embed = await pipeline('feature-extraction', '${OF_CHILD}')
+      console.log((await embed('A dog', { pooling: 'mean', normalize: true })).dims.join())
+    `
+    const starts = `
+      import { execFileSync } from 'node:child_process'
+      import { expect, test } from 'vitest'
+      test('starts it', () => {
+        expect(execFileSync(process.execPath, ['program.mjs'], { encoding: 'utf8', timeout: 200_000 })).toBe('1,16\\n')
+      })
+    `
+    const collects = `test('has them', () => { expect(typeof globalThis.gc).toBe('function') })`
     let runs: ColdAndWarm
 
     beforeAll(async () => {
-      const suites = cases.flatMap(({ pool, window, name }) => {
+      const suites = windows.flatMap(({ pool, window, name }) => {
         const docblock = `/** @vitest${'-environment'} ${window} */\n`
         const where = `test('has a window', () => { expect(typeof document).toBe('object') })`
         const source = docblock + untouched(copyOf(REPO, name), where)
@@ -51,20 +67,46 @@ describe('an untouched pipeline() comes from the cache', () => {
         const options = `pool: '${pool}', maxWorkers: 1`
         return ['a', 'b'].map((file): [string, SuiteSource] => [`${pool}-${window}-${file}`, { source, options }])
       })
-      const project = await Consumer.createForTests({ files: suitesInOneRun(Object.fromEntries(suites)) })
-      runs = await runColdAndWarm(project, hub, env)
+      const files = suitesInOneRun({
+        ...Object.fromEntries(suites),
+        child: { source: starts, options: 'maxWorkers: 1' },
+        'with-options': {
+          source: untouched(WITH_OPTIONS, collects),
+          options: `execArgv: ['--expose-gc'], maxWorkers: 1`,
+        },
+      })
+      const project = await Consumer.createForTests({ files: { ...files, 'program.mjs': program } })
+      runs = await runColdAndWarm(project, hub, env, { warmEnv: { ...env, MODEL_CACHE_DEBUG: '1' } })
       return () => project.remove()
     })
 
-    test.each(cases)('in $pool for $window', ({ name }) => {
+    /** Expects that the model was downloaded once, and that the warm run made no request. */
+    function expectServed(name: string, requests: number): void {
       const { cold, warm, asked } = runs
       const of = ({ report }: RunResult) => report?.models.find(({ repo }) => repo === name)
       expect(cold.exitCode, cold.output).toBe(0)
-      expect(of(cold)).toMatchObject({ requests: 2, tiers: { hub: 1, disk: 1 } })
+      expect(of(cold)).toMatchObject({ requests, tiers: { hub: 1 } })
       expect(cold.report?.errors).toEqual([])
       expect(warm.exitCode, warm.output).toBe(0)
-      expect(of(warm)).toMatchObject({ requests: 2, tiers: { disk: 2 } })
+      expect(of(warm)).toMatchObject({ requests, tiers: { disk: requests } })
       expect(asked.warm).toEqual([])
+    }
+
+    test.each(windows)('where a docblock asks for $window in $pool, and replaces our environment', ({ name }) => {
+      expectServed(name, 2)
+    })
+
+    test('in a process that a test starts, which downloads missing models itself', () => {
+      expectServed(OF_CHILD, 1)
+      const files = runs.asked.cold.filter(({ repo, kind, method }) => {
+        return repo === OF_CHILD && kind === 'resolve' && method === 'GET'
+      })
+      expect(new Set(files.map(({ file }) => file)).size).toBe(files.length)
+      expect(runs.warm.output).toContain(`Loaded mapped: ${OF_CHILD} onnx/model.onnx`)
+    })
+
+    test('with options of Node.js that the suite sets for its workers', () => {
+      expectServed(WITH_OPTIONS, 1)
     })
   })
 
@@ -135,49 +177,11 @@ describe('an untouched pipeline() comes from the cache', () => {
     expect(await last).toMatchObject({ requests: 1, hits: 1, models: [{ repo: OTHER }] })
     expect(hub.requests).toEqual([])
   })
-
-  test('in a process that a test starts, which downloads missing models itself', async () => {
-    const program = `
-      import { env, pipeline } from '@huggingface/transformers'
-      env.cacheDir = './own-cache'
-      const embed = await pipeline('feature-extraction', '${REPO}')
-      console.log((await embed('A dog', { pooling: 'mean', normalize: true })).dims.join())
-    `
-    const starts = `
-      import { execFileSync } from 'node:child_process'
-      import { expect, test } from 'vitest'
-      test('starts it', () => {
-        expect(execFileSync(process.execPath, ['program.mjs'], { encoding: 'utf8', timeout: 200_000 })).toBe('1,16\\n')
-      })
-    `
-    const project = await suite({ 'program.mjs': program, 'a.test.ts': starts })
-    const cold = await project.vitest([], env)
-    expect(cold.exitCode, cold.output).toBe(0)
-    expect(cold.report).toMatchObject({ requests: 1, misses: 1 })
-    expect(downloads()).toEqual([...new Set(downloads())])
-    hub.clearRequests()
-    const warm = await project.vitest([], { ...env, MODEL_CACHE_DEBUG: '1' })
-    expect(warm.report).toMatchObject({ requests: 1, hits: 1 })
-    expect(warm.output).toContain(`Loaded mapped: ${REPO} onnx/model.onnx`)
-    expect(hub.requests).toEqual([])
-  })
-
-  test('with options of Node.js that the suite sets for its workers', async () => {
-    const project = await suite(
-      { 'a.test.ts': untouched(REPO, `test('has them', () => { expect(typeof globalThis.gc).toBe('function') })`) },
-      `execArgv: ['--expose-gc']`,
-    )
-    expect((await project.vitest([], env)).exitCode).toBe(0)
-    hub.clearRequests()
-    const warm = await project.vitest([], env)
-    expect(warm.exitCode, warm.output).toBe(0)
-    expect(warm.report).toMatchObject({ requests: 1, hits: 1 })
-    expect(hub.requests).toEqual([])
-  })
 })
 
 test('listing the tests loads and downloads nothing', async () => {
-  const project = await suite(TWO_FILES)
+  const files = { 'vitest.config.ts': configSource({ models: [REPO] }), ...TWO_FILES }
+  const project = await Consumer.create({ files })
   const cli = join(project.directory, 'node_modules', 'vitest', 'vitest.mjs')
   const { exitCode, stdout } = await project.shell(`cd app && HF_ENDPOINT=${hub.url} node '${cli}' list`)
   expect(exitCode).toBe(0)
