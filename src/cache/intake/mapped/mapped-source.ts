@@ -17,6 +17,8 @@ import { CostlyError, LocalBytesError } from '../receive-blob.ts'
 import { type ObjectPiece, type Piece, type SharedRange, sharedRanges } from './pieces.ts'
 
 const READ_BYTES = 1 << 20
+/** See `IncomingFile`. */
+const WRITTEN_AT_ONCE_BYTES = 1 << 20
 // With a range for each connection, this many bytes are in memory: some 16 MB.
 const MOST_HELD_RANGES = 4
 
@@ -94,8 +96,8 @@ export class MappedSource implements PartSource {
     const bytes = part(readChunks({ layout, index, pool: this.#pool }, ids), start - first, end - first)
     for await (const chunk of bytes) {
       this.unpackedBytes += chunk.byteLength
-      // Its memory is used again, perhaps before a short chunk is written.
-      yield Buffer.from(chunk)
+      // Its memory is used again. A short chunk may wait until more bytes arrive, before it is written.
+      yield chunk.byteLength < WRITTEN_AT_ONCE_BYTES ? Buffer.from(chunk) : chunk
     }
   }
 
