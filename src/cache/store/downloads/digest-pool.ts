@@ -47,7 +47,8 @@ export class DigestPool {
 async function openPool(threads: number): Promise<Tinypool> {
   const { Tinypool } = await import('tinypool')
   const filename = fileURLToPath(new URL('./digest-worker.mjs', import.meta.url))
-  return new Tinypool({ filename, minThreads: 0, maxThreads: threads })
+  // Some flags of the process, such as `--input-type`, can't be used in a thread. The failure would end the process.
+  return new Tinypool({ filename, execArgv: [], minThreads: 0, maxThreads: threads })
 }
 
 async function checkHere(files: Stated[], signal?: AbortSignal): Promise<(Flaw | null)[]> {
