@@ -60,10 +60,12 @@ export class MappedSource implements PartSource {
   async *#bytes({ start, end }: Span, signal: AbortSignal): AsyncGenerator<Uint8Array> {
     for (const piece of this.pieces) {
       if (piece.end <= start || piece.start >= end) continue
-      signal.throwIfAborted()
       const within = { start: Math.max(start, piece.start) - piece.start, end: Math.min(end, piece.end) - piece.start }
-      if (piece.kind === 'object') yield* this.#object(piece, within, signal)
-      else yield* this.#local(piece, within)
+      const chunks = piece.kind === 'object' ? this.#object(piece, within, signal) : this.#local(piece, within)
+      for await (const chunk of chunks) {
+        signal.throwIfAborted()
+        yield chunk
+      }
     }
   }
 
