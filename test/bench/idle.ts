@@ -1,14 +1,16 @@
 // What maintenance costs: how much later a run ends, and how much later a run starts while the background process works.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readdir, readFile, rm } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { execa } from 'execa'
+import { ModelCache } from '../../src/cache/model-cache.ts'
+import { openModelCache } from '../../src/cache/open-model-cache.ts'
 import { type Hub, startHub } from '../support/hub/index.ts'
 import { manyModels, type SketchedModel, writeCache } from '../support/many-models.ts'
 import { ProjectFolder } from '../support/project-folder.ts'
 import { makeFile } from './made-file.ts'
-import { interleave, type Sample, sample } from './rounds.ts'
+import { interleave, sample } from './rounds.ts'
 import type { BenchContext, Findings, Row } from './row.ts'
 
 const USED = 'org/used'
@@ -31,40 +33,43 @@ export async function idle({ packageDirectory, isQuick }: BenchContext): Promise
 
 /** From the end of the last test to the end of the process: with maintenance, and without. */
 async function exits(project: ProjectFolder, hub: Hub, isQuick: boolean): Promise<Row[]> {
-  const [due, nothingDue] = ['due', 'nothing due'].map((name) => join(project.directory, name)) as [string, string]
-  await writeCache(due, sketches())
-  await writeCache(
-    nothingDue,
-    manyModels(ENTRIES).map((model) => ({ ...model, idleDays: 0 })),
-  )
-  const run = (template: string, maintenance: string) => async () => {
-    const isChanged = template === due && maintenance !== 'none'
-    const cacheDir = isChanged ? join(project.directory, 'cache') : template
-    if (isChanged) await copyCache(template, cacheDir)
+  const models = {
+    nothing: manyModels(ENTRIES).map((model) => ({ ...model, idleDays: 0 })),
+    due: sketches(),
+    brief: sketches(),
+  }
+  for (const [name, sketched] of Object.entries(models)) {
+    const cacheDir = join(project.directory, name)
+    await writeCache(cacheDir, sketched)
+    await runOnce(project, hub, { MODEL_CACHE_DIR: cacheDir, MODEL_CACHE_MAINTENANCE: 'none' })
+  }
+  const run = (name: keyof typeof models, maintenance: string) => async () => {
+    const cacheDir = join(project.directory, name)
     await rm(join(cacheDir, 'maintenance.json'), { force: true })
     return runOnce(project, hub, { MODEL_CACHE_DIR: cacheDir, MODEL_CACHE_MAINTENANCE: maintenance })
   }
-  for (const template of [due, nothingDue])
-    await runOnce(project, hub, { MODEL_CACHE_DIR: template, MODEL_CACHE_MAINTENANCE: 'none' })
+  // While another run uses the cache, the process in the background ends at once. So each round has something to do.
+  const { options } = openModelCache({ cacheDir: join(project.directory, 'due'), hub: { endpoint: hub.url } }).context
+  const live = new ModelCache({ ...options, run: { id: 'bench-1-abcdef', pid: process.pid } })
+  await live.claim(...(await live.list()).filter(({ repo }) => repo === USED))
   const runs = await interleave(
     {
-      none: run(due, 'none'),
-      due: run(due, 'background'),
-      brief: run(due, 'brief'),
-      whole: run(due, 'run'),
-      nothing: run(nothingDue, 'background'),
+      none: run('nothing', 'none'),
+      nothing: run('nothing', 'background'),
+      due: run('due', 'background'),
+      brief: run('brief', 'brief'),
     },
     isQuick ? 3 : 15,
   )
+  await live.endRun()
   const without = sample(runs.none.map(({ exitMs }) => exitMs))
-  const later = (name: keyof typeof runs): Sample => sample(runs[name].map(({ exitMs }) => exitMs - without.median))
-  const what = `${ENTRIES} models`
+  const later = (name: keyof typeof runs) => sample(runs[name].map(({ exitMs }) => exitMs - without.median))
+  const due = `${TO_EXPIRE} to expire, ${TO_PACK} to pack`
   return [
-    { what: `${what}: end of a run without maintenance`, unit: 'ms', value: without },
+    { what: `${ENTRIES} models: end of a run without maintenance`, unit: 'ms', value: without },
     { what: '  later, nothing to do', unit: 'ms', value: later('nothing'), atMost: 100 },
-    { what: `  later, ${TO_EXPIRE} to expire, ${TO_PACK} to pack`, unit: 'ms', value: later('due'), atMost: 100 },
+    { what: `  later, ${due}`, unit: 'ms', value: later('due'), atMost: 100 },
     { what: '    `brief`', unit: 'ms', value: later('brief'), atMost: 100 },
-    { what: '    `run`', unit: 'ms', value: later('whole') },
   ]
 }
 
@@ -82,56 +87,52 @@ function weightsOf(seed: number): string {
 /** From the start of a run to its first test: alone, and while a large model is packed. */
 async function starts(project: ProjectFolder, hub: Hub, isQuick: boolean): Promise<Row[]> {
   const large = join(project.directory, 'large.bin')
-  await makeFile(large, isQuick ? PACKED_BYTES / 5 : PACKED_BYTES)
-  hub.addRepo('org/large', { files: { 'config.json': '{}', 'weights.bin': { path: large } } })
-  const template = join(project.directory, 'with a large model')
-  const env = { MODELS: `${USED},org/large`, MODEL_CACHE_DIR: template, MODEL_CACHE_MAINTENANCE: 'none' }
-  await runOnce(project, hub, env)
-  const run = (isPacking: boolean, cold: string) => async () => {
-    const cacheDir = join(project.directory, 'cache')
-    await copyCache(template, cacheDir)
-    const ended = isPacking ? await startPacking(project, hub, cacheDir) : undefined
-    const { startMs } = await runOnce(project, hub, {
-      ...{ MODEL_CACHE_DIR: cacheDir, MODEL_CACHE_MAINTENANCE: 'none', MODELS: cold },
-    })
-    await ended
+  await makeFile(large, PACKED_BYTES)
+  const files = { 'config.json': '{}', 'weights.bin': { path: large } }
+  const repository = hub.addRepo('org/large', { files })
+  const cacheDir = join(project.directory, 'with a large model')
+  const env = { MODEL_CACHE_DIR: cacheDir, MODEL_CACHE_MAINTENANCE: 'none' }
+  await runOnce(project, hub, { ...env, MODELS: `${USED},org/large` })
+  const cache = openModelCache({ cacheDir, hub: { endpoint: hub.url } })
+  let commits = 0
+  const run = (isPacking: boolean, isNew: boolean) => async () => {
+    // An earlier round may have been slower than the packing.
+    await cache.unpack()
+    const packing = isPacking ? await startPacking(project, hub, cacheDir) : undefined
+    if (isNew) repository.addCommit({ files: { 'config.json': String(commits++) } })
+    const { startMs } = await runOnce(project, hub, { ...env, ...(isNew && { MODELS: 'org/large:config.json' }) })
+    await packing?.ended
     return startMs
   }
-  // Another revision of the model that is packed: its download needs the lock of the same repo.
-  hub.addRepo('org/large', { files: { 'config.json': '{"other":true}' } })
-  const other = 'org/large@main:config.json'
   const ways = {
-    alone: run(false, USED),
-    packing: run(true, USED),
-    aloneCold: run(false, other),
-    packingCold: run(true, other),
+    warm: run(false, false),
+    warmPacking: run(true, false),
+    cold: run(false, true),
+    coldPacking: run(true, true),
   }
-  const times = await interleave(ways, isQuick ? 2 : 7)
+  const times = await interleave(ways, isQuick ? 3 : 9)
+  const later = (name: keyof typeof times, alone: keyof typeof times) => {
+    const { median } = sample(times[alone])
+    return sample(times[name].map((ms) => ms - median))
+  }
   return [
-    { what: 'start of a warm run: until its first test', unit: 'ms', value: sample(times.alone) },
-    { what: '  while 500 MB are packed', unit: 'ms', value: sample(times.packing) },
-    { what: 'start of a run that downloads from the repo that is packed', unit: 'ms', value: sample(times.aloneCold) },
-    { what: '  while 500 MB are packed', unit: 'ms', value: sample(times.packingCold) },
+    { what: 'a warm run, until its first test', unit: 'ms', value: sample(times.warm) },
+    { what: '  later, while 500 MB are packed', unit: 'ms', value: later('warmPacking', 'warm') },
+    { what: 'a run with a new revision of the repo that is packed', unit: 'ms', value: sample(times.cold) },
+    { what: '  later, while 500 MB are packed', unit: 'ms', value: later('coldPacking', 'cold') },
   ]
 }
 
-/** Starts the background process, and waits until it packs. Returns its end. */
-async function startPacking(project: ProjectFolder, hub: Hub, cacheDir: string): Promise<Promise<unknown>> {
+/** Starts the background process, and waits until it packs. */
+async function startPacking(project: ProjectFolder, hub: Hub, cacheDir: string): Promise<{ ended: Promise<unknown> }> {
   const program = join(project.directory, 'node_modules/vitest-model-cache/dist/run/end/maintenance.js')
   const cache = { cacheDir, hub: { endpoint: hub.url }, offline: false, maxSize: 1e12, maxAge: 1e12, packAfter: 0 }
   const task = JSON.stringify({ cache, run: 'bench', isOver: true })
   const child = spawn(project.node, [program], { env: { VITEST_MODEL_CACHE_TASK: task }, stdio: 'ignore' })
   const ended = once(child, 'exit')
-  const packs = () => readdir(join(cacheDir, 'cold/packs')).catch(() => [])
-  while ((await packs()).length === 0 && child.exitCode === null) await new Promise((resolve) => setTimeout(resolve, 5))
-  return ended
-}
-
-/** Much faster than the functions of Node.js for thousands of files. */
-async function copyCache(from: string, to: string): Promise<void> {
-  // The process of the run before may still work in it.
-  while ((await execa('rm', ['-rf', to], { reject: false })).failed);
-  await execa('cp', ['-a', from, to])
+  const lock = join(cacheDir, 'incoming', '~cold.lock')
+  while (!existsSync(lock) && child.exitCode === null) await new Promise((resolve) => setTimeout(resolve, 2))
+  return { ended }
 }
 
 /** Runs the tests once. Returns the milliseconds before the first test, and those after the last one. */
