@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { constants, setPriority } from 'node:os'
 import { dirname } from 'node:path'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
@@ -45,6 +46,8 @@ export function leaveMaintenance({ context }: ModelCache, isOver: boolean): void
     })
     child.on('error', (error) => context.debug(`Maintenance goes on after the next run: ${messageOf(error)}`))
     child.unref()
+    // Already its start must not take time from the end of the run.
+    if (child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_BELOW_NORMAL)
   } catch (error) {
     // Node.js's permissions may forbid it.
     context.debug(`Maintenance goes on after the next run: ${messageOf(error)}`)

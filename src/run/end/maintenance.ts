@@ -1,6 +1,5 @@
 // The process that goes on with the maintenance of a cache after a run. It says nothing, and its end is never a failure: a kill at any
 // instant loses nothing, and the next run goes on.
-import { constants, setPriority } from 'node:os'
 import process from 'node:process'
 import { CacheContext } from '../../cache/context/context.ts'
 import { maintainInBackground } from '../../cache/upkeep/maintain-in-background.ts'
@@ -15,7 +14,6 @@ const end = () => process.exit(0)
 
 try {
   originals.setTimeout(end, MOST_MS)
-  setPriority(constants.priority.PRIORITY_BELOW_NORMAL)
   const { cache, run, isOver }: MaintenanceTask = JSON.parse(process.env[TASK_VARIABLE] ?? '')
   const onStop = (isAtOnce: boolean) => (isAtOnce ? end() : originals.setTimeout(end, GRACE_MS))
   const context = new CacheContext({ ...cache, hub: { ...cache.hub, concurrency: 1 } })
