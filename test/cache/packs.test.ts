@@ -56,6 +56,10 @@ async function bytesBelow(...parts: string[]): Promise<number> {
 
 async function changeFirstPack(change: (bytes: Buffer) => void): Promise<void> {
   const [name = ''] = await readdir(engine.inCache('cold/packs'))
+  await changePack(name, change)
+}
+
+async function changePack(name: string, change: (bytes: Buffer) => void): Promise<void> {
   const path = engine.inCache('cold/packs', name)
   await chmod(path, 0o644)
   const bytes = await readFile(path)
@@ -279,6 +283,28 @@ describe('a damaged pack file', () => {
     expect(engine.filesAsked).toEqual(['onnx/weights.bin'])
     expect(engine.warnings.join('\n')).toContain('The packed copy of onnx/weights.bin of org/name is damaged')
     expect(await engine.listing('incoming')).toEqual([])
+  })
+
+  test('is mended when a model is packed that has the same chunks', async () => {
+    engine.hub.addRepo('org/other', { files: { 'weights.bin': CHANGED } })
+    await engine.open().get('org/other')
+    await engine.open().pack(['org/name'])
+    await engine.open().pack(['org/other'])
+    // Both models have the chunks in the last part of the larger pack file.
+    const packs = await engine.listing('cold/packs')
+    const sizes = await Promise.all(packs.map(async (name) => (await stat(engine.inCache('cold/packs', name))).size))
+    const larger = packs[sizes.indexOf(Math.max(...sizes))] ?? ''
+    await changePack(larger, (bytes) => {
+      const at = Math.floor(bytes.length * 0.8)
+      bytes.fill(0, at, at + 9)
+    })
+    expect((await refusalOf(engine.open({ offline: true }).get('org/other'))).code).toBe('OFFLINE')
+    await engine.open().get('org/name')
+    expect((await engine.open().pack(['org/name']))[0]?.reason).toBeUndefined()
+    const model = await engine.open({ offline: true }).get('org/other')
+    expect((await readFile(model.file('weights.bin'))).equals(CHANGED)).toBe(true)
+    expect((await engine.open({ offline: true }).get('org/name')).tier).toBe('cold')
+    expect((await engine.open().verify()).problems).toEqual([])
   })
 
   test('with a broken index or a missing file, too', async () => {

@@ -12,6 +12,7 @@ import { listPacked } from '../store/entries/list-packed.ts'
 import type { Layout } from '../store/layout.ts'
 import { leasedEntries } from '../store/locks/leases.ts'
 import type { Hold } from '../store/locks/lock.ts'
+import { dropDamaged } from '../store/packs/drop-damaged.ts'
 import { withColdLock, withFreeRepoLock } from '../store/removal/aside.ts'
 import { unsharedFiles } from './delete-files.ts'
 import { isOnlyName, leaveHub } from './leave-hub.ts'
@@ -86,13 +87,21 @@ async function packOne(
   if (blobs.length === 0) throw new NotPacked('Other models share all of its files.')
   const work = async (hold: Hold) => {
     const mayGoOn = () => hold.isOurs() && repoHold.isOurs()
-    const shares = await writeBlobs(context.layout, blobs, { ...options, mayGoOn, label: modelLabel(entry) })
+    const write = () => writeBlobs(context.layout, blobs, { ...options, mayGoOn, label: modelLabel(entry) })
+    const shares = await write()
     const packedBytes = [...shares.values()].reduce((sum, share) => sum + share, 0)
     if (options.dryRun) return { bytes, packedBytes }
     const packed = [entry, ...apart].map((each) => withPacked(each, shares))
     await listAllPacked(layout, packed, { isSettled: false, mayGoOn })
     const undo = () => listAllPacked(layout, [entry, ...apart], { isSettled: true, mayGoOn })
-    if (!(await areReadable(context, blobs)) || !mayGoOn()) {
+    const isReadable = async () => {
+      if (await areReadable(context, blobs)) return true
+      // A chunk that was stored before is damaged.
+      await dropDamaged(layout, hold, [...shares.keys()], options.signal)
+      await write()
+      return areReadable(context, blobs)
+    }
+    if (!(await isReadable()) || !mayGoOn()) {
       await undo()
       throw new NotPacked('What was written could not be read again.')
     }

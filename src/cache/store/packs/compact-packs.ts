@@ -70,7 +70,7 @@ export async function compactPacks(
   const taken = [...sizes, ...old.map(({ bytes }) => bytes)].reduce((sum, bytes) => sum + bytes, 0)
   compacted.bytes = Math.max(0, taken - kept)
   if (dryRun || compacted.files === 0) return compacted
-  await copyUsed(layout, old, signal)
+  await copyChunks(layout, old, signal)
   const aside = Aside.begin(layout, hold)
   const remove = (path: string) => aside.take(path)
   const oldNames = old.map(({ name }) => name)
@@ -113,7 +113,12 @@ function chooseOld(packs: Pack[]): Pack[] {
   )
 }
 
-async function copyUsed(layout: Layout, packs: Pack[], signal: AbortSignal | undefined): Promise<void> {
+/** Copies the used chunks of pack files into new ones. */
+export async function copyChunks(
+  layout: Layout,
+  packs: Pick<Pack, 'name' | 'used'>[],
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const writer = new PackWriter(layout)
   try {
     for (const { name, used } of packs) {
