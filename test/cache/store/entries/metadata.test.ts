@@ -92,7 +92,7 @@ describe('entries', () => {
       'as we write it': lines,
       'in one line': JSON.stringify(records),
       indented: JSON.stringify(records, null, 2),
-      'with an older record of the same key before it': `[\n${[older, ...records].map((each) => JSON.stringify(each)).join(',\n')}\n]\n`,
+      'with an older record of the same key behind it': `[\n${[...records, older].map((each) => JSON.stringify(each)).join(',\n')}\n]\n`,
     }
     for (const [form, text] of Object.entries(forms)) {
       await writeFile(layout.metadata, text)
