@@ -19,8 +19,9 @@ const WITHIN_MS_IF_FOLLOWED = 50
 // A write of the metadata takes some 30 ms with 1,000 models. Removing a large file takes as long.
 const AT_ONCE = 8
 const MOST_BYTES_AT_ONCE = 2 ** 30
-// Looking at all repos takes this long for each entry. It is not begun without the time for it.
-const SCAN_MS_PER_ENTRY = 0.1
+// For each entry of the cache, looking at all repos takes this long, and so does a removal, which writes the metadata. Neither is begun
+// without the time for it if another process can do it.
+const MS_PER_ENTRY = 0.1
 const SCANNED_AGAIN_AFTER_MS = 3_600_000
 
 export interface BriefOptions {
@@ -85,6 +86,9 @@ async function workBriefly(
   const { expired, evicted, toPack } = await lookDue(context, exceptRun)
   const isPackingLeft = toPack.length > 0 && isFollowed && mayBeLeft
   done.isLeft = isPackingLeft || (mayBeLeft && expired.length + evicted.length > 0)
+  const metadata = await context.metadata()
+  const isTooLate = async () => originals.monotonic() + (await metadata.all()).size * MS_PER_ENTRY > endsAt
+  if (done.isLeft && isFollowed && (await isTooLate())) return
   const removals = { expired, evicted: isPackingLeft ? [] : evicted }
   await enforceInSteps(context, removals, done, { exceptRun, signal, atOnce: AT_ONCE, bytesAtOnce: MOST_BYTES_AT_ONCE })
   await removeLeftovers(context)
@@ -95,9 +99,7 @@ async function workBriefly(
   done.isLeft = isPackingLeft
   if (!mayBeLeft) return
   done.isLeft ||= isMaintenanceOverdue(layout)
-  const metadata = await context.metadata()
-  const { size } = await metadata.all()
-  if (originals.monotonic() + size * SCAN_MS_PER_ENTRY > endsAt) return
+  if (await isTooLate()) return
   await scanHub(context, signal)
   done.isLeft = isPackingLeft
   if (!isPackingLeft) markMaintained(layout)
