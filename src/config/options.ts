@@ -46,7 +46,7 @@ export interface ModelCacheOptions {
   /** How packed models are compressed. `auto` (default): where it saves at least 5%. `none`: never. */
   compression?: Compression
   /**
-   * When models are removed for age and size, models are packed, and leftovers are removed. `background` (default): for at most 0.1 s at the
+   * When models are removed for age and size, models are packed, and leftovers are removed. `background` (default): for some 0.1 s at the
    * end of a run; another process does the rest, and stops when a run starts. `brief` (default in CI): without that process, the next run
    * goes on. `run`: all of it at the end of the run, up to some seconds. `none`: never. MODEL_CACHE_MAINTENANCE.
    */
