@@ -41,7 +41,7 @@ const CHUNKS: Record<string, string[]> = {
   // After the engine: what both load is the engine's, and Vitest's workers load no chunk of Jest.
   'jest-worker': ['jest/environment', 'jest/test-runner'],
   environment: ['vitest/environments/node'],
-  main: ['index', 'vitest/global-setup', 'vitest/reporter', 'cache/index'],
+  main: ['index', 'vitest/global-setup', 'vitest/reporter', 'cache/index', 'platform/slices'],
   // For a run that finds every model on disk.
   'on-disk': ['cache/on-disk', 'cache/lookup/locate-on-disk', 'cache/store/entries/metadata'],
   // For commands that only look, and for the end of a run. A run loads it while its tests run.
@@ -50,6 +50,7 @@ const CHUNKS: Record<string, string[]> = {
     ...['cache/upkeep/look-due', 'report/words', 'report/lines'],
   ],
   'after-run': ['run/end/conclude-run', 'cache/upkeep/maintain-briefly'],
+  scan: ['run/start/scan/scan'],
   'complete-model': ['cache/intake/complete-model', 'cache/upkeep/make-room', 'cache/context/connections'],
   jest: ['jest/global-setup', 'jest/global-teardown', 'jest/reporter', 'jest/wire-config', 'jest/test-sequencer'],
   'command-line': ['cli/main'],
@@ -65,7 +66,7 @@ const SMALL = ['valibot', 'p-limit', 'yocto-queue', 'picomatch', 'commander', 't
 
 // The packages for the charts of one command are bundled: as dependencies everybody would install 43 packages. The bundler itself
 // adds imports of @oxc-project/runtime.
-const BUNDLED = ['@observablehq/plot', '@xmldom/xmldom', '@oxc-project/runtime', ...SMALL]
+const BUNDLED = ['@observablehq/plot', '@xmldom/xmldom', '@babel/parser', '@oxc-project/runtime', ...SMALL]
 const isForeign = (id: string | undefined) => id?.includes('node_modules') === true
 const isOf = (name: string, id: string) => id.replaceAll('\\', '/').includes(`/node_modules/${name}/`)
 
@@ -87,6 +88,7 @@ const BUNDLES: BuildOptions[] = [
       codeSplitting: {
         groups: [
           { priority: 21, name: 'xml', test: (id: string) => isOf('@xmldom/xmldom', id) },
+          { priority: 21, name: 'parser', test: (id: string) => isOf('@babel/parser', id) },
           { priority: 21, name: 'hub-client', test: (id: string) => isOf('@huggingface/hub', id) },
           {
             priority: 21,

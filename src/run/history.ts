@@ -12,6 +12,8 @@ export interface KnownFile {
   /** True once all tests of the file ran and passed. Otherwise the file may use more models than are known. */
   isWhole: boolean
   uses: KnownUse[]
+  /** The digest of what its sources named in the last run in which all tests ran and passed. See `Named`. */
+  sources?: string
 }
 
 export interface KnownUse {
@@ -28,7 +30,7 @@ export interface KnownUse {
 /** The history as JSON. A model that several test files use is listed once. */
 interface StoredHistory {
   models: [repo: string, revision: string, selection: string, bytes: number][]
-  files: [key: string, isWhole: 0 | 1, uses: [model: number, runsSince: number][]][]
+  files: [key: string, isWhole: 0 | 1, uses: [model: number, runsSince: number][], sources: string | undefined][]
 }
 
 /** The number of earlier runs that count as the last runs. */
@@ -93,7 +95,7 @@ function modelIn(model: unknown): Omit<KnownUse, 'runsSince'> | undefined {
 
 function fileIn(file: unknown, models: ReturnType<typeof modelIn>[]): [string, KnownFile][] {
   if (!Array.isArray(file)) return []
-  const [key, isWhole, uses]: unknown[] = file
+  const [key, isWhole, uses, sources]: unknown[] = file
   if (!isText(key) || !Array.isArray(uses)) return []
   const known = uses.map((use: unknown) => {
     const [index, runsSince]: unknown[] = Array.isArray(use) ? use : []
@@ -102,7 +104,8 @@ function fileIn(file: unknown, models: ReturnType<typeof modelIn>[]): [string, K
   })
   const read = known.filter((use) => use !== undefined)
   // A file of which a part can't be read counts as not known in whole.
-  return [[key, { isWhole: isWhole === 1 && read.length === uses.length, uses: read }]]
+  const isKnown = isWhole === 1 && read.length === uses.length
+  return [[key, { isWhole: isKnown, uses: read, ...(isText(sources) && { sources }) }]]
 }
 
 export function storeHistory(history: History): StoredHistory {
@@ -115,10 +118,11 @@ export function storeHistory(history: History): StoredHistory {
     indexes.set(key, index)
     return index
   }
-  const files = [...history].map(([key, { isWhole, uses }]): StoredHistory['files'][number] => [
+  const files = [...history].map(([key, { isWhole, uses, sources }]): StoredHistory['files'][number] => [
     key,
     isWhole ? 1 : 0,
     uses.map((use) => [indexOf(use), use.runsSince]),
+    sources,
   ])
   return { models, files }
 }

@@ -5,7 +5,7 @@ import type { Model } from '../model/model.ts'
 import type { FileReport, Workers } from '../model/request.ts'
 import type { EventsFolder } from './events-folder.ts'
 import type { History } from './history.ts'
-import type { Queue } from './queue.ts'
+import type { NamedModels, Queue } from './queue.ts'
 import type { Arrivals } from './worker-settings.ts'
 
 /** A project of the test runner, with its options and its cache. */
@@ -18,6 +18,8 @@ export interface Project {
   events?: EventsFolder
   /** Which models its test files used in earlier runs. Undefined until that is read, and if no earlier run recorded it. */
   history?: History
+  /** What the queued test files name in their sources. Undefined if that was not read. */
+  named?: ReadonlyMap<string, NamedModels>
   /** The models that were warmed in this session. */
   warmed?: Model[]
   /** Set if tests began, or are about to begin, while models were on their way. */

@@ -15,6 +15,7 @@ import { findProject } from './add-project.ts'
 import { BROWSER_CHANNEL } from './browser/channel.ts'
 import { CHANNEL } from './channel.ts'
 import { keepCompiledCode } from './keep-compiled-code.ts'
+import { placesOf } from './places-of.ts'
 import { queuedFiles } from './queued-files.ts'
 import { runReadyFirst } from './run-ready-first.ts'
 import { openSession } from './session.ts'
@@ -74,7 +75,8 @@ async function setUp(testProject: TestProject): Promise<() => Promise<void>> {
 function queueOf({ queued }: Session, testProject: TestProject): Queue | undefined {
   const files = queued?.get(testProject) ?? []
   const testNamePattern = testProject.vitest.getGlobalTestNamePattern()?.source
-  return queued && { files: files.map((path) => relative(testProject.config.root, path)), testNamePattern }
+  const places = () => placesOf(testProject)
+  return queued && { files: files.map((path) => relative(testProject.config.root, path)), testNamePattern, places }
 }
 
 /** A download would change the times of a benchmark. */

@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises'
 import { ColdProject } from './cold-project.ts'
 import { interleave, paired, type Sample, sample } from './rounds.ts'
 import type { BenchContext, Findings, Row } from './row.ts'
+import { scanTimes } from './scan-times.ts'
 
 const MIB = 2 ** 20
 const FILES = 20
@@ -31,6 +32,17 @@ export async function predict({ packageDirectory, isQuick }: BenchContext): Prom
     const rounds = isQuick ? 2 : 7
     const runs = await interleave({ predicted: cold('predicted'), all: cold('all') }, rounds)
     const of = (way: keyof typeof runs, key: keyof Cold) => runs[way].map((run) => run[key])
+    // Without a history, the sources of the test file tell which model it needs.
+    const first = (env: Record<string, string>) => () => suite.runCold(undefined, [suite.nameOf(2)], env)
+    const firsts = await interleave(
+      {
+        scanned: first({}),
+        none: first({ MODEL_CACHE_WARM: 'none' }),
+        declared: first({ DECLARED: suite.models.join() }),
+      },
+      rounds,
+    )
+    const ofFirst = (way: keyof typeof firsts, key: keyof Cold) => sample(firsts[way].map((run) => run[key]))
     const { used, unused, unpredicted } = await suite.quality(10)
     const ratio = (what: string, value: Sample): Row => ({ what, unit: 'x', value })
     const of10 = (part: number, whole: number) => sample([part / whole])
@@ -41,11 +53,17 @@ export async function predict({ packageDirectory, isQuick }: BenchContext): Prom
         { what: 'one of 20 files, cold: whole run, predicted', unit: 'ms', value: sample(of('predicted', 'ms')) },
         { what: '  all models of earlier runs', unit: 'ms', value: sample(of('all', 'ms')) },
         ratio('  predicted against all (paired)', paired(of('predicted', 'ms'), of('all', 'ms'))),
+        { what: '  without a history, by the scan: bytes', unit: 'bytes', value: ofFirst('scanned', 'bytes') },
+        { what: '    whole run', unit: 'ms', value: ofFirst('scanned', 'ms') },
+        { what: '    nothing warmed, so that the test downloads: whole run', unit: 'ms', value: ofFirst('none', 'ms') },
+        { what: '    all six models declared: bytes', unit: 'bytes', value: ofFirst('declared', 'bytes') },
         ratio('10 shuffled runs of 5 files: predicted models that were used', of10(used, used + unused)),
         ratio('  used models that were predicted', of10(used, used + unpredicted)),
+        ...(await scanTimes(isQuick ? 2 : 7)),
       ],
       notes: [
-        'One of the 20 files changes its model after five of the ten runs. It takes part in each run, so this is one model that is not predicted, and one that is predicted for three more runs.',
+        'One of the 20 files changes its model after five of the ten runs. Its source names the new model, which is predicted. The former model is predicted once more.',
+        'Without a history, declared models are all downloaded: what a test file needs besides what it names is not known.',
       ],
     }
   } finally {
@@ -56,7 +74,7 @@ export async function predict({ packageDirectory, isQuick }: BenchContext): Prom
 class Suite {
   private constructor(
     private readonly cold: ColdProject,
-    private readonly models: string[],
+    readonly models: string[],
   ) {}
 
   static async create(packageDirectory: string, sizes: number[]): Promise<Suite> {
@@ -81,8 +99,8 @@ class Suite {
   }
 
   /** Runs test files with an empty cache that has the records of another one. */
-  async runCold(trained: string, args: string[], env: Record<string, string>): Promise<Cold> {
-    const folder = await this.cold.freshFolderAfter(trained)
+  async runCold(trained: string | undefined, args: string[], env: Record<string, string>): Promise<Cold> {
+    const folder = await (trained === undefined ? this.cold.freshFolder() : this.cold.freshFolderAfter(trained))
     this.cold.hub.clearRequests()
     const started = performance.now()
     await this.run(folder, args, env)
@@ -131,5 +149,6 @@ class Suite {
 
 const CONFIG = `
   import { modelCache } from 'vitest-model-cache'
-  export default { plugins: [modelCache({ report: { outputFile: 'report.json' } })], test: { maxWorkers: 2 } }
+  const models = process.env.DECLARED?.split(',')
+  export default { plugins: [modelCache({ models, report: { outputFile: 'report.json' } })], test: { maxWorkers: 2 } }
 `

@@ -60,7 +60,9 @@ test('requests are reported of a file whose hook throws, that is skipped, that c
   const project = await Consumer.create({
     files: { ...files, 'jest.config.mjs': asFunction, 'skipped.test.mjs': SKIPPED },
   })
-  const { exitCode, report, json, output } = await project.jest([], env, ['--experimental-vm-modules', '--no-warnings'])
+  const onDemand = { ...env, MODEL_CACHE_WARM: 'declared' }
+  const options = ['--experimental-vm-modules', '--no-warnings']
+  const { exitCode, report, json, output } = await project.jest([], onDemand, options)
   hub.throttle({})
 
   expect(exitCode, output).toBe(1)

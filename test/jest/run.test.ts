@@ -88,7 +88,7 @@ test('a run serves all files, and ends with a report, a record and the summary o
   expect(warm).toMatchObject({ exitCode: 0, report: { requests: 4, misses: 0, hits: 4, errors: [] } })
   expect(warm.stderr).not.toMatch(/open handle|did not exit/)
   // Jest told which test files will run, and the sequencer of the suite still decides in which order.
-  expect(cold.report?.prediction).toBeNull()
+  expect(cold.report?.prediction).toEqual({ used: [REPO], unused: [], unpredicted: [] })
   expect(warm.report?.prediction).toEqual({ used: [REPO], unused: [], unpredicted: [] })
   expect(await covered()).toEqual(['src/twice.js'])
   expect(hub.requests).toEqual([])

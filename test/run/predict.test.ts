@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import { resolveOptions, type Warm } from '../../src/config/options.ts'
-import { modelKey, modelLabel } from '../../src/model/model.ts'
+import { modelKey, modelLabel, parseModel } from '../../src/model/model.ts'
 import { selectionKey } from '../../src/model/selection.ts'
 import { type LearnedUse, learn } from '../../src/run/end/learn.ts'
 import { type History, historyOf, storeHistory } from '../../src/run/history.ts'
-import type { Queue } from '../../src/run/queue.ts'
+import type { NamedModels, Queue } from '../../src/run/queue.ts'
 import { modelsToWarm } from '../../src/run/start/models-to-warm.ts'
 import { predict } from '../../src/run/start/predict.ts'
 import fc from '../support/property.ts'
@@ -110,6 +110,47 @@ describe('what is predicted', () => {
     })
     const { models } = predict({ history, queue: { files: ['a'] } })
     expect(models.map(modelLabel)).toEqual(['org/small', 'org/middle', 'org/large'])
+  })
+})
+
+describe('what test files name in their sources', () => {
+  const names = (digest: string, repos: string[], more: Partial<NamedModels> = {}): NamedModels => ({
+    ...{ models: repos.map((repo) => parseModel(repo)), ids: [], isWhole: true, digest },
+    ...more,
+  })
+  const withSources = (before: History, digest: string, repos: string[], isWhole = true) =>
+    learn(before, {
+      files: [{ testFile: 'a.test.ts', isWhole, sources: digest }],
+      uses: repos.map((repo) => use('a.test.ts', repo, 7)),
+    })
+  const predicted = (history: History, named: NamedModels, declared: string[] = []) => {
+    const queue = { files: ['a.test.ts'] }
+    const models = declared.map((repo) => parseModel(repo))
+    const found = predict({ history, queue, named: new Map([['a.test.ts', named]]), declared: models })
+    return [found.isComplete, ...found.models.map(modelLabel)]
+  }
+
+  test('counts for a new file and for one that names other models than when it ran in whole', () => {
+    expect(predicted(NEVER, names('1', ['org/a']))).toEqual([false, 'org/a'])
+    const known = withSources(NEVER, '1', ['org/used'])
+    // The file did not request what it names, so nothing but its use counts.
+    expect(predicted(known, names('1', ['org/a']))).toEqual([true, 'org/used'])
+    expect(predicted(known, names('2', ['org/b']))).toEqual([true, 'org/used', 'org/b'])
+    expect(predicted(known, names('2', ['org/b'], { isWhole: false }))).toEqual([false, 'org/used', 'org/b'])
+    // A run that failed does not settle what the file uses.
+    const failed = withSources(known, '2', ['org/b'], false)
+    expect(predicted(failed, names('2', ['org/b', 'org/c']))).toEqual([true, 'org/b', 'org/used', 'org/c'])
+    // What the former file used is forgotten at once.
+    expect(predicted(withSources(known, '2', ['org/b']), names('2', ['org/b']))).toEqual([true, 'org/b'])
+  })
+
+  test('is a known model if it may be no model at all', () => {
+    const ids = { ids: ['org/declared', 'org/used@main', 'org/used@v1', 'text/plain'] }
+    const known = run(NEVER, { 'b.test.ts': ['org/used', 'org/declared'] })
+    expect(predicted(known, names('1', [], ids))).toEqual([false, 'org/declared', 'org/used'])
+    expect(predicted(NEVER, names('1', [], ids), ['org/declared@v2', 'org/declared'])).toEqual([
+      ...[false, 'org/declared@v2', 'org/declared'],
+    ])
   })
 })
 

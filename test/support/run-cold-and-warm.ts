@@ -16,7 +16,8 @@ export async function runColdAndWarm(
   { warmEnv = env }: { warmEnv?: Record<string, string> } = {},
 ): Promise<ColdAndWarm> {
   hub.clearRequests()
-  const cold = await project.vitest([], env)
+  // Tests download what they need themselves. Else what their sources name would be there before them.
+  const cold = await project.vitest([], { MODEL_CACHE_WARM: 'declared', ...env })
   const inCold = [...hub.requests]
   hub.clearRequests()
   // A run that hangs is ended after 280 s. Another one would take longer than a hook may.

@@ -25,7 +25,7 @@ test('counts the work of the package, and no waiting: not for a download, also b
   const files = { 'vitest.config.ts': configSource({}, 'maxWorkers: 2'), 'a.test.ts': ASKS, 'b.test.ts': ASKS }
   const consumer = await Consumer.create({ files })
   hub.fault({ kind: 'api' }, { delayMs: WAIT_MS }, { times: 1 })
-  const cold = await consumer.vitest([], env)
+  const cold = await consumer.vitest([], { ...env, MODEL_CACHE_WARM: 'declared' })
   expect(cold.exitCode, cold.output).toBe(0)
   expect(cold.report?.times.lookup?.max, cold.output).toBeGreaterThan(WAIT_MS / 2)
   expect(cold.report?.ownMs.workers, cold.output).toMatchObject({ count: 2 })

@@ -56,7 +56,7 @@ test('is written as JSON that fits the schema', async () => {
     times: { lookup: ANY_SPREAD, restore: null, download: ANY_SPREAD, load: ANY_SPREAD },
     ownMs: { main: ANY, workers: ANY_SPREAD, children: null },
     threads: 'shared',
-    prediction: null,
+    prediction: { used: ['org/embeddings'], unused: [], unpredicted: [] },
     prefetch: null,
     ...{
       downloadedBytes: expect.any(Number),

@@ -37,7 +37,8 @@ test.each([
     const url = 'https://huggingface.co/${repo}/resolve/main/weights.bin'
     ${body}
   `
-  const options = repo === 'org/spoilt' ? { models: [repo] } : {}
+  // What a test file names would be downloaded before it.
+  const options = { warm: 'declared' as const, models: repo === 'org/spoilt' ? [repo] : [] }
   const files = { 'vitest.config.ts': configSource(options), 'a.test.ts': source }
   const { exitCode, output, report } = await (await Consumer.create({ files })).vitest([], env)
   expect(exitCode).toBe(1)

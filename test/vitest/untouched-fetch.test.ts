@@ -317,7 +317,8 @@ test("a refusal of the Hub costs one request for each fetch, and the fetch gets 
       expect(other.status).toBe(200)
     })
   `
-  const project = await Consumer.create({ files: { 'vitest.config.ts': configSource(), 'a.test.ts': source } })
+  const config = configSource({ warm: 'declared' })
+  const project = await Consumer.create({ files: { 'vitest.config.ts': config, 'a.test.ts': source } })
   const { exitCode, output } = await project.vitest([], env)
   expect(exitCode, output).toBe(0)
   const asked = groupBy(hub.requests, ({ repo }) => String(repo))

@@ -11,7 +11,7 @@ const LOADS = `
   test('loads', async () => { await pipeline('feature-extraction', 'org/embeddings', { dtype: 'q8' }) })
 `
 const weights = () =>
-  hub.requests.flatMap(({ kind, file }) => (kind === 'resolve' && file?.endsWith('.onnx') ? [file] : []))
+  hub.requests.flatMap(({ kind, file }) => (kind === 'resolve' && file?.endsWith('.onnx') ? [file] : [])).sort()
 
 test('a declared model that no test uses is reported with the line to write, and is left out of the next warm-up', async () => {
   const files = { 'vitest.config.ts': configSource({ models: ['org/embeddings'] }), 'a.test.ts': LOADS }

@@ -50,6 +50,8 @@ export class Layout extends HubFolder {
   readonly incoming: string
   readonly leases: string
   readonly runs: string
+  /** What was read in the source files of projects. */
+  readonly sources: string
   /** The compiled code of the modules that workers load: Node.js's compile cache. */
   readonly compile: string
   /** The stored answers of all endpoints, see `Origin`. */
@@ -78,6 +80,7 @@ export class Layout extends HubFolder {
     this.incoming = join(directory, 'incoming')
     this.leases = join(directory, 'leases')
     this.runs = join(directory, 'runs')
+    this.sources = join(directory, 'sources')
     this.compile = join(directory, 'compile')
     this.origins = join(directory, 'origins')
     this.cold = join(directory, 'cold')

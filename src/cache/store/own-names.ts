@@ -51,6 +51,11 @@ export function isRunRecordName(name: string): boolean {
   return /^[0-9a-z]+-[\w-]+\.[0-9a-f]{12}\.json$/.test(name)
 }
 
+/** What was read in the source files of a project. */
+export function isSourcesName(name: string): boolean {
+  return /^[0-9a-f]{12}\.json$/.test(name)
+}
+
 /** The folder of a run in `events/`. */
 export function isRunId(name: string): boolean {
   return /^[0-9a-z]+-\d+-[0-9a-f]{6}$/.test(name)

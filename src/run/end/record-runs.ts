@@ -46,7 +46,11 @@ function learned({ files, reports, testNamePattern }: FinishedRun) {
       bytes: sizeOf(request),
     })),
   )
-  return { files: files.map((file) => ({ ...file, isWhole: file.isWhole() })), uses, testNamePattern }
+  const learnedFiles = files.map(({ testFile, project, isWhole }) => ({
+    ...{ testFile, isWhole: isWhole() },
+    sources: project.named?.get(testFile)?.digest,
+  }))
+  return { files: learnedFiles, uses, testNamePattern }
 }
 
 /** Each requested model selection, with its files and the test files that requested it. */

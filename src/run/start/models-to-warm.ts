@@ -3,10 +3,12 @@ import type { Entry } from '../../model/entry.ts'
 import { type Model, modelKey, selectedKey } from '../../model/model.ts'
 import type { History } from '../history.ts'
 import type { Project } from '../project.ts'
-import type { Queue } from '../queue.ts'
+import type { NamedModels, Queue } from '../queue.ts'
 import { declaredAsUsed } from './declared-as-used.ts'
 import { modelOfUse, modelsUsedIn } from './last-used.ts'
 import { predict } from './predict.ts'
+
+const NO_HISTORY: History = new Map()
 
 export interface ToWarm {
   /** What to warm, in this order. */
@@ -24,12 +26,13 @@ export interface Recorded {
 
 /**
  * The models to warm by the option `warm`. `queue` is undefined if the runner does not tell which test files it will run. Then
- * `predicted` warms the declared models and those that the last runs used.
+ * `predicted` warms the declared models and those that the last runs used. `named`: what the queued test files name in their sources.
  */
 export async function modelsToWarm(
   { options, history }: Pick<Project, 'options' | 'history'>,
   { lastRuns, entries }: Recorded,
   queue: Queue | undefined,
+  named?: ReadonlyMap<string, NamedModels>,
 ): Promise<ToWarm> {
   if (options.warm === 'none') return { models: [] }
   const lastUsed = lastRuns.flatMap(modelsUsedIn)
@@ -37,11 +40,12 @@ export async function modelsToWarm(
   if (options.warm === 'declared') return { models: await declared() }
   if (options.warm === 'all')
     return { models: distinct([...(await declared()), ...lastUsed, ...(history ? allIn(history) : [])]) }
-  if (!history || !queue) return { models: distinct([...(await declared()), ...lastUsed]) }
-  const { models, isComplete } = predict({ history, queue })
+  if (!queue || !(history || named)) return { models: distinct([...(await declared()), ...lastUsed]) }
+  const { models, isComplete } = predict({ history: history ?? NO_HISTORY, queue, named, declared: options.models })
+  if (!history && models.length === 0) return { models: await declared() }
   const pinned = new Set(options.models.filter(({ pin }) => pin).map(modelKey))
   const predicted = models.map((model) => ({ ...model, pin: pinned.has(modelKey(model)) }))
-  const others = isComplete ? options.models.filter(neverUsedIn(history)) : await declared()
+  const others = isComplete && history ? options.models.filter(neverUsedIn(history)) : await declared()
   return { models: distinct([...predicted, ...others]), predicted }
 }
 

@@ -1,9 +1,9 @@
 import { selectedKey } from '../../model/model.ts'
-import { knownOf, NO_FILE } from '../history.ts'
+import { NO_FILE, useKey } from '../history.ts'
 import type { Project } from '../project.ts'
 import type { Queue } from '../queue.ts'
-import { modelOfUse } from './last-used.ts'
 import { neverUsedIn } from './models-to-warm.ts'
+import { neededBy } from './predict.ts'
 
 /** What the queued test files wait for, while models are on their way. Models are named by `selectedKey`. */
 export interface Needs {
@@ -15,12 +15,11 @@ export interface Needs {
 }
 
 /** Undefined if all test files wait for all models: there is no prediction. */
-export function needsOf({ options, history }: Project, queue: Queue | undefined): Needs | undefined {
+export function needsOf({ options, history, named }: Project, queue: Queue | undefined): Needs | undefined {
   if (options.warm !== 'predicted' || !history || !queue) return undefined
   const keysOf = (testFile: string) => {
-    const known = knownOf(history, testFile, queue.testNamePattern)
-    const isKnown = testFile === NO_FILE || known?.isWhole
-    return isKnown ? new Set(known?.uses.flatMap((use) => modelOfUse(use) ?? []).map(selectedKey)) : undefined
+    const needed = neededBy(testFile, { history, queue, named, declared: options.models })
+    return needed.isKnown ? new Set([...needed.uses.map(useKey), ...needed.named.map(selectedKey)]) : undefined
   }
   const waitsOf = (testFile: string, onTheWay: string[]) => {
     const keys = keysOf(testFile)

@@ -13,6 +13,7 @@ import type { Session, WarmUp } from '../session.ts'
 import { manifestOfRerun } from './hand-over.ts'
 import { distinct, modelsToWarm } from './models-to-warm.ts'
 import { needsOf } from './needs.ts'
+import { readSources } from './read-sources.ts'
 import { Warming } from './warming.ts'
 
 /** The manifest of a project without warmed models. */
@@ -46,7 +47,8 @@ export async function warmUp(
     record.isFirstRun = lastRuns.length === 0
     project.history ??= historyOf(lastRuns)
     const recorded = { lastRuns, entries: () => recordedIn(cache) }
-    const chosen = await modelsToWarm(project, recorded, queue)
+    project.named = await readSources(project, queue)
+    const chosen = await modelsToWarm(project, recorded, queue, project.named)
     const models = distinct([...chosen.models, ...(project.warmed ?? [])])
     record.predicted = chosen.predicted?.map(modelLabel)
     if (models.length === 0) return NOTHING_WARMED
@@ -100,10 +102,12 @@ export async function warmUpAgain(
   queue: Queue,
   options: WarmUpOptions = {},
 ): Promise<Manifest> {
-  const { cache, history, warmed = [] } = project
+  const { cache, warmed = [] } = project
   const { mode, warm } = project.options
-  if (mode !== 'unit' && warm === 'predicted' && history) {
-    const { models } = await modelsToWarm(project, { lastRuns: [], entries: () => recordedIn(cache) }, queue)
+  if (mode !== 'unit' && warm === 'predicted') {
+    project.named = await readSources(project, queue)
+    const recorded = { lastRuns: [], entries: () => recordedIn(cache) }
+    const { models } = await modelsToWarm(project, recorded, queue, project.named)
     const keys = new Set(warmed.map(selectedKey))
     if (models.some((model) => !keys.has(selectedKey(model)))) {
       // Its downloads go on in the new warm-up.

@@ -6,6 +6,7 @@ import { describeModel, type Model, modelKey, modelLabel, selectedKey } from '..
 import { linkedController, originals } from '../../platform/originals.ts'
 import { progressLines } from '../../report/progress-lines.ts'
 import type { WarmedModel, WarmUpFailure } from '../../report/report.ts'
+import { useKey } from '../history.ts'
 import type { Project } from '../project.ts'
 import type { Session, WarmUp } from '../session.ts'
 
@@ -125,10 +126,20 @@ export class Warming {
     return [result, ...(declared.length > 0 ? await this.project.cache.warm(declared, this.#options) : [])]
   }
 
+  /** True for a model that is neither declared, nor was used before. */
+  #isNamedOnly(model: Model): boolean {
+    const { named, history } = this.project
+    const key = selectedKey(model)
+    const isNamed = [...(named?.values() ?? [])].some(({ models }) => models.some((each) => selectedKey(each) === key))
+    const wasUsed = [...(history?.values() ?? [])].some(({ uses }) => uses.some((use) => useKey(use) === key))
+    return isNamed && !wasUsed && !this.#declared.has(key)
+  }
+
   async #take(results: WarmResult[]): Promise<void> {
     const { session, project } = this
     const { cache, options } = project
-    this.#results.push(...results)
+    // What only a source names may need the token of a test, or no test asks for it. So its failure is no answer to a test.
+    this.#results.push(...results.filter((result) => 'cached' in result || !this.#isNamedOnly(result.model)))
     const isDeclared = ({ model }: WarmResult) => this.#declared.has(selectedKey(model))
     // Failures of undeclared models are not shown: perhaps no test uses these models any more. A test that requests one gets the error.
     const failures = results.filter(isDeclared).flatMap(failureOf)

@@ -117,7 +117,8 @@ export function addTo(amount: Amount, bytes: number): void {
  */
 export async function sweepIncoming(layout: Layout, options: { dryRun?: boolean } = {}): Promise<Amount> {
   const swept = { files: 0, bytes: 0 }
-  for (const folder of [layout.incoming, layout.directory, layout.leases, layout.runs, layout.formerRenames])
+  const { incoming, directory, leases, runs, sources, formerRenames } = layout
+  for (const folder of [incoming, directory, leases, runs, sources, formerRenames])
     for (const { name } of mayRemove(layout, join(folder, 'file')) ? entriesIn(folder) : []) {
       if (folder === layout.incoming && !options.dryRun) await sweepRemovals(layout, name)
       if (isTakeoverLock(layout, join(folder, name)) && !options.dryRun) await withFreeLock(join(folder, name), nothing)

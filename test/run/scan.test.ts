@@ -1,0 +1,414 @@
+import fs from 'node:fs'
+import { mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises'
+import { syncBuiltinESMExports } from 'node:module'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { ModelCache } from '../../src/cache/index.ts'
+import { resolveOptions } from '../../src/config/options.ts'
+import { describeModel } from '../../src/model/model.ts'
+import type { ProjectPlaces } from '../../src/run/queue.ts'
+import { readSources } from '../../src/run/start/read-sources.ts'
+
+/** A folder with source files. */
+async function project(files: Record<string, string | Buffer>) {
+  const root = await realpath(await mkdtemp(join(tmpdir(), 'scan test ')))
+  onTestFinished(() => rm(root, { recursive: true, force: true }))
+  const options = resolveOptions({ cacheDir: 'cache' }, {}, root)
+  const write = async (files: Record<string, string | Buffer>) => {
+    for (const [path, content] of Object.entries(files)) {
+      await mkdir(dirname(join(root, path)), { recursive: true })
+      await writeFile(join(root, path), content)
+    }
+  }
+  await write(files)
+  const scan = async (queued: string[], places: Partial<ProjectPlaces> = {}, testNamePattern?: string) => {
+    const cache = new ModelCache(options)
+    const all = { folders: [root], aliases: [], setupFiles: [], ...places }
+    const queue = { files: queued, testNamePattern, places: () => all }
+    const named = await readSources({ root, options, cache }, queue, 100_000)
+    if (!named) throw new Error('The scan failed.')
+    return named
+  }
+  return { root, write, scan }
+}
+
+/** What one test file names. */
+async function namedIn(source: string, others: Record<string, string> = {}, path = 'a.test.ts') {
+  const { scan } = await project({ [path]: source, ...others })
+  const named = (await scan([path])).get(path)
+  return { models: named?.models.map(describeModel).sort(), ids: named?.ids, isWhole: named?.isWhole }
+}
+
+const models = async (source: string, others?: Record<string, string>, path?: string) =>
+  (await namedIn(source, others, path)).models
+
+test('calls with a literal id name a model', async () => {
+  expect(
+    await models(`
+      import { pipeline, AutoTokenizer, AutoModelForCausalLM as LM } from '@huggingface/transformers'
+      import { downloadFile } from '@huggingface/hub'
+      test('one', async ({ models }) => {
+        await pipeline('feature-extraction', 'org/a', { dtype: 'q8', revision: 'v1' })
+        await AutoTokenizer.from_pretrained(\`org/b\`)
+        await AutoModelForCausalLM.from_pretrained('org/c', { dtype: 'fp16' })
+        await models.file('org/d', 'config.json')
+        await models.pipeline('text-classification', { repo: 'org/e', dtype: 'q4' })
+        await models.session('org/f@v2', 'onnx/model.onnx')
+        await models.path({ repo: 'org/g', files: ['*.json'] })
+        await models.transcriber('org/h')
+        await downloadFile({ repo: { type: 'model', name: 'org/i' }, path: 'weights.bin' })
+        await fetch('https://huggingface.co/org/j/resolve/main/config.json')
+      })
+    `),
+  ).toEqual([
+    'org/a@v1 (feature-extraction, q8)',
+    'org/b (tokenizer*.json)',
+    'org/c (text-generation, fp16)',
+    'org/d (config.json)',
+    'org/e (text-classification, q4)',
+    'org/f@v2 (onnx/model.onnx)',
+    'org/g (*.json)',
+    'org/h (automatic-speech-recognition)',
+    'org/i (weights.bin)',
+    'org/j (config.json)',
+  ])
+})
+
+test('an id comes from constants, objects, enums, JSON and other files', async () => {
+  const others = {
+    'src/ids.ts': `
+      export const ORG = 'org' as const
+      export const IDS = { small: \`\${ORG}/small\`, large: 'org/large' } satisfies Record<string, string>
+      export enum Kind { Base = 'org/base' }
+      export default 'org/default'
+    `,
+    'src/index.ts': `export * from './ids.js'\nexport { default as fallback } from './ids'`,
+    'models.json': '{ "json": { "id": "org/json" }, "list": ["org/first"] }',
+    'lib/old.cjs': `exports.ID = 'org/old'; exports.load = (id) => 1`,
+  }
+  expect(
+    await models(
+      `
+      import { pipeline as load, pipeline } from '@huggingface/transformers'
+      import { IDS, Kind, fallback } from './src'
+      import * as all from '@/index'
+      import config from './models.json'
+      const { ID } = require('./lib/old.cjs')
+      const TASK = 'feature-extraction'
+      const options = { dtype: 'q8' } as const
+      let late: string
+      beforeAll(async () => { late = 'org/late' })
+      test('one', async () => {
+        await pipeline(TASK, IDS.small, options)
+        await pipeline(TASK, all.Kind.Base)
+        await pipeline(TASK, fallback)
+        await pipeline(TASK, config.json.id)
+        await pipeline(TASK, config.list[0])
+        await pipeline(TASK, ID)
+        await pipeline(TASK, late!)
+        const model = process.env.MODEL ?? 'org/env'
+        await pipeline(TASK, model)
+      })
+    `,
+      others,
+    ),
+  ).toEqual(
+    ['default', 'env', 'first', 'json', 'late', 'old', 'small'].map(
+      (name) => `org/${name} (feature-extraction${name === 'small' ? ', q8' : ''})`,
+    ),
+  )
+})
+
+test('an id goes through functions of the project, loops and tables of tests', async () => {
+  const others = {
+    'helper.ts': `
+      import { pipeline } from '@huggingface/transformers'
+      export async function embedder(id: string, { dtype = 'fp16' } = {}) {
+        return pipeline('feature-extraction', id, { dtype })
+      }
+      export const withDefault = (id = 'org/default') => embedder(id)
+    `,
+  }
+  const source = `
+    import { embedder, withDefault } from './helper'
+    const local = (id) => embedder(id, { dtype: 'q4' })
+    test('one', () => embedder('org/one', { dtype: 'q8' }))
+    test('two', () => embedder('org/two'))
+    test('local', () => local('org/local'))
+    test('default', () => withDefault())
+    test.each(['org/each'])('%s', (id) => embedder(id))
+    test.each([['org/row', 1], ['org/row2', 2]])('%s', async (id, _) => { await embedder(id) })
+    describe.each([{ id: 'org/object' }])('$id', ({ id }) => { test('one', () => embedder(id)) })
+    for (const id of ['org/loop']) test(id, () => embedder(id))
+  `
+  expect(await namedIn(source, others)).toEqual({
+    models: [
+      ...['default', 'each'].map((name) => `org/${name} (feature-extraction, fp16)`),
+      'org/local (feature-extraction, q4)',
+      ...['loop', 'object'].map((name) => `org/${name} (feature-extraction, fp16)`),
+      'org/one (feature-extraction, q8)',
+      ...['row', 'row2', 'two'].map((name) => `org/${name} (feature-extraction, fp16)`),
+    ],
+    ids: [],
+    isWhole: true,
+  })
+})
+
+test('options that come from a parameter are those of the calls', async () => {
+  const source = `
+    const load = (pipeline, options) => pipeline('feature-extraction', 'org/a', options)
+    test('one', () => load(pipeline, { dtype: 'q8', revision: 'v1' }))
+  `
+  expect(await models(source)).toEqual(['org/a@v1 (feature-extraction, q8)'])
+})
+
+test('what is no model of the Hub names none', async () => {
+  const source = `
+    import { pipeline } from 'node:stream/promises'
+    import { downloadFile } from './github'
+    import models from './database'
+    import type { Thing } from './gone'
+    // await pipeline('feature-extraction', 'org/comment')
+    const db = createDatabase()
+    test('one', async () => {
+      await pipeline('text/plain', 'image/png')
+      await pipeline(source, sink)
+      await downloadFile({ repo: 'owner/repo', path: 'README.md' })
+      await models.file('text/plain', 'a.txt')
+      await db.models.path('users/all')
+      await fetch('https://example.org/org/a/resolve/main/config.json')
+      await fetch('https://huggingface.co/org/head/resolve/main/config.json', { method: 'HEAD' })
+      await fetch('https://huggingface.co/datasets/org/a/resolve/main/config.json')
+      await Auto.from_pretrained('./models/local')
+      await AutoModel.from_pretrained('org/only-local', { local_files_only: true })
+      await AutoModel.from_pretrained('models/folder')
+      expect('application/json').toBe('org/expected')
+    })
+  `
+  const others = {
+    'github.ts': 'export const downloadFile = (options) => get(options)',
+    'database.ts': 'export default create()',
+    'models/folder/config.json': '{}',
+  }
+  expect(await namedIn(source, others)).toMatchObject({ models: [], isWhole: true })
+})
+
+test('a test that may be skipped names no model', async () => {
+  const load = (name: string) => `AutoConfig.from_pretrained('org/${name}')`
+  const source = `
+    const e2e = process.env.E2E ? test : test.skip
+    const whole = describe.runIf(process.env.E2E)
+    test.skip('a', () => ${load('skip')})
+    describe.todo('a', () => { test('x', () => ${load('todo')}) })
+    test.skipIf(!process.env.E2E)('a', () => ${load('skip-if')})
+    e2e('a', () => ${load('chosen')})
+    whole('a', () => { test('b', () => ${load('run-if')}) })
+    test('a', { skip: !process.env.E2E }, () => ${load('option')})
+    test('a', async (context) => { context.skip(); await ${load('context')} })
+    test('a', async () => { if (!process.env.E2E) return; await ${load('return')} })
+    beforeAll(async () => { if (!process.env.E2E) { return } await ${load('hook')} })
+    if (process.env.E2E) test('a', () => ${load('if')})
+    test('a', () => expect(${load('rejected')}).rejects.toThrow())
+    const helper = async () => { if (loaded) return loaded; return ${load('helper')} }
+    test('a', { timeout: 5, skip: false }, async () => { if (x) await ${load('inside')} })
+    beforeAll(async () => { loaded ??= await ${load('memo')} })
+  `
+  expect(await models(source)).toEqual(['helper', 'inside', 'memo'].map((name) => `org/${name} (config.json)`))
+})
+
+test('ids in other places are told apart: they count only where such a model is known', async () => {
+  const source = `
+    import { REGISTRY, embed } from './helper'
+    const UNUSED = 'org/unused'
+    const USED = 'org/used'
+    test('one', () => embed({ model: 'org/literal', other: REGISTRY.small }, USED))
+    class Store { model = 'org/field' }
+  `
+  const others = {
+    'helper.js': `export const REGISTRY = { small: 'org/small', large: 'org/large' }\nexport const embed = run()`,
+  }
+  expect((await namedIn(source, others)).ids).toEqual(['org/field', 'org/literal', 'org/small', 'org/used'])
+})
+
+test('a model whose files the call does not tell is no reason for a download', async () => {
+  const source = `
+    test('one', async ({ models }) => {
+      await pipeline('feature-extraction', 'org/a', { dtype: process.env.DTYPE })
+      await pipeline('feature-extraction', 'org/b', options)
+      await models.file('org/c', name)
+      await SomeClass.from_pretrained('org/d')
+    })
+  `
+  expect(await namedIn(source)).toMatchObject({ models: [], ids: ['org/a', 'org/b', 'org/c', 'org/d'] })
+})
+
+test('a mock of the test replaces what would be loaded', async () => {
+  const helper = `
+    import { pipeline } from '@huggingface/transformers'
+    export const embed = () => pipeline('feature-extraction', 'org/a')
+  `
+  const others = {
+    'helper.ts': helper,
+    'other.ts': `import { embed } from './helper'\nexport const run = () => embed()`,
+  }
+  const use = "import { run } from './other'\ntest('one', () => run())\n"
+  expect(await models(use, others)).toEqual(['org/a (feature-extraction)'])
+  expect(await models(`vi.mock('@huggingface/transformers')\n${use}`, others)).toEqual([])
+  expect(await models(`vi.mock(import('./other'), () => ({ run: vi.fn() }))\n${use}`, others)).toEqual([])
+  const local = "import { env } from '@huggingface/transformers'\nenv.localModelPath = '/models'\n"
+  expect(await models(local + use, others)).toEqual([])
+  expect(await models(use, { ...others, 'helper.ts': `${helper}env.allowRemoteModels = false` })).toEqual([])
+  const get = "test('one', () => fetch('https://huggingface.co/org/a/resolve/main/a.bin'))\n"
+  expect(await models(get)).toEqual(['org/a (a.bin)'])
+  expect(await models(`vi.stubGlobal('fetch', vi.fn())\n${get}`)).toEqual([])
+  expect(await models(`import { setupServer } from 'msw/node'\n${get}`)).toEqual([])
+})
+
+test('only the tests with a name that was asked for count', async () => {
+  const { scan } = await project({
+    'a.test.ts': `
+      describe('suite', () => {
+        test('one', ({ models }) => models.file('org/one', 'a'))
+        test('two', ({ models }) => models.file('org/two', 'a'))
+        test.for([1])('three %i', (_, { models }) => models.file('org/three', 'a'))
+      })
+    `,
+  })
+  const all = (await scan(['a.test.ts'])).get('a.test.ts')
+  const some = (await scan(['a.test.ts'], {}, 'suite one')).get('a.test.ts')
+  expect(all?.models).toHaveLength(3)
+  expect(some?.models.map(({ repo }) => repo)).toEqual(['org/one', 'org/three'])
+  expect(some?.digest).toBe(all?.digest)
+})
+
+test('setup files, aliases and files that Vite finds from the root are read', async () => {
+  const { root, scan } = await project({
+    'src/ids.ts': "export const ID = 'org/alias'",
+    'test/a.test.ts': `
+      import { ID } from '@/ids'
+      import { OTHER } from '#lib'
+      import { ROOT } from '/src/root'
+      test('one', ({ models }) => [ID, OTHER, ROOT].map((id) => models.file(id, 'a')))
+    `,
+    'src/root.ts': "export const ROOT = 'org/root'",
+    'lib/index.ts': "export const OTHER = 'org/lib'",
+    'setup.ts': "beforeAll(() => AutoConfig.from_pretrained('org/setup'))",
+  })
+  const aliases = [
+    { find: '@', replacement: join(root, 'src') },
+    { find: /^#(.*)$/, replacement: `${root}/$1` },
+  ]
+  const named = await scan(['test/a.test.ts'], { aliases, setupFiles: [join(root, 'setup.ts')] })
+  expect(
+    named
+      .get('test/a.test.ts')
+      ?.models.map(({ repo }) => repo)
+      .sort(),
+  ).toEqual([...['org/alias', 'org/lib', 'org/root', 'org/setup']])
+})
+
+test('files that can not be read as code fail nothing, and leave the rest as it is', async () => {
+  const { root, write, scan } = await project({
+    'bad.test.ts': "import './cycle-a'\ntest('one', ({ models }) => { models.file('org/bad', 'a' ]]] } const = ",
+    'binary.test.ts': Buffer.from([0, 1, 2, 3, 255, 0]),
+    'huge.test.ts': `const x = '${'y'.repeat(5_000_000)}'\nmodels.file('org/huge', 'a')`,
+    'empty.test.ts': '',
+    'recovered.test.ts': "const a = 1\nconst a = 2\nmodels.file('org/recovered', 'a')",
+    'cycle.test.ts': "import { A } from './cycle-a'\nmodels.file(A, 'a')",
+    'cycle-a.ts': "export { B as A } from './cycle-b'\nexport const C = 'org/cycle'",
+    'cycle-b.ts': "export { A as B, C } from './cycle-a'\nimport { C as D } from './cycle-a'\nmodels.file(D, 'b')",
+    'others.test.js':
+      "import './a.vue'\nimport './b.css'\nimport x from './c.wasm?init'\nmodels.file('org/others', 'a')",
+    'a.vue': "<script>pipeline('feature-extraction', 'org/vue')</script>",
+    'decorated.test.ts':
+      "@Component({ a: 1 }) class A { constructor(@Inject('x') private a: B) {} @test accessor b = models.file('org/decorated', 'a') }",
+    'flow.test.js':
+      "// @flow\nimport type { A } from './a'\nconst x = (y: ?string): void => {}\nmodels.file('org/flow', 'a')",
+    'view.test.jsx': "render(<A b={models.file('org/jsx', 'a')} />)",
+    'view.test.tsx': "const f = <T,>(x: T) => x\nrender(<A<string> b={models.file('org/tsx', 'a')} />)",
+    'deep.test.ts': `models.file(${'('.repeat(3000)}'org/deep'${')'.repeat(3000)}, 'a')`,
+    'proto.test.ts':
+      "const __proto__ = { constructor: 'org/proto' }\nmodels.file(__proto__.constructor, 'a')\nmodels.file(toString, 'a')",
+    'C:\\windows.test.ts': "import '.\\\\x'\nmodels.file('org\\\\name', 'a')",
+  })
+  await write({ 'nested.test.ts': `x = ${'['.repeat(20_000)}\nmodels.file('org/nested', 'a')` })
+  await symlink('/dev/zero', join(root, 'device.test.ts'))
+  await symlink('loop.test.ts', join(root, 'loop.test.ts'))
+  await symlink(root, join(root, 'inside'))
+  await write({ 'link.test.ts': "import './inside/inside/inside/cycle-b'\nimport './outside'" })
+  await symlink('/etc/passwd', join(root, 'outside.ts'))
+  const queued = [
+    'bad',
+    'binary',
+    'huge',
+    'empty',
+    'recovered',
+    'cycle',
+    'decorated',
+    'deep',
+    'proto',
+    'nested',
+    'device',
+  ]
+  const files = [...queued, 'loop', 'link', 'gone'].map((name) => `${name}.test.ts`)
+  files.push('others.test.js', 'flow.test.js', 'view.test.jsx', 'view.test.tsx', 'C:\\windows.test.ts')
+  const named = await scan(files)
+  const found = [...named].map(([file, { models, isWhole }]) => [file, [isWhole, ...models.map(describeModel)]])
+  expect(Object.fromEntries(found)).toEqual({
+    ...Object.fromEntries(['binary', 'huge', 'deep', 'nested'].map((name) => [`${name}.test.ts`, [false]])),
+    // Of a file with an error of syntax, only the imports are known.
+    'bad.test.ts': [false, 'org/cycle (b)'],
+    'empty.test.ts': [true],
+    'recovered.test.ts': [true, 'org/recovered (a)'],
+    // A name that means itself has no value.
+    'cycle.test.ts': [false, 'org/cycle (b)'],
+    'decorated.test.ts': [true, 'org/decorated (a)'],
+    'proto.test.ts': [false, 'org/proto (a)'],
+    'link.test.ts': [true, 'org/cycle (b)'],
+    'others.test.js': [false, 'org/others (a)'],
+    'flow.test.js': [true, 'org/flow (a)'],
+    'view.test.jsx': [true, 'org/jsx (a)'],
+    'view.test.tsx': [true, 'org/tsx (a)'],
+    'C:\\windows.test.ts': [false],
+  })
+})
+
+test('only changed files are read again, and what is settled is not even looked for', async () => {
+  const { root, write, scan } = await project({
+    'a.test.ts': "import { ID } from './ids'\ntest('one', ({ models }) => models.file(ID, 'a'))",
+    'b.test.ts': "test('two', ({ models }) => models.file('org/b', 'a'))",
+    'none.test.ts': "import './plain'\ntest('three', () => undefined)",
+    'ids.ts': "export const ID = 'org/first'",
+    'plain.ts': 'export const x = 1',
+  })
+  const read: string[] = []
+  const { readFileSync } = fs
+  fs.readFileSync = ((path: string, ...rest: [BufferEncoding]) => {
+    if (path.startsWith(root) && /\.ts$/.test(path)) read.push(path.slice(root.length + 1))
+    return readFileSync(path, ...rest)
+  }) as typeof readFileSync
+  syncBuiltinESMExports()
+  onTestFinished(() => {
+    fs.readFileSync = readFileSync
+    syncBuiltinESMExports()
+  })
+  const repos = async (queued: string[]) => {
+    read.length = 0
+    const named = await scan(queued)
+    return [...named.values()].map(({ models }) => models.map(({ repo }) => repo).join())
+  }
+  const all = ['a.test.ts', 'b.test.ts', 'none.test.ts']
+  expect(await repos(all)).toEqual(['org/first', 'org/b', ''])
+  expect(new Set(read)).toEqual(new Set([...all, 'ids.ts', 'plain.ts']))
+  expect(await repos(all)).toEqual(['org/first', 'org/b', ''])
+  expect(read).toEqual([])
+  await write({ 'ids.ts': "export const ID = 'org/second'" })
+  expect(await repos(all)).toEqual(['org/second', 'org/b', ''])
+  expect(new Set(read)).toEqual(new Set(['ids.ts']))
+  await write({ 'plain.ts': "import './more'\nexport const x = 2", 'more.ts': "models.file('org/more', 'a')" })
+  expect(await repos(['none.test.ts'])).toEqual(['org/more'])
+  expect(new Set(read)).toEqual(new Set(['plain.ts', 'more.ts', 'none.test.ts']))
+  await rm(join(root, 'ids.ts'))
+  expect(await repos(all)).toEqual(['', 'org/b', 'org/more'])
+})
