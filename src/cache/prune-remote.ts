@@ -44,8 +44,8 @@ const DOCTOR = 'Nothing was changed. `npx vitest-model-cache doctor` checks the 
 
 /**
  * Removes objects of the remote that were last written long ago, the signatures of removed listings, and the refs to them. Blobs that a
- * chunk map names stay with it, and so do objects that are not ours by their keys. Throws `INVALID_OPTION` without a remote, and `REMOTE_UNUSABLE` if it must not be written, or can't list or
- * remove.
+ * chunk map names stay with it, and so do objects that are not ours by their keys. Throws `INVALID_OPTION` without a remote, and
+ * `REMOTE_UNUSABLE` if it must not be written, or can't list or remove.
  */
 export async function pruneRemote(
   context: CacheContext,

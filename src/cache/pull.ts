@@ -42,8 +42,8 @@ export interface PulledModel {
   pulledFiles: number
   pulledBytes: number
   /**
-   * Bytes that were received for that: fewer than `pulledBytes` where this machine has a part of them in another revision. Null if it is not
-   * known, because a file failed.
+   * Bytes that were received for that: fewer than `pulledBytes` where this machine has a part of them in another revision. Null if it is
+   * not known, because a file failed.
    */
   receivedBytes: number | null
   /** The files that the remote does not have. */
@@ -180,7 +180,10 @@ async function configOf({ layout }: CacheContext, { model, files, entry, remote 
   })
 }
 
-/** Puts files into the cache, and checks those that are there. Returns all that it has now. What could not be taken is added to `lacking` of `pulled`. */
+/**
+ * Puts files into the cache, and checks those that are there. Returns all that it has now. What could not be taken is added to `lacking` of
+ * `pulled`.
+ */
 async function take(work: Work, model: Model, chosen: Chosen, pulled: PulledModel): Promise<HubPath[]> {
   const { own, signal, onProgress } = work
   let paths = [...chosen.present, ...chosen.onRemote]

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto'
-import { renameSync } from 'node:fs'
+import fs, { renameSync } from 'node:fs'
 import { chmod, cp, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import { syncBuiltinESMExports } from 'node:module'
 import { join } from 'node:path'
-import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { hasPacked } from '../../src/model/entry.ts'
 import { Cli } from '../support/cli.ts'
 import { contentsOf, Engine, refusalOf } from '../support/engine.ts'
@@ -39,6 +40,8 @@ const CONTENTS = Object.fromEntries(
 )
 const ALL_BYTES = Object.values(CONTENTS).reduce((sum, { length }) => sum + length, 0)
 
+const { readSync } = fs
+
 let engine: Engine
 let repository: Repository
 
@@ -65,6 +68,22 @@ async function changePack(name: string, change: (bytes: Buffer) => void): Promis
   const bytes = await readFile(path)
   change(bytes)
   await writeFile(path, bytes)
+}
+
+/** A disk that fails when more is read at once than an index has. Returns a function that mends it. */
+function failReadsOfChunks(): () => void {
+  const spy = vi.spyOn(fs, 'readSync').mockImplementation(((file: number, bytes: Buffer, ...rest: number[]) => {
+    const [offset = 0, length = 0, position = 0] = rest
+    if (length > 20_000) throw Object.assign(new Error('EIO: i/o error, read'), { code: 'EIO' })
+    return readSync(file, bytes, offset, length, position)
+  }) as typeof fs.readSync)
+  syncBuiltinESMExports()
+  const mend = () => {
+    spy.mockRestore()
+    syncBuiltinESMExports()
+  }
+  onTestFinished(mend)
+  return mend
 }
 
 describe('a model that is packed', () => {
@@ -305,6 +324,21 @@ describe('a damaged pack file', () => {
     expect((await readFile(model.file('weights.bin'))).equals(CHANGED)).toBe(true)
     expect((await engine.open({ offline: true }).get('org/name')).tier).toBe('cold')
     expect((await engine.open().verify()).problems).toEqual([])
+  })
+
+  test('is something else than a disk that fails for a while: then no chunk is dropped', async () => {
+    engine.hub.addRepo('org/other', { files: { 'weights.bin': CHANGED } })
+    await engine.open().get('org/other')
+    await engine.open().pack()
+    await engine.open().get('org/name')
+    const before = await engine.listing('cold/packs')
+    const mend = failReadsOfChunks()
+    const [packed] = await engine.open().pack(['org/name'])
+    mend()
+    expect(packed?.reason).toMatch(/^The disk failed: .*EIO/)
+    expect(await engine.listing('cold/packs')).toEqual(before)
+    const model = await engine.open({ offline: true }).get('org/other')
+    expect((await readFile(model.file('weights.bin'))).equals(CHANGED)).toBe(true)
   })
 
   test('with a broken index or a missing file, too', async () => {

@@ -21,7 +21,9 @@ export class FilesOnRemote {
     readonly model: RemoteModel,
   ) {}
 
-  /** True if the remote has an object of this name and size, or what its chunk map names. The content is not checked. Throws `RemoteError`. */
+  /**
+   * True if the remote has an object of this name and size, or what its chunk map names. The content is not checked. Throws `RemoteError`.
+   */
   async has({ digest, size }: Stated): Promise<boolean> {
     if (size <= LARGEST_SMALL_FILE && (await this.#small()).has(digest)) return true
     const there = await this.calls.has(blobKey(digest))

@@ -7,7 +7,9 @@ import { DamagedFile } from './verified-body.ts'
 
 const READ_BYTES = 1 << 20
 
-/** Ranges of a file that was verified, one after the other, as the body of an object. Reading throws `DamagedFile` if the file has changed. */
+/**
+ * Ranges of a file that was verified, one after the other, as the body of an object. Reading throws `DamagedFile` if the file has changed.
+ */
 export class SpansBody implements ObjectBody {
   readonly size: number
   /** Why it could not be read. */

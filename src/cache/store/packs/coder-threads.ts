@@ -34,9 +34,10 @@ export class CoderThreads {
   run(task: Task, transfer: ArrayBuffer[]): Promise<Done> {
     return new Promise((resolve, reject) => {
       const thread = this.#leastBusy()
+      // A task that can't be sent throws here. Without a place among the waiting ones, it gets no result of another task.
+      thread.worker.postMessage(task, transfer)
       thread.waiting.push({ resolve, reject })
       thread.worker.ref()
-      thread.worker.postMessage(task, transfer)
     })
   }
 

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { chunkId } from '../../../model/chunk-id.ts'
 import type { Digest } from '../../../model/digest.ts'
+import { isSystemError } from '../../../model/errors.ts'
 import type { Layout } from '../layout.ts'
 import type { Hold } from '../locks/lock.ts'
 import { Aside } from '../removal/aside.ts'
@@ -13,7 +14,8 @@ import { readRecipe } from './recipe.ts'
 
 /**
  * Writes pack files again without their damaged chunks, if these blobs need one of them. Packed models that need such a chunk could not be
- * restored before, either. They can be once it is written again. The caller holds the lock of the pack files.
+ * restored before, either. They can be once it is written again. The caller holds the lock of the pack files. Throws the errors of
+ * the disk.
  */
 export async function dropDamaged(layout: Layout, hold: Hold, digests: Digest[], signal?: AbortSignal): Promise<void> {
   const needed = new Set(digests.flatMap((digest) => readRecipe(layout, digest)?.chunks ?? []))
@@ -22,7 +24,9 @@ export async function dropDamaged(layout: Layout, hold: Hold, digests: Digest[],
     try {
       const isThere = decodeInto(bytes, [{ path: join(layout.packs, name), offset, stored, size, coding }])
       return isThere && chunkId(bytes) === id
-    } catch {
+    } catch (error) {
+      // A disk that fails for a while says nothing about the chunk.
+      if (isSystemError(error)) throw error
       return false
     }
   }
