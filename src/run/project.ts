@@ -34,8 +34,10 @@ export interface Project {
 export interface Prefetch {
   /** The manifest of a further run in watch mode, for the test files that are queued then. */
   manifestOfRerun(queue: Queue): Promise<Manifest>
-  /** Called when the tests are about to begin. Returns what their workers have to know; undefined if all models have arrived. */
+  /** Called before each run. Returns what the workers have to know; undefined if all models have arrived. */
   beginTests(): Arrivals | undefined
+  /** Called when a worker begins with a test file. The first call in a run counts. */
+  testsBegan(): void
   /** How late the last model of a test file is expected: 0 if it waits for none. */
   rankOf(testFile: string): number
   /** Lets all test files begin at once: the run was cancelled. */

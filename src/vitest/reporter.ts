@@ -16,6 +16,10 @@ export default class ModelCacheReporter implements Reporter {
   #vitest: Vitest | undefined
   #session: Session | undefined
   #runs = 0
+  /** Lets the test files of a cancelled run begin: they wait for no model. */
+  readonly #release = () => {
+    for (const { prefetch } of this.#session?.projects.values() ?? []) prefetch?.release()
+  }
 
   onInit(vitest: Vitest): void {
     this.#vitest = vitest
@@ -35,6 +39,16 @@ export default class ModelCacheReporter implements Reporter {
     // The session set the start of the first run, which begins with the warm-up.
     if (this.#runs > 0) session.startedAt = isoNow()
     session.queued = specifications && (await queuedFiles(vitest, specifications))
+  }
+
+  /** A worker is about to load the test file. Its setup files wait for models. */
+  onTestModuleQueued({ project }: TestModule): void {
+    const prefetch = this.#session?.projects.get(project)?.prefetch
+    if (!prefetch) return
+    prefetch.testsBegan()
+    // Only now: a run that begins removes the listeners of the run before. A listener is kept once.
+    this.#vitest?.onCancel(this.#release)
+    if (Reflect.get(Object(this.#vitest), 'isCancelling') === true) this.#release()
   }
 
   /** Now tests begin, and this process waits for them. */

@@ -1,46 +1,56 @@
 import { relative } from 'node:path'
-import type { TestSpecification, Vitest } from 'vitest/node'
+import type { TestSequencer, TestSpecification, Vitest } from 'vitest/node'
 import type { Session } from '../run/session.ts'
 
 const prepared = new WeakSet<Vitest>()
 
 /**
- * Has the next run begin with the test files that wait for no model, then run those whose models are expected first. Otherwise the order
- * is that of the sequencer.
+ * Has the next run begin with the test files that wait for no model, then run those whose models are expected first. Within each of these
+ * groups the order is that of Vitest. A sequencer that has a `sort` of its own keeps its order.
  *
- * The class of the sequencer gets another `sort`, until Vitest has called it. Vitest 4 makes the sequencer before the global setup, and
- * keeps it to itself.
+ * The class of Vitest that has `sort` gets another one, until this Vitest has called it. Vitest 4 makes the sequencer before the global
+ * setup, and keeps it to itself.
  */
 export function runReadyFirst(vitest: Vitest, session: Session): void {
-  const { prototype } = vitest.config.sequence.sequencer
-  if (prepared.has(vitest)) return
+  const owner = vitestsSort(vitest.config.sequence.sequencer.prototype)
+  if (!owner || prepared.has(vitest)) return
   prepared.add(vitest)
-  const own = Reflect.getOwnPropertyDescriptor(prototype, 'sort')
-  const { sort } = prototype
-  const restore = () =>
-    own ? Reflect.defineProperty(prototype, 'sort', own) : Reflect.deleteProperty(prototype, 'sort')
-  const value: typeof sort = async function (this: typeof prototype, specifications: TestSpecification[]) {
+  const { sort } = owner
+  const readyFirst: typeof sort = async function (this: TestSequencer, specifications: TestSpecification[]) {
     const sorted = await sort.call(this, specifications)
-    // A second Vitest in this process can have the same class.
+    // A second Vitest in this process has the same class.
     if (specifications[0]?.project.vitest !== vitest) return sorted
-    restore()
+    // If that one has replaced `sort` since, its `sort` stays.
+    if (owner.sort === readyFirst) owner.sort = sort
     prepared.delete(vitest)
-    // Only now: a run that begins removes the listeners of the run before.
-    vitest.onCancel(() => release(session))
-    return readyFirst(session, sorted)
+    return byRank(session, sorted)
   }
-  Reflect.defineProperty(prototype, 'sort', { value, configurable: true, writable: true })
+  owner.sort = readyFirst
 }
 
-function readyFirst(session: Session, specifications: TestSpecification[]): TestSpecification[] {
+/** The prototype of Vitest's own class that has the `sort` of a sequencer. Undefined if the `sort` is the user's own. */
+function vitestsSort(prototype: object): TestSequencer | undefined {
+  const owner = ownerOfSort(prototype)
+  // Vitest does not export both classes.
+  return ['BaseSequencer', 'RandomSequencer'].includes(owner?.constructor.name ?? '') ? owner : undefined
+}
+
+function ownerOfSort(prototype: object | null): TestSequencer | undefined {
+  if (!prototype) return undefined
+  return Object.hasOwn(prototype, 'sort') && isSequencer(prototype)
+    ? prototype
+    : ownerOfSort(Reflect.getPrototypeOf(prototype))
+}
+
+function isSequencer(prototype: object): prototype is TestSequencer {
+  return 'sort' in prototype && 'shard' in prototype
+}
+
+function byRank(session: Session, specifications: TestSpecification[]): TestSpecification[] {
   const ranked = specifications.map((specification) => {
     const { project, moduleId } = specification
     const { root, prefetch } = session.projects.get(project) ?? {}
     return { specification, rank: root === undefined ? 0 : (prefetch?.rankOf(relative(root, moduleId)) ?? 0) }
   })
   return ranked.sort((a, b) => a.rank - b.rank).map(({ specification }) => specification)
-}
-
-function release(session: Session): void {
-  for (const { prefetch } of session.projects.values()) prefetch?.release()
 }

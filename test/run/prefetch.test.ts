@@ -42,9 +42,12 @@ async function open({ models = [] as string[], isWatching = false, files = Objec
   })
   onTestFinished(() => endProject(project))
   const warm = () => warmUp(session, project, { files }, { canPrefetch: true })
-  const workerOf = async () => {
+  /** A worker. `beforeTests`: what takes time between the warm-up and the first test file. */
+  const workerOf = async (beforeTests: () => Promise<void> = async () => undefined) => {
     const manifest = await warm()
     const settings = JSON.parse(JSON.stringify(handOver(session, project, { manifest, filesAtOnce: 2 })))
+    await beforeTests()
+    project.prefetch?.testsBegan()
     return openWorker(settings, globalThis, {})
   }
   const finish = () => finishRun(session, { files: [], number: 1, isPartial: () => true })
@@ -110,6 +113,7 @@ test('a download that fails lets its test files begin, and the test gets the err
   engine.hub.clearRequests()
   await expect(worker.models.path('org/large')).rejects.toThrow(/org\/large/)
   expect(engine.hub.requests).toEqual([])
+  await worker.awaitModels(join(root, 'small.test.js'))
   await project.prefetch?.endTests(false)
   expect(recorded()).toMatchObject([{ unfinished: [] }])
 })
@@ -143,7 +147,11 @@ test('between the runs of watch mode the downloads go on', async () => {
   const manifest = await project.prefetch?.manifestOfRerun({ files: ['large.test.js'] })
   expect(manifest?.models.map(({ repo, downloaded }) => [repo, downloaded])).toEqual([['org/small', false]])
   const settings = handOver(session, project, { manifest: manifest ?? { models: [], failures: [] }, filesAtOnce: 1 })
+  project.prefetch?.testsBegan()
   const worker = openWorker(settings, globalThis, {})
+  // What the run before downloaded is no miss of this one.
+  await worker.awaitModels(join(root, 'small.test.js'))
+  expect(worker.manifest.models.map(({ repo, downloaded }) => [repo, downloaded])).toEqual([['org/small', false]])
   const waits = worker.awaitModels(join(root, 'large.test.js'))
   large.open()
   await waits
@@ -153,6 +161,18 @@ test('between the runs of watch mode the downloads go on', async () => {
   ])
   await project.prefetch?.endTests(true)
   expect(recorded()).toMatchObject([{ models: ['org/large'], unfinished: [] }])
+})
+
+test('what arrives while other projects are set up does not count as ahead', async () => {
+  const { engine, workerOf, project, recorded } = await open()
+  const large = gate()
+  engine.hub.fault({ repo: 'org/large', kind: 'resolve' }, { until: large.until })
+  await workerOf(async () => {
+    large.open()
+    await vi.waitFor(() => expect(project.prefetch?.rankOf('new.test.js')).toBe(0))
+  })
+  await project.prefetch?.endTests(false)
+  expect(recorded()).toEqual([undefined])
 })
 
 test('the tests wait for what no test file was seen to use, and for models that all of them need', async () => {

@@ -6,7 +6,6 @@ import { manifestFile } from '../manifest-file.ts'
 import type { Prefetch } from '../project.ts'
 import type { Queue } from '../queue.ts'
 import type { Arrivals } from '../worker-settings.ts'
-import { manifestOfRerun } from './hand-over.ts'
 import { Marks } from './marks.ts'
 import { type Needs, needsOf } from './needs.ts'
 import type { Warming } from './warming.ts'
@@ -22,9 +21,8 @@ export class MarkedPrefetch implements Prefetch {
   readonly #files: string[]
   #manifest: Manifest = { models: [], failures: [] }
   #updated: Promise<void>
-  /** The names of the models that were on their way when the tests began. */
-  #names: string[] = []
-  #beganAt = 0
+  /** When the tests of this run began, and the names of the models that were on their way then. */
+  #began: { at: number; names: string[] } | undefined
   #lastArrivalAt = 0
 
   /** `events`: the folder for events. */
@@ -48,19 +46,25 @@ export class MarkedPrefetch implements Prefetch {
   async manifestOfRerun(queue: Queue): Promise<Manifest> {
     this.needs = needsOf(this.warming.project, queue) ?? this.needs
     this.warming.beginNextRun()
-    return manifestOfRerun(await this.manifest())
+    // Workers read it from the file.
+    this.#updated = this.#updated.then(() => this.#update())
+    return this.manifest()
   }
 
   beginTests(): Arrivals | undefined {
-    const { onTheWay, namesOnTheWay } = this.warming
-    this.#names = namesOnTheWay
-    this.#beganAt = originals.monotonic()
+    const { onTheWay } = this.warming
+    this.#began = undefined
     if (onTheWay.length === 0) return undefined
     const names = new Map(onTheWay.map((key) => [key, this.#marks.set(key)]))
     const waits = this.needs.queue.files.map((testFile): Arrivals['waits'][number] => {
       return [testFile, this.needs.waitsOf(testFile, onTheWay).flatMap((key) => names.get(key) ?? [])]
     })
     return { manifest: this.#files[1] ?? '', waits: waits.filter(([, marks]) => marks.length > 0) }
+  }
+
+  /** Other projects are warmed and set up before the tests, so this is later than `beginTests`. */
+  testsBegan(): void {
+    this.#began ??= { at: originals.monotonic(), names: this.warming.namesOnTheWay }
   }
 
   rankOf(testFile: string): number {
@@ -73,14 +77,15 @@ export class MarkedPrefetch implements Prefetch {
   }
 
   async endTests(isWatching: boolean): Promise<void> {
-    const names = this.#names
+    // No test file has begun if the run was cancelled early.
+    const { at, names } = this.#began ?? { at: originals.monotonic(), names: this.warming.namesOnTheWay }
+    this.#began = undefined
     if (names.length === 0) return
     if (!isWatching) await this.stop()
     const unfinished = this.warming.namesOnTheWay
     const end = unfinished.length > 0 ? originals.monotonic() : this.#lastArrivalAt
     const models = names.filter((name) => !unfinished.includes(name) && this.warming.hasArrived(name))
-    this.warming.recordOfRun.prefetch = { aheadMs: Math.max(0, end - this.#beganAt), models, unfinished }
-    this.#names = []
+    this.warming.recordOfRun.prefetch = { aheadMs: Math.max(0, end - at), models, unfinished }
   }
 
   async stop(): Promise<void> {

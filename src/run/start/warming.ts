@@ -14,7 +14,7 @@ import type { Session, WarmUp } from '../session.ts'
 export class Warming {
   /** The arrivals that are awaited, in the order of the downloads. */
   readonly #arrivals = new Map<string, { model: Model; arrival: Promise<void> }>()
-  readonly #results: WarmResult[] = []
+  #results: WarmResult[] = []
   readonly #begunAt = new Map<string, number>()
   readonly #declared: ReadonlySet<string>
   #replaced: Model[]
@@ -85,10 +85,11 @@ export class Warming {
     return cache.manifest(this.#results.toSorted((a, b) => placeOf(a) - placeOf(b)))
   }
 
-  /** The models that have arrived count as cached before. */
+  /** The models that have arrived count as cached before. A download that failed is tried again. */
   beginNextRun(): void {
-    for (const [index, result] of this.#results.entries())
-      if ('cached' in result) this.#results[index] = { ...result, cached: { ...result.cached, tier: 'disk' } }
+    this.#results = this.#results.flatMap((result) =>
+      'cached' in result ? [{ ...result, cached: { ...result.cached, tier: 'disk' as const } }] : [],
+    )
   }
 
   /** Ends the downloads. What came of a file is kept. */
