@@ -13,6 +13,7 @@ import { blobKey, mapKey } from '../../src/remote/keys.ts'
 import { Engine, sha256 } from '../support/engine.ts'
 import type { Repository } from '../support/hub/index.ts'
 import { MemoryRemote } from '../support/memory-remote.ts'
+import { FaultyServer, sendStatus, sendWhole } from '../support/remote/faulty-server.ts'
 import { folderRemote } from '../support/shared-folder.ts'
 
 const SIZE = 5 << 20
@@ -140,7 +141,7 @@ describe('a new revision of a large file', () => {
     await machine('first', { remote }).push()
     for (const [name, most] of [
       ['second', 2],
-      ['empty', 14],
+      ['empty', 8],
     ] as const) {
       engine.hub.clearRequests()
       store.calls.length = 0
@@ -159,6 +160,22 @@ describe('a new revision of a large file', () => {
     await machine('first', plain).push()
     expect(store.keys.filter((key) => key.endsWith('.map'))).toEqual([])
     expect(store.keys.filter((key) => key.startsWith('blobs/'))).toHaveLength(2)
+  })
+
+  test('is sent whole to a web server that ignores `Range`, and is read from there', async () => {
+    const server = await FaultyServer.start(onTestFinished)
+    server.faults.set('GET', (asked, answer, object) =>
+      object ? sendWhole(object)(asked, answer, object) : sendStatus(404)(asked, answer, object),
+    )
+    const remote = { url: `${server.url}/models`, mode: 'read-write' as const, timeoutMs: 60_000, uploadPrivate: false }
+    await machine('first', { remote: undefined }).get('org/name')
+    await machine('first', { remote }).push()
+    repository.addCommit({ files: { 'onnx/weights.bin': SECOND } })
+    await machine('first', { remote: undefined }).get('org/name')
+    const pushed = (await machine('first', { remote }).push()).find(({ commit }) => commit === repository.commit)
+    expect(pushed?.sentBytes).toBeGreaterThan(SIZE)
+    engine.hub.clearRequests()
+    await has(await machine('empty', { remote }).get('org/name'), SECOND)
   })
 })
 
@@ -210,6 +227,32 @@ describe('a store in which', () => {
       expect([what, sent >= SIZE ? 'whole' : 'difference']).toEqual([what, sends])
       expect((await machine(`${what}, then`).get('org/name')).tier).toBe('remote')
     }
+  })
+
+  test('a hostile map names the same ranges again and again has little of them read', async () => {
+    const store = new RangedMemory()
+    const remote = { store, timeoutMs: 60_000, uploadPrivate: false }
+    await machine('first', { remote: undefined }).get('org/name')
+    await machine('first', { remote }).push()
+    const digest = digestOf(FIRST)
+    const map = parseMap(Buffer.from(store.objects.get(mapKey(digest)) ?? []), SIZE)
+    const sources = Array.from({ length: 20 }, (_, at) => made(300_000, 10 + at)).map((bytes) => {
+      store.objects.set(blobKey(digestOf(bytes)), bytes)
+      return { digest: digestOf(bytes), size: bytes.length }
+    })
+    const parts = Array.from({ length: Math.ceil(SIZE / 10_000) }, (_, at) => ({
+      source: sources[at % sources.length] ?? { digest, size: 0 },
+      start: 10_000 * Math.floor(at / sources.length),
+      size: Math.min(10_000, SIZE - 10_000 * at),
+    }))
+    store.objects.set(mapKey(digest), printMap({ ...map, parts }))
+    store.objects.delete(blobKey(digest))
+    store.readBytes = 0
+    engine.hub.clearRequests()
+    const model = await machine('empty', { remote: { ...remote, mode: 'read' } }).get('org/name')
+    expect(FIRST.equals(await readFile(model.file('onnx/weights.bin')))).toBe(true)
+    expect(engine.filesAsked).toContain('onnx/weights.bin')
+    expect(store.readBytes).toBeLessThan(2.5 * SIZE)
   })
 
   test('an earlier revision was damaged on the disk of the machine gives the right bytes', async () => {
@@ -284,8 +327,12 @@ class RangedMemory extends MemoryRemote {
   readonly ranges = true
   writesLeft = Number.POSITIVE_INFINITY
 
+  readBytes = 0
+
   override async get(key: string, { start, end }: { start?: number; end?: number } = {}) {
-    return (await super.get(key))?.subarray(start, end)
+    const bytes = (await super.get(key))?.subarray(start, end)
+    this.readBytes += bytes?.length ?? 0
+    return bytes
   }
 
   override async put(...given: Parameters<MemoryRemote['put']>): Promise<unknown> {

@@ -149,7 +149,12 @@ test('a new revision is put together without ranges, too, or comes from the Hub 
     for (const place of places) weights.fill(`changed ${place}`, place * 2 ** 20, place * 2 ** 20 + 1000)
     repository.addCommit({ files: { 'weights.bin': Buffer.from(weights) } })
     await machine('sender', '', { maxAge: 0, remote: undefined }).cache.get('org/revisions')
+    plain.faults.clear()
     expect((await use('sender').cache.push()).every(({ outcome }) => outcome === 'shared')).toBe(true)
+    // For such a server, differences come from machines that reach it in another way.
+    plain.faults.set('GET', (asked, answer, object) =>
+      object ? sendWhole(object)(asked, answer, object) : sendStatus(404)(asked, answer, object),
+    )
   }
   const get = async (name: string) => {
     const { cache, warnings } = use(name)
@@ -160,9 +165,6 @@ test('a new revision is put together without ranges, too, or comes from the Hub 
   }
   await push([])
   await get('earlier')
-  plain.faults.set('GET', (asked, answer, object) =>
-    object ? sendWhole(object)(asked, answer, object) : sendStatus(404)(asked, answer, object),
-  )
   await push([2])
   expect([await get('earlier'), await get('empty')]).toEqual(['remote', 'remote'])
   await push([1.5, 2.5, 3.5])

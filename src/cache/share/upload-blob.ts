@@ -39,7 +39,7 @@ export async function uploadBlob(upload: Upload, file: LocalFile, options: BlobO
   await uploadWithMap(upload, file, count)
 }
 
-/** Writes what is new of a file, and then the map of the file. If too much is new, writes the whole file. */
+/** Writes what is new of a file, and then its map. Writes the whole file if too much is new, or if the store sends no ranges. */
 async function uploadAgainst(
   upload: Upload,
   file: LocalFile,
@@ -49,6 +49,10 @@ async function uploadAgainst(
   const verified = { path: file.path, stamp: stampOf(file.path) }
   const chunks = await cut(file, signal)
   const difference = differenceOf(chunks, known)
+  const [place] = known.values()
+  // Only a read shows whether a web server ignores `Range`.
+  if (difference && place) await upload.readStart(blobKey(place.source.digest), 1)
+  if (upload.store.lacksRanges) return uploadWhole(upload, file, count)
   if (!difference) {
     await uploadWhole(upload, file, count)
     await uploadMap(upload, file, { parts: whole(file), chunks, count })

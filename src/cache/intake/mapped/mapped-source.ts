@@ -19,13 +19,17 @@ import { type ObjectPiece, type Piece, type SharedRange, sharedRanges } from './
 const READ_BYTES = 1 << 20
 /** See `IncomingFile`. */
 const WRITTEN_AT_ONCE_BYTES = 1 << 20
-// With a range for each connection, this many bytes are in memory: some 16 MB.
-const MOST_HELD_RANGES = 4
+// Pieces of two objects often take turns, on each of eight connections. So at most some 32 MB are in memory.
+const MOST_HELD_RANGES = 16
+/** Of the size of the file. A range can have as many unused bytes as used ones. */
+const MOST_READ = 2
 
 /** The parts of a file that is made of pieces of objects, files and pack files. */
 export class MappedSource implements PartSource {
   /** Bytes that came from the pack files. */
   unpackedBytes = 0
+  /** Bytes that were read from objects. */
+  #readBytes = 0
   /** Bytes that were read in vain, from a store that sends objects from their beginning only. */
   #skippedBytes = 0
   readonly #shared: ReadonlyMap<ObjectPiece, SharedRange>
@@ -118,9 +122,11 @@ export class MappedSource implements PartSource {
   /** Ranges are held for the pieces that follow. */
   #rangeBytes(range: SharedRange, signal: AbortSignal): Promise<Uint8Array> {
     const held = this.#held.get(range)
-    if (held) return held
-    const bytes = this.#readRange(range, signal)
+    const bytes = held ?? this.#readRange(range, signal)
+    // The one that was used last is dropped last.
+    this.#held.delete(range)
     this.#held.set(range, bytes)
+    if (held) return held
     bytes.catch(() => this.#held.delete(range))
     const [oldest] = this.#held.keys()
     if (this.#held.size > MOST_HELD_RANGES && oldest) this.#held.delete(oldest)
@@ -136,6 +142,9 @@ export class MappedSource implements PartSource {
   async *#counted(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
     for await (const chunk of chunks) {
       this.onBytes.restored(chunk.byteLength)
+      this.#readBytes += chunk.byteLength
+      // Its map names the same ranges in turn, so that each is read many times.
+      if (this.#readBytes > MOST_READ * this.#size) throw new CostlyError(`${this.remote.name} has a costly chunk map`)
       yield chunk
     }
   }

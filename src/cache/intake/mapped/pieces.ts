@@ -67,9 +67,13 @@ export interface SharedRange extends Span {
 
 // A request takes as long as reading some megabytes. Larger pieces are read by themselves.
 const SMALL_PIECE_BYTES = 1 << 20
-const LARGEST_RANGE_BYTES = 4 << 20
+const LARGEST_RANGE_BYTES = 2 << 20
+const LARGEST_GAP_BYTES = 512 << 10
 
-/** Small pieces that lie beside each other in an object are read together. Pure. */
+/**
+ * Small pieces that lie near each other in an object are read together. Bytes between them are read, too, if the pieces are near each other
+ * in the file, and if the range then has no more unused bytes than used ones. Pure.
+ */
 export function sharedRanges(pieces: readonly Piece[]): Map<ObjectPiece, SharedRange> {
   const small = pieces.filter(
     (piece): piece is ObjectPiece => piece.kind === 'object' && piece.end - piece.start <= SMALL_PIECE_BYTES,
@@ -77,13 +81,30 @@ export function sharedRanges(pieces: readonly Piece[]): Map<ObjectPiece, SharedR
   small.sort((a, b) => (a.source.digest === b.source.digest ? a.at - b.at : a.source.digest < b.source.digest ? -1 : 1))
   const shared = new Map<ObjectPiece, SharedRange>()
   let range: SharedRange | undefined
+  let before: ObjectPiece | undefined
+  // How many more bytes of the range are used than unused.
+  let spare = 0
   for (const piece of small) {
     const { source, at } = piece
-    const end = at + piece.end - piece.start
-    const isIn = range?.source.digest === source.digest && at <= range.end && end - range.start <= LARGEST_RANGE_BYTES
-    if (range && isIn) range.end = Math.max(range.end, end)
-    else range = { source, start: at, end }
+    const size = piece.end - piece.start
+    const end = at + size
+    const isIn = range?.source.digest === source.digest && end - range.start <= LARGEST_RANGE_BYTES
+    const gap = range ? at - range.end : 0
+    const isNear = gap <= 0 || (gap <= Math.min(LARGEST_GAP_BYTES, spare + size) && isSoonAfter(before, piece))
+    if (range && isIn && isNear) {
+      spare += Math.max(0, end - Math.max(range.end, at)) - Math.max(0, gap)
+      range.end = Math.max(range.end, end)
+    } else {
+      range = { source, start: at, end }
+      spare = size
+    }
+    before = piece
     shared.set(piece, range)
   }
   return shared
+}
+
+/** True if a piece follows soon in the file. Else the range would be read twice. */
+function isSoonAfter(before: ObjectPiece | undefined, { start }: ObjectPiece): boolean {
+  return before !== undefined && start >= before.end && start - before.end <= LARGEST_GAP_BYTES
 }

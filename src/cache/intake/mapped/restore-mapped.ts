@@ -37,12 +37,15 @@ export async function restoreMapped(
   if (isAllRemote && sourcesOf(map).some(({ digest }) => digest === target.stated.digest)) return false
   const work = { map, index, remote }
   let received = await receiveFrom(context, target, { ...work, local })
-  const isLocalWrong = received.is === 'unreadable' || (received.is === 'wrong' && !isAllRemote)
+  const isUnreadable = received.is === 'unreadable'
+  const isLocalWrong = isUnreadable || (received.is === 'wrong' && !isAllRemote)
   if (isLocalWrong && remote.isAsked) {
     received = await receiveFrom(context, target, { ...work, local: NOTHING_LOCAL })
+    // What can't be read may have been removed meanwhile.
+    const flaw = isUnreadable ? 'could not be read' : 'is damaged'
     if (received.is === 'complete')
       context.warn(
-        `Another revision of ${targetLabel(target)} in the cache is damaged. Repair it: \`npx vitest-model-cache verify --repair\`.`,
+        `Another revision of ${targetLabel(target)} in the cache ${flaw}. \`npx vitest-model-cache verify --repair\` repairs what is damaged.`,
       )
   }
   if (received.is !== 'complete') note(context, target, remote, received)
