@@ -27,7 +27,8 @@ const PIPELINE = `
 
 describe.each(POOLS)('an untouched pipeline() in %s', (pool) => {
   test('comes from the cache: one download, then none, and no second copy', async () => {
-    const config = configSource({}, `pool: '${pool}'`)
+    // With the default, the warm-up would download what the tests name.
+    const config = configSource({ warm: 'declared' }, `pool: '${pool}'`)
     const project = await Consumer.create({
       files: { 'vitest.config.ts': config, 'a.test.ts': PIPELINE, 'b.test.ts': PIPELINE },
     })
