@@ -26,7 +26,7 @@ export interface BegunModel {
   model: Model
   /** True if it was not complete on disk, so that it is downloaded, restored or adopted now. */
   isArriving: boolean
-  /** Rejects only if the warm-up was aborted. */
+  /** Rejects if the warm-up was aborted, or if the model can't be pinned. A download that fails is a result. */
   result: Promise<WarmResult>
 }
 

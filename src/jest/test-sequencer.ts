@@ -10,7 +10,7 @@ interface Sequencer {
   shard?(tests: QueuedTest[], options: ShardOptions): QueuedTest[] | Promise<QueuedTest[]>
   sort(tests: QueuedTest[]): QueuedTest[] | Promise<QueuedTest[]>
   allFailedTests(tests: QueuedTest[]): QueuedTest[] | Promise<QueuedTest[]>
-  cacheResults(tests: QueuedTest[], results: unknown): void
+  cacheResults(tests: QueuedTest[], results: unknown): void | Promise<void>
 }
 
 type SequencerClass = new (options?: SequencerOptions) => Sequencer
@@ -64,8 +64,8 @@ export default class ModelCacheSequencer {
     return keepQueue(await (await this.load()).allFailedTests(tests))
   }
 
-  cacheResults(tests: QueuedTest[], results: unknown): void {
-    this.loaded?.cacheResults(tests, results)
+  cacheResults(tests: QueuedTest[], results: unknown): void | Promise<void> {
+    return this.loaded?.cacheResults(tests, results)
   }
 
   private async load(): Promise<Sequencer> {
@@ -75,13 +75,13 @@ export default class ModelCacheSequencer {
   }
 
   private async make(): Promise<Sequencer> {
-    const Class = await sequencerClass(this.options?.globalConfig.rootDir)
+    const Class = await sequencerClass(this.options?.globalConfig)
     return new Class(this.options)
   }
 }
 
-async function sequencerClass(rootOfRun?: string): Promise<SequencerClass> {
-  const { root = process.cwd(), sequencer } = usersSequencer(rootOfRun) ?? {}
+async function sequencerClass(config?: GlobalConfig): Promise<SequencerClass> {
+  const { root = config?.rootDir ?? process.cwd(), sequencer } = usersSequencer(config) ?? {}
   if (sequencer === undefined)
     return loadOfJest<{ default: SequencerClass }>(root, '@jest/test-sequencer', '@jest/core', 'jest-config').default
   const { resolveSequencer } = loadOfJest<ResolvePackage>(root, 'jest-resolve', '@jest/core')

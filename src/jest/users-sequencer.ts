@@ -1,4 +1,5 @@
 import { realpathSync } from 'node:fs'
+import type { GlobalConfig } from './types.ts'
 
 // On the global object: the config file may load this module as a module of another kind than Jest loads our sequencer.
 const KEY = Symbol.for('vitest-model-cache.jest-sequencers')
@@ -16,13 +17,15 @@ export function keepUsersSequencer(given: UsersSequencer): void {
 }
 
 /**
- * What the config of the run had. `root`: the root of the run, which Jest 29 does not tell. Undefined if this process has read no config by
+ * What the config of the run had. `run`: the config of the run, which Jest 29 does not tell. Undefined if this process did not read it by
  * `withModelCache`.
  */
-export function usersSequencer(root?: string): UsersSequencer | undefined {
+export function usersSequencer(run?: Pick<GlobalConfig, 'rootDir' | 'projects'>): UsersSequencer | undefined {
   const all = kept()
-  // `--rootDir` replaces the root of a config. The config of the run is read before those of its projects.
-  return all.get(root ?? '') ?? [...all.values()][0]
+  // `--rootDir` replaces the root of a config. Among several projects, the only known config can be that of a project, which does not
+  // decide. The config of the run is read before those of its projects.
+  const isOfRun = !run || (all.size === 1 && run.projects.length === 0)
+  return all.get(run?.rootDir ?? '') ?? (isOfRun ? [...all.values()][0] : undefined)
 }
 
 /** Jest's roots are real paths. */

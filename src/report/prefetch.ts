@@ -10,7 +10,7 @@ export function prefetchLines({ prefetch }: Report): string[] {
       ? [`tests began ${formatDuration(aheadMs)} before the last of these models was downloaded: ${models.join(', ')}`]
       : []),
     ...(unfinished.length > 0
-      ? [`the tests ended before these downloads, which the next run continues: ${unfinished.join(', ')}`]
+      ? [`the tests ended before these downloads, which will be continued: ${unfinished.join(', ')}`]
       : []),
   ]
 }

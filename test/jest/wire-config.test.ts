@@ -1,6 +1,7 @@
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { usersSequencer } from '../../src/jest/users-sequencer.ts'
 import { wireConfig } from '../../src/jest/wire-config.ts'
 
 const folder = join(tmpdir(), 'a project')
@@ -21,4 +22,12 @@ test('a root whose projects have configs of their own calls no global setup', ()
 test('wrong options of a root with projects are refused', () => {
   const wrong = { projects: ['<rootDir>/packages/*'], modelCache: { maxSize: 'large' } }
   expect(() => wireConfig(wrong, folder)).toThrow('`maxSize` of `modelCache`')
+})
+
+test('the sequencer of a project does not count for the run, and `--rootDir` does not lose that of the run', () => {
+  wireConfig({ testSequencer: './own.cjs' }, folder)
+  const elsewhere = join(tmpdir(), 'elsewhere')
+  expect(usersSequencer({ rootDir: elsewhere, projects: [folder] })).toBeUndefined()
+  for (const run of [{ rootDir: folder, projects: [folder] }, { rootDir: elsewhere, projects: [] }, undefined])
+    expect(usersSequencer(run)).toMatchObject({ sequencer: './own.cjs' })
 })

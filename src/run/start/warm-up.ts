@@ -42,6 +42,7 @@ export async function warmUp(
   stopMaintenance(cache.context.layout)
   const record: WarmUp = { project, ms: 0, askedHub: false, models: [], failures: [], isFirstRun: false }
   session.warmUps.push(record)
+  let warming: Warming | undefined
   try {
     const lastRuns = await cache.lastRuns(root, RUNS_BACK)
     record.isFirstRun = lastRuns.length === 0
@@ -54,10 +55,11 @@ export async function warmUp(
     if (models.length === 0) return NOTHING_WARMED
     project.warmed = models
     session.isWarmed = true
-    const warming = new Warming(session, project, record)
+    warming = new Warming(session, project, record)
     await warming.begin(models)
     return canPrefetch ? await manifestAhead(session, project, warming, queue) : await manifestOfAll(warming)
   } catch (error) {
+    await warming?.stop()
     // The cache can't be used. A test that requests a model gets the error; the other tests do not need the cache.
     session.output.note(`Warm-up failed: ${messageOf(error)}`)
     return NOTHING_WARMED
