@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { Layout } from '../../src/cache/store/layout.ts'
@@ -83,6 +83,51 @@ describe('the end of a run', () => {
     // A clock that was set back is no reason to wait.
     await writeFile(engine.inCache('maintenance.json'), '{"completedAt":"2999-01-01T00:00:00.000Z"}')
     expect((await maintainBriefly(cache.context, AT_END)).isLeft).toBe(true)
+  })
+
+  test('without another process, makes progress on a slow disk, packs nothing, and is complete only after an upload', async () => {
+    await engine.setRecord('org/idle', { lastAccessDate: LONG_AGO })
+    const cache = engine.open({ packAfter: DAY_MS, maxAge: 1e13 })
+    const alone = { isOver: true, isFollowed: false, withinMs: 60_000 }
+    expect(await maintainBriefly(cache.context, { ...alone, isOver: false, isLast: false })).toMatchObject({
+      entries: [],
+    })
+    expect(existsSync(engine.inCache('maintenance.json'))).toBe(false)
+    await maintainBriefly(cache.context, alone)
+    expect(await isPacked('org/idle')).toBeFalsy()
+    expect(existsSync(engine.inCache('maintenance.json'))).toBe(true)
+    // The time is over before the first step.
+    const late = await maintainBriefly(engine.open().context, { ...alone, withinMs: 0 })
+    expect(late).toMatchObject({ entries: [{ repo: 'org/idle' }] })
+  })
+
+  test('leaves all to a process if the time is over before the first step', async () => {
+    await engine.setRecord('org/idle', { lastAccessDate: LONG_AGO })
+    expect((await maintainBriefly(engine.open().context, { ...AT_END, withinMs: 0 })).isLeft).toBe(true)
+  })
+
+  test('maintenance that is stopped while it packs does not count as complete', async () => {
+    await engine.setRecord('org/idle', { lastAccessDate: LONG_AGO })
+    const layout = new Layout(engine.cacheDir)
+    const controller = new AbortController()
+    await withLock(layout.coldLock, async () => {
+      const work = engine.open({ packAfter: DAY_MS, maxAge: 1e13 }).maintain({ signal: controller.signal })
+      work.catch(() => undefined)
+      await vi.waitUntil(() => existsSync(layout.lock(parseRepoId('org/idle'))), { timeout: 30_000, interval: 5 })
+      controller.abort()
+      await expect(work).rejects.toThrow()
+    })
+    expect(existsSync(engine.inCache('maintenance.json'))).toBe(false)
+  })
+
+  test('the lock of maintenance is removed only in a cache folder, and not through a link', async () => {
+    const layout = new Layout(engine.cacheDir)
+    await rm(layout.incoming, { recursive: true, force: true })
+    await mkdir(`${engine.folder}/elsewhere`)
+    await symlink(`${engine.folder}/elsewhere`, layout.incoming, 'junction')
+    await writeFile(layout.maintenanceLock, '')
+    stopMaintenance(layout)
+    expect(existsSync(layout.maintenanceLock)).toBe(true)
   })
 
   test('does nothing while another process maintains the cache', async () => {
@@ -182,6 +227,8 @@ test('a run leaves work to a process that outlives it, gets none of its settings
   const inCi = await project.vitest([], { ...env, MODEL_CACHE_MAINTENANCE: undefined, CI: '1' })
   expect(inCi.exitCode, inCi.output).toBe(0)
   expect(existsSync(engine.inCache('incoming/~maintenance.lock'))).toBe(false)
+  // For an hour, what `brief` did is complete.
+  await rm(engine.inCache('maintenance.json'))
   const run = await project.vitest([], { ...env, MODEL_CACHE_MAINTENANCE: 'background' })
   expect(run.exitCode, run.output).toBe(0)
   await vi.waitUntil(() => existsSync(engine.inCache('maintenance.json')), { timeout: 30_000, interval: 20 })

@@ -6,6 +6,7 @@ import { trimCompiledCode } from '../store/compile-cache.ts'
 import { type Amount, addTo, findIncomplete, removeIncomplete } from '../store/downloads/leftovers.ts'
 import { readRunsOfEach } from '../store/entries/runs.ts'
 import { leasedEntries } from '../store/locks/leases.ts'
+import { stopMaintenance } from '../store/locks/stop-maintenance.ts'
 import { type CleanChoice, type CleanPlan, isAll, planClean, type Usage } from './clean-plan.ts'
 import { deleteEntries } from './remove.ts'
 
@@ -35,6 +36,8 @@ export async function clean(context: CacheContext, options: CleanOptions = {}): 
   const { layout } = context
   if (context.refusal) throw context.refusal
   if (!isOurs(layout)) return { ...nothing(), kept: [] }
+  // A model that it packs would be kept as one in use.
+  if (!options.dryRun) stopMaintenance(layout)
   const { usage, runs } = await lastUses(context, options.unusedRuns)
   const plan = await makePlan(context, options, usage)
   const removed = options.dryRun

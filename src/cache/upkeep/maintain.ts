@@ -42,10 +42,13 @@ export async function maintain(context: CacheContext, options: MaintainOptions =
   const exceptRun = isOver ? context.options.run?.id : options.exceptRun
   // Before the limits: what is packed takes less space, and may stay.
   const { toPack } = await lookDue(context, exceptRun)
-  if (toPack.length > 0) await (await import('./pack-unused.ts')).packUnused(context, toPack, { exceptRun, signal })
+  const pack = async () => (await import('./pack-unused.ts')).packUnused(context, toPack, { exceptRun, signal })
+  const isAllPacked = toPack.length === 0 || (await pack())
+  signal?.throwIfAborted()
   const removed = nothingRemoved()
   await enforceInSteps(context, await lookDue(context, exceptRun), removed, { exceptRun, signal, atOnce })
-  markMaintained(context.layout)
+  signal?.throwIfAborted()
+  if (isAllPacked) markMaintained(context.layout)
   return removed
 }
 
@@ -100,6 +103,8 @@ interface StepOptions {
   /** The largest number of models of one step, and their bytes. Default: all. */
   atOnce?: number
   bytesAtOnce?: number
+  /** Called after the first step, which `signal` does not end. Only the signal of the cache ends it. */
+  afterFirst?: () => void
 }
 
 /** Removes the planned entries, some at once, and adds to `removed` what is done. Throws when `signal` aborts. */
@@ -107,10 +112,11 @@ export async function enforceInSteps(
   context: CacheContext,
   { expired, evicted }: Removals,
   removed: Maintained,
-  { exceptRun, signal, ...most }: StepOptions,
+  { exceptRun, signal: given, afterFirst, ...most }: StepOptions,
 ): Promise<void> {
   const isForAge = new Set(expired)
-  for (const next of inSteps([...expired, ...evicted], most)) {
+  for (const [at, next] of inSteps([...expired, ...evicted], most).entries()) {
+    const signal = at === 0 && afterFirst ? context.options.signal : given
     signal?.throwIfAborted()
     const [old, large] = [true, false].map((age) => next.filter((entry) => isForAge.has(entry) === age))
     const step = { expired: old ?? [], evicted: large ?? [] }
@@ -119,6 +125,7 @@ export async function enforceInSteps(
     removed.freedBytes += done.freedBytes
     removed.expired.push(...done.expired)
     removed.evicted.push(...done.evicted)
+    if (at === 0) afterFirst?.()
   }
 }
 

@@ -56,7 +56,7 @@ export async function optimize(context: CacheContext, options: OptimizeOptions =
   const steps = nothing()
   if (context.refusal) throw context.refusal
   if (!isOurs(context.layout)) return steps
-  stopMaintenance(context.layout)
+  if (!dryRun) stopMaintenance(context.layout)
   steps.leftovers = await sweepIncoming(context.layout, options)
   signal?.throwIfAborted()
   if (!dryRun && !isHubLinked(context.layout)) await recordStrangers(context)

@@ -14,21 +14,23 @@ interface Options {
   signal?: AbortSignal
 }
 
-/** Packs models that maintenance has chosen. What is not done in time is left for later. */
+/** Packs models that maintenance has chosen. What is not done in time is left for later: then it returns false. */
 export async function packUnused(
   context: CacheContext,
   chosen: Entry[],
   { exceptRun, signal: given }: Options = {},
-): Promise<void> {
-  if (chosen.length === 0 || !isWritable(context.layout)) return
+): Promise<boolean> {
+  if (!isWritable(context.layout)) return true
   const { controller, unlink } = linkedController(given ?? context.options.signal)
   const timer = given ? undefined : originals.setTimeout(() => controller.abort(), MOST_MS)
   const isCompressed = context.options.compression !== 'none'
   try {
     await packEntries(context, chosen, { exceptRun, isCompressed, signal: controller.signal })
+    return true
   } catch (error) {
     if (!controller.signal.aborted) throw error
     context.debug(`Packing goes on later: ${messageOf(error)}`)
+    return false
   } finally {
     originals.clearTimeout(timer)
     unlink()

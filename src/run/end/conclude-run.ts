@@ -19,7 +19,7 @@ export async function concludeRun(session: Session, run: FinishedRun, ending: En
   const isToSend = noteDownloaded(session, run)
   // What is sent must not be removed before.
   const isOver = !session.isWatching && !isToSend
-  const left = await recordAndShow(session, run, { ...ending, isOver, isFollowed: !isToSend })
+  const left = await recordAndShow(session, run, { ...ending, isOver, isLast: !isToSend })
   if (!isToSend) return goOn(left, isOver)
   const { applyLimits, uploadModels } = await import('./upload.ts')
   const sent = uploadModels(session)
@@ -39,7 +39,7 @@ async function goOn(left: ModelCache[], isOver: boolean): Promise<void> {
 async function recordAndShow(
   session: Session,
   run: FinishedRun,
-  ending: Ending & { isOver: boolean; isFollowed: boolean },
+  ending: Ending & { isOver: boolean; isLast: boolean },
 ): Promise<ModelCache[]> {
   let started = originals.monotonic()
   const projects = [...session.projects.values()]

@@ -47,9 +47,18 @@ export function leaveMaintenance({ context }: ModelCache, isOver: boolean): void
     child.on('error', (error) => context.debug(`Maintenance goes on after the next run: ${messageOf(error)}`))
     child.unref()
     // Already its start must not take time from the end of the run.
-    if (child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_BELOW_NORMAL)
+    if (child.pid !== undefined) lowerPriority(child.pid)
   } catch (error) {
     // Node.js's permissions may forbid it.
     context.debug(`Maintenance goes on after the next run: ${messageOf(error)}`)
+  }
+}
+
+/** Does nothing where the system forbids it, and for a process that has ended. */
+function lowerPriority(pid: number): void {
+  try {
+    setPriority(pid, constants.priority.PRIORITY_BELOW_NORMAL)
+  } catch {
+    // The process works all the same.
   }
 }

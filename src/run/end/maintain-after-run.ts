@@ -9,8 +9,8 @@ const MAINTAIN_WITHIN_MS = 5_000
 export interface AfterRun {
   /** No further work of this process needs the models of the run. */
   isOver: boolean
-  /** True if another process may go on with what is left. */
-  isFollowed: boolean
+  /** False if this run maintains the cache once more, after an upload. Then no other process goes on with what is left. */
+  isLast: boolean
   /** The write of the metadata that has begun. */
   written?: Promise<unknown>
 }
@@ -21,13 +21,14 @@ export interface AfterRun {
  */
 export async function maintainAfterRun(
   cache: ModelCache,
-  { isOver, isFollowed, written }: AfterRun,
+  { isOver, isLast, written }: AfterRun,
 ): Promise<(Maintained & { isLeft?: boolean }) | undefined> {
   const { maintenance = 'run' } = cache.context.options
   if (maintenance === 'run') return inTime(cache.maintain({ isOver, written }))
   await inTime(Promise.resolve(written))
   if (maintenance === 'none') return undefined
-  return maintainBriefly(cache.context, { isOver, isFollowed: isFollowed && maintenance === 'background' })
+  const isFollowed = isLast && maintenance === 'background'
+  return inTime(maintainBriefly(cache.context, { isOver, isFollowed, isLast }))
 }
 
 /** The result of the work. Undefined if the work takes too long: it then continues, but nobody waits for it. */

@@ -54,7 +54,7 @@ export async function applyLimits({ output, projects }: Session): Promise<ModelC
   for (const cache of new Set([...projects.values()].map((project) => project.cache))) {
     if (!(await cache.isWritable())) continue
     const note = (error: unknown) => output.note(`The limits of the cache could not be applied: ${messageOf(error)}`)
-    const removed = await maintainAfterRun(cache, { isOver: true, isFollowed: true }).catch(note)
+    const removed = await maintainAfterRun(cache, { isOver: true, isLast: true }).catch(note)
     if (removed?.isLeft) left.push(cache)
   }
   return left

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { linkSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { utimes } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { basename, dirname } from 'node:path'
 import { systemCode } from '../../../model/errors.ts'
 import { originals, sleep } from '../../../platform/originals.ts'
 import { diskNow } from '../atomic-write.ts'
@@ -110,7 +110,7 @@ async function allSettled(all: Promise<void>[]): Promise<void> {
 }
 
 async function takeFree(path: string): Promise<Hold | undefined> {
-  makeFolder(dirname(path))
+  makeFolderFor(path)
   const id = randomBytes(8).toString('hex')
   const isFree = create(path, id) || ((await takeFromDead(path)) && create(path, id))
   return isFree ? new Hold(path, id) : undefined
@@ -133,7 +133,7 @@ async function isAbandoned(path: string, { owner, heartbeat }: Seen): Promise<bo
 
 async function acquire(path: string, signal?: AbortSignal): Promise<Hold> {
   const id = randomBytes(8).toString('hex')
-  makeFolder(dirname(path))
+  makeFolderFor(path)
   const watch = new HeartbeatWatch()
   for (let pollMs = 2; ; pollMs = Math.min(pollMs * 1.6, LONGEST_POLL_MS)) {
     if (create(path, id)) return new Hold(path, id)
@@ -167,10 +167,14 @@ class HeartbeatWatch {
   }
 }
 
-/** A cache folder that was removed meanwhile is not made again: it would have no marker, and the next run would refuse it. */
-function makeFolder(folder: string): void {
+/**
+ * A cache folder that was removed meanwhile is not made again: it would have no marker, and the next run would refuse it. The locks of
+ * the metadata are in the cache folder itself.
+ */
+function makeFolderFor(path: string): void {
+  if (basename(path).startsWith('cache_metadata.json.')) return
   try {
-    mkdirSync(folder, { mode: 0o700 })
+    mkdirSync(dirname(path), { mode: 0o700 })
   } catch (error) {
     if (systemCode(error) !== 'EEXIST') throw error
   }

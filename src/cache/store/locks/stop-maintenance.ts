@@ -1,5 +1,5 @@
 import type { Layout } from '../layout.ts'
-import { removeLockFile } from '../remove-own.ts'
+import { mayRemove, removeLockFile } from '../remove-own.ts'
 
 /**
  * Asks the process that maintains the cache in the background to stop, by taking its lock away. It notices that within 20 ms, and holds
@@ -7,7 +7,7 @@ import { removeLockFile } from '../remove-own.ts'
  */
 export function stopMaintenance(layout: Layout): void {
   try {
-    removeLockFile(layout.maintenanceLock)
+    if (mayRemove(layout, layout.maintenanceLock)) removeLockFile(layout.maintenanceLock)
   } catch {
     // The folder is read-only or another user's.
   }
