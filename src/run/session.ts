@@ -28,6 +28,8 @@ export interface Session {
   toUpload: Map<ModelCache, Set<string>>
   /** Ends the upload that is under way, if there is one. */
   stopUpload: () => void
+  /** Ends the processes that maintain caches after the run before. They may have no lock yet that could be taken away. */
+  stopMaintenance: () => void
   /** Plugin overhead of the current run that was set aside: milliseconds. */
   ownMs: number
   /** How many test files the current run has. Undefined until it is known. */
@@ -67,6 +69,7 @@ export function newSession(output: Output, isWatching: boolean): Session {
     projects: new Map(),
     toUpload: new Map(),
     stopUpload: () => undefined,
+    stopMaintenance: () => undefined,
     isWatching,
     ...{ warmUps: [], ownMs: 0, hasReporter: false, isRunning: false, isWarmed: false },
   }

@@ -33,6 +33,7 @@ export default class ModelCacheReporter implements Reporter {
     session.isRunning = true
     // In watch mode, an upload must not slow the tests down.
     session.stopUpload()
+    session.stopMaintenance()
     for (const { cache } of session.projects.values()) stopMaintenance(cache.context.layout)
     session.testFiles = specifications?.length
     session.testNamePattern = vitest.getGlobalTestNamePattern()?.source

@@ -1,7 +1,7 @@
 import { linkedController, originals, withTimeLimit } from '../../platform/originals.ts'
 import type { CacheContext } from '../context/context.ts'
 import { isWritable } from '../store/cache-folder.ts'
-import { liveRuns } from '../store/locks/leases.ts'
+import { isClaimedBeside } from '../store/locks/leases.ts'
 import { type Hold, withLock } from '../store/locks/lock.ts'
 import { maintain, mayMaintain } from './maintain.ts'
 
@@ -27,7 +27,7 @@ export interface BackgroundOptions {
  */
 export async function maintainInBackground(context: CacheContext, options: BackgroundOptions): Promise<void> {
   const { layout } = context
-  if (!mayMaintain(context) || !isWritable(layout) || (await isUsed(context, options.run))) return
+  if (!mayMaintain(context) || !isWritable(layout) || (await isClaimedBeside(layout, options.run))) return
   const late = () => new Error('Another process maintains the cache.')
   const work = (hold: Hold) => maintainWhileHeld(context, hold, options)
   // The time limit is for the wait: the work has no use for the signal.
@@ -46,7 +46,7 @@ async function maintainWhileHeld(
     onStop(!mayMaintain(context))
   }
   const look = async () => {
-    if (!hold.isOurs() || (await isUsed(context, run))) stop()
+    if (!hold.isOurs() || (await isClaimedBeside(context.layout, run))) stop()
   }
   const watch = originals.setInterval(() => void look().catch(stop), LOOK_EVERY_MS)
   try {
@@ -55,10 +55,4 @@ async function maintainWhileHeld(
   } finally {
     originals.clearInterval(watch)
   }
-}
-
-/** True while a run other than `own` claims models. */
-async function isUsed({ layout }: CacheContext, own: string): Promise<boolean> {
-  const live = await liveRuns(layout)
-  return [...live].some(([run, claimed]) => run !== own && claimed.size > 0)
 }

@@ -20,19 +20,22 @@ export async function concludeRun(session: Session, run: FinishedRun, ending: En
   // What is sent must not be removed before.
   const isOver = !session.isWatching && !isToSend
   const left = await recordAndShow(session, run, { ...ending, isOver, isLast: !isToSend })
-  if (!isToSend) return goOn(left, isOver)
+  if (!isToSend) return goOn(session, left, isOver)
   const { applyLimits, uploadModels } = await import('./upload.ts')
   const sent = uploadModels(session)
   if (session.isWatching) return
   await sent
-  await goOn(await applyLimits(session), true)
+  await goOn(session, await applyLimits(session), true)
 }
 
 /** Has another process do what maintenance left. */
-async function goOn(left: ModelCache[], isOver: boolean): Promise<void> {
+async function goOn(session: Session, left: ModelCache[], isOver: boolean): Promise<void> {
   if (left.length === 0) return
   const { leaveMaintenance } = await import('./leave-maintenance.ts')
-  for (const cache of left) leaveMaintenance(cache, isOver)
+  const started = await Promise.all(left.map((cache) => leaveMaintenance(cache, isOver)))
+  session.stopMaintenance = () => {
+    for (const child of started) child?.kill()
+  }
 }
 
 /** Returns the caches in which maintenance left something to do. `isOver`: nothing in this process needs the models of the run. */

@@ -127,6 +127,11 @@ export async function leasedEntries(layout: Layout, exceptRun?: string): Promise
   return new Set(others.flatMap(([, entries]) => [...entries]))
 }
 
+/** True while a run other than `own` claims models. */
+export async function isClaimedBeside(layout: Layout, own: string): Promise<boolean> {
+  return (await leasedEntries(layout, own)).size > 0
+}
+
 /** The live runs by their ids, each with the `entryKey`s that it claims. Also removes the leases of dead runs. */
 export async function liveRuns(layout: Layout): Promise<Map<string, Set<string>>> {
   const runs = new Map<string, Set<string>>()
