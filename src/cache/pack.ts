@@ -8,7 +8,7 @@ import { recordStrangers } from './upkeep/record-strangers.ts'
 import { freePacks } from './upkeep/tend-packs.ts'
 
 export interface PackOptions extends Omit<PackEntriesOptions, 'isCompressed'> {
-  /** Milliseconds: only models that were not used for longer. Default: any. */
+  /** Milliseconds. Only models that nobody used for longer than this are packed. Default: 0, which packs all. */
   unusedForMs?: number
 }
 

@@ -106,7 +106,11 @@ export function makeProgram(): Command {
     .option('--dry-run', DRY_RUN)
     .action((options) => act(async () => (await import('./optimize.ts')).optimize(merged(options))))
   command('pack [model...]', 'store unused models, or these, in compressed chunks', 'pack --older-than 7d --dry-run')
-    .option('--older-than <duration>', 'unused for longer (default: `packAfter`, else 2d; named models: any)', duration)
+    .option(
+      '--older-than <duration>',
+      'only models unused for longer (default: `packAfter`, or 2d; 0 if models are named)',
+      duration,
+    )
     .option('--dry-run', DRY_RUN)
     .action((models, options) => act(async () => (await import('./pack.ts')).pack(models, merged(options))))
   command('unpack [model...]', 'restore all packed models, or these', 'unpack Xenova/all-MiniLM-L6-v2')

@@ -20,4 +20,21 @@ export class Slices {
     await new Promise((resolve) => originals.setImmediate(resolve))
     this.#since = originals.monotonic()
   }
+
+  /**
+   * Runs work that yields after each step, and returns its result. When `signal` aborts, ends the work, which closes its files, and
+   * throws the reason of the signal. `nothing` is a result that nobody gets.
+   */
+  async run<Result>(work: Generator<void, Result, void>, nothing: Result, signal?: AbortSignal): Promise<Result> {
+    try {
+      let step = work.next()
+      for (; !step.done; step = work.next()) {
+        if (this.areOver) await this.pause()
+        signal?.throwIfAborted()
+      }
+      return step.value
+    } finally {
+      work.return(nothing)
+    }
+  }
 }

@@ -1,9 +1,9 @@
 import { messageOf } from '../model/errors.ts'
 import { linkedController, originals, sleep } from '../platform/originals.ts'
+import { untilAborted } from '../platform/until-aborted.ts'
 import { FruitlessTime } from './fruitless-time.ts'
 import { liveTimer } from './live-timer.ts'
 import { RemoteError, type RemoteFailure, type RemoteStore } from './store.ts'
-import { untilAborted } from './until-aborted.ts'
 import { watchedBody } from './watched-body.ts'
 
 // How long a test run waits: for the first byte of an object, for a body that stalls, and in all for answers that there is no such object.

@@ -1,6 +1,6 @@
+import { untilAborted } from '../platform/until-aborted.ts'
 import { liveTimer } from './live-timer.ts'
 import { RemoteError } from './store.ts'
-import { untilAborted } from './until-aborted.ts'
 
 // A body that is slower for `stallMs` has stalled.
 const FLOOR_BYTES_PER_SECOND = 65_536

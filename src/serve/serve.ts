@@ -16,7 +16,7 @@ export interface ServeSettings {
   /** The settings of the cache. `offline` forbids downloads, whatever `pullThrough` says. */
   cache: CacheOptions
   host: string
-  /** 0: any free port. */
+  /** The port to listen on. With 0, the system chooses a free port. */
   port: number
   /** True: what is missing is downloaded from the Hub. */
   pullThrough: boolean

@@ -22,11 +22,20 @@ import { readSigningKey, SigningKey } from '../../src/remote/signature.ts'
 import { chooseSmallFiles, packBundle, unpackBundle } from '../../src/remote/small-bundle.ts'
 import { UnusableObject } from '../../src/remote/unusable.ts'
 import { gitSha1, sha256 } from '../support/engine.ts'
-import { cases, damage, FUZZ_TIMEOUT, hostileText, spoil } from '../support/fuzz.ts'
+import { cases, type Damage, damage, FUZZ_TIMEOUT, hostileText, spoil } from '../support/fuzz.ts'
 import fc from '../support/property.ts'
 
 const key = new SigningKey('k'.repeat(32))
 const otherKey = new SigningKey('o'.repeat(32))
+
+/** An object whose first line is a header: with a spoilt header, with one bit changed, and cut off. */
+function damagedForms(bytes: Buffer, how: Damage, at: number): Buffer[] {
+  const headerEnd = bytes.indexOf('\n')
+  const header = Buffer.from(spoil(bytes.subarray(0, headerEnd).toString(), how))
+  const flipped = Buffer.from(bytes)
+  flipped[at % flipped.length] = (flipped[at % flipped.length] ?? 0) ^ 1
+  return [Buffer.concat([header, bytes.subarray(headerEnd)]), flipped, bytes.subarray(0, at % bytes.length)]
+}
 
 const hex = (length: number) =>
   fc.string({ unit: fc.constantFrom(...'0123456789abcdef'), minLength: length, maxLength: length })
@@ -251,15 +260,7 @@ describe('a bundle of small files', () => {
     fc.assert(
       fc.property(anySmallFiles, damage, fc.nat(), (files, how, at) => {
         const bytes = Buffer.from(packBundle(files))
-        const headerEnd = bytes.indexOf('\n')
-        const header = spoil(bytes.subarray(0, headerEnd).toString(), how)
-        const flipped = Buffer.from(bytes)
-        flipped[at % flipped.length] = (flipped[at % flipped.length] ?? 0) ^ 1
-        for (const each of [
-          Buffer.concat([header, bytes.subarray(headerEnd)]),
-          flipped,
-          bytes.subarray(0, at % bytes.length),
-        ])
+        for (const each of damagedForms(bytes, how, at))
           for (const [digest, content] of accepted(() => unpackBundle(each)) ?? [])
             expect(digest).toBe(digest.startsWith('sha1:') ? `sha1:${gitSha1(content)}` : `sha256:${sha256(content)}`)
       }),
@@ -327,15 +328,7 @@ describe('a chunk map', () => {
     fc.assert(
       fc.property(anyMap, damage, fc.nat(), (map, how, at) => {
         const bytes = Buffer.from(printMap(map))
-        const headerEnd = bytes.indexOf('\n')
-        const header = spoil(bytes.subarray(0, headerEnd).toString(), how)
-        const flipped = Buffer.from(bytes)
-        flipped[at % flipped.length] = (flipped[at % flipped.length] ?? 0) ^ 1
-        for (const each of [
-          Buffer.concat([header, bytes.subarray(headerEnd)]),
-          flipped,
-          bytes.subarray(0, at % bytes.length),
-        ]) {
+        for (const each of damagedForms(bytes, how, at)) {
           const read = accepted(() => parseMap(each, map.size))
           if (!read) continue
           expect(Buffer.from(printMap(read)).equals(each)).toBe(true)

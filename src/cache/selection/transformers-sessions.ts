@@ -1,6 +1,6 @@
 import type { Selection } from '../../model/selection.ts'
 
-/** A repo's `config.json`. It is outside input: any field may have any value. */
+/** The fields of a repo's `config.json`. The file comes from outside, so a field can have any value. */
 export type RepoConfig = Record<string, unknown>
 
 /** What transformers.js loads for a task. */

@@ -1,9 +1,9 @@
 import { GrowingBytes } from '../../platform/growing-bytes.ts'
 import { linkedController, originals, sleep } from '../../platform/originals.ts'
+import { untilAborted } from '../../platform/until-aborted.ts'
 import { part } from '../../remote/part.ts'
 import { readObject } from '../../remote/read-object.ts'
 import { RemoteError, type RemoteStore, type StoredObject } from '../../remote/store.ts'
-import { untilAborted } from '../../remote/until-aborted.ts'
 import type { CacheContext } from '../context/context.ts'
 
 const MOST_TRIES = 3

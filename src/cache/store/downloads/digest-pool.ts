@@ -54,19 +54,6 @@ async function openPool(threads: number): Promise<Tinypool> {
 async function checkHere(files: Stated[], signal?: AbortSignal): Promise<(Flaw | null)[]> {
   const found: (Flaw | null)[] = []
   const slices = new Slices()
-  for (const file of files) {
-    const steps = checkInSteps(file)
-    try {
-      let step = steps.next()
-      for (; !step.done; step = steps.next()) {
-        if (slices.areOver) await slices.pause()
-        signal?.throwIfAborted()
-      }
-      found.push(step.value)
-    } finally {
-      // Closes the file when the check was aborted.
-      steps.return(null)
-    }
-  }
+  for (const file of files) found.push(await slices.run(checkInSteps(file), null, signal))
   return found
 }

@@ -3,7 +3,7 @@ import { type ChunkId, idFrom } from '../../../model/chunk-id.ts'
 import { blobNameOf, type Digest, hashRecipe } from '../../../model/digest.ts'
 import { originals } from '../../../platform/originals.ts'
 import { Slices } from '../../../platform/slices.ts'
-import { untilAborted } from '../../../remote/until-aborted.ts'
+import { untilAborted } from '../../../platform/until-aborted.ts'
 import { type Cut, cutInSteps } from './file-cutter.mjs'
 
 // Starting a thread takes as long as cutting some 30 MB.
@@ -27,7 +27,7 @@ export async function cutFile(
   signal?.throwIfAborted()
   const task = { path, ...(digest && { whole: hashRecipe(digest, size) }) }
   const inThread = size < WORTH_A_THREAD_BYTES ? undefined : await cutInThread(task, signal)
-  const cut = inThread ?? (await cutHere(task, signal))
+  const cut = inThread ?? (await new Slices().run(cutInSteps(task), NOTHING, signal))
   if (cut.size !== size || (digest && cut.hex !== blobNameOf(digest))) return undefined
   const ids = Buffer.from(cut.ids.buffer, cut.ids.byteOffset, cut.ids.byteLength)
   return Array.from(cut.sizes, (size, index) => ({ id: idFrom(ids.subarray(32 * index, 32 * index + 32)), size }))
@@ -35,21 +35,7 @@ export async function cutFile(
 
 type Task = Parameters<typeof cutInSteps>[0]
 
-async function cutHere(task: Task, signal?: AbortSignal): Promise<Cut> {
-  const slices = new Slices()
-  const steps = cutInSteps(task)
-  try {
-    let step = steps.next()
-    for (; !step.done; step = steps.next()) {
-      if (slices.areOver) await slices.pause()
-      signal?.throwIfAborted()
-    }
-    return step.value
-  } finally {
-    // Closes the file when the work was aborted.
-    steps.return({ hex: '', size: 0, ids: new Uint8Array(), sizes: new Uint32Array() })
-  }
-}
+const NOTHING: Cut = { hex: '', size: 0, ids: new Uint8Array(), sizes: new Uint32Array() }
 
 /** Undefined if the thread can't be started, or if it failed. */
 async function cutInThread(task: Task, signal = new originals.AbortController().signal): Promise<Cut | undefined> {

@@ -41,7 +41,7 @@ export function choosesSkip(node: Node | null | undefined): boolean {
   return ALWAYS.test(calleeName(node) ?? '')
 }
 
-/** True for a test or a hook that may skip itself: by `context.skip()`, or by a return before its last statement. */
+/** True if a test or a hook may skip itself. It calls `context.skip()`, or an `if` in it returns early. */
 export function maySkipItself(node: Node): boolean {
   if (!('body' in node) || !isNode(node.body) || node.body.type !== 'BlockStatement') return false
   return node.body.body.some((statement) => isEarlyEnd(statement) || isCallOfSkip(statement))
