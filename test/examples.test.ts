@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { mkdtemp, readdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -12,6 +12,7 @@ import { Document } from './support/documents/document.ts'
 import { reportShapes } from './support/documents/shape.ts'
 import { type Hub, startHub } from './support/hub/index.ts'
 import { makeEmbeddingModel, makeWhisperModel } from './support/model-maker/index.ts'
+import { removeFolder } from './support/remove-folder.ts'
 
 const REPOSITORY = fileURLToPath(new URL('..', import.meta.url))
 const EMBEDDINGS = 'Xenova/all-MiniLM-L6-v2'
@@ -39,7 +40,7 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   await hub.close()
-  await rm(directory, { recursive: true, force: true })
+  await removeFolder(directory)
 })
 beforeEach(() => hub.clearRequests())
 
@@ -159,7 +160,7 @@ function copyOf(example: string) {
 /** Starts the demo with its own folder for temporary files. */
 async function demo(args: string[]) {
   const temporary = await mkdtemp(join(tmpdir(), 'demo '))
-  onTestFinished(() => rm(temporary, { recursive: true, force: true }))
+  onTestFinished(() => removeFolder(temporary))
   const run = execa(process.execPath, ['--import', 'tsx', 'examples/demo.ts', ...args], {
     cwd: REPOSITORY,
     env: { TMPDIR: temporary },

@@ -1,4 +1,4 @@
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { builtinModules } from 'node:module'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
@@ -10,13 +10,14 @@ import { configSource } from './support/config-source.ts'
 import { Consumer } from './support/consumer.ts'
 import { Document, documents } from './support/documents/document.ts'
 import { startModelsHub } from './support/models-hub.ts'
+import { removeFolder } from './support/remove-folder.ts'
 
 const { env } = await startModelsHub(['org/embeddings'])
 const MODULES = fileURLToPath(new URL('../node_modules', import.meta.url))
 
 async function emptyFolder(): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'empty project '))
-  onTestFinished(() => rm(directory, { recursive: true, force: true }))
+  onTestFinished(() => removeFolder(directory))
   return directory
 }
 
@@ -205,8 +206,7 @@ async function install(directory: string, packages: string[]): Promise<void> {
     const loaded = await execa('node', ['-e', "import('vite')"], { cwd: directory, reject: false })
     if (!loaded.failed) return
     if (tries === 3) throw loaded
-    for (const name of ['node_modules', 'package-lock.json'])
-      await rm(join(directory, name), { recursive: true, force: true })
+    for (const name of ['node_modules', 'package-lock.json']) await removeFolder(join(directory, name))
   }
 }
 

@@ -1,7 +1,8 @@
-import { cp, mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Hub, startHub } from '../support/hub/index.ts'
 import { cleanEnvironment, ProjectFolder } from '../support/project-folder.ts'
+import { removeFolder } from '../support/remove-folder.ts'
 import { makeFile } from './made-file.ts'
 import { type Cost, runProcess } from './process.ts'
 import { PROGRAMS } from './programs.ts'
@@ -78,7 +79,7 @@ export class ColdProject {
       })
       if (file !== undefined && (await stat(join(folder, file))).size !== bytes)
         throw new Error(`${command} wrote a file of the wrong size.`)
-      await rm(folder, { recursive: true })
+      await removeFolder(folder)
       return { ...cost, ...(await this.atHub()) }
     }
   }

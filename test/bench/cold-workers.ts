@@ -1,6 +1,7 @@
 // Four workers request the same model at the same time. It is neither cached nor declared, and must be downloaded once.
-import { readdir, readFile, rm } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { removeFolder } from '../support/remove-folder.ts'
 import { ColdProject, type ColdRun, type ServedModel } from './cold-project.ts'
 import { costRows, walls } from './cost-rows.ts'
 import { runVitest } from './programs.ts'
@@ -44,7 +45,7 @@ function run(cold: ColdProject, who: 'ours' | 'theirs', workers: number): () => 
     if (names.length !== workers)
       throw new Error(`Only ${names.length} of ${workers} workers requested the model.\n${cost.stdout}`)
     const waits = await Promise.all(names.map(async (name) => Number(await readFile(join(folder, name), 'utf8'))))
-    await rm(folder, { recursive: true })
+    await removeFolder(folder)
     return { ...cost, waitMs: Math.max(...waits), ...(await cold.atHub()) }
   }
 }

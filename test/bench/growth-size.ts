@@ -1,8 +1,9 @@
 import { randomFillSync } from 'node:crypto'
-import { mkdir, open, rm } from 'node:fs/promises'
+import { mkdir, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Hub, startHub } from '../support/hub/index.ts'
 import { ProjectFolder } from '../support/project-folder.ts'
+import { removeFolder } from '../support/remove-folder.ts'
 import { PROGRAMS, runProgram } from './programs.ts'
 import { interleave, sample } from './rounds.ts'
 import type { BenchContext, Growth } from './row.ts'
@@ -53,7 +54,7 @@ async function addModel(project: ProjectFolder, hub: Hub, size: number): Promise
 
 async function measure(project: ProjectFolder, hub: Hub, size: number): Promise<Measured> {
   const cacheDir = join(project.directory, 'cache')
-  await rm(cacheDir, { recursive: true, force: true })
+  await removeFolder(cacheDir)
   const env = { HF_ENDPOINT: hub.url, MODEL_CACHE_DIR: cacheDir }
   const cold = await runProgram<'ms' | 'extraBytes'>(project, ['bring-in.mjs', nameOf(size)], env)
   const lookup = await runProgram(project, ['lookup.mjs', nameOf(size), '2'], env)

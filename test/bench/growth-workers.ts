@@ -1,7 +1,7 @@
-import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Hub, startHub } from '../support/hub/index.ts'
 import { ProjectFolder } from '../support/project-folder.ts'
+import { removeFolder } from '../support/remove-folder.ts'
 import { interleave, sample } from './rounds.ts'
 import type { BenchContext, Growth } from './row.ts'
 
@@ -46,7 +46,7 @@ export async function growthOfWorkers({ packageDirectory, isQuick }: BenchContex
 
 async function run(project: ProjectFolder, hub: Hub, workers: number, kind: 'warm' | 'cold'): Promise<Run> {
   const cacheDir = join(project.directory, `${kind} cache`)
-  if (kind === 'cold') await rm(cacheDir, { recursive: true, force: true })
+  if (kind === 'cold') await removeFolder(cacheDir)
   hub.clearRequests()
   const names = Array.from({ length: workers }, (_, index) => `test/${index}.test.js`)
   const env = { HF_ENDPOINT: hub.url, MODEL_CACHE_DIR: cacheDir, KIND: kind }

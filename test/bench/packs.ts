@@ -1,7 +1,8 @@
 // Packed models that are restored, compared with `zstd -d`, a copy and `tar -xzf` of the same weights. Measures whole processes.
-import { cp, link, mkdir, readdir, rm, stat } from 'node:fs/promises'
+import { cp, link, mkdir, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { execa } from 'execa'
+import { removeFolder } from '../support/remove-folder.ts'
 import { ColdProject, type ColdRun } from './cold-project.ts'
 import { costRows, cpuMs, walls } from './cost-rows.ts'
 import { makeWeights, type WeightType } from './made-weights.ts'
@@ -95,7 +96,7 @@ async function measured(cold: ColdProject, part: Part, packed: Packed, missing: 
     const args = groups.map((group) => group.join(' '))
     const env = { MODEL_CACHE_DIR: join(folder, 'cache'), HF_HUB_OFFLINE: '1', MODEL_CACHE_MAX_SIZE: '20GB' }
     const run = await cold.node(() => ['restore-packed.mjs', ...args], env)()
-    await rm(folder, { recursive: true })
+    await removeFolder(folder)
     return run
   }
   const plain = (command: string, args: (folder: string) => string[]) => cold.run(command, args)

@@ -1,5 +1,6 @@
 // What prediction spares and how good it is: a suite of 20 test files over 6 models.
-import { rm } from 'node:fs/promises'
+
+import { removeFolder } from '../support/remove-folder.ts'
 import { ColdProject } from './cold-project.ts'
 import { interleave, paired, type Sample, sample } from './rounds.ts'
 import type { BenchContext, Findings, Row } from './row.ts'
@@ -105,7 +106,7 @@ class Suite {
     const started = performance.now()
     await this.run(folder, args, env)
     const ms = performance.now() - started
-    await rm(folder, { recursive: true })
+    await removeFolder(folder)
     return { ms, bytes: (await this.cold.atHub()).wireBytes }
   }
 

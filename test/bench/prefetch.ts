@@ -1,6 +1,7 @@
 // When the first test has its result, and when a cold run ends, with models that are downloaded while tests run, and before them.
 import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { removeFolder } from '../support/remove-folder.ts'
 import { ColdProject } from './cold-project.ts'
 import { interleave, paired, type Sample, sample } from './rounds.ts'
 import type { BenchContext, Findings, Row } from './row.ts'
@@ -60,7 +61,7 @@ async function measure(
     const folder = await cold.freshFolderAfter(trained)
     cold.hub.clearRequests()
     const times = await run(cold, folder, { MODEL_CACHE_WARM: warm })
-    await rm(folder, { recursive: true })
+    await removeFolder(folder)
     return { ...times, bytes: cold.hub.bytesSent({ origin: 'cdn' }) }
   }
   return interleave({ during: way('predicted'), before: way('all') }, rounds)

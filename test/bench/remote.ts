@@ -1,9 +1,10 @@
 // A large model that is taken from a remote on the same machine and sent to it, compared with a plain stream of the same bytes that is
 // hashed. Measures whole processes.
-import { mkdir, readdir, rm } from 'node:fs/promises'
+import { mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { blobKey } from '../../src/remote/keys.ts'
+import { removeFolder } from '../support/remove-folder.ts'
 import { ColdProject, type ColdRun } from './cold-project.ts'
 import { costRows, walls } from './cost-rows.ts'
 import { serveFolder } from './file-server.ts'
@@ -98,7 +99,7 @@ async function up(
     const fresh = await target()
     const cost = await run(fresh)
     if ((await readdir(join(folder, fresh))).length === 0) throw new Error('Nothing was sent.')
-    await rm(join(folder, fresh), { recursive: true })
+    await removeFolder(join(folder, fresh))
     return cost
   }
   const found = await interleave(

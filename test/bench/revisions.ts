@@ -1,8 +1,9 @@
 // What a new revision of a large model costs with a remote: bytes that are sent and received, and time beside the whole file.
 import { randomFillSync } from 'node:crypto'
-import { cp, mkdir, open, readdir, rm, stat } from 'node:fs/promises'
+import { cp, mkdir, open, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { removeFolder } from '../support/remove-folder.ts'
 import { ColdProject } from './cold-project.ts'
 import { cpuMs } from './cost-rows.ts'
 import { makeFile } from './made-file.ts'
@@ -121,7 +122,7 @@ class Revisions {
       },
       rounds,
     )
-    await rm(this.#folder, { recursive: true })
+    await removeFolder(this.#folder)
     return this.#rows({ added, packed, sent, received })
   }
 

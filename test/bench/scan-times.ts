@@ -1,9 +1,10 @@
 // The processor time of a scan: 500 test files that name a model by a helper, and 300 source files that name none.
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
+import { removeFolder } from '../support/remove-folder.ts'
 import { sample } from './rounds.ts'
 import type { Row } from './row.ts'
 
@@ -34,7 +35,7 @@ export async function scanTimes(rounds: number): Promise<Row[]> {
       row('  one test file and one source changed', 'changed'),
     ]
   } finally {
-    await rm(root, { recursive: true })
+    await removeFolder(root)
   }
 }
 

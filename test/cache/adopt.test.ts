@@ -4,6 +4,7 @@ import { snapshotDownload } from '@huggingface/hub'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { contentsOf, Engine, pathsOf, refusalOf } from '../support/engine.ts'
 import type { Repository } from '../support/hub/index.ts'
+import { removeFolder } from '../support/remove-folder.ts'
 import { makeRequest } from '../support/request.ts'
 
 const WEIGHTS = 'weights'.repeat(2_000)
@@ -154,7 +155,7 @@ describe("a model in the user's own Hugging Face cache", () => {
   test('is completed later when it lacks files of the repo', async () => {
     await download()
     await rm(join(ownCache(), 'models--org--name/snapshots', repository.commit, 'deep'), { recursive: true })
-    await rm(join(ownCache(), 'models--org--name/trees'), { recursive: true, force: true })
+    await removeFolder(join(ownCache(), 'models--org--name/trees'))
     const { repo, commit, files } = await open({ offline: true }).get('org/name')
     expect([...files.keys()]).toEqual(['config.json'])
     await open().recordUses([makeRequest({ repo, commit, files: [...files] })])

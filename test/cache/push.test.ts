@@ -18,6 +18,7 @@ import { RemoteError } from '../../src/remote/store.ts'
 import { Engine, filesOf, gitSha1, refusalOf, sha256 } from '../support/engine.ts'
 import type { Repository } from '../support/hub/index.ts'
 import { MemoryRemote } from '../support/memory-remote.ts'
+import { removeFolder } from '../support/remove-folder.ts'
 
 const WEIGHTS = 'w'.repeat(300_000)
 const FILES = { 'config.json': '{"version":1}', 'a.bin': 'aaaa', 'copy.bin': 'aaaa', 'weights.bin': WEIGHTS }
@@ -385,7 +386,7 @@ test('a push that is killed at any step leaves nothing that misleads, and the ne
   await open().get('org/name')
   let step = 0
   for (let isDone = false; !isDone; step += 7) {
-    await rm(shareFolder(), { recursive: true, force: true })
+    await removeFolder(shareFolder())
     await mkdir(shareFolder())
     const victim = await engine.spawn({
       remote: { url: pathToFileURL(shareFolder()).href, ...settings },

@@ -6,6 +6,7 @@ import { Cli, hasTerminals } from '../support/cli.ts'
 import { Engine } from '../support/engine.ts'
 import { type SketchedModel, writeCache } from '../support/many-models.ts'
 import { canMount, mountMemory } from '../support/mount.ts'
+import { removeFolder } from '../support/remove-folder.ts'
 
 const MODELS: SketchedModel[] = [
   { repo: 'Xenova/bert', files: { 'config.json': '{}', 'onnx/model.onnx': 'w'.repeat(5_000) }, idleDays: 1, hits: 7 },
@@ -204,7 +205,7 @@ describe('changing commands', () => {
       linked: { files: 0 },
     })
     expect((await cli.run('optimize')).stdout).toBe('There is nothing to free.')
-    await rm(engine.cacheDir, { recursive: true })
+    await removeFolder(engine.cacheDir)
     await writeCache(engine.cacheDir, MODELS)
     const incomplete = engine.inCache('incoming', `${'0'.repeat(64)}.1-${'0'.repeat(12)}.incomplete`)
     await writeFile(incomplete, 'half')

@@ -1,9 +1,10 @@
-import { cp, mkdtemp, rm } from 'node:fs/promises'
+import { cp, mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { expect, inject, onTestFinished, test } from 'vitest'
 import { ERROR_CODES, ModelCacheError } from '../../src/model/errors.ts'
+import { removeFolder } from '../support/remove-folder.ts'
 
 /** Runs the command of the packed package, which reads the packed document. */
 async function explain(...args: string[]) {
@@ -44,7 +45,7 @@ test('an unknown code ends with 2, the code that was probably meant, and the com
 
 test('where a tool removed the documents of the package, explain says what to do', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'pruned package '))
-  onTestFinished(() => rm(folder, { recursive: true, force: true }))
+  onTestFinished(() => removeFolder(folder))
   for (const part of ['package.json', 'dist'])
     await cp(join(inject('packedPackage'), part), join(folder, part), { recursive: true })
   const { exitCode, stderr } = await execa(process.execPath, [join(folder, 'dist/cli/main.js'), 'explain', 'GATED'], {

@@ -1,9 +1,10 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { Environment } from '../../src/config/environment-variables.ts'
 import { findToken } from '../../src/config/token.ts'
+import { removeFolder } from '../support/remove-folder.ts'
 
 const HUGGING_FACE = 'https://huggingface.co'
 const MIRROR = 'https://mirror.example'
@@ -14,7 +15,7 @@ function tokenFor(endpoint: string, env: Environment, token?: string): Promise<s
 
 async function home(files: Record<string, string> = {}): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'token test '))
-  onTestFinished(() => rm(folder, { recursive: true, force: true }))
+  onTestFinished(() => removeFolder(folder))
   for (const [path, content] of Object.entries(files)) {
     await mkdir(join(folder, path, '..'), { recursive: true })
     await writeFile(join(folder, path), content)

@@ -6,6 +6,7 @@ import { snapshotDownload } from '@huggingface/hub'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { Cli } from '../support/cli.ts'
 import { contentsOf, Engine, refusalOf, sha256 } from '../support/engine.ts'
+import { removeFolder } from '../support/remove-folder.ts'
 import { makeRequest } from '../support/request.ts'
 
 const FILES = { 'config.json': '{}', 'deep/weights.bin': Buffer.alloc(30_000, 'weights') }
@@ -180,7 +181,7 @@ describe.each(['events', 'leases', 'incoming', 'runs', 'origins', 'cold', 'renam
         'org%2Fgone/0123456789abcdef0123456789abcdef.json': '{}',
         'marathon-2026.0123456789ab.json': '{}',
       })
-      await rm(engine.inCache(room), { recursive: true, force: true })
+      await removeFolder(engine.inCache(room))
       await symlink(theirs, engine.inCache(room))
       const before = await stateOf(theirs)
       engine.hub.addRepo('org/more', { files: { 'config.json': '{"more":1}' } })

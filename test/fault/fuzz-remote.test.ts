@@ -1,4 +1,4 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { expect, onTestFinished, test } from 'vitest'
@@ -9,6 +9,7 @@ import { contentsOf, Engine } from '../support/engine.ts'
 import { cases, type Damage, damage, FUZZ_TIMEOUT, spoil, tolerated } from '../support/fuzz.ts'
 import { MemoryRemote } from '../support/memory-remote.ts'
 import fc from '../support/property.ts'
+import { removeFolder } from '../support/remove-folder.ts'
 
 const FILES = { 'config.json': '{"version":1}', 'large.bin': 'x'.repeat(270_000), 'small.bin': 'small' }
 
@@ -57,7 +58,7 @@ test('a remote with damaged, swapped or missing objects never gives a wrong file
     const model = await tolerated(cache.get('org/name'))
     outcomes[model ? 'right' : 'refused']++
     if (model) expect(await contentsOf(model)).toEqual(FILES)
-    await rm(folder, { recursive: true, force: true })
+    await removeFolder(folder)
   }
   await fc.assert(fc.asyncProperty(attacks, fc.boolean(), gets), cases(200))
   // Some attacks hit an object that is not needed.

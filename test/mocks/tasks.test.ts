@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type PipelineType, pipeline } from '@huggingface/transformers'
@@ -8,6 +8,7 @@ import { mockTranscript } from '../../src/mocks/tasks.ts'
 import { ModelCacheError } from '../../src/model/errors.ts'
 import { mockTranscriber } from '../../src/providers/mock-transcriber.ts'
 import { makeEmbeddingModel, makeWhisperModel, silence, tone } from '../support/model-maker/index.ts'
+import { removeFolder } from '../support/remove-folder.ts'
 
 const MEAN = { pooling: 'mean', normalize: true }
 
@@ -94,7 +95,7 @@ describe('answers of transformers.js with real models of the tests', () => {
 
   async function folder(): Promise<string> {
     const made = await mkdtemp(join(tmpdir(), 'mock test '))
-    onTestFinished(() => rm(made, { recursive: true, force: true }))
+    onTestFinished(() => removeFolder(made))
     return made
   }
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { execa } from 'execa'
@@ -9,6 +9,7 @@ import { type Entry, entryChecksum, entryKey, entrySize, recordedDownloadMs } fr
 import { parseHubPath } from '../../src/model/hub-path.ts'
 import { entryWith } from '../support/entry.ts'
 import fc from '../support/property.ts'
+import { removeFolder } from '../support/remove-folder.ts'
 
 const SHA1: Digest = `sha1:${'0'.repeat(40)}`
 const SHA256: Digest = `sha256:${'0'.repeat(64)}`
@@ -40,7 +41,7 @@ describe('a digest', () => {
     'of a small file is the one of git hash-object',
     async (text) => {
       const folder = await mkdtemp(join(tmpdir(), 'digest test '))
-      onTestFinished(() => rm(folder, { recursive: true, force: true }))
+      onTestFinished(() => removeFolder(folder))
       await writeFile(join(folder, 'file'), text)
       const { stdout } = await execa('git', ['hash-object', '--no-filters', join(folder, 'file')])
       expect(hashOf(SHA1, [Buffer.from(text)])).toBe(`sha1:${stdout}`)

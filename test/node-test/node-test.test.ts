@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test, vi } from 'vitest'
@@ -10,6 +10,7 @@ import { Document } from '../support/documents/document.ts'
 import { filesOf } from '../support/documents/workshop.ts'
 import { startHub } from '../support/hub/index.ts'
 import { makeEmbeddingModel } from '../support/model-maker/index.ts'
+import { removeFolder } from '../support/remove-folder.ts'
 
 const MODEL = 'Xenova/all-MiniLM-L6-v2'
 const hub = await startHub()
@@ -18,7 +19,7 @@ const { directory } = await makeEmbeddingModel(made)
 hub.addRepo(MODEL, { directory, pipelineTag: 'feature-extraction' })
 afterAll(async () => {
   await hub.close()
-  await rm(made, { recursive: true, force: true })
+  await removeFolder(made)
 })
 
 const recipe = new Document('docs/recipes.md').blocks.filter(({ heading }) => heading === "Node.js's own test runner")

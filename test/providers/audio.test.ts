@@ -1,16 +1,17 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { readAudio, SAMPLE_RATE } from '../../src/providers/audio.ts'
 import { tone, writeWav } from '../support/model-maker/index.ts'
+import { removeFolder } from '../support/remove-folder.ts'
 
 let folder: string
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'audio test '))
-  onTestFinished(() => rm(folder, { recursive: true, force: true }))
+  onTestFinished(() => removeFolder(folder))
 })
 
 async function wav(samples: Float32Array, sampleRate = SAMPLE_RATE): Promise<string> {

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
@@ -8,6 +8,7 @@ import type { ProviderDefinition } from '../../src/providers/definition.ts'
 import { ProviderFactory } from '../../src/providers/factory.ts'
 import { Recorder } from '../../src/providers/recorder.ts'
 import { type Hub, type Repository, startHub } from '../support/hub/index.ts'
+import { removeFolder } from '../support/remove-folder.ts'
 
 let hub: Hub
 let repository: Repository
@@ -25,7 +26,7 @@ beforeEach(async () => {
   recorder = new Recorder()
   onTestFinished(async () => {
     await hub.close()
-    await rm(folder, { recursive: true, force: true })
+    await removeFolder(folder)
   })
 })
 

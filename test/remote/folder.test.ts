@@ -1,4 +1,4 @@
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readdir, readFile, stat, symlink, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -6,13 +6,14 @@ import { expect, onTestFinished, test } from 'vitest'
 import { openStore } from '../../src/remote/open-store.ts'
 import type { ObjectBody, RemoteStore } from '../../src/remote/store.ts'
 import { all, bodyOf, textOf } from '../support/remote/bodies.ts'
+import { removeFolder } from '../support/remove-folder.ts'
 
 const { signal } = new AbortController()
 const KEY = 'blobs/sha256/ab/abcd'
 
 async function emptyFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'shared folder '))
-  onTestFinished(() => rm(folder, { recursive: true, force: true }))
+  onTestFinished(() => removeFolder(folder))
   return folder
 }
 

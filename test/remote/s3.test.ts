@@ -1,4 +1,4 @@
-import { cp, mkdir, mkdtemp, rm, symlink } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -12,6 +12,7 @@ import { FaultyProxy } from '../support/remote/faulty-proxy.ts'
 import { openAt } from '../support/remote/open-at.ts'
 import { S3_ENV, s3Address, startS3rver } from '../support/remote/s3-servers.ts'
 import { startTunnel } from '../support/remote/tunnel.ts'
+import { removeFolder } from '../support/remove-folder.ts'
 
 const { signal } = new AbortController()
 const MODULES = fileURLToPath(new URL('../../node_modules', import.meta.url))
@@ -322,7 +323,7 @@ test('requests go through the proxy of the environment, and past what a suite ha
 
 test('a package that is missing is named with the command that installs it; one of the project is found', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'linked package '))
-  onTestFinished(() => rm(folder, { recursive: true, force: true }))
+  onTestFinished(() => removeFolder(folder))
   const link = async (name: string, ...below: string[]) => {
     const path = join(folder, ...below, 'node_modules', name)
     await mkdir(dirname(path), { recursive: true })

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -11,6 +11,7 @@ import { dateLabels, durationTicks } from '../../src/report/html/ticks.ts'
 import { makeStatistics } from '../../src/report/statistics.ts'
 import { CHROMIUM } from '../support/chromium.ts'
 import fc from '../support/property.ts'
+import { removeFolder } from '../support/remove-folder.ts'
 import { MODEL, makeFailure, REPORT } from '../support/reports.ts'
 import { DAY_MS, makeCache, makeEntry, makeRun, makeSpan } from '../support/runs.ts'
 
@@ -147,7 +148,7 @@ describe.skipIf(!CHROMIUM)('in Chromium', () => {
     page.on('pageerror', (error) => void problems.push(String(error)))
     onTestFinished(async () => {
       await context.close()
-      await rm(directory, { recursive: true, force: true })
+      await removeFolder(directory)
     })
     await page.goto(pathToFileURL(file).href)
     for (const summary of await page.locator('summary').all()) await summary.click()

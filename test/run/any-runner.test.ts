@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
@@ -17,6 +17,7 @@ import { warmUp, warmUpAgain } from '../../src/run/start/warm-up.ts'
 import { openWorker } from '../../src/run/worker/worker.ts'
 import { Engine } from '../support/engine.ts'
 import { startHub } from '../support/hub/index.ts'
+import { removeFolder } from '../support/remove-folder.ts'
 import { makeRequest } from '../support/request.ts'
 
 // As long as nothing in this test takes.
@@ -32,7 +33,7 @@ test('a runner that hands in plain data gets models for its workers, and a repor
   onTestFinished(async () => {
     vi.unstubAllEnvs()
     await hub.close()
-    await rm(folder, { recursive: true, force: true })
+    await removeFolder(folder)
   })
   hub.addRepo('org/tiny', { files: { 'config.json': '{}' } })
   vi.stubEnv('HF_HOME', join(folder, 'no other cache'))

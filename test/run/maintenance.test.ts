@@ -13,6 +13,7 @@ import { Cli } from '../support/cli.ts'
 import { Consumer } from '../support/consumer.ts'
 import { Engine } from '../support/engine.ts'
 import type { Repository } from '../support/hub/index.ts'
+import { removeFolder } from '../support/remove-folder.ts'
 
 // The built program, which the end of a run starts.
 const PROGRAM = fileURLToPath(new URL('../../dist/run/end/maintenance.js', import.meta.url))
@@ -122,7 +123,7 @@ describe('the end of a run', () => {
 
   test('the lock of maintenance is removed only in a cache folder, and not through a link', async () => {
     const layout = new Layout(engine.cacheDir)
-    await rm(layout.incoming, { recursive: true, force: true })
+    await removeFolder(layout.incoming)
     await mkdir(`${engine.folder}/elsewhere`)
     await symlink(`${engine.folder}/elsewhere`, layout.incoming, 'junction')
     await writeFile(layout.maintenanceLock, '')
@@ -180,7 +181,7 @@ describe('the process that goes on after a run', () => {
   test('ends when the cache folder is removed, and does not make it again', async () => {
     await whilePacking(async (ended) => {
       // A file that the process has just made is in the way of the removal.
-      await rm(engine.cacheDir, { recursive: true, maxRetries: 10, retryDelay: 20 })
+      await removeFolder(engine.cacheDir)
       expect(await ended).toEqual([0])
       expect(await readdir(engine.folder, { recursive: true })).toEqual([])
     })

@@ -9,11 +9,12 @@ import { resolveOptions } from '../../src/config/options.ts'
 import { describeModel } from '../../src/model/model.ts'
 import type { ProjectPlaces } from '../../src/run/queue.ts'
 import { readSources } from '../../src/run/start/read-sources.ts'
+import { removeFolder } from '../support/remove-folder.ts'
 
 /** A folder with source files. */
 async function project(files: Record<string, string | Buffer>) {
   const root = await realpath(await mkdtemp(join(tmpdir(), 'scan test ')))
-  onTestFinished(() => rm(root, { recursive: true, force: true }))
+  onTestFinished(() => removeFolder(root))
   const options = resolveOptions({ cacheDir: 'cache' }, {}, root)
   const write = async (files: Record<string, string | Buffer>) => {
     for (const [path, content] of Object.entries(files)) {

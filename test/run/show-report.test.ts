@@ -1,8 +1,9 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeEach, expect, onTestFinished, test, vi } from 'vitest'
 import { showReport } from '../../src/run/end/show-report.ts'
+import { removeFolder } from '../support/remove-folder.ts'
 import { REPORT } from '../support/reports.ts'
 
 const SETTINGS = { target: 0.8, summary: true }
@@ -14,7 +15,7 @@ beforeEach(async () => {
   vi.stubEnv('GITHUB_STEP_SUMMARY', undefined)
   onTestFinished(async () => {
     vi.unstubAllEnvs()
-    await rm(folder, { recursive: true, force: true })
+    await removeFolder(folder)
   })
 })
 

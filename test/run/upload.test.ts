@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeEach, expect, onTestFinished, test, vi } from 'vitest'
@@ -14,6 +14,7 @@ import { addProject } from '../../src/run/start/add-project.ts'
 import { warmUp } from '../../src/run/start/warm-up.ts'
 import { type Hub, startHub } from '../support/hub/index.ts'
 import { MemoryRemote } from '../support/memory-remote.ts'
+import { removeFolder } from '../support/remove-folder.ts'
 
 let hub: Hub
 let folder: string
@@ -26,7 +27,7 @@ beforeEach(async () => {
   onTestFinished(async () => {
     vi.unstubAllEnvs()
     await hub.close()
-    await rm(folder, { recursive: true, force: true })
+    await removeFolder(folder)
   })
   vi.stubEnv('HF_HOME', join(folder, 'no other cache'))
   for (const name of ['GITHUB_ACTIONS', 'GITHUB_STEP_SUMMARY', 'CI']) vi.stubEnv(name, undefined)
@@ -91,7 +92,7 @@ test('a remote that fails or hangs costs the time limit at most, one line, and n
     ),
   ])
   notes.length = 0
-  await rm(join(folder, 'cache'), { recursive: true })
+  await removeFolder(join(folder, 'cache'))
   Object.assign(store, { put: () => new Promise(() => undefined) })
   const hanging = start({ remote: defineRemote(store) })
   Object.assign(hanging.project.options.remote ?? {}, { timeoutMs: 50 })
@@ -119,7 +120,7 @@ test('a run that may not write sends nothing, and says nothing', async () => {
   expect(store.keys).toEqual([])
   expect(store.calls.filter((call) => call.startsWith('put'))).toEqual([])
   vi.stubEnv('GITHUB_ACTIONS', undefined)
-  await rm(join(folder, 'cache'), { recursive: true })
+  await removeFolder(join(folder, 'cache'))
   await run(start({ remote: { url: `${hub.url}/remote`, timeout: '1s' } }))
   expect(notes.filter((note) => /Sen[dt]/.test(note))).toEqual([])
 })

@@ -1,4 +1,4 @@
-import { readdir, readFile, rm } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { outputFile } from 'fs-extra/esm'
 import { expect } from 'vitest'
@@ -6,6 +6,7 @@ import type { ModelCache } from '../../src/cache/index.ts'
 import { contentsOf, Engine } from './engine.ts'
 import { cases, tolerated } from './fuzz.ts'
 import fc from './property.ts'
+import { removeFolder } from './remove-folder.ts'
 
 const FILES = {
   'config.json': '{"model_type":"bert"}',
@@ -56,7 +57,7 @@ export class DamagedCache {
 
   /** Removes the cache folder, and downloads the two models again. */
   async reset(): Promise<void> {
-    await rm(this.engine.cacheDir, { recursive: true, force: true })
+    await removeFolder(this.engine.cacheDir)
     await this.heal()
   }
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import type { CachedModel } from '../../src/cache/cached-model.ts'
@@ -8,6 +8,7 @@ import { originKey } from '../../src/model/origin-key.ts'
 import { CacheProcess, type ProcessOptions } from './cache-process/index.ts'
 import { type Hub, type HubOptions, type LoggedRequest, type Repository, startHub } from './hub/index.ts'
 import { type EmbeddingModelOptions, makeEmbeddingModel } from './model-maker/index.ts'
+import { removeFolder } from './remove-folder.ts'
 
 /** Registers a callback for the end of a test: `onTestFinished` of Vitest. */
 type OnFinished = (callback: () => Promise<void>) => void
@@ -29,7 +30,7 @@ export class Engine {
     const [hub, folder] = await Promise.all([startHub(options), mkdtemp(join(tmpdir(), 'engine test '))])
     onFinished(async () => {
       await hub.close()
-      await rm(folder, { recursive: true, force: true })
+      await removeFolder(folder)
     })
     return new Engine(hub, folder, onFinished)
   }

@@ -1,10 +1,11 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { extract } from 'tar'
 import type { TestProject } from 'vitest/node'
 import { compileCacheProcess } from './cache-process/compile.ts'
+import { removeFolder } from './remove-folder.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -34,7 +35,7 @@ async function packPackage(project: TestProject): Promise<() => Promise<void>> {
   await extract({ file: tarball, cwd: directory })
   project.provide('packedPackage', join(directory, 'package'))
   project.provide('tarball', tarball)
-  return () => rm(directory, { recursive: true, force: true })
+  return () => removeFolder(directory)
 }
 
 async function provideCacheProcess(project: TestProject): Promise<() => Promise<void>> {

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { outputFile } from 'fs-extra/esm'
@@ -8,6 +8,7 @@ import { contentsOf } from './engine.ts'
 import { type Exchange, FakeHub } from './fake-hub.ts'
 import { cases, tolerated } from './fuzz.ts'
 import fc from './property.ts'
+import { removeFolder } from './remove-folder.ts'
 
 // Values are tested at the same time, because the engine waits before it tries again.
 const AT_ONCE = 12
@@ -57,7 +58,7 @@ async function checkAll<T>(responses: HostileResponses<T>, values: T[]): Promise
     expect([...hub.tokensTo]).toEqual([hub.endpoint])
     expect(Reflect.get({}, 'polluted')).toBeUndefined()
   } finally {
-    await rm(folder, { recursive: true, force: true })
+    await removeFolder(folder)
   }
 }
 

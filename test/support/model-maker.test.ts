@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
+import { mkdtemp, readFile, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
@@ -19,6 +19,7 @@ import {
   type WhisperModelOptions,
   writeWav,
 } from './model-maker/index.ts'
+import { removeFolder } from './remove-folder.ts'
 
 let root: string
 let folder: string
@@ -32,7 +33,7 @@ beforeAll(async () => {
 beforeEach(async () => {
   folder = await mkdtemp(join(root, 'model-'))
 })
-afterAll(() => rm(root, { recursive: true, force: true }))
+afterAll(() => removeFolder(root))
 
 const SENTENCES = ['The cat sat on the mat.', 'The mat sat on the cat.', 'A dog', 'zebra quux']
 

@@ -1,9 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeEach } from 'vitest'
 import { type Hub, type Repository, startHub } from './hub/index.ts'
 import { makeEmbeddingModel, makeSileroVad, makeWhisperModel } from './model-maker/index.ts'
+import { removeFolder } from './remove-folder.ts'
 
 /** The first number of the generated embedding model's vector for "A dog" (mean pooling, normalized). */
 export const DOG = -0.2976082
@@ -44,7 +45,7 @@ export async function startModelsHub(names: (keyof typeof MAKERS)[], options?: {
   beforeEach(() => hub.clearRequests())
   afterAll(async () => {
     await hub.close()
-    await rm(directory, { recursive: true, force: true })
+    await removeFolder(directory)
   })
   const repo = (name: string) => {
     const found = repositories.get(name)

@@ -7,6 +7,7 @@ import { execa } from 'execa'
 import type { Report } from '../../src/report/report.ts'
 import { installPackage, type Place } from './install-package.ts'
 import { type JestResults, jestResultsOf } from './jest/results.ts'
+import { removeFolder } from './remove-folder.ts'
 
 // `npm run matrix -- --tests` sets another Node.js.
 const NODE = process.env.CONSUMER_NODE ?? process.execPath
@@ -181,7 +182,7 @@ export class ProjectFolder {
   }
 
   async remove(): Promise<void> {
-    await rm(this.parent, { recursive: true, force: true })
+    await removeFolder(this.parent)
   }
 
   private ownFolders(): Record<string, string> {

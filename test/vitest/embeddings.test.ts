@@ -1,4 +1,4 @@
-import { readdir, realpath, rm } from 'node:fs/promises'
+import { readdir, realpath } from 'node:fs/promises'
 import { join } from 'node:path'
 import { downloadFileToCacheDir, scanCacheDir } from '@huggingface/hub'
 import { execa } from 'execa'
@@ -8,6 +8,7 @@ import { Consumer } from '../support/consumer.ts'
 import type { LoggedRequest } from '../support/hub/index.ts'
 import { DOG, startModelsHub } from '../support/models-hub.ts'
 import type { RunResult } from '../support/project-folder.ts'
+import { removeFolder } from '../support/remove-folder.ts'
 import { type ColdAndWarm, runColdAndWarm } from '../support/run-cold-and-warm.ts'
 import { type SuiteSource, suitesInOneRun } from '../support/suites-in-one-run.ts'
 
@@ -108,7 +109,7 @@ test('shares a loaded pipeline between the files of a worker that is not isolate
 test('warms the models of the last run when nothing is declared', async () => {
   const consumer = await suite({ 'a.test.ts': ASKS }, configSource())
   await consumer.vitest([], env)
-  await rm(join(consumer.cacheDir, 'hub'), { recursive: true })
+  await removeFolder(join(consumer.cacheDir, 'hub'))
   await consumer.vitest(['--testNamePattern', 'none'], env)
   const snapshots = await readdir(join(consumer.cacheDir, 'hub', 'models--org--embeddings', 'snapshots'))
   expect(snapshots).toEqual([repo(REPO).commit])
@@ -137,7 +138,7 @@ test('keeps a standard Hugging Face cache that @huggingface/hub reads, and stays
 
   const parent = join(consumer.cacheDir, '..')
   await execa('tar', ['cf', 'cache.tar', 'cache'], { cwd: parent })
-  await rm(consumer.cacheDir, { recursive: true })
+  await removeFolder(consumer.cacheDir)
   await execa('tar', ['xf', 'cache.tar'], { cwd: parent })
   expect(await consumer.vitest([], env)).toMatchObject({ exitCode: 0, report: { hits: 1, misses: 0 } })
   expect(hub.requests).toEqual([])

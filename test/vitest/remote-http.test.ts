@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
@@ -9,6 +9,7 @@ import { configSource } from '../support/config-source.ts'
 import { Consumer } from '../support/consumer.ts'
 import { startModelsHub } from '../support/models-hub.ts'
 import { FaultyServer } from '../support/remote/faulty-server.ts'
+import { removeFolder } from '../support/remove-folder.ts'
 
 const NAMES = ['org/declared', 'org/in-forks', 'org/in-vm']
 const TOKEN = 'the-token'
@@ -39,7 +40,7 @@ test('a suite whose mocks answer every request, and whose timers stand still, re
   const server = await FaultyServer.start(onTestFinished)
   const remote = { url: `${server.url}/models`, timeoutMs: 60_000, uploadPrivate: false }
   const folder = await mkdtemp(join(tmpdir(), 'first machine '))
-  onTestFinished(() => rm(folder, { recursive: true, force: true }))
+  onTestFinished(() => removeFolder(folder))
   const first = new ModelCache({
     ...{ cacheDir: folder, remote, hub: { endpoint: hub.url, concurrency: 8 }, offline: false },
     ...{ maxSize: 2 ** 31, maxAge: 86_400_000, env: { ...env, MODEL_CACHE_REMOTE_TOKEN: TOKEN } },

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { env, ModelRegistry, type PipelineType, pipeline } from '@huggingface/transformers'
@@ -12,6 +12,7 @@ import type { Dtype, DtypeChoice, Selection } from '../../../src/model/selection
 import type { Tree } from '../../../src/model/tree.ts'
 import { type Hub, type LoggedRequest, startHub } from '../../support/hub/index.ts'
 import { makeEmbeddingModel, makeSileroVad, makeWhisperModel } from '../../support/model-maker/index.ts'
+import { removeFolder } from '../../support/remove-folder.ts'
 
 let root: string
 let hub: Hub
@@ -23,7 +24,7 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   await hub.close()
-  await rm(root, { recursive: true, force: true })
+  await removeFolder(root)
 })
 
 function temporaryFolder(): Promise<string> {

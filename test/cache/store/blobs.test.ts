@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { mkdir, mkdtemp, realpath, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, realpath, stat, symlink, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
@@ -11,6 +11,7 @@ import { parseHubPath } from '../../../src/model/hub-path.ts'
 import { parseRepoId } from '../../../src/model/repo-id.ts'
 import { parseCommit } from '../../../src/model/revision.ts'
 import { snapshotOf } from '../../../src/model/snapshot.ts'
+import { removeFolder } from '../../support/remove-folder.ts'
 
 const REPO = parseRepoId('org/name')
 const SNAPSHOT = snapshotOf(parseCommit('0123456789abcdef0123456789abcdef01234567', 'a test'))
@@ -21,7 +22,7 @@ let layout: Layout
 beforeEach(async () => {
   folder = await realpath(await mkdtemp(join(tmpdir(), 'blobs test ')))
   layout = new Layout(folder)
-  onTestFinished(() => rm(folder, { recursive: true, force: true }))
+  onTestFinished(() => removeFolder(folder))
 })
 
 function sha256(content: string): Digest {

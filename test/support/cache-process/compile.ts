@@ -1,8 +1,9 @@
-import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
+import { removeFolder } from '../remove-folder.ts'
 
 const REPOSITORY = fileURLToPath(new URL('../../..', import.meta.url))
 
@@ -16,6 +17,6 @@ export async function compileCacheProcess(): Promise<{ program: string; remove: 
   await execa('tsc', ['-p', project, '--outDir', folder], { preferLocal: true, localDir: REPOSITORY })
   return {
     program: join(folder, 'test/support/cache-process/main.js'),
-    remove: () => rm(folder, { recursive: true, force: true }),
+    remove: () => removeFolder(folder),
   }
 }

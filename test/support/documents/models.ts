@@ -1,8 +1,9 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Hub, startHub } from '../hub/index.ts'
 import { makeEmbeddingModel, makeWhisperModel } from '../model-maker/index.ts'
+import { removeFolder } from '../remove-folder.ts'
 
 /** The token in the documents. */
 export const TOKEN = 'hf_your_token'
@@ -33,7 +34,7 @@ export async function startDocumentsHub(): Promise<DocumentsHub> {
   hub.addRepo('org/private', { files: weights, private: true })
   const close = async () => {
     await hub.close()
-    await rm(directory, { recursive: true, force: true })
+    await removeFolder(directory)
   }
   return { hub, dimension: embeddings.dimension, close }
 }

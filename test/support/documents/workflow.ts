@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { execa } from 'execa'
+import { removeFolder } from '../remove-folder.ts'
 import type { Outcome, Workshop } from './workshop.ts'
 
 interface Step {
@@ -76,7 +77,7 @@ export class Actions {
   }
 
   private async job(job: Job, folder: string, context: Context): Promise<Record<string, string>> {
-    await rm(join(folder, '.model-cache'), { recursive: true, force: true })
+    await removeFolder(join(folder, '.model-cache'))
     const outputs: Outputs = {}
     const hashFiles = await hashesOf(job, folder)
     const place: Place = {

@@ -1,9 +1,10 @@
-import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { execa } from 'execa'
 import pLimit from 'p-limit'
 import { ProjectFolder } from '../project-folder.ts'
+import { removeFolder } from '../remove-folder.ts'
 import type { Block } from './document.ts'
 import { type DocumentsHub, startDocumentsHub } from './models.ts'
 
@@ -103,7 +104,7 @@ export class Workshop {
   async close(): Promise<void> {
     await this.documentsHub.close()
     await this.project.remove()
-    await rm(this.home, { recursive: true, force: true })
+    await removeFolder(this.home)
   }
 
   private get keptCache(): string {

@@ -1,8 +1,9 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Fault, type Hub, type LoggedRequest, startHub } from '../hub/index.ts'
 import { type MadeModel, makeEmbeddingModel } from '../model-maker/index.ts'
+import { removeFolder } from '../remove-folder.ts'
 import { CLIENTS, type ClientName, type Outcome } from './clients.ts'
 import { type Disk, inspectDisk } from './disk.ts'
 import type { Row } from './rows.ts'
@@ -49,7 +50,7 @@ export async function measure(rows: Row[]): Promise<Measured> {
     return { cells: { ours, hub: peerHub, transformers }, sizes }
   } finally {
     await hub.close()
-    await rm(folder, { recursive: true, force: true })
+    await removeFolder(folder)
   }
 }
 

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
 import { extract } from 'tar'
 import { installPackage } from '../install-package.ts'
+import { removeFolder } from '../remove-folder.ts'
 
 const REPOSITORY = fileURLToPath(new URL('../../..', import.meta.url))
 
@@ -43,7 +44,7 @@ export class Workshop {
   }
 
   remove(): Promise<void> {
-    return rm(this.directory, { recursive: true, force: true })
+    return removeFolder(this.directory)
   }
 
   /** A lane with the repository's modules and its Vitest. Default Node.js: the one that runs this. */

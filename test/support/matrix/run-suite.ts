@@ -4,6 +4,7 @@ import { execa } from 'execa'
 import type { Report } from '../../../src/report/report.ts'
 import { type Hub, startHub } from '../hub/index.ts'
 import { cleanEnvironment } from '../project-folder.ts'
+import { removeFolder } from '../remove-folder.ts'
 import type { Lane } from './lanes.ts'
 
 // A limit for runs that never end: on a busy machine a run can take minutes.
@@ -71,7 +72,7 @@ export async function runTwice(lane: Lane, suite: Suite): Promise<Outcome> {
     for (const [name, made] of Object.entries(suite.repos))
       hub.addRepo(name, { directory: made, pipelineTag: 'feature-extraction' })
     const ownCaches = suite.ownCaches.map((path) => join(directory, path))
-    const removeCopies = () => Promise.all(ownCaches.map((path) => rm(path, { recursive: true, force: true })))
+    const removeCopies = () => Promise.all(ownCaches.map((path) => removeFolder(path)))
     const runIn = (env?: Record<string, string>, program = suite.program) =>
       run(lane, directory, hub, { ...suite, env: { ...suite.env, ...env }, program })
     // Without this package, transformers.js does not know HF_ENDPOINT.

@@ -1,5 +1,5 @@
 // `npm run outputs` loads models plainly and mapped, with several versions of onnxruntime-node, and compares their outputs.
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
@@ -7,6 +7,7 @@ import { parseArgs } from 'node:util'
 import { formatSize } from '../../../src/config/units.ts'
 import { markdownOf } from '../faults/table.ts'
 import { startHub } from '../hub/index.ts'
+import { removeFolder } from '../remove-folder.ts'
 import { type Comparison, compareSource, type Outcome } from './compare.ts'
 import { installRuntime, ownRuntime } from './runtimes.ts'
 import { LARGE_SOURCES, SMALL_SOURCES } from './sources.ts'
@@ -53,7 +54,7 @@ async function main(): Promise<number> {
     return conclude(found)
   } finally {
     await hub.close()
-    await rm(directory, { recursive: true, force: true })
+    await removeFolder(directory)
   }
 }
 

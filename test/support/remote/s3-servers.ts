@@ -1,10 +1,11 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { buildApp } from 'fauxqs'
 import S3rver from 's3rver'
+import { removeFolder } from '../remove-folder.ts'
 import type { Backend } from './backend.ts'
 import { FaultyProxy } from './faulty-proxy.ts'
 import { openAt } from './open-at.ts'
@@ -39,7 +40,7 @@ export async function startS3rver(): Promise<S3Server> {
     async close() {
       server.closeAllConnections()
       await new Promise((resolve) => server.close(resolve))
-      await rm(directory, { recursive: true, force: true })
+      await removeFolder(directory)
     },
   }
 }

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
@@ -6,6 +6,7 @@ import { readRef, writeRef } from '../../../../src/cache/store/answers/refs.ts'
 import { Layout } from '../../../../src/cache/store/layout.ts'
 import { parseRepoId } from '../../../../src/model/repo-id.ts'
 import { parseCommit } from '../../../../src/model/revision.ts'
+import { removeFolder } from '../../../support/remove-folder.ts'
 
 const REPO = parseRepoId('org/name')
 const COMMIT = parseCommit('0123456789abcdef0123456789abcdef01234567', 'a test')
@@ -17,7 +18,7 @@ beforeEach(async () => {
   const folder = await mkdtemp(join(tmpdir(), 'refs test '))
   layout = new Layout(folder)
   await writeFile(layout.marker, '{"format":1}')
-  onTestFinished(() => rm(folder, { recursive: true, force: true }))
+  onTestFinished(() => removeFolder(folder))
 })
 
 async function place(revision: string, content: string): Promise<void> {

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
@@ -8,6 +8,7 @@ import { parseHubPath } from '../../../../src/model/hub-path.ts'
 import { parseRepoId } from '../../../../src/model/repo-id.ts'
 import { parseCommit } from '../../../../src/model/revision.ts'
 import { addToTree, type RawTreeFile, type Tree } from '../../../../src/model/tree.ts'
+import { removeFolder } from '../../../support/remove-folder.ts'
 
 const REPO = parseRepoId('org/name')
 const COMMIT = parseCommit('0123456789abcdef0123456789abcdef01234567', 'a test')
@@ -19,7 +20,7 @@ let layout: Layout
 beforeEach(async () => {
   const folder = await mkdtemp(join(tmpdir(), 'trees test '))
   layout = new Layout(folder)
-  onTestFinished(() => rm(folder, { recursive: true, force: true }))
+  onTestFinished(() => removeFolder(folder))
 })
 
 function treeOf(...files: RawTreeFile[]): Tree {

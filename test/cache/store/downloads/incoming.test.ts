@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeEach, expect, onTestFinished, test, vi } from 'vitest'
@@ -10,6 +10,7 @@ import { BrokenDownloadError, DigestMismatchError } from '../../../../src/model/
 import type { Digest } from '../../../../src/model/digest.ts'
 import { parseRepoId } from '../../../../src/model/repo-id.ts'
 import { originals } from '../../../../src/platform/originals.ts'
+import { removeFolder } from '../../../support/remove-folder.ts'
 
 const REPO = parseRepoId('org/name')
 
@@ -19,7 +20,7 @@ beforeEach(async () => {
   const folder = await mkdtemp(join(tmpdir(), 'incoming test '))
   layout = new Layout(folder)
   await writeFile(layout.marker, '{"format":1}')
-  onTestFinished(() => rm(folder, { recursive: true, force: true }))
+  onTestFinished(() => removeFolder(folder))
 })
 
 function sha256(content: Uint8Array): Digest {

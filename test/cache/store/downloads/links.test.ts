@@ -8,7 +8,6 @@ import {
   readlink,
   realpath,
   rename,
-  rm,
   symlink,
   writeFile,
 } from 'node:fs/promises'
@@ -22,6 +21,7 @@ import { parseHubPath } from '../../../../src/model/hub-path.ts'
 import { parseRepoId } from '../../../../src/model/repo-id.ts'
 import { parseCommit } from '../../../../src/model/revision.ts'
 import { snapshotOf } from '../../../../src/model/snapshot.ts'
+import { removeFolder } from '../../../support/remove-folder.ts'
 
 const REPO = parseRepoId('org/name')
 const SNAPSHOT = snapshotOf(parseCommit('0123456789abcdef0123456789abcdef01234567', 'a test'))
@@ -32,7 +32,7 @@ let layout: Layout
 beforeEach(async () => {
   folder = await realpath(await mkdtemp(join(tmpdir(), 'links test ')))
   layout = new Layout(folder)
-  onTestFinished(() => rm(folder, { recursive: true, force: true }))
+  onTestFinished(() => removeFolder(folder))
 })
 
 function sha256(content: string): Digest {

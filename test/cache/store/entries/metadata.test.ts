@@ -10,6 +10,7 @@ import { parseRepoId } from '../../../../src/model/repo-id.ts'
 import { parseCommit } from '../../../../src/model/revision.ts'
 import { Engine } from '../../../support/engine.ts'
 import { entryWith } from '../../../support/entry.ts'
+import { removeFolder } from '../../../support/remove-folder.ts'
 
 let layout: Layout
 let problems: string[]
@@ -18,7 +19,7 @@ beforeEach(async () => {
   const folder = await mkdtemp(join(tmpdir(), 'metadata test '))
   layout = new Layout(folder)
   problems = []
-  onTestFinished(() => rm(folder, { recursive: true, force: true }))
+  onTestFinished(() => removeFolder(folder))
 })
 
 function open(): Metadata {

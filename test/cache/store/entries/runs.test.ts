@@ -1,9 +1,10 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { type RunRecord, readAllRuns, readRuns, writeRun } from '../../../../src/cache/store/entries/runs.ts'
 import { Layout } from '../../../../src/cache/store/layout.ts'
+import { removeFolder } from '../../../support/remove-folder.ts'
 
 const APP = '/projects/app'
 const OTHER = '/projects/other'
@@ -14,7 +15,7 @@ beforeEach(async () => {
   const folder = await mkdtemp(join(tmpdir(), 'runs test '))
   layout = new Layout(folder)
   await writeFile(layout.marker, '{"format":1}')
-  onTestFinished(() => rm(folder, { recursive: true, force: true }))
+  onTestFinished(() => removeFolder(folder))
 })
 
 function runOf(number: number, project = APP): RunRecord {

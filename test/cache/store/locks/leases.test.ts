@@ -11,6 +11,7 @@ import { Layout } from '../../../../src/cache/store/layout.ts'
 import { Lease, leasedEntries, releaseRun } from '../../../../src/cache/store/locks/leases.ts'
 import { thisProcess } from '../../../../src/cache/store/locks/owner.ts'
 import { kill } from '../../../support/kill.ts'
+import { removeFolder } from '../../../support/remove-folder.ts'
 
 const REPOSITORY = fileURLToPath(new URL('../../../..', import.meta.url))
 const STORE = new URL('../../../../src/cache/store/', import.meta.url)
@@ -22,7 +23,7 @@ beforeEach(async () => {
   const folder = await mkdtemp(join(tmpdir(), 'leases test '))
   layout = new Layout(folder)
   await writeFile(layout.marker, '{"format":1}')
-  onTestFinished(() => rm(folder, { recursive: true, force: true }))
+  onTestFinished(() => removeFolder(folder))
 })
 
 function lease(runId: string): Lease {

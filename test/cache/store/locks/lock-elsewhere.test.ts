@@ -1,15 +1,16 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, stat, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { describe, type TestContext, test, vi } from 'vitest'
 import { withLock } from '../../../../src/cache/store/locks/lock.ts'
+import { removeFolder } from '../../../support/remove-folder.ts'
 
 async function newFolder(onFinished: TestContext['onTestFinished']): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'lock test '))
-  onFinished(() => rm(folder, { recursive: true, force: true }))
+  onFinished(() => removeFolder(folder))
   return folder
 }
 

@@ -11,6 +11,7 @@ import { withLock } from '../../../../src/cache/store/locks/lock.ts'
 import { thisProcess } from '../../../../src/cache/store/locks/owner.ts'
 import { originals } from '../../../../src/platform/originals.ts'
 import { kill } from '../../../support/kill.ts'
+import { removeFolder } from '../../../support/remove-folder.ts'
 
 const REPOSITORY = fileURLToPath(new URL('../../../..', import.meta.url))
 const LOCK_MODULE = JSON.stringify(new URL('../../../../src/cache/store/locks/lock.ts', import.meta.url))
@@ -21,7 +22,7 @@ let lock: string
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'lock test '))
   lock = join(folder, 'deep', 'a.lock')
-  onTestFinished(() => rm(folder, { recursive: true, force: true }))
+  onTestFinished(() => removeFolder(folder))
 })
 
 /** Runs the code in a process of its own. The code can use `withLock`, `lock` and `file`. */
