@@ -25,6 +25,7 @@ interface Root {
 
 /** A folder that machines share. It is only written below its own folder, and links in it are not followed. */
 class FolderStore implements RemoteStore {
+  readonly isNear = true
   #root: Promise<Root | undefined> | undefined
 
   constructor(

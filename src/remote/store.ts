@@ -17,6 +17,8 @@ export interface RemoteStore {
   readonly name: string
   /** True if a part of an object can only be read by reading the object from its beginning. */
   readonly lacksRanges?: boolean
+  /** True if an object is read as a file of this machine. */
+  readonly isNear?: boolean
   /** The size of an object in bytes, if the store states it. Undefined if there is no such object. */
   has(key: string, options: CallOptions): Promise<{ size?: number } | undefined>
   /** The bytes of an object from `start` up to, but not including, `end`. Default: all. Undefined if there is no such object. */

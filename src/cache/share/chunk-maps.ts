@@ -12,7 +12,9 @@ import {
   sourcesOf,
 } from '../../remote/chunk-map.ts'
 import { blobKey, mapKey } from '../../remote/keys.ts'
+import { RemoteError } from '../../remote/store.ts'
 import { NewerObject, UnusableObject } from '../../remote/unusable.ts'
+import { cutBytes } from '../store/packs/cut-file.ts'
 import type { StoreCalls } from './store-calls.ts'
 
 /** The chunk map of a blob, if the store has all objects that it names. Throws `RemoteError`. */
@@ -49,6 +51,31 @@ export async function namedSources(calls: StoreCalls, key: string): Promise<Stat
 async function isSize(calls: StoreCalls, key: string, size: number): Promise<boolean> {
   const there = await calls.has(key)
   return there !== undefined && (there.size ?? size) === size
+}
+
+/** The map of an object that the store has whole. Undefined if it lacks the object, or fails. */
+export async function mapOfObject(calls: StoreCalls, source: Stated): Promise<ChunkMap | undefined> {
+  const { digest, size } = source
+  const { signal } = calls.options
+  try {
+    const chunks = await calls.call(async (signal, progressed) => {
+      const pieces = await calls.store.get(blobKey(digest), { signal })
+      // Its digest is not computed: chunks are compared by what the object has.
+      return pieces && cutBytes(watched(pieces, progressed), { size }, signal)
+    })
+    return chunks && { size, parts: [{ source, start: 0, size }], chunks }
+  } catch (error) {
+    signal.throwIfAborted()
+    if (error instanceof RemoteError) return undefined
+    throw error
+  }
+}
+
+async function* watched(pieces: AsyncIterable<Uint8Array>, progressed: () => void): AsyncGenerator<Uint8Array> {
+  for await (const piece of pieces) {
+    progressed()
+    yield piece
+  }
 }
 
 /** Where the store has chunks, by these maps. Of two places, the first one counts. */

@@ -1,4 +1,5 @@
 import type { HubPath } from '../../model/hub-path.ts'
+import { SMALLEST_MAPPED_FILE } from '../../model/remote-object.ts'
 import type { ChunkMap, Stated } from '../../remote/chunk-map.ts'
 import { type RemoteModel, repoPrefix } from '../../remote/keys.ts'
 import { LARGEST_LISTING, type Listing, parseListing } from '../../remote/listing.ts'
@@ -7,7 +8,7 @@ import { RemoteError } from '../../remote/store.ts'
 import { UnusableObject } from '../../remote/unusable.ts'
 import type { CacheContext } from '../context/context.ts'
 import { contentsOfPath } from '../lookup/contents-of-path.ts'
-import { usableMap } from './chunk-maps.ts'
+import { mapOfObject, usableMap } from './chunk-maps.ts'
 import type { StoreCalls } from './store-calls.ts'
 import type { LocalFile } from './verified-body.ts'
 
@@ -26,13 +27,37 @@ export class OtherContents {
   /** The chunk maps of a file at other commits: of those that this cache knows, else of the latest that the store lists. */
   async mapsOf({ name, digest }: LocalFile): Promise<ChunkMap[]> {
     const { context, model } = this
-    const known = await this.#maps(await contentsOfPath(context, { repo: model.repo, path: name, digest }))
-    return known.length > 0 ? known : this.#maps(await this.#listed(name, digest))
+    const known = await contentsOfPath(context, { repo: model.repo, path: name, digest })
+    return this.#first(
+      () => this.#maps(known),
+      async () => this.#maps(await this.#listed(name, digest)),
+      // A first revision gets no map in a folder: reading it takes as long as reading the file that is sent.
+      () => this.#made(known),
+      async () => this.#made(await this.#listed(name, digest)),
+    )
+  }
+
+  async #first(...ways: (() => Promise<ChunkMap[]>)[]): Promise<ChunkMap[]> {
+    for (const way of ways) {
+      const maps = await way()
+      if (maps.length > 0) return maps
+    }
+    return []
   }
 
   async #maps(contents: Stated[]): Promise<ChunkMap[]> {
     const maps = await Promise.all(contents.map((content) => usableMap(this.calls, content)))
     return maps.filter((map) => map !== undefined)
+  }
+
+  /** The map of the latest content that the store has whole. */
+  async #made(contents: Stated[]): Promise<ChunkMap[]> {
+    if (!this.calls.store.isNear) return []
+    for (const content of contents.filter(({ size }) => size >= SMALLEST_MAPPED_FILE)) {
+      const map = await mapOfObject(this.calls, content)
+      if (map) return [map]
+    }
+    return []
   }
 
   async #listed(name: HubPath, digest: string): Promise<Stated[]> {

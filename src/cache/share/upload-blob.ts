@@ -18,8 +18,8 @@ export interface BlobOptions {
 }
 
 /**
- * Writes a file into the store: only its difference from what the store has of it at other commits, or the whole. A large file also gets a
- * chunk map. Throws as `uploadModel`.
+ * Writes a file into the store: only its difference from what the store has of it at other commits, or the whole. A large file gets a chunk
+ * map, too. Throws as `uploadModel`.
  */
 export async function uploadBlob(upload: Upload, file: LocalFile, options: BlobOptions): Promise<void> {
   const { count, other } = options
@@ -31,12 +31,15 @@ export async function uploadBlob(upload: Upload, file: LocalFile, options: BlobO
   const isMapped = file.size >= SMALLEST_MAPPED_FILE && !upload.store.lacksRanges
   if (there) count.present(file.size)
   if (!isMapped) return there ? undefined : uploadWhole(upload, file, count)
+  // There, a first revision gets no map, which would double its time. A later revision makes it from the object.
+  const { isNear } = upload.store
   // The push before may have been killed, or was that of an earlier version of this package.
-  if (there) return (await upload.has(mapKey(file.digest))) ? undefined : uploadMapOfWhole(upload, file, count)
+  if (there)
+    return isNear || (await upload.has(mapKey(file.digest))) ? undefined : uploadMapOfWhole(upload, file, count)
   if (await usableMap(upload, file)) return count.present(file.size)
   const known = chunksIn(await other.mapsOf(file))
   if (known.size > 0) return uploadAgainst(upload, file, { known, count })
-  await uploadWithMap(upload, file, count)
+  await (isNear ? uploadWhole : uploadWithMap)(upload, file, count)
 }
 
 /** Writes what is new of a file, and then its map. Writes the whole file if too much is new, or if the store sends no ranges. */

@@ -14,22 +14,22 @@ const WINDOW = 32
 const GEAR = gearTable()
 
 /**
- * The ends of the chunks that are certain. What follows the last end needs more bytes, unless `isLast`. Pure.
+ * The chunks that are certain, and the bytes behind them, which need more bytes. With `isLast` all chunks are certain. Pure.
  * @param {Uint8Array} bytes
  * @param {boolean} isLast
- * @returns {number[]}
  */
-export function chunkEnds(bytes, isLast) {
-  /** @type {number[]} */
-  const ends = []
-  for (let start = 0; start < bytes.length; ) {
+export function cutChunks(bytes, isLast) {
+  /** @type {Uint8Array[]} */
+  const chunks = []
+  let start = 0
+  while (start < bytes.length) {
     const end = endOf(bytes, start)
     const isCertain = isLast || end < bytes.length || end - start === LONGEST
     if (!isCertain) break
-    ends.push(end)
+    chunks.push(bytes.subarray(start, end))
     start = end
   }
-  return ends
+  return { chunks, rest: bytes.subarray(start) }
 }
 
 /** @param {Uint8Array} bytes @param {number} start */

@@ -1,6 +1,6 @@
-import { fileURLToPath } from 'node:url'
-import { Worker } from 'node:worker_threads'
+import type { Worker } from 'node:worker_threads'
 import type { Done, Task } from './coder-thread.mjs'
+import { startThread } from './start-thread.ts'
 
 /** A thread could not be started, or it ended. What it had to do was not done. */
 export class ThreadFailed extends Error {
@@ -72,8 +72,7 @@ export class CoderThreads {
 
 function startWorker(): Worker {
   try {
-    // Flags such as `--import` would load the user's code into the thread.
-    return new Worker(fileURLToPath(new URL('./coder-thread.mjs', import.meta.url)), { execArgv: [] })
+    return startThread(new URL('./coder-thread.mjs', import.meta.url))
   } catch (error) {
     throw new ThreadFailed(String(error))
   }

@@ -1,15 +1,15 @@
-import { type FileHandle, open } from 'node:fs/promises'
+import { createReadStream } from 'node:fs'
 import { type ChunkId, chunkId } from '../../../model/chunk-id.ts'
 import { type Digest, Hasher } from '../../../model/digest.ts'
 import type { Layout } from '../layout.ts'
 import type { Encoded } from './chunk-coder.mjs'
 import type { ChunkIndex } from './chunk-index.ts'
-import { chunkEnds } from './chunker.mjs'
 import type { CoderPool } from './coder-pool.ts'
+import { cutPieces } from './cut-pieces.ts'
 import type { PackWriter } from './pack-file.ts'
 import type { Recipe } from './recipe.ts'
 
-const READ_BYTES = 4 << 20
+const READ_BYTES = 1 << 20
 const TASK_BYTES = 1 << 20
 
 /** The pack files that are being written. */
@@ -53,9 +53,8 @@ export async function writeBlob(
     written.addedChunks++
     written.addedBytes += bytes
   })
-  const file = await open(path, 'r')
   try {
-    for await (const chunks of chunksOf(file)) {
+    for await (const chunks of cutPieces(createReadStream(path, { highWaterMark: READ_BYTES }))) {
       packing.signal?.throwIfAborted()
       for (const bytes of chunks) {
         hasher.update(bytes)
@@ -68,29 +67,8 @@ export async function writeBlob(
     await queue.end()
   } finally {
     await queue.settled()
-    await file.close()
   }
   return written.recipe.size === size && hasher.digest() === digest ? written : undefined
-}
-
-async function* chunksOf(file: FileHandle): AsyncGenerator<Uint8Array[]> {
-  let rest: Uint8Array = new Uint8Array()
-  for (let isLast = false; !isLast; ) {
-    // A new buffer for each read: its chunks are encoded later.
-    const buffer = Buffer.allocUnsafeSlow(rest.length + READ_BYTES)
-    buffer.set(rest)
-    const { bytesRead } = await file.read(buffer, rest.length, READ_BYTES)
-    isLast = bytesRead === 0
-    const bytes = buffer.subarray(0, rest.length + bytesRead)
-    const chunks: Uint8Array[] = []
-    let start = 0
-    for (const end of chunkEnds(bytes, isLast)) {
-      chunks.push(bytes.subarray(start, end))
-      start = end
-    }
-    rest = bytes.subarray(start)
-    if (chunks.length > 0) yield chunks
-  }
 }
 
 /** Encodes chunks in threads, and writes them in their order. */
