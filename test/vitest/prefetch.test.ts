@@ -40,13 +40,14 @@ test('tests run while the models of others are downloaded, in the order of the a
     files: {
       'vitest.config.ts': configSource(
         {},
-        'maxWorkers: 1, sequence: process.env.OWN_ORDER ? { sequencer } : {}',
+        `maxWorkers: 1, sequence: process.env.OWN_ORDER ? { sequencer } : {}, reporters: ['default', queued]`,
       ).replace(
         'export default',
         `import { BaseSequencer } from 'vitest/node'
          class sequencer extends BaseSequencer {
            sort(files) { return files.toSorted((a, b) => a.moduleId < b.moduleId ? -1 : 1) }
          }
+         const queued = { onTestModuleQueued: ({ moduleId }) => fetch('${hub.url}/queued/' + moduleId.at(-9)) }
          export default`,
       ),
       'a.test.ts': testOf('a', 'org/large'),
@@ -87,7 +88,10 @@ test('tests run while the models of others are downloaded, in the order of the a
   hub.clearRequests()
   for (const mend of mends) mend()
   for (const repo of ['org/small', 'org/large']) hold(repo, new Promise((end) => onTestFinished(end)))
-  await consumer.write({ 'c.test.ts': "import { test } from 'vitest'\ntest('fails', () => { throw new Error('c') })" })
+  // Vitest does not cancel a worker that has not begun with its file.
+  const bothWait = Promise.all(['a', 'b'].map((name) => hub.waitForRequest({ path: `/queued/${name}` })))
+  onTestFinished(hub.fault({ path: '/ran/c' }, { until: bothWait }))
+  await consumer.write({ 'c.test.ts': testOf('c').replace('await fetch', 'throw await fetch') })
   const cancelled = await runCold(['--bail=1', '--maxWorkers=3'], { OWN_ORDER: 'yes' })
   expect(cancelled).toMatchObject({ exitCode: 1, left: [] })
   expect(ran()).not.toContain('d')

@@ -134,7 +134,7 @@ export class Hub {
 
   /** Closes all connections. Responses in progress end, and so do their timers. */
   async close(): Promise<void> {
-    await this.stopListening()
+    await Promise.all(this.listeners.map((listener) => listener.end()))
     await this.idle()
   }
 

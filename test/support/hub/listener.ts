@@ -1,11 +1,13 @@
 import { once } from 'node:events'
 import { createServer, type RequestListener, type Server } from 'node:http'
+import { keepPort } from './keep-port.ts'
 
 /** An HTTP server that keeps its port when it is stopped and resumed. */
 export class Listener {
   readonly url: string
   private readonly server: Server
   private readonly port: number
+  private givePort: () => void = () => undefined
 
   private constructor(server: Server, port: number, hostName: string) {
     this.server = server
@@ -26,6 +28,17 @@ export class Listener {
   /** Closes all connections; new ones are refused. */
   async stop(): Promise<void> {
     if (!this.server.listening) return
+    await this.closeServer()
+    this.givePort = await keepPort(this.port)
+  }
+
+  /** Closes all connections, and gives the port to others. */
+  async end(): Promise<void> {
+    if (this.server.listening) await this.closeServer()
+    this.givePort()
+  }
+
+  private async closeServer(): Promise<void> {
     const closed = once(this.server, 'close')
     this.server.close()
     this.server.closeAllConnections()
@@ -36,6 +49,7 @@ export class Listener {
     if (this.server.listening) return
     this.server.listen(this.port, '127.0.0.1')
     await once(this.server, 'listening')
+    this.givePort()
   }
 }
 
