@@ -45,9 +45,14 @@ export function replaceFile(path: string, folder: string, make: (temporary: stri
   }
 }
 
-/** Moves a file with a unique name to `to`, also when that is on another device. */
+/** As `moveTo`. Makes the folder of `to`. */
 export async function moveInto(from: string, to: string): Promise<void> {
   await mkdir(dirname(to), { recursive: true, mode: 0o700 })
+  await moveTo(from, to)
+}
+
+/** Moves a file with a unique name to `to`, also when that is on another device. */
+export async function moveTo(from: string, to: string): Promise<void> {
   try {
     await rename(from, to)
   } catch (error) {

@@ -1,10 +1,11 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
-import { chmod, type FileHandle, mkdir, open } from 'node:fs/promises'
+import { chmod, type FileHandle, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type ChunkId, idFrom } from '../../../model/chunk-id.ts'
 import { createHash, randomBytes } from '../../../platform/late-crypto.ts'
-import { moveInto } from '../atomic-write.ts'
+import { moveTo } from '../atomic-write.ts'
 import type { Layout } from '../layout.ts'
+import { makeFolder } from '../make-folder.ts'
 import { uniqueBeside } from '../own-names.ts'
 import { removeUnique } from '../remove-own.ts'
 import type { Encoded } from './chunk-coder.mjs'
@@ -77,7 +78,8 @@ export class PackWriter {
     this.#open = undefined
     await chmod(path, 0o444)
     const name = `${randomBytes(12).toString('hex')}.pack`
-    await moveInto(path, join(this.#layout.packs, name))
+    makeFolder(this.#layout, this.#layout.packs)
+    await moveTo(path, join(this.#layout.packs, name))
     this.#onPack(name, this.#chunks)
     this.#chunks = []
     this.#end = 0
@@ -92,7 +94,7 @@ export class PackWriter {
   }
 
   async #begin(): Promise<void> {
-    await mkdir(this.#layout.incoming, { recursive: true, mode: 0o700 })
+    makeFolder(this.#layout, this.#layout.incoming)
     const path = uniqueBeside(join(this.#layout.incoming, 'pack'), 'tmp')
     this.#open = { path, file: await open(path, 'wx', 0o600) }
     this.#put(MARK)

@@ -1,5 +1,4 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { mkdir } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { type Digest, isDigest } from '../../../model/digest.ts'
 import type { EntryId } from '../../../model/entry.ts'
@@ -8,6 +7,7 @@ import { isAbsent } from '../atomic-write.ts'
 import { replaceDurably } from '../durable.ts'
 import type { Layout } from '../layout.ts'
 import { entriesIn } from '../list-folder.ts'
+import { makeFolder } from '../make-folder.ts'
 import { isPackedModelName } from '../own-names.ts'
 import { removeFile } from '../remove-own.ts'
 
@@ -48,7 +48,7 @@ export async function writePackedModel(
   model: PackedModel,
   isAllowed: () => boolean,
 ): Promise<boolean> {
-  await mkdir(layout.packedModels, { recursive: true, mode: 0o700 })
+  makeFolder(layout, layout.packedModels)
   const path = join(layout.packedModels, packedModelName(layout, id))
   return replaceDurably(path, JSON.stringify({ version: VERSION, ...model }), isAllowed, layout.incoming)
 }

@@ -1,12 +1,11 @@
 import { readFileSync } from 'node:fs'
-import { mkdir } from 'node:fs/promises'
-import { dirname } from 'node:path'
 import { type ChunkId, idFrom } from '../../../model/chunk-id.ts'
 import type { Digest } from '../../../model/digest.ts'
 import { createHash } from '../../../platform/late-crypto.ts'
 import { isAbsent } from '../atomic-write.ts'
 import { replaceDurably } from '../durable.ts'
 import type { Layout } from '../layout.ts'
+import { makeFolder } from '../make-folder.ts'
 
 // The recipe of a packed blob: of which chunks it is made. `cold/blobs/<blob name>`: the mark, the size of the blob (8 bytes), the sha256
 // of each chunk, and the sha256 of all that.
@@ -38,7 +37,7 @@ export async function writeRecipe(
   head.writeBigUInt64LE(BigInt(size), MARK.length)
   const text = Buffer.concat([head, ...chunks.map((id) => Buffer.from(id, 'latin1'))])
   const path = layout.packedBlob(digest)
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+  makeFolder(layout, layout.packedBlobs)
   return replaceDurably(
     path,
     Buffer.concat([text, createHash('sha256').update(text).digest()]),

@@ -1,10 +1,11 @@
-import { existsSync, mkdirSync, renameSync } from 'node:fs'
+import { existsSync, renameSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { systemCode } from '../../../model/errors.ts'
 import type { RepoId } from '../../../model/repo-id.ts'
 import { isAbsent } from '../atomic-write.ts'
 import type { Layout } from '../layout.ts'
 import { type Hold, withFreeLock, withFreeLocks, withLock } from '../locks/lock.ts'
+import { makeFolder } from '../make-folder.ts'
 import { stopMaintenance } from '../locks/stop-maintenance.ts'
 import { isAsideContainer, uniqueBeside } from '../own-names.ts'
 import { mayRemove, removeAside, removeEmptyFolder, removeFile, removeFiles } from '../remove-own.ts'
@@ -87,7 +88,7 @@ export class Aside {
   /** Creates the folder of a new removal. `hold` is the repo's lock. */
   static begin(layout: Layout, hold: Hold): Aside {
     const aside = new Aside(layout, hold)
-    mkdirSync(aside.#folder, { recursive: true, mode: 0o700 })
+    makeFolder(layout, aside.#folder)
     // The folder is made before the lock is checked: a process that takes the lock after the check finds the folder.
     aside.#isLost = !hold.isOurs()
     return aside
