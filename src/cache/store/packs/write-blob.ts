@@ -9,6 +9,7 @@ import { cutPieces } from './cut-pieces.ts'
 import type { PackWriter } from './pack-file.ts'
 import type { Recipe } from './recipe.ts'
 
+// Chunks are copied to a thread with all the bytes that were read with them.
 const READ_BYTES = 1 << 20
 const TASK_BYTES = 1 << 20
 
