@@ -14,6 +14,8 @@ type Options = Parameters<Agent['addRequest']>[1]
 
 const BRIDGE = Symbol.for('vitest-model-cache.intercept')
 const NOTICED = Symbol.for('vitest-model-cache.http')
+// Property of the agents of the engine. Their requests are downloads of the cache itself.
+const OWN_AGENT = Symbol.for('vitest-model-cache.own-agent')
 
 /**
  * Has agents ask the bridge from the moment when node:http is loaded. Loading it here would take longer than all the rest of the
@@ -52,7 +54,7 @@ function patchAgent(): void {
     const bridge: Bridge | undefined = Reflect.get(process, BRIDGE)
     // In unit mode every request to the Hub is refused.
     const isUnit = bridge?.mocks !== undefined
-    if (bridge && (isUnit || path.includes('/resolve/') || path.includes('/api/models/'))) {
+    if (bridge && !Reflect.has(this, OWN_AGENT) && (isUnit || path.includes('/resolve/') || path.includes('/api/models/'))) {
       const url = isUnit ? addressBelow(request, options, bridge.bases) : addressOfRead(request, options, bridge.bases)
       // Loaded with the first request to the Hub.
       const hubSocket: HubSocket | undefined = url && require('./hub-socket.cjs')

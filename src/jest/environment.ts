@@ -21,7 +21,7 @@ export function withModels(Base: EnvironmentClass): EnvironmentClass {
 
     override async setup(): Promise<void> {
       await super.setup()
-      await this.#served?.worker.ready
+      await this.#served?.begins()
     }
 
     override async teardown(): Promise<void> {

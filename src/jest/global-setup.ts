@@ -9,9 +9,11 @@ import { addProject } from '../run/start/add-project.ts'
 import { prepareProject } from '../run/start/prepare-project.ts'
 import { callUsersHooks } from './call-users-hooks.ts'
 import { endRun } from './end-run.ts'
+import { REPORTER } from './own-files.ts'
 import { projectsOf } from './projects-of.ts'
-import { takeQueue } from './queued-files.ts'
-import { openRun } from './session.ts'
+import { filesByProject, takeQueue } from './queued-files.ts'
+import { runReadyFirst } from './run-ready-first.ts'
+import { openRun, testsBegan } from './session.ts'
 import type { GlobalConfig, ProjectConfig } from './types.ts'
 
 /** Warms the cache for each project before its tests, and leaves for its workers what they need. */
@@ -20,7 +22,8 @@ export default async function globalSetup(globalConfig: GlobalConfig, projectCon
   const run = openRun()
   const { session } = run
   try {
-    session.queued = takeQueue(globalConfig)
+    const queued = takeQueue(globalConfig)
+    session.queued = queued && filesByProject(queued.tests)
     session.testNamePattern = globalConfig.testNamePattern || undefined
     run.projects = await projectsOf(globalConfig, projectConfig)
     for (const each of run.projects) {
@@ -28,13 +31,16 @@ export default async function globalSetup(globalConfig: GlobalConfig, projectCon
       const options = optionsIn(each, process.env, globalConfig.rootDir)
       const project = addProject(session, each.id, { root: each.rootDir, options })
       const queue = queueOf(session, each)
-      const how = { id: each.id, filesAtOnce: globalConfig.maxWorkers, folder: run.folder, queue }
+      const how = { id: each.id, filesAtOnce: globalConfig.maxWorkers, folder: run.folder, queue, canPrefetch: true }
       const settings = await prepareProject(session, project, how)
       run.folder ??= settings?.events
     }
     spent('global setup', started)
     setOwnMsAside(session)
     await callUsersHooks('globalSetup', globalConfig, run.projects)
+    if (queued) runReadyFirst(session, queued)
+    // The command line can replace the reporters. Ours knows when the first test file begins.
+    if (!globalConfig.reporters?.some(([path]) => path === REPORTER)) testsBegan(session)
   } catch (error) {
     // Jest calls no teardown then.
     await endRun(run, globalConfig)

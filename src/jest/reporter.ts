@@ -2,7 +2,7 @@ import { loadConclusion } from '../run/end/finish-run.ts'
 import { endProjects } from './end-run.ts'
 import { finish } from './finish.ts'
 import { GLOBAL_TEARDOWN } from './own-files.ts'
-import { currentRun } from './session.ts'
+import { currentRun, testsBegan } from './session.ts'
 import type { GlobalConfig, ProjectConfig, TestFileResult } from './types.ts'
 
 /**
@@ -15,6 +15,11 @@ export default class ModelCacheReporter {
   /** Now tests run, and this process waits for them. */
   onRunStart(): void {
     if (currentRun()?.session.isWarmed) loadConclusion()
+  }
+
+  onTestFileStart({ context }: { context: { config: ProjectConfig } }): void {
+    const session = currentRun()?.session
+    if (session) testsBegan(session, context.config.id)
   }
 
   onTestFileResult({ context }: { context: { config: ProjectConfig } }, result: TestFileResult): void {

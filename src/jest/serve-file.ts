@@ -17,6 +17,8 @@ export interface ServedFile {
   worker: Worker
   /** Gives models to the global object of the test file's vm context. `inner`: that object as code in the context sees it. */
   giveTo(global: typeof globalThis, inner?: object): void
+  /** Resolves when the tests may begin: the models that the file needs have arrived. */
+  begins(): Promise<void>
   /** Called when the test file ends. */
   end(): void
 }
@@ -53,6 +55,10 @@ export function serveFile({ projectConfig }: EnvironmentConfig, testFile: string
           const onRuntime = giveModels(global, slot)
           hookVm({ onRuntime, preload: settings.intercept.length > 0 ? preload : undefined })
         }),
+      async begins() {
+        await worker.ready
+        await worker.awaitModels(testFile)
+      },
       end() {
         unhookVm()
         write(worker.end())

@@ -34,6 +34,11 @@ export function openRun(): JestRun {
   return holding[KEY]
 }
 
+/** Called when a worker begins with a test file of a project. The first call in a run counts. */
+export function testsBegan({ projects }: Session, project?: string): void {
+  for (const [id, { prefetch }] of projects) if (project === undefined || id === project) prefetch?.testsBegan()
+}
+
 export function closeRun(): void {
   delete holder()[KEY]
 }

@@ -52,7 +52,7 @@ async function serveLate(
     await handle?.(event, state)
     noteEvent(served.worker, event, state)
   }
-  await served.worker.ready
+  await served.begins()
   return served
 }
 

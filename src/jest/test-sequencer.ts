@@ -4,7 +4,7 @@ import process from 'node:process'
 import { loadOfJest } from './load-of-jest.ts'
 import { keepQueue } from './queued-files.ts'
 import type { GlobalConfig, QueuedTest } from './types.ts'
-import { usersSequencer } from './users-sequencer.ts'
+import { type UsersSequencer, usersSequencer } from './users-sequencer.ts'
 
 interface Sequencer {
   shard?(tests: QueuedTest[], options: ShardOptions): QueuedTest[] | Promise<QueuedTest[]>
@@ -56,12 +56,12 @@ export default class ModelCacheSequencer {
   }
 
   async sort(tests: QueuedTest[]): Promise<QueuedTest[]> {
-    return keepQueue(await (await this.load()).sort(tests))
+    return this.keep('sort', await (await this.load()).sort(tests))
   }
 
   /** With `--onlyFailures` Jest calls it with the sorted tests. */
   async allFailedTests(tests: QueuedTest[]): Promise<QueuedTest[]> {
-    return keepQueue(await (await this.load()).allFailedTests(tests))
+    return this.keep('allFailedTests', await (await this.load()).allFailedTests(tests))
   }
 
   cacheResults(tests: QueuedTest[], results: unknown): void | Promise<void> {
@@ -74,6 +74,14 @@ export default class ModelCacheSequencer {
     return this.loaded
   }
 
+  /** Keeps the tests for the global setup. Returns them. `method`: which method of the sequencer gave their order. */
+  private keep(method: 'sort' | 'allFailedTests', tests: QueuedTest[]): QueuedTest[] {
+    const { root, sequencer } = inConfig(this.options?.globalConfig)
+    const isOrderOfUser = sequencer !== undefined && this.loaded?.[method] !== jestsOwn(root).prototype[method]
+    keepQueue({ tests, isOrderOfUser })
+    return tests
+  }
+
   private async make(): Promise<Sequencer> {
     const Class = await sequencerClass(this.options?.globalConfig)
     return new Class(this.options)
@@ -81,12 +89,20 @@ export default class ModelCacheSequencer {
 }
 
 async function sequencerClass(config?: GlobalConfig): Promise<SequencerClass> {
-  const { root = config?.rootDir ?? process.cwd(), sequencer } = usersSequencer(config) ?? {}
-  if (sequencer === undefined)
-    return loadOfJest<{ default: SequencerClass }>(root, '@jest/test-sequencer', '@jest/core', 'jest-config').default
+  const { root, sequencer } = inConfig(config)
+  if (sequencer === undefined) return jestsOwn(root)
   const { resolveSequencer } = loadOfJest<ResolvePackage>(root, 'jest-resolve', '@jest/core')
   const { requireOrImportModule } = loadOfJest<UtilPackage>(root, 'jest-util', '@jest/core')
   const requireResolveFunction = createRequire(join(root, 'package.json')).resolve
   const options = { filePath: sequencer, rootDir: root, requireResolveFunction }
   return requireOrImportModule(resolveSequencer(undefined, options))
+}
+
+/** The sequencer of the config, and its root. */
+function inConfig(config?: GlobalConfig): UsersSequencer {
+  return usersSequencer(config) ?? { root: config?.rootDir ?? process.cwd(), sequencer: undefined }
+}
+
+function jestsOwn(root: string): SequencerClass {
+  return loadOfJest<{ default: SequencerClass }>(root, '@jest/test-sequencer', '@jest/core', 'jest-config').default
 }

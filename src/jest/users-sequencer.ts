@@ -5,7 +5,7 @@ import type { GlobalConfig } from './types.ts'
 const KEY = Symbol.for('vitest-model-cache.jest-sequencers')
 
 /** The test sequencer of a config, which ours replaces. */
-interface UsersSequencer {
+export interface UsersSequencer {
   /** The root of the config. */
   root: string
   /** As the config has it. Undefined for Jest's default. */

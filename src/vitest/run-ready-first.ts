@@ -1,6 +1,7 @@
 import { relative } from 'node:path'
 import type { TestSequencer, TestSpecification, Vitest } from 'vitest/node'
 import type { Session } from '../run/session.ts'
+import { readyFirst } from '../run/start/ready-first.ts'
 
 const prepared = new WeakSet<Vitest>()
 
@@ -16,16 +17,16 @@ export function runReadyFirst(vitest: Vitest, session: Session): void {
   if (!owner || prepared.has(vitest)) return
   prepared.add(vitest)
   const { sort } = owner
-  const readyFirst: typeof sort = async function (this: TestSequencer, specifications: TestSpecification[]) {
+  const sortByRank: typeof sort = async function (this: TestSequencer, specifications: TestSpecification[]) {
     const sorted = await sort.call(this, specifications)
     // A second Vitest in this process has the same class.
     if (specifications[0]?.project.vitest !== vitest) return sorted
     // If that one has replaced `sort` since, its `sort` stays.
-    if (owner.sort === readyFirst) owner.sort = sort
+    if (owner.sort === sortByRank) owner.sort = sort
     prepared.delete(vitest)
     return byRank(session, sorted)
   }
-  owner.sort = readyFirst
+  owner.sort = sortByRank
 }
 
 /** The prototype of Vitest's own class that has the `sort` of a sequencer. Undefined if the `sort` is the user's own. */
@@ -47,10 +48,8 @@ function isSequencer(prototype: object): prototype is TestSequencer {
 }
 
 function byRank(session: Session, specifications: TestSpecification[]): TestSpecification[] {
-  const ranked = specifications.map((specification) => {
-    const { project, moduleId } = specification
+  return readyFirst(specifications, ({ project, moduleId }) => {
     const { root, prefetch } = session.projects.get(project) ?? {}
-    return { specification, rank: root === undefined ? 0 : (prefetch?.rankOf(relative(root, moduleId)) ?? 0) }
+    return root === undefined ? 0 : (prefetch?.rankOf(relative(root, moduleId)) ?? 0)
   })
-  return ranked.sort((a, b) => a.rank - b.rank).map(({ specification }) => specification)
 }

@@ -20,6 +20,8 @@ interface HowToPrepare {
   folder?: string | undefined
   /** The tests that will run, if they are known. */
   queue?: Queue | undefined
+  /** True if the runner has test files wait for the models that they need. */
+  canPrefetch?: boolean
 }
 
 /**
@@ -29,10 +31,10 @@ interface HowToPrepare {
 export async function prepareProject(
   session: Session,
   project: Project,
-  { id, filesAtOnce, folder, queue }: HowToPrepare,
+  { id, filesAtOnce, folder, queue, canPrefetch = false }: HowToPrepare,
 ): Promise<WorkerSettings | undefined> {
   try {
-    const manifest = await warmUp(session, project, queue)
+    const manifest = await warmUp(session, project, queue, { canPrefetch })
     await serveChildren(session, project)
     project.events ??= chooseEventsFolder(project.cache.context, session.runId)
     const settings = handOver(session, project, { manifest, filesAtOnce })
