@@ -12,6 +12,8 @@ import { resolveOnDisk } from './lookup/resolve-on-disk.ts'
 
 export interface WarmOptions {
   signal?: AbortSignal
+  /** The signal for one model, in place of `signal`. */
+  signalOf?: (model: Model) => AbortSignal
   onProgress?: (progress: Progress) => void
 }
 
@@ -56,7 +58,7 @@ export async function beginWarm(
       onDisk.filter((result) => result !== undefined),
     )
   const arrive = async (model: Model): Promise<WarmResult> => {
-    const result = await download(context, model, options)
+    const result = await download(context, model, { ...options, signal: options.signalOf?.(model) ?? options.signal })
     if (usable) await pin(usable, [result])
     return result
   }

@@ -54,7 +54,11 @@ function patchAgent(): void {
     const bridge: Bridge | undefined = Reflect.get(process, BRIDGE)
     // In unit mode every request to the Hub is refused.
     const isUnit = bridge?.mocks !== undefined
-    if (bridge && !Reflect.has(this, OWN_AGENT) && (isUnit || path.includes('/resolve/') || path.includes('/api/models/'))) {
+    if (
+      bridge &&
+      !Reflect.has(this, OWN_AGENT) &&
+      (isUnit || path.includes('/resolve/') || path.includes('/api/models/'))
+    ) {
       const url = isUnit ? addressBelow(request, options, bridge.bases) : addressOfRead(request, options, bridge.bases)
       // Loaded with the first request to the Hub.
       const hubSocket: HubSocket | undefined = url && require('./hub-socket.cjs')

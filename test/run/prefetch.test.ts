@@ -41,7 +41,7 @@ async function open({ models = [] as string[], isWatching = false, files = Objec
     ),
   })
   onTestFinished(() => endProject(project))
-  const warm = () => warmUp(session, project, { files }, { canPrefetch: true })
+  const warm = (patienceMs?: number) => warmUp(session, project, { files }, { canPrefetch: true, patienceMs })
   /** A worker. `beforeTests`: what takes time between the warm-up and the first test file. */
   const workerOf = async (beforeTests: () => Promise<void> = async () => undefined) => {
     const manifest = await warm()
@@ -200,4 +200,28 @@ test('nothing is prepared if all models are cached', async () => {
   expect((await warm()).models).toHaveLength(2)
   expect(project).not.toHaveProperty('prefetch')
   expect(project).not.toHaveProperty('events')
+})
+
+test('tests wait for a Hub that does not answer only if its models are declared', async () => {
+  const silent = gate()
+  onTestFinished(silent.open)
+  const { engine, project, warm, notes } = await open({ files: ['large.test.js'] })
+  engine.hub.fault({ repo: 'org/large' }, { until: silent.until })
+  expect(await warm(100)).toEqual({ models: [], failures: [] })
+  expect(project).not.toHaveProperty('prefetch')
+  expect(notes.join()).toMatch(/The Hub at .* does not answer\. Tests do not wait for .*: org\/large\.$/)
+
+  const declared = await open({ models: ['org/program'] })
+  for (const repo of ['org/small', 'org/large', 'org/program'])
+    declared.engine.hub.fault({ repo }, { until: silent.until })
+  let hasBegun = false
+  const begins = declared.warm(100).finally(() => {
+    hasBegun = true
+  })
+  await vi.waitFor(() => expect(declared.notes).toHaveLength(1))
+  expect(hasBegun).toBe(false)
+  silent.open()
+  expect(await begins).toMatchObject({ models: [{ repo: 'org/program' }], failures: [] })
+  // A test that requests another one asks the Hub itself.
+  expect((await declared.engine.open().get('org/large')).tier).toBe('hub')
 })

@@ -21,6 +21,7 @@ import type { DecidedPath } from './decided-path.ts'
 import { KnownRefusals } from './known-refusals.ts'
 import type { CacheOptions } from './options.ts'
 import type { Progress } from './progress.ts'
+import { Silence } from './silence.ts'
 
 /** An answer that this process got from the endpoint about a model. */
 export interface EndpointAnswer {
@@ -50,6 +51,8 @@ export class CacheContext {
   hasAskedHub = false
   /** The progress of the current downloads by `describeModel`, including those of a temporary cache that replaces this one. */
   readonly underWay: Map<string, Progress>
+  /** Also that of a temporary cache that replaces this one. */
+  readonly silence: Silence
   /** The latest refusals of the Hub. */
   readonly refusals = new KnownRefusals()
   readonly #warned = new Set<string>()
@@ -75,6 +78,7 @@ export class CacheContext {
   ) {
     this.layout = new Layout(options.cacheDir)
     this.underWay = standsInFor?.underWay ?? new Map()
+    this.silence = standsInFor?.silence ?? new Silence()
     this.#lease = options.run && new Lease(this.layout, options.run)
     const { onDebug } = options
     this.debug = onDebug ? (message) => onDebug(printableLines(message)) : () => undefined
@@ -267,6 +271,7 @@ export class CacheContext {
   /** Notes that requests to the Hub follow, also in the cache that this one replaces. */
   noteHubAsked(): void {
     this.hasAskedHub = true
+    this.silence.begin()
     this.standsInFor?.noteHubAsked()
   }
 
@@ -284,9 +289,8 @@ export class CacheContext {
   /** The `fetch` for requests to the Hub: that of the options, else the one that suits this process. */
   fetch(): Promise<Fetch> {
     const { fetch } = this.options
-    this.#fetch ??= fetch
-      ? Promise.resolve(fetch)
-      : import('../../net/find-fetch.ts').then((hub) => hub.findFetch(this.env))
+    const found = () => fetch ?? import('../../net/find-fetch.ts').then((hub) => hub.findFetch(this.env))
+    this.#fetch ??= Promise.resolve(found()).then((fetch) => this.silence.endedBy(fetch))
     return this.#fetch
   }
 }

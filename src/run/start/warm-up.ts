@@ -22,6 +22,8 @@ export const NOTHING_WARMED: Manifest = { models: [], failures: [] }
 interface WarmUpOptions {
   /** True if the runner has test files wait for the models that they need. */
   canPrefetch?: boolean
+  /** After this time without any answer of the Hub, tests do not wait for models that nobody declared. Milliseconds. */
+  patienceMs?: number
 }
 
 /**
@@ -33,7 +35,7 @@ export async function warmUp(
   session: Session,
   project: Project,
   queue?: Queue,
-  { canPrefetch = false }: WarmUpOptions = {},
+  { canPrefetch = false, patienceMs }: WarmUpOptions = {},
 ): Promise<Manifest> {
   const { root, options, cache } = project
   if (options.mode === 'unit') return NOTHING_WARMED
@@ -55,7 +57,7 @@ export async function warmUp(
     if (models.length === 0) return NOTHING_WARMED
     project.warmed = models
     session.isWarmed = true
-    warming = new Warming(session, project, record)
+    warming = new Warming(session, project, record, patienceMs)
     await warming.begin(models)
     return canPrefetch ? await manifestAhead(session, project, warming, queue) : await manifestOfAll(warming)
   } catch (error) {

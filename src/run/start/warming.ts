@@ -9,6 +9,7 @@ import type { WarmedModel, WarmUpFailure } from '../../report/report.ts'
 import { useKey } from '../history.ts'
 import type { Project } from '../project.ts'
 import type { Session, WarmUp } from '../session.ts'
+import { untilGivenUp } from './give-up.ts'
 
 /** Warms models of a project, and adds each to the record of the warm-up when it has arrived. */
 export class Warming {
@@ -19,6 +20,8 @@ export class Warming {
   readonly #declared: ReadonlySet<string>
   #replaced: Model[]
   readonly #abort = linkedController().controller
+  /** For the downloads of models that nobody declared. */
+  readonly #undeclared: ReturnType<typeof untilGivenUp>
   readonly #show: (progress: Progress) => void
   /** Called after each arrival. */
   onArrival: (key: string) => Promise<void> = async () => undefined
@@ -27,6 +30,7 @@ export class Warming {
     readonly session: Session,
     readonly project: Project,
     private record: WarmUp,
+    patienceMs?: number,
   ) {
     const { models } = project.options
     const keys = new Set(project.warmed?.map(selectedKey))
@@ -35,6 +39,9 @@ export class Warming {
     // warmed as it is declared.
     this.#replaced = models.filter((model) => !keys.has(selectedKey(model)))
     this.#show = progressLines((line) => session.output.print(line))
+    const { signal } = this.#abort
+    const onGivenUp = () => this.#tellSilence()
+    this.#undeclared = untilGivenUp(project.cache.context, { signal, onGivenUp, patienceMs })
   }
 
   /** The record of this warm-up. In watch mode, each run has one of its own. */
@@ -64,6 +71,7 @@ export class Warming {
       if (!each.isArriving) onDisk.push(each.result)
       else this.#arrivals.set(selectedKey(each.model), { model: each.model, arrival: this.#arrive(each) })
     }
+    if (this.#arrivals.size === 0) this.#undeclared.end()
     await this.#take(await Promise.all(onDisk))
   }
 
@@ -95,6 +103,7 @@ export class Warming {
   /** Ends the downloads. What came of a file is kept. */
   async stop(): Promise<void> {
     this.#abort.abort(new Error('The run is over.'))
+    this.#undeclared.end()
     await Promise.all([...this.#arrivals.values()].map(({ arrival }) => arrival))
   }
 
@@ -103,19 +112,37 @@ export class Warming {
       if (!this.#begunAt.has(progress.model)) this.#begunAt.set(progress.model, originals.now())
       this.#show(progress)
     }
-    return { onProgress, signal: this.#abort.signal }
+    const { signal } = this.#abort
+    const signalOf = (model: Model) => (this.#isDeclared(model) ? signal : this.#undeclared.signal)
+    return { onProgress, signal, signalOf }
   }
 
-  /** Never rejects. A model whose download was ended stays on the way. */
+  /** True if this model is declared, whichever of its files. */
+  #isDeclared(model: Model): boolean {
+    return this.project.options.models.some((declared) => modelKey(declared) === modelKey(model))
+  }
+
+  #tellSilence(): void {
+    const { endpoint } = this.project.cache.context.options.hub
+    const models = [...this.#arrivals.values()].map(({ model }) => model)
+    const names = [...new Set(models.filter((model) => !this.#isDeclared(model)).map(modelLabel))]
+    if (names.length === 0) return
+    const begin = `Tests do not wait for models that are not declared: ${names.join(', ')}.`
+    this.session.output.note(`The Hub at ${endpoint} does not answer. ${begin}`)
+  }
+
+  /** Never rejects. A model whose download was ended with the run stays on the way. */
   async #arrive({ model, result }: BegunModel): Promise<void> {
     const key = selectedKey(model)
     try {
       await this.#take(await this.#orAsDeclared(await result))
     } catch (error) {
       if (this.#abort.signal.aborted) return
-      this.session.output.note(`Warm-up failed: ${messageOf(error)}`)
+      const isGivenUp = this.#undeclared.signal.aborted && !this.#isDeclared(model)
+      if (!isGivenUp) this.session.output.note(`Warm-up failed: ${messageOf(error)}`)
     }
     this.#arrivals.delete(key)
+    if (this.#arrivals.size === 0) this.#undeclared.end()
     await this.onArrival(key)
   }
 
