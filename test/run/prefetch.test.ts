@@ -169,7 +169,7 @@ test('what arrives while other projects are set up does not count as ahead', asy
   engine.hub.fault({ repo: 'org/large', kind: 'resolve' }, { until: large.until })
   await workerOf(async () => {
     large.open()
-    await vi.waitFor(() => expect(project.prefetch?.rankOf('new.test.js')).toBe(0))
+    await vi.waitFor(() => expect(project.prefetch?.rankOf('new.test.js')).toBe(0), 30_000)
   })
   await project.prefetch?.endTests(false)
   expect(recorded()).toEqual([undefined])
