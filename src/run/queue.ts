@@ -14,10 +14,12 @@ export interface Queue {
 export interface ProjectPlaces {
   /** Files outside of these folders are not read. Absolute. */
   folders: string[]
-  /** As Vite has them: the first one that matches replaces the name of a module. */
-  aliases: { find: string | RegExp; replacement: string }[]
   /** Files that run before each test file. Absolute. */
   setupFiles: string[]
+  /** The runner's own resolver. Returns the path of a module, for names that are no relative paths. */
+  resolve?: (specifier: string, importer: string) => Promise<string | undefined>
+  /** Differs if the resolver gives other answers. */
+  resolvedBy?: string
 }
 
 /** The models that a test file names, in its source and in the files that it imports. */

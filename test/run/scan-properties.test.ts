@@ -1,17 +1,14 @@
 import { expect, test } from 'vitest'
-import { isFacts } from '../../src/run/start/scan/facts.ts'
+import { parseKept, storeKept } from '../../src/run/start/kept-sources.ts'
+import { findLoads } from '../../src/run/start/scan/find-loads.ts'
 import { glanceAt } from '../../src/run/start/scan/glance.ts'
-import { namedModels } from '../../src/run/start/scan/named-models.ts'
-import { parseFacts } from '../../src/run/start/scan/parse-facts.ts'
+import { parseModule } from '../../src/run/start/scan/parse-module.ts'
 import fc from '../support/property.ts'
 
-/** What a file names that imports nothing. */
-function namedIn(text: string) {
-  const facts = parseFacts(text, 'a.test.ts')
-  if (!facts) throw new Error(`Not parsed: ${text}`)
-  const sources = new Map([['a.test.ts', { facts, targets: {} }]])
-  const asked = { testFiles: ['a.test.ts'], setupFiles: [], sources, isWhole: true, bases: [] }
-  return namedModels(asked).get('a.test.ts')
+/** What a file says that imports nothing but itself. */
+function findingsIn(text: string, path = 'a.test.ts') {
+  const module = parseModule(text, path, new Map([['./x', path]]))
+  return module && findLoads({ modules: new Map([[path, module]]), called: new Set(), stepsLeft: 0, depth: 0 }, module)
 }
 
 /** Ways to write a text, each with the statements that it needs. `n` makes names that no other step has. */
@@ -21,12 +18,9 @@ const WAYS: ((value: string, n: number) => [statements: string, value: string])[
   (value, n) => [`const [, c${n}] = ['org/other', ${value}]`, `c${n}`],
   (value, n) => [`const { d: d${n} = 'org/other' } = { d: ${value} }`, `d${n}`],
   (value, n) => [`let e${n}: string; e${n} = ${value}`, `e${n}!`],
-  (value) => ['', `\`\${${value}}\``],
-  (value) => ['', `('' + ${value})`],
   (value) => ['', `(${value} satisfies string)`],
   (value) => ['', `(${value} ?? 'org/other')`],
   (value, n) => [`function f${n}(x: string) { return models.file(x, 'a') }; f${n}(${value})`, value],
-  (value, n) => [`enum G${n} { A = ${value} }`, `G${n}.A`],
 ]
 
 test('an id is found in whatever way it is written', () => {
@@ -41,40 +35,57 @@ test('an id is found in whatever way it is written', () => {
         value = next
       }
       const text = `${statements.join('\n')}\ntest('x', ({ models }) => models.file(${value}, 'a'))`
-      const named = namedIn(text)
-      expect(
-        named?.models.map(({ repo }) => repo),
-        text,
-      ).toEqual(['org/name'])
-      expect(glanceAt(text).isWhole).toBe(false)
+      const repos = findingsIn(text)?.flatMap(({ model }) => model?.repo ?? [])
+      expect(new Set(repos), text).toEqual(new Set(['org/name']))
+      expect(glanceAt(text).hasNames).toBe(true)
     }),
   )
 })
 
-test('no text breaks the reader, and facts are the same after they were kept', () => {
+test('no text breaks the scan', () => {
   const source = `
-    import { pipeline as p } from '@huggingface/transformers'; import * as x from './x'; export * from './y'
-    const { a: { b = 'org/b' } = {}, ...rest } = await import('./z'); export const c = { ...rest, [a]: \`org/\${b}\` }
+    import { pipeline as p } from '@huggingface/transformers'; import * as x from './x'; export * from './x'
+    const { a: { b = 'org/b' } = {}, ...rest } = await import('./x'); export const c = { ...rest, [a]: x.c, d: c.d }
     class D extends E { static f = 'org/f'; #g = (h, ...i) => p('feature-extraction', h ?? this.f, { dtype: i[0] }) }
+    function again(y) { again(y); for (const z of [y, y]) again(z) }; module.exports = { again }
     describe.each([{ j: 1 }, 'org/k'])('l', ({ j }) => test.skipIf(j)('m', async () => { for (const n of [1]) await D.from_pretrained(n) }))
   `
   const cut = fc.tuple(fc.nat(source.length), fc.nat(20), fc.string({ maxLength: 8 }))
   const texts = fc.oneof(
     fc.string(),
-    fc.array(cut, { minLength: 1, maxLength: 4 }).map((cuts) => {
+    fc.array(cut, { maxLength: 4 }).map((cuts) => {
       let text = source
       for (const [at, length, other] of cuts) text = text.slice(0, at) + other + text.slice(at + length)
       return text
     }),
   )
   fc.assert(
-    fc.property(texts, fc.constantFrom('a.ts', 'a.tsx', 'a.js'), (text, path) => {
-      const facts = parseFacts(text, path) ?? glanceAt(text)
-      const kept: unknown = JSON.parse(JSON.stringify(facts))
-      expect(kept).toEqual(facts)
-      expect(isFacts(kept)).toBe(true)
-      const sources = new Map([[path, { facts, targets: { './x': path, './y': path } }]])
-      namedModels({ testFiles: [path], setupFiles: [], sources, isWhole: true, bases: [] })
+    fc.property(texts, fc.constantFrom('a.ts', 'a.tsx', 'a.js', 'a.json'), (text, path) => {
+      glanceAt(text)
+      findingsIn(text, path)
+    }),
+  )
+})
+
+test('what is kept is the same when it is read, and damaged parts are left out', () => {
+  const found = fc.record({ id: fc.string(), test: fc.option(fc.string(), { nil: undefined }) })
+  const models = fc.record({ repo: fc.string(), revision: fc.string(), selection: fc.string() })
+  const tests = fc.record({
+    models: fc.array(models),
+    ids: fc.array(found),
+    isWhole: fc.boolean(),
+    digest: fc.string(),
+  })
+  const targets = fc.dictionary(fc.string(), fc.string())
+  const files = fc.record({ size: fc.nat(), changedMs: fc.nat(), hash: fc.string(), hasNames: fc.boolean(), targets })
+  const table = <Each>(each: fc.Arbitrary<Each>) => fc.dictionary(fc.string(), each).map((all) => Object.entries(all))
+  fc.assert(
+    fc.property(table(files), table(tests), fc.string(), fc.jsonValue(), (files, tests, key, damage) => {
+      const kept = { files: new Map(files), tests: new Map(tests) }
+      const stored: unknown = JSON.parse(JSON.stringify(storeKept(kept)))
+      expect(storeKept(parseKept(stored))).toEqual(stored)
+      const damaged = { ...storeKept(kept), files: { [key]: damage }, tests: { [key]: damage } }
+      expect([...parseKept(damaged).files, ...parseKept(damage).tests]).toEqual([])
     }),
   )
 })

@@ -19,7 +19,14 @@ test('a run downloads before its tests what its own test files used before, and 
     files: {
       'vitest.config.ts': configSource({ models: ['org/a', 'org/b'] }),
       'a.test.ts': testOf({ one: 'org/a' }),
-      'b.test.ts': testOf({ one: 'org/b', two: 'org/undeclared' }),
+      'package.json': '{ "type": "module", "imports": { "#ids": "./lib/ids.ts" } }',
+      'lib/ids.ts': "export const UNDECLARED = 'org/undeclared'",
+      'b.test.ts': `
+        import { test } from 'vitest'
+        import { UNDECLARED } from '#ids'
+        test('one', ({ models }) => models.file('org/b', 'config.json'))
+        test('two', ({ models }) => models.file(UNDECLARED, 'config.json'))
+      `,
       'none.test.ts': "import { test } from 'vitest'\ntest('one', () => undefined)",
     },
   })

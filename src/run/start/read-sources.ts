@@ -1,30 +1,54 @@
+import { relative } from 'node:path'
 import { readSources as readKept } from '../../cache/store/entries/sources.ts'
 import type { Project } from '../project.ts'
-import type { NamedModels, Queue } from '../queue.ts'
-import { settledSources } from './settled-sources.ts'
+import type { NamedModels, ProjectPlaces, Queue } from '../queue.ts'
+import { type KeptTest, parseKept, toKey, unchangedTests } from './kept-sources.ts'
+import { modelOfUse } from './last-used.ts'
+import { distinct } from './models-to-warm.ts'
 
 // A run must not wait for its sources longer than this.
 const READ_WITHIN_MS = 1_000
 
 /**
  * Reads which models the queued test files name, where that decides what is warmed. Undefined if it does not, or if it is not possible:
- * it never fails a run.
+ * it never fails a run. Neither the scan nor the parser is loaded if no source file has changed since the last scan.
  */
 export async function readSources(
-  project: Pick<Project, 'root' | 'options' | 'cache' | 'history'>,
+  project: Pick<Project, 'root' | 'options' | 'cache'>,
   queue: Queue | undefined,
   withinMs = READ_WITHIN_MS,
 ): Promise<ReadonlyMap<string, NamedModels> | undefined> {
-  const { root, options, cache, history } = project
+  const { root, options, cache } = project
   if (options.warm !== 'predicted' || !queue || queue.files.length === 0) return undefined
   try {
-    const places = queue.places?.() ?? { folders: [root], aliases: [], setupFiles: [] }
-    const kept = readKept(cache.context.layout, root)
-    const settled = settledSources(kept, root, queue, places, history)
-    if (settled) return settled
-    const { scanQueue } = await import('./scan/scan.ts')
-    return await scanQueue(project, queue, places, { keptBefore: kept, withinMs })
+    const places = queue.places?.() ?? { folders: [root], setupFiles: [] }
+    const name = nameOf(root, places)
+    const kept = parseKept(readKept(cache.context.layout, name))
+    const setupFiles = places.setupFiles.map((path) => relative(root, path))
+    const scan = async () => {
+      const { scanTests } = await import('./scan/scan.ts')
+      return scanTests({ project, testFiles: queue.files, places, kept, name, withinMs })
+    }
+    const hasAll = queue.files.every((file) => kept.tests.has(toKey(file)))
+    const unchanged = hasAll && unchangedTests(kept, root, [...queue.files, ...setupFiles].map(toKey))
+    const tests = unchanged || (await scan())
+    return new Map(queue.files.flatMap((file) => namedBy(file, tests.get(toKey(file)), queue)))
   } catch {
     return undefined
   }
+}
+
+/** The name under which the sources are kept: projects of one root may find their modules in other places. */
+function nameOf(root: string, { setupFiles, resolvedBy }: ProjectPlaces): string {
+  return JSON.stringify([root, setupFiles, resolvedBy])
+}
+
+/** The models that those tests of a file name that run. */
+function namedBy(file: string, test: KeptTest | undefined, { testNamePattern }: Queue): [string, NamedModels][] {
+  if (!test) return []
+  const pattern = testNamePattern === undefined ? undefined : new RegExp(testNamePattern)
+  const runs = ({ test }: { test?: string }) => test === undefined || pattern?.test(test) !== false
+  const models = test.models.filter(runs).flatMap((model) => modelOfUse(model) ?? [])
+  const ids = test.ids.filter(runs).map(({ id }) => id)
+  return [[file, { models: distinct(models), ids: [...new Set(ids)], isWhole: test.isWhole, digest: test.digest }]]
 }

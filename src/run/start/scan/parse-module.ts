@@ -1,0 +1,113 @@
+import { type ParserOptions, type ParserPlugin, parse } from '@babel/parser'
+import type { Node } from '@babel/types'
+import { bind, imported, valuesOf } from './evaluate.ts'
+import { mentionsSkip } from './may-be-skipped.ts'
+import { calleeName, importedModule, keyOf, literal, walk } from './syntax.ts'
+import type { Binding, Module } from './values.ts'
+
+const ACCEPTED: ParserOptions = {
+  sourceType: 'unambiguous',
+  // A file that the test runner refuses is read as far as it goes.
+  errorRecovery: true,
+  attachComment: false,
+  allowAwaitOutsideFunction: true,
+  allowImportExportEverywhere: true,
+  allowReturnOutsideFunction: true,
+  allowUndeclaredExports: true,
+}
+const PROPOSALS: ParserPlugin[] = ['decorators-legacy', 'decoratorAutoAccessors', 'explicitResourceManagement']
+
+/** Settings of `env` of transformers.js. */
+const OWN_MODELS = /\.(allowRemoteModels|localModelPath|remoteHost|remotePathTemplate|customCache|fetch)\s*=[^=]/
+
+/** The module of a source file. Undefined for a text that is no code. */
+export function parseModule(text: string, path: string, targets: ReadonlyMap<string, string>): Module | undefined {
+  try {
+    const { program } = parseSource(text, path)
+    const module: Module = {
+      ...{ path, program, targets, names: new Map(), exports: new Map(), stars: [], mocks: [], skipping: new Set() },
+      hasOwnModels: OWN_MODELS.test(text),
+    }
+    walk(program, (node) => declare(node, module))
+    return module
+  } catch {
+    // The test runner reports the error.
+    return undefined
+  }
+}
+
+/** The syntax tree of TypeScript, JavaScript or JSON. */
+function parseSource(text: string, path: string) {
+  if (path.endsWith('.json')) return parse(`export default ${text}`, ACCEPTED)
+  const plugins: ParserPlugin[] = /\.[cm]?ts$/.test(path) ? ['typescript'] : ['typescript', 'jsx']
+  return parse(text, { ...ACCEPTED, plugins: [...PROPOSALS, ...plugins] })
+}
+
+/** Adds what a node declares. True if nothing below it declares anything. */
+function declare(node: Node, module: Module): boolean {
+  const { names, exports } = module
+  const name = (name: string, value: Binding) => names.set(name, [...(names.get(name) ?? []), value])
+  switch (node.type) {
+    case 'ImportDeclaration':
+      for (const each of node.specifiers) {
+        const key = each.type === 'ImportSpecifier' ? keyOf(each.imported) : undefined
+        const exported = key ?? (each.type === 'ImportDefaultSpecifier' ? 'default' : '*')
+        name(each.local.name, (scope) => imported(node.source.value, exported, scope))
+      }
+      return true
+    case 'ExportAllDeclaration':
+      module.stars.push(node.source.value)
+      return true
+    case 'ExportNamedDeclaration':
+      exportNames(node, module)
+      return false
+    case 'ExportDefaultDeclaration':
+      exports.set('default', (scope) => valuesOf(node.declaration, scope))
+      return false
+    case 'VariableDeclarator':
+      if (node.init) bind(node.id, (scope) => valuesOf(node.init, scope), name)
+      if (node.init && node.id.type === 'Identifier' && mentionsSkip(node.init)) module.skipping.add(node.id.name)
+      return false
+    case 'FunctionDeclaration':
+      if (node.id) name(node.id.name, (scope) => valuesOf(node, scope))
+      return false
+    case 'AssignmentExpression': {
+      const value: Binding = (scope) => valuesOf(node.right, scope)
+      const [, exported, own] = /^(?:module\.)?exports(?:\.(\w+))?$|^(\w+)$/.exec(calleeName(node.left) ?? '') ?? []
+      if (own !== undefined) name(own, value)
+      else if (calleeName(node.left)?.includes('exports')) exports.set(exported ?? 'default', value)
+      return false
+    }
+    case 'CallExpression':
+      if (/^(vi|vitest|jest)\.(mock|doMock|unstable_mockModule)$/.test(calleeName(node.callee) ?? '')) {
+        const [first] = node.arguments
+        const mocked = literal(first && (importedModule(first) ?? first))
+        if (mocked !== undefined) module.mocks.push(mocked)
+      }
+      return false
+    default:
+      return false
+  }
+}
+
+function exportNames(node: Extract<Node, { type: 'ExportNamedDeclaration' }>, { exports }: Module): void {
+  const { declaration, source, specifiers } = node
+  const own =
+    (name: string): Binding =>
+    (scope) =>
+      scope.module.names.get(name)?.flatMap((value) => value(scope)) ?? []
+  for (const each of specifiers) {
+    const local = each.type === 'ExportSpecifier' ? each.local.name : '*'
+    const value = source ? (scope: Parameters<Binding>[0]) => imported(source.value, local, scope) : own(local)
+    exports.set(keyOf(each.exported) ?? '', value)
+  }
+  if (declaration?.type === 'VariableDeclaration')
+    for (const { id } of declaration.declarations)
+      bind(
+        id,
+        () => [],
+        (name) => exports.set(name, own(name)),
+      )
+  else if (declaration && 'id' in declaration && declaration.id?.type === 'Identifier')
+    exports.set(declaration.id.name, own(declaration.id.name))
+}
