@@ -12,7 +12,7 @@ export async function endRun(run: JestRun, globalConfig: GlobalConfig): Promise<
     // Tests that ran in this process loaded models here.
     await disposeKept()
     // The command line can replace the reporters.
-    if (!run.isReported) await finish(run, globalConfig)
+    await finish(run, globalConfig)
     await endProjects(run)
   } finally {
     run.restore()

@@ -6,9 +6,17 @@ import type { LeftReport } from '../run/left-report.ts'
 import type { JestRun } from './session.ts'
 import type { GlobalConfig, TestFileResult } from './types.ts'
 
-/** Shows the report of a run and writes its record. A report that fails must not fail the suite. */
-export async function finish(run: JestRun, globalConfig: GlobalConfig): Promise<void> {
-  run.isReported = true
+/**
+ * Shows the report of a run and writes its record, once: with `--bail`, Jest ends the run again for each test file that fails until this
+ * process ends.
+ */
+export function finish(run: JestRun, globalConfig: GlobalConfig): Promise<void> {
+  run.reported ??= report(run, globalConfig)
+  return run.reported
+}
+
+/** A report that fails must not fail the suite. */
+async function report(run: JestRun, globalConfig: GlobalConfig): Promise<void> {
   try {
     await finishRun(run.session, {
       files: finishedFiles(run),

@@ -14,7 +14,8 @@ export interface JestRun {
   folder?: string
   /** The results of the test files, from the reporter. */
   results: { project: ProjectConfig; result: TestFileResult }[]
-  isReported: boolean
+  /** Settles when the report is shown. Undefined until that begins. */
+  reported?: Promise<void>
   /** Puts back the variables of this process that the run changes: its own, and in tests that run in this process those of workers. */
   restore: () => void
 }
@@ -52,7 +53,7 @@ function newRun(): JestRun {
   const session = newSession(outputToStderr(), false)
   session.isRunning = true
   session.hasReporter = true
-  return { session, projects: [], results: [], isReported: false, restore: keepVariables() }
+  return { session, projects: [], results: [], restore: keepVariables() }
 }
 
 function keepVariables(): () => void {

@@ -8,6 +8,7 @@ import type { BenchContext, Findings, Row } from './row.ts'
 
 const FILES = 20
 const REPO = 'org/model'
+type Runner = 'vitest' | 'jest'
 
 /** Milliseconds from the start of the process. */
 interface Cold {
@@ -19,26 +20,23 @@ interface Cold {
 /** `only`: megabytes of the model, and megabytes a second of the Hub. */
 export async function prefetch({ packageDirectory, isQuick, only }: BenchContext): Promise<Findings> {
   const [megabytes = isQuick ? 20 : 500, rate = isQuick ? 20 : 50] = (only ?? []).map(Number)
-  const cold = await ColdProject.create(packageDirectory, { 'vitest.config.mjs': CONFIG })
+  const cold = await ColdProject.create(packageDirectory, CONFIGS)
   try {
     await cold.serveFiles(REPO, [megabytes * 1e6])
     const rounds = isQuick ? 1 : 3
-    const some = await measure(cold, { needing: 2, rate, rounds })
-    const all = await measure(cold, { needing: FILES, rate, rounds })
     const size = `${megabytes} MB at ${rate} MB/s`
-    return {
-      rows: [
-        ...rowsOf(`2 of ${FILES} files need ${size}`, 'first result', some, 'firstResult'),
-        ...rowsOf(`2 of ${FILES} files need ${size}`, 'whole run', some, 'end', 1),
-        ...rowsOf(`all ${FILES} files need it`, 'whole run', all, 'end', 1.02),
-        {
-          what: 'bytes from the Hub, of those of the model',
-          unit: 'x',
-          value: bytesOf(some, megabytes * 1e6),
-          atMost: 1.001,
-        },
-      ],
+    const rows: Row[] = []
+    for (const runner of ['vitest', 'jest'] as const) {
+      const some = await measure(cold, runner, { needing: 2, rate, rounds })
+      const suite = `${runner}, 2 of ${FILES} files need ${size}`
+      rows.push(...rowsOf(suite, 'first result', some, 'firstResult'), ...rowsOf(suite, 'whole run', some, 'end', 1))
+      const value = bytesOf(some, megabytes * 1e6)
+      rows.push({ what: `${runner}, bytes from the Hub, of those of the model`, unit: 'x', value, atMost: 1.001 })
+      if (isQuick && runner === 'jest') continue
+      const all = await measure(cold, runner, { needing: FILES, rate, rounds })
+      rows.push(...rowsOf(`${runner}, all ${FILES} files need it`, 'whole run', all, 'end', 1.02))
     }
+    return { rows }
   } finally {
     await cold.remove()
   }
@@ -49,18 +47,19 @@ type Runs = Record<'during' | 'before', Cold[]>
 /** Cold runs of a suite in which the first files need the model. `warm: 'all'` warms the same, and tests wait for it. */
 async function measure(
   cold: ColdProject,
+  runner: Runner,
   { needing, rate, rounds }: { needing: number; rate: number; rounds: number },
 ): Promise<Runs> {
   for (let file = 0; file < FILES; file++) await writeTest(cold, file, file < needing)
   const trained = await cold.freshFolder()
   cold.hub.throttle({})
   // Without a record of an earlier run, the tests download the model themselves.
-  await run(cold, trained, {}, ['--testTimeout=120000'])
+  await run(cold, runner, trained, { PATIENT: 'yes' })
   cold.hub.throttle({ total: rate * 1e6 })
   const way = (warm: string) => async () => {
     const folder = await cold.freshFolderAfter(trained)
     cold.hub.clearRequests()
-    const times = await run(cold, folder, { MODEL_CACHE_WARM: warm })
+    const times = await run(cold, runner, folder, { MODEL_CACHE_WARM: warm })
     await removeFolder(folder)
     return { ...times, bytes: cold.hub.bytesSent({ origin: 'cdn' }) }
   }
@@ -72,15 +71,21 @@ function writeTest({ project }: ColdProject, file: number, needsModel: boolean):
     ? `await models.file('${REPO}', '0.bin')`
     : 'await new Promise((done) => setTimeout(done, 100))'
   return project.write({
-    [`file-${file}.test.js`]: `import { test } from 'vitest'\ntest('runs', async ({ models }) => { ${body} })`,
+    [`vitest/${file}.test.js`]: `import { test } from 'vitest'\ntest('runs', async ({ models }) => { ${body} })`,
+    [`jest/${file}.test.cjs`]: `test('runs', async () => { ${body} })`,
   })
 }
 
-async function run(cold: ColdProject, folder: string, env: Record<string, string>, args: string[] = []) {
+async function run(
+  cold: ColdProject,
+  runner: Runner,
+  folder: string,
+  env: Record<string, string>,
+): Promise<Omit<Cold, 'bytes'>> {
   const mark = join(cold.project.directory, 'first')
   await rm(mark, { force: true })
   const started = Date.now()
-  const result = await cold.project.vitest(args, { ...cold.environment(folder), ...env })
+  const result = await cold.project[runner]([], { ...cold.environment(folder), ...env })
   const end = Date.now() - started
   if (result.exitCode !== 0) throw new Error(result.output)
   return { firstResult: Number(await readFile(mark, 'utf8')) - started, end }
@@ -99,15 +104,40 @@ function bytesOf({ during }: Runs, bytes: number): Sample {
   return sample(during.map((run) => run.bytes / bytes))
 }
 
-const CONFIG = `
+const NOTE_FIRST = `
   import { writeFileSync } from 'node:fs'
-  import { modelCache } from 'vitest-model-cache'
   let isFirst = true
-  const noteFirst = {
+  export const noteFirst = {
     onTestCaseResult() {
       if (isFirst) writeFileSync('first', String(Date.now()))
       isFirst = false
     },
   }
-  export default { plugins: [modelCache()], test: { maxWorkers: 2, reporters: ['default', noteFirst] } }
+  export const testTimeout = process.env.PATIENT ? 120_000 : 5_000
 `
+
+const CONFIGS = {
+  'note-first.mjs': NOTE_FIRST,
+  'vitest.config.mjs': `
+    import { modelCache } from 'vitest-model-cache'
+    import { noteFirst, testTimeout } from './note-first.mjs'
+    const reporters = ['default', noteFirst]
+    export default { plugins: [modelCache()], test: { dir: 'vitest', maxWorkers: 2, reporters, testTimeout } }
+  `,
+  'reporter.mjs': `
+    import { noteFirst } from './note-first.mjs'
+    export default class {
+      onTestCaseResult = noteFirst.onTestCaseResult
+    }
+  `,
+  // The last option keeps Jest from running tests in its main process, which it decides by their times.
+  'jest.config.mjs': `
+    import { withModelCache } from 'vitest-model-cache/jest'
+    import { testTimeout } from './note-first.mjs'
+    export default withModelCache({
+      ...{ rootDir: 'jest', transform: {}, testMatch: ['**/*.test.cjs'], testTimeout, maxWorkers: 2 },
+      reporters: ['default', '<rootDir>/../reporter.mjs'],
+      workerIdleMemoryLimit: '2GB',
+    })
+  `,
+}

@@ -34,6 +34,16 @@ function hold(repo: string, until: Promise<unknown>): () => void {
   return mend
 }
 
+/** A test that leaves mocks behind. In one process with the downloads, these must not meet them. */
+const MOCKS = `
+  const fs = require('fs')
+  const die = () => { throw new Error('This is a mock.') }
+  for (const name of ['openSync', 'renameSync', 'writeFileSync', 'mkdirSync']) jest.spyOn(fs, name).mockImplementation(die)
+  for (const name of ['open', 'rename', 'mkdir', 'link']) jest.spyOn(fs.promises, name).mockImplementation(die)
+  require('http').request = require('https').request = die
+  jest.useFakeTimers({ doNotFake: ['setImmediate', 'nextTick', 'queueMicrotask'] })
+`
+
 const FILES = {
   ...jestFiles({ config: { transform: {} } }),
   'jest.config.mjs': `
@@ -59,7 +69,7 @@ const FILES = {
   // Its environment is not ours: the models come from our test runner.
   'a.test.js': `/** @jest-environment ./own-environment.cjs */ ${testOf('a', 'org/large')}`,
   'b.test.js': testOf('b', 'org/small'),
-  'c.test.js': testOf('c'),
+  'c.test.js': `${testOf('c')} test('mocks', () => { ${MOCKS} })`,
   'd.test.js': testOf('d'),
 }
 
@@ -87,9 +97,13 @@ test('tests run while the models of others are downloaded, in one process, in wo
     // The downloads of the warm-up are the only ones: no test waited for its model within its time limit.
     expect(report).toMatchObject({ requests: 2, misses: 2, tiers: { hub: 2 }, times: { download: { count: 2 } } })
     expect(hub.bytesSent({ origin: 'cdn' })).toBe(LARGE.length + 1000)
+    expect(output).not.toContain('open handle')
     expect(left).toEqual([])
   }
-  for (const args of [['--runInBand'], ['--maxWorkers=3', '--workerIdleMemoryLimit=2GB', '--reporters=default']]) {
+  for (const args of [
+    ['--runInBand', '--detectOpenHandles'],
+    ['--maxWorkers=3', '--workerIdleMemoryLimit=2GB', '--reporters=default'],
+  ]) {
     hub.clearRequests()
     const mends = [hold('org/small', Promise.all([hasRun('c'), hasRun('d')])), hold('org/large', hasRun('b'))]
     await finished(args)

@@ -35,6 +35,8 @@ export async function prepareProject(
 ): Promise<WorkerSettings | undefined> {
   try {
     const manifest = await warmUp(session, project, queue, { canPrefetch })
+    // The tests may run in this process.
+    if (project.prefetch) await (await import('../../platform/keep-builtins.ts')).keepBuiltins()
     await serveChildren(session, project)
     project.events ??= chooseEventsFolder(project.cache.context, session.runId)
     const settings = handOver(session, project, { manifest, filesAtOnce })
