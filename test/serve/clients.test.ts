@@ -130,4 +130,37 @@ print(json.dumps({
     expect(said.sizes).toBe(Object.values(contents).reduce((sum, text) => sum + text.length, 0))
     expect(await contentsBelow(said.snapshot)).toEqual(contents)
   })
+
+  test.skipIf(!python)(
+    'finds nothing of a packed model in the cache, downloads it beside, and finds the others',
+    async () => {
+      engine.hub.addRepo('org/whole', { files: { 'config.json': '{}', 'weights.bin': 'w' }, lfsThreshold: 1 })
+      const models = ['org/embeddings', 'org/whole'].map((repo) => ({ repo, files: ['**'] }))
+      // Python asks the server, so the cache has to have its models from there.
+      const cacheDir = join(engine.folder, 'beside')
+      const open = () => engine.open({ cacheDir, hub: { endpoint: server.url, concurrency: 8 } })
+      await open().warm(models)
+      expect(await open().pack(['org/embeddings'])).toMatchObject([{ bytes: expect.any(Number) }])
+      const script = `
+import json
+from huggingface_hub import scan_cache_dir, snapshot_download, try_to_load_from_cache
+from huggingface_hub.errors import LocalEntryNotFoundError
+def here(repo):
+    try: return snapshot_download(repo, local_files_only=True)
+    except LocalEntryNotFoundError: return None
+def scan(): return [sorted(repo.repo_id for repo in scan_cache_dir().repos), [str(each) for each in scan_cache_dir().warnings]]
+print(json.dumps({'packed': [here('org/embeddings'), try_to_load_from_cache('org/embeddings', 'config.json'), scan()],
+  'whole': here('org/whole'), 'again': snapshot_download('org/embeddings'), 'then': scan()}))`
+      const env = { HF_ENDPOINT: server.url, HF_HUB_CACHE: join(cacheDir, 'hub'), HF_HUB_DISABLE_PROGRESS_BARS: '1' }
+      const { stdout } = await execa(python ?? '', ['-c', script], { env })
+      const said = JSON.parse(stdout)
+      expect(said.packed).toEqual([null, null, [['org/whole'], []]])
+      expect(await contentsBelow(said.whole)).toEqual({ 'config.json': '{}', 'weights.bin': 'w' })
+      expect(await contentsBelow(said.again)).toEqual(await original())
+      expect(said.then).toEqual([['org/embeddings', 'org/whole'], []])
+      for (const model of models) expect(await open().get(model)).toMatchObject({ downloadedBytes: 0 })
+      await open().maintain()
+      expect(await open().verify()).toMatchObject({ entries: 2, problems: [] })
+    },
+  )
 })
