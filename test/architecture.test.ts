@@ -94,7 +94,7 @@ describe('the house', () => {
     expect(relatives.length).toBeGreaterThan(100)
     expect(relatives.filter(({ target = '' }) => !files.includes(target)).map(shown)).toEqual([
       // The text of a module of transformers.js.
-      'jest/hook-vm.ts imports ./transformers.node.mjs',
+      'jest/file/hook-vm.ts imports ./transformers.node.mjs',
     ])
   })
 

@@ -1,8 +1,8 @@
 import { CHAIN, OPTIONS } from '../config/jest/option-keys.ts'
-import { defineModels } from './define-models.ts'
-import { modelsNotSetUp } from './not-set-up.ts'
-import { noteEvent } from './note-event.ts'
-import { type ServedFile, serveFile } from './serve-file.ts'
+import { defineModels } from './file/define-models.ts'
+import { modelsNotSetUp } from './file/not-set-up.ts'
+import { noteEvent } from './file/note-event.ts'
+import { type ServedFile, serveFile } from './file/serve-file.ts'
 import type { EnvironmentClass, EnvironmentConfig, TestEvent, TestState } from './types.ts'
 
 /** A test environment of Jest that gives `models` to the tests. The rest is as in the given class. */

@@ -1,6 +1,6 @@
-import { callUsersHooks } from './call-users-hooks.ts'
-import { endRun } from './end-run.ts'
-import { currentRun } from './session.ts'
+import { callUsersHooks } from './run/call-users-hooks.ts'
+import { endRun } from './run/end-run.ts'
+import { currentRun } from './run/session.ts'
 import type { GlobalConfig } from './types.ts'
 
 /** Ends the run: releases the claims on models, and removes what the run left for its workers. */

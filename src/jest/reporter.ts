@@ -1,8 +1,8 @@
 import { loadConclusion } from '../run/end/finish-run.ts'
-import { endProjects } from './end-run.ts'
-import { finish } from './finish.ts'
 import { GLOBAL_TEARDOWN } from './own-files.ts'
-import { currentRun, testsBegan } from './session.ts'
+import { endProjects } from './run/end-run.ts'
+import { finish } from './run/finish.ts'
+import { currentRun, testsBegan } from './run/session.ts'
 import type { GlobalConfig, ProjectConfig, TestFileResult } from './types.ts'
 
 /**

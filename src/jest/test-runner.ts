@@ -1,10 +1,10 @@
 import process from 'node:process'
 import { runInContext } from 'node:vm'
 import { CHAIN, OPTIONS } from '../config/jest/option-keys.ts'
-import { isServed } from './give-models.ts'
+import { isServed } from './file/give-models.ts'
+import { noteEvent } from './file/note-event.ts'
+import { type ServedFile, serveFile } from './file/serve-file.ts'
 import { loadOfJest } from './load-of-jest.ts'
-import { noteEvent } from './note-event.ts'
-import { type ServedFile, serveFile } from './serve-file.ts'
 import type { Environment, GlobalConfig, ProjectConfig } from './types.ts'
 
 type TestRunner = (

@@ -2,9 +2,9 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import process from 'node:process'
 import { loadOfJest } from './load-of-jest.ts'
-import { keepQueue } from './queued-files.ts'
+import { keepQueue } from './run/queued-files.ts'
+import { type UsersSequencer, usersSequencer } from './run/users-sequencer.ts'
 import type { GlobalConfig, QueuedTest } from './types.ts'
-import { type UsersSequencer, usersSequencer } from './users-sequencer.ts'
 
 interface Sequencer {
   shard?(tests: QueuedTest[], options: ShardOptions): QueuedTest[] | Promise<QueuedTest[]>

@@ -15,7 +15,7 @@ import {
   TEST_RUNNER,
   TEST_SEQUENCER,
 } from './own-files.ts'
-import { keepUsersSequencer } from './users-sequencer.ts'
+import { keepUsersSequencer } from './run/users-sequencer.ts'
 
 export { configFolder } from './config-folder.ts'
 

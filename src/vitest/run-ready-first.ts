@@ -1,7 +1,7 @@
 import { relative } from 'node:path'
 import type { TestSequencer, TestSpecification, Vitest } from 'vitest/node'
 import type { Session } from '../run/session.ts'
-import { readyFirst } from '../run/start/ready-first.ts'
+import { readyFirst } from '../run/start/prefetch/ready-first.ts'
 
 const prepared = new WeakSet<Vitest>()
 

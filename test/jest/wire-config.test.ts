@@ -1,7 +1,7 @@
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { usersSequencer } from '../../src/jest/users-sequencer.ts'
+import { usersSequencer } from '../../src/jest/run/users-sequencer.ts'
 import { wireConfig } from '../../src/jest/wire-config.ts'
 
 const folder = join(tmpdir(), 'a project')

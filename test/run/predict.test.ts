@@ -5,8 +5,8 @@ import { selectionKey } from '../../src/model/selection.ts'
 import { type LearnedUse, learn } from '../../src/run/end/learn.ts'
 import { type History, historyOf, storeHistory } from '../../src/run/history.ts'
 import type { NamedModels, Queue } from '../../src/run/queue.ts'
-import { modelsToWarm } from '../../src/run/start/models-to-warm.ts'
-import { predict } from '../../src/run/start/predict.ts'
+import { modelsToWarm } from '../../src/run/start/choice/models-to-warm.ts'
+import { predict } from '../../src/run/start/choice/predict.ts'
 import fc from '../support/property.ts'
 
 const NEVER: History = new Map()

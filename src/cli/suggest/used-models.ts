@@ -5,7 +5,7 @@ import { modelKey } from '../../model/model.ts'
 import type { RepoId } from '../../model/repo-id.ts'
 import { type Selection, selectionKey } from '../../model/selection.ts'
 import { type DeclaredFields, fieldsFor } from '../../report/declare.ts'
-import { modelOfUse } from '../../run/start/last-used.ts'
+import { modelOfUse } from '../../run/start/choice/last-used.ts'
 
 /** One model as it is to be declared. */
 export interface Suggestion {

@@ -2,9 +2,9 @@ import { relative } from 'node:path'
 import { readSources as readKept } from '../../cache/store/entries/sources.ts'
 import type { Project } from '../project.ts'
 import type { NamedModels, ProjectPlaces, Queue } from '../queue.ts'
+import { modelOfUse } from './choice/last-used.ts'
+import { distinct } from './choice/models-to-warm.ts'
 import { type KeptTest, parseKept, toKey, unchangedTests } from './kept-sources.ts'
-import { modelOfUse } from './last-used.ts'
-import { distinct } from './models-to-warm.ts'
 
 // A run must not wait for its sources longer than this.
 const READ_WITHIN_MS = 1_000

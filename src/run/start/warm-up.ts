@@ -10,9 +10,9 @@ import { historyOf, RUNS_BACK } from '../history.ts'
 import type { Project } from '../project.ts'
 import type { Queue } from '../queue.ts'
 import type { Session, WarmUp } from '../session.ts'
+import { distinct, modelsToWarm } from './choice/models-to-warm.ts'
 import { manifestOfRerun } from './hand-over.ts'
-import { distinct, modelsToWarm } from './models-to-warm.ts'
-import { needsOf } from './needs.ts'
+import { needsOf } from './prefetch/needs.ts'
 import { readSources } from './read-sources.ts'
 import { Warming } from './warming.ts'
 
@@ -89,7 +89,7 @@ async function manifestAhead(
   if (!needs || warming.onTheWay.length === 0) return warming.manifest()
   await project.cache.prepare()
   project.events ??= chooseEventsFolder(context, runId)
-  const { MarkedPrefetch } = await import('./prefetch.ts')
+  const { MarkedPrefetch } = await import('./prefetch/marked-prefetch.ts')
   const prefetch = new MarkedPrefetch(warming, needs, project.events.folder)
   project.prefetch = prefetch
   return prefetch.manifest()

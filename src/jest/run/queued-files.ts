@@ -1,5 +1,5 @@
-import { TEST_SEQUENCER } from './own-files.ts'
-import type { GlobalConfig, QueuedTest } from './types.ts'
+import { TEST_SEQUENCER } from '../own-files.ts'
+import type { GlobalConfig, QueuedTest } from '../types.ts'
 
 /** The tests that will run. */
 export interface QueuedTests {

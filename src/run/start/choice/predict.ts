@@ -1,6 +1,6 @@
-import { type Model, selectedKey } from '../../model/model.ts'
-import { type History, type KnownUse, knownOf, NO_FILE, useKey } from '../history.ts'
-import type { NamedModels, Queue } from '../queue.ts'
+import { type Model, selectedKey } from '../../../model/model.ts'
+import { type History, type KnownUse, knownOf, NO_FILE, useKey } from '../../history.ts'
+import type { NamedModels, Queue } from '../../queue.ts'
 import { modelOfUse } from './last-used.ts'
 
 /** The models that the queued test files will request, as far as that can be known. */

@@ -1,9 +1,9 @@
-import { selectedKey } from '../../model/model.ts'
-import { NO_FILE, useKey } from '../history.ts'
-import type { Project } from '../project.ts'
-import type { Queue } from '../queue.ts'
-import { neverUsedIn } from './models-to-warm.ts'
-import { neededBy } from './predict.ts'
+import { selectedKey } from '../../../model/model.ts'
+import { NO_FILE, useKey } from '../../history.ts'
+import type { Project } from '../../project.ts'
+import type { Queue } from '../../queue.ts'
+import { neverUsedIn } from '../choice/models-to-warm.ts'
+import { neededBy } from '../choice/predict.ts'
 
 /** What the queued test files wait for, while models are on their way. Models are named by `selectedKey`. */
 export interface Needs {

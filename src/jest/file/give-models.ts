@@ -1,7 +1,7 @@
 import process from 'node:process'
-import { shareSlot, type WorkerSlot } from '../providers/slot.ts'
-import { requirePreload } from '../run/preload.ts'
-import { shareClasses } from '../run/worker/share-classes.ts'
+import { shareSlot, type WorkerSlot } from '../../providers/slot.ts'
+import { requirePreload } from '../../run/preload.ts'
+import { shareClasses } from '../../run/worker/share-classes.ts'
 import { defineModels } from './define-models.ts'
 
 const BRIDGE = Symbol.for('vitest-model-cache.intercept')

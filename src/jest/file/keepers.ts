@@ -1,5 +1,5 @@
-import { hostGlobal } from '../platform/originals.ts'
-import { disposeModels } from '../run/worker/dispose-models.ts'
+import { hostGlobal } from '../../platform/originals.ts'
+import { disposeModels } from '../../run/worker/dispose-models.ts'
 
 // On the global object of Node.js: Jest may load this module twice in a process.
 const KEY = Symbol.for('vitest-model-cache.jest-keepers')

@@ -1,8 +1,8 @@
-import type { RunRecord } from '../../cache/store/entries/runs.ts'
-import type { Model } from '../../model/model.ts'
-import { parseRepoId } from '../../model/repo-id.ts'
-import { parseRevision } from '../../model/revision.ts'
-import { parseSelection } from '../../model/selection.ts'
+import type { RunRecord } from '../../../cache/store/entries/runs.ts'
+import type { Model } from '../../../model/model.ts'
+import { parseRepoId } from '../../../model/repo-id.ts'
+import { parseRevision } from '../../../model/revision.ts'
+import { parseSelection } from '../../../model/selection.ts'
 
 /** The models that a recorded run used. Uses that can't be read are left out. */
 export function modelsUsedIn({ used }: RunRecord): Model[] {

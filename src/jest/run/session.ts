@@ -1,9 +1,9 @@
 import process from 'node:process'
-import { outputToStderr } from '../run/output.ts'
-import { newSession, type Session } from '../run/session.ts'
-import { RUN_VARIABLE } from '../run/settings-file.ts'
-import { VARIABLES_FOR_CHILDREN } from '../run/worker/intercept.ts'
-import type { ProjectConfig, TestFileResult } from './types.ts'
+import { outputToStderr } from '../../run/output.ts'
+import { newSession, type Session } from '../../run/session.ts'
+import { RUN_VARIABLE } from '../../run/settings-file.ts'
+import { VARIABLES_FOR_CHILDREN } from '../../run/worker/intercept.ts'
+import type { ProjectConfig, TestFileResult } from '../types.ts'
 
 /** The present run of tests. In watch mode Jest calls the global setup and the global teardown for each run. */
 export interface JestRun {

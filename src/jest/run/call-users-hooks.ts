@@ -1,8 +1,8 @@
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
-import { CHAIN, type UsersHooks } from '../config/jest/option-keys.ts'
-import { loadOfJest } from './load-of-jest.ts'
-import type { GlobalConfig, ProjectConfig } from './types.ts'
+import { CHAIN, type UsersHooks } from '../../config/jest/option-keys.ts'
+import { loadOfJest } from '../load-of-jest.ts'
+import type { GlobalConfig, ProjectConfig } from '../types.ts'
 
 type Hook = 'globalSetup' | 'globalTeardown'
 

@@ -1,8 +1,8 @@
-import type { Manifest } from '../cache/context/manifest.ts'
-import type { Progress } from '../cache/context/progress.ts'
-import { printableLines } from '../model/printable.ts'
-import { explainWaiting } from '../run/worker/explain-waiting.ts'
-import type { DescribeBlock, ErrorEntry, TestEvent, TestState } from './types.ts'
+import type { Manifest } from '../../cache/context/manifest.ts'
+import type { Progress } from '../../cache/context/progress.ts'
+import { printableLines } from '../../model/printable.ts'
+import { explainWaiting } from '../../run/worker/explain-waiting.ts'
+import type { DescribeBlock, ErrorEntry, TestEvent, TestState } from '../types.ts'
 
 const ofConfig = (models: string) => `modelCache: { models: ${models} }`
 

@@ -1,9 +1,9 @@
-import { messageOf } from '../model/errors.ts'
-import { endProject } from '../run/end/end-project.ts'
+import { messageOf } from '../../model/errors.ts'
+import { endProject } from '../../run/end/end-project.ts'
+import { disposeKept } from '../file/keepers.ts'
+import type { GlobalConfig } from '../types.ts'
 import { finish } from './finish.ts'
-import { disposeKept } from './keepers.ts'
 import { closeRun, type JestRun } from './session.ts'
-import type { GlobalConfig } from './types.ts'
 
 /** Ends a run: shows its report, releases the claims on models, and removes what the run left for its workers. */
 export async function endRun(run: JestRun, globalConfig: GlobalConfig): Promise<void> {

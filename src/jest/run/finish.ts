@@ -1,10 +1,10 @@
-import { messageOf } from '../model/errors.ts'
-import { finishRun } from '../run/end/finish-run.ts'
-import type { FinishedFile } from '../run/end/finished-run.ts'
-import { takeLeftReports } from '../run/end/take-left-reports.ts'
-import type { LeftReport } from '../run/left-report.ts'
+import { messageOf } from '../../model/errors.ts'
+import { finishRun } from '../../run/end/finish-run.ts'
+import type { FinishedFile } from '../../run/end/finished-run.ts'
+import { takeLeftReports } from '../../run/end/take-left-reports.ts'
+import type { LeftReport } from '../../run/left-report.ts'
+import type { GlobalConfig, TestFileResult } from '../types.ts'
 import type { JestRun } from './session.ts'
-import type { GlobalConfig, TestFileResult } from './types.ts'
 
 /**
  * Shows the report of a run and writes its record, once: with `--bail`, Jest ends the run again for each test file that fails until this

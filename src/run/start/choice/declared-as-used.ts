@@ -1,6 +1,6 @@
-import type { Entry } from '../../model/entry.ts'
-import { type Model, modelKey } from '../../model/model.ts'
-import { isDefaultSelection, selectionKey } from '../../model/selection.ts'
+import type { Entry } from '../../../model/entry.ts'
+import { type Model, modelKey } from '../../../model/model.ts'
+import { isDefaultSelection, selectionKey } from '../../../model/selection.ts'
 
 /**
  * The declared models, with the files that the tests use. A declared model is replaced by the last runs' uses of it if

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { removeUnique } from '../../cache/store/remove-own.ts'
-import { randomBytes } from '../../platform/late-crypto.ts'
+import { removeUnique } from '../../../cache/store/remove-own.ts'
+import { randomBytes } from '../../../platform/late-crypto.ts'
 
 /**
  * Marks of the models that are on their way: empty files in the folder for events. Workers wait until a mark is gone, because a file can

@@ -1,8 +1,8 @@
 import process from 'node:process'
-import { OPTIONS } from '../config/jest/option-keys.ts'
-import { readJestProjects } from '../config/jest/read-projects.ts'
-import { GLOBAL_SETUP } from './own-files.ts'
-import type { GlobalConfig, ProjectConfig } from './types.ts'
+import { OPTIONS } from '../../config/jest/option-keys.ts'
+import { readJestProjects } from '../../config/jest/read-projects.ts'
+import { GLOBAL_SETUP } from '../own-files.ts'
+import type { GlobalConfig, ProjectConfig } from '../types.ts'
 
 /**
  * The projects of a run that use this package. Jest calls a global setup once for all projects that have it, with the config of one of

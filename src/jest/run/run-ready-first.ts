@@ -1,6 +1,6 @@
 import { relative } from 'node:path'
-import type { Session } from '../run/session.ts'
-import { readyFirst } from '../run/start/ready-first.ts'
+import type { Session } from '../../run/session.ts'
+import { readyFirst } from '../../run/start/prefetch/ready-first.ts'
 import type { QueuedTests } from './queued-files.ts'
 
 /**

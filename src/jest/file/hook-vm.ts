@@ -1,6 +1,6 @@
 import process from 'node:process'
 import vm from 'node:vm'
-import type { Preload } from '../run/preload.ts'
+import type { Preload } from '../../run/preload.ts'
 
 /** What the hook does for the test file that runs now. A process runs one test file at a time. */
 interface Hooked {

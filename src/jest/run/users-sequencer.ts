@@ -1,5 +1,5 @@
 import { realpathSync } from 'node:fs'
-import type { GlobalConfig } from './types.ts'
+import type { GlobalConfig } from '../types.ts'
 
 // On the global object: the config file may load this module as a module of another kind than Jest loads our sequencer.
 const KEY = Symbol.for('vitest-model-cache.jest-sequencers')

@@ -1,4 +1,4 @@
-import { ModelCacheError } from '../model/errors.ts'
+import { ModelCacheError } from '../../model/errors.ts'
 
 /** The global `models` of a test file that has our environment without our settings. To use it throws `NOT_SET_UP`. */
 export function modelsNotSetUp(): object {

@@ -1,6 +1,6 @@
-import type { Worker } from '../run/worker/worker.ts'
+import type { Worker } from '../../run/worker/worker.ts'
+import type { CircusTest, TestEvent, TestState } from '../types.ts'
 import { explainTimeout } from './explain-timeout.ts'
-import type { CircusTest, TestEvent, TestState } from './types.ts'
 
 // A skipped test begins, too, and has no `test_done`.
 const ENDS = ['test_done', 'test_skip', 'test_todo']
