@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import fs, { renameSync } from 'node:fs'
+import fs, { existsSync, renameSync } from 'node:fs'
 import { chmod, cp, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { syncBuiltinESMExports } from 'node:module'
 import { join } from 'node:path'
@@ -400,6 +400,40 @@ test('maintenance packs what was not used for `packAfter`, but no pinned model a
     .maintain({ isOver: true })
   expect((await engine.open().status()).packed.models).toBe(1)
   await run.endRun()
+})
+
+describe('a packing that is stopped', () => {
+  beforeEach(async () => {
+    await engine.open().remove('org/name')
+    engine.hub.addRepo('org/two', { files: { 'a.bin': WEIGHTS, 'b.bin': bytesOf(weights(700_001)) } })
+    await engine.open().get('org/two')
+    const controller = new AbortController()
+    // The files of a model are packed one after the other.
+    const onProgress = ({ bytes }: { bytes: number }) => void (bytes > 0 && controller.abort())
+    await expect(engine.open().pack(undefined, { signal: controller.signal, onProgress })).rejects.toThrow()
+    expect(await engine.listing('incoming')).toEqual([])
+    expect((await engine.open().status()).packed.models).toBe(0)
+  })
+
+  test('keeps the chunks so far, and the next one writes only the others', async () => {
+    const [kept] = await readdir(engine.inCache('cold/packs'))
+    const bytes = await bytesBelow('cold/packs')
+    expect(bytes).toBeGreaterThan(WEIGHTS.length / 2)
+    const given = await contentsOf(await engine.open().get('org/two'))
+    await engine.open({ packAfter: 0 }).maintain()
+    expect(await readdir(engine.inCache('cold/packs'))).toContain(kept)
+    expect(await bytesBelow('cold/packs')).toBeLessThan(2.2 * bytes)
+    expect(existsSync(engine.inCache('cold/unfinished'))).toBe(false)
+    const restored = await engine.open({ offline: true }).get('org/two')
+    expect(restored.tier).toBe('cold')
+    expect(await contentsOf(restored)).toEqual(given)
+  })
+
+  test('leaves chunks that maintenance frees if the model is not to be packed any more', async () => {
+    await engine.open({ packAfter: 60_000 }).maintain()
+    expect(await engine.listing('cold')).toEqual([])
+    expect((await engine.open({ offline: true }).get('org/two')).tier).toBe('disk')
+  })
 })
 
 test.runIf(canMount)('on a full disk, a model stays as it is, and nothing is left of the attempt', async () => {

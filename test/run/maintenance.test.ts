@@ -2,13 +2,18 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { getPriority } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { Layout } from '../../src/cache/store/layout.ts'
 import { withLock } from '../../src/cache/store/locks/lock.ts'
 import { stopMaintenance } from '../../src/cache/store/locks/stop-maintenance.ts'
 import { maintainBriefly } from '../../src/cache/upkeep/maintain-briefly.ts'
+import { resolveOptions } from '../../src/config/options.ts'
 import { parseRepoId } from '../../src/model/repo-id.ts'
+import { outputToStderr } from '../../src/run/output.ts'
+import { newSession } from '../../src/run/session.ts'
+import { addProject } from '../../src/run/start/add-project.ts'
 import { Cli } from '../support/cli.ts'
 import { Consumer } from '../support/consumer.ts'
 import { Engine } from '../support/engine.ts'
@@ -39,7 +44,7 @@ function startProcess(options: object = {}): { child: ChildProcess; ended: Promi
   const limits = { offline: false, maxSize: 2 ** 31, maxAge: 7 * DAY_MS, packAfter: DAY_MS }
   const cache = { cacheDir: engine.cacheDir, hub: { endpoint: engine.hub.url }, ...limits, ...options }
   const env = { VITEST_MODEL_CACHE_TASK: JSON.stringify({ cache, run: 'over-1-abcdef', isOver: true }) }
-  const child = spawn(process.execPath, [PROGRAM], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [PROGRAM], { env, stdio: ['ignore', 'pipe', 'pipe'], detached: true })
   const told: unknown[] = []
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => told.push(String(chunk)))
   onTestFinished(async () => void child.kill('SIGKILL'))
@@ -97,9 +102,11 @@ describe('the end of a run', () => {
     await maintainBriefly(cache.context, alone)
     expect(await isPacked('org/idle')).toBeFalsy()
     expect(existsSync(engine.inCache('maintenance.json'))).toBe(true)
+    // A run with another process has it pack now, and not only after an hour.
+    expect((await maintainBriefly(cache.context, AT_END)).isLeft).toBe(true)
     // The time is over before the first step.
     const late = await maintainBriefly(engine.open().context, { ...alone, withinMs: 0 })
-    expect(late).toMatchObject({ entries: [{ repo: 'org/idle' }] })
+    expect(late).toMatchObject({ entries: [{ repo: 'org/idle' }], isLeft: false })
   })
 
   test('leaves all to a process if the time is over before the first step', async () => {
@@ -121,14 +128,14 @@ describe('the end of a run', () => {
     expect(existsSync(engine.inCache('maintenance.json'))).toBe(false)
   })
 
-  test('the lock of maintenance is removed only in a cache folder, and not through a link', async () => {
+  test('the lock of the background process is removed only in a cache folder, and not through a link', async () => {
     const layout = new Layout(engine.cacheDir)
     await removeFolder(layout.incoming)
     await mkdir(`${engine.folder}/elsewhere`)
     await symlink(`${engine.folder}/elsewhere`, layout.incoming, 'junction')
-    await writeFile(layout.maintenanceLock, '')
+    await writeFile(layout.backgroundLock, '')
     stopMaintenance(layout)
-    expect(existsSync(layout.maintenanceLock)).toBe(true)
+    expect(existsSync(layout.backgroundLock)).toBe(true)
   })
 
   test('does nothing while another process maintains the cache', async () => {
@@ -137,6 +144,22 @@ describe('the end of a run', () => {
       expect(await maintainBriefly(engine.open().context, AT_END)).toMatchObject({ entries: [], isLeft: false })
     })
     expect(await maintainBriefly(engine.open().context, AT_END)).toMatchObject({ entries: [{ repo: 'org/idle' }] })
+  })
+
+  test('waits for another process that maintains the cache, as `optimize` does, and holds it off meanwhile', async () => {
+    await engine.setRecord('org/idle', { lastAccessDate: LONG_AGO })
+    const layout = new Layout(engine.cacheDir)
+    let works: Promise<unknown>[] = []
+    await withLock(layout.maintenanceLock, async (hold) => {
+      stopMaintenance(layout)
+      expect(hold.isOurs()).toBe(true)
+      works = [engine.open().optimize(), engine.open().maintain()]
+      // Without the lock, both would be done by now.
+      await engine.open({ maxAge: 1e13 }).optimize({ dryRun: true })
+      expect(await engine.open().list()).toHaveLength(2)
+    })
+    await Promise.all(works)
+    expect((await engine.open().list()).map(({ repo }) => repo)).toEqual(['org/used'])
   })
 
   test('`status` says what is left to do', async () => {
@@ -150,24 +173,26 @@ describe('the end of a run', () => {
 
 describe('the process that goes on after a run', () => {
   /** Has the process wait in the middle of packing a model, because this process holds the lock of the pack files. */
-  async function whilePacking(work: (ended: Promise<unknown[]>) => Promise<void>): Promise<void> {
+  async function whilePacking(work: (ended: Promise<unknown[]>, child: ChildProcess) => Promise<void>): Promise<void> {
     await engine.setRecord('org/idle', { lastAccessDate: LONG_AGO })
     const layout = new Layout(engine.cacheDir)
     await withLock(layout.coldLock, async () => {
-      const { ended } = startProcess({ maxAge: 1e13 })
+      const { child, ended } = startProcess({ maxAge: 1e13 })
       // It packs under this lock.
       await vi.waitUntil(() => existsSync(layout.lock(parseRepoId('org/idle'))), { timeout: 30_000, interval: 5 })
-      await work(ended)
+      await work(ended, child)
     })
   }
 
   test.each([
     ['a run claims a model', () => claimInRun('org/used')],
+    ['a run begins', async () => beginRun()],
+    ['the session that started it begins another run', async (child: ChildProcess) => void child.kill()],
     ['a download needs the lock of the repo', () => getNewRevision('org/idle')],
     ['a command asks for it', async () => stopMaintenance(new Layout(engine.cacheDir))],
   ])('stops when %s, and loses nothing', async (_, ask) => {
-    await whilePacking(async (ended) => {
-      await ask()
+    await whilePacking(async (ended, child) => {
+      await ask(child)
       expect(await ended).toEqual([0])
     })
     expect(await isPacked('org/idle')).toBe(false)
@@ -176,6 +201,17 @@ describe('the process that goes on after a run', () => {
     expect(engine.hub.requests).toEqual([])
     await engine.open({ maxAge: 1e13 }).maintain()
     expect((await engine.listing('incoming')).filter((name) => name.includes('lock'))).toEqual([])
+  })
+
+  test.runIf(process.platform === 'linux')('has a low priority, in all threads and as a session', async () => {
+    await whilePacking(async (_, { pid }) => {
+      const threads = await readdir(`/proc/${pid}/task`)
+      expect(threads.length).toBeGreaterThan(2)
+      expect(new Set(threads.map((thread) => getPriority(Number(thread))))).toEqual(new Set([10]))
+      // The file is empty where the system knows no priority of sessions.
+      const session = await readFile(`/proc/${pid}/autogroup`, 'utf8').catch(() => '')
+      expect(session).toMatch(/^$|^\/autogroup-\d+ nice 10\n$/)
+    })
   })
 
   test('ends when the cache folder is removed, and does not make it again', async () => {
@@ -197,6 +233,12 @@ describe('the process that goes on after a run', () => {
     expect(await readdir(engine.folder)).toEqual(['cache'])
   })
 })
+
+/** What a run does before it knows its tests. */
+function beginRun(): void {
+  const options = resolveOptions({ cacheDir: engine.cacheDir }, {}, engine.folder)
+  addProject(newSession(outputToStderr(), false), 'project', { root: engine.folder, options })
+}
 
 async function getNewRevision(name: string): Promise<void> {
   repositories.get(name)?.addCommit({ files: { 'config.json': '{"new":true}' } })
@@ -228,11 +270,9 @@ test('a run leaves work to a process that outlives it, gets none of its settings
   const inCi = await project.vitest([], { ...env, MODEL_CACHE_MAINTENANCE: undefined, CI: '1' })
   expect(inCi.exitCode, inCi.output).toBe(0)
   expect(existsSync(engine.inCache('incoming/~maintenance.lock'))).toBe(false)
-  // For an hour, what `brief` did is complete.
-  await rm(engine.inCache('maintenance.json'))
   const run = await project.vitest([], { ...env, MODEL_CACHE_MAINTENANCE: 'background' })
   expect(run.exitCode, run.output).toBe(0)
-  await vi.waitUntil(() => existsSync(engine.inCache('maintenance.json')), { timeout: 30_000, interval: 20 })
-  expect(await isPacked('org/idle')).toBe(true)
+  const isMarked = () => existsSync(engine.inCache('maintenance.json'))
+  await vi.waitUntil(async () => isMarked() && (await isPacked('org/idle')), { timeout: 30_000, interval: 50 })
   expect(JSON.parse(await readFile(engine.inCache('maintenance.json'), 'utf8'))).toHaveProperty('completedAt')
 })

@@ -61,10 +61,14 @@ export class Layout extends HubFolder {
   readonly packedModels: string
   readonly packedBlobs: string
   readonly packs: string
+  /** Is there while chunks may be in the pack files that no model has. */
+  readonly unfinishedPacks: string
   /** Its content says when maintenance was last complete. */
   readonly maintained: string
-  /** The lock file of maintenance at the end of a run and in the background. No repo has this name. */
+  /** The lock file of maintenance. No repo has this name. */
   readonly maintenanceLock: string
+  /** The lock file of the process that maintains the cache in the background. It stops when this file is removed. */
+  readonly backgroundLock: string
   /** The lock file of the pack files. No repo has this name. */
   readonly coldLock: string
   /** Where earlier versions stored the renames of all endpoints together. */
@@ -87,8 +91,10 @@ export class Layout extends HubFolder {
     this.packedModels = join(this.cold, 'models')
     this.packedBlobs = join(this.cold, 'blobs')
     this.packs = join(this.cold, 'packs')
+    this.unfinishedPacks = join(this.cold, 'unfinished')
     this.maintained = join(directory, 'maintenance.json')
     this.maintenanceLock = join(this.incoming, '~maintenance.lock')
+    this.backgroundLock = join(this.incoming, '~background.lock')
     this.coldLock = join(this.incoming, '~cold.lock')
     this.formerRenames = join(directory, 'renames')
     this.formerApi = join(directory, 'api')

@@ -7,13 +7,28 @@ import { isMarked } from './remove-own.ts'
 
 const DAY_MS = 24 * 3_600_000
 
+interface Mark {
+  completedAt: string | null
+  isPackingLeft: boolean
+}
+
 /** When maintenance was last complete: ISO 8601. Null before the first time. */
 export function maintainedAt(layout: Layout): string | null {
+  return readMark(layout).completedAt
+}
+
+/** True if the last complete maintenance left models that are to be packed. */
+export function isPackingLeft(layout: Layout): boolean {
+  return readMark(layout).isPackingLeft
+}
+
+function readMark(layout: Layout): Mark {
   try {
     const mark: unknown = JSON.parse(readFileSync(layout.maintained, 'utf8'))
-    return isObject(mark) && typeof mark.completedAt === 'string' ? mark.completedAt : null
+    const { completedAt, left } = isObject(mark) ? mark : {}
+    return { completedAt: typeof completedAt === 'string' ? completedAt : null, isPackingLeft: left === 'packing' }
   } catch {
-    return null
+    return { completedAt: null, isPackingLeft: false }
   }
 }
 
@@ -29,12 +44,13 @@ export function isMaintenanceOverdue(layout: Layout): boolean {
   return ageMs > DAY_MS && !wasMaintainedWithin(layout, DAY_MS)
 }
 
-/** Notes that maintenance was complete. A cache folder that was removed meanwhile is not made again. */
-export function markMaintained(layout: Layout): void {
+/** Notes that maintenance was complete, or that only models are left to pack. A cache folder that was removed is not made again. */
+export function markMaintained(layout: Layout, { isPackingLeft }: Pick<Mark, 'isPackingLeft'>): void {
   // A folder that is being removed must not get a new file.
   if (!isMarked(layout)) return
+  const mark = { completedAt: isoNow(), ...(isPackingLeft && { left: 'packing' }) }
   try {
-    writeFileSync(layout.maintained, `${JSON.stringify({ completedAt: isoNow() })}\n`, { mode: 0o600 })
+    writeFileSync(layout.maintained, `${JSON.stringify(mark)}\n`, { mode: 0o600 })
   } catch {
     // The folder is gone, full or read-only. The next maintenance then looks at everything again.
   }

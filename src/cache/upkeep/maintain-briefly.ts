@@ -2,16 +2,17 @@ import { linkedController, originals } from '../../platform/originals.ts'
 import type { CacheContext } from '../context/context.ts'
 import type { Layout } from '../store/layout.ts'
 import { withFreeLock } from '../store/locks/lock.ts'
-import { isMaintenanceOverdue, markMaintained, wasMaintainedWithin } from '../store/maintained.ts'
+import { isMaintenanceOverdue, isPackingLeft, markMaintained, wasMaintainedWithin } from '../store/maintained.ts'
 import { lookDue } from './look-due.ts'
 import {
   enforceInSteps,
+  freeUnused,
   type Maintained,
   mayMaintain,
   nothingRemoved,
   removeLeftovers,
   scanHub,
-  tidyPacks,
+  settlePacks,
 } from './maintain.ts'
 
 // The end of a run is to be delayed by less than 100 ms. To start a process takes 10 to 50 ms.
@@ -38,7 +39,7 @@ export interface BriefOptions {
   withinMs?: number
 }
 
-/** What was removed, and whether something is left to do. */
+/** What was removed, and whether something is left to do for the process that follows. */
 export interface Briefly extends Maintained {
   isLeft: boolean
 }
@@ -52,7 +53,7 @@ export async function maintainBriefly(context: CacheContext, options: BriefOptio
   const { layout } = context
   const done: Briefly = { ...nothingRemoved(), isLeft: false }
   if (!mayMaintain(context)) return done
-  done.isLeft = mayBeLeft(layout)
+  done.isLeft = mayBeLeft(layout) || isPackingLeft(layout)
   const isAlone = !options.isFollowed && options.isLast !== false
   const { controller, unlink } = linkedController(context.options.signal)
   const { signal } = controller
@@ -80,7 +81,7 @@ export async function maintainBriefly(context: CacheContext, options: BriefOptio
     originals.clearTimeout(timer)
     unlink()
   }
-  return { ...done }
+  return { ...done, isLeft: done.isLeft && options.isFollowed }
 }
 
 function timeFor(layout: Layout, isFollowed: boolean, isAlone: boolean): number {
@@ -104,24 +105,25 @@ async function workBriefly(
   if (!isOver) await context.gatherClaims()
   const exceptRun = isOver ? options.run?.id : undefined
   const { expired, evicted, toPack } = await lookDue(context, exceptRun)
-  const isPackingLeft = toPack.length > 0 && isFollowed && !isScanned
-  done.isLeft = isPackingLeft || (!isScanned && expired.length + evicted.length > 0)
+  const isLeftToPack = toPack.length > 0 && isFollowed && (!isScanned || isPackingLeft(layout))
+  done.isLeft = isLeftToPack || (!isScanned && expired.length + evicted.length > 0)
   const metadata = await context.metadata()
   const isTooLate = async () => originals.monotonic() + (await metadata.all()).size * MS_PER_ENTRY > endsAt
   if (done.isLeft && isFollowed && (await isTooLate())) return true
-  const removals = { expired, evicted: isPackingLeft ? [] : evicted }
+  const removals = { expired, evicted: isLeftToPack ? [] : evicted }
   const most = { atOnce: AT_ONCE, bytesAtOnce: MOST_BYTES_AT_ONCE }
   await enforceInSteps(context, removals, done, { exceptRun, signal, afterFirst, ...most })
   afterFirst?.()
   await removeLeftovers(context)
-  await tidyPacks(context, signal)
+  await settlePacks(context, signal)
+  if (!isLeftToPack) await freeUnused(context, signal)
   signal.throwIfAborted()
-  done.isLeft = isPackingLeft
+  done.isLeft = isLeftToPack
   if (isScanned || !isLast) return true
   done.isLeft ||= isMaintenanceOverdue(layout)
   if (await isTooLate()) return true
   await scanHub(context, signal)
-  done.isLeft = isPackingLeft
-  if (!isPackingLeft) markMaintained(layout)
+  done.isLeft = isLeftToPack
+  if (!isLeftToPack) markMaintained(layout, { isPackingLeft: toPack.length > 0 })
   return true
 }

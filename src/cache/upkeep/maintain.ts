@@ -8,15 +8,20 @@ import { migrateEntries } from '../lookup/migrate-entry.ts'
 import { isHubLinked, isOurs } from '../store/cache-folder.ts'
 import { trimCompiledCode } from '../store/compile-cache.ts'
 import { sweepIncoming } from '../store/downloads/leftovers.ts'
+import { stopMaintenance } from '../store/locks/stop-maintenance.ts'
 import { markMaintained } from '../store/maintained.ts'
 import type { Removals } from './limits.ts'
 import { lookDue } from './look-due.ts'
+import { maintainAlone } from './maintain-alone.ts'
 import { recordStrangers } from './record-strangers.ts'
 import { deleteEntries, type Removed } from './remove.ts'
 import { removeOrphans } from './remove-orphans.ts'
 
 /** The entries that were removed, by reason: `expired` for their age, `evicted` for size. */
 export type Maintained = Removed & Removals
+
+// The end of a run waits for all of it for some seconds.
+const WAIT_MS = 2_000
 
 export interface MaintainOptions {
   /** True when the run of the cache is over: its models are not protected any more. */
@@ -33,22 +38,38 @@ export interface MaintainOptions {
 
 /**
  * Enforces `maxAge` and `maxSize`. Offline nothing expires, because it could not be downloaded again. Models of the cache's own
- * run are protected, too, unless `isOver` says that the run is over.
+ * run are protected, too, unless `isOver` says that the run is over. Stops a process that maintains the cache in the background. Does
+ * nothing if another process maintains the cache for long.
  */
 export async function maintain(context: CacheContext, options: MaintainOptions = {}): Promise<Maintained> {
+  const { written, signal } = options
+  const work = async () => {
+    const { layout } = context
+    if (!mayMaintain(context)) return undefined
+    stopMaintenance(layout)
+    return maintainAlone(layout, { atMostMs: WAIT_MS, signal }, () => maintainWhole(context, options))
+  }
+  const [removed] = await Promise.all([written ? nextTurn().then(work) : work(), written])
+  return removed ?? nothingRemoved()
+}
+
+/** As `maintain`, for a process that holds the lock of maintenance. */
+export async function maintainWhole(context: CacheContext, options: MaintainOptions): Promise<Maintained> {
   const { isOver = false, written, signal, atOnce } = options
-  await Promise.all([written, written ? nextTurn().then(() => tidy(context, options)) : tidy(context, options)])
-  if (!mayMaintain(context)) return nothingRemoved()
+  const { layout } = context
+  await Promise.all([tidy(context, options), written])
   const exceptRun = isOver ? context.options.run?.id : options.exceptRun
   // Before the limits: what is packed takes less space, and may stay.
   const { toPack } = await lookDue(context, exceptRun)
   const pack = async () => (await import('./pack-unused.ts')).packUnused(context, toPack, { exceptRun, signal })
   const isAllPacked = toPack.length === 0 || (await pack())
   signal?.throwIfAborted()
+  // After it: chunks of an earlier packing that was interrupted need not be written again.
+  if (isAllPacked) await freeUnused(context, signal)
   const removed = nothingRemoved()
   await enforceInSteps(context, await lookDue(context, exceptRun), removed, { exceptRun, signal, atOnce })
   signal?.throwIfAborted()
-  if (isAllPacked) markMaintained(context.layout)
+  if (isAllPacked) markMaintained(layout, { isPackingLeft: false })
   return removed
 }
 
@@ -72,7 +93,7 @@ async function tidy(context: CacheContext, { isOver, signal }: MaintainOptions):
   if (!isOver) await context.gatherClaims()
   await removeLeftovers(context)
   await scanHub(context, signal)
-  await tidyPacks(context, signal)
+  await settlePacks(context, signal)
 }
 
 /** Removes what other processes left in `incoming`, and compiled code that no worker needs. */
@@ -90,11 +111,19 @@ export async function scanHub(context: CacheContext, signal?: AbortSignal): Prom
   await removeOrphans(context, [...(await metadata.all()).values()], { signal })
 }
 
-/** Finishes what killed processes left of packed models, and frees what no packed model needs. */
-export async function tidyPacks(context: CacheContext, signal?: AbortSignal): Promise<void> {
+/** Finishes what killed processes left of packed models. */
+export async function settlePacks(context: CacheContext, signal?: AbortSignal): Promise<void> {
+  signal?.throwIfAborted()
+  if (existsSync(context.layout.cold)) await (await import('./tend-packs.ts')).settlePacked(context, signal)
+}
+
+/** Frees what no packed model needs, if something became unused. */
+export async function freeUnused(context: CacheContext, signal?: AbortSignal): Promise<void> {
   const { cold, coldLock } = context.layout
   signal?.throwIfAborted()
-  if (existsSync(cold) || existsSync(coldLock)) await (await import('./tend-packs.ts')).tendPacks(context, signal)
+  if (!existsSync(cold) && !existsSync(coldLock)) return
+  const { freePacks, mayHaveUnused } = await import('./tend-packs.ts')
+  if (mayHaveUnused(context.layout)) await freePacks(context, { signal })
 }
 
 interface StepOptions {

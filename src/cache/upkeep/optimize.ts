@@ -12,6 +12,7 @@ import type { Removals } from './limits.ts'
 import { linkShared } from './link-shared.ts'
 import { lookDue } from './look-due.ts'
 import { enforceLimits } from './maintain.ts'
+import { maintainAlone } from './maintain-alone.ts'
 import { recordStrangers } from './record-strangers.ts'
 import { removeOrphans } from './remove-orphans.ts'
 
@@ -50,13 +51,22 @@ export interface Optimized {
   freedBytes: number
 }
 
-/** Frees what no model needs, and what exceeds the limits, step by step. Each step can be interrupted. */
+/**
+ * Frees what no model needs, and what exceeds the limits, step by step. Each step can be interrupted. Waits for another process that
+ * maintains the cache, and stops one in the background.
+ */
 export async function optimize(context: CacheContext, options: OptimizeOptions = {}): Promise<Optimized> {
+  if (context.refusal) throw context.refusal
+  if (!isOurs(context.layout)) return nothing()
+  if (options.dryRun) return optimizeWhole(context, options)
+  stopMaintenance(context.layout)
+  const work = () => optimizeWhole(context, options)
+  return (await maintainAlone(context.layout, { signal: options.signal }, work)) ?? nothing()
+}
+
+async function optimizeWhole(context: CacheContext, options: OptimizeOptions): Promise<Optimized> {
   const { dryRun, signal, aloneForMs = ALONE_FOR_MS } = options
   const steps = nothing()
-  if (context.refusal) throw context.refusal
-  if (!isOurs(context.layout)) return steps
-  if (!dryRun) stopMaintenance(context.layout)
   steps.leftovers = await sweepIncoming(context.layout, options)
   signal?.throwIfAborted()
   if (!dryRun && !isHubLinked(context.layout)) await recordStrangers(context)
@@ -92,8 +102,8 @@ function nothing(): Optimized {
 }
 
 async function optimizePacks(context: CacheContext, options: OptimizeOptions): Promise<Amount> {
-  const { freePacks, tendPacks } = await import('./tend-packs.ts')
-  if (!options.dryRun) await tendPacks(context)
+  const { freePacks, settlePacked } = await import('./tend-packs.ts')
+  if (!options.dryRun) await settlePacked(context)
   return freePacks(context, { ...options, isAwaited: true })
 }
 

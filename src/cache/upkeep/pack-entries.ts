@@ -13,6 +13,7 @@ import type { Layout } from '../store/layout.ts'
 import { leasedEntries } from '../store/locks/leases.ts'
 import type { Hold } from '../store/locks/lock.ts'
 import { dropDamaged } from '../store/packs/drop-damaged.ts'
+import { beginWriting, endWriting, isUnfinished } from '../store/packs/unfinished.ts'
 import { withColdLock, withFreeRepoLock } from '../store/removal/aside.ts'
 import { unsharedFiles } from './delete-files.ts'
 import { isOnlyName, leaveHub } from './leave-hub.ts'
@@ -88,6 +89,8 @@ async function packOne(
   const work = async (hold: Hold) => {
     const mayGoOn = () => hold.isOurs() && repoHold.isOurs()
     const write = () => writeBlobs(context.layout, blobs, { ...options, mayGoOn, label: modelLabel(entry) })
+    const wasUnfinished = isUnfinished(layout)
+    if (!options.dryRun) beginWriting(layout)
     const shares = await write()
     const packedBytes = [...shares.values()].reduce((sum, share) => sum + share, 0)
     if (options.dryRun) return { bytes, packedBytes }
@@ -112,6 +115,7 @@ async function packOne(
     for (const [at, each] of packed.entries())
       await leaveHub(layout, repoHold, each, [...staying, ...packed.filter((_, other) => other !== at)])
     await listAllPacked(layout, packed, { isSettled: true, mayGoOn })
+    if (!wasUnfinished) endWriting(layout)
     context.debug(`Packed ${modelLabel(entry)}: ${bytes} bytes take ${packedBytes}`)
     return { bytes, packedBytes }
   }

@@ -16,19 +16,15 @@ import {
   removePackedModel,
   writePackedModel,
 } from '../store/packs/packed-models.ts'
+import { endWriting, isUnfinished } from '../store/packs/unfinished.ts'
 import { withColdLock, withFreeColdLock, withFreeRepoLock } from '../store/removal/aside.ts'
 import { leaveHub } from './leave-hub.ts'
 
 const NOTHING = { files: 0, bytes: 0 }
 
-/** Finishes what killed processes left of packed models, and frees what no model needs when something became unused. */
-export async function tendPacks(context: CacheContext, signal?: AbortSignal): Promise<void> {
-  const { layout } = context
-  if (!isWritable(layout)) return
-  // A lock without a live owner: a killed process may have left chunks that no model has.
-  const wasKilled = existsSync(layout.coldLock) && (await withFreeColdLock(layout, async () => true))
-  await settlePacked(context, signal)
-  if (wasKilled || hasUnusedRecipes(layout)) await freePacks(context, { signal })
+/** True if something may be unused in the pack files. A lock that is there may be that of a killed process. */
+export function mayHaveUnused(layout: Layout): boolean {
+  return isWritable(layout) && (existsSync(layout.coldLock) || isUnfinished(layout) || hasUnusedRecipes(layout))
 }
 
 interface FreeOptions {
@@ -44,7 +40,9 @@ export async function freePacks(context: CacheContext, options: FreeOptions = {}
   const work = async (hold: Hold) => {
     const compacted = await compactPacks(layout, hold, options)
     if (!compacted) context.warn('A packed model could not be read, so nothing is removed from the pack files.')
-    if (compacted && !options.dryRun) await recordShares(context, compacted.shares)
+    if (!compacted || options.dryRun) return compacted
+    await recordShares(context, compacted.shares)
+    endWriting(layout)
     return compacted
   }
   const freed = options.isAwaited ? withColdLock(layout, work, options.signal) : withFreeColdLock(layout, work)
@@ -76,8 +74,12 @@ function withShares(layout: Layout, entry: Entry, shares: Compacted['shares']): 
   return isSame ? undefined : corrected
 }
 
-/** Compares the list of packed models with the metadata. Repos whose locks are held are left for the next time. */
-async function settlePacked(context: CacheContext, signal: AbortSignal | undefined): Promise<void> {
+/**
+ * Finishes what killed processes left of packed models: compares the list of packed models with the metadata. Repos whose locks are held
+ * are left for the next time.
+ */
+export async function settlePacked(context: CacheContext, signal?: AbortSignal): Promise<void> {
+  if (!isWritable(context.layout)) return
   const metadata = await context.metadata()
   for (const { model } of readPackedModels(context.layout)) {
     signal?.throwIfAborted()

@@ -59,6 +59,11 @@ export async function writeBlobs(
     for (const [digest, { recipe }] of dryRun ? [] : written)
       if (!(await writeRecipe(layout, digest, recipe, mayGoOn))) throw lostLock()
     return new Map([...written].map(([digest, one]) => [digest, bytesIn(one)]))
+  } catch (error) {
+    await pool.close()
+    // The chunks so far are whole. The next packing of the model needs not write them again.
+    if (signal?.aborted && error === signal.reason) await writer?.finish()
+    throw error
   } finally {
     await writer?.abandon()
     await pool.close()

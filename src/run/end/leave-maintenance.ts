@@ -1,5 +1,4 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { constants, setPriority } from 'node:os'
 import { dirname } from 'node:path'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
@@ -7,6 +6,7 @@ import type { CacheOptions } from '../../cache/context/options.ts'
 import type { ModelCache } from '../../cache/model-cache.ts'
 import { isClaimedBeside } from '../../cache/store/locks/leases.ts'
 import { messageOf } from '../../model/errors.ts'
+import { lowerPriority } from './lower-priority.ts'
 
 /** The variable with the task of the process. A command line could be read by other users, and an address can hold a password. */
 export const TASK_VARIABLE = 'VITEST_MODEL_CACHE_TASK'
@@ -55,14 +55,5 @@ export async function leaveMaintenance({ context }: ModelCache, isOver: boolean)
     // Node.js's permissions may forbid it.
     context.debug(`Maintenance goes on after the next run: ${messageOf(error)}`)
     return undefined
-  }
-}
-
-/** Does nothing where the system forbids it, and for a process that has ended. */
-function lowerPriority(pid: number): void {
-  try {
-    setPriority(pid, constants.priority.PRIORITY_BELOW_NORMAL)
-  } catch {
-    // The process works all the same.
   }
 }

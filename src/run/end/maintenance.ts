@@ -5,19 +5,25 @@ import { CacheContext } from '../../cache/context/context.ts'
 import { maintainInBackground } from '../../cache/upkeep/maintain-in-background.ts'
 import { originals } from '../../platform/originals.ts'
 import { type MaintenanceTask, TASK_VARIABLE } from './leave-maintenance.ts'
+import { lowerPriority } from './lower-priority.ts'
 
 const MOST_MS = 60_000
-// What can't be stopped at once, such as a read of a large file, is given up.
+// What can't be stopped at once is given up.
 const GRACE_MS = 100
 
 const end = () => process.exit(0)
 
 try {
+  // Again: threads of Node.js may have begun before the first time.
+  lowerPriority(process.pid)
   originals.setTimeout(end, MOST_MS)
+  const controller = new originals.AbortController()
+  // A session that watches ends it in this way.
+  process.once('SIGTERM', () => controller.abort())
   const { cache, run, isOver }: MaintenanceTask = JSON.parse(process.env[TASK_VARIABLE] ?? '')
   const onStop = (isAtOnce: boolean) => (isAtOnce ? end() : originals.setTimeout(end, GRACE_MS))
   const context = new CacheContext({ ...cache, hub: { ...cache.hub, concurrency: 1 } })
-  await maintainInBackground(context, { run, isOver, onStop })
+  await maintainInBackground(context, { run, isOver, signal: controller.signal, onStop })
 } catch {
   // The cache folder is gone, or its disk is full.
 } finally {

@@ -1,4 +1,5 @@
 import { ModelCache } from '../../cache/model-cache.ts'
+import { stopMaintenance } from '../../cache/store/locks/stop-maintenance.ts'
 import { cacheSettings, type Options } from '../../config/options.ts'
 import type { Project } from '../project.ts'
 import type { Session } from '../session.ts'
@@ -14,6 +15,8 @@ export function addProject(
 ): Project {
   const same = [...session.projects.values()].find((other) => cacheKey(other.options) === cacheKey(options))
   const project = { root, options, cache: same?.cache ?? makeCache(session, options) }
+  // It takes processor time from the start of this run.
+  stopMaintenance(project.cache.context.layout)
   session.projects.set(key, project)
   return project
 }

@@ -43,7 +43,7 @@ export class CoderPool {
     return decodeInto(memory, chunks) ? memory : undefined
   }
 
-  /** Call it when nothing is being encoded or decoded any more. */
+  /** Rejects what is being encoded or decoded, unless another pool uses the threads. */
   async close(): Promise<void> {
     if (!this.#threads || !shared) return
     this.#threads = undefined
@@ -61,7 +61,8 @@ export class CoderPool {
       if (done && 'error' in done) throw new Error(done.error)
       return done
     } catch (error) {
-      if (!(error instanceof ThreadFailed)) throw error
+      // After `close`, nobody waits for the result.
+      if (!(error instanceof ThreadFailed) || !this.#threads) throw error
       this.#isBroken = true
       return undefined
     }

@@ -12,6 +12,7 @@ import { indexOf, packNames } from './chunk-index.ts'
 import { INDEXED_BYTES, PackWriter, type StoredChunk } from './pack-file.ts'
 import { readPackedModels } from './packed-models.ts'
 import { type Recipe, readRecipe, recipeBytes } from './recipe.ts'
+import { beginWriting } from './unfinished.ts'
 
 // A pack file is written again without its unused chunks when these take more of it. Before that, the copying costs more than it frees.
 const MOST_UNUSED = 0.25
@@ -70,6 +71,7 @@ export async function compactPacks(
   const taken = [...sizes, ...old.map(({ bytes }) => bytes)].reduce((sum, bytes) => sum + bytes, 0)
   compacted.bytes = Math.max(0, taken - kept)
   if (dryRun || compacted.files === 0) return compacted
+  beginWriting(layout)
   await copyChunks(layout, old, signal)
   const aside = Aside.begin(layout, hold)
   const remove = (path: string) => aside.take(path)

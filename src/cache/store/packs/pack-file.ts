@@ -7,7 +7,7 @@ import { moveTo } from '../atomic-write.ts'
 import type { Layout } from '../layout.ts'
 import { makeFolder } from '../make-folder.ts'
 import { uniqueBeside } from '../own-names.ts'
-import { removeUnique } from '../remove-own.ts'
+import { isMarked, removeUnique } from '../remove-own.ts'
 import type { Encoded } from './chunk-coder.mjs'
 
 // A pack file: the mark, the encoded chunks, the index, and the trailer. It is never changed after it got its name.
@@ -77,6 +77,11 @@ export class PackWriter {
     await file.close()
     this.#open = undefined
     await chmod(path, 0o444)
+    if (!isMarked(this.#layout)) {
+      removeUnique(path)
+      // A folder that is being removed must not get a new file.
+      throw Object.assign(new Error('The cache folder was removed meanwhile'), { code: 'ENOENT' })
+    }
     const name = `${randomBytes(12).toString('hex')}.pack`
     makeFolder(this.#layout, this.#layout.packs)
     await moveTo(path, join(this.#layout.packs, name))

@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs'
 import { type ChunkId, chunkId } from '../../../model/chunk-id.ts'
 import { type Digest, Hasher } from '../../../model/digest.ts'
+import { untilAborted } from '../../../platform/until-aborted.ts'
 import type { Layout } from '../layout.ts'
 import type { Encoded } from './chunk-coder.mjs'
 import type { ChunkIndex } from './chunk-index.ts'
@@ -41,7 +42,7 @@ interface Fresh {
 
 /**
  * Cuts a file into chunks, and writes those that no pack file has yet. Undefined when the file has another digest or size than stated:
- * then the chunks that were written are of no use.
+ * then the chunks that were written are of no use. When `signal` aborts, it ends at once, and leaves threads at work.
  */
 export async function writeBlob(
   packing: Packing,
@@ -54,21 +55,17 @@ export async function writeBlob(
     written.addedChunks++
     written.addedBytes += bytes
   })
-  try {
-    for await (const chunks of cutPieces(createReadStream(path, { highWaterMark: READ_BYTES }))) {
-      packing.signal?.throwIfAborted()
-      for (const bytes of chunks) {
-        hasher.update(bytes)
-        const id = chunkId(bytes)
-        written.recipe.size += bytes.length
-        written.recipe.chunks.push(id)
-        if (!packing.fresh.has(id) && !packing.index.find(id)) await queue.add({ id, bytes })
-      }
+  for await (const chunks of cutPieces(createReadStream(path, { highWaterMark: READ_BYTES }))) {
+    packing.signal?.throwIfAborted()
+    for (const bytes of chunks) {
+      hasher.update(bytes)
+      const id = chunkId(bytes)
+      written.recipe.size += bytes.length
+      written.recipe.chunks.push(id)
+      if (!packing.fresh.has(id) && !packing.index.find(id)) await queue.add({ id, bytes })
     }
-    await queue.end()
-  } finally {
-    await queue.settled()
   }
+  await queue.end()
   return written.recipe.size === size && hasher.digest() === digest ? written : undefined
 }
 
@@ -97,11 +94,6 @@ class EncodeQueue {
     while (this.#ahead.length > 0) await this.#writeFirst()
   }
 
-  /** After a failure, threads may still be at work. */
-  async settled(): Promise<void> {
-    await Promise.allSettled(this.#ahead.map(({ encoded }) => encoded))
-  }
-
   async #start(): Promise<void> {
     const chunks = this.#task
     this.#task = []
@@ -119,12 +111,13 @@ class EncodeQueue {
   async #writeFirst(): Promise<void> {
     const first = this.#ahead.shift()
     if (!first) return
-    const encoded = await first.encoded
+    const { signal, writer } = this.#packing
+    const encoded = await (signal ? untilAborted(signal, first.encoded) : first.encoded)
     for (const [at, { id, bytes }] of first.chunks.entries()) {
       const chunk = encoded[at]
       if (!chunk) throw new Error('A chunk was not encoded')
       this.#onBytes(chunk.bytes.length)
-      await this.#packing.writer?.add(id, chunk, bytes.length)
+      await writer?.add(id, chunk, bytes.length)
     }
   }
 }
