@@ -128,7 +128,11 @@ async function startPacking(project: ProjectFolder, hub: Hub, cacheDir: string):
   const program = join(project.directory, 'node_modules/vitest-model-cache/dist/run/end/maintenance.js')
   const cache = { cacheDir, hub: { endpoint: hub.url }, offline: false, maxSize: 1e12, maxAge: 1e12, packAfter: 0 }
   const task = JSON.stringify({ cache, run: 'bench', isOver: true })
-  const child = spawn(project.node, [program], { env: { VITEST_MODEL_CACHE_TASK: task }, stdio: 'ignore' })
+  const child = spawn(project.node, [program], {
+    env: { VITEST_MODEL_CACHE_TASK: task },
+    stdio: 'ignore',
+    detached: true,
+  })
   const ended = once(child, 'exit')
   const lock = join(cacheDir, 'incoming', '~cold.lock')
   while (!existsSync(lock) && child.exitCode === null) await new Promise((resolve) => setTimeout(resolve, 2))
