@@ -88,9 +88,15 @@ export class Aside {
   /** Creates the folder of a new removal. `hold` is the repo's lock. */
   static begin(layout: Layout, hold: Hold): Aside {
     const aside = new Aside(layout, hold)
-    makeFolder(layout, aside.#folder)
-    // The folder is made before the lock is checked: a process that takes the lock after the check finds the folder.
-    aside.#isLost = !hold.isOurs()
+    try {
+      makeFolder(layout, aside.#folder)
+      // The folder is made before the lock is checked: a process that takes the lock after the check finds the folder.
+      aside.#isLost = !hold.isOurs()
+    } catch (error) {
+      // A process that took the lock has moved the outer folder away meanwhile, or the cache folder was removed.
+      if (!isAbsent(error)) throw error
+      aside.#isLost = true
+    }
     return aside
   }
 
