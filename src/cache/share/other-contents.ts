@@ -25,15 +25,15 @@ export class OtherContents {
   ) {}
 
   /** The chunk maps of a file at other commits: of those that this cache knows, else of the latest that the store lists. */
-  async mapsOf({ name, digest }: LocalFile): Promise<ChunkMap[]> {
+  async mapsOf({ name, digest, size }: LocalFile): Promise<ChunkMap[]> {
     const { context, model } = this
     const known = await contentsOfPath(context, { repo: model.repo, path: name, digest })
     return this.#first(
       () => this.#maps(known),
       async () => this.#maps(await this.#listed(name, digest)),
-      // A first revision gets no map in a folder: reading it takes as long as reading the file that is sent.
-      () => this.#made(known),
-      async () => this.#made(await this.#listed(name, digest)),
+      // In a folder, a first revision has no map.
+      () => this.#made(known, size),
+      async () => this.#made(await this.#listed(name, digest), size),
     )
   }
 
@@ -50,10 +50,10 @@ export class OtherContents {
     return maps.filter((map) => map !== undefined)
   }
 
-  /** The map of the latest content that the store has whole. */
-  async #made(contents: Stated[]): Promise<ChunkMap[]> {
+  /** The map of the latest content that the store has whole. Reading what is much larger takes longer than sending the file. */
+  async #made(contents: Stated[], ownSize: number): Promise<ChunkMap[]> {
     if (!this.calls.store.isNear) return []
-    for (const content of contents.filter(({ size }) => size >= SMALLEST_MAPPED_FILE)) {
+    for (const content of contents.filter(({ size }) => size >= SMALLEST_MAPPED_FILE && size <= 2 * ownSize)) {
       const map = await mapOfObject(this.calls, content)
       if (map) return [map]
     }
