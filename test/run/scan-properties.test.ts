@@ -8,7 +8,7 @@ import fc from '../support/property.ts'
 /** What a file says that imports nothing but itself. */
 function findingsIn(text: string, path = 'a.test.ts') {
   const module = parseModule(text, path, new Map([['./x', path]]))
-  return module && findLoads({ modules: new Map([[path, module]]), called: new Set(), stepsLeft: 0, depth: 0 }, module)
+  return module && findLoads({ modules: new Map([[path, module]]), stepsLeft: 0, depth: 0 }, module)
 }
 
 /** Ways to write a text, each with the statements that it needs. `n` makes names that no other step has. */
@@ -35,7 +35,7 @@ test('an id is found in whatever way it is written', () => {
         value = next
       }
       const text = `${statements.join('\n')}\ntest('x', ({ models }) => models.file(${value}, 'a'))`
-      const repos = findingsIn(text)?.flatMap(({ model }) => model?.repo ?? [])
+      const repos = findingsIn(text)?.found.flatMap(({ model }) => model?.repo ?? [])
       expect(new Set(repos), text).toEqual(new Set(['org/name']))
       expect(glanceAt(text).hasNames).toBe(true)
     }),

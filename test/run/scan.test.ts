@@ -290,6 +290,14 @@ test('setup files are read, and modules that only the runner can find', async ()
   ).toEqual([...['org/alias', 'org/lib', 'org/root', 'org/setup']])
 })
 
+test('a resolver that never answers delays a run for a short time only', async () => {
+  const { root } = await project({ 'a.test.ts': "import 'never'\nmodels.file('org/a', 'a')" })
+  const options = resolveOptions({ cacheDir: 'cache' }, {}, root)
+  const resolve = () => new Promise<string>(() => undefined)
+  const queue = { files: ['a.test.ts'], places: () => ({ folders: [root], setupFiles: [], resolve }) }
+  expect(await readSources({ root, options, cache: new ModelCache(options) }, queue, 1)).toBeUndefined()
+})
+
 test('files that can not be read as code fail nothing, and leave the rest as it is', async () => {
   const { root, write, scan } = await project({
     'bad.test.ts': "import './cycle-a'\ntest('one', ({ models }) => { models.file('org/bad', 'a' ]]] } const = ",
@@ -312,7 +320,10 @@ test('files that can not be read as code fail nothing, and leave the rest as it 
       "const __proto__ = { constructor: 'org/proto' }\nmodels.file(__proto__.constructor, 'a')\nmodels.file(toString, 'a')",
     'C:\\windows.test.ts': "import '.\\\\x'\nmodels.file('org\\\\name', 'a')",
   })
-  await write({ 'nested.test.ts': `x = ${'['.repeat(20_000)}\nmodels.file('org/nested', 'a')` })
+  await write({
+    'nested.test.ts': `x = ${'['.repeat(20_000)}\nmodels.file('org/nested', 'a')`,
+    'long.test.ts': `models.file('org/long', 'a')\nx = 1${' + 1'.repeat(30_000)}`,
+  })
   await symlink('/dev/zero', join(root, 'device.test.ts'))
   await symlink('loop.test.ts', join(root, 'loop.test.ts'))
   await symlink(root, join(root, 'inside'))
@@ -329,6 +340,7 @@ test('files that can not be read as code fail nothing, and leave the rest as it 
     'deep',
     'proto',
     'nested',
+    'long',
     'device',
   ]
   const files = [...queued, 'loop', 'link', 'gone'].map((name) => `${name}.test.ts`)
@@ -336,7 +348,7 @@ test('files that can not be read as code fail nothing, and leave the rest as it 
   const named = await scan(files)
   const found = [...named].map(([file, { models, isWhole }]) => [file, [isWhole, ...models.map(describeModel)]])
   expect(Object.fromEntries(found)).toEqual({
-    ...Object.fromEntries(['binary', 'huge', 'deep', 'nested'].map((name) => [`${name}.test.ts`, [false]])),
+    ...Object.fromEntries(['binary', 'huge', 'deep', 'nested', 'long'].map((name) => [`${name}.test.ts`, [false]])),
     // Of a file with an error of syntax, only the imports are known.
     'bad.test.ts': [false, 'org/cycle (b)'],
     'empty.test.ts': [true],

@@ -27,6 +27,12 @@ export interface Finding extends Loaded {
   through: string[]
 }
 
+export interface Loads {
+  found: Finding[]
+  /** The functions of the project whose calls were followed. */
+  called: Set<Node>
+}
+
 /** Where the walk through a file is. */
 interface Place {
   scope: Scope
@@ -55,17 +61,24 @@ const METHODS_OF_LISTS = /^(forEach|map|flatMap)$/
 const OURS = /^vitest-model-cache(\/|$)/
 
 /** What a file says about models, with the functions of other files that it calls. */
-export function findLoads(code: Code, module: Module): Finding[] {
+export function findLoads(code: Code, module: Module): Loads {
   const finder = new Finder()
   code.stepsLeft = MOST_STEPS
-  const scope = { code, module, locals: new Map() }
-  finder.walk(module.program, { scope, through: [], titles: [], isInSuite: true })
+  code.depth = 0
+  const place = { scope: { code, module, locals: new Map() }, through: [], titles: [], isInSuite: true }
+  try {
+    finder.walk(module.program, place)
+  } catch {
+    // Code that is nested too deeply for the stack.
+    code.stepsLeft = 0
+  }
   if (code.stepsLeft <= 0) finder.found.push({ isOpen: true, through: [] })
-  return finder.found
+  return finder
 }
 
-class Finder {
+class Finder implements Loads {
   readonly found: Finding[] = []
+  readonly called = new Set<Node>()
 
   walk(node: Node, place: Place): void {
     if (place.scope.code.stepsLeft-- <= 0 || this.#isRead(node, place)) return
@@ -155,7 +168,7 @@ class Finder {
       const { node, scope } = value
       const hasDefault = node.params.slice(given.length).some(({ type }) => type === 'AssignmentPattern')
       if (!hasId && !hasDefault) continue
-      scope.code.called.add(node)
+      this.called.add(node)
       const through = [...place.through, scope.module.path]
       this.#walkFunction(node, { ...place, scope, through, isInSuite: false }, (index) => values[index] ?? [])
     }

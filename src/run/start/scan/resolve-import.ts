@@ -24,7 +24,7 @@ export async function resolveImport(specifier: string, importer: string, places:
   if (found === undefined || !EXTENSIONS.includes(extname(found))) return undefined
   const real = realpathSync(found)
   // Packages are not read.
-  const isOfProject = places.folders.some((folder) => real.startsWith(`${folder}${sep}`))
+  const isOfProject = places.folders.some((folder) => real.startsWith(join(folder, sep)))
   return isOfProject && !real.split(sep).includes('node_modules') ? real : undefined
 }
 

@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs'
+import type { Node } from '@babel/types'
 import { selectedKey } from '../../../model/model.ts'
 import { selectionKey } from '../../../model/selection.ts'
 import { createHash } from '../../../platform/late-crypto.ts'
 import type { KeptTest } from '../kept-sources.ts'
-import { type Finding, findLoads } from './find-loads.ts'
+import { type Finding, findLoads, type Loads } from './find-loads.ts'
 import { leadingTo, reachedFrom } from './reach.ts'
 import type { SourceFiles } from './source-files.ts'
 import type { Code, Module } from './values.ts'
@@ -13,8 +14,8 @@ const LOADERS_OF_TRANSFORMERS = /^pipeline$|from_pretrained$/
 
 /** Finds what test files name, in source files that were read. */
 export class TestScan {
-  readonly #code: Code = { modules: new Map(), called: new Set(), stepsLeft: 0, depth: 0 }
-  readonly #findings = new WeakMap<Module, Finding[]>()
+  readonly #code: Code = { modules: new Map(), stepsLeft: 0, depth: 0 }
+  readonly #loads = new WeakMap<Module, Loads>()
   readonly #unreadable = new Set<string>()
   readonly #leading: Set<string>
 
@@ -48,8 +49,10 @@ export class TestScan {
     const isReplaced = mocks.some((mock) => TRANSFORMERS.test(mock)) || modules.some(({ hasOwnModels }) => hasOwnModels)
     const isReal = ({ loader = '', through }: Finding) =>
       !(isReplaced && LOADERS_OF_TRANSFORMERS.test(loader)) && !through.some((key) => mocked.has(key))
-    const real = modules.flatMap((module) => this.#findingsOf(module)).filter(isReal)
-    const isOpen = ({ isOpen, parameterOf }: Finding) => isOpen || (parameterOf && !this.#code.called.has(parameterOf))
+    const loads = modules.map((module) => this.#loadsOf(module))
+    const real = loads.flatMap(({ found }) => found).filter(isReal)
+    const isCalled = (node: Node) => loads.some(({ called }) => called.has(node))
+    const isOpen = ({ isOpen, parameterOf }: Finding) => isOpen || (parameterOf && !isCalled(parameterOf))
     const isWhole = !reached.some((key) => this.#unreadable.has(key)) && !real.some(isOpen)
     // transformers.js takes an id for a folder of the project, if there is such a folder.
     const isFolder = ({ model }: Finding) => model !== undefined && existsSync(this.sources.pathOf(model.repo))
@@ -63,10 +66,10 @@ export class TestScan {
     return keys.flatMap((key) => this.#code.modules.get(key) ?? [])
   }
 
-  #findingsOf(module: Module): Finding[] {
-    const found = this.#findings.get(module) ?? findLoads(this.#code, module)
-    this.#findings.set(module, found)
-    return found
+  #loadsOf(module: Module): Loads {
+    const loads = this.#loads.get(module) ?? findLoads(this.#code, module)
+    this.#loads.set(module, loads)
+    return loads
   }
 
   /** False if the time was too short. */

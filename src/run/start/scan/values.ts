@@ -6,8 +6,6 @@ export type FunctionNode = Extract<SomeFunction, { params: unknown }>
 /** The modules of a project that were parsed. */
 export interface Code {
   modules: Map<string, Module>
-  /** The functions whose calls were found. */
-  called: Set<Node>
   /** So that a file that goes round in circles ends. */
   stepsLeft: number
   depth: number
