@@ -47,9 +47,9 @@ const CHUNKS: Record<string, string[]> = {
   // For commands that only look, and for the end of a run. A run loads it while its tests run.
   look: [
     ...['cache/inspect/status', 'cache/inspect/statistics', 'cache/lookup/list-entries', 'cache/upkeep/record-uses'],
-    ...['cache/upkeep/look-due', 'report/words', 'report/lines'],
+    ...['cache/upkeep/maintenance/look-due', 'report/words', 'report/lines'],
   ],
-  'after-run': ['run/end/conclude-run', 'cache/upkeep/maintain-briefly'],
+  'after-run': ['run/end/conclude-run', 'cache/upkeep/maintenance/maintain-briefly'],
   scan: ['run/start/scan/scan'],
   'complete-model': ['cache/intake/complete-model', 'cache/upkeep/make-room', 'cache/context/connections'],
   jest: ['jest/global-setup', 'jest/global-teardown', 'jest/reporter', 'jest/wire-config', 'jest/test-sequencer'],

@@ -32,9 +32,9 @@ import { type RunRecord, readAllRuns, readRuns, writeRun } from './store/entries
 import { isMarked } from './store/remove-own.ts'
 import type { UnpackedEntry, UnpackOptions } from './unpack.ts'
 import type { Cleaned, CleanOptions } from './upkeep/clean.ts'
-import type { Maintained, MaintainOptions } from './upkeep/maintain.ts'
+import type { Maintained, MaintainOptions } from './upkeep/maintenance/maintain.ts'
 import type { Optimized, OptimizeOptions } from './upkeep/optimize.ts'
-import type { PackedEntry } from './upkeep/pack-entries.ts'
+import type { PackedEntry } from './upkeep/packing/pack-entries.ts'
 import type { Removed } from './upkeep/remove.ts'
 import type { Verification, VerifyOptions } from './verify.ts'
 import type { BegunModel, WarmOptions, WarmResult } from './warm.ts'
@@ -233,7 +233,7 @@ export class ModelCache {
   /** The state of the cache: sizes, ages, hit rates, unfinished downloads, live runs. */
   async status(): Promise<CacheStatus> {
     const { cacheStatus } = await import('./inspect/status.ts')
-    const { dueAmong } = await import('./upkeep/look-due.ts')
+    const { dueAmong } = await import('./upkeep/maintenance/look-due.ts')
     return cacheStatus(this.context, dueAmong)
   }
 
@@ -293,7 +293,7 @@ export class ModelCache {
 
   /** Enforces `maxAge` and `maxSize`. Models of the cache's own run stay, unless `isOver` says that the run is over. */
   async maintain(options?: MaintainOptions): Promise<Maintained> {
-    const { maintain } = await import('./upkeep/maintain.ts')
+    const { maintain } = await import('./upkeep/maintenance/maintain.ts')
     return maintain(this.context, options)
   }
 }

@@ -2,10 +2,10 @@ import type { Entry } from '../model/entry.ts'
 import { originals } from '../platform/originals.ts'
 import type { CacheContext } from './context/context.ts'
 import { stopMaintenance } from './store/locks/stop-maintenance.ts'
-import { chooseToPack } from './upkeep/choose-to-pack.ts'
-import { type PackEntriesOptions, type PackedEntry, packEntries } from './upkeep/pack-entries.ts'
+import { chooseToPack } from './upkeep/packing/choose-to-pack.ts'
+import { type PackEntriesOptions, type PackedEntry, packEntries } from './upkeep/packing/pack-entries.ts'
+import { freePacks } from './upkeep/packing/tend-packs.ts'
 import { recordStrangers } from './upkeep/record-strangers.ts'
-import { freePacks } from './upkeep/tend-packs.ts'
 
 export interface PackOptions extends Omit<PackEntriesOptions, 'isCompressed'> {
   /** Milliseconds. Only models that nobody used for longer than this are packed. Default: 0, which packs all. */

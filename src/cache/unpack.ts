@@ -6,7 +6,7 @@ import type { CacheContext } from './context/context.ts'
 import type { Progress } from './context/progress.ts'
 import { unpackEntry } from './intake/unpack-entry.ts'
 import { makeRoomFor } from './upkeep/make-room.ts'
-import { freePacks } from './upkeep/tend-packs.ts'
+import { freePacks } from './upkeep/packing/tend-packs.ts'
 
 export interface UnpackOptions {
   /** Restores nothing, and returns what would be restored. */

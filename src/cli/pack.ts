@@ -1,4 +1,4 @@
-import type { PackedEntry } from '../cache/upkeep/pack-entries.ts'
+import type { PackedEntry } from '../cache/upkeep/packing/pack-entries.ts'
 import { formatSize } from '../config/units.ts'
 import { hasPacked } from '../model/entry.ts'
 import { percent } from '../report/words.ts'

@@ -10,9 +10,9 @@ import { stopMaintenance } from '../store/locks/stop-maintenance.ts'
 import { compact } from './compact.ts'
 import type { Removals } from './limits.ts'
 import { linkShared } from './link-shared.ts'
-import { lookDue } from './look-due.ts'
-import { enforceLimits } from './maintain.ts'
-import { maintainAlone } from './maintain-alone.ts'
+import { lookDue } from './maintenance/look-due.ts'
+import { enforceLimits } from './maintenance/maintain.ts'
+import { maintainAlone } from './maintenance/maintain-alone.ts'
 import { recordStrangers } from './record-strangers.ts'
 import { removeOrphans } from './remove-orphans.ts'
 
@@ -102,7 +102,7 @@ function nothing(): Optimized {
 }
 
 async function optimizePacks(context: CacheContext, options: OptimizeOptions): Promise<Amount> {
-  const { freePacks, settlePacked } = await import('./tend-packs.ts')
+  const { freePacks, settlePacked } = await import('./packing/tend-packs.ts')
   if (!options.dryRun) await settlePacked(context)
   return freePacks(context, { ...options, isAwaited: true })
 }

@@ -66,7 +66,7 @@ async function deleteUnderLocks(
   }
   await holdRepos(context, entries, work, signal)
   if (hadPacked) {
-    const { freePacks } = await import('./tend-packs.ts')
+    const { freePacks } = await import('./packing/tend-packs.ts')
     removed.freedBytes += (await freePacks(context)).bytes
   }
   return removed

@@ -1,6 +1,6 @@
 import type { ModelCache } from '../../cache/model-cache.ts'
-import type { Maintained } from '../../cache/upkeep/maintain.ts'
-import { maintainBriefly } from '../../cache/upkeep/maintain-briefly.ts'
+import type { Maintained } from '../../cache/upkeep/maintenance/maintain.ts'
+import { maintainBriefly } from '../../cache/upkeep/maintenance/maintain-briefly.ts'
 import { originals } from '../../platform/originals.ts'
 
 // The run must not wait for maintenance longer than this. The next run does the rest.

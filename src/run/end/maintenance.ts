@@ -2,7 +2,7 @@
 // instant loses nothing, and the next run goes on.
 import process from 'node:process'
 import { CacheContext } from '../../cache/context/context.ts'
-import { maintainInBackground } from '../../cache/upkeep/maintain-in-background.ts'
+import { maintainInBackground } from '../../cache/upkeep/maintenance/maintain-in-background.ts'
 import { originals } from '../../platform/originals.ts'
 import { type MaintenanceTask, TASK_VARIABLE } from './leave-maintenance.ts'
 import { lowerPriority } from './lower-priority.ts'

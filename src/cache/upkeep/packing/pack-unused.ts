@@ -1,8 +1,8 @@
-import type { Entry } from '../../model/entry.ts'
-import { messageOf } from '../../model/errors.ts'
-import { linkedController, originals } from '../../platform/originals.ts'
-import type { CacheContext } from '../context/context.ts'
-import { isWritable } from '../store/cache-folder.ts'
+import type { Entry } from '../../../model/entry.ts'
+import { messageOf } from '../../../model/errors.ts'
+import { linkedController, originals } from '../../../platform/originals.ts'
+import type { CacheContext } from '../../context/context.ts'
+import { isWritable } from '../../store/cache-folder.ts'
 import { packEntries } from './pack-entries.ts'
 
 // Vitest ends a teardown after ten seconds. The chunks that were written are found by the next run, which goes on from there.

@@ -1,8 +1,8 @@
-import { linkedController, originals } from '../../platform/originals.ts'
-import type { CacheContext } from '../context/context.ts'
-import type { Layout } from '../store/layout.ts'
-import { withFreeLock } from '../store/locks/lock.ts'
-import { isMaintenanceOverdue, isPackingLeft, markMaintained, wasMaintainedWithin } from '../store/maintained.ts'
+import { linkedController, originals } from '../../../platform/originals.ts'
+import type { CacheContext } from '../../context/context.ts'
+import type { Layout } from '../../store/layout.ts'
+import { withFreeLock } from '../../store/locks/lock.ts'
+import { isMaintenanceOverdue, isPackingLeft, markMaintained, wasMaintainedWithin } from '../../store/maintained.ts'
 import { lookDue } from './look-due.ts'
 import {
   enforceInSteps,

@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs'
-import { copyEntry, type Entry, entryKey, hasPacked } from '../../model/entry.ts'
-import type { CacheContext } from '../context/context.ts'
-import { isWritable } from '../store/cache-folder.ts'
-import type { Amount } from '../store/downloads/leftovers.ts'
-import { fromRecord } from '../store/entries/record.ts'
-import type { Layout } from '../store/layout.ts'
-import type { Hold } from '../store/locks/lock.ts'
-import { type Compacted, compactPacks, hasUnusedRecipes } from '../store/packs/compact-packs.ts'
+import { copyEntry, type Entry, entryKey, hasPacked } from '../../../model/entry.ts'
+import type { CacheContext } from '../../context/context.ts'
+import { isWritable } from '../../store/cache-folder.ts'
+import type { Amount } from '../../store/downloads/leftovers.ts'
+import { fromRecord } from '../../store/entries/record.ts'
+import type { Layout } from '../../store/layout.ts'
+import type { Hold } from '../../store/locks/lock.ts'
+import { type Compacted, compactPacks, hasUnusedRecipes } from '../../store/packs/compact-packs.ts'
 import {
   isListedAsPacked,
   markRemoved,
@@ -15,9 +15,9 @@ import {
   readPackedModels,
   removePackedModel,
   writePackedModel,
-} from '../store/packs/packed-models.ts'
-import { endWriting, isUnfinished } from '../store/packs/unfinished.ts'
-import { withColdLock, withFreeColdLock, withFreeRepoLock } from '../store/removal/aside.ts'
+} from '../../store/packs/packed-models.ts'
+import { endWriting, isUnfinished } from '../../store/packs/unfinished.ts'
+import { withColdLock, withFreeColdLock, withFreeRepoLock } from '../../store/removal/aside.ts'
 import { leaveHub } from './leave-hub.ts'
 
 const NOTHING = { files: 0, bytes: 0 }

@@ -1,6 +1,6 @@
-import { withTimeLimit } from '../../platform/originals.ts'
-import type { Layout } from '../store/layout.ts'
-import { withLock } from '../store/locks/lock.ts'
+import { withTimeLimit } from '../../../platform/originals.ts'
+import type { Layout } from '../../store/layout.ts'
+import { withLock } from '../../store/locks/lock.ts'
 
 interface Wait {
   /** How long to wait for another process. Default: as long as it works. */

@@ -1,6 +1,6 @@
-import { type Entry, entryKey, entrySize, isPacked } from '../../model/entry.ts'
-import { modelKey } from '../../model/model.ts'
-import { groupBy } from '../../platform/group-by.ts'
+import { type Entry, entryKey, entrySize, isPacked } from '../../../model/entry.ts'
+import { modelKey } from '../../../model/model.ts'
+import { groupBy } from '../../../platform/group-by.ts'
 
 // Reading a larger one takes all of the time that maintenance has, so it would never be packed.
 const LARGEST_BYTES = 2 ** 31

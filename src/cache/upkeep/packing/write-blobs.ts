@@ -1,12 +1,12 @@
-import type { Digest } from '../../model/digest.ts'
-import type { CacheContext } from '../context/context.ts'
-import type { Layout } from '../store/layout.ts'
-import { ChunkIndex } from '../store/packs/chunk-index.ts'
-import { CoderPool } from '../store/packs/coder-pool.ts'
-import { INDEXED_BYTES, PackWriter } from '../store/packs/pack-file.ts'
-import { packedFlaws } from '../store/packs/packed-flaws.ts'
-import { recipeBytes, writeRecipe } from '../store/packs/recipe.ts'
-import { type Packing, type Written, writeBlob } from '../store/packs/write-blob.ts'
+import type { Digest } from '../../../model/digest.ts'
+import type { CacheContext } from '../../context/context.ts'
+import type { Layout } from '../../store/layout.ts'
+import { ChunkIndex } from '../../store/packs/chunk-index.ts'
+import { CoderPool } from '../../store/packs/coder-pool.ts'
+import { INDEXED_BYTES, PackWriter } from '../../store/packs/pack-file.ts'
+import { packedFlaws } from '../../store/packs/packed-flaws.ts'
+import { recipeBytes, writeRecipe } from '../../store/packs/recipe.ts'
+import { type Packing, type Written, writeBlob } from '../../store/packs/write-blob.ts'
 
 /** A blob of an entry that is to be packed. */
 export interface Blob {

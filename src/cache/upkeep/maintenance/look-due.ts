@@ -1,11 +1,11 @@
-import type { Entry } from '../../model/entry.ts'
-import { originals } from '../../platform/originals.ts'
-import type { CacheContext } from '../context/context.ts'
-import { isHubLinked } from '../store/cache-folder.ts'
-import { leasedEntries } from '../store/locks/leases.ts'
-import { chooseUnused } from './choose-to-pack.ts'
-import { planRemovals, type Removals } from './limits.ts'
-import { removable } from './removable.ts'
+import type { Entry } from '../../../model/entry.ts'
+import { originals } from '../../../platform/originals.ts'
+import type { CacheContext } from '../../context/context.ts'
+import { isHubLinked } from '../../store/cache-folder.ts'
+import { leasedEntries } from '../../store/locks/leases.ts'
+import { planRemovals, type Removals } from '../limits.ts'
+import { chooseUnused } from '../packing/choose-to-pack.ts'
+import { removable } from '../removable.ts'
 
 /** What maintenance has to do. */
 export interface Due extends Removals {

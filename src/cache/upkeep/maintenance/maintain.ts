@@ -1,21 +1,21 @@
 import { existsSync } from 'node:fs'
-import { formatAge, formatSize } from '../../config/units.ts'
-import { type Entry, entrySize } from '../../model/entry.ts'
-import { modelLabel } from '../../model/model.ts'
-import { originals } from '../../platform/originals.ts'
-import type { CacheContext } from '../context/context.ts'
-import { migrateEntries } from '../lookup/migrate-entry.ts'
-import { isHubLinked, isOurs } from '../store/cache-folder.ts'
-import { trimCompiledCode } from '../store/compile-cache.ts'
-import { sweepIncoming } from '../store/downloads/leftovers.ts'
-import { stopMaintenance } from '../store/locks/stop-maintenance.ts'
-import { markMaintained } from '../store/maintained.ts'
-import type { Removals } from './limits.ts'
+import { formatAge, formatSize } from '../../../config/units.ts'
+import { type Entry, entrySize } from '../../../model/entry.ts'
+import { modelLabel } from '../../../model/model.ts'
+import { originals } from '../../../platform/originals.ts'
+import type { CacheContext } from '../../context/context.ts'
+import { migrateEntries } from '../../lookup/migrate-entry.ts'
+import { isHubLinked, isOurs } from '../../store/cache-folder.ts'
+import { trimCompiledCode } from '../../store/compile-cache.ts'
+import { sweepIncoming } from '../../store/downloads/leftovers.ts'
+import { stopMaintenance } from '../../store/locks/stop-maintenance.ts'
+import { markMaintained } from '../../store/maintained.ts'
+import type { Removals } from '../limits.ts'
+import { recordStrangers } from '../record-strangers.ts'
+import { deleteEntries, type Removed } from '../remove.ts'
+import { removeOrphans } from '../remove-orphans.ts'
 import { lookDue } from './look-due.ts'
 import { maintainAlone } from './maintain-alone.ts'
-import { recordStrangers } from './record-strangers.ts'
-import { deleteEntries, type Removed } from './remove.ts'
-import { removeOrphans } from './remove-orphans.ts'
 
 /** The entries that were removed, by reason: `expired` for their age, `evicted` for size. */
 export type Maintained = Removed & Removals
@@ -61,7 +61,8 @@ export async function maintainWhole(context: CacheContext, options: MaintainOpti
   const exceptRun = isOver ? context.options.run?.id : options.exceptRun
   // Before the limits: what is packed takes less space, and may stay.
   const { toPack } = await lookDue(context, exceptRun)
-  const pack = async () => (await import('./pack-unused.ts')).packUnused(context, toPack, { exceptRun, signal })
+  const pack = async () =>
+    (await import('../packing/pack-unused.ts')).packUnused(context, toPack, { exceptRun, signal })
   const isAllPacked = toPack.length === 0 || (await pack())
   signal?.throwIfAborted()
   // After it: chunks of an earlier packing that was interrupted need not be written again.
@@ -114,7 +115,7 @@ export async function scanHub(context: CacheContext, signal?: AbortSignal): Prom
 /** Finishes what killed processes left of packed models. */
 export async function settlePacks(context: CacheContext, signal?: AbortSignal): Promise<void> {
   signal?.throwIfAborted()
-  if (existsSync(context.layout.cold)) await (await import('./tend-packs.ts')).settlePacked(context, signal)
+  if (existsSync(context.layout.cold)) await (await import('../packing/tend-packs.ts')).settlePacked(context, signal)
 }
 
 /** Frees what no packed model needs, if something became unused. */
@@ -122,7 +123,7 @@ export async function freeUnused(context: CacheContext, signal?: AbortSignal): P
   const { cold, coldLock } = context.layout
   signal?.throwIfAborted()
   if (!existsSync(cold) && !existsSync(coldLock)) return
-  const { freePacks, mayHaveUnused } = await import('./tend-packs.ts')
+  const { freePacks, mayHaveUnused } = await import('../packing/tend-packs.ts')
   if (mayHaveUnused(context.layout)) await freePacks(context, { signal })
 }
 
