@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { join, relative } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { createHash } from '../../../platform/late-crypto.ts'
 import { originals } from '../../../platform/originals.ts'
 import { Slices } from '../../../platform/slices.ts'
@@ -88,12 +88,11 @@ export class SourceFiles {
     this.files.set(key, { size, changedMs, hash, hasNames, targets: Object.fromEntries(targets) })
   }
 
-  /** Names that are no relative paths mean the same in all files. */
+  /** A module has the same name in all files of a folder. */
   #resolve(specifier: string, importer: string): Promise<string | undefined> {
-    const resolve = () => resolveImport(specifier, importer, this.places).catch(() => undefined)
-    if (specifier.startsWith('.')) return resolve()
-    const known = this.#resolved.get(specifier) ?? resolve()
-    this.#resolved.set(specifier, known)
+    const key = JSON.stringify([dirname(importer), specifier])
+    const known = this.#resolved.get(key) ?? resolveImport(specifier, importer, this.places).catch(() => undefined)
+    this.#resolved.set(key, known)
     return known
   }
 }
