@@ -4,13 +4,14 @@ import process from 'node:process'
 import { loadOfJest } from './load-of-jest.ts'
 import { keepQueue } from './run/queued-files.ts'
 import { type UsersSequencer, usersSequencer } from './run/users-sequencer.ts'
-import type { GlobalConfig, QueuedTest } from './types.ts'
+import { withoutWaits } from './run/without-waits.ts'
+import type { GlobalConfig, QueuedTest, RunResults } from './types.ts'
 
 interface Sequencer {
   shard?(tests: QueuedTest[], options: ShardOptions): QueuedTest[] | Promise<QueuedTest[]>
   sort(tests: QueuedTest[]): QueuedTest[] | Promise<QueuedTest[]>
   allFailedTests(tests: QueuedTest[]): QueuedTest[] | Promise<QueuedTest[]>
-  cacheResults(tests: QueuedTest[], results: unknown): void | Promise<void>
+  cacheResults(tests: QueuedTest[], results: RunResults): void | Promise<void>
 }
 
 type SequencerClass = new (options?: SequencerOptions) => Sequencer
@@ -64,8 +65,8 @@ export default class ModelCacheSequencer {
     return this.keep('allFailedTests', await (await this.load()).allFailedTests(tests))
   }
 
-  cacheResults(tests: QueuedTest[], results: unknown): void | Promise<void> {
-    return this.loaded?.cacheResults(tests, results)
+  cacheResults(tests: QueuedTest[], results: RunResults): void | Promise<void> {
+    return this.loaded?.cacheResults(tests, withoutWaits(tests, results))
   }
 
   private async load(): Promise<Sequencer> {

@@ -91,6 +91,12 @@ export interface QueuedTest {
   context: { config: ProjectConfig }
 }
 
+/** The results of all test files. */
+export interface RunResults {
+  /** `start`: on the clock of `Date`. `runtime`: milliseconds. */
+  testResults: { testFilePath: string; perfStats: { start: number; runtime: number } }[]
+}
+
 /** The result of one test file. */
 export interface TestFileResult {
   testFilePath: string

@@ -40,6 +40,8 @@ export interface Prefetch {
   testsBegan(): void
   /** How late the last model of a test file is expected: 0 if it waits for none. */
   rankOf(testFile: string): number
+  /** How long a test file waited for models that has begun at `from`. Milliseconds; `from` is on the clock of `Date`. */
+  waitedMs(testFile: string, from: number): number
   /** Lets all test files begin at once: the run was cancelled. */
   release(): void
   /** Called when the tests have ended. Ends the downloads, but not in watch mode. Adds what was ahead to the record of the warm-up. */

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { cp, mkdir, readdir, writeFile } from 'node:fs/promises'
+import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { Consumer } from '../support/consumer.ts'
 import { jestFiles } from '../support/jest/jest-files.ts'
@@ -52,6 +53,7 @@ const FILES = {
       transform: {},
       testSequencer: process.env.OWN_ORDER && './by-name.cjs',
       workerThreads: !!process.env.THREADS,
+      cacheDirectory: '<rootDir>/jest-cache',
       modelCache: { report: { outputFile: 'report.json' } },
     })
   `,
@@ -91,7 +93,7 @@ test('tests run while the models of others are downloaded, in one process, in wo
   }
 
   const finished = async (args: string[], variables = {}) => {
-    const { exitCode, output, report, left } = await runCold(args, variables)
+    const { exitCode, output, report, left, json } = await runCold(args, variables)
     expect(exitCode, output).toBe(0)
     expect(report?.prefetch, output).toMatchObject({ models: ['org/large', 'org/small'], unfinished: [] })
     // The downloads of the warm-up are the only ones: no test waited for its model within its time limit.
@@ -99,6 +101,7 @@ test('tests run while the models of others are downloaded, in one process, in wo
     expect(hub.bytesSent({ origin: 'cdn' })).toBe(LARGE.length + 1000)
     expect(output).not.toContain('open handle')
     expect(left).toEqual([])
+    return json
   }
   for (const args of [
     ['--runInBand', '--detectOpenHandles'],
@@ -116,8 +119,13 @@ test('tests run while the models of others are downloaded, in one process, in wo
   // A sequencer of the user keeps its order.
   hub.clearRequests()
   const mends = ['org/small', 'org/large'].map((repo) => hold(repo, hasRun('environment')))
-  await finished(['--runInBand'], { OWN_ORDER: 'yes' })
+  const results = await finished(['--runInBand'], { OWN_ORDER: 'yes' })
   expect(ran()).toEqual(['environment', 'a', 'b', 'c', 'd'])
+  // Jest keeps the times of test files for the next run, without the time in which they waited.
+  const waiting = results?.testResults.find(({ name }) => name.endsWith('a.test.js'))
+  const [kept = ''] = (await readdir(join(consumer.directory, 'jest-cache'))).filter((name) => /^perf-cache/.test(name))
+  const times = JSON.parse(await readFile(join(consumer.directory, 'jest-cache', kept), 'utf8'))
+  expect(times[waiting?.name ?? ''][1]).toBeLessThan((waiting?.endTime ?? 0) - (waiting?.startTime ?? 0))
   for (const mend of mends) mend()
 
   // A run that is cancelled does not wait for downloads. These end when the test does.

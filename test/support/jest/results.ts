@@ -5,6 +5,9 @@ export interface JestResults {
   numFailedTests: number
   testResults: {
     name: string
+    /** Milliseconds of the clock, as is `endTime`. */
+    startTime: number
+    endTime: number
     /** The errors of the file, as Jest prints them. */
     message: string
     assertionResults: { fullName: string; status: string; failureMessages: string[] }[]

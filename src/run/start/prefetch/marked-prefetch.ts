@@ -24,6 +24,8 @@ export class MarkedPrefetch implements Prefetch {
   /** When the tests of this run began, and the names of the models that were on their way then. */
   #began: { at: number; names: string[] } | undefined
   #lastArrivalAt = 0
+  /** When models have arrived, on the clock of `Date`. */
+  readonly #arrivedAt = new Map<string, number>()
 
   /** `events`: the folder for events. */
   constructor(
@@ -72,6 +74,11 @@ export class MarkedPrefetch implements Prefetch {
     return Math.max(0, ...this.needs.waitsOf(testFile, onTheWay).map((key) => 1 + onTheWay.indexOf(key)))
   }
 
+  waitedMs(testFile: string, from: number): number {
+    const awaited = this.needs.waitsOf(testFile, [...this.#arrivedAt.keys()])
+    return Math.max(0, ...awaited.map((key) => (this.#arrivedAt.get(key) ?? 0) - from))
+  }
+
   release(): void {
     this.#marks.removeAll()
   }
@@ -98,6 +105,7 @@ export class MarkedPrefetch implements Prefetch {
   /** Never rejects. */
   async #arrived(key: string): Promise<void> {
     this.#lastArrivalAt = originals.monotonic()
+    this.#arrivedAt.set(key, originals.now())
     this.#updated = this.#updated.then(() => this.#update())
     await this.#updated
     this.#marks.remove(key)
