@@ -8,7 +8,7 @@ import fc from '../support/property.ts'
 /** What a file says that imports nothing but itself. */
 function findingsIn(text: string, path = 'a.test.ts') {
   const module = parseModule(text, path, new Map([['./x', path]]))
-  return module && findLoads({ modules: new Map([[path, module]]), stepsLeft: 0, depth: 0 }, module)
+  return module && findLoads({ modules: new Map([[path, module]]), stepsLeft: 0, depth: 0, passing: 0 }, module)
 }
 
 /** Ways to write a text, each with the statements that it needs. `n` makes names that no other step has. */

@@ -15,11 +15,16 @@ import {
 
 const DEEPEST = 30
 const MOST_VALUES = 50
+/** A name such as `result`, with more declarations in one file, is not the same everywhere. */
+const MOST_BINDINGS = 5
 
 /** All values that an expression can have, as far as they can be known without running it. */
 export function valuesOf(node: Node | null | undefined, scope: Scope): unknown[] {
   const { code } = scope
-  if (!node || code.depth > DEEPEST || code.stepsLeft-- <= 0) return [UNKNOWN]
+  if (!node || code.depth > DEEPEST || code.stepsLeft-- <= 0) {
+    code.passing++
+    return [UNKNOWN]
+  }
   code.depth++
   const values = new Set(evaluate(node, scope))
   code.depth--
@@ -67,15 +72,25 @@ function evaluate(node: Node, scope: Scope): unknown[] {
     default: {
       const specifier = literal(importedModule(node))
       if (specifier !== undefined) return imported(specifier, '*', scope)
+      if (scope.locals.size > 0) scope.code.passing++
       return [isFunction(node) ? new ProjectFunction(node, scope) : UNKNOWN]
     }
   }
 }
 
 /** The values of a name. */
-export function named(name: string, { locals, module, ...scope }: Scope): unknown[] {
-  const bindings = locals.has(name) ? [locals.get(name)] : module.names.get(name)
-  return bindings?.flatMap((values) => values?.({ ...scope, locals, module }) ?? []) ?? [UNKNOWN]
+export function named(name: string, scope: Scope): unknown[] {
+  const { code, locals, module } = scope
+  const local = locals.get(name)
+  if (local) code.passing++
+  const known = local?.(scope) ?? module.known.get(name)
+  if (known) return known
+  const before = code.passing
+  const bindings = module.names.get(name) ?? []
+  const isTelling = bindings.length > 0 && bindings.length <= MOST_BINDINGS
+  const values = isTelling ? bindings.flatMap((binding) => binding(scope)) : [UNKNOWN]
+  if (code.passing === before) module.known.set(name, values)
+  return values
 }
 
 /** What a module exports under a name. `*` is the module itself. */
@@ -87,7 +102,10 @@ export function imported(specifier: string, name: string, scope: Scope): unknown
 
 function exported(path: string, name: string, { code }: Scope): unknown[] {
   const module = code.modules.get(path)
-  if (!module || code.depth > DEEPEST) return [UNKNOWN]
+  if (!module || code.depth > DEEPEST) {
+    code.passing++
+    return [UNKNOWN]
+  }
   code.depth++
   const values = exportedBy(module, name, { code, module, locals: new Map() })
   code.depth--

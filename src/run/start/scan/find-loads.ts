@@ -48,7 +48,7 @@ interface Place {
 
 type CallNode = Extract<Node, { type: 'CallExpression' | 'OptionalCallExpression' | 'NewExpression' }>
 
-const MOST_STEPS = 300_000
+const MOST_STEPS = 100_000
 const MOST_ITEMS = 30
 /** No loader takes more arguments that matter. */
 const MOST_ARGUMENTS = 3
@@ -138,14 +138,17 @@ class Finder implements Loads {
       return
     }
     const loader = made ? undefined : loaderOf(name, callee, scope)
-    if (loader !== undefined) this.#addLoaded(loader, args, place)
-    else if (!made) this.#followCall(callee, args, place)
+    const values = args.map((argument) => valuesOf(argument, scope))
+    if (loader !== undefined)
+      for (const each of combinations(values.slice(0, MOST_ARGUMENTS)))
+        this.#add({ loader, ...modelOfCall(loader, each) }, place)
+    else if (!made) this.#followCall(callee, values, place)
     const inner = { ...place, ...titled(name, node, place), isConstant: false, isInSuite: false }
     this.walk(callee, inner)
-    for (const argument of args) {
+    for (const [index, argument] of args.entries()) {
       if (!isFunction(argument)) {
         this.walk(argument, inner)
-        this.#addIds(valuesOf(argument, scope), inner)
+        this.#addIds(values[index], inner)
       } else if ((TESTS.test(name) || HOOKS.test(name)) && maySkipItself(argument)) this.#add({ isOpen: true }, place)
       else {
         const isInSuite = place.isInSuite === true && SUITES.test(name)
@@ -154,15 +157,9 @@ class Finder implements Loads {
     }
   }
 
-  #addLoaded(loader: string, args: Node[], place: Place): void {
-    const values = args.slice(0, MOST_ARGUMENTS).map((arg) => valuesOf(arg, place.scope))
-    for (const each of combinations(values)) this.#add({ loader, ...modelOfCall(loader, each) }, place)
-  }
-
   /** Walks through a function of the project with the arguments of a call, if they may decide which model it loads. */
-  #followCall(callee: Node, given: Node[], place: Place): void {
-    const values = given.map((node) => valuesOf(node, place.scope))
-    const hasId = textsIn(values).some(isLikeId)
+  #followCall(callee: Node, given: unknown[][], place: Place): void {
+    const hasId = textsIn(given).some(isLikeId)
     for (const value of valuesOf(callee, place.scope)) {
       if (!(value instanceof ProjectFunction) || place.through.length >= DEEPEST_CALL) continue
       const { node, scope } = value
@@ -170,7 +167,7 @@ class Finder implements Loads {
       if (!hasId && !hasDefault) continue
       this.called.add(node)
       const through = [...place.through, scope.module.path]
-      this.#walkFunction(node, { ...place, scope, through, isInSuite: false }, (index) => values[index] ?? [])
+      this.#walkFunction(node, { ...place, scope, through, isInSuite: false }, (index) => given[index] ?? [])
     }
   }
 

@@ -25,7 +25,17 @@ export function parseModule(text: string, path: string, targets: ReadonlyMap<str
   try {
     const { program } = parseSource(text, path)
     const module: Module = {
-      ...{ path, program, targets, names: new Map(), exports: new Map(), stars: [], mocks: [], skipping: new Set() },
+      ...{
+        path,
+        program,
+        targets,
+        names: new Map(),
+        known: new Map(),
+        exports: new Map(),
+        stars: [],
+        mocks: [],
+        skipping: new Set(),
+      },
       hasOwnModels: OWN_MODELS.test(text),
     }
     walk(program, (node) => declare(node, module))

@@ -14,7 +14,7 @@ const LOADERS_OF_TRANSFORMERS = /^pipeline$|from_pretrained$/
 
 /** Finds what test files name, in source files that were read. */
 export class TestScan {
-  readonly #code: Code = { modules: new Map(), stepsLeft: 0, depth: 0 }
+  readonly #code: Code = { modules: new Map(), stepsLeft: 0, depth: 0, passing: 0 }
   readonly #loads = new WeakMap<Module, Loads>()
   readonly #unreadable = new Set<string>()
   readonly #leading: Set<string>

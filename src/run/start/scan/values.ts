@@ -9,6 +9,8 @@ export interface Code {
   /** So that a file that goes round in circles ends. */
   stepsLeft: number
   depth: number
+  /** Counts what makes values that hold only here: parameters of functions, and work that was cut. */
+  passing: number
 }
 
 /** A parsed source file: the values of its names, wherever they are declared in the file, and what it exports. */
@@ -18,6 +20,8 @@ export interface Module {
   /** The paths of the files that it imports, by the modules as they are written. Modules of packages are left out. */
   targets: ReadonlyMap<string, string>
   names: Map<string, Binding[]>
+  /** The values of names that hold everywhere in the file, as far as they were asked for. */
+  known: Map<string, unknown[]>
   exports: Map<string, Binding>
   /** The modules of `export * from`. */
   stars: string[]
