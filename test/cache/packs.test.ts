@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import fs, { existsSync, renameSync } from 'node:fs'
 import { chmod, cp, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { syncBuiltinESMExports } from 'node:module'
@@ -381,6 +381,28 @@ test('a list of a packed model that can not be read keeps all pack files', async
   await engine.open().optimize()
   await engine.open().maintain()
   expect(await engine.listing('cold')).toEqual(before)
+})
+
+test('what a later version packed keeps its chunks, until no packed model needs it', async () => {
+  engine.hub.addRepo('org/other', { files: { 'weights.bin': bytesOf(weights(1000)) } })
+  await engine.open().get('org/other')
+  await engine.open().pack()
+  const own = createHash('sha256').update(WEIGHTS).digest('hex')
+  const [recipe = ''] = (await engine.listing('cold/blobs')).filter((path) => path.includes(own))
+  const path = engine.inCache('cold/blobs', recipe)
+  const bytes = await readFile(path)
+  await chmod(path, 0o644)
+  await writeFile(path, bytes.fill('VMCBLOB2', 0, 8))
+  const packs = await engine.listing('cold/packs')
+  await engine.open().remove('org/other')
+  await engine.open().optimize()
+  await engine.open().maintain()
+  expect(await engine.listing('cold/packs')).toEqual(packs)
+  // The later version reads it.
+  await writeFile(path, bytes.fill('VMCBLOB1', 0, 8))
+  expect((await engine.open({ offline: true }).get('org/name')).tier).toBe('cold')
+  await engine.open().maintain()
+  expect(await engine.listing('cold')).toEqual([])
 })
 
 test('maintenance packs what was not used for `packAfter`, but no pinned model and none that a run uses', async () => {

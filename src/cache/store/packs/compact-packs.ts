@@ -11,7 +11,7 @@ import { removeFiles } from '../remove-own.ts'
 import { indexOf, packNames } from './chunk-index.ts'
 import { INDEXED_BYTES, PackWriter, type StoredChunk } from './pack-file.ts'
 import { readPackedModels } from './packed-models.ts'
-import { type Recipe, readRecipe, recipeBytes } from './recipe.ts'
+import { isOfNewerVersion, type Recipe, readRecipe, recipeBytes } from './recipe.ts'
 import { beginWriting } from './unfinished.ts'
 
 // A pack file is written again without its unused chunks when these take more of it. Before that, the copying costs more than it frees.
@@ -39,12 +39,13 @@ export interface Compacted {
 /** True when a recipe belongs to no packed model any more. */
 export function hasUnusedRecipes(layout: Layout): boolean {
   const models = readPackedModels(layout)
-  return models.every(({ model }) => model) && unusedRecipes(layout, models).length > 0
+  return models.every(({ model }) => model) && unusedRecipes(layout, models).length > 0 && !!recipesOf(layout, models)
 }
 
 /**
  * Removes recipes and chunks that no packed model has. Chunks that stay are first copied into new pack files. The caller holds the lock of
- * the pack files. Undefined, and nothing is removed, while a packed model can't be read: its chunks are not known.
+ * the pack files. Undefined, and nothing is removed, while a packed model can't be read or is of a newer version: its chunks are not
+ * known.
  */
 export async function compactPacks(
   layout: Layout,
@@ -52,12 +53,8 @@ export async function compactPacks(
   { dryRun = false, signal }: { dryRun?: boolean; signal?: AbortSignal } = {},
 ): Promise<Compacted | undefined> {
   const models = readPackedModels(layout)
-  if (models.some(({ model }) => !model)) return undefined
-  const recipes = new Map<Digest, Recipe>()
-  for (const digest of models.flatMap(({ model }) => model?.blobs ?? [])) {
-    const recipe = recipes.get(digest) ?? readRecipe(layout, digest)
-    if (recipe) recipes.set(digest, recipe)
-  }
+  const recipes = models.every(({ model }) => model) ? recipesOf(layout, models) : undefined
+  if (!recipes) return undefined
   const { packs, places } = readPacks(layout, recipes)
   const old = chooseOld(packs)
   const unused = unusedRecipes(layout, models)
@@ -84,6 +81,17 @@ export async function compactPacks(
     await aside.end()
   }
   return compacted
+}
+
+/** The recipes of packed models, without damaged ones. Undefined if one is of a newer version. */
+function recipesOf(layout: Layout, models: ReturnType<typeof readPackedModels>): Map<Digest, Recipe> | undefined {
+  const recipes = new Map<Digest, Recipe>()
+  for (const digest of models.flatMap(({ model }) => model?.blobs ?? [])) {
+    const recipe = recipes.get(digest) ?? readRecipe(layout, digest)
+    if (recipe) recipes.set(digest, recipe)
+    else if (isOfNewerVersion(layout, digest)) return undefined
+  }
+  return recipes
 }
 
 function unusedRecipes(layout: Layout, models: ReturnType<typeof readPackedModels>): Digest[] {

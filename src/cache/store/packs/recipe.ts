@@ -10,6 +10,7 @@ import { makeFolder } from '../make-folder.ts'
 // The recipe of a packed blob: of which chunks it is made. `cold/blobs/<blob name>`: the mark, the size of the blob (8 bytes), the sha256
 // of each chunk, and the sha256 of all that.
 
+// A version that writes other recipes changes the last character only: earlier versions then keep what these need.
 const MARK = Buffer.from('VMCBLOB1')
 const HEAD_BYTES = 16
 const ID_BYTES = 32
@@ -48,13 +49,8 @@ export async function writeRecipe(
 
 /** Undefined when there is none, or it is damaged or of a newer version. Throws other errors of the disk. */
 export function readRecipe(layout: Layout, digest: Digest): Recipe | undefined {
-  let bytes: Buffer
-  try {
-    bytes = readFileSync(layout.packedBlob(digest))
-  } catch (error) {
-    if (isAbsent(error)) return undefined
-    throw error
-  }
+  const bytes = bytesOf(layout, digest)
+  if (!bytes) return undefined
   const ids = bytes.subarray(HEAD_BYTES, -ID_BYTES)
   const isWhole = bytes.length >= HEAD_BYTES + ID_BYTES && ids.length % ID_BYTES === 0
   if (!isWhole || !bytes.subarray(0, MARK.length).equals(MARK)) return undefined
@@ -64,4 +60,21 @@ export function readRecipe(layout: Layout, digest: Digest): Recipe | undefined {
     idFrom(ids.subarray(at * ID_BYTES, (at + 1) * ID_BYTES)),
   )
   return { size: Number(bytes.readBigUInt64LE(MARK.length)), chunks }
+}
+
+/** True when there is a recipe that a newer version wrote: its chunks are not known. Throws other errors of the disk. */
+export function isOfNewerVersion(layout: Layout, digest: Digest): boolean {
+  const mark = bytesOf(layout, digest)?.subarray(0, MARK.length)
+  if (!mark || mark.equals(MARK)) return false
+  return mark.subarray(0, -1).equals(MARK.subarray(0, -1))
+}
+
+/** Undefined when there is none. */
+function bytesOf(layout: Layout, digest: Digest): Buffer | undefined {
+  try {
+    return readFileSync(layout.packedBlob(digest))
+  } catch (error) {
+    if (isAbsent(error)) return undefined
+    throw error
+  }
 }
