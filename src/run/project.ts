@@ -34,8 +34,11 @@ export interface Project {
 export interface Prefetch {
   /** The manifest of a further run in watch mode, for the test files that are queued then. */
   manifestOfRerun(queue: Queue): Promise<Manifest>
-  /** Called before each run. Returns what the workers have to know; undefined if all models have arrived. */
-  beginTests(): Arrivals | undefined
+  /**
+   * Called before each run. Returns the manifest of the models that have arrived, and what the workers have to know of the others. The latter
+   * is undefined if all have arrived.
+   */
+  beginTests(): Promise<{ manifest: Manifest; arrivals: Arrivals | undefined }>
   /** Called when a worker begins with a test file. The first call in a run counts. */
   testsBegan(): void
   /** How late the last model of a test file is expected: 0 if it waits for none. */

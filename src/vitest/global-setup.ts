@@ -55,18 +55,18 @@ async function setUp(testProject: TestProject): Promise<() => Promise<void>> {
   if (willRun) await serveChildren(session, project)
   if (willRun) keepCompiledCode(testProject, project)
   project.workers = workersOf(testProject)
-  const provide = (manifest: Manifest, files?: number) => {
+  const provide = async (manifest: Manifest, files?: number) => {
     const filesAtOnce = Math.min(mostWorkers(testProject), files ?? Number.MAX_SAFE_INTEGER)
-    const settings = handOver(session, project, { manifest, filesAtOnce })
+    const settings = await handOver(session, project, { manifest, filesAtOnce })
     testProject.provide(CHANNEL, settings)
     if (settings.arrivals) runReadyFirst(testProject.vitest, session)
   }
-  provide(manifest, session.testFiles)
+  await provide(manifest, session.testFiles)
   testProject.onTestsRerun(async (specifications) => {
     session.queued = await queuedFiles(testProject.vitest, specifications)
     const queue = queueOf(session, testProject)
     manifest = queue ? await warmUpAgain(session, project, manifest, queue, { canPrefetch }) : manifestOfRerun(manifest)
-    provide(manifest)
+    await provide(manifest)
   })
   return () => endProject(project)
 }

@@ -51,7 +51,7 @@ test('a runner that hands in plain data gets models for its workers, and a repor
   spent('the main process', originals.monotonic() - MAIN_MS, false)
   const manifest = await warmUp(session, project)
   await serveChildren(session, project)
-  const settings = asJson(handOver(session, project, { manifest, filesAtOnce: 1 }))
+  const settings = asJson(await handOver(session, project, { manifest, filesAtOnce: 1 }))
 
   setOwnMsAside(session)
   const worker = openWorker(settings, globalThis)
@@ -67,7 +67,7 @@ test('a runner that hands in plain data gets models for its workers, and a repor
   const file = await runFile()
   await finishRun(session, { ...ending, files: [file] })
   hub.clearRequests()
-  handOver(session, project, { manifest: manifestOfRerun(manifest), filesAtOnce: 1 })
+  await handOver(session, project, { manifest: manifestOfRerun(manifest), filesAtOnce: 1 })
   await finishRun(session, { ...ending, number: 2, files: [await runFile()] })
   const records = await project.cache.lastRuns(root, 9)
   await worker.disposeAll()

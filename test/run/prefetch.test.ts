@@ -1,14 +1,16 @@
-import { readdir } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
+import type { Manifest } from '../../src/cache/context/manifest.ts'
 import { resolveOptions } from '../../src/config/options.ts'
 import { endProject } from '../../src/run/end/end-project.ts'
 import { finishRun } from '../../src/run/end/finish-run.ts'
 import { learn } from '../../src/run/end/learn.ts'
+import { manifestFile } from '../../src/run/manifest-file.ts'
 import { outputTo } from '../../src/run/output.ts'
 import { newSession } from '../../src/run/session.ts'
 import { addProject } from '../../src/run/start/add-project.ts'
-import { handOver } from '../../src/run/start/hand-over.ts'
+import { handOver, manifestOfRerun } from '../../src/run/start/hand-over.ts'
 import { warmUp } from '../../src/run/start/warm-up.ts'
 import { openWorker } from '../../src/run/worker/worker.ts'
 import { Engine } from '../support/engine.ts'
@@ -45,7 +47,7 @@ async function open({ models = [] as string[], isWatching = false, files = Objec
   /** A worker. `beforeTests`: what takes time between the warm-up and the first test file. */
   const workerOf = async (beforeTests: () => Promise<void> = async () => undefined) => {
     const manifest = await warm()
-    const settings = JSON.parse(JSON.stringify(handOver(session, project, { manifest, filesAtOnce: 2 })))
+    const settings = JSON.parse(JSON.stringify(await handOver(session, project, { manifest, filesAtOnce: 2 })))
     await beforeTests()
     project.prefetch?.testsBegan()
     return openWorker(settings, globalThis, {})
@@ -135,6 +137,30 @@ test('a run that is cancelled waits for no model, ends its downloads, and the ne
   expect((await engine.open().get('org/large')).tier).toBe('hub')
 })
 
+test('what arrives between the warm-up and the start of the workers is in the manifests of workers and of child processes', async () => {
+  const { engine, project, session, warm } = await open()
+  const large = gate()
+  engine.hub.fault({ repo: 'org/small', kind: 'resolve' }, { until: large.until })
+  engine.hub.fault({ repo: 'org/large', kind: 'resolve' }, { until: large.until })
+  engine.hub.fault({ repo: 'org/large', kind: 'resolve' }, { status: 404 })
+  const manifest = await warm()
+  large.open()
+  await vi.waitFor(() => expect(project.prefetch?.rankOf('new.test.js')).toBe(0), 30_000)
+  const handedOver = async (manifest: Manifest) => {
+    const settings = await handOver(session, project, { manifest, filesAtOnce: 2 })
+    const ofChildren: Manifest = JSON.parse(await readFile(manifestFile(settings.events), 'utf8'))
+    expect(settings).toMatchObject({ arrivals: undefined, manifest: ofChildren })
+    return ofChildren
+  }
+  const { models, failures } = await handedOver(manifest)
+  expect(models).toMatchObject([{ repo: 'org/small', downloaded: true }])
+  expect(failures).toMatchObject([{ repo: 'org/large' }])
+
+  // The next run downloads again what failed.
+  project.prefetch = undefined
+  expect(await handedOver(manifestOfRerun({ models: [], failures }))).toEqual({ models: [], failures: [] })
+})
+
 test('between the runs of watch mode the downloads go on', async () => {
   const { engine, workerOf, project, session, finish, recorded, root } = await open({ isWatching: true })
   const large = gate()
@@ -146,7 +172,8 @@ test('between the runs of watch mode the downloads go on', async () => {
 
   const manifest = await project.prefetch?.manifestOfRerun({ files: ['large.test.js'] })
   expect(manifest?.models.map(({ repo, downloaded }) => [repo, downloaded])).toEqual([['org/small', false]])
-  const settings = handOver(session, project, { manifest: manifest ?? { models: [], failures: [] }, filesAtOnce: 1 })
+  const given = { manifest: manifest ?? { models: [], failures: [] }, filesAtOnce: 1 }
+  const settings = await handOver(session, project, given)
   project.prefetch?.testsBegan()
   const worker = openWorker(settings, globalThis, {})
   // What the run before downloaded is no miss of this one.

@@ -11,14 +11,16 @@ import { writeManifest } from './write-manifest.ts'
  * Hands a manifest over to the workers of a project and to their child processes. Writes the manifest for the child processes, and
  * returns the settings that the runner passes to the workers. `filesAtOnce`: how many test files run at the same time, at most.
  */
-export function handOver(
+export async function handOver(
   { runId, projects }: Session,
   project: Project,
   { manifest, filesAtOnce }: { manifest: Manifest; filesAtOnce: number },
-): WorkerSettings {
-  const { root, options, events, workers, prefetch } = project
+): Promise<WorkerSettings> {
+  const { root, options, events, workers } = project
   const { layout, refusal } = project.cache.context
-  if (events) writeManifest(manifestFile(events.folder), manifest)
+  // Models may have arrived since the manifest was made. A prefetch writes the manifest itself.
+  const begun = await project.prefetch?.beginTests()
+  if (events && !begun) writeManifest(manifestFile(events.folder), manifest)
   const { mode, debug, intercept, threads } = options
   // The settings of the Hub are listed by name: the token must not be among them.
   const { endpoint, concurrency, timeoutMs } = options.hub
@@ -27,8 +29,9 @@ export function handOver(
   const remote = isForWorkers ? options.remote : undefined
   const cache = { ...cacheSettings(options), remote, hub: { endpoint, concurrency, timeoutMs } }
   return {
-    ...{ run: { id: runId, pid: process.pid }, root, mode, debug, cache, manifest },
-    arrivals: prefetch?.beginTests(),
+    ...{ run: { id: runId, pid: process.pid }, root, mode, debug, cache },
+    manifest: begun?.manifest ?? manifest,
+    arrivals: begun?.arrivals,
     intercept,
     threads: { threads, filesAtOnce },
     events: events?.folder ?? '',

@@ -39,7 +39,7 @@ export async function prepareProject(
     if (project.prefetch) await (await import('../../platform/keep-builtins.ts')).keepBuiltins()
     await serveChildren(session, project)
     project.events ??= chooseEventsFolder(project.cache.context, session.runId)
-    const settings = handOver(session, project, { manifest, filesAtOnce })
+    const settings = await handOver(session, project, { manifest, filesAtOnce })
     leaveSettings(folder ?? settings.events, id, settings)
     return settings
   } catch (error) {

@@ -53,15 +53,15 @@ export class MarkedPrefetch implements Prefetch {
     return this.manifest()
   }
 
-  beginTests(): Arrivals | undefined {
-    const { onTheWay } = this.warming
+  async beginTests(): Promise<{ manifest: Manifest; arrivals: Arrivals | undefined }> {
     this.#began = undefined
-    if (onTheWay.length === 0) return undefined
-    const names = new Map(onTheWay.map((key) => [key, this.#marks.set(key)]))
-    const waits = this.needs.queue.files.map((testFile): Arrivals['waits'][number] => {
-      return [testFile, this.needs.waitsOf(testFile, onTheWay).flatMap((key) => names.get(key) ?? [])]
-    })
-    return { manifest: this.#files[1] ?? '', waits: waits.filter(([, marks]) => marks.length > 0) }
+    let updated: Promise<void> | undefined
+    // Another model may arrive meanwhile. Nothing is awaited between the last look and the result, so each model is in one of its parts.
+    while (updated !== this.#updated) {
+      updated = this.#updated
+      await updated
+    }
+    return { manifest: this.#manifest, arrivals: this.#arrivals() }
   }
 
   /** Other projects are warmed and set up before the tests, so this is later than `beginTests`. */
@@ -100,6 +100,17 @@ export class MarkedPrefetch implements Prefetch {
     const { controller } = linkedController()
     await Promise.race([this.warming.stop(), sleep(STOP_WITHIN_MS, controller.signal).catch(() => undefined)])
     controller.abort()
+  }
+
+  /** What the workers have to know of the models on the way. Sets the marks of these. */
+  #arrivals(): Arrivals | undefined {
+    const { onTheWay } = this.warming
+    if (onTheWay.length === 0) return undefined
+    const names = new Map(onTheWay.map((key) => [key, this.#marks.set(key)]))
+    const waits = this.needs.queue.files.map((testFile): Arrivals['waits'][number] => {
+      return [testFile, this.needs.waitsOf(testFile, onTheWay).flatMap((key) => names.get(key) ?? [])]
+    })
+    return { manifest: this.#files[1] ?? '', waits: waits.filter(([, marks]) => marks.length > 0) }
   }
 
   /** Never rejects. */
