@@ -71,7 +71,7 @@ test('calls with a literal id name a model', async () => {
   ])
 })
 
-test('an id comes from constants, objects, JSON and other files', async () => {
+test('an id comes from constants, objects, fields of classes, JSON and other files', async () => {
   const others = {
     'src/ids.ts': `
       export const IDS = { small: 'org/small' as const, large: 'org/large' } satisfies Record<string, string>
@@ -91,6 +91,12 @@ test('an id comes from constants, objects, JSON and other files', async () => {
       const { ID } = require('./lib/old.cjs')
       const TASK = 'feature-extraction'
       const options = { dtype: 'q8' } as const
+      class Embedder {
+        static task = 'feature-extraction' as const
+        static model = 'org/field'
+        static load() { return (this.instance ??= pipeline(this.task, this.model, this.options)) }
+        constructor() { this.options = { dtype: 'q8' } }
+      }
       let late: string
       beforeAll(async () => { late = 'org/late' })
       test('one', async () => {
@@ -108,8 +114,8 @@ test('an id comes from constants, objects, JSON and other files', async () => {
       others,
     ),
   ).toEqual(
-    ['default', 'env', 'first', 'json', 'large', 'late', 'old', 'small'].map(
-      (name) => `org/${name} (feature-extraction${name === 'small' ? ', q8' : ''})`,
+    ['default', 'env', 'field', 'first', 'json', 'large', 'late', 'old', 'small'].map(
+      (name) => `org/${name} (feature-extraction${['field', 'small'].includes(name) ? ', q8' : ''})`,
     ),
   )
 })

@@ -43,6 +43,7 @@ function evaluate(node: Node, scope: Scope): unknown[] {
     case 'MemberExpression':
     case 'OptionalMemberExpression': {
       const key = keyOf(node.property, node.computed)
+      if (node.object.type === 'ThisExpression') return named(`this.${key}`, scope)
       return key === undefined ? [UNKNOWN] : membersOf(valuesOf(node.object, scope), key, scope)
     }
     case 'ObjectExpression': {

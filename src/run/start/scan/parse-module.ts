@@ -78,12 +78,16 @@ function declare(node: Node, module: Module): boolean {
       if (node.init) bind(node.id, (scope) => valuesOf(node.init, scope), name)
       if (node.init && node.id.type === 'Identifier' && mentionsSkip(node.init)) module.skipping.add(node.id.name)
       return false
+    case 'ClassProperty':
+      if (node.value) name(`this.${keyOf(node.key, node.computed)}`, (scope) => valuesOf(node.value, scope))
+      return false
     case 'FunctionDeclaration':
       if (node.id) name(node.id.name, (scope) => valuesOf(node, scope))
       return false
     case 'AssignmentExpression': {
       const value: Binding = (scope) => valuesOf(node.right, scope)
-      const [, exported, own] = /^(?:module\.)?exports(?:\.(\w+))?$|^(\w+)$/.exec(calleeName(node.left) ?? '') ?? []
+      const [, exported, own] =
+        /^(?:module\.)?exports(?:\.(\w+))?$|^((?:this\.)?\w+)$/.exec(calleeName(node.left) ?? '') ?? []
       if (own !== undefined) name(own, value)
       else if (calleeName(node.left)?.includes('exports')) exports.set(exported ?? 'default', value)
       return false

@@ -50,9 +50,10 @@ export function keyOf(node: Node, isComputed = false): string | undefined {
   return node.type === 'NumericLiteral' ? String(node.value) : literal(node)
 }
 
-/** `a.b.c` for a chain of names. Undefined for any other callee. */
+/** `a.b.c` or `this.a` for a chain of names. Undefined for any other callee. */
 export function calleeName(node: Node): string | undefined {
   if (node.type === 'Identifier') return node.name
+  if (node.type === 'ThisExpression') return 'this'
   if (node.type !== 'MemberExpression' && node.type !== 'OptionalMemberExpression') return undefined
   const of = calleeName(node.object)
   const key = keyOf(node.property, node.computed)

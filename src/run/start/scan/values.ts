@@ -19,6 +19,7 @@ export interface Module {
   program: Node
   /** The paths of the files that it imports, by the modules as they are written. Modules of packages are left out. */
   targets: ReadonlyMap<string, string>
+  /** With the fields of its classes, such as `this.model`. */
   names: Map<string, Binding[]>
   /** The values of names that hold everywhere in the file, as far as they were asked for. */
   known: Map<string, unknown[]>
