@@ -3,12 +3,15 @@ import { parseKept, storeKept } from '../../src/run/start/kept-sources.ts'
 import { findLoads } from '../../src/run/start/scan/find-loads.ts'
 import { glanceAt } from '../../src/run/start/scan/glance.ts'
 import { parseModule } from '../../src/run/start/scan/parse-module.ts'
+import { Code } from '../../src/run/start/scan/values.ts'
 import fc from '../support/property.ts'
 
 /** What a file says that imports nothing but itself. */
 function findingsIn(text: string, path = 'a.test.ts') {
   const module = parseModule(text, path, new Map([['./x', path]]))
-  return module && findLoads({ modules: new Map([[path, module]]), stepsLeft: 0, depth: 0, passing: 0 }, module)
+  const code = new Code()
+  if (module) code.modules.set(path, module)
+  return module && findLoads(code, module)
 }
 
 /** Ways to write a text, each with the statements that it needs. `n` makes names that no other step has. */

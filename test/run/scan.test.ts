@@ -371,6 +371,41 @@ test('files that can not be read as code fail nothing, and leave the rest as it 
   })
 })
 
+test('a large literal, bundled code and exports in a circle take a short time', async () => {
+  const numbers = Array.from({ length: 30_000 }, (_, index) => index)
+  const vocabulary = Object.fromEntries(numbers.map((number) => [`token${number}`, number]))
+  const stars = (...names: string[]) => names.map((name) => `export * from './${name}'`).join('\n')
+  const { scan } = await project({
+    'data.test.ts': "import data from './data.json'\nmodels.file('org/data', 'a')\nrun(new Tokenizer(data))",
+    'data.json': JSON.stringify({ model: vocabulary, list: numbers }),
+    'inline.test.ts': `models.file('org/inline', 'a')\nrun([${numbers.join(',\n')}])\nrun([${"a ? 'b' : 'c',\n".repeat(9_000)}])`,
+    'part.test.ts': `const all = { ${"x: 'org/x', ".repeat(300)} }\nmodels.file(all.y, 'a')`,
+    // Each value of each name is one of all names.
+    'names.test.ts': `${'var a = b(a), b = a ? a : b\n'.repeat(2_000)}models.file('org/names', 'a')\nmodels.file(a, 'a')`,
+    'minified.test.ts': "import { load } from './minified'\nmodels.file('org/plain', 'a')",
+    'minified.js': `models.file('org/minified', 'a');${'var a=b(a),b=a?a:b;'.repeat(6_000)}`,
+    'stars.test.ts': "import { NONE } from './b'\nmodels.file(NONE, 'a')\nmodels.file('org/stars', 'a')",
+    'b.ts': `${stars('c', 'd', 'e')}\nconst models = 1`,
+    'c.ts': stars('b', 'd', 'e'),
+    'd.ts': stars('b', 'c', 'e'),
+    'e.ts': stars('b', 'c', 'd'),
+  })
+  const names = ['data', 'inline', 'part', 'names', 'minified', 'stars']
+  const started = process.cpuUsage()
+  const named = await scan(names.map((name) => `${name}.test.ts`))
+  const { user, system } = process.cpuUsage(started)
+  expect([...named.values()].map(({ models, isWhole }) => [isWhole, ...models.map(({ repo }) => repo)])).toEqual([
+    [true, 'org/data'],
+    [true, 'org/inline'],
+    [false],
+    [false, 'org/names'],
+    [false, 'org/plain'],
+    [false, 'org/stars'],
+  ])
+  // Quadratic work takes minutes, and that of circles hours.
+  expect((user + system) / 1e6).toBeLessThan(20)
+})
+
 test('only changed files are read again, and what is settled is not even looked for', async () => {
   const { root, write, scan } = await project({
     'a.test.ts': "import { ID } from './ids'\ntest('one', ({ models }) => models.file(ID, 'a'))",

@@ -17,11 +17,13 @@ const DEEPEST = 30
 const MOST_VALUES = 50
 /** A name such as `result`, with more declarations in one file, is not the same everywhere. */
 const MOST_BINDINGS = 5
+/** A larger object or list is data. */
+const MOST_PARTS = 200
 
 /** All values that an expression can have, as far as they can be known without running it. */
 export function valuesOf(node: Node | null | undefined, scope: Scope): unknown[] {
   const { code } = scope
-  if (!node || code.depth > DEEPEST || code.stepsLeft-- <= 0) {
+  if (!node || code.depth > DEEPEST || !code.step()) {
     code.passing++
     return [UNKNOWN]
   }
@@ -49,13 +51,17 @@ function evaluate(node: Node, scope: Scope): unknown[] {
     case 'ObjectExpression': {
       const keyOfField = (field: Node) =>
         field.type === 'ObjectProperty' ? keyOf(field.key, field.computed) : undefined
-      const keys = node.properties.map((field) => keyOfField(field) ?? MORE)
-      const values = node.properties.map((field) =>
-        field.type === 'ObjectProperty' ? valuesOf(field.value, scope) : [UNKNOWN],
-      )
+      const fields = node.properties.slice(0, MOST_PARTS)
+      const keys = fields.map((field) => keyOfField(field) ?? MORE)
+      const values = fields.map((field) => (field.type === 'ObjectProperty' ? valuesOf(field.value, scope) : [UNKNOWN]))
+      if (fields.length < node.properties.length) {
+        keys.push(MORE)
+        values.push([UNKNOWN])
+      }
       return combinations(values).map((each) => Object.fromEntries(each.map((value, index) => [keys[index], value])))
     }
     case 'ArrayExpression':
+      if (node.elements.length > MOST_PARTS) return [UNKNOWN]
       return combinations(node.elements.map((item) => valuesOf(item, scope)))
     case 'ConditionalExpression':
       return [...valuesOf(node.consequent, scope), ...valuesOf(node.alternate, scope)]
@@ -88,10 +94,14 @@ export function named(name: string, scope: Scope): unknown[] {
   if (known) return known
   const before = code.passing
   const bindings = module.names.get(name) ?? []
-  const isTelling = bindings.length > 0 && bindings.length <= MOST_BINDINGS
-  const values = isTelling ? bindings.flatMap((binding) => binding(scope)) : [UNKNOWN]
+  const values = bindings.length > 0 ? valuesOfAll(bindings, scope) : [UNKNOWN]
   if (code.passing === before) module.known.set(name, values)
   return values
+}
+
+export function valuesOfAll(bindings: Binding[], scope: Scope): unknown[] {
+  if (bindings.length > MOST_BINDINGS) return [UNKNOWN]
+  return bindings.flatMap((binding) => (scope.code.step() ? binding(scope) : [UNKNOWN]))
 }
 
 /** What a module exports under a name. `*` is the module itself. */
@@ -103,12 +113,15 @@ export function imported(specifier: string, name: string, scope: Scope): unknown
 
 function exported(path: string, name: string, { code }: Scope): unknown[] {
   const module = code.modules.get(path)
-  if (!module || code.depth > DEEPEST) {
+  const key = JSON.stringify([path, name])
+  if (!module || code.depth > DEEPEST || code.sought.has(key) || !code.step()) {
     code.passing++
     return [UNKNOWN]
   }
   code.depth++
+  code.sought.add(key)
   const values = exportedBy(module, name, { code, module, locals: new Map() })
+  code.sought.delete(key)
   code.depth--
   return values
 }

@@ -48,7 +48,6 @@ interface Place {
 
 type CallNode = Extract<Node, { type: 'CallExpression' | 'OptionalCallExpression' | 'NewExpression' }>
 
-const MOST_STEPS = 100_000
 const MOST_ITEMS = 30
 /** No loader takes more arguments that matter. */
 const MOST_ARGUMENTS = 3
@@ -63,16 +62,15 @@ const OURS = /^vitest-model-cache(\/|$)/
 /** What a file says about models, with the functions of other files that it calls. */
 export function findLoads(code: Code, module: Module): Loads {
   const finder = new Finder()
-  code.stepsLeft = MOST_STEPS
-  code.depth = 0
+  code.start()
   const place = { scope: { code, module, locals: new Map() }, through: [], titles: [], isInSuite: true }
   try {
     finder.walk(module.program, place)
   } catch {
     // Code that is nested too deeply for the stack.
-    code.stepsLeft = 0
+    code.end()
   }
-  if (code.stepsLeft <= 0) finder.found.push({ isOpen: true, through: [] })
+  if (code.isOver) finder.found.push({ isOpen: true, through: [] })
   return finder
 }
 
@@ -81,7 +79,7 @@ class Finder implements Loads {
   readonly called = new Set<Node>()
 
   walk(node: Node, place: Place): void {
-    if (place.scope.code.stepsLeft-- <= 0 || this.#isRead(node, place)) return
+    if (!place.scope.code.step() || this.#isRead(node, place)) return
     for (const child of childrenOf(node)) this.walk(child, place)
   }
 

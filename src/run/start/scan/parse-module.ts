@@ -1,6 +1,6 @@
 import { type ParserOptions, type ParserPlugin, parse } from '@babel/parser'
 import type { Node } from '@babel/types'
-import { bind, imported, valuesOf } from './evaluate.ts'
+import { bind, imported, valuesOf, valuesOfAll } from './evaluate.ts'
 import { mentionsSkip } from './may-be-skipped.ts'
 import { calleeName, importedModule, keyOf, literal, walk } from './syntax.ts'
 import type { Binding, Module } from './values.ts'
@@ -56,7 +56,11 @@ function parseSource(text: string, path: string) {
 /** Adds what a node declares. True if nothing below it declares anything. */
 function declare(node: Node, module: Module): boolean {
   const { names, exports } = module
-  const name = (name: string, value: Binding) => names.set(name, [...(names.get(name) ?? []), value])
+  const name = (name: string, value: Binding) => {
+    const known = names.get(name)
+    if (known) known.push(value)
+    else names.set(name, [value])
+  }
   switch (node.type) {
     case 'ImportDeclaration':
       for (const each of node.specifiers) {
@@ -109,7 +113,7 @@ function exportNames(node: Extract<Node, { type: 'ExportNamedDeclaration' }>, { 
   const own =
     (name: string): Binding =>
     (scope) =>
-      scope.module.names.get(name)?.flatMap((value) => value(scope)) ?? []
+      valuesOfAll(scope.module.names.get(name) ?? [], scope)
   for (const each of specifiers) {
     const local = each.type === 'ExportSpecifier' ? each.local.name : '*'
     const value = source ? (scope: Parameters<Binding>[0]) => imported(source.value, local, scope) : own(local)

@@ -9,7 +9,11 @@ import { glanceAt } from './glance.ts'
 import { resolveImport } from './resolve-import.ts'
 
 /** Bytes. Larger files are generated. */
-const LARGEST_FILE = 2 ** 20
+const LARGEST_FILE = 2 ** 19
+const LARGEST_DATA = 2 ** 20
+/** Code with such lines is minified, unless it is short: then a line may be data of a test. */
+const LONG_LINE = /[^\n]{5000}/
+const SHORT_FILE = 100_000
 
 /** The source files of a project, by key. Only new and changed files are read. */
 export class SourceFiles {
@@ -24,7 +28,7 @@ export class SourceFiles {
     /** What the last scan kept. Changed files are replaced. */
     readonly files: Map<string, KeptFile>,
     /** Work ends then, on the clock `monotonic`. */
-    private readonly deadline: number,
+    readonly deadline: number,
   ) {}
 
   /** Reads files and what they import, at any distance. False if the time was too short for all. */
@@ -46,8 +50,10 @@ export class SourceFiles {
   textOf(key: string): string | undefined {
     try {
       const path = this.pathOf(key)
-      const text = (statOf(path)?.size ?? 0) > LARGEST_FILE ? undefined : readFileSync(path, 'utf8')
-      return text?.includes('\0') ? undefined : text
+      const isCode = !key.endsWith('.json')
+      if ((statOf(path)?.size ?? 0) > (isCode ? LARGEST_FILE : LARGEST_DATA)) return undefined
+      const text = readFileSync(path, 'utf8')
+      return text.includes('\0') || (isCode && isMinified(text)) ? undefined : text
     } catch {
       return undefined
     }
@@ -95,4 +101,8 @@ export class SourceFiles {
     this.#resolved.set(key, known)
     return known
   }
+}
+
+function isMinified(code: string): boolean {
+  return code.length > SHORT_FILE && LONG_LINE.test(code)
 }

@@ -7,20 +7,21 @@ import type { KeptTest } from '../kept-sources.ts'
 import { type Finding, findLoads, type Loads } from './find-loads.ts'
 import { leadingTo, reachedFrom } from './reach.ts'
 import type { SourceFiles } from './source-files.ts'
-import type { Code, Module } from './values.ts'
+import { Code, type Module } from './values.ts'
 
 const TRANSFORMERS = /^@(huggingface|xenova)\/transformers$/
 const LOADERS_OF_TRANSFORMERS = /^pipeline$|from_pretrained$/
 
 /** Finds what test files name, in source files that were read. */
 export class TestScan {
-  readonly #code: Code = { modules: new Map(), stepsLeft: 0, depth: 0, passing: 0 }
+  readonly #code: Code
   readonly #loads = new WeakMap<Module, Loads>()
   readonly #unreadable = new Set<string>()
   readonly #leading: Set<string>
 
   constructor(private readonly sources: SourceFiles) {
-    const { files } = sources
+    const { files, deadline } = sources
+    this.#code = new Code(deadline)
     this.#leading = leadingTo(
       [...files].filter(([, { hasNames }]) => hasNames).map(([key]) => key),
       files,
@@ -50,6 +51,7 @@ export class TestScan {
     const isReal = ({ loader = '', through }: Finding) =>
       !(isReplaced && LOADERS_OF_TRANSFORMERS.test(loader)) && !through.some((key) => mocked.has(key))
     const loads = modules.map((module) => this.#loadsOf(module))
+    if (!(await this.sources.hasTime())) return undefined
     const real = loads.flatMap(({ found }) => found).filter(isReal)
     const isCalled = (node: Node) => loads.some(({ called }) => called.has(node))
     const isOpen = ({ isOpen, parameterOf }: Finding) => isOpen || (parameterOf && !isCalled(parameterOf))

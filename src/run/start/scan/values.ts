@@ -1,16 +1,46 @@
 import type { Node, Function as SomeFunction } from '@babel/types'
 import { isObject } from '../../../model/json.ts'
+import { originals } from '../../../platform/originals.ts'
 
 export type FunctionNode = Extract<SomeFunction, { params: unknown }>
 
-/** The modules of a project that were parsed. */
-export interface Code {
-  modules: Map<string, Module>
-  /** So that a file that goes round in circles ends. */
-  stepsLeft: number
-  depth: number
+const MOST_STEPS = 100_000
+const STEPS_FOR_A_LOOK = 1_000
+
+/** The modules of a project that were parsed, and what is left of the work for one of them. */
+export class Code {
+  readonly modules = new Map<string, Module>()
+  depth = 0
   /** Counts what makes values that hold only here: parameters of functions, and work that was cut. */
-  passing: number
+  passing = 0
+  /** The exports that are looked for. Modules may export each other. */
+  readonly sought = new Set<string>()
+  #stepsLeft = 0
+
+  /** Work ends at the `deadline`, on the clock `monotonic`. */
+  constructor(private readonly deadline = Number.POSITIVE_INFINITY) {}
+
+  /** Begins the work for one module. */
+  start(): void {
+    this.#stepsLeft = MOST_STEPS
+    this.depth = 0
+    this.sought.clear()
+  }
+
+  /** Counts a step. False if the steps or the time are used up. */
+  step(): boolean {
+    if (!this.isOver && --this.#stepsLeft % STEPS_FOR_A_LOOK === 0 && originals.monotonic() > this.deadline) this.end()
+    if (this.isOver) this.passing++
+    return !this.isOver
+  }
+
+  end(): void {
+    this.#stepsLeft = 0
+  }
+
+  get isOver(): boolean {
+    return this.#stepsLeft <= 0
+  }
 }
 
 /** A parsed source file: the values of its names, wherever they are declared in the file, and what it exports. */
@@ -78,9 +108,14 @@ const MOST_COMBINATIONS = 30
 
 /** Each combination that takes one value of each list, where no value is `undefined`; the first ones if there are many. */
 export function combinations(lists: unknown[][]): unknown[][] {
-  const withNext = (found: unknown[][], list: unknown[]) =>
-    found.flatMap((before) => (list.length > 0 ? list : [undefined]).map((value) => [...before, value]))
-  return lists.reduce<unknown[][]>((found, list) => withNext(found, list).slice(0, MOST_COMBINATIONS), [[]])
+  let found: unknown[][] = [[]]
+  for (const list of lists) {
+    const [first, ...others] = list.slice(0, Math.floor(MOST_COMBINATIONS / found.length))
+    const more = found.flatMap((before) => others.map((value) => [...before, value]))
+    for (const each of found) each.push(first)
+    found = [...found, ...more]
+  }
+  return found
 }
 
 /** True for an object or a list, whose parts may be unknown. */
