@@ -50,5 +50,7 @@ export default async function globalSetup(globalConfig: GlobalConfig, projectCon
 
 /** Undefined if it is not known which test files will run. */
 function queueOf({ queued, testNamePattern }: Session, { id, rootDir }: ProjectConfig): Queue | undefined {
-  return queued && { files: (queued.get(id) ?? []).map((path) => relative(rootDir, path)), testNamePattern }
+  const files = queued?.get(id) ?? []
+  // Jest compares names without regard to case.
+  return queued && { files: files.map((path) => relative(rootDir, path)), testNamePattern, testNameFlags: 'i' }
 }

@@ -6,6 +6,8 @@ export interface Queue {
   files: string[]
   /** Only tests with such names run. */
   testNamePattern?: string
+  /** The flags of this pattern, such as `i`. */
+  testNameFlags?: string
   /** Where the runner finds the project's modules. By default, imports are followed that are relative and stay below the root. */
   places?: () => ProjectPlaces
 }

@@ -74,9 +74,16 @@ async function setUp(testProject: TestProject): Promise<() => Promise<void>> {
 /** Undefined if the reporter was not told which test files will run. */
 function queueOf({ queued }: Session, testProject: TestProject): Queue | undefined {
   const files = queued?.get(testProject) ?? []
-  const testNamePattern = testProject.vitest.getGlobalTestNamePattern()?.source
+  const { source: testNamePattern, flags: testNameFlags } = testProject.vitest.getGlobalTestNamePattern() ?? {}
   const places = () => placesOf(testProject)
-  return queued && { files: files.map((path) => relative(testProject.config.root, path)), testNamePattern, places }
+  return (
+    queued && {
+      files: files.map((path) => relative(testProject.config.root, path)),
+      testNamePattern,
+      testNameFlags,
+      places,
+    }
+  )
 }
 
 /** A download would change the times of a benchmark. */

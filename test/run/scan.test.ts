@@ -7,7 +7,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { ModelCache } from '../../src/cache/index.ts'
 import { resolveOptions } from '../../src/config/options.ts'
 import { describeModel } from '../../src/model/model.ts'
-import type { ProjectPlaces } from '../../src/run/queue.ts'
+import type { ProjectPlaces, Queue } from '../../src/run/queue.ts'
 import { readSources } from '../../src/run/start/read-sources.ts'
 import { removeFolder } from '../support/remove-folder.ts'
 
@@ -23,10 +23,10 @@ async function project(files: Record<string, string | Buffer>) {
     }
   }
   await write(files)
-  const scan = async (queued: string[], places: Partial<ProjectPlaces> = {}, testNamePattern?: string) => {
+  const scan = async (queued: string[], places: Partial<ProjectPlaces> = {}, names: Partial<Queue> = {}) => {
     const cache = new ModelCache(options)
     const all = { folders: [root], setupFiles: [], ...places }
-    const queue = { files: queued, testNamePattern, places: () => all }
+    const queue = { files: queued, ...names, places: () => all }
     const named = await readSources({ root, options, cache }, queue, 100_000)
     if (!named) throw new Error('The scan failed.')
     return named
@@ -246,6 +246,16 @@ test('a mock of the test replaces what would be loaded', async () => {
   expect(await models(use, others)).toEqual(['org/a (feature-extraction)'])
   expect(await models(`vi.mock('@huggingface/transformers')\n${use}`, others)).toEqual([])
   expect(await models(`vi.mock(import('./other'), () => ({ run: vi.fn() }))\n${use}`, others)).toEqual([])
+  const all = ['org/a (feature-extraction)']
+  expect(await models(`vi.mock('./other', { spy: true })\n${use}`, others)).toEqual(all)
+  expect(await models(`vi.mock('./helper', async (real) => ({ ...(await real()), x: 1 }))\n${use}`, others)).toEqual(
+    all,
+  )
+  expect(await models(`jest.mock('./helper', () => ({ ...jest.requireActual('./helper') }))\n${use}`, others)).toEqual(
+    all,
+  )
+  const fake = 'async (real) => ({ ...(await real()), pipeline: vi.fn() })'
+  expect(await models(`vi.mock('@huggingface/transformers', ${fake})\n${use}`, others)).toEqual([])
   const local = "import { env } from '@huggingface/transformers'\nenv.localModelPath = '/models'\n"
   expect(await models(local + use, others)).toEqual([])
   expect(await models(use, { ...others, 'helper.ts': `${helper}env.allowRemoteModels = false` })).toEqual([])
@@ -262,7 +272,9 @@ test('only the tests with a name that was asked for count', async () => {
     `,
   })
   const all = (await scan(['a.test.ts'])).get('a.test.ts')
-  const some = (await scan(['a.test.ts'], {}, 'suite one')).get('a.test.ts')
+  const some = (await scan(['a.test.ts'], {}, { testNamePattern: 'suite one' })).get('a.test.ts')
+  const same = (await scan(['a.test.ts'], {}, { testNamePattern: 'SUITE ONE', testNameFlags: 'gi' })).get('a.test.ts')
+  expect(same).toEqual(some)
   expect(all?.models).toHaveLength(3)
   expect(some?.models.map(({ repo }) => repo)).toEqual(['org/one', 'org/three'])
   expect(some?.digest).toBe(all?.digest)
@@ -369,6 +381,22 @@ test('files that can not be read as code fail nothing, and leave the rest as it 
     'view.test.tsx': [true, 'org/tsx (a)'],
     'C:\\windows.test.ts': [true],
   })
+})
+
+test('types are not imported, and what stands after them is', async () => {
+  const source = `
+    import type Gone from './gone'
+    import type { Gone2 } from './gone'
+    export type { Gone3 }
+    export type Options = { a: number }
+    export * from './helper'
+    export type * from './gone'
+    import typeof Gone4 from './gone'
+  `
+  const others = { 'helper.ts': "models.file('org/a', 'a')", 'gone.ts': "models.file('org/gone', 'a')" }
+  expect(await models(source, others)).toEqual(['org/a (a)'])
+  const types = 'export type A = number\n'.repeat(20_000)
+  expect(await models(`${types}export * from './helper'`, others)).toEqual(['org/a (a)'])
 })
 
 test('a large literal, bundled code and exports in a circle take a short time', async () => {

@@ -57,10 +57,11 @@ function nameOf(root: string, { setupFiles, resolvedBy }: ProjectPlaces): string
 }
 
 /** The models that those tests of a file name that run. */
-function namedBy(file: string, test: KeptTest | undefined, { testNamePattern }: Queue): [string, NamedModels][] {
+function namedBy(file: string, test: KeptTest | undefined, queue: Queue): [string, NamedModels][] {
   if (!test) return []
-  const pattern = testNamePattern === undefined ? undefined : new RegExp(testNamePattern)
-  const runs = ({ test }: { test?: string }) => test === undefined || pattern?.test(test) !== false
+  const { testNamePattern, testNameFlags } = queue
+  const pattern = testNamePattern === undefined ? undefined : new RegExp(testNamePattern, testNameFlags)
+  const runs = ({ test }: { test?: string }) => test === undefined || !pattern || test.search(pattern) >= 0
   const models = test.models.filter(runs).flatMap((model) => modelOfUse(model) ?? [])
   const ids = test.ids.filter(runs).map(({ id }) => id)
   return [[file, { models: distinct(models), ids: [...new Set(ids)], isWhole: test.isWhole, digest: test.digest }]]

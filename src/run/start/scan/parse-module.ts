@@ -2,7 +2,7 @@ import { type ParserOptions, type ParserPlugin, parse } from '@babel/parser'
 import type { Node } from '@babel/types'
 import { bind, imported, valuesOf, valuesOfAll } from './evaluate.ts'
 import { mentionsSkip } from './may-be-skipped.ts'
-import { calleeName, importedModule, keyOf, literal, walk } from './syntax.ts'
+import { calleeName, importedModule, isFunction, keyOf, literal, walk } from './syntax.ts'
 import type { Binding, Module } from './values.ts'
 
 const ACCEPTED: ParserOptions = {
@@ -98,9 +98,9 @@ function declare(node: Node, module: Module): boolean {
     }
     case 'CallExpression':
       if (/^(vi|vitest|jest)\.(mock|doMock|unstable_mockModule)$/.test(calleeName(node.callee) ?? '')) {
-        const [first] = node.arguments
+        const [first, factory] = node.arguments
         const mocked = literal(first && (importedModule(first) ?? first))
-        if (mocked !== undefined) module.mocks.push(mocked)
+        if (!(factory && keepsLoads(factory)) && mocked !== undefined) module.mocks.push(mocked)
       }
       return false
     default:
@@ -128,4 +128,21 @@ function exportNames(node: Extract<Node, { type: 'ExportNamedDeclaration' }>, { 
       )
   else if (declaration && 'id' in declaration && declaration.id?.type === 'Identifier')
     exports.set(declaration.id.name, own(declaration.id.name))
+}
+
+const ORIGINALS = /^(importOriginal|importActual|requireActual)$/
+const LOADERS = /^(pipeline|Auto\w+)$/
+
+/** True if what a module loads is loaded in spite of its mock: the mock spies on the module, or replaces parts of it that load nothing. */
+function keepsLoads(factory: Node): boolean {
+  if (!isFunction(factory)) return factory.type === 'ObjectExpression'
+  let hasOriginal = factory.params.length > 0
+  let hasLoader = false
+  walk(factory.body, (node) => {
+    if (node.type === 'MemberExpression' && ORIGINALS.test(keyOf(node.property) ?? '')) hasOriginal = true
+    if (node.type === 'ObjectProperty' || node.type === 'ObjectMethod')
+      hasLoader ||= LOADERS.test(keyOf(node.key, node.computed) ?? '')
+    return false
+  })
+  return hasOriginal && !hasLoader
 }
