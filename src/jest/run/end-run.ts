@@ -7,7 +7,6 @@ import { closeRun, type JestRun } from './session.ts'
 
 /** Ends a run: shows its report, releases the claims on models, and removes what the run left for its workers. */
 export async function endRun(run: JestRun, globalConfig: GlobalConfig): Promise<void> {
-  closeRun()
   try {
     // Tests that ran in this process loaded models here.
     await disposeKept()
@@ -16,6 +15,7 @@ export async function endRun(run: JestRun, globalConfig: GlobalConfig): Promise<
     await endProjects(run)
   } finally {
     run.restore()
+    closeRun()
   }
 }
 

@@ -16,6 +16,8 @@ export interface JestRun {
   results: { project: ProjectConfig; result: TestFileResult }[]
   /** Settles when the report is shown. Undefined until that begins. */
   reported?: Promise<void>
+  /** Settles when the global teardown has ended. Undefined until that begins. */
+  ended?: Promise<void>
   /** Puts back the variables of this process that the run changes: its own, and in tests that run in this process those of workers. */
   restore: () => void
 }
