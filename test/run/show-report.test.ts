@@ -1,4 +1,4 @@
-import { mkdtemp, readFile } from 'node:fs/promises'
+import { chmod, link, lstat, mkdtemp, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeEach, expect, onTestFinished, test, vi } from 'vitest'
@@ -51,6 +51,25 @@ test('a file that can not be written is no reason to leave out the others', asyn
   const { notes } = await shown(outputFiles.map((outputFile) => ({ ...SETTINGS, outputFile })))
   expect(notes).toEqual([expect.stringContaining('The report could not be written')])
   expect(JSON.parse(await readFile(join(folder, 'other.json'), 'utf8'))).toEqual(REPORT)
+})
+
+test('a file is replaced by a whole one, and what is no plain file keeps its place', async () => {
+  const at = (name: string) => join(folder, name)
+  const [file, old, away, linked] = [at('report.json'), at('old.json'), at('away.json'), at('linked.json')] as const
+  for (const path of [file, away]) await writeFile(path, 'before')
+  await chmod(file, 0o664)
+  await link(file, old)
+  await symlink(away, linked)
+  const { notes } = await shown(
+    [file, linked, at('new/report.json')].map((outputFile) => ({ ...SETTINGS, outputFile })),
+  )
+  expect(notes).toEqual([])
+  // Who reads the file meanwhile has all of the report before.
+  expect(await readFile(old, 'utf8')).toBe('before')
+  for (const path of [file, linked]) expect(JSON.parse(await readFile(path, 'utf8'))).toEqual(REPORT)
+  expect((await lstat(file)).mode & 0o777).toBe(0o664)
+  expect((await lstat(linked)).isSymbolicLink()).toBe(true)
+  expect((await readdir(folder)).sort()).toEqual(['away.json', 'linked.json', 'new', 'old.json', 'report.json'])
 })
 
 test('GitHub gets a summary, one after the other, and warnings', async () => {

@@ -1,4 +1,7 @@
+import { chmodSync, lstatSync, mkdirSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 import process from 'node:process'
+import { replaceFile } from '../../cache/store/atomic-write.ts'
 import type { Options } from '../../config/options.ts'
 import { messageOf } from '../../model/errors.ts'
 import { printableJson } from '../../model/printable.ts'
@@ -41,8 +44,29 @@ export async function showReport(
 }
 
 async function writeJson(file: string, report: Report): Promise<void> {
+  const text = `${printableJson(report)}\n`
+  if (isReplaced(file, text)) return
   const { outputFile } = await import('fs-extra/esm')
-  await outputFile(file, `${printableJson(report)}\n`)
+  await outputFile(file, text)
+}
+
+/**
+ * Replaces a file at once, so that nobody reads half of it. False if that is not possible: a link or a device keeps its place, and so does
+ * a file that is mounted or in a read-only folder.
+ */
+function isReplaced(file: string, text: string): boolean {
+  try {
+    const before = lstatSync(file, { throwIfNoEntry: false })
+    if (before?.isFile() === false) return false
+    mkdirSync(dirname(file), { recursive: true })
+    replaceFile(file, dirname(file), (temporary) => {
+      writeFileSync(temporary, text)
+      if (before) chmodSync(temporary, before.mode)
+    })
+    return true
+  } catch {
+    return false
+  }
 }
 
 /** Writes the summary of the job, and an annotation for each warning. */
