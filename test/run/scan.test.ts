@@ -71,6 +71,25 @@ test('calls with a literal id name a model', async () => {
   ])
 })
 
+test('a loader may have another name', async () => {
+  const source = `
+    import { pipeline as load, AutoTokenizer as Words } from '@huggingface/transformers'
+    import { embed } from './helper'
+    test('one', async () => {
+      await load('feature-extraction', 'org/import')
+      await Words.from_pretrained('org/class')
+      await embed('feature-extraction', 'org/export')
+      const { pipeline: p } = await import('@huggingface/transformers')
+      await p('feature-extraction', 'org/part')
+    })
+  `
+  const others = { 'helper.ts': "export { pipeline as embed } from '@huggingface/transformers'" }
+  expect(await models(source, others)).toEqual([
+    'org/class (tokenizer*.json)',
+    ...['export', 'import', 'part'].map((name) => `org/${name} (feature-extraction)`),
+  ])
+})
+
 test('an id comes from constants, objects, fields of classes, JSON and other files', async () => {
   const others = {
     'src/ids.ts': `
@@ -331,6 +350,9 @@ test('files that can not be read as code fail nothing, and leave the rest as it 
     'a.vue': "<script>pipeline('feature-extraction', 'org/vue')</script>",
     'decorated.test.ts':
       "@Component({ a: 1 }) class A { constructor(@Inject('x') private a: B) {} @test accessor b = models.file('org/decorated', 'a') }",
+    'standard.test.ts': "export @dec class A {}\nmodels.file('org/standard', 'a')",
+    'flow.test.js':
+      "/* @flow */\nimport typeof X from './x'\nconst a = (b: ?{| c: any |})\nmodels.file('org/flow', 'a')",
     'view.test.jsx': "render(<A b={models.file('org/jsx', 'a')} />)",
     'view.test.tsx': "const f = <T,>(x: T) => x\nrender(<A<string> b={models.file('org/tsx', 'a')} />)",
     'deep.test.ts': `models.file(${'('.repeat(3000)}'org/deep'${')'.repeat(3000)}, 'a')`,
@@ -355,6 +377,7 @@ test('files that can not be read as code fail nothing, and leave the rest as it 
     'recovered',
     'cycle',
     'decorated',
+    'standard',
     'deep',
     'proto',
     'nested',
@@ -362,7 +385,7 @@ test('files that can not be read as code fail nothing, and leave the rest as it 
     'device',
   ]
   const files = [...queued, 'loop', 'link', 'gone'].map((name) => `${name}.test.ts`)
-  files.push('others.test.js', 'view.test.jsx', 'view.test.tsx', 'C:\\windows.test.ts')
+  files.push('others.test.js', 'flow.test.js', 'view.test.jsx', 'view.test.tsx', 'C:\\windows.test.ts')
   const named = await scan(files)
   const found = [...named].map(([file, { models, isWhole }]) => [file, [isWhole, ...models.map(describeModel)]])
   expect(Object.fromEntries(found)).toEqual({
@@ -374,6 +397,8 @@ test('files that can not be read as code fail nothing, and leave the rest as it 
     // A name that means itself has no value.
     'cycle.test.ts': [false, 'org/cycle (b)'],
     'decorated.test.ts': [true, 'org/decorated (a)'],
+    'standard.test.ts': [true, 'org/standard (a)'],
+    'flow.test.js': [true, 'org/flow (a)'],
     'proto.test.ts': [false, 'org/proto (a)'],
     'link.test.ts': [true, 'org/cycle (b)'],
     'others.test.js': [true, 'org/others (a)'],

@@ -108,7 +108,7 @@ export function valuesOfAll(bindings: Binding[], scope: Scope): unknown[] {
 export function imported(specifier: string, name: string, scope: Scope): unknown[] {
   const path = scope.module.targets.get(specifier)
   if (name === '*') return [new WholeModule(specifier, path)]
-  return path === undefined ? [new Unknown({ from: specifier })] : exported(path, name, scope)
+  return path === undefined ? [new Unknown({ from: specifier, name })] : exported(path, name, scope)
 }
 
 function exported(path: string, name: string, { code }: Scope): unknown[] {

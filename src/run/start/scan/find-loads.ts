@@ -2,7 +2,7 @@ import type { Node } from '@babel/types'
 import { bind, named, valuesOf } from './evaluate.ts'
 import { isLikeId } from './glance.ts'
 import { mayBeSkipped, maySkipItself } from './may-be-skipped.ts'
-import { type Loaded, modelOfCall } from './model-of-call.ts'
+import { type Loaded, modelOfCall, TRANSFORMERS } from './model-of-call.ts'
 import { calleeName, childrenOf, isFunction, keyOf, literal } from './syntax.ts'
 import {
   type Code,
@@ -214,10 +214,17 @@ function itemsOf(list: Node, scope: Scope): unknown[] {
 /** Which loader of models is called, such as `pipeline` or `AutoModel.from_pretrained`. Undefined for any other function. */
 function loaderOf(name: string, callee: Node, scope: Scope): string | undefined {
   const [last = '', of = ''] = name.split('.').reverse()
-  if (last === 'from_pretrained') return `${of}.${last}`
+  if (last === 'from_pretrained') return `${exportOf(of, scope) ?? of}.${last}`
   if (of === 'models' && /^(pipeline|transcriber|session|path|file)$/.test(last) && 'object' in callee)
     return areOurs(callee.object, scope) ? `models.${last}` : undefined
-  return last === 'pipeline' ? last : undefined
+  return [last, exportOf(name, scope)].find((each) => each === 'pipeline')
+}
+
+/** What a name is in transformers.js. It may be imported under another name. */
+function exportOf(name: string, scope: Scope): string | undefined {
+  const isExport = (value: unknown) => value instanceof Unknown && TRANSFORMERS.test(value.of.from ?? '')
+  const found = named(name, scope).find(isExport)
+  return found instanceof Unknown ? found.of.name : undefined
 }
 
 /** True for `models` of the test context, of `vitest-model-cache/models`, or of no module. */

@@ -18,6 +18,9 @@ export interface Loaded {
   parameterOf?: Node
 }
 
+/** The packages of transformers.js. */
+export const TRANSFORMERS = /^@(huggingface|xenova)\/transformers$/
+
 const TRANSCRIPTION = 'automatic-speech-recognition'
 
 /** The classes of transformers.js that load weights, by the end of their names, and a task that loads the same files. */

@@ -15,7 +15,8 @@ const ACCEPTED: ParserOptions = {
   allowReturnOutsideFunction: true,
   allowUndeclaredExports: true,
 }
-const PROPOSALS: ParserPlugin[] = ['decorators-legacy', 'decoratorAutoAccessors', 'explicitResourceManagement']
+const PROPOSALS: ParserPlugin[] = ['decoratorAutoAccessors', 'explicitResourceManagement']
+const FLOW = /^\s*\/[/*][\s\S]{0,500}@flow\b/
 
 /** Settings of `env` of transformers.js. */
 const OWN_MODELS = /\.(allowRemoteModels|localModelPath|remoteHost|remotePathTemplate|customCache|fetch)\s*=[^=]/
@@ -49,8 +50,16 @@ export function parseModule(text: string, path: string, targets: ReadonlyMap<str
 /** The syntax tree of TypeScript, JavaScript or JSON. */
 function parseSource(text: string, path: string) {
   if (path.endsWith('.json')) return parse(`export default ${text}`, ACCEPTED)
-  const plugins: ParserPlugin[] = /\.[cm]?ts$/.test(path) ? ['typescript'] : ['typescript', 'jsx']
-  return parse(text, { ...ACCEPTED, plugins: [...PROPOSALS, ...plugins] })
+  const isFlow = /\.[cm]?jsx?$/.test(path) && FLOW.test(text)
+  const plugins: ParserPlugin[] = /\.[cm]?ts$/.test(path) ? ['typescript'] : [isFlow ? 'flow' : 'typescript', 'jsx']
+  const parseWith = (decorators: ParserPlugin) =>
+    parse(text, { ...ACCEPTED, plugins: [decorators, ...PROPOSALS, ...plugins] })
+  try {
+    return parseWith('decorators-legacy')
+  } catch {
+    // The decorators of the standard may stand after `export`.
+    return parseWith(['decorators', { allowCallParenthesized: true }])
+  }
 }
 
 /** Adds what a node declares. True if nothing below it declares anything. */

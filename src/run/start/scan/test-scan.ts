@@ -5,11 +5,11 @@ import { selectionKey } from '../../../model/selection.ts'
 import { createHash } from '../../../platform/late-crypto.ts'
 import type { KeptTest } from '../kept-sources.ts'
 import { type Finding, findLoads, type Loads } from './find-loads.ts'
+import { TRANSFORMERS } from './model-of-call.ts'
 import { leadingTo, reachedFrom } from './reach.ts'
 import type { SourceFiles } from './source-files.ts'
 import { Code, type Module } from './values.ts'
 
-const TRANSFORMERS = /^@(huggingface|xenova)\/transformers$/
 const LOADERS_OF_TRANSFORMERS = /^pipeline$|from_pretrained$/
 
 /** Finds what test files name, in source files that were read. */

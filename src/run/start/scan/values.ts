@@ -80,8 +80,8 @@ export type Binding = (scope: Scope) => unknown[]
 
 /** A value that is not known. */
 export class Unknown {
-  /** `parameterOf`: it is an argument of this function. `from`: it is an export of this package. */
-  constructor(readonly of: { parameterOf?: Node; from?: string } = {}) {}
+  /** `parameterOf`: it is an argument of this function. `from`: it is an export of this package, with this `name`. */
+  constructor(readonly of: { parameterOf?: Node; from?: string; name?: string } = {}) {}
 }
 
 /** A function of the project. */
