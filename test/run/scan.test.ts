@@ -347,6 +347,7 @@ test('files that can not be read as code fail nothing, and leave the rest as it 
     'cycle-b.ts': "export { A as B, C } from './cycle-a'\nimport { C as D } from './cycle-a'\nmodels.file(D, 'b')",
     'others.test.js':
       "import './a.vue'\nimport './b.css'\nimport x from './c.wasm?init'\nmodels.file('org/others', 'a')",
+    'b.css': '',
     'a.vue': "<script>pipeline('feature-extraction', 'org/vue')</script>",
     'decorated.test.ts':
       "@Component({ a: 1 }) class A { constructor(@Inject('x') private a: B) {} @test accessor b = models.file('org/decorated', 'a') }",
@@ -406,6 +407,30 @@ test('files that can not be read as code fail nothing, and leave the rest as it 
     'view.test.tsx': [true, 'org/tsx (a)'],
     'C:\\windows.test.ts': [true],
   })
+})
+
+test('a file that was not found is read when it is there, also in a folder behind a link', async () => {
+  const { root, write, scan } = await project({
+    'a.test.ts': "import { load } from './helper'\ntest('one', () => load('org/a'))\nconst text = `from './never'`",
+    'text.test.ts': "const text = `import './never'`\nmodels.file('org/text', 'a')",
+  })
+  const all = ['a.test.ts', 'text.test.ts']
+  const found = async (places?: Partial<ProjectPlaces>) =>
+    [...(await scan(all, places)).values()].map(({ models, isWhole }) => [isWhole, ...models.map(({ repo }) => repo)])
+  const text = [true, 'org/text']
+  expect(await found()).toEqual([[false], text])
+  expect(await found()).toEqual([[false], text])
+  const helper = "export const load = (id) => models.file(id, 'a')"
+  await write({ 'helper.js': helper })
+  expect(await found()).toEqual([[true, 'org/a'], text])
+  await rm(join(root, 'helper.js'))
+  await write({ 'helper.ts': helper })
+  expect(await found()).toEqual([[true, 'org/a'], text])
+  await rm(join(root, 'helper.ts'))
+  expect(await found()).toEqual([[false], text])
+  await write({ 'helper.ts': helper })
+  await symlink(root, join(root, 'link'))
+  expect(await found({ folders: [join(root, 'link')] })).toEqual([[true, 'org/a'], text])
 })
 
 test('types are not imported, and what stands after them is', async () => {

@@ -1,6 +1,7 @@
-import { type Stats, statSync } from 'node:fs'
-import { join, sep } from 'node:path'
+import type { Stats } from 'node:fs'
+import { dirname, join, resolve, sep } from 'node:path'
 import { type Fields, isObject, isText } from '../../model/json.ts'
+import { findSource, statOf } from './find-source.ts'
 
 /** A source file as it was when it was read. */
 export interface KeptFile {
@@ -10,7 +11,7 @@ export interface KeptFile {
   hash: string
   /** True if the text may name a model. Only such files, and those that import them, have to be parsed. */
   hasNames: boolean
-  /** The keys of the files of the project that it imports, by the modules as they are written. */
+  /** The keys of the files of the project that it imports, by the modules as they are written. Empty where no file was found. */
   targets: Readonly<Record<string, string>>
 }
 
@@ -34,7 +35,7 @@ export interface KeptSources {
 }
 
 /** Differs for versions that read something else. */
-const VERSION = 2
+const VERSION = 3
 
 export function toKey(path: string): string {
   return path.split(sep).join('/')
@@ -59,24 +60,24 @@ export function unchangedTests({ files, tests }: KeptSources, root: string, keys
   const reached = new Set(keys)
   for (const key of reached) {
     const file = files.get(key)
-    if (!file || !isUnchanged(file, statOf(join(root, key)))) return undefined
-    for (const target of Object.values(file.targets)) reached.add(target)
+    const path = join(root, key)
+    if (!file || !isUnchanged(file, path, statOf(path))) return undefined
+    for (const target of targetsOf(file)) reached.add(target)
   }
   return tests
 }
 
-export function isUnchanged({ size, changedMs }: KeptFile, stats: Stats | undefined): boolean {
-  return stats?.size === size && stats.ctimeMs === changedMs
+/** The files that a file imports, as far as they were found. */
+export function targetsOf(file: KeptFile | undefined): string[] {
+  return Object.values(file?.targets ?? {}).filter((target) => target !== '')
 }
 
-/** Undefined for what is no file, or can't be looked at. */
-export function statOf(path: string): Stats | undefined {
-  try {
-    const stats = statSync(path, { throwIfNoEntry: false })
-    return stats?.isFile() ? stats : undefined
-  } catch {
-    return undefined
-  }
+/** True if the file at a path is as it was, and what it imports is still not found where it was not. */
+export function isUnchanged({ size, changedMs, targets }: KeptFile, path: string, stats: Stats | undefined): boolean {
+  if (stats?.size !== size || stats.ctimeMs !== changedMs) return false
+  return Object.entries(targets).every(
+    ([specifier, target]) => target !== '' || findSource(resolve(dirname(path), specifier)) === undefined,
+  )
 }
 
 function isKeptFile(file: unknown): file is KeptFile {

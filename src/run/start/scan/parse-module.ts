@@ -38,6 +38,7 @@ export function parseModule(text: string, path: string, targets: ReadonlyMap<str
         skipping: new Set(),
       },
       hasOwnModels: OWN_MODELS.test(text),
+      isOpen: false,
     }
     walk(program, (node) => declare(node, module))
     return module
@@ -64,7 +65,8 @@ function parseSource(text: string, path: string) {
 
 /** Adds what a node declares. True if nothing below it declares anything. */
 function declare(node: Node, module: Module): boolean {
-  const { names, exports } = module
+  const { names, exports, targets } = module
+  if (targets.get(specifierOf(node) ?? '') === '') module.isOpen = true
   const name = (name: string, value: Binding) => {
     const known = names.get(name)
     if (known) known.push(value)
@@ -115,6 +117,14 @@ function declare(node: Node, module: Module): boolean {
     default:
       return false
   }
+}
+
+/** The module that a node imports or exports, as it is written. Undefined for types. */
+function specifierOf(node: Node): string | undefined {
+  if (node.type === 'ImportDeclaration') return node.importKind === 'type' ? undefined : node.source.value
+  if (node.type === 'ExportNamedDeclaration' || node.type === 'ExportAllDeclaration')
+    return node.exportKind === 'type' ? undefined : node.source?.value
+  return literal(importedModule(node))
 }
 
 function exportNames(node: Extract<Node, { type: 'ExportNamedDeclaration' }>, { exports }: Module): void {

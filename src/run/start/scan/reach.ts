@@ -1,20 +1,19 @@
-import type { KeptFile } from '../kept-sources.ts'
+import { type KeptFile, targetsOf } from '../kept-sources.ts'
 
 type Files = ReadonlyMap<string, KeptFile>
 
 /** These files, and what they import at any distance, as far as it `counts`. */
 export function reachedFrom(keys: string[], files: Files, counts = (_: string) => true): Set<string> {
   const reached = new Set(keys)
-  for (const key of reached)
-    for (const target of Object.values(files.get(key)?.targets ?? {})) if (counts(target)) reached.add(target)
+  for (const key of reached) for (const target of targetsOf(files.get(key))) if (counts(target)) reached.add(target)
   return reached
 }
 
 /** These files, and those from which imports lead to one of them. */
 export function leadingTo(keys: Iterable<string>, files: Files): Set<string> {
   const importers = new Map<string, string[]>()
-  for (const [key, { targets }] of files)
-    for (const target of Object.values(targets)) {
+  for (const [key, file] of files)
+    for (const target of targetsOf(file)) {
       const known = importers.get(target)
       if (known) known.push(key)
       else importers.set(target, [key])

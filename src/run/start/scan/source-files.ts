@@ -1,10 +1,11 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, realpathSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { createHash } from '../../../platform/late-crypto.ts'
 import { originals } from '../../../platform/originals.ts'
 import { Slices } from '../../../platform/slices.ts'
 import type { ProjectPlaces } from '../../queue.ts'
-import { isUnchanged, type KeptFile, statOf, toKey } from '../kept-sources.ts'
+import { statOf } from '../find-source.ts'
+import { isUnchanged, type KeptFile, targetsOf, toKey } from '../kept-sources.ts'
 import { glanceAt } from './glance.ts'
 import { resolveImport } from './resolve-import.ts'
 
@@ -21,15 +22,18 @@ export class SourceFiles {
   readonly changed = new Set<string>()
   readonly #resolved = new Map<string, Promise<string | undefined>>()
   readonly #slices = new Slices()
+  readonly #places: ProjectPlaces
 
   constructor(
     private readonly root: string,
-    private readonly places: ProjectPlaces,
+    places: ProjectPlaces,
     /** What the last scan kept. Changed files are replaced. */
     readonly files: Map<string, KeptFile>,
     /** Work ends then, on the clock `monotonic`. */
     readonly deadline: number,
-  ) {}
+  ) {
+    this.#places = { ...places, folders: places.folders.map(realPathOf) }
+  }
 
   /** Reads files and what they import, at any distance. False if the time was too short for all. */
   async read(keys: string[]): Promise<boolean> {
@@ -37,7 +41,15 @@ export class SourceFiles {
     for (const key of todo) {
       if (!(await this.hasTime())) return false
       await this.#update(key)
-      for (const target of Object.values(this.files.get(key)?.targets ?? {})) todo.add(target)
+      for (const target of targetsOf(this.files.get(key))) todo.add(target)
+      if (this.files.has(key)) continue
+      // What it was for others may be another file now.
+      for (const [importer, file] of this.files)
+        if (todo.has(importer) && targetsOf(file).includes(key)) {
+          this.files.delete(importer)
+          todo.delete(importer)
+          todo.add(importer)
+        }
     }
     return true
   }
@@ -66,8 +78,9 @@ export class SourceFiles {
 
   async #update(key: string): Promise<void> {
     const known = this.files.get(key)
-    const stats = statOf(this.pathOf(key))
-    if (known && isUnchanged(known, stats)) return
+    const path = this.pathOf(key)
+    const stats = statOf(path)
+    if (known && isUnchanged(known, path, stats)) return
     if (!stats) {
       this.files.delete(key)
       this.changed.add(key)
@@ -79,7 +92,7 @@ export class SourceFiles {
       .update(text ?? '')
       .digest('hex')
       .slice(0, 16)
-    if (known?.hash === hash) {
+    if (known?.hash === hash && !misses(known)) {
       this.files.set(key, { ...known, size, changedMs })
       return
     }
@@ -88,8 +101,8 @@ export class SourceFiles {
     const { imports, hasNames } = text === undefined ? { imports: [], hasNames: true } : glanceAt(text)
     const targets = new Map<string, string>()
     for (const specifier of imports) {
-      const target = await this.#resolve(specifier, this.pathOf(key))
-      if (target !== undefined) targets.set(specifier, toKey(relative(this.root, target)))
+      const target = await this.#resolve(specifier, path)
+      if (target !== undefined) targets.set(specifier, target && toKey(relative(this.root, target)))
     }
     this.files.set(key, { size, changedMs, hash, hasNames, targets: Object.fromEntries(targets) })
   }
@@ -97,9 +110,22 @@ export class SourceFiles {
   /** A module has the same name in all files of a folder. */
   #resolve(specifier: string, importer: string): Promise<string | undefined> {
     const key = JSON.stringify([dirname(importer), specifier])
-    const known = this.#resolved.get(key) ?? resolveImport(specifier, importer, this.places).catch(() => undefined)
+    const known = this.#resolved.get(key) ?? resolveImport(specifier, importer, this.#places).catch(() => undefined)
     this.#resolved.set(key, known)
     return known
+  }
+}
+
+/** True if a relative import of a file was not found. */
+export function misses({ targets }: KeptFile): boolean {
+  return Object.values(targets).includes('')
+}
+
+function realPathOf(folder: string): string {
+  try {
+    return realpathSync(folder)
+  } catch {
+    return folder
   }
 }
 

@@ -7,7 +7,7 @@ import type { KeptTest } from '../kept-sources.ts'
 import { type Finding, findLoads, type Loads } from './find-loads.ts'
 import { TRANSFORMERS } from './model-of-call.ts'
 import { leadingTo, reachedFrom } from './reach.ts'
-import type { SourceFiles } from './source-files.ts'
+import { misses, type SourceFiles } from './source-files.ts'
 import { Code, type Module } from './values.ts'
 
 const LOADERS_OF_TRANSFORMERS = /^pipeline$|from_pretrained$/
@@ -23,7 +23,7 @@ export class TestScan {
     const { files, deadline } = sources
     this.#code = new Code(deadline)
     this.#leading = leadingTo(
-      [...files].filter(([, { hasNames }]) => hasNames).map(([key]) => key),
+      [...files].filter(([, file]) => file.hasNames || misses(file)).map(([key]) => key),
       files,
     )
   }
@@ -55,7 +55,8 @@ export class TestScan {
     const real = loads.flatMap(({ found }) => found).filter(isReal)
     const isCalled = (node: Node) => loads.some(({ called }) => called.has(node))
     const isOpen = ({ isOpen, parameterOf }: Finding) => isOpen || (parameterOf && !isCalled(parameterOf))
-    const isWhole = !reached.some((key) => this.#unreadable.has(key)) && !real.some(isOpen)
+    const isRead = !reached.some((key) => this.#unreadable.has(key)) && !modules.some(({ isOpen }) => isOpen)
+    const isWhole = isRead && !real.some(isOpen)
     // transformers.js takes an id for a folder of the project, if there is such a folder.
     const isFolder = ({ model }: Finding) => model !== undefined && existsSync(this.sources.pathOf(model.repo))
     return summaryOf(

@@ -62,6 +62,8 @@ export interface Module {
   skipping: Set<string>
   /** True if it sets where transformers.js takes models from: then it may ask no Hub. */
   hasOwnModels: boolean
+  /** True if it imports a file of the project that was not found. */
+  isOpen: boolean
 }
 
 /** Where an expression is evaluated. */
