@@ -252,6 +252,14 @@ test('a model whose files the call does not tell is no reason for a download', a
   expect(await namedIn(source)).toMatchObject({ models: [], ids: ['org/a', 'org/b', 'org/c', 'org/d'] })
 })
 
+test('a call with more combinations of values than are followed may load further models', async () => {
+  const files = Array.from({ length: 20 }, (_, index) => `a === ${index} ? 'file${index}' : `).join('')
+  const few = await namedIn(`models.file('org/a', ${files}'last')`)
+  expect([few.models?.length, few.isWhole]).toEqual([21, true])
+  const many = await namedIn(`models.file(a ? 'org/a' : 'org/b', ${files}'last')`)
+  expect([many.models?.length, many.isWhole]).toEqual([30, false])
+})
+
 test('a mock of the test replaces what would be loaded', async () => {
   const helper = `
     import { pipeline } from '@huggingface/transformers'

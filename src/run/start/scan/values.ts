@@ -108,16 +108,22 @@ export const MORE = '...'
 
 const MOST_COMBINATIONS = 30
 
-/** Each combination that takes one value of each list, where no value is `undefined`; the first ones if there are many. */
+/**
+ * Each combination that takes one value of each list, where no value is `undefined`. If there are many, some of them, and one of unknown
+ * values for the others.
+ */
 export function combinations(lists: unknown[][]): unknown[][] {
   let found: unknown[][] = [[]]
+  let isCut = false
   for (const list of lists) {
-    const [first, ...others] = list.slice(0, Math.floor(MOST_COMBINATIONS / found.length))
+    const most = Math.floor(MOST_COMBINATIONS / found.length)
+    const [first, ...others] = list.slice(0, most)
+    isCut ||= list.length > most
     const more = found.flatMap((before) => others.map((value) => [...before, value]))
     for (const each of found) each.push(first)
     found = [...found, ...more]
   }
-  return found
+  return isCut ? [...found, lists.map(() => UNKNOWN)] : found
 }
 
 /** True for an object or a list, whose parts may be unknown. */
