@@ -90,6 +90,8 @@ class FolderStore implements RemoteStore {
     try {
       if (end !== undefined && end <= start) return
       const range = { start, end: end === undefined ? undefined : end - 1 }
+      // A stream with a signal that was aborted emits its error before anybody can listen, and that would end the process.
+      signal.throwIfAborted()
       yield* handle.createReadStream({ ...range, highWaterMark: READ_BYTES, autoClose: false, signal })
     } catch (error) {
       throw this.#explained(signal, error)

@@ -46,6 +46,17 @@ test('an object is written once, and read whole or in part', async () => {
   expect(await readdir(join(folder, 'share/blobs/sha256/ab'))).toEqual([])
 })
 
+// Vitest fails a run in which an error reaches the process.
+test('a read that is stopped before its first byte rejects, and no error ends the process', async () => {
+  const store = await openFolder(await emptyFolder())
+  await store.put(KEY, bodyOf('0123456789'), { signal })
+  const stop = new AbortController()
+  const body = await store.get(KEY, { signal: stop.signal })
+  stop.abort(new Error('It gave no answer within 2 s'))
+  await expect(textOf(body)).rejects.toThrow('It gave no answer within 2 s')
+  await new Promise(setImmediate)
+})
+
 test('an object that is shorter than stated, or whose writer fails, is not written and leaves nothing', async () => {
   const folder = await emptyFolder()
   const store = await openFolder(folder)
