@@ -43,7 +43,7 @@ export interface Prefetch {
   testsBegan(): void
   /** How late the last model of a test file is expected: 0 if it waits for none. */
   rankOf(testFile: string): number
-  /** How long a test file waited for models that has begun at `from`. Milliseconds; `from` is on the clock of `Date`. */
+  /** How long a test file that began at `from` waited for models. Milliseconds; `from` is on the clock of `Date`. */
   waitedMs(testFile: string, from: number): number
   /** Lets all test files begin at once: the run was cancelled. */
   release(): void

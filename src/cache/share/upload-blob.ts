@@ -31,7 +31,7 @@ export async function uploadBlob(upload: Upload, file: LocalFile, options: BlobO
   const isMapped = file.size >= SMALLEST_MAPPED_FILE && !upload.store.lacksRanges
   if (there) count.present(file.size)
   if (!isMapped) return there ? undefined : uploadWhole(upload, file, count)
-  // There, a first revision gets no map, which would double its time. A later revision makes it from the object.
+  // In a folder, a first revision gets no map: it would double the time. A later revision makes the map from the object.
   const { isNear } = upload.store
   // The push before may have been killed, or was that of an earlier version of this package.
   if (there)

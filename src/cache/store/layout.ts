@@ -61,7 +61,7 @@ export class Layout extends HubFolder {
   readonly packedModels: string
   readonly packedBlobs: string
   readonly packs: string
-  /** Is there while chunks may be in the pack files that no model has. */
+  /** This file is there while the pack files may have chunks that no model has. */
   readonly unfinishedPacks: string
   /** Its content says when maintenance was last complete. */
   readonly maintained: string

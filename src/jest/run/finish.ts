@@ -7,8 +7,8 @@ import type { GlobalConfig, TestFileResult } from '../types.ts'
 import type { JestRun } from './session.ts'
 
 /**
- * Shows the report of a run and writes its record, once: with `--bail`, Jest ends the run again for each test file that fails until this
- * process ends.
+ * Shows the report of a run and writes its record, once: with `--bail`, Jest ends the run again for each result that comes after the
+ * failure.
  */
 export function finish(run: JestRun, globalConfig: GlobalConfig): Promise<void> {
   run.reported ??= report(run, globalConfig)

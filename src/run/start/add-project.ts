@@ -15,7 +15,7 @@ export function addProject(
 ): Project {
   const same = [...session.projects.values()].find((other) => cacheKey(other.options) === cacheKey(options))
   const project = { root, options, cache: same?.cache ?? makeCache(session, options) }
-  // It takes processor time from the start of this run.
+  // Maintenance in the background takes processor time that the start of this run needs.
   stopMaintenance(project.cache.context.layout)
   session.projects.set(key, project)
   return project

@@ -1,6 +1,7 @@
 import { relative } from 'node:path'
 import { readSources as readKept } from '../../cache/store/entries/sources.ts'
-import { linkedController, sleep } from '../../platform/originals.ts'
+import { withTimeLimit } from '../../platform/originals.ts'
+import { untilAborted } from '../../platform/until-aborted.ts'
 import type { Project } from '../project.ts'
 import type { NamedModels, ProjectPlaces, Queue } from '../queue.ts'
 import { modelOfUse } from './choice/last-used.ts'
@@ -32,23 +33,17 @@ export async function readSources(
     }
     const hasAll = queue.files.every((file) => kept.tests.has(toKey(file)))
     const unchanged = hasAll && unchangedTests(kept, root, [...queue.files, ...setupFiles].map(toKey))
-    const tests = unchanged || (await within(2 * withinMs, scan()))
+    const tests = unchanged || (await within(2 * withinMs, scan))
     return new Map(queue.files.flatMap((file) => namedBy(file, tests.get(toKey(file)), queue)))
   } catch {
     return undefined
   }
 }
 
-/** Throws if the work takes longer: a resolver of the runner may never answer. */
-async function within<Result>(ms: number, work: Promise<Result>): Promise<Result> {
-  const { controller } = linkedController()
-  const late = sleep(ms, controller.signal).then(() => Promise.reject(new Error('The scan takes too long.')))
-  try {
-    return await Promise.race([work, late])
-  } finally {
-    late.catch(() => undefined)
-    controller.abort()
-  }
+/** Throws if the scan takes longer: a resolver of the runner may never answer. */
+function within<Result>(ms: number, scan: () => Promise<Result>): Promise<Result> {
+  const late = () => new Error('The scan takes too long.')
+  return withTimeLimit(ms, undefined, late, (signal) => untilAborted(signal, scan()))
 }
 
 /** The name under which the sources are kept: projects of one root may find their modules in other places. */

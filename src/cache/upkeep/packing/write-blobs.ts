@@ -61,7 +61,7 @@ export async function writeBlobs(
     return new Map([...written].map(([digest, one]) => [digest, bytesIn(one)]))
   } catch (error) {
     await pool.close()
-    // The chunks so far are whole. The next packing of the model needs not write them again.
+    // The chunks so far are whole. The next packing of the model does not write them again.
     if (signal?.aborted && error === signal.reason) await writer?.finish()
     throw error
   } finally {

@@ -34,7 +34,7 @@ export function mentionsSkip(init: Node): boolean {
   return found
 }
 
-/** True if a test or a hook may skip itself. It calls `context.skip()`, or an `if` in it returns early. */
+/** True if a test or a hook may skip itself: by `context.skip()`, or by an `if` that returns early. */
 export function maySkipItself({ body }: FunctionNode): boolean {
   return body.type === 'BlockStatement' && body.body.some((node) => node.type !== 'ReturnStatement' && mayEnd(node))
 }
