@@ -1,15 +1,11 @@
-import { randomBytes } from 'node:crypto'
-import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { Consumer } from '../support/consumer.ts'
 import { jestFiles } from '../support/jest/jest-files.ts'
-import { startModelsHub } from '../support/models-hub.ts'
+import { copyRecords, startPrefetchHub } from '../support/prefetch-hub.ts'
 
-const { hub, env } = await startModelsHub([])
-const LARGE = randomBytes(300_000)
-hub.addRepo('org/small', { files: { 'weights.bin': randomBytes(1000) } })
-hub.addRepo('org/large', { files: { 'weights.bin': LARGE } })
+const { hub, env, bytes, ran, hasRun, hold } = await startPrefetchHub()
 
 /** A test file whose name the Hub learns when its test runs. Its limit is shorter than a download that is held back. */
 const testOf = (name: string, repo?: string) => `
@@ -18,22 +14,6 @@ const testOf = (name: string, repo?: string) => `
     await fetch('${hub.url}/ran/${name}')
   })
 `
-
-function ran(): string[] {
-  return hub.requests.flatMap(({ path }) => path.split('/ran/')[1] ?? [])
-}
-
-/** Settles when a test has run. */
-function hasRun(name: string): Promise<unknown> {
-  return hub.waitForRequest(({ path }) => path === `/ran/${name}`)
-}
-
-/** Holds back the download of a repo. Returns a function that ends that for later requests. */
-function hold(repo: string, until: Promise<unknown>): () => void {
-  const mend = hub.fault({ repo, kind: 'resolve' }, { until })
-  onTestFinished(mend)
-  return mend
-}
 
 /** A test that leaves mocks behind. In one process with the downloads, these must not meet them. */
 const MOCKS = `
@@ -84,10 +64,7 @@ test('tests run while the models of others are downloaded, in one process, in wo
   /** Runs tests with an empty cache that has the record of the first run. */
   const runCold = async (args: string[], variables: Record<string, string> = {}) => {
     const folder = `${consumer.cacheDir} ${++copies}`
-    await mkdir(folder)
-    for (const name of ['cache.json', 'runs'])
-      await cp(`${consumer.cacheDir}/${name}`, `${folder}/${name}`, { recursive: true })
-    await writeFile(`${folder}/cache_metadata.json`, '[]')
+    await copyRecords(consumer.cacheDir, folder)
     const result = await consumer.jest(args, { ...env, ...variables, MODEL_CACHE_DIR: folder })
     return { ...result, left: await readdir(`${folder}/events`).catch(() => []) }
   }
@@ -98,7 +75,7 @@ test('tests run while the models of others are downloaded, in one process, in wo
     expect(report?.prefetch, output).toMatchObject({ models: ['org/large', 'org/small'], unfinished: [] })
     // The downloads of the warm-up are the only ones: no test waited for its model within its time limit.
     expect(report).toMatchObject({ requests: 2, misses: 2, tiers: { hub: 2 }, times: { download: { count: 2 } } })
-    expect(hub.bytesSent({ origin: 'cdn' })).toBe(LARGE.length + 1000)
+    expect(hub.bytesSent({ origin: 'cdn' })).toBe(bytes)
     expect(output).not.toContain('open handle')
     expect(left).toEqual([])
     return json
